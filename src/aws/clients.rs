@@ -1,0 +1,160 @@
+//! Clients, built once, before the first event.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+
+use super::{ApiError, Bucket, CallCounter, counter::Counting, pace::Pace};
+use crate::{
+    config::Fetch,
+    image::{Registry, Time},
+};
+
+/// How calls are made: the time they get, how often they are tried, whether they are paced.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning {
+    /// Attempts of a call, the first included.
+    pub attempts: u32,
+    /// The wait before the first retry; it doubles from there, with jitter.
+    pub first_backoff: Duration,
+    /// Time for one attempt.
+    pub attempt_timeout: Duration,
+    /// Time for all attempts of a call together.
+    pub operation_timeout: Duration,
+    /// Whether calls keep below the documented rates.
+    pub paced: bool,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            attempts: 6,
+            first_backoff: Duration::from_millis(500),
+            attempt_timeout: Duration::from_secs(10),
+            operation_timeout: Duration::from_secs(40),
+            paced: true,
+        }
+    }
+}
+
+/// The clients for one account and Region.
+#[derive(Clone)]
+pub struct Clients {
+    /// Amazon ECR.
+    pub ecr: aws_sdk_ecr::Client,
+    /// Amazon ECS.
+    pub ecs: aws_sdk_ecs::Client,
+    sts: aws_sdk_sts::Client,
+    s3: aws_sdk_s3::Client,
+    ssm: aws_sdk_ssm::Client,
+    /// How many calls all of them made.
+    pub calls: Arc<CallCounter>,
+    pace: Arc<Pace>,
+    region: Option<String>,
+    clock: fn() -> Time,
+}
+
+/// Who the program is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The registry that belongs to the caller's account and Region.
+    pub registry: Registry,
+    /// The caller's ARN.
+    pub arn: String,
+}
+
+impl Clients {
+    /// Clients from the environment, as every AWS tool finds its credentials, Region and endpoint.
+    pub async fn from_environment(tuning: Tuning) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(tuning.attempt_timeout)
+            .operation_timeout(tuning.operation_timeout)
+            .build();
+        let retries = RetryConfig::standard()
+            .with_max_attempts(tuning.attempts)
+            .with_initial_backoff(tuning.first_backoff);
+        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .timeout_config(timeouts)
+            .retry_config(retries)
+            .load()
+            .await;
+        Self::new(&config, tuning.paced)
+    }
+
+    /// Clients from a configuration of the SDK that says everything already.
+    #[must_use]
+    pub fn new(config: &SdkConfig, paced: bool) -> Self {
+        let calls = Arc::new(CallCounter::default());
+        let counting = Counting(Arc::clone(&calls));
+        let ecr = aws_sdk_ecr::config::Builder::from(config).interceptor(counting.clone()).build();
+        let ecs = aws_sdk_ecs::config::Builder::from(config).interceptor(counting.clone()).build();
+        let sts = aws_sdk_sts::config::Builder::from(config).interceptor(counting.clone()).build();
+        let s3 = aws_sdk_s3::config::Builder::from(config).interceptor(counting.clone()).build();
+        let ssm = aws_sdk_ssm::config::Builder::from(config).interceptor(counting).build();
+        Self {
+            ecr: aws_sdk_ecr::Client::from_conf(ecr),
+            ecs: aws_sdk_ecs::Client::from_conf(ecs),
+            sts: aws_sdk_sts::Client::from_conf(sts),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            ssm: aws_sdk_ssm::Client::from_conf(ssm),
+            calls,
+            pace: Arc::new(if paced { Pace::documented() } else { Pace::unlimited() }),
+            region: config.region().map(ToString::to_string),
+            clock: || Time::from(jiff::Timestamp::now()),
+        }
+    }
+
+    /// The same clients with another clock, for a simulated account that lives at another time.
+    #[must_use]
+    pub fn with_clock(mut self, clock: fn() -> Time) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        (self.clock)()
+    }
+
+    /// Waits until a call of this kind keeps below its rate.
+    pub(crate) async fn paced(&self, bucket: Bucket) {
+        self.pace.wait(bucket).await;
+    }
+
+    /// Who the program is, and so which registry is its own.
+    ///
+    /// # Errors
+    /// Where there are no credentials, no Region, or no answer.
+    pub async fn identity(&self) -> Result<Identity, ApiError> {
+        const OPERATION: &str = "sts:GetCallerIdentity";
+        let missing = |what: &str| ApiError::answer(OPERATION, "", format!("no {what}"));
+        let region = self.region.as_deref().ok_or_else(|| missing("Region is configured; set AWS_REGION"))?;
+        let answer =
+            self.sts.get_caller_identity().send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
+        let account = answer.account().ok_or_else(|| missing("account in the answer"))?;
+        let registry = Registry { account: account.into(), region: region.into() };
+        Ok(Identity { registry, arn: answer.arn().unwrap_or_default().to_owned() })
+    }
+}
+
+impl Fetch for Clients {
+    async fn s3(&self, bucket: &str, key: &str) -> Result<Vec<u8>, String> {
+        let name = format!("s3://{bucket}/{key}");
+        let object = self.s3.get_object().bucket(bucket).key(key).send().await;
+        let object = object.map_err(|error| ApiError::new("s3:GetObject", &name, &error).to_string())?;
+        let bytes = object.body.collect().await;
+        bytes
+            .map(|bytes| bytes.to_vec())
+            .map_err(|error| ApiError::answer("s3:GetObject", &name, error.to_string()).to_string())
+    }
+
+    async fn ssm(&self, name: &str) -> Result<String, String> {
+        let answer = self.ssm.get_parameter().name(name).with_decryption(true).send().await;
+        let answer = answer.map_err(|error| ApiError::new("ssm:GetParameter", name, &error).to_string())?;
+        answer
+            .parameter
+            .and_then(|parameter| parameter.value)
+            .ok_or_else(|| ApiError::answer("ssm:GetParameter", name, "the parameter has no value").to_string())
+    }
+}

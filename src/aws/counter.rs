@@ -1,0 +1,84 @@
+//! How many calls went out, and how many of them were throttled.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{
+            Intercept,
+            context::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef},
+        },
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::config_bag::ConfigBag;
+
+/// Counts every attempt, retries included.
+#[derive(Default)]
+pub struct CallCounter {
+    calls: AtomicU64,
+    throttles: AtomicU64,
+}
+
+impl CallCounter {
+    /// Calls sent so far.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Calls answered by throttling so far.
+    #[must_use]
+    pub fn throttles(&self) -> u64 {
+        self.throttles.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for CallCounter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CallCounter({} calls, {} throttled)", self.calls(), self.throttles())
+    }
+}
+
+/// The interceptor that counts into a shared counter.
+#[derive(Debug, Clone)]
+pub(super) struct Counting(pub(super) std::sync::Arc<CallCounter>);
+
+impl Intercept for Counting {
+    fn name(&self) -> &'static str {
+        "CallCounter"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.calls.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let throttled = context.response().is_some_and(|response| {
+            let status = response.status().as_u16();
+            let code = response.body().bytes().unwrap_or_default();
+            status == 429 || (status >= 400 && contains(code, b"Throttl") | contains(code, b"TooManyRequests"))
+        });
+        self.0.throttles.fetch_add(u64::from(throttled), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}

@@ -1,0 +1,13 @@
+//! AWS itself: clients with their retries, time limits and pace, errors in one form, and complete pages.
+
+mod clients;
+mod counter;
+mod error;
+mod pace;
+mod pages;
+
+pub use clients::{Clients, Identity, Tuning};
+pub use counter::CallCounter;
+pub use error::ApiError;
+pub use pace::Bucket;
+pub(crate) use pages::all_pages;

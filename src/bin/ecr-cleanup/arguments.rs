@@ -1,0 +1,86 @@
+//! The arguments of the command.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Deletes from Amazon ECR the images nobody needs, and never one that somebody needs.
+///
+/// Exit codes: 0 done, 1 internal error, 2 usage or configuration, 3 some deletions failed, 4 refused.
+#[derive(Debug, Parser)]
+#[command(name = "ecr-cleanup", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Where the configuration is: a path, `file:PATH`, `s3://BUCKET/KEY`, `ssm:NAME`, or the document itself if it begins
+    /// with `{`. Without one the defaults hold, which delete nothing.
+    #[arg(long, global = true, env = "ECR_CLEANUP_CONFIG", value_name = "WHERE", hide_env_values = true)]
+    pub(crate) config: Option<String>,
+
+    /// The SHA-256 that the configuration must have.
+    #[arg(long, global = true, env = "ECR_CLEANUP_CONFIG_SHA256", value_name = "HEX")]
+    pub(crate) config_sha256: Option<String>,
+
+    /// Look only at repositories that match (`*` does not cross `/`, `**` does). Can be given several times.
+    #[arg(long, global = true, value_name = "GLOB")]
+    pub(crate) repository: Vec<String>,
+
+    /// How to print the result.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+
+    /// Log what is being read and deleted.
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what would be deleted, and why; change nothing.
+    Plan {
+        /// List the images that stay as well.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Do what the configuration's `mode` says.
+    Run {
+        /// Do not ask. Needed where nobody can be asked.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Show which images are in use, and by whom.
+    InUse,
+    /// Say what would happen to one image, and why.
+    Explain {
+        /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
+        image: String,
+    },
+    /// Check the configuration and print it with every default written out.
+    CheckConfig,
+    /// Print the JSON Schema of the configuration.
+    Schema,
+    /// Print a completion script.
+    Completions {
+        /// For which shell.
+        shell: Shell,
+    },
+}
+
+/// A form of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Tables, for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON object a line: an image, or a reference in use.
+    Jsonl,
+}

@@ -1,0 +1,157 @@
+//! What the command prints.
+
+use std::io::{self, Write};
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use ecr_cleanup::{
+    image::{Image, MediaType},
+    plan::{Explanation, Plan, RepositoryPlan, Verdict},
+    report::Answer,
+    usage::Usage,
+};
+use serde_json::json;
+
+/// How many rows a table of images has at most.
+const ROWS: usize = 200;
+
+/// Prints a JSON document.
+pub(crate) fn json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)
+}
+
+/// Prints a line for each image.
+pub(crate) fn image_lines(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
+    for repository in &plan.repositories {
+        for (image, verdict) in repository.images() {
+            let line = json!({
+                "repository": repository.name,
+                "digest": image.digest,
+                "tags": image.tags,
+                "pushed_at": image.pushed_at,
+                "bytes": image.bytes,
+                "deletes": verdict.deletes(),
+                "verdict": verdict,
+                "because": repository.because(verdict),
+            });
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints what happens to the repositories, the images that go and, if asked for, those that stay.
+pub(crate) fn plan_tables(out: &mut impl Write, plan: &Plan, answer: &Answer, all: bool) -> io::Result<()> {
+    let mut table = table(&["Repository", "Images", "In use", "Stay", "Go", "Size of those"]);
+    for line in &answer.repositories {
+        let note = line.left_alone.as_ref().map(|why| format!(" (left alone: {why})")).unwrap_or_default();
+        let mut row = vec![Cell::new(format!("{}{note}", line.name))];
+        row.extend([line.images, line.in_use, line.kept, line.candidates].map(number));
+        row.push(number(size(line.candidate_bytes)));
+        table.add_row(row);
+    }
+    writeln!(out, "{table}\n")?;
+    images(out, "Images that go", plan, Verdict::deletes)?;
+    if all {
+        images(out, "Images that stay", plan, |verdict| !verdict.deletes())?;
+    }
+    remarks(out, answer)
+}
+
+fn images(out: &mut impl Write, title: &str, plan: &Plan, wanted: impl Fn(&Verdict) -> bool) -> io::Result<()> {
+    let rows = plan.repositories.iter().flat_map(|repository| {
+        let mut rows: Vec<_> = repository.images().filter(|(_, verdict)| wanted(verdict)).collect();
+        rows.sort_by_key(|(image, _)| (std::cmp::Reverse(image.pushed_at), image.digest));
+        rows.into_iter().map(move |(image, verdict)| row(repository, image, verdict))
+    });
+    let mut table = table(&[title, "Pushed", "Size", "Why"]);
+    let mut left_out = 0;
+    for (position, row) in rows.enumerate() {
+        if position < ROWS {
+            table.add_row(row);
+        } else {
+            left_out += 1;
+        }
+    }
+    if table.row_count() > 0 {
+        writeln!(out, "{table}\n")?;
+    }
+    if left_out > 0 {
+        writeln!(out, "... and {left_out} more; `--output jsonl` lists all of them.\n")?;
+    }
+    Ok(())
+}
+
+fn row(repository: &RepositoryPlan, image: &Image, verdict: &Verdict) -> Vec<Cell> {
+    let bytes = if image.media_type == MediaType::Index { "-".to_owned() } else { size(image.bytes) };
+    let pushed = image.pushed_at.map(|time| time.to_string()).unwrap_or_default();
+    vec![
+        Cell::new(format!("{}{}", repository.name, image.name())),
+        Cell::new(pushed.split('T').next().unwrap_or_default()),
+        number(bytes),
+        Cell::new(repository.because(verdict).join("\n")),
+    ]
+}
+
+/// Prints what somebody should know besides the numbers, and the summary last.
+pub(crate) fn remarks(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
+    for missing in answer.missing.iter().filter(|missing| missing.live) {
+        writeln!(out, "Missing: {} is used by {}", missing.reference, missing.users.join(", "))?;
+    }
+    for failure in &answer.failures {
+        let places = failure.repositories.join(", ");
+        writeln!(out, "Failed: {} ({places}): {}", failure.code, failure.message)?;
+    }
+    for warning in &answer.warnings {
+        writeln!(out, "Warning: {warning}")?;
+    }
+    for refusal in &answer.refusals {
+        writeln!(out, "Refusal: {refusal}")?;
+    }
+    writeln!(out, "{}", answer.summary)
+}
+
+/// Prints which images are in use, by whom.
+pub(crate) fn usage_table(out: &mut impl Write, usage: &Usage) -> io::Result<()> {
+    let mut table = table(&["Image", "Used by"]);
+    for (reference, users) in usage.references() {
+        let users: Vec<String> = users.iter().map(ToString::to_string).collect();
+        table.add_row([reference.to_string(), users.join("\n")]);
+    }
+    writeln!(out, "{table}")?;
+    for coverage in usage.coverage() {
+        let place = format!("{} in {} {}", coverage.source, coverage.account, coverage.region);
+        match &coverage.error {
+            None => writeln!(out, "{place}: read completely, {} references", coverage.references)?,
+            Some(error) => writeln!(out, "{place}: INCOMPLETE: {error}")?,
+        }
+    }
+    Ok(())
+}
+
+/// Which images are in use as JSON values, one a reference.
+pub(crate) fn usage_values(usage: &Usage) -> impl Iterator<Item = serde_json::Value> {
+    usage.references().map(|(reference, users)| json!({"image": reference, "users": users}))
+}
+
+/// Prints why an image stays or goes.
+pub(crate) fn explanation(out: &mut impl Write, explanation: &Explanation) -> io::Result<()> {
+    write!(out, "{explanation}")
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header);
+    table
+}
+
+fn number(value: impl ToString) -> Cell {
+    Cell::new(value.to_string()).set_alignment(CellAlignment::Right)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
+fn size(bytes: u64) -> String {
+    let megabytes = bytes as f64 / 1_048_576.0;
+    if megabytes < 1024.0 { format!("{megabytes:.1} MB") } else { format!("{:.2} GB", megabytes / 1024.0) }
+}

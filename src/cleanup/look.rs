@@ -1,0 +1,92 @@
+//! The second look: what changed since the plan is not deleted (A3).
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::{BATCH, Cleaning, Doomed, Stop};
+use crate::{
+    image::{Digest, Image, MediaType, Time},
+    inventory::{self, Images},
+};
+
+/// What about an image changed between the plan and the moment it was to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Its tags.
+    Tags,
+    /// Its status: it was archived or restored.
+    Status,
+    /// It was pulled.
+    Pulled,
+    /// It was pushed anew.
+    Pushed,
+}
+
+/// How far the clock of this program and that of ECR may be apart, in milliseconds.
+const CLOCK_SKEW: i64 = 120_000;
+
+impl Cleaning<'_, '_> {
+    /// Describes all images of these units again, and drops every unit of which one changed. Images that are gone
+    /// drop out by themselves.
+    pub(super) async fn drop_changed(&mut self, units: &mut Vec<Vec<Doomed>>) -> Result<(), Stop> {
+        let images = &self.repository.stored.images;
+        let digests: Vec<Digest> =
+            units.iter().flatten().map(|doomed| images[doomed.index as usize].digest).collect();
+        let mut current: HashMap<Digest, Image> = HashMap::with_capacity(digests.len());
+        for batch in digests.chunks(BATCH) {
+            self.check_time()?;
+            let described = inventory::describe(self.cleaner.clients, &self.repository.name, batch).await;
+            let described = described.map_err(|error| Stop::from_call(&error))?;
+            current.extend(described.into_iter().map(|image| (image.digest, image)));
+        }
+        let outcome = &mut self.outcome;
+        let stored = &self.repository.stored;
+        units.retain_mut(|unit| {
+            unit.retain(|doomed| {
+                let there = current.contains_key(&images[doomed.index as usize].digest);
+                if !there {
+                    outcome.gone.push(doomed.index);
+                }
+                there
+            });
+            let change = unit.iter().find_map(|doomed| {
+                let planned = &images[doomed.index as usize];
+                change(stored, planned, current.get(&planned.digest)?)
+            });
+            if let Some(change) = change {
+                outcome.spared.extend(unit.iter().map(|doomed| (doomed.index, change)));
+            }
+            change.is_none() && !unit.is_empty()
+        });
+        Ok(())
+    }
+}
+
+/// What changed about an image.
+fn change(stored: &Images, planned: &Image, current: &Image) -> Option<Change> {
+    if planned.tags != current.tags {
+        Some(Change::Tags)
+    } else if planned.status != current.status {
+        Some(Change::Status)
+    } else if planned.pushed_at != current.pushed_at {
+        Some(Change::Pushed)
+    } else if planned.pulled_at != current.pulled_at && !is_our_reading(stored, planned, current.pulled_at) {
+        Some(Change::Pulled)
+    } else {
+        None
+    }
+}
+
+/// Reading an index's manifest counts as a pull, and this program did that. Whoever else pulls an index pulls one of
+/// its children too, which this program does not.
+fn is_our_reading(stored: &Images, planned: &Image, pulled_at: Option<Time>) -> bool {
+    match (&stored.manifests_read, pulled_at) {
+        (Some(read), Some(pulled_at)) if planned.media_type == MediaType::Index => {
+            let millis = pulled_at.millis();
+            read.start().millis() - CLOCK_SKEW <= millis && millis <= read.end().millis() + CLOCK_SKEW
+        }
+        _ => false,
+    }
+}

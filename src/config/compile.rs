@@ -1,0 +1,122 @@
+//! From what was written, completed by the defaults, to what the program uses. What is wrong between keys is found here.
+//!
+//! Each function records what is wrong and goes on; it gives `None` only where a problem is recorded.
+
+use super::{
+    Config, EcsUse, Guards, InUse, TaskDefinitions,
+    error::{Path, Problems, quoted},
+    policies,
+    raw::{self, Document},
+    registry,
+    scalar::{self, List, Switch},
+    unsupported,
+};
+
+/// The configuration that `document` means; `defaults` has the keep rules of policies without any.
+pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut Problems) -> Option<Config> {
+    unsupported::refuse(document, problems);
+    let root = Path::default();
+    let version = required(&root, "version", document.version, problems);
+    let mode = required(&root, "mode", document.mode, problems);
+    let policies = required(&root, "policies", document.policies.as_ref(), problems);
+    let in_use = required(&root, "in_use", document.in_use.as_ref(), problems);
+    let aliases = document.registry_aliases.as_ref();
+    let aliases = required(&root, "registry_aliases", aliases, problems);
+    let guards = required(&root, "guards", document.guards.as_ref(), problems);
+    let cost = required(&root, "cost", document.cost.as_ref(), problems);
+
+    if let Some(version) = version.filter(|version| version.0.get() != 1) {
+        let message = format!("expected 1, the only version there is, found {}", version.0);
+        problems.add_unless_known(&root.key("version"), message);
+    }
+    let mut default_keep = defaults.policies.iter().flat_map(List::items);
+    let default_keep = default_keep.find_map(|(_, policy)| policy.keep.as_ref());
+    let policies = policies.and_then(|written| policies::compile(written, default_keep, problems));
+    let in_use = in_use.and_then(|written| compile_in_use(written, problems));
+    let registry_aliases = aliases.map(|written| compile_aliases(written, problems));
+    let guards = guards.and_then(|written| compile_guards(written, problems));
+    let price =
+        cost.and_then(|written| required(&root.key("cost"), "usd_per_gb_month", written.usd_per_gb_month, problems));
+    Some(Config {
+        version: version?.0.get(),
+        mode: mode?,
+        policies: policies?,
+        in_use: in_use?,
+        registry_aliases: registry_aliases?,
+        guards: guards?,
+        usd_per_gb_month: price?.0,
+    })
+}
+
+/// What is written for `key` of `mapping`. A gap is a problem of the mapping, unless a wrong value was taken out there.
+pub(super) fn required<T>(mapping: &Path, key: &str, value: Option<T>, problems: &mut Problems) -> Option<T> {
+    if value.is_none() {
+        problems.add_unless_known(mapping, format!("`{key}` is missing"));
+    }
+    value
+}
+
+fn compile_in_use(written: &raw::InUse, problems: &mut Problems) -> Option<InUse> {
+    let path = Path::of_keys("in_use");
+    let ecs = match required(&path, "ecs", written.ecs.as_ref(), problems)? {
+        Switch::Off => None,
+        Switch::On(ecs) => Some(compile_ecs(ecs, &path.key("ecs"), problems)?),
+    };
+    Some(InUse { ecs })
+}
+
+fn compile_ecs(written: &raw::Ecs, path: &Path, problems: &mut Problems) -> Option<EcsUse> {
+    let definitions = written.task_definitions;
+    let task_definitions = match required(path, "task_definitions", definitions, problems)? {
+        scalar::TaskDefinitions::Active => TaskDefinitions::Active,
+        scalar::TaskDefinitions::Referenced => TaskDefinitions::Referenced,
+        scalar::TaskDefinitions::Newest(newest) => {
+            let path = path.key("task_definitions");
+            TaskDefinitions::Newest(required(&path, "newest", newest, problems)?.0)
+        }
+    };
+    Some(EcsUse { task_definitions })
+}
+
+fn compile_aliases(written: &List<String>, problems: &mut Problems) -> Vec<String> {
+    let path = Path::of_keys("registry_aliases");
+    let mut aliases = Vec::new();
+    for (index, alias) in written.items() {
+        match registry::alias(alias) {
+            Ok(alias) if aliases.contains(&alias) => {
+                problems.add(&path.index(index), format!("{} is written twice", quoted(&alias)));
+            }
+            Ok(alias) => aliases.push(alias),
+            Err(message) => problems.add(&path.index(index), message),
+        }
+    }
+    aliases
+}
+
+fn compile_guards(written: &raw::Guards, problems: &mut Problems) -> Option<Guards> {
+    let path = Path::of_keys("guards");
+    let accounts = written.expected_accounts.as_ref();
+    let accounts = required(&path, "expected_accounts", accounts, problems);
+    let allow_no_usage = required(&path, "allow_no_usage", written.allow_no_usage, problems);
+    let deletions = written.max_deletions_per_run;
+    let deletions = required(&path, "max_deletions_per_run", deletions, problems);
+    let percent = written.max_percent_per_repository;
+    let percent = required(&path, "max_percent_per_repository", percent, problems);
+    Some(Guards {
+        expected_accounts: compile_accounts(accounts?, &path, problems),
+        allow_no_usage: allow_no_usage?,
+        max_deletions_per_run: deletions?.0,
+        max_percent_per_repository: percent?.0,
+    })
+}
+
+fn compile_accounts(written: &List<String>, path: &Path, problems: &mut Problems) -> Vec<String> {
+    let path = path.key("expected_accounts");
+    for (index, account) in written.items() {
+        if !registry::is_account(account) {
+            let message = format!("expected an account id of 12 digits, found {}", quoted(account));
+            problems.add(&path.index(index), message);
+        }
+    }
+    written.items().map(|(_, account)| account.clone()).collect()
+}

@@ -1,0 +1,148 @@
+//! The configuration: from the document a person wrote to what the program uses.
+//!
+//! 1. [`Source`] says where the document is and reads its text.
+//! 2. `document` turns the text, YAML or JSON, into a tree; a duplicate key is an error.
+//! 3. `read` checks the tree against the grammar in `raw`: every unknown key, wrong type and impossible value at once.
+//! 4. What is written is laid over the defaults (`default.yaml`): keys left out keep their defaults, at every level;
+//!    a list is replaced whole. A policy without `keep` gets the default rules.
+//! 5. `compile` builds globs and regexes, and finds what is wrong between keys.
+//!
+//! Every problem carries its path (`policies[1].keep[0].newest`), and all of them are reported together in one
+//! [`ConfigError`], before anything else happens.
+
+mod compile;
+mod default;
+mod document;
+mod duration;
+mod effective;
+mod error;
+mod mismatch;
+mod node;
+mod policies;
+mod raw;
+mod read;
+mod registry;
+mod scalar;
+mod schema;
+mod source;
+mod unsupported;
+
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroU32;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    default::TEMPLATE,
+    error::{ConfigError, Path, Place, Problem, Segment},
+    schema::schema,
+    source::{Fetch, Source},
+};
+use crate::policy::Policies;
+
+/// A valid configuration, ready for use.
+///
+/// It serializes as a document in the grammar it was read from, with every default written out: what `check-config` prints,
+/// and what [`Config::parse`] reads back to an equal value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The version of the grammar: 1.
+    pub version: u32,
+    /// The most a run may do.
+    pub mode: Mode,
+    /// Which images are kept, by repository; the first match decides.
+    pub policies: Policies,
+    /// Where use of images is looked for.
+    pub in_use: InUse,
+    /// Host names, lower-case and with a port where one was written, that stand for the configured registries.
+    pub registry_aliases: Vec<String>,
+    /// What makes a run refuse or stop.
+    pub guards: Guards,
+    /// Price of storage in US dollars for one GB and month.
+    pub usd_per_gb_month: f64,
+}
+
+/// What a run may do with the images nobody needs, from the least to the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Mode {
+    /// Only say what would go.
+    Plan,
+    /// Move to the archive storage class.
+    Archive,
+    /// Delete.
+    Delete,
+}
+
+/// Where use of images is looked for; `None` is a source that is off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InUse {
+    /// Amazon ECS, in every cluster found.
+    pub ecs: Option<EcsUse>,
+}
+
+/// What counts as use in Amazon ECS, besides all that runs or is deployed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EcsUse {
+    /// Task definitions that count even though nothing runs them.
+    pub task_definitions: TaskDefinitions,
+}
+
+/// Which task definition revisions count as use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskDefinitions {
+    /// Every ACTIVE revision, and all that are referenced.
+    Active,
+    /// Only those that a task, service, deployment or task set names.
+    Referenced,
+    /// The newest N ACTIVE revisions of each family, and all that are referenced.
+    Newest(NonZeroU32),
+}
+
+/// What makes a run refuse or stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guards {
+    /// Account ids, 12 digits each, the program may run in; empty: whatever account it is.
+    pub expected_accounts: Vec<String>,
+    /// Whether a run may delete although no use of any image was found.
+    pub allow_no_usage: bool,
+    /// Images one run may delete; 0 deletes nothing.
+    pub max_deletions_per_run: u64,
+    /// Percentage, 0 to 100, of a repository's images that one run may delete.
+    pub max_percent_per_repository: u8,
+}
+
+impl Config {
+    /// Reads a document, YAML or JSON; an empty one is the defaults.
+    ///
+    /// # Errors
+    ///
+    /// All problems of the document at once.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let written = document::parse(text)?;
+        let defaults = document::parse(TEMPLATE)?;
+        let mut problems = error::Problems::default();
+        let written = read::check(written, &mut problems);
+        let merged = default::lay_over(&defaults, written);
+        let (defaults, merged) = (read::accepted(defaults)?, read::accepted(merged)?);
+        let config = compile::compile(&merged, &defaults, &mut problems);
+        problems.finish(config)
+    }
+
+    /// Finds, reads and checks the document that `spec` names (see [`Source`]); none is the defaults.
+    ///
+    /// `sha256`, when given, is the hexadecimal SHA-256 digest the bytes of the document must have.
+    ///
+    /// # Errors
+    ///
+    /// All problems of the document at once, or why it could not be read.
+    pub async fn load(spec: Option<&str>, sha256: Option<&str>, fetch: &impl Fetch) -> Result<Self, ConfigError> {
+        let source = Source::parse(spec.unwrap_or_default())?;
+        let text = source.read(sha256, fetch).await?;
+        Self::parse(&text)
+    }
+}

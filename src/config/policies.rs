@@ -1,0 +1,226 @@
+//! Policies and keep rules: what is written, checked and compiled.
+
+use std::collections::HashMap;
+
+use super::{
+    compile::required,
+    error::{Path, Problems, quoted},
+    raw,
+    scalar::List,
+};
+use crate::policy::{Action, KeepRule, KeepRules, Order, Pattern, Policies, Policy, RepositoryGlobs};
+
+/// The longest name of a rule, in characters.
+const LONGEST_NAME: usize = 64;
+
+/// The policies as they are written; `default_keep` is for those without `keep`.
+pub(super) fn compile(
+    written: &List<raw::Policy>,
+    default_keep: Option<&List<raw::KeepRule>>,
+    problems: &mut Problems,
+) -> Option<Policies> {
+    let path = Path::of_keys("policies");
+    if written.0.is_empty() {
+        problems.add(&path, "expected a policy; leave the key out for the default ones");
+    }
+    let mut policies = Vec::new();
+    let mut all_good = true;
+    for (position, written) in written.items() {
+        let path = path.index(position);
+        let repositories = repositories(written, &path, problems);
+        let action = action(written, default_keep, &path, problems);
+        if let (Some(repositories), Some(action)) = (repositories, action) {
+            policies.push(Policy { position, repositories, action });
+        } else {
+            all_good = false;
+        }
+    }
+    all_good.then_some(Policies(policies))
+}
+
+fn repositories(policy: &raw::Policy, path: &Path, problems: &mut Problems) -> Option<RepositoryGlobs> {
+    let written = required(path, "repositories", policy.repositories.as_ref(), problems)?;
+    let path = path.key("repositories");
+    if written.0.is_empty() {
+        problems.add(&path, "expected a glob; every repository is `**`");
+        return None;
+    }
+    // A blank keeps the places of the others; what it stands for is a problem already.
+    let texts: Vec<String> = written.items().map(|(_, text)| text.clone()).collect();
+    let places: Vec<usize> = written.items().map(|(place, _)| place).collect();
+    match RepositoryGlobs::new(&texts) {
+        Ok(globs) => Some(globs),
+        Err(errors) => {
+            for (position, message) in errors {
+                let place = places.get(position).copied().unwrap_or(position);
+                problems.add(&path.index(place), message);
+            }
+            None
+        }
+    }
+}
+
+fn action(
+    policy: &raw::Policy,
+    default_keep: Option<&List<raw::KeepRule>>,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<Action> {
+    let leave_alone = policy.leave_alone.unwrap_or(false);
+    let delete_unmatched = policy.delete_unmatched.unwrap_or(false);
+    let rules = match &policy.keep {
+        Some(written) => {
+            let path = path.key("keep");
+            if written.0.is_empty() {
+                let advice = "say what to keep; to leave repositories alone write `leave_alone: true`";
+                problems.add(&path, format!("keeps nothing: {advice}"));
+            }
+            rules(written, &path, problems)
+        }
+        None if leave_alone => Some(Vec::new()),
+        None => {
+            let written = required(path, "keep", default_keep, problems)?;
+            rules(written, &path.key("keep"), problems)
+        }
+    };
+    if leave_alone {
+        let written = [("keep", policy.keep.is_some()), ("delete_unmatched", delete_unmatched)];
+        for (key, _) in written.iter().filter(|(_, is_written)| *is_written) {
+            problems.add(path, format!("`leave_alone: true` contradicts `{key}`: leave one of them out"));
+        }
+        return Some(Action::LeaveAlone);
+    }
+    Some(Action::Keep(KeepRules { rules: rules?, delete_unmatched }))
+}
+
+fn rules(written: &List<raw::KeepRule>, path: &Path, problems: &mut Problems) -> Option<Vec<KeepRule>> {
+    let mut names: HashMap<String, usize> = HashMap::new();
+    let mut rules = Vec::new();
+    let mut all_good = true;
+    for (position, written) in written.items() {
+        let path = path.index(position);
+        let name = name(written, position, &path, problems);
+        if let Some(first) = names.insert(name.clone(), position) {
+            let message = format!("{} is the name of rule [{first}] too: names are unique in a policy", quoted(&name));
+            problems.add(&path.key("name"), message);
+        }
+        match rule(written, name, &path, problems) {
+            Some(rule) => rules.push(rule),
+            None => all_good = false,
+        }
+    }
+    all_good.then_some(rules)
+}
+
+fn name(rule: &raw::KeepRule, position: usize, path: &Path, problems: &mut Problems) -> String {
+    let Some(name) = &rule.name else {
+        return format!("rule {}", position + 1);
+    };
+    let length = name.chars().count();
+    if name.trim().is_empty() || length > LONGEST_NAME || name.chars().any(char::is_control) {
+        let found = if length > LONGEST_NAME { format!("{length} characters") } else { quoted(name) };
+        let message = format!("expected 1 to {LONGEST_NAME} visible characters, found {found}");
+        problems.add(&path.key("name"), message);
+    }
+    name.clone()
+}
+
+fn rule(written: &raw::KeepRule, name: String, path: &Path, problems: &mut Problems) -> Option<KeepRule> {
+    check_conditions(written, path, problems);
+    let tags = pattern(written.tags.as_ref(), &path.key("tags"), problems);
+    let except = pattern(written.except.as_ref(), &path.key("except"), problems);
+    if let (Some(per), Ok(Some(tags))) = (&written.per, &tags) {
+        check_group(per, tags, &path.key("per"), problems);
+    }
+    let by = match written.by {
+        None | Some(raw::Order::Pushed) => Order::Pushed,
+        Some(raw::Order::Version) => Order::Version,
+    };
+    Some(KeepRule {
+        name,
+        tags: tags.ok()?,
+        except: except.ok()?,
+        untagged: written.untagged.unwrap_or(false),
+        pushed_within: written.pushed_within.map(|duration| duration.0),
+        pulled_within: written.pulled_within.map(|duration| duration.0),
+        newest: written.newest.map(|count| count.0),
+        per: written.per.clone(),
+        newest_groups: written.newest_groups.map(|count| count.0),
+        by,
+    })
+}
+
+/// What the keys of a rule need of each other.
+fn check_conditions(rule: &raw::KeepRule, path: &Path, problems: &mut Problems) {
+    if problems.knows(path) {
+        // A key may only seem to be missing, because its value was wrong or its name misspelt.
+        return;
+    }
+    let has_tags = rule.tags.is_some();
+    let is_untagged = rule.untagged == Some(true);
+    let has_age = rule.pushed_within.is_some() || rule.pulled_within.is_some();
+    let counts = rule.newest.is_some() || rule.newest_groups.is_some();
+    let by_version = rule.by == Some(raw::Order::Version);
+    let complaints = [
+        (rule.except.is_some() && !has_tags, "except", "needs `tags`, which it narrows; every tag is `tags: '.'`"),
+        (rule.per.is_some() && !has_tags, "per", "needs `tags` with a group of that name"),
+        (rule.per.is_some() && !counts, "per", "needs `newest` or `newest_groups`, which count by it"),
+        (rule.newest_groups.is_some() && rule.per.is_none(), "newest_groups", "needs `per`, whose values it counts"),
+        (by_version && !has_tags, "by", "`version` needs `tags`, which have the versions"),
+        (rule.by.is_some() && !counts, "by", "needs `newest` or `newest_groups`, which count in that order"),
+    ];
+    let complaints = complaints.into_iter().filter(|(applies, ..)| *applies);
+    let needs: Vec<_> = complaints.map(|(_, key, message)| (path.key(key), message)).collect();
+    if needs.is_empty() && !(has_tags || is_untagged || has_age || counts) {
+        let keys = "`tags`, `untagged: true`, `pushed_within`, `pulled_within` or `newest`";
+        problems.add(path, format!("has no condition: write {keys}"));
+    }
+    for (path, message) in needs {
+        problems.add(&path, message);
+    }
+    if has_tags && is_untagged {
+        problems.add(path, "`tags` contradicts `untagged: true`: make it two rules");
+    }
+}
+
+/// A problem is recorded.
+struct Reported;
+
+/// The compiled regex, if one is written.
+fn pattern(written: Option<&String>, path: &Path, problems: &mut Problems) -> Result<Option<Pattern>, Reported> {
+    let Some(text) = written else { return Ok(None) };
+    Pattern::new(text).map(Some).map_err(|error| {
+        problems.add(path, regex_message(text, &error));
+        Reported
+    })
+}
+
+fn regex_message(text: &str, error: &regex::Error) -> String {
+    match error {
+        regex::Error::CompiledTooBig(_) => {
+            "expected a smaller regex: this one takes more than 1 MiB; write `[0-9]` for `\\d`, and repeat less"
+                .to_owned()
+        }
+        error => {
+            // Syntax errors draw the place on several lines; the last one says what is wrong.
+            let message = error.to_string();
+            let message = message.lines().last().unwrap_or_default();
+            let message = message.strip_prefix("error: ").unwrap_or(message);
+            format!("bad regex {}: {message}", quoted(text))
+        }
+    }
+}
+
+/// `per` is a group of `tags`.
+fn check_group(per: &str, tags: &Pattern, path: &Path, problems: &mut Problems) {
+    if tags.group_names().any(|name| name == per) {
+        return;
+    }
+    let names: Vec<String> = tags.group_names().map(quoted).collect();
+    let names = if names.is_empty() {
+        "it has none; write one as `(?<name>...)`".to_owned()
+    } else {
+        format!("it has {}", names.join(", "))
+    };
+    problems.add(path, format!("expected a named group of `tags`, found {}: {names}", quoted(per)));
+}

@@ -1,0 +1,308 @@
+//! The grammar: what can be written, each key in one place. The descriptions are those of the JSON Schema.
+//!
+//! Every key may be left out. What is not built yet is here all the same, and `unsupported` refuses it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Mode,
+    duration::Duration,
+    scalar::{Count, Limit, List, Percent, Price, Switch, TaskDefinitions},
+};
+
+/// Which images of Amazon ECR are kept, where their use is looked for, and what makes a run refuse.
+///
+/// Every key may be left out and then has its default, at every level; a list is replaced whole.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping of settings")]
+#[schemars(title = "ecr-cleanup configuration")]
+pub(super) struct Document {
+    /// The version of this grammar: 1, which is also the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1))]
+    pub(super) version: Option<Count>,
+    /// The most a run may do: `plan` only says what would go, `archive` moves it to the archive storage class (not supported by this version yet),
+    /// `delete` deletes it. Default: `plan`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mode: Option<Mode>,
+    /// Where the images are; not supported by this version yet. Default: the registry of the caller's own account and Region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub(super) registries: Option<List<Registry>>,
+    /// What is kept, by repository. The first policy whose globs match a repository judges its images; where none matches, it is left alone.
+    /// Default: one policy for all repositories, with the default keep rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub(super) policies: Option<List<Policy>>,
+    /// Where use of images is looked for. An image in use is never deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) in_use: Option<InUse>,
+    /// Host names (CNAMEs, proxies) that stand for these registries, with a port where references have one. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) registry_aliases: Option<List<String>>,
+    /// What makes a run refuse or stop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) guards: Option<Guards>,
+    /// Mode `archive`; not supported by this version yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) archive: Option<Archive>,
+    /// Where caches, the soak ledger, the run lock and the last counts are kept, as `s3://BUCKET/PREFIX`; not supported by this version yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) state: Option<String>,
+    /// Where the full report of every run goes, as `s3://BUCKET/PREFIX`; not supported by this version yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) report: Option<String>,
+    /// The ARN of the SNS topic that hears of runs; not supported by this version yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) notify: Option<String>,
+    /// What storage costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cost: Option<Cost>,
+}
+
+/// A registry to clean.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping of a registry's settings")]
+pub(super) struct Registry {
+    /// The AWS Region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+    /// The role to assume. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_arn: Option<String>,
+    /// The external id the role asks for. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+}
+
+/// What is kept in the repositories whose names match.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `repositories`")]
+#[schemars(extend("required" = ["repositories"]))]
+pub(super) struct Policy {
+    /// Globs on whole repository names: `*` and `?` do not cross a `/`, `**` does; `**` alone is every repository. A repository of a
+    /// pull-through cache is judged only where it is named without a wildcard. Required.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    pub(super) repositories: Option<List<String>>,
+    /// An image stays when one of these rules keeps it; in use, it stays anyway. Default: the rules of the default configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub(super) keep: Option<List<KeepRule>>,
+    /// Leave these repositories as they are. Excludes `keep` and `delete_unmatched`. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) leave_alone: Option<bool>,
+    /// Clean a repository even though not one of its tags is matched by any rule; else such a repository is left alone and reported. Default:
+    /// false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) delete_unmatched: Option<bool>,
+}
+
+/// Keeps the images for which all its conditions hold. At least one of `tags`, `untagged: true`, `pushed_within`, `pulled_within`, `newest` and
+/// `newest_groups` is written.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with the conditions of a rule")]
+pub(super) struct KeepRule {
+    /// What explanations call the rule, 1 to 64 characters, unique in its policy. Default: `rule N`, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) name: Option<String>,
+    /// Some tag matches this regular expression (Rust's `regex` syntax, unanchored).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tags: Option<String>,
+    /// That same tag does not match this regular expression. Needs `tags`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) except: Option<String>,
+    /// The image has no tag. Excludes `tags`. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) untagged: Option<bool>,
+    /// The image was pushed at most this long ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pushed_within: Option<Duration>,
+    /// The image was pulled at most this long ago; one never pulled counts from its push.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pulled_within: Option<Duration>,
+    /// The image is among this many newest that meet the other conditions. 1 or more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) newest: Option<Count>,
+    /// The name of a group of `tags`, such as a branch: `newest` counts for each of its values. Needs `tags`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) per: Option<String>,
+    /// Only so many values of `per` are kept, those with the newest images. 1 or more. Needs `per`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) newest_groups: Option<Count>,
+    /// What makes an image newer than another: its push time, or the version in its tag (needs `tags`). Default: `pushed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<Order>,
+}
+
+/// An order of images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum Order {
+    Pushed,
+    Version,
+}
+
+/// Where use of images is looked for; `false` switches a source off.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping of `ecs` and other sources")]
+pub(super) struct InUse {
+    /// Amazon ECS, in every cluster found. Default: on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ecs: Option<Switch<Ecs>>,
+    /// Amazon EKS; not supported by this version yet, but for `false`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) eks: Option<Switch<Eks>>,
+    /// AWS Lambda functions of container images; not supported by this version yet, but for `false`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lambda: Option<Switch<Lambda>>,
+    /// Where else to look, besides the caller's own account and Region; not supported by this version yet. Default: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) accounts: Option<List<Account>>,
+    /// Lists of images in use, as `s3://BUCKET/KEY` with `*` for any part of a name; not supported by this version yet. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) keep_lists: Option<List<String>>,
+}
+
+/// Amazon ECS as a source of use.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ecs {
+    /// Which task definition revisions count besides those that a task, service, deployment or task set names: every ACTIVE one (`active`), none
+    /// (`referenced`), or the newest N ACTIVE ones of each family. Default: `active`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) task_definitions: Option<TaskDefinitions>,
+}
+
+/// Amazon EKS as a source of use; not supported by this version yet.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Eks {
+    /// Globs on cluster names. Default: `**`, every cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    clusters: Option<List<String>>,
+    /// Clusters that may hold nothing. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allow_empty: Option<List<String>>,
+    /// Whether stored Helm releases count; reading them needs the right to list Secrets. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    helm_history: Option<bool>,
+    /// Custom resources that name images. Default: every kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_resources: Option<CustomResources>,
+}
+
+/// Which custom resources are read.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `exclude`")]
+pub(super) struct CustomResources {
+    /// Kinds to leave out, as `GROUP/KIND` with `*` for any kind. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exclude: Option<List<String>>,
+}
+
+/// AWS Lambda as a source of use; not supported by this version yet.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lambda {}
+
+/// Another account to look for use in.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping of an account's settings")]
+pub(super) struct Account {
+    /// The role to assume there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_arn: Option<String>,
+    /// The external id the role asks for. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+    /// The AWS Regions to look in. Default: the caller's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    regions: Option<List<String>>,
+}
+
+/// What makes a run refuse or stop.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping of guards")]
+pub(super) struct Guards {
+    /// Account ids, 12 digits each, in quotes: refuse to run in any other. Default: whatever account it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(inner(regex(pattern = r"^[0-9]{12}$")))]
+    pub(super) expected_accounts: Option<List<String>>,
+    /// Delete although no use of any image was found. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) allow_no_usage: Option<bool>,
+    /// Images one run may delete; the next run goes on. 0 deletes nothing. Default: 10000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max_deletions_per_run: Option<Limit>,
+    /// Percentage, 0 to 100, of a repository's images that one run may delete; a repository with more to delete is skipped. Default: 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max_percent_per_repository: Option<Percent>,
+    /// Percentage, 0 to 100, by which use may shrink from one run to the next; not supported by this version yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max_usage_drop_percent: Option<Percent>,
+    /// How long an image must have been a candidate in every run before it is deleted; not supported by this version yet, but for `0d`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) soak: Option<Duration>,
+    /// When deletion is allowed; not supported by this version yet. Default: always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) change_window: Option<ChangeWindow>,
+}
+
+/// When deletion is allowed; not supported by this version yet.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `timezone`, `days`, `from` and `to`")]
+pub(super) struct ChangeWindow {
+    /// The IANA name of the time zone, such as `Europe/Berlin`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timezone: Option<String>,
+    /// Days of the week.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    days: Option<List<Day>>,
+    /// When it opens, as `"HH:MM"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
+    from: Option<String>,
+    /// When it closes, as `"HH:MM"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
+    to: Option<String>,
+}
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum Day {
+    Mon,
+    Tue,
+    Wed,
+    Thu,
+    Fri,
+    Sat,
+    Sun,
+}
+
+/// Mode `archive`; not supported by this version yet.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `delete_after`")]
+pub(super) struct Archive {
+    /// How long after it was archived an image is deleted. Default: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delete_after: Option<Duration>,
+}
+
+/// What storage costs.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `usd_per_gb_month`")]
+pub(super) struct Cost {
+    /// US dollars for one GB and month. Default: 0.10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) usd_per_gb_month: Option<Price>,
+}

@@ -1,0 +1,106 @@
+//! What names a registry: host names and account ids.
+
+use super::error::quoted;
+
+/// The alias in lower case, if it is a host name, with or without a port, and not one of ECR.
+pub(super) fn alias(text: &str) -> Result<String, String> {
+    let alias = text.to_ascii_lowercase();
+    if let Some((_, rest)) = alias.split_once("://") {
+        let host = rest.split('/').next().unwrap_or_default();
+        return Err(format!("expected a host name without a scheme, such as {}, found {}", quoted(host), quoted(text)));
+    }
+    if let Some((host, _)) = alias.split_once('/') {
+        return Err(format!("expected a host name without a path, such as {}, found {}", quoted(host), quoted(text)));
+    }
+    let (host, port) = alias.split_once(':').map_or((alias.as_str(), None), |(host, port)| (host, Some(port)));
+    if !is_host(host) || !port.is_none_or(is_port) {
+        return Err(format!("expected a host name such as `registry.example.com`, found {}", quoted(text)));
+    }
+    if is_ecr(host) {
+        return Err(format!("{} is a host of ECR itself, and needs no alias", quoted(text)));
+    }
+    Ok(alias)
+}
+
+/// A DNS name: labels of letters, digits and inner hyphens.
+fn is_host(host: &str) -> bool {
+    let is_label = |label: &str| {
+        let letters = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        (1..=63).contains(&label.len()) && letters && !label.starts_with('-') && !label.ends_with('-')
+    };
+    host.len() <= 253 && host.split('.').all(is_label)
+}
+
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+/// Any spelling of ECR's hosts, in any partition: `<account>.dkr.ecr...`, `<account>.dkr-ecr...`, and ECR Public.
+fn is_ecr(host: &str) -> bool {
+    let private = host.split_once('.').is_some_and(|(account, rest)| {
+        is_account(account) && [".dkr.ecr", ".dkr-ecr"].iter().any(|service| format!(".{rest}").starts_with(service))
+    });
+    private || host == "public.ecr.aws" || host.ends_with(".public.ecr.aws")
+}
+
+/// Whether the text is an AWS account id.
+pub(super) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_is_a_host_in_lower_case() {
+        for (text, expected) in [
+            ("registry.example.com", "registry.example.com"),
+            ("Registry.Example.COM:5000", "registry.example.com:5000"),
+            ("localhost:5000", "localhost:5000"),
+            ("mirror", "mirror"),
+            ("10.0.0.7:443", "10.0.0.7:443"),
+            ("dkr.ecr.example.com", "dkr.ecr.example.com"),
+        ] {
+            assert_eq!(alias(text).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn all_else_is_no_alias() {
+        for (text, message) in [
+            (
+                "https://registry.example.com/v2",
+                "expected a host name without a scheme, such as `registry.example.com`",
+            ),
+            ("registry.example.com/team", "expected a host name without a path, such as `registry.example.com`"),
+            ("", "expected a host name such as"),
+            ("a b", "expected a host name such as"),
+            ("-a.example.com", "expected a host name such as"),
+            ("a..b", "expected a host name such as"),
+            ("*.example.com", "expected a host name such as"),
+            ("a.example.com:", "expected a host name such as"),
+            ("a.example.com:0", "expected a host name such as"),
+            ("a.example.com:65536", "expected a host name such as"),
+            ("a.example.com:+80", "expected a host name such as"),
+            ("a:1:2", "expected a host name such as"),
+            ("[::1]:5000", "expected a host name such as"),
+            (
+                "111111111111.dkr.ecr.eu-west-1.amazonaws.com",
+                "`111111111111.dkr.ecr.eu-west-1.amazonaws.com` is a host of ECR",
+            ),
+            (
+                "111111111111.DKR.ecr-fips.us-east-1.amazonaws.com",
+                "`111111111111.DKR.ecr-fips.us-east-1.amazonaws.com` is a host of ECR",
+            ),
+            (
+                "111111111111.dkr-ecr.eu-west-1.on.aws:443",
+                "`111111111111.dkr-ecr.eu-west-1.on.aws:443` is a host of ECR",
+            ),
+            ("public.ecr.aws", "`public.ecr.aws` is a host of ECR"),
+        ] {
+            let error = alias(text).unwrap_err();
+            assert!(error.starts_with(message), "{error}");
+        }
+    }
+}

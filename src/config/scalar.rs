@@ -1,0 +1,335 @@
+//! The single values of the grammar, each with the range it may have and the words for what it should have been.
+
+use std::{
+    borrow::Cow,
+    fmt::{self, Formatter},
+    marker::PhantomData,
+    num::NonZeroU32,
+};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{
+        self, MapAccess, SeqAccess, Unexpected, Visitor,
+        value::{BorrowedStrDeserializer, MapAccessDeserializer},
+    },
+};
+
+/// A whole number within bounds.
+struct Whole {
+    least: u64,
+    most: u64,
+}
+
+impl Visitor<'_> for Whole {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.most {
+            100 => write!(f, "a whole number from {} to 100", self.least),
+            _ => write!(f, "a whole number, {} or more", self.least),
+        }
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<u64, E> {
+        if value < self.least {
+            return Err(too_small(self.least, &value));
+        }
+        if value > self.most {
+            return Err(E::custom(format_args!("expected {} or less, found {value}", self.most)));
+        }
+        Ok(value)
+    }
+
+    /// Only negative numbers come here.
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<u64, E> {
+        Err(too_small(self.least, &value))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<u64, E> {
+        // Where the parsers put whole numbers beyond 64 bits.
+        if value.fract() == 0.0 && value.abs() >= 9e18 {
+            let most = self.most;
+            let bound = if value < 0.0 { format!("{} or more", self.least) } else { format!("{most} or less") };
+            return Err(E::custom(format_args!("expected {bound}, found {value:e}")));
+        }
+        Err(E::invalid_type(Unexpected::Float(value), &self))
+    }
+}
+
+fn too_small<E: de::Error>(least: u64, found: &dyn fmt::Display) -> E {
+    E::custom(format_args!("expected {least} or more, found {found}"))
+}
+
+/// How many: 1 or more.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
+pub(super) struct Count(pub(super) NonZeroU32);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = deserializer.deserialize_u64(Whole { least: 1, most: u32::MAX.into() })?;
+        let value = u32::try_from(value).ok().and_then(NonZeroU32::new);
+        value.map(Self).ok_or_else(|| de::Error::custom("expected 1 or more"))
+    }
+}
+
+/// The most there may be: 0 or more.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
+pub(super) struct Limit(pub(super) u64);
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_u64(Whole { least: 0, most: u64::MAX }).map(Self)
+    }
+}
+
+/// A percentage from 0 to 100.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
+pub(super) struct Percent(#[schemars(range(min = 0, max = 100))] pub(super) u8);
+
+impl<'de> Deserialize<'de> for Percent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = deserializer.deserialize_u64(Whole { least: 0, most: 100 })?;
+        let value = u8::try_from(value).map_err(|_| de::Error::custom("expected 100 or less"))?;
+        Ok(Self(value))
+    }
+}
+
+/// A finite amount of money, 0 or more.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
+pub(super) struct Price(#[schemars(range(min = 0))] pub(super) f64);
+
+impl<'de> Deserialize<'de> for Price {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_f64(PriceVisitor).map(Self)
+    }
+}
+
+struct PriceVisitor;
+
+impl Visitor<'_> for PriceVisitor {
+    type Value = f64;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, 0 or more")
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<f64, E> {
+        if value.is_finite() && value >= 0.0 {
+            // Adding zero takes the sign from `-0.0`.
+            return Ok(value + 0.0);
+        }
+        Err(too_small(0, &value))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "no price has more than 52 bits")]
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<f64, E> {
+        self.visit_f64(value as f64)
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<f64, E> {
+        Err(too_small(0, &value))
+    }
+}
+
+/// A list; `None` stands where an item was taken out because it is wrong, so that the others keep their places.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct List<T>(pub(super) Vec<Option<T>>);
+
+impl<T> List<T> {
+    /// The items that are not wrong, with their places.
+    pub(super) fn items(&self) -> impl Iterator<Item = (usize, &T)> {
+        let items = self.0.iter().enumerate();
+        items.filter_map(|(index, item)| item.as_ref().map(|item| (index, item)))
+    }
+}
+
+impl<T> FromIterator<T> for List<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Self(items.into_iter().map(Some).collect())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ListVisitor(PhantomData))
+    }
+}
+
+struct ListVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+    type Value = List<T>;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<List<T>, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(List(list))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for List<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        Vec::<T>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Vec::<T>::json_schema(generator)
+    }
+}
+
+/// `false`, or settings.
+#[derive(Clone, Debug)]
+pub(super) enum Switch<T> {
+    Off,
+    On(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Switch<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SwitchVisitor(PhantomData))
+    }
+}
+
+struct SwitchVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for SwitchVisitor<T> {
+    type Value = Switch<T>;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("`false` or a mapping (`{}` for its defaults)")
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Switch<T>, E> {
+        if value { Err(E::invalid_value(Unexpected::Bool(value), &self)) } else { Ok(Switch::Off) }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Switch<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(entries)).map(Switch::On)
+    }
+}
+
+impl<T: Serialize> Serialize for Switch<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Off => serializer.serialize_bool(false),
+            Self::On(settings) => settings.serialize(serializer),
+        }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Switch<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}OrOff", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "const": false }, generator.subschema_for::<T>()] })
+    }
+}
+
+/// `active`, `referenced` or `{ newest: N }`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TaskDefinitions {
+    Active,
+    Referenced,
+    /// Without a number: it was wrong, and has been taken out.
+    Newest(Option<Count>),
+}
+
+/// `active` or `referenced`.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum TaskDefinitionsWord {
+    Active,
+    Referenced,
+}
+
+/// `{ newest: N }`.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+struct TaskDefinitionsCount {
+    /// How many of each family's ACTIVE revisions count, besides those referenced. 1 or more.
+    newest: Option<Count>,
+}
+
+impl<'de> Deserialize<'de> for TaskDefinitions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TaskDefinitionsVisitor)
+    }
+}
+
+struct TaskDefinitionsVisitor;
+
+impl<'de> Visitor<'de> for TaskDefinitionsVisitor {
+    type Value = TaskDefinitions;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("`active`, `referenced` or `{ newest: N }`")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<TaskDefinitions, E> {
+        match TaskDefinitionsWord::deserialize(BorrowedStrDeserializer::<E>::new(text)) {
+            Ok(TaskDefinitionsWord::Active) => Ok(TaskDefinitions::Active),
+            Ok(TaskDefinitionsWord::Referenced) => Ok(TaskDefinitions::Referenced),
+            Err(_) => Err(E::invalid_value(Unexpected::Str(text), &self)),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<TaskDefinitions, A::Error> {
+        let written = TaskDefinitionsCount::deserialize(MapAccessDeserializer::new(entries))?;
+        Ok(TaskDefinitions::Newest(written.newest))
+    }
+}
+
+impl Serialize for TaskDefinitions {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Self::Active => TaskDefinitionsWord::Active.serialize(serializer),
+            Self::Referenced => TaskDefinitionsWord::Referenced.serialize(serializer),
+            Self::Newest(newest) => TaskDefinitionsCount { newest }.serialize(serializer),
+        }
+    }
+}
+
+impl JsonSchema for TaskDefinitions {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "TaskDefinitions".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let word = generator.subschema_for::<TaskDefinitionsWord>();
+        let count = generator.subschema_for::<TaskDefinitionsCount>();
+        json_schema!({ "anyOf": [word, count] })
+    }
+}

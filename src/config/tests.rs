@@ -1,0 +1,213 @@
+//! What a document means, and what is said of a bad one.
+
+mod refusals;
+mod rules;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::policy::{Action, KeepRule, Order};
+
+fn parse(text: &str) -> Config {
+    Config::parse(text).unwrap_or_else(|error| panic!("{text}\n{error}"))
+}
+
+/// The lines that are printed for a bad document, each cut before the keys that would be accepted.
+fn errors(text: &str) -> Vec<String> {
+    let error = Config::parse(text).expect_err(text);
+    let lines = error.to_string();
+    let cut = |line: &str| line.split(" accepted: ").next().unwrap_or_default().to_owned();
+    lines.lines().map(cut).collect()
+}
+
+fn check(table: &[(&str, &[&str])]) {
+    for (text, expected) in table {
+        assert_eq!(errors(text), *expected, "{text}");
+    }
+}
+
+fn rules_of(config: &Config, policy: usize) -> &[KeepRule] {
+    match &config.policies.0[policy].action {
+        Action::Keep(keep) => &keep.rules,
+        Action::LeaveAlone => panic!("left alone"),
+    }
+}
+
+#[test]
+fn no_document_is_the_default_file() {
+    let defaults = parse(TEMPLATE);
+    for text in ["", "\n", "# nothing\n", "---\n", "{}", " {}\n", "\u{feff}", "version: 1"] {
+        assert_eq!(parse(text), defaults, "{text:?}");
+    }
+    assert_eq!(defaults.mode, Mode::Plan);
+    assert_eq!(defaults.in_use, InUse { ecs: Some(EcsUse { task_definitions: TaskDefinitions::Active }) });
+    assert_eq!(
+        defaults.guards,
+        Guards {
+            expected_accounts: Vec::new(),
+            allow_no_usage: false,
+            max_deletions_per_run: 10_000,
+            max_percent_per_repository: 100,
+        }
+    );
+    assert!((defaults.usd_per_gb_month - 0.10).abs() < f64::EPSILON);
+}
+
+#[test]
+fn the_default_keep_rules_are_those_of_the_contract() {
+    let contract = r"
+policies:
+  - repositories: ['**']
+    keep:
+      - { name: latest,    tags: '(^|[._-])latest($|[._-])' }
+      - { name: snapshots, tags: 'SNAPSHOT', newest: 5 }
+      - { name: releases,  tags: '.', except: 'SNAPSHOT|(^|[._-])latest($|[._-])', newest: 10 }
+      - { name: settling,  untagged: true, pushed_within: 1d }
+";
+    assert_eq!(parse(contract), parse(""));
+}
+
+#[test]
+fn keys_left_out_keep_their_defaults_at_every_level() {
+    let defaults = parse("");
+    let written = parse("guards: { allow_no_usage: true }\nin_use: { ecs: {} }");
+    let guards = Guards { allow_no_usage: true, ..defaults.guards.clone() };
+    assert_eq!(written, Config { guards, ..defaults.clone() });
+
+    let written = parse("policies: [{ repositories: [a] }, { repositories: ['b/*'], delete_unmatched: true }]");
+    assert_eq!(rules_of(&written, 0), rules_of(&defaults, 0));
+    assert_eq!(rules_of(&written, 1), rules_of(&defaults, 0));
+    assert_eq!(written.policies.0.len(), 2);
+    let positions: Vec<usize> = written.policies.0.iter().map(|policy| policy.position).collect();
+    assert_eq!(positions, [0, 1]);
+    assert!(written.policies.of("b/c", false).is_some_and(|policy| policy.position == 1));
+
+    let written = parse("policies: [{ repositories: [a], leave_alone: true }]");
+    assert_eq!(written.policies.0[0].action, Action::LeaveAlone);
+    assert_eq!(parse("in_use: { ecs: false }").in_use, InUse { ecs: None });
+}
+
+#[test]
+fn yaml_and_json_mean_the_same() {
+    let yaml = r"
+mode: delete
+policies:
+  - repositories: ['mirror/**']
+    leave_alone: true
+  - repositories: ['team/*', base]
+    delete_unmatched: true
+    keep:
+      - { tags: '^(?<branch>\w+)-\d+$', except: ^tmp-, newest: 3, per: branch, newest_groups: 20, by: version }
+      - name: pulled
+        pulled_within: 2w
+      - { untagged: true, pushed_within: 90m }
+in_use:
+  ecs: { task_definitions: { newest: 3 } }
+registry_aliases: [Registry.Example.com:5000]
+guards:
+  expected_accounts: ['111111111111', '012345678901']
+  max_deletions_per_run: 0
+  max_percent_per_repository: 0
+cost: { usd_per_gb_month: 0 }
+";
+    let json = r#"{
+        "mode": "delete",
+        "policies": [
+            {"repositories": ["mirror/**"], "leave_alone": true},
+            {"repositories": ["team/*", "base"], "delete_unmatched": true, "keep": [
+                {"tags": "^(?<branch>\\w+)-\\d+$", "except": "^tmp-", "newest": 3, "per": "branch", "newest_groups": 20, "by": "version"},
+                {"name": "pulled", "pulled_within": "2w"},
+                {"untagged": true, "pushed_within": "90m"}
+            ]}
+        ],
+        "in_use": {"ecs": {"task_definitions": {"newest": 3}}},
+        "registry_aliases": ["Registry.Example.com:5000"],
+        "guards": {"expected_accounts": ["111111111111", "012345678901"], "max_deletions_per_run": 0, "max_percent_per_repository": 0},
+        "cost": {"usd_per_gb_month": 0}
+    }"#;
+    let config = parse(yaml);
+    assert_eq!(config, parse(json));
+
+    assert_eq!(config.mode, Mode::Delete);
+    let newest = TaskDefinitions::Newest(NonZeroU32::new(3).unwrap());
+    assert_eq!(config.in_use.ecs, Some(EcsUse { task_definitions: newest }));
+    assert_eq!(config.registry_aliases, ["registry.example.com:5000"]);
+    assert_eq!(config.guards.expected_accounts, ["111111111111", "012345678901"]);
+    assert_eq!((config.guards.max_deletions_per_run, config.guards.max_percent_per_repository), (0, 0));
+    let names: Vec<&str> = rules_of(&config, 1).iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(names, ["rule 1", "pulled", "rule 3"]);
+    assert_eq!(rules_of(&config, 1)[0].by, Order::Version);
+    assert_eq!(rules_of(&config, 1)[2].pushed_within, Some(jiff::SignedDuration::from_mins(90)));
+
+    // What `check-config` prints is a document of the same meaning.
+    let printed = serde_json::to_string_pretty(&config).unwrap();
+    assert_eq!(parse(&printed), config);
+    let flow = "{mode: delete, guards: {allow_no_usage: true}}";
+    assert_eq!(parse(flow), parse(r#"{"mode": "delete", "guards": {"allow_no_usage": true}}"#));
+}
+
+#[test]
+fn modes_rise_from_plan_to_delete() {
+    assert!(Mode::Plan < Mode::Archive && Mode::Archive < Mode::Delete);
+}
+
+#[test]
+fn extremes_that_are_valid() {
+    let most =
+        parse("guards: { max_deletions_per_run: 18446744073709551615, max_percent_per_repository: 100, soak: 0m }");
+    assert_eq!(most.guards.max_deletions_per_run, u64::MAX);
+    let text =
+        "policies: [{ repositories: ['**'], keep: [{ newest: 4294967295, pushed_within: 1m, pulled_within: 3650d }] }]";
+    let config = parse(text);
+    assert_eq!(rules_of(&config, 0)[0].newest, NonZeroU32::new(u32::MAX));
+    assert_eq!(rules_of(&config, 0)[0].pushed_within, Some(jiff::SignedDuration::from_mins(1)));
+    let sources = parse("in_use: { eks: false, lambda: false }");
+    assert_eq!(sources, parse(""));
+    assert!(parse("cost: { usd_per_gb_month: -0.0 }").usd_per_gb_month.is_sign_positive());
+    assert!(parse("guards: { <<: { allow_no_usage: true } }").guards.allow_no_usage);
+}
+
+proptest! {
+    /// Any JSON value at all is a configuration or a list of problems, and a configuration reads back as itself.
+    #[test]
+    fn nothing_panics(document in any_document()) {
+        let text = document.to_string();
+        match Config::parse(&text) {
+            Ok(config) => prop_assert_eq!(&parse(&serde_json::to_string(&config).unwrap()), &config),
+            Err(error) => prop_assert!(!error.problems().is_empty() && error.to_string().lines().count() == error.problems().len()),
+        }
+    }
+
+    /// No text at all makes the parsers panic.
+    #[test]
+    fn no_text_panics(text in "[\\PC\n\t]{0,60}|[-{}\\[\\],:\"'&*!|>%@`#a\n ]{0,30}") {
+        drop(Config::parse(&text));
+    }
+}
+
+/// JSON values in which keys and words of the grammar are frequent.
+fn any_document() -> impl Strategy<Value = serde_json::Value> {
+    use serde_json::Value;
+    let words = "version|mode|policies|repositories|keep|name|tags|except|untagged|pushed_within|pulled_within|newest|per|\
+        newest_groups|by|leave_alone|delete_unmatched|in_use|ecs|eks|lambda|task_definitions|registry_aliases|guards|expected_accounts|\
+        allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|cost|usd_per_gb_month|change_window|days|state|registries";
+    let texts = prop_oneof![
+        "plan|delete|archive|active|referenced|pushed|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",
+        "\\PC{0,8}",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-1i64..3).prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        texts.prop_map(Value::from),
+    ];
+    let keys = prop_oneof![9 => words, 1 => "\\PC{0,8}"];
+    leaf.prop_recursive(6, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(keys.clone(), inner, 0..6).prop_map(|map| map.into_iter().collect()),
+        ]
+    })
+}

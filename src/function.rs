@@ -1,0 +1,96 @@
+//! The Lambda function: an event in, an answer or a typed error out, metrics on stdout.
+
+use std::{env, io::Write, time::SystemTime};
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::{
+    aws::{ApiError, Clients},
+    config::{Config, ConfigError},
+    event::{Event, EventError},
+    report::{Metrics, Status},
+    run::{MARGIN, Program, Request},
+};
+
+/// Why an invocation is an error. The names of the variants are what alarms and failure destinations see.
+#[derive(Debug, thiserror::Error)]
+pub enum FunctionError {
+    /// A guard refused to let the run act.
+    #[error("{0}")]
+    Refused(String),
+    /// The configuration cannot be used.
+    #[error("{0}")]
+    InvalidConfig(#[from] ConfigError),
+    /// The event cannot be used.
+    #[error("{0}")]
+    InvalidEvent(#[from] EventError),
+    /// Anything else.
+    #[error("{0}")]
+    Internal(#[from] ApiError),
+}
+
+impl FunctionError {
+    /// The error's type, as Lambda reports it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "Refused",
+            Self::InvalidConfig(_) => "InvalidConfig",
+            Self::InvalidEvent(_) => "InvalidEvent",
+            Self::Internal(_) => "Internal",
+        }
+    }
+}
+
+/// Handles one event. `deadline` is when Lambda ends the invocation; metrics go to `stdout`.
+///
+/// # Errors
+/// A run that was to act and was refused, an event or a configuration that cannot be used, and a failure before
+/// anything was planned.
+pub async fn handle(
+    program: &Program,
+    event: &Value,
+    deadline: SystemTime,
+    mut stdout: impl Write,
+) -> Result<Value, FunctionError> {
+    let event = Event::parse(event, program.config())?;
+    let explain = match &event.explain {
+        Some(text) => Some(program.reference(text).map_err(|problem| EventError::Value { field: "explain", problem })?),
+        None => None,
+    };
+    let deployment = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "ecr-cleanup".to_owned());
+    let mut send = |metrics: &Metrics, run_id: &str| {
+        let line = metrics.line(&deployment, run_id, program.now().millis());
+        // Metrics that cannot be written are no reason to stop.
+        let _ = writeln!(stdout, "{line}");
+    };
+    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    let stop_at = Instant::now() + left.saturating_sub(MARGIN);
+    let request = Request { mode: event.mode, only: event.only, stop_at: Some(stop_at) };
+    send(&Metrics::started(), "");
+    let prepared = program.prepare(request).await?;
+    let explanation = explain.map(|image| prepared.explain(&image));
+    let finished = prepared.finish().await;
+    let mut answer = finished.answer;
+    send(&finished.metrics, &answer.run_id);
+    if answer.status == Status::Refused {
+        return Err(FunctionError::Refused(answer.summary));
+    }
+    if let Some(explanation) = explanation {
+        answer.summary = explanation.to_string();
+        answer.explanation = Some(explanation);
+    }
+    Ok(answer.to_json())
+}
+
+/// The program that the environment describes.
+///
+/// # Errors
+/// Where the configuration cannot be found or used.
+pub async fn program_from_environment(clients: Clients) -> Result<Program, ConfigError> {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let (document, pin) = (variable("ECR_CLEANUP_CONFIG"), variable("ECR_CLEANUP_CONFIG_SHA256"));
+    let config = Config::load(document.as_deref(), pin.as_deref(), &clients).await?;
+    Ok(Program::new(config, clients))
+}

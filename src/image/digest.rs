@@ -1,0 +1,94 @@
+//! A manifest's SHA-256 digest, as 32 bytes.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Serialize, Serializer};
+
+const ALGORITHM: &str = "sha256:";
+
+/// The digest of a manifest, the only name of an image that never changes its meaning.
+///
+/// ECR knows SHA-256 alone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+/// Text that is no SHA-256 digest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no digest: expected `sha256:` and 64 hexadecimal digits")]
+pub struct DigestError(String);
+
+impl Digest {
+    /// A digest from its bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 64 hexadecimal digits, without the algorithm.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        hex::encode(self.0)
+    }
+
+    /// As many leading digits as tell images apart to a person: `sha256:0123456789ab`.
+    #[must_use]
+    pub fn short(&self) -> String {
+        format!("{ALGORITHM}{}", hex::encode(&self.0[..6]))
+    }
+
+    /// A digest from its 64 hexadecimal digits, in either case.
+    pub fn from_hex(text: &str) -> Result<Self, DigestError> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| DigestError(text.to_owned()))?;
+        Ok(Self(bytes))
+    }
+}
+
+impl FromStr for Digest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        text.strip_prefix(ALGORITHM)
+            .and_then(|hex| Self::from_hex(hex).ok())
+            .ok_or_else(|| DigestError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{ALGORITHM}{}", self.hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_writes_in_either_case() {
+        let digest = Digest::from_bytes([0xab; 32]);
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        assert_eq!(format!("sha256:{}", "AB".repeat(32)).parse(), Ok(digest));
+        assert_eq!(digest.short(), "sha256:abababababab");
+    }
+
+    #[test]
+    fn refuses_everything_else() {
+        let long = format!("sha256:{}", "a".repeat(65));
+        for text in ["", "sha256:", "sha256:zz", "sha512:00", &long, "latest"] {
+            assert!(text.parse::<Digest>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Verdicts as sentences, for a person who asks why.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{DeleteReason, KeepReason, LeftAlone, Plan, RepositoryPlan, Verdict, graph};
+use crate::{
+    image::{Digest, Image, ImageReference, RepositoryName},
+    inventory::NotRead,
+    usage::InUse,
+};
+
+/// What happens to one image, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The image's digest; none if there is no such image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// All its tags.
+    pub tags: Vec<String>,
+    /// Whether it would be deleted.
+    pub deletes: bool,
+    /// Why, a sentence each.
+    pub because: Vec<String>,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.digest {
+            None => writeln!(f, "{}: there is no such image", self.repository)?,
+            Some(digest) => {
+                let fate = if self.deletes { "goes" } else { "stays" };
+                writeln!(f, "{}@{digest} {fate}", self.repository)?;
+                writeln!(f, "  tags: {}", if self.tags.is_empty() { "none".to_owned() } else { self.tags.join(", ") })?;
+            }
+        }
+        for because in &self.because {
+            writeln!(f, "  - {because}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// Explains what happens to the image that a reference means, by its digest if it names one.
+    #[must_use]
+    pub fn explain(&self, reference: &ImageReference) -> Explanation {
+        let unknown = |because: String| Explanation {
+            repository: reference.repository.clone(),
+            digest: None,
+            tags: Vec::new(),
+            deletes: false,
+            because: vec![because],
+        };
+        let Some(repository) = self.repository(&reference.repository) else {
+            return unknown(format!("there is no repository `{}` in {}", reference.repository, self.registry));
+        };
+        let position = match (&reference.digest, &reference.tag) {
+            (Some(digest), _) => graph::position(&repository.stored.images, digest).map(|index| index as usize),
+            (None, Some(tag)) => repository.stored.images.iter().position(|image| image.tags.contains(tag)),
+            (None, None) => None,
+        };
+        let Some(position) = position else {
+            return unknown(match &repository.left_alone {
+                Some(why) => format!("the repository is left alone: {why}"),
+                None => format!("no image in the repository is `{reference}`"),
+            });
+        };
+        let image = &repository.stored.images[position];
+        let verdict = &repository.verdicts[position];
+        Explanation {
+            repository: repository.name.clone(),
+            digest: Some(image.digest),
+            tags: image.tags.iter().map(ToString::to_string).collect(),
+            deletes: verdict.deletes(),
+            because: repository.because(verdict),
+        }
+    }
+}
+
+impl RepositoryPlan {
+    /// The reasons of a verdict, a sentence each.
+    #[must_use]
+    pub fn because(&self, verdict: &Verdict) -> Vec<String> {
+        match verdict {
+            Verdict::Delete(reason) => vec![self.delete_sentence(reason)],
+            Verdict::Keep(reasons) => reasons.iter().map(|reason| self.keep_sentence(reason)).collect(),
+        }
+    }
+
+    fn keep_sentence(&self, reason: &KeepReason) -> String {
+        match reason {
+            KeepReason::RepositoryLeftAlone => match &self.left_alone {
+                Some(why) => format!("the repository is left alone: {why}"),
+                None => "the repository is left alone".to_owned(),
+            },
+            KeepReason::InUse(in_use) => in_use_sentence(in_use),
+            KeepReason::Rule { rule, tag, place } => {
+                let by = tag.as_ref().map(|tag| format!(" by its tag `{tag}`")).unwrap_or_default();
+                match place {
+                    Some(place) => match place.places {
+                        Some(places) => format!("rule `{rule}` keeps it{by}: place {} of {places}", place.place),
+                        None => format!("rule `{rule}` keeps it{by}, with its whole group"),
+                    },
+                    None => format!("rule `{rule}` keeps it{by}"),
+                }
+            }
+            KeepReason::NoVersion { rule, tag } => {
+                format!("rule `{rule}` orders by version and `{tag}` holds none, so its place cannot be told")
+            }
+            KeepReason::PartOf { index, role } => {
+                format!("kept as {}part of {}", spaced(role.as_deref()), self.name_of(index))
+            }
+            KeepReason::PerhapsPartOf { index } => {
+                format!("it may be part of {}, which cannot be read since it is archived", self.name_of(index))
+            }
+            KeepReason::HasPartInUse { part } => format!("its part {} is in use", self.name_of(part)),
+            KeepReason::RefersTo { subject } => format!("kept with {}, to which it refers", self.name_of(subject)),
+            KeepReason::AttachedElsewhere { subject, repository: Some(repository) } => {
+                format!("it belongs to {}, which `{repository}` keeps", subject.short())
+            }
+            KeepReason::AttachedElsewhere { subject, repository: None } => format!(
+                "it belongs to {}, which may be in a repository that was not read",
+                subject.short()
+            ),
+            KeepReason::Artifact => "it is no container image and belongs to none, so no rule is about it".to_owned(),
+            KeepReason::Archived => "it is archived".to_owned(),
+            KeepReason::BeingRestored => "it is being restored from the archive".to_owned(),
+            KeepReason::UnknownStatus => "it has a status that this version does not know".to_owned(),
+            KeepReason::NoPushTime => "it has no push time, so its age is unknown".to_owned(),
+            KeepReason::PushedInFuture => "its push time is still to come, so some clock is wrong".to_owned(),
+            KeepReason::JustPushed => {
+                "it has no tag yet and was pushed less than an hour ago, perhaps by a push that is still going on".to_owned()
+            }
+        }
+    }
+
+    fn delete_sentence(&self, reason: &DeleteReason) -> String {
+        match reason {
+            DeleteReason::Superseded { rule, place } => match place.places {
+                Some(places) => format!("place {} by rule `{rule}`, which keeps {places}; nobody uses it", place.place),
+                None => format!("its group is not among the newest that rule `{rule}` keeps; nobody uses it"),
+            },
+            DeleteReason::NoRule => "no rule keeps any of its tags; nobody uses it".to_owned(),
+            DeleteReason::Untagged => "it has no tag, and nobody uses it".to_owned(),
+            DeleteReason::PartOf { index, role } => {
+                format!("goes with {}, whose {}part it is", self.name_of(index), spaced(role.as_deref()))
+            }
+            DeleteReason::RefersTo { subject } => format!("goes with {}, to which it refers", self.name_of(subject)),
+            DeleteReason::Orphan { subject } => format!("{}, to which it refers, is gone", subject.short()),
+        }
+    }
+
+    /// What people call an image: by its first tag, else by its digest.
+    fn name_of(&self, digest: &Digest) -> String {
+        match self.image(digest).map(Image::name) {
+            Some(name) => format!("{}{name}", self.name),
+            None => format!("{}@{}", self.name, digest.short()),
+        }
+    }
+}
+
+fn spaced(role: Option<&str>) -> String {
+    role.map(|role| format!("{role} ")).unwrap_or_default()
+}
+
+fn in_use_sentence(in_use: &InUse) -> String {
+    let InUse { tag, user, users } = in_use;
+    let by = match tag {
+        Some(tag) => format!("by the tag `{tag}`"),
+        None => "by its digest".to_owned(),
+    };
+    match users - 1 {
+        0 => format!("{user} uses it {by}"),
+        1 => format!("{user} and one more use it {by}"),
+        more => format!("{user} and {more} more use it {by}"),
+    }
+}
+
+impl fmt::Display for LeftAlone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRead(why) => why.fmt(f),
+            Self::NoTagMatched => write!(
+                f,
+                "not one of its tags is what any rule of its policy is about; to clean it all the same, give that policy `delete_unmatched: true`"
+            ),
+            Self::Unclear(why) => why.fmt(f),
+            Self::TooMuch { percent, limit } => write!(
+                f,
+                "{percent} % of its images would go, and `guards.max_percent_per_repository` allows {limit} %"
+            ),
+            Self::Vanished => write!(f, "it was deleted meanwhile"),
+            Self::Failed { error } => write!(f, "its images could not be listed: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for NotRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPolicy => write!(f, "no policy matches it"),
+            Self::Policy { policy } => write!(f, "`policies[{policy}]` says so"),
+            Self::PullThroughCache => {
+                write!(f, "it is a pull-through cache, and no policy names it without a wildcard")
+            }
+            Self::NotAsked => write!(f, "this run was asked for other repositories"),
+        }
+    }
+}

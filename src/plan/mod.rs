@@ -1,0 +1,202 @@
+//! The plan: one verdict for each image, made once, from what is stored, what is in use, the policies and the time.
+//!
+//! Pure and deterministic (P5). A dry run stops after it; a real run consumes it. A repository is judged by itself,
+//! but for one thing: attachments whose images are in another repository are kept while those may be there.
+
+mod explain;
+mod graph;
+mod judge;
+mod missing;
+mod order;
+mod verdict;
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+
+use crate::{
+    image::{Digest, Image, Registry, RepositoryName, Time},
+    inventory::{Content, Images, Inventory, NotRead, Repository},
+    policy::{Action, Policies},
+    usage::Usage,
+};
+use judge::Judgement;
+
+pub use explain::Explanation;
+pub use missing::{Missing, missing};
+pub use order::{Doomed, Unit};
+pub use verdict::{DeleteReason, KeepReason, LeftAlone, Verdict};
+
+/// What happens to each image of a registry.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// The registry.
+    pub registry: Registry,
+    /// The time the plan was made for.
+    pub now: Time,
+    /// The repositories, by name.
+    pub repositories: Vec<RepositoryPlan>,
+}
+
+/// What happens to each image of a repository.
+#[derive(Debug, Clone, Serialize)]
+pub struct RepositoryPlan {
+    /// Its name.
+    pub name: RepositoryName,
+    /// Why nothing of it is deleted, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_alone: Option<LeftAlone>,
+    /// Its images in the order of their digests, and the children of its indexes. Empty if it was not read.
+    #[serde(skip)]
+    pub stored: Images,
+    /// A verdict for each image, in the same order.
+    pub verdicts: Vec<Verdict>,
+    /// The policy that judges it.
+    #[serde(skip)]
+    policy: Option<usize>,
+    /// Whether everything in it is known.
+    #[serde(skip)]
+    read: bool,
+}
+
+/// Decides what happens to each image.
+#[must_use]
+pub fn plan(inventory: Inventory, usage: &Usage, policies: &Policies, now: Time) -> Plan {
+    let mut repositories: Vec<_> = inventory.repositories.into_iter().map(RepositoryPlan::from).collect();
+    repositories.sort_by(|a, b| a.name.cmp(&b.name));
+    for (repository, (left_alone, verdicts)) in judge(&repositories, usage, policies, now).into_iter().enumerate() {
+        repositories[repository].left_alone = left_alone;
+        repositories[repository].verdicts = verdicts;
+    }
+    Plan { registry: inventory.registry, now, repositories }
+}
+
+impl Plan {
+    /// The images that this plan deletes and that what is in use by now keeps: for each repository their positions.
+    #[must_use]
+    pub fn spared(&self, usage: &Usage, policies: &Policies) -> Vec<HashSet<u32>> {
+        judge(&self.repositories, usage, policies, self.now)
+            .into_iter()
+            .zip(&self.repositories)
+            .map(|((_, verdicts), repository)| {
+                let both = (0..).zip(verdicts.iter().zip(&repository.verdicts));
+                both.filter(|(_, (now, planned))| planned.deletes() && !now.deletes()).map(|(index, _)| index).collect()
+            })
+            .collect()
+    }
+
+    /// The repository of that name.
+    #[must_use]
+    pub fn repository(&self, name: &str) -> Option<&RepositoryPlan> {
+        let position = self.repositories.binary_search_by(|repository| (*repository.name).cmp(name)).ok()?;
+        self.repositories.get(position)
+    }
+}
+
+/// Judges each repository by itself, and then the attachments whose images are in another one.
+fn judge(
+    repositories: &[RepositoryPlan],
+    usage: &Usage,
+    policies: &Policies,
+    now: Time,
+) -> Vec<(Option<LeftAlone>, Vec<Verdict>)> {
+    let mut judgements: Vec<Result<Judgement<'_>, LeftAlone>> = repositories
+        .iter()
+        .map(|repository| {
+            if let Some(why) = &repository.left_alone {
+                return Err(why.clone());
+            }
+            match repository.policy.map(|position| &policies.0[position].action) {
+                Some(Action::Keep(rules)) => Judgement::new(&repository.name, &repository.stored, rules, usage, now),
+                Some(Action::LeaveAlone) | None => Err(LeftAlone::NotRead(NotRead::NoPolicy)),
+            }
+        })
+        .collect();
+    keep_attached_elsewhere(&mut judgements, repositories);
+    judgements
+        .into_iter()
+        .zip(repositories)
+        .map(|(judgement, repository)| match judgement {
+            Ok(judgement) => (None, judgement.verdicts()),
+            Err(why) => (Some(why), keep_all(repository.stored.images.len())),
+        })
+        .collect()
+}
+
+/// Keeps signatures and the like that are stored apart from their images: while the image is kept in another
+/// repository, and in a repository of attachments alone while not everything was read.
+fn keep_attached_elsewhere(judgements: &mut [Result<Judgement<'_>, LeftAlone>], repositories: &[RepositoryPlan]) {
+    let attached: Vec<(usize, u32, Digest)> = judgements
+        .iter()
+        .enumerate()
+        .filter_map(|(repository, judgement)| Some((repository, judgement.as_ref().ok()?)))
+        .flat_map(|(repository, judgement)| {
+            judgement.attached_elsewhere().map(move |(index, subject)| (repository, index, subject))
+        })
+        .collect();
+    if attached.is_empty() {
+        return;
+    }
+    let wanted: HashSet<Digest> = attached.iter().map(|&(_, _, subject)| subject).collect();
+    let mut kept_in: HashMap<Digest, &RepositoryName> = HashMap::new();
+    for (judgement, repository) in judgements.iter().zip(repositories) {
+        for (index, image) in (0..).zip(&repository.stored.images) {
+            let kept = judgement.as_ref().map_or(true, |judgement| judgement.keeps(index));
+            if kept && wanted.contains(&image.digest) {
+                kept_in.insert(image.digest, &repository.name);
+            }
+        }
+    }
+    let everything_read = repositories.iter().all(|repository| repository.read);
+    for (repository, index, subject) in attached {
+        let Ok(judgement) = &mut judgements[repository] else { continue };
+        let holder = kept_in.get(&subject).map(|&name| name.clone());
+        if holder.is_some() || (!everything_read && !judgement.has_ordinary_images()) {
+            judgement.keep(index, KeepReason::AttachedElsewhere { subject, repository: holder });
+        }
+    }
+}
+
+fn keep_all(images: usize) -> Vec<Verdict> {
+    vec![Verdict::Keep(Box::new([KeepReason::RepositoryLeftAlone])); images]
+}
+
+impl RepositoryPlan {
+    /// Whether everything in it is known.
+    #[must_use]
+    pub const fn was_read(&self) -> bool {
+        self.read
+    }
+
+    /// The images with their verdicts.
+    pub fn images(&self) -> impl Iterator<Item = (&Image, &Verdict)> {
+        self.stored.images.iter().zip(&self.verdicts)
+    }
+
+    /// The image of that digest.
+    #[must_use]
+    pub fn image(&self, digest: &Digest) -> Option<&Image> {
+        let position = graph::position(&self.stored.images, digest)?;
+        self.stored.images.get(position as usize)
+    }
+
+    /// Leaves the repository alone after all.
+    pub fn leave_alone(&mut self, why: LeftAlone) {
+        self.verdicts = keep_all(self.stored.images.len());
+        self.left_alone = Some(why);
+    }
+}
+
+impl From<Repository> for RepositoryPlan {
+    fn from(repository: Repository) -> Self {
+        let (mut stored, left_alone, read) = match repository.content {
+            Content::Complete(images) => (images, None, true),
+            Content::Unclear { images, why } => (images, Some(LeftAlone::Unclear(why)), true),
+            Content::NotRead(why) => (Images::default(), Some(LeftAlone::NotRead(why)), false),
+            Content::Vanished => (Images::default(), Some(LeftAlone::Vanished), true),
+            Content::Failed(error) => (Images::default(), Some(LeftAlone::Failed { error }), false),
+        };
+        stored.images.sort_unstable_by(|a, b| a.digest.cmp(&b.digest));
+        Self { name: repository.name, left_alone, stored, verdicts: Vec::new(), policy: repository.policy, read }
+    }
+}

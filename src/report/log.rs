@@ -1,0 +1,78 @@
+//! Logs: lines of JSON with timestamp and level, or text for a person.
+//!
+//! Lambda says by `AWS_LAMBDA_LOG_FORMAT` and `AWS_LAMBDA_LOG_LEVEL` how it wants them. A line without a timestamp
+//! would count as INFO there whatever its level says, so every line has one.
+
+use std::env;
+
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// How lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line, on stdout.
+    Json,
+    /// Text, on stderr.
+    Text,
+}
+
+/// The level that a variable of Lambda names, in the filter's words.
+fn lambda_level(level: &str) -> &'static str {
+    match level.to_ascii_uppercase().as_str() {
+        "TRACE" => "trace",
+        "DEBUG" => "debug",
+        "WARN" => "warn",
+        "ERROR" | "FATAL" => "error",
+        _ => "info",
+    }
+}
+
+/// What is logged: `RUST_LOG` if it can be understood, else `default`.
+fn filter(default: &str) -> EnvFilter {
+    env::var("RUST_LOG")
+        .ok()
+        .filter(|directives| !directives.is_empty())
+        .and_then(|directives| EnvFilter::try_new(directives).ok())
+        .unwrap_or_else(|| EnvFilter::new(default))
+}
+
+/// Starts logging in a Lambda function, as its variables ask for.
+pub fn start_in_function() {
+    let format = env::var("AWS_LAMBDA_LOG_FORMAT").unwrap_or_default();
+    let format = if format.eq_ignore_ascii_case("text") { Format::Text } else { Format::Json };
+    let level = lambda_level(&env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default());
+    start(format, level, None);
+}
+
+/// Starts logging. `level` holds unless `RUST_LOG` says otherwise; `extra` sees all events besides.
+pub fn start(format: Format, level: &str, extra: Option<Box<dyn Layer<Registry> + Send + Sync>>) {
+    // Only this program's own words at `info`: the SDK repeats itself.
+    let filter = filter(&format!("error,ecr_cleanup={level}"));
+    let lines = match format {
+        Format::Json => fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .with_target(false)
+            .with_ansi(false)
+            .with_filter(filter)
+            .boxed(),
+        Format::Text => {
+            fmt::layer().with_target(false).with_ansi(false).with_writer(std::io::stderr).with_filter(filter).boxed()
+        }
+    };
+    // Whoever has set a subscriber already, a test for one, keeps it.
+    let _ = tracing_subscriber::registry().with(extra).with(lines).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_of_lambda_is_understood() {
+        let levels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", ""].map(lambda_level);
+        assert_eq!(levels, ["trace", "debug", "info", "warn", "error", "error", "info"]);
+    }
+}

@@ -1,0 +1,13 @@
+//! What a run says: the answer, the metrics and the logs.
+
+mod answer;
+mod gather;
+pub mod log;
+mod metrics;
+
+pub use answer::{Answer, Bytes, Counts, FailureGroup, RepositoryLine, Status};
+pub use gather::{Facts, gather};
+pub use metrics::{METRICS, Metrics, NAMESPACE};
+
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,266 @@
+//! The road: gather what is stored and what is in use, plan, guard, act, report.
+//!
+//! A dry run is the same road, left before acting.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use tokio::time::{Duration, Instant, timeout_at};
+use tracing::Instrument;
+
+use crate::{
+    aws::{ApiError, Clients, Identity},
+    cleanup::{Cleaner, Outcome},
+    config::{Config, Mode},
+    guard::{self, Refusal},
+    image::{Aliases, ImageReference, Parsed, Time},
+    inventory::{self, Scope},
+    plan::{Explanation, Plan, plan},
+    policy::RepositoryGlobs,
+    report::{Answer, Facts, Metrics, gather},
+    usage::{self, Source, Usage, ecs::Ecs},
+};
+
+/// A run ends by itself this long before it would be killed (A6).
+pub const MARGIN: Duration = Duration::from_secs(45);
+
+/// What sources this version does not read, so that nobody believes in a protection that is not there.
+const UNREAD: &str = "this version reads what Amazon ECS uses and nothing else: images that only EKS, Lambda or another service uses are not protected";
+
+/// The program, ready to run: built once, before the first event.
+pub struct Program {
+    config: Config,
+    clients: Clients,
+    aliases: Arc<Aliases>,
+}
+
+/// What a run is asked for. It can narrow what the configuration allows, never widen it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What to do.
+    pub mode: Mode,
+    /// The only repositories to look at; none: all.
+    pub only: Option<RepositoryGlobs>,
+    /// When to stop.
+    pub stop_at: Option<Instant>,
+}
+
+/// What is stored, what is in use, and the plan made of both.
+pub struct Prepared<'a> {
+    program: &'a Program,
+    request: Request,
+    started: Instant,
+    run_id: String,
+    /// The plan.
+    pub plan: Plan,
+    /// What is in use.
+    pub usage: Usage,
+    usage_read_at: Instant,
+    /// Why a run that acts would be refused.
+    pub refusals: Vec<Refusal>,
+    out_of_time: bool,
+}
+
+/// A run that has ended.
+pub struct Finished {
+    /// What it says.
+    pub answer: Answer,
+    /// Its metrics.
+    pub metrics: Metrics,
+}
+
+impl Program {
+    /// A program from its configuration and clients.
+    #[must_use]
+    pub fn new(config: Config, clients: Clients) -> Self {
+        let aliases = Arc::new(Aliases::new(&config.registry_aliases));
+        Self { config, clients, aliases }
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.clients.now()
+    }
+
+    /// Reads what a person typed to name an image.
+    ///
+    /// # Errors
+    /// Where it names none, in words.
+    pub fn reference(&self, text: &str) -> Result<ImageReference, String> {
+        match ImageReference::parse_lenient(text, &self.aliases) {
+            Ok(Parsed::Ecr(reference)) => Ok(reference),
+            Ok(Parsed::Digest(_) | Parsed::Elsewhere(_)) => {
+                Err(format!("`{text}` names no repository: write `REPOSITORY:TAG` or `REPOSITORY@DIGEST`"))
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// What is in use, and nothing else.
+    ///
+    /// # Errors
+    /// Where it is not even known who the program is.
+    pub async fn in_use(&self) -> Result<Usage, ApiError> {
+        let identity = self.clients.identity().await?;
+        Ok(usage::read(&self.sources(&identity), &self.aliases).await)
+    }
+
+    /// Gathers, plans and guards.
+    ///
+    /// # Errors
+    /// Where it is not known who the program is, or the repositories cannot be listed. Whatever else fails is part of
+    /// the plan or a refusal.
+    pub async fn prepare(&self, request: Request) -> Result<Prepared<'_>, ApiError> {
+        let started = Instant::now();
+        let run_id = uuid::Uuid::new_v4().to_string();
+        tracing::info!(event = "run_started", run_id, mode = ?request.mode, version = crate::report::VERSION, "started");
+        let now = self.clients.now();
+        let identity = self.clients.identity().await?;
+        let registry = identity.registry.clone();
+        let sources = self.sources(&identity);
+        let scope = Scope { policies: &self.config.policies, only: request.only.as_ref() };
+        let reading = async {
+            let inventory = inventory::read(&self.clients, registry.clone(), scope);
+            tokio::join!(inventory, usage::read(&sources, &self.aliases))
+        };
+        let (plan, usage, out_of_time) = match within(request.stop_at, reading).await {
+            Some((inventory, usage)) => {
+                let mut plan = plan(inventory?, &usage, &self.config.policies, now);
+                guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository);
+                (plan, usage, false)
+            }
+            None => (Plan { registry, now, repositories: Vec::new() }, Usage::default(), true),
+        };
+        let refusals =
+            if out_of_time { Vec::new() } else { guard::refusals(&plan, &usage, &self.config.guards) };
+        log_plan(&run_id, &plan, &refusals);
+        Ok(Prepared { program: self, request, started, run_id, plan, usage, usage_read_at: started, refusals, out_of_time })
+    }
+
+    /// The sources of use that the configuration names.
+    fn sources(&self, identity: &Identity) -> Vec<Box<dyn Source>> {
+        let mut sources: Vec<Box<dyn Source>> = Vec::new();
+        if let Some(ecs) = &self.config.in_use.ecs {
+            sources.push(Box::new(Ecs {
+                clients: self.clients.clone(),
+                place: identity.registry.clone(),
+                task_definitions: ecs.task_definitions,
+            }));
+        }
+        sources
+    }
+
+    async fn read_usage(&self) -> Usage {
+        match self.in_use().await {
+            Ok(usage) => usage,
+            Err(error) => Usage::unknown(&error),
+        }
+    }
+}
+
+/// A result, unless the time is over before.
+async fn within<T>(stop_at: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+    match stop_at {
+        None => Some(work.await),
+        Some(stop_at) => timeout_at(stop_at, work).await.ok(),
+    }
+}
+
+fn log_plan(run_id: &str, plan: &Plan, refusals: &[Refusal]) {
+    for repository in &plan.repositories {
+        let candidates = repository.verdicts.iter().filter(|verdict| verdict.deletes()).count();
+        tracing::info!(
+            event = "repository_planned",
+            run_id,
+            repository = %repository.name,
+            images = repository.verdicts.len(),
+            candidates,
+            left_alone = repository.left_alone.as_ref().map(ToString::to_string),
+            "planned a repository"
+        );
+    }
+    for refusal in refusals {
+        tracing::warn!(event = "guard_tripped", run_id, guard = %refusal.guard, observed = refusal.observed, "{refusal}");
+    }
+}
+
+impl Prepared<'_> {
+    /// Explains the plan for one image.
+    #[must_use]
+    pub fn explain(&self, image: &ImageReference) -> Explanation {
+        self.plan.explain(image)
+    }
+
+    /// The answer as it would be without acting.
+    #[must_use]
+    pub fn answer(&self) -> Answer {
+        self.gather(Mode::Plan, None)
+    }
+
+    /// Does what was asked for: deletes what the plan says if the mode is to, and otherwise nothing.
+    pub async fn finish(self) -> Finished {
+        let mode = self.request.mode;
+        let outcome = if mode == Mode::Plan || self.out_of_time { None } else { self.act().await };
+        let answer = self.gather(mode, outcome.as_ref());
+        for missing in &answer.missing {
+            tracing::warn!(
+                event = "missing_image",
+                run_id = self.run_id,
+                image = %missing.reference,
+                live = missing.live,
+                users = missing.users.join("; "),
+                "an image in use cannot be pulled"
+            );
+        }
+        let seconds = self.started.elapsed().as_secs_f64();
+        let metrics = Metrics::ended(&answer, seconds, &self.program.clients.calls);
+        tracing::info!(
+            event = "run_completed",
+            run_id = self.run_id,
+            status = ?answer.status,
+            images_scanned = answer.counts.images,
+            images_deleted = answer.counts.deleted,
+            images_failed = answer.counts.failed,
+            bytes_deleted = answer.bytes.deleted,
+            duration_s = seconds,
+            "{}", answer.summary
+        );
+        Finished { answer, metrics }
+    }
+
+    async fn act(&self) -> Option<Outcome> {
+        let program = self.program;
+        let clearance = guard::judge(&self.plan, &self.usage, &program.config.guards).ok()?;
+        let cleaner = Cleaner {
+            clients: &program.clients,
+            policies: &program.config.policies,
+            read_usage: &|| program.read_usage().boxed_local(),
+            usage_read_at: self.usage_read_at,
+            stop_at: self.request.stop_at,
+        };
+        let span = tracing::info_span!("acting", run_id = self.run_id);
+        Some(cleaner.clean(clearance).instrument(span).await)
+    }
+
+    fn gather(&self, mode: Mode, outcome: Option<&Outcome>) -> Answer {
+        let mut answer = gather(Facts {
+            run_id: &self.run_id,
+            mode,
+            plan: &self.plan,
+            usage: &self.usage,
+            refusals: &self.refusals,
+            outcome,
+            out_of_time: self.out_of_time,
+            usd_per_gb_month: self.program.config.usd_per_gb_month,
+        });
+        answer.warnings.push(UNREAD.to_owned());
+        answer
+    }
+}

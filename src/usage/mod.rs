@@ -1,0 +1,352 @@
+//! What is in use: every reference to an image that somebody holds, and who that is.
+//!
+//! One file per source. A source is complete or it is not (P1): whatever fails in one, however little, is an error of
+//! the whole source, and a run with an incomplete source deletes nothing.
+
+pub mod ecs;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+    sync::Arc,
+};
+
+use futures::future::{LocalBoxFuture, join_all};
+use serde::Serialize;
+
+pub use ecs::SourceError;
+
+use crate::aws::ApiError;
+use crate::image::{Aliases, Digest, Image, ImageReference, Parsed, ReferenceError, Registry, RepositoryName, Tag};
+
+/// One place where images are used.
+pub trait Source {
+    /// What the answer calls it.
+    fn name(&self) -> &'static str;
+
+    /// The account and Region it looks in.
+    fn place(&self) -> &Registry;
+
+    /// Collects every reference to an image.
+    ///
+    /// # Errors
+    /// Where anything could not be read: then the source is incomplete, and nothing may be deleted.
+    fn read<'a>(&'a self, found: &'a mut Collector) -> LocalBoxFuture<'a, Result<(), SourceError>>;
+}
+
+/// Reads all sources, at the same time.
+pub async fn read(sources: &[Box<dyn Source>], aliases: &Arc<Aliases>) -> Usage {
+    let readings = sources.iter().map(|source| async move {
+        let mut found = Collector::new(Arc::clone(aliases));
+        let error = source.read(&mut found).await.err().map(|error| error.to_string());
+        let coverage = Coverage {
+            source: source.name(),
+            account: source.place().account.clone(),
+            region: source.place().region.clone(),
+            complete: error.is_none(),
+            references: found.len(),
+            error,
+        };
+        tracing::info!(
+            event = "source_read",
+            source = coverage.source,
+            account = %coverage.account,
+            region = %coverage.region,
+            complete = coverage.complete,
+            references = coverage.references,
+            error = coverage.error,
+            "read what is in use"
+        );
+        (coverage, found)
+    });
+    let mut usage = Usage::default();
+    for (coverage, found) in join_all(readings).await {
+        usage.add(coverage, found);
+    }
+    usage
+}
+
+/// Whoever uses an image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct User {
+    /// The account and Region it was found in.
+    pub place: Registry,
+    /// What it is: `ECS service`, `ECS task definition`, ...
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// The cluster it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Whether it runs or is meant to run now, rather than being kept for later.
+    pub live: bool,
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`", self.kind, self.name)?;
+        if let Some(cluster) = &self.cluster {
+            write!(f, " in cluster `{cluster}`")?;
+        }
+        Ok(())
+    }
+}
+
+/// What one source said: where it looked and whether it saw everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    /// The source: `ecs`, ...
+    pub source: &'static str,
+    /// The account it looked in.
+    pub account: Box<str>,
+    /// The Region it looked in.
+    pub region: Box<str>,
+    /// Whether everything could be read.
+    pub complete: bool,
+    /// How many distinct image references it found.
+    pub references: usize,
+    /// Why it is incomplete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+type Users = BTreeSet<Arc<User>>;
+
+/// Gathers the references of one source.
+#[derive(Debug)]
+pub struct Collector {
+    aliases: Arc<Aliases>,
+    found: BTreeMap<Reference, Users>,
+}
+
+/// A reference that counts as use.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reference {
+    /// An image of a repository.
+    Image(ImageReference),
+    /// A digest in any repository.
+    Digest(Digest),
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(reference) => reference.fmt(f),
+            Self::Digest(digest) => digest.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Reference {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Collector {
+    /// A collector that knows the names which stand for the registries.
+    #[must_use]
+    pub const fn new(aliases: Arc<Aliases>) -> Self {
+        Self { aliases, found: BTreeMap::new() }
+    }
+
+    /// Notes that `user` names `image` and, if it is known, the digest that this was resolved to.
+    ///
+    /// # Errors
+    /// Where the text or the digest looks like ECR and cannot be understood (U2).
+    pub fn add(&mut self, user: &Arc<User>, image: &str, digest: Option<&str>) -> Result<(), ReferenceError> {
+        let parsed = ImageReference::parse(image, &self.aliases)?;
+        let resolved = match digest.map(str::parse::<Digest>) {
+            Some(Err(error)) if matches!(parsed, Parsed::Ecr(_)) => return Err(ReferenceError::new(image, error)),
+            resolved => resolved.and_then(Result::ok),
+        };
+        match parsed {
+            Parsed::Ecr(mut reference) => {
+                if let Some(resolved) = resolved
+                    && resolved != *reference.digest.get_or_insert(resolved)
+                {
+                    self.note(user, Reference::Digest(resolved));
+                }
+                self.note(user, Reference::Image(reference));
+            }
+            Parsed::Digest(digest) => self.note_digests(user, [Some(digest), resolved]),
+            Parsed::Elsewhere(digest) => self.note_digests(user, [digest, resolved]),
+        }
+        Ok(())
+    }
+
+    fn note_digests(&mut self, user: &Arc<User>, digests: [Option<Digest>; 2]) {
+        for digest in digests.into_iter().flatten() {
+            self.note(user, Reference::Digest(digest));
+        }
+    }
+
+    fn note(&mut self, user: &Arc<User>, reference: Reference) {
+        self.found.entry(reference).or_default().insert(Arc::clone(user));
+    }
+
+    /// How many distinct references were found.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+}
+
+/// Everything that is known to be in use.
+#[derive(Debug, Default)]
+pub struct Usage {
+    coverage: Vec<Coverage>,
+    references: BTreeMap<Reference, Users>,
+    by_digest: HashMap<Digest, Users>,
+    by_tag: HashMap<RepositoryName, HashMap<Tag, Users>>,
+}
+
+/// The use that protects an image, by one of its names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InUse {
+    /// The tag by which it is used; none if it is by its digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Tag>,
+    /// Who uses it, the first of all.
+    pub user: Arc<User>,
+    /// How many users there are by this name.
+    pub users: usize,
+}
+
+impl Usage {
+    /// Adds what a source found, whether or not it is complete: what was seen is in use in any case.
+    pub fn add(&mut self, coverage: Coverage, found: Collector) {
+        self.coverage.push(coverage);
+        for (reference, users) in found.found {
+            let (digest, tag) = match &reference {
+                Reference::Digest(digest) => (Some(*digest), None),
+                Reference::Image(image) => {
+                    (image.digest, image.tag.clone().map(|tag| (image.repository.clone(), tag)))
+                }
+            };
+            if let Some(digest) = digest {
+                self.by_digest.entry(digest).or_default().extend(users.iter().cloned());
+            }
+            if let Some((repository, tag)) = tag {
+                let tags = self.by_tag.entry(repository).or_default();
+                tags.entry(tag).or_default().extend(users.iter().cloned());
+            }
+            self.references.entry(reference).or_default().extend(users);
+        }
+    }
+
+    /// Use of which nothing is known, since it is not even known who the program is.
+    #[must_use]
+    pub fn unknown(error: &ApiError) -> Self {
+        let mut usage = Self::default();
+        usage.coverage.push(Coverage {
+            source: "any",
+            account: "".into(),
+            region: "".into(),
+            complete: false,
+            references: 0,
+            error: Some(error.to_string()),
+        });
+        usage
+    }
+
+    /// What each source said.
+    #[must_use]
+    pub fn coverage(&self) -> &[Coverage] {
+        &self.coverage
+    }
+
+    /// Every distinct reference with its users, in order.
+    pub fn references(&self) -> impl ExactSizeIterator<Item = (&Reference, &BTreeSet<Arc<User>>)> {
+        self.references.iter()
+    }
+
+    /// The uses of an image, by each of its tags and by its digest. A digest is used wherever it is stored, a tag in
+    /// the repository of that name (U1).
+    #[must_use]
+    pub fn of(&self, repository: &RepositoryName, image: &Image) -> Vec<InUse> {
+        let by_digest = self.by_digest.get(&image.digest).map(|users| (None, users));
+        let tags = self.by_tag.get(repository);
+        let by_tag = image.tags.iter().filter_map(|tag| Some((Some(tag), tags?.get(tag)?)));
+        by_tag
+            .chain(by_digest)
+            .filter_map(|(tag, users)| {
+                let user = users.iter().max_by_key(|user| user.live)?;
+                Some(InUse { tag: tag.cloned(), user: Arc::clone(user), users: users.len() })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{ArtifactType, MediaType, Status};
+
+    const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
+
+    fn user(name: &str) -> Arc<User> {
+        let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
+        Arc::new(User { place, kind: "ECS service", name: name.to_owned(), cluster: None, live: true })
+    }
+
+    fn usage(uses: &[(&str, Option<Digest>)]) -> Usage {
+        let mut collector = Collector::new(Arc::default());
+        for (image, digest) in uses {
+            let digest = digest.map(|digest| digest.to_string());
+            collector.add(&user(image), image, digest.as_deref()).unwrap();
+        }
+        let coverage = Coverage {
+            source: "test",
+            account: "1".into(),
+            region: "r".into(),
+            complete: true,
+            references: collector.len(),
+            error: None,
+        };
+        let mut usage = Usage::default();
+        usage.add(coverage, collector);
+        usage
+    }
+
+    fn image(digest: Digest, tags: &[&str]) -> Image {
+        Image {
+            digest,
+            tags: tags.iter().map(|tag| Tag::new(tag).unwrap()).collect(),
+            pushed_at: None,
+            pulled_at: None,
+            bytes: 0,
+            media_type: MediaType::Image,
+            artifact_type: ArtifactType::ContainerImage,
+            subject: None,
+            status: Status::Active,
+        }
+    }
+
+    #[test]
+    fn a_resolved_digest_counts_beside_the_tag_it_came_from() {
+        let pinned = Digest::from_bytes([1; 32]);
+        let usage = usage(&[(&format!("{HOST}/team/app:prod"), Some(pinned))]);
+        let app = RepositoryName::new("team/app").unwrap();
+        let uses = |image| usage.of(&app, &image).len();
+        assert_eq!(uses(image(pinned, &[])), 1, "the digest it was resolved to");
+        assert_eq!(uses(image(Digest::from_bytes([2; 32]), &["prod"])), 1, "what the tag means now");
+        assert_eq!(uses(image(Digest::from_bytes([3; 32]), &["other"])), 0);
+        assert_eq!(usage.of(&RepositoryName::new("team/app-api").unwrap(), &image(pinned, &["prod"])).len(), 1);
+    }
+
+    #[test]
+    fn a_named_digest_and_another_resolved_one_both_count() {
+        let (named, resolved) = (Digest::from_bytes([1; 32]), Digest::from_bytes([2; 32]));
+        let usage = usage(&[(&format!("{HOST}/team/app@{named}"), Some(resolved))]);
+        let app = RepositoryName::new("team/app").unwrap();
+        assert_eq!(usage.of(&app, &image(named, &[])).len(), 1);
+        assert_eq!(usage.of(&app, &image(resolved, &[])).len(), 1);
+    }
+}

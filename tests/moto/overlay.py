@@ -1,0 +1,19 @@
+"""What moto 5.2.5 leaves out and a cleaner depends on: paging, limits, ECR's delete rules, ECS's digests.
+
+`install` patches moto in this process. It is for one version of moto, the one in requirements.txt;
+test_overlay.py proves every patch through boto3.
+"""
+
+from moto import __version__
+
+import ecr_overlay
+import ecs_overlay
+
+PATCHED_VERSION = "5.2.5"
+
+
+def install() -> None:
+    if __version__ != PATCHED_VERSION:
+        raise RuntimeError(f"the overlay is for moto {PATCHED_VERSION}, this is {__version__}")
+    ecr_overlay.install()
+    ecs_overlay.install()

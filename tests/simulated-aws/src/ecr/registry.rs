@@ -1,0 +1,72 @@
+//! The registry of one account and Region.
+
+use crate::ecr::repository::Repository;
+use crate::error::{Answer, json};
+use crate::input::list;
+use crate::moment::Moment;
+use crate::page::Paging;
+use crate::world::Region;
+use serde::Serialize;
+use serde_json::{Value, json as object};
+use std::collections::BTreeMap;
+
+/// What ECR holds in one account and Region.
+#[derive(Debug, Default)]
+pub struct Registry {
+    /// Repositories by name; see [`Region::repository`].
+    pub repositories: BTreeMap<String, Repository>,
+    /// Pull through cache rules.
+    pub pull_through_cache_rules: Vec<PullThroughCacheRule>,
+    /// The rules of the replication configuration, as `DescribeRegistry` answers them.
+    pub replication_rules: Vec<Value>,
+}
+
+/// A pull through cache rule.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PullThroughCacheRule {
+    /// The prefix of the repositories, or `ROOT`.
+    pub ecr_repository_prefix: String,
+    /// For example `public.ecr.aws`.
+    pub upstream_registry_url: String,
+    /// When.
+    pub created_at: Moment,
+}
+
+impl PullThroughCacheRule {
+    /// A rule made long ago.
+    pub fn new(prefix: impl Into<String>, upstream: impl Into<String>) -> Self {
+        Self {
+            ecr_repository_prefix: prefix.into(),
+            upstream_registry_url: upstream.into(),
+            created_at: crate::moment::days_ago(365),
+        }
+    }
+}
+
+pub(crate) fn describe(region: &Region) -> Answer {
+    json(&object!({
+        "registryId": region.place.account,
+        "replicationConfiguration": {"rules": region.ecr.replication_rules},
+    }))
+}
+
+pub(crate) fn pull_through_cache_rules(region: &Region, body: &Value) -> Answer {
+    let paging = Paging::read(body, "pull-through-cache-rules", 100, 1000)?;
+    let wanted = list(body, "ecrRepositoryPrefixes", 100)?;
+    let mut rules: Vec<_> = region
+        .ecr
+        .pull_through_cache_rules
+        .iter()
+        .map(|rule| (rule.ecr_repository_prefix.as_str(), rule))
+        .filter(|(prefix, _)| wanted.is_none_or(|wanted| wanted.iter().any(|one| one == prefix)))
+        .filter(|(prefix, _)| paging.after().is_none_or(|after| *prefix > after))
+        .collect();
+    rules.sort_unstable_by_key(|(prefix, _)| *prefix);
+    let page = paging.take(rules.into_iter());
+    let mut answer = object!({"pullThroughCacheRules": page.items});
+    if let Some(token) = page.next_token {
+        answer["nextToken"] = token.into();
+    }
+    json(&answer)
+}

@@ -1,0 +1,175 @@
+//! What ECS holds in one account and Region.
+
+use crate::ecs::daemon::{Daemon, DaemonDeployment, DaemonRevision, DaemonTaskDefinition};
+use crate::ecs::express::ExpressService;
+use crate::ecs::service::{Service, ServiceDeployment, ServiceRevision};
+use crate::ecs::task::{ContainerDefinition, Task, TaskDefinition};
+use crate::moment::Moment;
+use crate::world::Place;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What ECS holds in one account and Region. Public maps may be edited at will; their keys are said at each.
+#[derive(Debug)]
+pub struct Ecs {
+    /// Where this is.
+    pub place: Place,
+    /// Clusters by name.
+    pub clusters: BTreeMap<String, Cluster>,
+    /// Task definitions by [`TaskDefinition::key`].
+    pub task_definitions: BTreeMap<String, TaskDefinition>,
+    /// Service revisions by ARN.
+    pub service_revisions: BTreeMap<String, ServiceRevision>,
+    /// Service deployments by ARN.
+    pub service_deployments: BTreeMap<String, ServiceDeployment>,
+    /// Express gateway services by ARN.
+    pub express_services: BTreeMap<String, ExpressService>,
+    /// Daemons by ARN.
+    pub daemons: BTreeMap<String, Daemon>,
+    /// Daemon revisions by ARN.
+    pub daemon_revisions: BTreeMap<String, DaemonRevision>,
+    /// Daemon deployments by ARN.
+    pub daemon_deployments: BTreeMap<String, DaemonDeployment>,
+    /// Daemon task definitions by ARN.
+    pub daemon_task_definitions: BTreeMap<String, DaemonTaskDefinition>,
+    pub(crate) now: Moment,
+    made: u64,
+}
+
+impl Ecs {
+    pub(crate) fn new(place: Place) -> Self {
+        Self {
+            place,
+            clusters: BTreeMap::new(),
+            task_definitions: BTreeMap::new(),
+            service_revisions: BTreeMap::new(),
+            service_deployments: BTreeMap::new(),
+            express_services: BTreeMap::new(),
+            daemons: BTreeMap::new(),
+            daemon_revisions: BTreeMap::new(),
+            daemon_deployments: BTreeMap::new(),
+            daemon_task_definitions: BTreeMap::new(),
+            now: Moment::NOW,
+            made: 0,
+        }
+    }
+
+    /// The ARN of a resource, such as `cluster/prod`.
+    #[must_use]
+    pub fn arn(&self, resource: &str) -> String {
+        arn(&self.place, resource)
+    }
+
+    /// The next number for a made-up ARN, as sortable digits.
+    pub(crate) fn number(&mut self) -> String {
+        self.made += 1;
+        format!("{:019}", self.made)
+    }
+
+    /// A cluster, made when it is new.
+    pub fn cluster(&mut self, name: &str) -> &mut Cluster {
+        let place = &self.place;
+        self.clusters.entry(name.to_owned()).or_insert_with(|| Cluster::new(place, name))
+    }
+
+    /// Registers the next revision of a family, with one container per image (`main`, then `sidecar-1`, ...); answers
+    /// `family:revision`.
+    pub fn register<I: AsRef<str>>(&mut self, family: &str, images: impl IntoIterator<Item = I>) -> String {
+        let containers = images.into_iter().enumerate().map(|(number, image)| {
+            let name = if number == 0 { "main".to_owned() } else { format!("sidecar-{number}") };
+            ContainerDefinition::new(name, image.as_ref())
+        });
+        let containers = containers.collect();
+        let end = format!("{family};");
+        let newest = self.task_definitions.range(format!("{family}:")..end).next_back();
+        let revision = newest.map_or(1, |(_, definition)| definition.revision + 1);
+        let definition = TaskDefinition::new(&self.place, family, revision, containers, self.now);
+        self.task_definitions.insert(definition.key(), definition);
+        format!("{family}:{revision}")
+    }
+
+    /// A task definition by ARN, `family:revision`, or family (the newest active revision).
+    #[must_use]
+    pub fn task_definition(&self, reference: &str) -> Option<&TaskDefinition> {
+        let name = reference.rsplit('/').next().unwrap_or(reference);
+        if let Some((family, revision)) = name.split_once(':') {
+            let revision = revision.parse().ok()?;
+            return self.task_definitions.get(&TaskDefinition::key_of(family, revision));
+        }
+        self.task_definitions
+            .range(format!("{name}:")..format!("{name};"))
+            .map(|(_, definition)| definition)
+            .rfind(|definition| definition.status == "ACTIVE")
+    }
+
+    /// Changes the status of a revision, which is given as `family:revision` or by ARN.
+    ///
+    /// # Panics
+    /// If there is no such revision: the test is wrong.
+    pub fn set_status(&mut self, reference: &str, status: &str) {
+        let key = self.task_definition(reference).map(TaskDefinition::key);
+        let definition = key.and_then(|key| self.task_definitions.get_mut(&key));
+        let Some(definition) = definition else { panic!("no task definition `{reference}`") };
+        status.clone_into(&mut definition.status);
+        if status != "ACTIVE" {
+            definition.deregistered_at = Some(self.now);
+        }
+        if status == "DELETE_IN_PROGRESS" {
+            definition.delete_requested_at = Some(self.now);
+        }
+    }
+}
+
+/// The ARN of an ECS resource.
+pub(crate) fn arn(place: &Place, resource: &str) -> String {
+    format!("arn:aws:ecs:{}:{}:{resource}", place.region, place.account)
+}
+
+/// A cluster.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cluster {
+    /// Its ARN.
+    pub cluster_arn: String,
+    /// Its name.
+    pub cluster_name: String,
+    /// `ACTIVE` unless changed.
+    pub status: String,
+    /// Capacity providers; may be empty, but is always answered.
+    pub capacity_providers: Vec<String>,
+    /// Services by name.
+    #[serde(skip)]
+    pub services: BTreeMap<String, Service>,
+    /// Tasks by ARN, stopped ones too.
+    #[serde(skip)]
+    pub tasks: BTreeMap<String, Task>,
+    #[serde(skip)]
+    place: Place,
+}
+
+impl Cluster {
+    fn new(place: &Place, name: &str) -> Self {
+        Self {
+            cluster_arn: arn(place, &format!("cluster/{name}")),
+            cluster_name: name.to_owned(),
+            status: "ACTIVE".to_owned(),
+            capacity_providers: Vec::new(),
+            services: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            place: place.clone(),
+        }
+    }
+
+    /// A service, made when it is new: active, without task definition.
+    pub fn service(&mut self, name: &str) -> &mut Service {
+        let (place, cluster) = (&self.place, &self.cluster_name);
+        self.services.entry(name.to_owned()).or_insert_with(|| Service::new(place, cluster, name))
+    }
+
+    /// Adds a running task of any shape; see [`crate::World::run_task`] for one that does what ECS does.
+    pub fn task(&mut self, id: &str) -> &mut Task {
+        let arn = arn(&self.place, &format!("task/{}/{id}", self.cluster_name));
+        let cluster = &self.cluster_arn;
+        self.tasks.entry(arn.clone()).or_insert_with(|| Task::new(cluster, arn))
+    }
+}

@@ -1,0 +1,97 @@
+//! Rate limits: token buckets per account and Region.
+
+use crate::world::Place;
+use std::collections::HashMap;
+use std::time::Instant;
+
+/// The token buckets that calls take from.
+#[derive(Debug, Clone, Default)]
+pub struct RateLimits {
+    buckets: HashMap<String, Bucket>,
+    levels: HashMap<(Place, String), (f64, Instant)>,
+}
+
+#[derive(Debug, Clone)]
+struct Bucket {
+    name: String,
+    per_second: f64,
+    burst: f64,
+}
+
+impl RateLimits {
+    /// No limits.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// What AWS documents for ECS and for `BatchGetImage` and `PutImage`; for the other ECR calls, which have no
+    /// published rate, 20 per second and a burst of 40, each on its own.
+    #[must_use]
+    pub fn documented() -> Self {
+        let mut limits = Self::none();
+        for (calls, burst) in [
+            (&["DescribeTaskDefinition", "ListTaskDefinitions", "ListTaskDefinitionFamilies"][..], 50),
+            (&["DescribeClusters", "ListClusters"], 50),
+            (&["DescribeTasks", "ListTasks"], 100),
+            (&["DescribeServices", "ListServices"], 100),
+            (&["ListServiceDeployments", "DescribeServiceDeployments"], 50),
+            (&["DescribeServiceRevisions"], 50),
+        ] {
+            limits = limits.shared(calls.iter().map(|call| format!("ecs:{call}")), 20, burst);
+        }
+        for call in [
+            "DescribeRepositories",
+            "DescribeImages",
+            "ListImages",
+            "BatchDeleteImage",
+            "ListImageReferrers",
+            "UpdateImageStorageClass",
+            "GetLifecyclePolicy",
+            "GetRepositoryPolicy",
+            "DescribeRegistry",
+            "DescribePullThroughCacheRules",
+        ] {
+            limits = limits.limit(&format!("ecr:{call}"), 20, 40);
+        }
+        limits.limit("ecr:BatchGetImage", 2000, 2000).limit("ecr:PutImage", 10, 10)
+    }
+
+    /// Gives an operation, such as `ecr:DescribeImages`, a bucket of its own.
+    #[must_use]
+    pub fn limit(self, operation: &str, per_second: u32, burst: u32) -> Self {
+        self.shared([operation.to_owned()], per_second, burst)
+    }
+
+    /// Gives operations a bucket they share.
+    #[must_use]
+    pub fn shared(mut self, operations: impl IntoIterator<Item = String>, per_second: u32, burst: u32) -> Self {
+        let mut name = None;
+        for operation in operations {
+            let bucket = Bucket {
+                name: name.get_or_insert_with(|| operation.clone()).clone(),
+                per_second: f64::from(per_second),
+                burst: f64::from(burst),
+            };
+            self.buckets.insert(operation, bucket);
+        }
+        self
+    }
+
+    /// Takes a token; `false` if there is none.
+    pub(crate) fn allow(&mut self, operation: &str, place: &Place) -> bool {
+        let Some(bucket) = self.buckets.get(operation) else {
+            return true;
+        };
+        let now = Instant::now();
+        let (tokens, filled) = self.levels.entry((place.clone(), bucket.name.clone())).or_insert((bucket.burst, now));
+        let refill = now.duration_since(*filled).as_secs_f64() * bucket.per_second;
+        *tokens = (*tokens + refill).min(bucket.burst);
+        *filled = now;
+        if *tokens < 1.0 {
+            return false;
+        }
+        *tokens -= 1.0;
+        true
+    }
+}

@@ -1,0 +1,89 @@
+//! The record of every call.
+
+use crate::world::Place;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+
+/// One call that was made.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Its place in the order of calls, from 1.
+    pub sequence: u64,
+    /// For example `ecr:DescribeImages`.
+    pub operation: String,
+    /// The caller's account, and the Region the call went to.
+    pub place: Place,
+    /// The body; `Null` if bodies are not recorded. For STS the form, for S3 `bucket` and `key`.
+    pub body: Value,
+    /// The HTTP status answered; 0 if the answer was left out.
+    pub status: u16,
+    /// Whether the rate limits refused it.
+    pub throttled: bool,
+}
+
+impl Call {
+    /// Whether it asks for a change that lasts: deleting or archiving images, pushing, changing a lifecycle policy.
+    #[must_use]
+    pub fn is_mutation(&self) -> bool {
+        matches!(
+            self.operation.as_str(),
+            "ecr:BatchDeleteImage" | "ecr:UpdateImageStorageClass" | "ecr:PutImage" | "ecr:PutLifecyclePolicy"
+        )
+    }
+}
+
+/// All calls since the start or the last clearing.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) calls: Vec<Call>,
+    pub(crate) counts: HashMap<String, usize>,
+    pub(crate) with_bodies: bool,
+    pub(crate) throttled: usize,
+    sequence: u64,
+}
+
+impl Record {
+    pub(crate) fn new(with_bodies: bool) -> Self {
+        Self { calls: Vec::new(), counts: HashMap::new(), with_bodies, throttled: 0, sequence: 0 }
+    }
+
+    pub(crate) fn add(&mut self, operation: String, place: Place, body: Value, status: u16, throttled: bool) {
+        self.sequence += 1;
+        self.throttled += usize::from(throttled);
+        match self.counts.get_mut(&operation) {
+            Some(count) => *count += 1,
+            None => {
+                self.counts.insert(operation.clone(), 1);
+            }
+        }
+        self.calls.push(Call {
+            sequence: self.sequence,
+            operation,
+            place,
+            body: if self.with_bodies { body } else { Value::Null },
+            status,
+            throttled,
+        });
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.with_bodies);
+    }
+
+    /// The calls that were answered well and then made again with the same body: wasted ones.
+    pub(crate) fn repeated(&self) -> Vec<Call> {
+        let mut seen: BTreeMap<(&str, &Place, String), bool> = BTreeMap::new();
+        let mut repeated = Vec::new();
+        for call in &self.calls {
+            if call.operation.starts_with("sts:") || call.body.is_null() {
+                continue;
+            }
+            let answered = seen.entry((&call.operation, &call.place, call.body.to_string())).or_default();
+            if *answered {
+                repeated.push(call.clone());
+            }
+            *answered |= (200..300).contains(&call.status);
+        }
+        repeated
+    }
+}

@@ -1,0 +1,48 @@
+//! STS: `GetCallerIdentity` and `AssumeRole`.
+
+use crate::error::{Answer, ApiError};
+use crate::input::{required, text};
+use crate::request::Request;
+use crate::world::{Identity, World};
+use sha2::{Digest, Sha256};
+
+pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
+    let body = match request.operation.as_str() {
+        "GetCallerIdentity" => {
+            let Identity { account, arn } = world.identity(&request.access_key);
+            format!("<Arn>{arn}</Arn><UserId>AROA:session</UserId><Account>{account}</Account>")
+        }
+        "AssumeRole" => assume(world, request)?,
+        operation => return Err(ApiError::unknown_operation(operation)),
+    };
+    let operation = &request.operation;
+    Ok(format!(
+        "<{operation}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+         <{operation}Result>{body}</{operation}Result>\
+         <ResponseMetadata><RequestId>simulated</RequestId></ResponseMetadata>\
+         </{operation}Response>"
+    )
+    .into_bytes())
+}
+
+/// Any role may be assumed; its access key belongs to the role's account from then on.
+fn assume(world: &mut World, request: &Request) -> Result<String, ApiError> {
+    let role = required(&request.body, "RoleArn")?;
+    let session = text(&request.body, "RoleSessionName").unwrap_or("session");
+    let mut parts = role.split(':');
+    let (Some(account), Some(name)) = (parts.nth(4), parts.next()) else {
+        return Err(ApiError::new("ValidationError", format!("{role} is invalid")));
+    };
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let arn = format!("arn:aws:sts::{account}:assumed-role/{name}/{session}");
+    let key = hex::encode_upper(&Sha256::digest(&arn)[..8]);
+    let key = format!("ASIA{key}");
+    let answer = format!(
+        "<AssumedRoleUser><AssumedRoleId>AROA:{session}</AssumedRoleId><Arn>{arn}</Arn></AssumedRoleUser>\
+         <Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>simulated</SecretAccessKey>\
+         <SessionToken>simulated</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"
+    );
+    let account = account.to_owned();
+    world.access_keys.insert(key, Identity { account, arn });
+    Ok(answer)
+}

@@ -1,0 +1,160 @@
+//! The state of the simulated AWS.
+
+use crate::ecr::registry::Registry;
+use crate::ecr::repository::Repository;
+use crate::ecs::state::{Cluster, Ecs};
+use crate::moment::Moment;
+use crate::s3::Object;
+use std::collections::BTreeMap;
+
+/// An account and a Region of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Twelve digits.
+    pub account: String,
+    /// For example `eu-west-1`.
+    pub region: String,
+}
+
+impl Place {
+    /// A place by its names.
+    pub fn new(account: impl Into<String>, region: impl Into<String>) -> Self {
+        Self { account: account.into(), region: region.into() }
+    }
+}
+
+/// Who an access key belongs to.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The account.
+    pub account: String,
+    /// The ARN that `GetCallerIdentity` answers.
+    pub arn: String,
+}
+
+impl Identity {
+    /// A session of the role `ecr-cleanup` of this account.
+    #[must_use]
+    pub fn of(account: &str) -> Self {
+        Self { account: account.to_owned(), arn: format!("arn:aws:sts::{account}:assumed-role/ecr-cleanup/session") }
+    }
+}
+
+/// An image that `BatchDeleteImage` deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Where.
+    pub place: Place,
+    /// The repository.
+    pub repository: String,
+    /// The digest that is gone.
+    pub digest: String,
+    /// The tags that went with it.
+    pub tags: Vec<String>,
+}
+
+/// Everything the simulated AWS knows.
+#[derive(Debug)]
+pub struct World {
+    /// The clock; it stands still until a test moves it.
+    pub now: Moment,
+    /// The account and Region a test means when it names none.
+    pub home: Place,
+    /// What each account holds in each Region; a place that nobody edited is empty.
+    pub regions: BTreeMap<Place, Region>,
+    /// Access keys and whose they are; a key not listed belongs to the home account. `AssumeRole` adds to it.
+    pub access_keys: BTreeMap<String, Identity>,
+    /// S3 buckets by name, and their objects by key.
+    pub buckets: BTreeMap<String, BTreeMap<String, Object>>,
+    /// What `BatchDeleteImage` deleted, in order.
+    pub deletions: Vec<Deletion>,
+    /// The failure code of `BatchGetImage` for an archived image; AWS does not document it.
+    pub archived_failure_code: String,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            now: Moment::NOW,
+            home: Place::new("111111111111", "eu-west-1"),
+            regions: BTreeMap::new(),
+            access_keys: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+            deletions: Vec::new(),
+            archived_failure_code: "ImageInaccessible".to_owned(),
+        }
+    }
+}
+
+impl World {
+    /// The home account and Region.
+    pub fn home(&mut self) -> &mut Region {
+        let home = self.home.clone();
+        self.at(&home)
+    }
+
+    /// One account and Region, made when it is new.
+    pub fn region(&mut self, account: &str, region: &str) -> &mut Region {
+        self.at(&Place::new(account, region))
+    }
+
+    /// One place, made when it is new.
+    pub fn at(&mut self, place: &Place) -> &mut Region {
+        let now = self.now;
+        let region = self.regions.entry(place.clone()).or_insert_with(|| Region::new(place.clone(), now));
+        region.now = now;
+        region.ecs.now = now;
+        region
+    }
+
+    /// A repository of the home place, to look at.
+    #[must_use]
+    pub fn stored(&self, repository: &str) -> Option<&Repository> {
+        self.regions.get(&self.home)?.ecr.repositories.get(repository)
+    }
+
+    /// A bucket, made when it is new.
+    pub fn bucket(&mut self, name: &str) -> &mut BTreeMap<String, Object> {
+        self.buckets.entry(name.to_owned()).or_default()
+    }
+
+    /// Whose an access key is.
+    #[must_use]
+    pub fn identity(&self, access_key: &str) -> Identity {
+        self.access_keys.get(access_key).cloned().unwrap_or_else(|| Identity::of(&self.home.account))
+    }
+}
+
+/// What one account holds in one Region.
+#[derive(Debug)]
+pub struct Region {
+    /// Where this is.
+    pub place: Place,
+    /// ECR.
+    pub ecr: Registry,
+    /// ECS.
+    pub ecs: Ecs,
+    /// SSM parameters by name.
+    pub parameters: BTreeMap<String, String>,
+    pub(crate) now: Moment,
+}
+
+impl Region {
+    fn new(place: Place, now: Moment) -> Self {
+        Self { ecr: Registry::default(), ecs: Ecs::new(place.clone()), parameters: BTreeMap::new(), place, now }
+    }
+
+    /// A repository, made when it is new.
+    pub fn repository(&mut self, name: &str) -> &mut Repository {
+        let (place, now) = (&self.place, self.now);
+        let repository =
+            self.ecr.repositories.entry(name.to_owned()).or_insert_with(|| Repository::new(place, name, now));
+        repository.now = now;
+        repository
+    }
+
+    /// A cluster, made when it is new.
+    pub fn cluster(&mut self, name: &str) -> &mut Cluster {
+        self.ecs.cluster(name)
+    }
+}
