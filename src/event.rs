@@ -110,7 +110,10 @@ impl Event {
         let explain = fields.get("explain").map(|value| text("explain", value)).transpose()?;
         let mode = mode(fields)?.unwrap_or(Mode::Plan);
         if explain.is_some() && mode != Mode::Plan {
-            return Err(EventError::Value { field: "explain", problem: "explaining changes nothing; leave out `mode`".to_owned() });
+            return Err(EventError::Value {
+                field: "explain",
+                problem: "explaining changes nothing; leave out `mode`".to_owned(),
+            });
         }
         if mode > config.mode {
             let (asked, configured) = (mode_name(mode), mode_name(config.mode));
@@ -123,7 +126,9 @@ impl Event {
 
 /// A schedule's event: `detail` is an object from a rule and a string from Scheduler, and says nothing in either.
 fn is_scheduled(fields: &Map<String, Value>) -> bool {
-    let is = |field: &str, values: &[&str]| fields.get(field).and_then(Value::as_str).is_some_and(|value| values.contains(&value));
+    let is = |field: &str, values: &[&str]| {
+        fields.get(field).and_then(Value::as_str).is_some_and(|value| values.contains(&value))
+    };
     is("detail-type", &["Scheduled Event"]) && is("source", &["aws.events", "aws.scheduler"])
 }
 
@@ -172,7 +177,8 @@ fn text(field: &'static str, value: &Value) -> Result<String, EventError> {
 fn globs(value: &Value) -> Result<RepositoryGlobs, EventError> {
     let field = "repositories";
     let list = value.as_array().filter(|list| !list.is_empty());
-    let list = list.ok_or_else(|| EventError::Value { field, problem: format!("expected a list of globs, got {value}") })?;
+    let list =
+        list.ok_or_else(|| EventError::Value { field, problem: format!("expected a list of globs, got {value}") })?;
     let globs = list.iter().map(|glob| text(field, glob)).collect::<Result<Vec<_>, _>>()?;
     RepositoryGlobs::new(&globs).map_err(|problems| EventError::Value {
         field,
@@ -232,9 +238,18 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_refused_in_words() {
         for (event, message) in [
-            (json!({"key1": "value1"}), "unknown field `key1`; accepted are `mode`, `repositories`, `explain`, `dry_run`"),
-            (json!({"dryrun": true}), "unknown field `dryrun`; accepted are `mode`, `repositories`, `explain`, `dry_run` (did you mean `dry_run`?)"),
-            (json!({"Mode": "plan"}), "unknown field `Mode`; accepted are `mode`, `repositories`, `explain`, `dry_run` (did you mean `mode`?)"),
+            (
+                json!({"key1": "value1"}),
+                "unknown field `key1`; accepted are `mode`, `repositories`, `explain`, `dry_run`",
+            ),
+            (
+                json!({"dryrun": true}),
+                "unknown field `dryrun`; accepted are `mode`, `repositories`, `explain`, `dry_run` (did you mean `dry_run`?)",
+            ),
+            (
+                json!({"Mode": "plan"}),
+                "unknown field `Mode`; accepted are `mode`, `repositories`, `explain`, `dry_run` (did you mean `mode`?)",
+            ),
             (json!({"dry_run": false}), "`dry_run`: `false` does not say what to do; write `\"mode\":\"delete\"`"),
             (json!({"dry_run": true, "mode": "delete"}), "`dry_run`: `true` contradicts `mode`; write `mode` alone"),
             (json!({"dry_run": "yes"}), "`dry_run`: expected `true`, got \"yes\""),
@@ -245,8 +260,14 @@ mod tests {
             (json!({"explain": 5}), "`explain`: expected a string, got 5"),
             (json!({"explain": "a:1", "mode": "delete"}), "`explain`: explaining changes nothing; leave out `mode`"),
             (json!([]), "expected an object such as `{\"mode\":\"plan\"}`, got a list"),
-            (json!({"Records": []}), "this is a batch of records from SNS, SQS, S3 or a stream; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `dry_run`"),
-            (json!({"source": "aws.ecr", "detail-type": "ECR Image Action", "detail": {}}), "this is the event `ECR Image Action` of `aws.ecr`; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `dry_run`"),
+            (
+                json!({"Records": []}),
+                "this is a batch of records from SNS, SQS, S3 or a stream; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `dry_run`",
+            ),
+            (
+                json!({"source": "aws.ecr", "detail-type": "ECR Image Action", "detail": {}}),
+                "this is the event `ECR Image Action` of `aws.ecr`; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `dry_run`",
+            ),
         ] {
             assert_eq!(parse(&event, "delete").unwrap_err().to_string(), message);
         }

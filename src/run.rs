@@ -138,10 +138,19 @@ impl Program {
             }
             None => (Plan { registry, now, repositories: Vec::new() }, Usage::default(), true),
         };
-        let refusals =
-            if out_of_time { Vec::new() } else { guard::refusals(&plan, &usage, &self.config.guards) };
+        let refusals = if out_of_time { Vec::new() } else { guard::refusals(&plan, &usage, &self.config.guards) };
         log_plan(&run_id, &plan, &refusals);
-        Ok(Prepared { program: self, request, started, run_id, plan, usage, usage_read_at: started, refusals, out_of_time })
+        Ok(Prepared {
+            program: self,
+            request,
+            started,
+            run_id,
+            plan,
+            usage,
+            usage_read_at: started,
+            refusals,
+            out_of_time,
+        })
     }
 
     /// The sources of use that the configuration names.

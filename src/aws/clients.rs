@@ -70,9 +70,8 @@ impl Clients {
             .operation_attempt_timeout(tuning.attempt_timeout)
             .operation_timeout(tuning.operation_timeout)
             .build();
-        let retries = RetryConfig::standard()
-            .with_max_attempts(tuning.attempts)
-            .with_initial_backoff(tuning.first_backoff);
+        let retries =
+            RetryConfig::standard().with_max_attempts(tuning.attempts).with_initial_backoff(tuning.first_backoff);
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .timeout_config(timeouts)
             .retry_config(retries)

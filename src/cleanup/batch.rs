@@ -47,7 +47,11 @@ impl Cleaning<'_, '_> {
         let answer = match self.call(digests.iter().map(|(_, digest)| digest)).await {
             Ok(answer) => answer,
             // Whether the call was carried out is not known.
-            Err(error) => return self.settle(&digests, &error.code.clone().unwrap_or_else(|| "no_answer".to_owned()), &error.message).await,
+            Err(error) => {
+                return self
+                    .settle(&digests, &error.code.clone().unwrap_or_else(|| "no_answer".to_owned()), &error.message)
+                    .await;
+            }
         };
         let (mut refused, mut open) = (Vec::new(), Vec::new());
         let mut stop = None;

@@ -32,8 +32,7 @@ impl Cleaning<'_, '_> {
     /// drop out by themselves.
     pub(super) async fn drop_changed(&mut self, units: &mut Vec<Vec<Doomed>>) -> Result<(), Stop> {
         let images = &self.repository.stored.images;
-        let digests: Vec<Digest> =
-            units.iter().flatten().map(|doomed| images[doomed.index as usize].digest).collect();
+        let digests: Vec<Digest> = units.iter().flatten().map(|doomed| images[doomed.index as usize].digest).collect();
         let mut current: HashMap<Digest, Image> = HashMap::with_capacity(digests.len());
         for batch in digests.chunks(BATCH) {
             self.check_time()?;

@@ -54,7 +54,8 @@ pub fn refusals(plan: &Plan, usage: &Usage, guards: &Guards) -> Vec<Refusal> {
         refusals.push(Refusal::no_usage(usage.coverage()));
     }
     let account = &plan.registry.account;
-    if !guards.expected_accounts.is_empty() && !guards.expected_accounts.iter().any(|expected| **expected == **account) {
+    if !guards.expected_accounts.is_empty() && !guards.expected_accounts.iter().any(|expected| **expected == **account)
+    {
         refusals.push(Refusal::wrong_account(account, &guards.expected_accounts));
     }
     refusals

@@ -119,9 +119,9 @@ impl ImageReference {
     /// Parses what a person types to name an image: as [`ImageReference::parse`], or without any host.
     pub fn parse_lenient(text: &str, aliases: &Aliases) -> Result<Parsed, ReferenceError> {
         match Self::parse(text, aliases)? {
-            Parsed::Elsewhere(_) => {
-                Self::parse_path(text.trim(), None).map(Parsed::Ecr).map_err(|problem| ReferenceError::new(text, problem))
-            }
+            Parsed::Elsewhere(_) => Self::parse_path(text.trim(), None)
+                .map(Parsed::Ecr)
+                .map_err(|problem| ReferenceError::new(text, problem)),
             parsed => Ok(parsed),
         }
     }
@@ -158,8 +158,7 @@ fn parse_host(host: &str) -> Option<Registry> {
     let (region, suffix) = rest.strip_prefix("-fips").unwrap_or(rest).strip_prefix('.')?.split_once('.')?;
     let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
     let is_region = !region.is_empty() && region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    (is_account && is_region && !suffix.is_empty())
-        .then(|| Registry { account: account.into(), region: region.into() })
+    (is_account && is_region && !suffix.is_empty()).then(|| Registry { account: account.into(), region: region.into() })
 }
 
 impl fmt::Display for ImageReference {
@@ -247,7 +246,8 @@ mod tests {
 
     #[test]
     fn what_is_clearly_elsewhere_is_no_error() {
-        for text in ["", "nginx", "nginx:1", "team/app:1", "public.ecr.aws/x/y:1", "localhost:5000/x", "ghcr.io/A/B:1"] {
+        for text in ["", "nginx", "nginx:1", "team/app:1", "public.ecr.aws/x/y:1", "localhost:5000/x", "ghcr.io/A/B:1"]
+        {
             assert_eq!(parse(text), Ok(Parsed::Elsewhere(None)), "{text}");
         }
         let digest = Digest::from_hex(HEX).unwrap();

@@ -9,7 +9,9 @@ use futures::{StreamExt, stream};
 use super::{Content, Images, Inventory, NotRead, Repository, Unclear, manifest};
 use crate::{
     aws::{ApiError, Bucket, Clients, all_pages},
-    image::{ArtifactType, Digest, Image, MANIFEST_MEDIA_TYPES, MediaType, Registry, RepositoryName, Status, Tag, Time},
+    image::{
+        ArtifactType, Digest, Image, MANIFEST_MEDIA_TYPES, MediaType, Registry, RepositoryName, Status, Tag, Time,
+    },
     policy::{Action, Policies, RepositoryGlobs},
 };
 

@@ -67,7 +67,9 @@ impl Descriptor {
             return Some("attestation".into());
         }
         match &self.platform {
-            Some(Platform { os, architecture, .. }) if os.is_empty() || os == "unknown" || architecture.is_empty() => None,
+            Some(Platform { os, architecture, .. }) if os.is_empty() || os == "unknown" || architecture.is_empty() => {
+                None
+            }
             Some(Platform { os, architecture, variant: None }) => Some(format!("{os}/{architecture}").into()),
             Some(Platform { os, architecture, variant: Some(variant) }) => {
                 Some(format!("{os}/{architecture}/{variant}").into())
@@ -114,7 +116,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_understood_is_an_error() {
-        for manifest in ["", "{}", r#"{"manifests":{}}"#, r#"{"manifests":[{}]}"#, r#"{"manifests":[{"digest":"x"}]}"#] {
+        for manifest in ["", "{}", r#"{"manifests":{}}"#, r#"{"manifests":[{}]}"#, r#"{"manifests":[{"digest":"x"}]}"#]
+        {
             assert!(children(manifest).is_err(), "{manifest}");
         }
     }

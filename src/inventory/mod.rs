@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::image::{Digest, Image, Registry, RepositoryName, Time};
 
-pub(crate) use ecr::{describe, identifier};
 pub use ecr::{Scope, read};
+pub(crate) use ecr::{describe, identifier};
 pub use manifest::Child;
 
 /// All repositories of a registry, as far as they could be read.

@@ -122,10 +122,9 @@ impl RepositoryPlan {
             KeepReason::AttachedElsewhere { subject, repository: Some(repository) } => {
                 format!("it belongs to {}, which `{repository}` keeps", subject.short())
             }
-            KeepReason::AttachedElsewhere { subject, repository: None } => format!(
-                "it belongs to {}, which may be in a repository that was not read",
-                subject.short()
-            ),
+            KeepReason::AttachedElsewhere { subject, repository: None } => {
+                format!("it belongs to {}, which may be in a repository that was not read", subject.short())
+            }
             KeepReason::Artifact => "it is no container image and belongs to none, so no rule is about it".to_owned(),
             KeepReason::Archived => "it is archived".to_owned(),
             KeepReason::BeingRestored => "it is being restored from the archive".to_owned(),
@@ -133,7 +132,8 @@ impl RepositoryPlan {
             KeepReason::NoPushTime => "it has no push time, so its age is unknown".to_owned(),
             KeepReason::PushedInFuture => "its push time is still to come, so some clock is wrong".to_owned(),
             KeepReason::JustPushed => {
-                "it has no tag yet and was pushed less than an hour ago, perhaps by a push that is still going on".to_owned()
+                "it has no tag yet and was pushed less than an hour ago, perhaps by a push that is still going on"
+                    .to_owned()
             }
         }
     }

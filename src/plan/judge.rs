@@ -76,7 +76,9 @@ impl<'a> Judgement<'a> {
             }
             let is_child = self.graph.parents(index).next().is_some();
             reasons.extend(doubt(image, is_child, now));
-            if let (Some(index), false, true) = (unread_index, is_child, image.tags.is_empty() && image.subject.is_none()) {
+            if let (Some(index), false, true) =
+                (unread_index, is_child, image.tags.is_empty() && image.subject.is_none())
+            {
                 reasons.push(KeepReason::PerhapsPartOf { index });
             }
         }
@@ -84,7 +86,10 @@ impl<'a> Judgement<'a> {
         while let Some(index) = used.pop() {
             for parent in self.graph.parents(index) {
                 let reasons = &mut self.reasons[parent as usize];
-                if !reasons.iter().any(|reason| matches!(reason, KeepReason::InUse(_) | KeepReason::HasPartInUse { .. })) {
+                if !reasons
+                    .iter()
+                    .any(|reason| matches!(reason, KeepReason::InUse(_) | KeepReason::HasPartInUse { .. }))
+                {
                     reasons.push(KeepReason::HasPartInUse { part: self.images[index as usize].digest });
                     used.push(parent);
                 }
@@ -94,7 +99,8 @@ impl<'a> Judgement<'a> {
 
     /// An index whose children are not known: one in the archive cannot be read.
     fn unread_index(&self) -> Option<Digest> {
-        let unread = |image: &&Image| image.media_type == MediaType::Index && !self.children.contains_key(&image.digest);
+        let unread =
+            |image: &&Image| image.media_type == MediaType::Index && !self.children.contains_key(&image.digest);
         self.images.iter().find(unread).map(|image| image.digest)
     }
 
@@ -124,7 +130,9 @@ impl<'a> Judgement<'a> {
     pub(super) fn attached_elsewhere(&self) -> impl Iterator<Item = (u32, Digest)> + '_ {
         (0..).zip(self.images).filter_map(|(index, image)| {
             let here = self.keeps(index) || self.graph.subjects(index).next().is_some();
-            (!here && image.is_attachment()).then(|| image.tags.iter().find_map(|tag| tag.attached_to()))?.map(|subject| (index, subject))
+            (!here && image.is_attachment())
+                .then(|| image.tags.iter().find_map(|tag| tag.attached_to()))?
+                .map(|subject| (index, subject))
         })
     }
 

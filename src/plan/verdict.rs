@@ -168,9 +168,9 @@ impl Verdict {
     #[must_use]
     pub fn in_use(&self) -> bool {
         match self {
-            Self::Keep(reasons) => reasons
-                .iter()
-                .any(|reason| matches!(reason, KeepReason::InUse(_) | KeepReason::HasPartInUse { .. })),
+            Self::Keep(reasons) => {
+                reasons.iter().any(|reason| matches!(reason, KeepReason::InUse(_) | KeepReason::HasPartInUse { .. }))
+            }
             Self::Delete(_) => false,
         }
     }

@@ -77,8 +77,11 @@ impl KeepRules {
     /// Archived images meet no rule (G7).
     #[must_use]
     pub fn evaluate(&self, images: &[Image], standing: &[Standing], now: Time) -> Evaluation {
-        let mut evaluation =
-            Evaluation { kept: vec![Vec::new(); images.len()], missed: vec![None; images.len()], any_tag_matched: false };
+        let mut evaluation = Evaluation {
+            kept: vec![Vec::new(); images.len()],
+            missed: vec![None; images.len()],
+            any_tag_matched: false,
+        };
         for (position, rule) in self.rules.iter().enumerate() {
             if rule.counts() {
                 rule.give_places(position, images, standing, now, &mut evaluation);

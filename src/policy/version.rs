@@ -73,8 +73,19 @@ mod tests {
     #[test]
     fn versions_in_rising_order() {
         let tags = [
-            "0.9", "v1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-rc.2", "1.0.0-rc.10", "release-1.0.0",
-            "1.0.1", "1.2", "1.10", "2", "2.0.0.1", "2024.11.05",
+            "0.9",
+            "v1.0.0-alpha",
+            "1.0.0-alpha.1",
+            "1.0.0-alpha.beta",
+            "1.0.0-rc.2",
+            "1.0.0-rc.10",
+            "release-1.0.0",
+            "1.0.1",
+            "1.2",
+            "1.10",
+            "2",
+            "2.0.0.1",
+            "2024.11.05",
         ];
         let versions: Vec<_> = tags.iter().map(|tag| Version::parse(tag).unwrap()).collect();
         for pair in versions.windows(2) {

@@ -206,10 +206,9 @@ fn summary(answer: &Answer, facts: Facts<'_>) -> String {
         Status::Truncated if facts.out_of_time => {
             "Time ran out before everything was read. Nothing was deleted; the next run starts anew.".to_owned()
         }
-        Status::Completed | Status::CompletedWithFailures | Status::Truncated => format!(
-            "Deleted {deleted} of {of_all}: {}, about ${usd:.2} a month.",
-            gigabytes(answer.bytes.deleted)
-        ),
+        Status::Completed | Status::CompletedWithFailures | Status::Truncated => {
+            format!("Deleted {deleted} of {of_all}: {}, about ${usd:.2} a month.", gigabytes(answer.bytes.deleted))
+        }
     };
     if answer.status == Status::Truncated && !facts.out_of_time {
         summary += &format!(" {left} more are left for the next run.");
@@ -243,5 +242,9 @@ fn plural(count: u64, noun: &str) -> String {
 #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
 fn gigabytes(bytes: u64) -> String {
     let bytes = bytes as f64;
-    if bytes < GIGABYTE { format!("{:.1} MB", bytes / (GIGABYTE / 1024.0)) } else { format!("{:.2} GB", bytes / GIGABYTE) }
+    if bytes < GIGABYTE {
+        format!("{:.1} MB", bytes / (GIGABYTE / 1024.0))
+    } else {
+        format!("{:.2} GB", bytes / GIGABYTE)
+    }
 }

@@ -57,7 +57,8 @@ impl Metrics {
     pub fn ended(answer: &Answer, seconds: f64, calls: &CallCounter) -> Self {
         let Answer { counts, bytes, status, .. } = answer;
         let one_if = |condition: bool| if condition { 1.0 } else { 0.0 };
-        let completed = matches!(status, Status::Planned | Status::Completed | Status::CompletedWithFailures | Status::Truncated);
+        let completed =
+            matches!(status, Status::Planned | Status::Completed | Status::CompletedWithFailures | Status::Truncated);
         Self(vec![
             ("RunsStarted", 0.0),
             ("RunsCompleted", one_if(completed)),

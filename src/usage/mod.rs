@@ -226,9 +226,7 @@ impl Usage {
         for (reference, users) in found.found {
             let (digest, tag) = match &reference {
                 Reference::Digest(digest) => (Some(*digest), None),
-                Reference::Image(image) => {
-                    (image.digest, image.tag.clone().map(|tag| (image.repository.clone(), tag)))
-                }
+                Reference::Image(image) => (image.digest, image.tag.clone().map(|tag| (image.repository.clone(), tag))),
             };
             if let Some(digest) = digest {
                 self.by_digest.entry(digest).or_default().extend(users.iter().cloned());

@@ -81,7 +81,8 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             return Ok(DONE);
         }
         Command::Run { yes: false } if !io::stdin().is_terminal() => {
-            let problem = "nobody can be asked here whether to delete: say `--yes`, or look at `ecr-cleanup plan` first";
+            let problem =
+                "nobody can be asked here whether to delete: say `--yes`, or look at `ecr-cleanup plan` first";
             return Err(UsageError(problem.to_owned()).into());
         }
         _ => {}
@@ -194,10 +195,9 @@ async fn run(
     }
     let Finished { answer, .. } = prepared.finish().await;
     match output {
-        Output::Table if mode == Mode::Plan => writeln!(
-            out,
-            "The configuration says `mode: plan`, so nothing was deleted; `mode: delete` deletes."
-        )?,
+        Output::Table if mode == Mode::Plan => {
+            writeln!(out, "The configuration says `mode: plan`, so nothing was deleted; `mode: delete` deletes.")?
+        }
         Output::Table => render::remarks(out, &answer)?,
         Output::Json => render::json(out, &answer.clone().to_json())?,
         Output::Jsonl => writeln!(out, "{}", answer.clone().to_json())?,

@@ -72,7 +72,8 @@ impl Ecs {
         let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, arn, &error))?;
         let incomplete = |what: &str| ApiError::answer(OPERATION, arn, what);
         let definition = answer.task_definition().ok_or_else(|| incomplete("the answer holds no task definition"))?;
-        let images = definition.container_definitions().iter().map(|container| container.image().map(ToOwned::to_owned));
+        let images =
+            definition.container_definitions().iter().map(|container| container.image().map(ToOwned::to_owned));
         let images: Option<Vec<String>> = images.collect();
         images.filter(|images| !images.is_empty()).ok_or_else(|| incomplete("a container without an image"))
     }

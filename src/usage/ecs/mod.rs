@@ -18,11 +18,7 @@ use std::{
 };
 
 use aws_sdk_ecs::types::Failure;
-use futures::{
-    FutureExt, StreamExt, TryStreamExt,
-    future::LocalBoxFuture,
-    stream,
-};
+use futures::{FutureExt, StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
 
 use super::{Collector, Source, User};
 use crate::{

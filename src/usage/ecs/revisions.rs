@@ -36,8 +36,7 @@ impl Ecs {
     async fn describe_deployments(&self, arns: &[String]) -> Result<Vec<ServiceDeployment>, ApiError> {
         const OPERATION: &str = "ecs:DescribeServiceDeployments";
         self.clients.paced(Bucket::ServiceDeployments).await;
-        let request =
-            self.clients.ecs.describe_service_deployments().set_service_deployment_arns(Some(arns.to_vec()));
+        let request = self.clients.ecs.describe_service_deployments().set_service_deployment_arns(Some(arns.to_vec()));
         let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
         let answered = answer.service_deployments().iter().map(ServiceDeployment::service_deployment_arn);
         check_complete(OPERATION, arns, answered, answer.failures(), Ended::Failure)?;
@@ -50,7 +49,8 @@ impl Ecs {
         let batches = stream::iter(arns.chunks(BATCH)).map(|batch| self.describe_revisions(batch));
         let revisions: Vec<Vec<ServiceRevision>> = batches.buffer_unordered(AT_ONCE).try_collect().await?;
         for revision in revisions.iter().flatten() {
-            let Some(user) = revision.service_revision_arn().and_then(|arn| findings.revisions.get(arn)).cloned() else {
+            let Some(user) = revision.service_revision_arn().and_then(|arn| findings.revisions.get(arn)).cloned()
+            else {
                 continue;
             };
             findings.name_definition(&user, revision.task_definition());

@@ -56,7 +56,8 @@ impl Ecs {
         self.clients.paced(Bucket::OtherEcs).await;
         let request = self.clients.ecs.describe_express_gateway_service().service_arn(arn);
         let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, arn, &error))?;
-        let service = answer.service().ok_or_else(|| ApiError::answer(OPERATION, arn, "the answer holds no service"))?;
+        let service =
+            answer.service().ok_or_else(|| ApiError::answer(OPERATION, arn, "the answer holds no service"))?;
         for configuration in service.active_configurations() {
             findings.name_definition(user, configuration.task_definition_arn());
             if let Some(container) = configuration.primary_container() {
