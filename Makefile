@@ -19,14 +19,15 @@ demo: build $(VENV)/.ready ## Fill an emulated account, plan, delete, and prove 
 
 test: test-rust test-moto ## Run all tests
 
-test-rust: ## Unit tests, and everything against the simulated AWS
+test-rust: build ## Unit tests, and everything against the simulated AWS
 	cargo test --release --locked --workspace
 
 test-moto: build $(VENV)/.ready ## The release binaries against moto, a third-party AWS emulator
 	ECR_CLEANUP_BIN_DIR=$(BIN) $(VENV)/bin/python -m pytest -q tests/moto
 
-build: ## Build the function and the command
-	cargo build --release --locked --bins
+# Everything at once: built apart, programs and tests would need their dependencies in two variants.
+build: ## Build the function, the command and the tests
+	cargo build --release --locked --workspace --all-targets
 
 lint: ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform formatting
 	cargo fmt --all -- --check
