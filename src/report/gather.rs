@@ -204,7 +204,9 @@ fn summary(answer: &Answer, facts: Facts<'_>) -> String {
         Status::Refused if deleted == 0 => format!("Refused to delete {candidates} of {of_all}. Nothing was deleted."),
         Status::Refused => format!("Deleted {deleted} of {of_all}, then refused to go on; {left} are left."),
         Status::Truncated if facts.out_of_time => {
-            "Time ran out before everything was read. Nothing was deleted; the next run starts anew.".to_owned()
+            "Time ran out before everything was read. Nothing was deleted. Give the function more time: 900 seconds are \
+             the most."
+                .to_owned()
         }
         Status::Completed | Status::CompletedWithFailures | Status::Truncated => {
             format!("Deleted {deleted} of {of_all}: {}, about ${usd:.2} a month.", gigabytes(answer.bytes.deleted))

@@ -128,6 +128,17 @@ pub enum Reference {
     Digest(Digest),
 }
 
+impl Reference {
+    /// The reference with as much of its digest as tells images apart to a person.
+    #[must_use]
+    pub fn short(&self) -> String {
+        match self {
+            Self::Image(reference) => reference.short(),
+            Self::Digest(digest) => digest.short(),
+        }
+    }
+}
+
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use ecr_cleanup::{
-    image::{Image, MediaType},
+    image::{Image, MediaType, Time},
     plan::{Explanation, Plan, RepositoryPlan, Verdict},
     report::Answer,
     usage::Usage,
@@ -62,9 +62,9 @@ fn images(out: &mut impl Write, title: &str, plan: &Plan, wanted: impl Fn(&Verdi
     let rows = plan.repositories.iter().flat_map(|repository| {
         let mut rows: Vec<_> = repository.images().filter(|(_, verdict)| wanted(verdict)).collect();
         rows.sort_by_key(|(image, _)| (std::cmp::Reverse(image.pushed_at), image.digest));
-        rows.into_iter().map(move |(image, verdict)| row(repository, image, verdict))
+        rows.into_iter().map(move |(image, verdict)| row(repository, image, verdict, plan.now))
     });
-    let mut table = table(&[title, "Pushed", "Size", "Why"]);
+    let mut table = table(&[title, "Age", "Size", "Why"]);
     let mut left_out = 0;
     for (position, row) in rows.enumerate() {
         if position < ROWS {
@@ -82,12 +82,12 @@ fn images(out: &mut impl Write, title: &str, plan: &Plan, wanted: impl Fn(&Verdi
     Ok(())
 }
 
-fn row(repository: &RepositoryPlan, image: &Image, verdict: &Verdict) -> Vec<Cell> {
+fn row(repository: &RepositoryPlan, image: &Image, verdict: &Verdict, now: Time) -> Vec<Cell> {
     let bytes = if image.media_type == MediaType::Index { "-".to_owned() } else { size(image.bytes) };
-    let pushed = image.pushed_at.map(|time| time.to_string()).unwrap_or_default();
+    let days = image.pushed_at.map(|time| format!("{} d", time.age(now).as_hours() / 24));
     vec![
         Cell::new(format!("{}{}", repository.name, image.name())),
-        Cell::new(pushed.split('T').next().unwrap_or_default()),
+        number(days.unwrap_or_default()),
         number(bytes),
         Cell::new(repository.because(verdict).join("\n")),
     ]
@@ -116,7 +116,7 @@ pub(crate) fn usage_table(out: &mut impl Write, usage: &Usage) -> io::Result<()>
     let mut table = table(&["Image", "Used by"]);
     for (reference, users) in usage.references() {
         let users: Vec<String> = users.iter().map(ToString::to_string).collect();
-        table.add_row([reference.to_string(), users.join("\n")]);
+        table.add_row([reference.short(), users.join("\n")]);
     }
     writeln!(out, "{table}")?;
     for coverage in usage.coverage() {
