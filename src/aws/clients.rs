@@ -144,7 +144,7 @@ impl Fetch for Clients {
         let object = object.map_err(|error| ApiError::new("s3:GetObject", &name, &error).to_string())?;
         let bytes = object.body.collect().await;
         bytes
-            .map(|bytes| bytes.to_vec())
+            .map(aws_smithy_types::byte_stream::AggregatedBytes::to_vec)
             .map_err(|error| ApiError::answer("s3:GetObject", &name, error.to_string()).to_string())
     }
 

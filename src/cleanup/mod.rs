@@ -31,7 +31,7 @@ const BATCH: usize = 100;
 /// How many repositories are cleaned at once.
 const AT_ONCE: usize = 4;
 /// Use that is older than this is read again before anything more is deleted (A3).
-const USE_IS_FRESH_FOR: Duration = Duration::from_secs(15 * 60);
+const USE_IS_FRESH_FOR: Duration = Duration::from_mins(15);
 
 /// What acting needs besides the plan.
 pub struct Cleaner<'a> {

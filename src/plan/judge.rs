@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::{DeleteReason, KeepReason, LeftAlone, Verdict, graph::Graph};
 use crate::{
-    image::{ArtifactType, Digest, Image, MediaType, RepositoryName, Status, Time},
+    image::{ArtifactType, Digest, Image, MediaType, RepositoryName, Status, Tag, Time},
     inventory::{Child, Images},
     policy::{Evaluation, KeepRules, Standing},
     usage::Usage,
@@ -131,7 +131,7 @@ impl<'a> Judgement<'a> {
         (0..).zip(self.images).filter_map(|(index, image)| {
             let here = self.keeps(index) || self.graph.subjects(index).next().is_some();
             (!here && image.is_attachment())
-                .then(|| image.tags.iter().find_map(|tag| tag.attached_to()))?
+                .then(|| image.tags.iter().find_map(Tag::attached_to))?
                 .map(|subject| (index, subject))
         })
     }

@@ -196,7 +196,7 @@ impl From<Repository> for RepositoryPlan {
             Content::Vanished => (Images::default(), Some(LeftAlone::Vanished), true),
             Content::Failed(error) => (Images::default(), Some(LeftAlone::Failed { error }), false),
         };
-        stored.images.sort_unstable_by(|a, b| a.digest.cmp(&b.digest));
+        stored.images.sort_unstable_by_key(|image| image.digest);
         Self { name: repository.name, left_alone, stored, verdicts: Vec::new(), policy: repository.policy, read }
     }
 }

@@ -143,9 +143,8 @@ impl Totals {
         }
         match &repository.left_alone {
             Some(LeftAlone::Failed { error }) => self.fail(repository, "not_listed", error, 0),
-            Some(LeftAlone::NotRead(_) | LeftAlone::Vanished) => {}
+            None | Some(LeftAlone::NotRead(_) | LeftAlone::Vanished) => {}
             Some(why) => self.warnings.push(format!("`{}` is left alone: {why}", repository.name)),
-            None => {}
         }
         let counts = &mut self.counts;
         counts.repositories += u64::from(repository.was_read());

@@ -272,6 +272,7 @@ impl Usage {
     }
 
     /// Every distinct reference with its users, in order.
+    #[must_use]
     pub fn references(&self) -> impl ExactSizeIterator<Item = (&Reference, &BTreeSet<Arc<User>>)> {
         self.references.iter()
     }

@@ -196,7 +196,7 @@ async fn run(
     let Finished { answer, .. } = prepared.finish().await;
     match output {
         Output::Table if mode == Mode::Plan => {
-            writeln!(out, "The configuration says `mode: plan`, so nothing was deleted; `mode: delete` deletes.")?
+            writeln!(out, "The configuration says `mode: plan`, so nothing was deleted; `mode: delete` deletes.")?;
         }
         Output::Table => render::remarks(out, &answer)?,
         Output::Json => render::json(out, &answer.clone().to_json())?,

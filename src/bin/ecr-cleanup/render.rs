@@ -1,6 +1,9 @@
 //! What the command prints.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use ecr_cleanup::{
@@ -146,8 +149,8 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-fn number(value: impl ToString) -> Cell {
-    Cell::new(value.to_string()).set_alignment(CellAlignment::Right)
+fn number(value: impl Display) -> Cell {
+    Cell::new(value).set_alignment(CellAlignment::Right)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
