@@ -18,7 +18,7 @@ use std::{
 };
 
 use aws_sdk_ecs::types::Failure;
-use futures::{FutureExt, StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
 
 use super::{Collector, Source, User};
 use crate::{
@@ -134,14 +134,18 @@ impl Ecs {
             }
             Ok::<_, SourceError>(findings)
         });
-        let findings = findings.buffer_unordered(AT_ONCE);
-        findings
-            .try_fold(Findings::default(), |mut all, findings| async move {
-                all.merge(findings);
-                Ok(all)
-            })
-            .await
+        merged(findings.buffer_unordered(AT_ONCE)).await
     }
+}
+
+/// The findings of several places as one.
+async fn merged<E>(findings: impl Stream<Item = Result<Findings, E>>) -> Result<Findings, E> {
+    findings
+        .try_fold(Findings::default(), |mut all, more| async move {
+            all.merge(more);
+            Ok(all)
+        })
+        .await
 }
 
 fn add(found: &mut Collector, user: &Arc<User>, image: &str, digest: Option<&str>) -> Result<(), SourceError> {

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use aws_sdk_ecs::types::{ResourceManagementType, Service};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 
-use super::{AT_ONCE, Ecs, Ended, Findings, User, check_complete};
+use super::{AT_ONCE, Ecs, Ended, Findings, User, check_complete, merged};
 use crate::aws::{ApiError, Bucket, all_pages};
 
 const PAGE: i32 = 100;
@@ -23,12 +23,7 @@ impl Ecs {
         })
         .await?;
         let batches = stream::iter(arns.chunks(BATCH)).map(|batch| self.describe_services(cluster, batch));
-        let batches: Vec<Findings> = batches.buffer_unordered(AT_ONCE).try_collect().await?;
-        let mut all = Findings::default();
-        for findings in batches {
-            all.merge(findings);
-        }
-        Ok(all)
+        merged(batches.buffer_unordered(AT_ONCE)).await
     }
 
     async fn describe_services(&self, cluster: &str, arns: &[String]) -> Result<Findings, ApiError> {

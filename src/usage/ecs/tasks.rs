@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use aws_sdk_ecs::types::{DesiredStatus, Task};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 
-use super::{AT_ONCE, Ecs, Ended, Findings, User, check_complete, last_part};
+use super::{AT_ONCE, Ecs, Ended, Findings, User, check_complete, last_part, merged};
 use crate::aws::{ApiError, Bucket, all_pages};
 
 const PAGE: i32 = 100;
@@ -21,12 +21,7 @@ impl Ecs {
         arns.sort_unstable();
         arns.dedup();
         let batches = stream::iter(arns.chunks(BATCH)).map(|batch| self.describe_tasks(cluster, batch));
-        let batches: Vec<Findings> = batches.buffer_unordered(AT_ONCE).try_collect().await?;
-        let mut all = Findings::default();
-        for findings in batches {
-            all.merge(findings);
-        }
-        Ok(all)
+        merged(batches.buffer_unordered(AT_ONCE)).await
     }
 
     async fn list_tasks(&self, cluster: &str, status: DesiredStatus) -> Result<Vec<String>, ApiError> {
