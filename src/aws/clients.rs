@@ -1,6 +1,6 @@
 //! Clients, built once, before the first event.
 
-use std::{sync::Arc, time::Duration};
+use std::{env, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 
@@ -70,8 +70,11 @@ impl Clients {
             .operation_attempt_timeout(tuning.attempt_timeout)
             .operation_timeout(tuning.operation_timeout)
             .build();
-        let retries =
-            RetryConfig::standard().with_max_attempts(tuning.attempts).with_initial_backoff(tuning.first_backoff);
+        // Whoever sets the SDK's own variable knows better.
+        let attempts = env::var("AWS_MAX_ATTEMPTS").ok().and_then(|attempts| attempts.parse().ok());
+        let retries = RetryConfig::standard()
+            .with_max_attempts(attempts.unwrap_or(tuning.attempts))
+            .with_initial_backoff(tuning.first_backoff);
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .timeout_config(timeouts)
             .retry_config(retries)
