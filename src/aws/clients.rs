@@ -1,6 +1,6 @@
 //! Clients, built once, before the first event.
 
-use std::{env, sync::Arc, time::Duration};
+use std::{env, num::NonZeroU32, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 
@@ -71,9 +71,9 @@ impl Clients {
             .operation_timeout(tuning.operation_timeout)
             .build();
         // Whoever sets the SDK's own variable knows better.
-        let attempts = env::var("AWS_MAX_ATTEMPTS").ok().and_then(|attempts| attempts.parse().ok());
+        let attempts = env::var("AWS_MAX_ATTEMPTS").ok().and_then(|attempts| attempts.parse::<NonZeroU32>().ok());
         let retries = RetryConfig::standard()
-            .with_max_attempts(attempts.unwrap_or(tuning.attempts))
+            .with_max_attempts(attempts.map_or(tuning.attempts, NonZeroU32::get))
             .with_initial_backoff(tuning.first_backoff);
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .timeout_config(timeouts)
