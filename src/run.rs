@@ -219,7 +219,7 @@ impl Prepared<'_> {
     /// Does what was asked for: deletes what the plan says if the mode is to, and otherwise nothing.
     pub async fn finish(self) -> Finished {
         let mode = self.request.mode;
-        let outcome = if mode == Mode::Plan || self.out_of_time { None } else { self.act().await };
+        let outcome = if mode == Mode::Delete && !self.out_of_time { self.act().await } else { None };
         let answer = self.gather(mode, outcome.as_ref());
         for missing in &answer.missing {
             tracing::warn!(
