@@ -151,6 +151,6 @@ impl Words for World {
 
     fn garbage(&mut self, repository: &str, images: u64) -> Vec<String> {
         self.tagged(repository, "1.0", 1);
-        (0..images).map(|image| self.untagged(repository, 100 - image)).collect()
+        (0..images).map(|image| self.untagged(repository, 10 + images - image)).collect()
     }
 }
