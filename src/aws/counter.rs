@@ -58,7 +58,7 @@ impl fmt::Debug for CallCounter {
 
 /// The interceptor that counts into a shared counter.
 #[derive(Debug, Clone)]
-pub(super) struct Counting(pub(super) std::sync::Arc<CallCounter>);
+pub(crate) struct Counting(pub(crate) std::sync::Arc<CallCounter>);
 
 impl Intercept for Counting {
     fn name(&self) -> &'static str {

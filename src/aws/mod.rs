@@ -7,6 +7,7 @@ mod pace;
 mod pages;
 
 pub use clients::{Clients, Identity, Tuning};
+pub(crate) use counter::Counting;
 pub use counter::{CallCounter, Calls};
 pub use error::ApiError;
 pub use pace::Bucket;
