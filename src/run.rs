@@ -9,7 +9,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::{
-    aws::{ApiError, Clients, Identity},
+    aws::{ApiError, Calls, Clients, Identity},
     cleanup::{Cleaner, Outcome},
     config::{Config, Mode},
     guard::{self, Refusal},
@@ -50,6 +50,7 @@ pub struct Prepared<'a> {
     program: &'a Program,
     request: Request,
     started: Instant,
+    calls_before: Calls,
     run_id: String,
     /// The plan.
     pub plan: Plan,
@@ -119,6 +120,7 @@ impl Program {
     /// the plan or a refusal.
     pub async fn prepare(&self, request: Request) -> Result<Prepared<'_>, ApiError> {
         let started = Instant::now();
+        let calls_before = self.clients.calls.so_far();
         let run_id = uuid::Uuid::new_v4().to_string();
         tracing::info!(event = "run_started", run_id, mode = ?request.mode, version = crate::report::VERSION, "started");
         let now = self.clients.now();
@@ -144,6 +146,7 @@ impl Program {
             program: self,
             request,
             started,
+            calls_before,
             run_id,
             plan,
             usage,
@@ -216,7 +219,7 @@ impl Prepared<'_> {
     /// Does what was asked for: deletes what the plan says if the mode is to, and otherwise nothing.
     pub async fn finish(self) -> Finished {
         let mode = self.request.mode;
-        let outcome = if mode == Mode::Plan || self.out_of_time { None } else { self.act().await };
+        let outcome = if mode == Mode::Delete && !self.out_of_time { self.act().await } else { None };
         let answer = self.gather(mode, outcome.as_ref());
         for missing in &answer.missing {
             tracing::warn!(
@@ -229,7 +232,8 @@ impl Prepared<'_> {
             );
         }
         let seconds = self.started.elapsed().as_secs_f64();
-        let metrics = Metrics::ended(&answer, seconds, &self.program.clients.calls);
+        let calls = self.program.clients.calls.so_far().since(self.calls_before);
+        let metrics = Metrics::ended(&answer, seconds, calls);
         tracing::info!(
             event = "run_completed",
             run_id = self.run_id,

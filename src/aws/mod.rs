@@ -7,7 +7,8 @@ mod pace;
 mod pages;
 
 pub use clients::{Clients, Identity, Tuning};
-pub use counter::CallCounter;
+pub(crate) use counter::Counting;
+pub use counter::{CallCounter, Calls};
 pub use error::ApiError;
 pub use pace::Bucket;
 pub(crate) use pages::all_pages;
