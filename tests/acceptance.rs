@@ -1,5 +1,5 @@
 //! The promise of the README, from an empty configuration on: what goes, what stays, and what is said about it.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
+#![allow(clippy::cast_precision_loss, clippy::unwrap_used, missing_docs, reason = "a test")]
 
 mod support;
 
@@ -25,8 +25,7 @@ const APP: &str = "team/app";
 fn team(world: &mut World) -> Vec<String> {
     world.tagged(APP, "latest", 200);
     let snapshots: Vec<_> = (1..=8).map(|day| world.tagged(APP, &format!("2.0-{day}-SNAPSHOT"), day)).collect();
-    let mut releases: Vec<_> =
-        (0..14).map(|minor| world.tagged(APP, &format!("1.{minor}"), 100 - u64::from(minor as u8))).collect();
+    let mut releases: Vec<_> = (0..14).map(|minor| world.tagged(APP, &format!("1.{minor}"), 100 - minor)).collect();
     let old = world.untagged(APP, 30);
     world.home().repository(APP).push(Push::image().pushed_at(hours_ago(2)));
 

@@ -31,8 +31,7 @@ async fn the_oldest_of_all_repositories_go_first_and_the_next_runs_finish_the_re
     let (aws, ages) = account(|world| {
         world.tagged(APP, "1.0", 1);
         world.tagged(OTHER, "1.0", 1);
-        let ages = (0..10).map(|step| world.untagged([APP, OTHER][step % 2], 100 - step as u64)).collect::<Vec<_>>();
-        ages
+        (0..10).map(|step| world.untagged([APP, OTHER][step % 2], 100 - step as u64)).collect::<Vec<_>>()
     })
     .await;
     for (run_number, expected) in [(0, &ages[..4]), (1, &ages[4..8]), (2, &ages[8..])] {
@@ -89,7 +88,7 @@ async fn a_limit_within_a_multi_arch_image_takes_its_index_first_and_the_rest_ne
 #[tokio::test]
 async fn a_repository_of_which_too_much_would_go_is_left_alone_and_no_other() {
     for (limit, left) in [(0, 4), (74, 4), (75, 1), (100, 1)] {
-        let (aws, _) = account(|world| {
+        let (aws, ()) = account(|world| {
             world.garbage(APP, 3);
             world.garbage(OTHER, 0);
             world.home().repository(OTHER);

@@ -161,7 +161,7 @@ async fn an_image_that_somebody_else_deleted_is_no_failure_and_not_ours() {
 #[tokio::test]
 async fn a_repository_that_somebody_deleted_is_no_failure() {
     for operation in ["ecr:DescribeImages", "ecr:BatchDeleteImage"] {
-        let (aws, _) = account(|_| {}).await;
+        let (aws, ()) = account(|_| {}).await;
         let call = if operation == "ecr:DescribeImages" { SECOND_LOOK } else { 1 };
         aws.before(operation, call, |world| {
             world.home().ecr.repositories.remove(APP);
@@ -202,7 +202,7 @@ async fn children_that_a_new_index_names_stay_while_their_old_index_goes() {
 async fn what_was_deleted_counts_though_the_answer_was_lost() {
     for fault in [Fault::on("ecr:BatchDeleteImage"), Fault::on("ecr:BatchDeleteImage").once()] {
         for kind in [FaultKind::DropAfter, FaultKind::CutBody, FaultKind::BadJson] {
-            let (aws, _) = account(|_| {}).await;
+            let (aws, ()) = account(|_| {}).await;
             aws.fault(fault.clone().matching(APP).kind(kind.clone()));
             let answer = run(&aws, DELETE).await;
             assert_eq!((answer.status, fates(&answer)), (Status::Completed, (4, 0, 0)), "{kind:?}: {}", answer.summary);
@@ -213,7 +213,7 @@ async fn what_was_deleted_counts_though_the_answer_was_lost() {
 
 #[tokio::test]
 async fn what_an_answer_does_not_mention_is_looked_up_once_more() {
-    let (aws, _) = account(|_| {}).await;
+    let (aws, ()) = account(|_| {}).await;
     aws.fault(Fault::on("ecr:BatchDeleteImage").matching(APP).kind(FaultKind::LoseItem));
     let answer = run(&aws, DELETE).await;
     assert_eq!((answer.status, fates(&answer)), (Status::Completed, (4, 0, 0)), "{}", answer.summary);
@@ -246,7 +246,7 @@ async fn a_failure_that_is_not_understood_stops_its_repository_and_no_other() {
 #[tokio::test]
 async fn a_call_that_fails_for_good_stops_its_repository_and_no_other() {
     for kind in [FaultKind::Throttle, FaultKind::ServerError(500), FaultKind::AccessDenied, FaultKind::Drop] {
-        let (aws, _) = account(|_| {}).await;
+        let (aws, ()) = account(|_| {}).await;
         aws.fault(Fault::on("ecr:BatchDeleteImage").matching(APP).kind(kind.clone()));
         let answer = run(&aws, DELETE).await;
         let status = Status::CompletedWithFailures;
@@ -260,7 +260,7 @@ async fn a_call_that_fails_for_good_stops_its_repository_and_no_other() {
 async fn without_a_second_look_nothing_of_the_repository_goes() {
     let kinds = [FaultKind::Throttle, FaultKind::AccessDenied, FaultKind::Drop, FaultKind::BadJson];
     for kind in kinds {
-        let (aws, _) = account(|_| {}).await;
+        let (aws, ()) = account(|_| {}).await;
         let ids = r#""imageIds""#;
         // Whichever repository is looked at first.
         aws.fault(Fault::on("ecr:DescribeImages").matching(ids).kind(kind.clone()));

@@ -13,7 +13,7 @@ use ecr_cleanup::{
     aws::Clients,
     config::{Config, Mode},
     image::Time,
-    plan::Plan,
+    plan::{Plan, RepositoryPlan},
     report::{Answer, FailureGroup, RepositoryLine},
     run::{Program, Request},
 };
@@ -81,7 +81,7 @@ pub async fn run_until(aws: &SimulatedAws, config: &str, stop_at: Instant) -> An
 
 /// The digests a plan dooms, sorted.
 pub fn doomed(plan: &Plan) -> Vec<String> {
-    let images = plan.repositories.iter().flat_map(|repository| repository.images());
+    let images = plan.repositories.iter().flat_map(RepositoryPlan::images);
     let doomed = images.filter(|(_, verdict)| verdict.deletes()).map(|(image, _)| image.digest.to_string());
     doomed.collect::<BTreeSet<_>>().into_iter().collect()
 }
