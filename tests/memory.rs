@@ -59,7 +59,8 @@ fn an_image_takes_less_than_400_bytes_while_it_is_judged() {
     HEAP.reset_peak_usage();
     let plan = plan(inventory, &Usage::default(), &config.policies, Time::from_millis(1_800_000_000_000).unwrap());
     let peak = (HEAP.peak_usage() - before) / ALL;
-    let doomed: usize = plan.repositories.iter().flat_map(|of| &of.verdicts).filter(|verdict| verdict.deletes()).count();
+    let doomed: usize =
+        plan.repositories.iter().flat_map(|of| &of.verdicts).filter(|verdict| verdict.deletes()).count();
     assert_eq!(doomed, ALL - REPOSITORIES as usize * 10, "ten releases of each repository stay");
     assert!(peak <= 400, "{peak} bytes an image, at the most while judging");
 }

@@ -108,7 +108,11 @@ async fn pull_through_cache_prefixes(clients: &Clients) -> Result<Vec<String>, A
     })
     .await;
     match rules {
-        Ok(rules) => Ok(rules.into_iter().filter_map(|rule| rule.ecr_repository_prefix).collect()),
+        Ok(rules) => rules
+            .into_iter()
+            .map(|rule| rule.ecr_repository_prefix)
+            .collect::<Option<_>>()
+            .ok_or_else(|| ApiError::answer(OPERATION, "", "a rule has no prefix")),
         Err(error) if error.unknown_operation => Ok(Vec::new()),
         Err(error) => Err(error),
     }

@@ -187,6 +187,12 @@ fn check_complete<'a>(
     }
 }
 
+/// The ARN of something that an answer names: without it, nobody can look it up.
+fn named(operation: &'static str, resource: &str, arn: Option<&str>) -> Result<String, ApiError> {
+    arn.map(ToOwned::to_owned)
+        .ok_or_else(|| ApiError::answer(operation, resource, "the answer names a revision without an ARN"))
+}
+
 /// The part of an ARN that people know: what follows the last `/`.
 fn last_part(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
