@@ -15,7 +15,7 @@ use crate::{
     guard::{self, Refusal},
     image::{Aliases, ImageReference, Parsed, Time},
     inventory::{self, Scope},
-    plan::{Explanation, Plan, plan},
+    plan::{Archiving, Explanation, Plan, plan},
     policy::RepositoryGlobs,
     report::{Answer, Facts, Metrics, gather},
     usage::{self, Source, Usage, ecs::Ecs},
@@ -133,10 +133,16 @@ impl Program {
         let (plan, usage, out_of_time) = match within(request.stop_at, reading).await {
             Some((inventory, usage)) => {
                 let mut plan = plan(inventory?, &usage, &self.config.policies, now);
-                guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository);
+                if guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository) {
+                    plan.judge_again(&usage, &self.config.policies);
+                }
                 (plan, usage, false)
             }
-            None => (Plan { registry, now, repositories: Vec::new() }, Usage::default(), true),
+            None => (
+                Plan { registry, now, archive: Archiving::default(), repositories: Vec::new() },
+                Usage::default(),
+                true,
+            ),
         };
         let refusals = if out_of_time { Vec::new() } else { guard::refusals(&plan, &usage, &self.config.guards) };
         log_plan(&run_id, &plan, &refusals);

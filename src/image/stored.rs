@@ -16,6 +16,12 @@ pub struct Image {
     pub pushed_at: Option<Time>,
     /// The last pull that ECR recorded, up to a day behind.
     pub pulled_at: Option<Time>,
+    /// When it was last archived, also if it was restored since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archived_at: Option<Time>,
+    /// When it was last restored, also if it was archived again since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored_at: Option<Time>,
     /// Compressed bytes of its layers; for an index, ECR reports the largest child's.
     pub bytes: u64,
     /// What kind of manifest it is.
@@ -51,6 +57,12 @@ impl Image {
             && self.subject.is_none()
             && self.artifact_type == ArtifactType::ContainerImage
             && !self.is_attachment()
+    }
+
+    /// Whether it may be part of an index of which nothing is known.
+    #[must_use]
+    pub fn may_be_part(&self) -> bool {
+        self.tags.is_empty() && self.subject.is_none()
     }
 
     /// Whether all its tags say that it belongs to another image: signatures and the like are stored under

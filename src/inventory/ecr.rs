@@ -277,6 +277,8 @@ fn image_of(detail: &ImageDetail) -> Result<Image, Unclear> {
         tags: tags.into_iter().collect(),
         pushed_at: pushed_at.flatten(),
         pulled_at: time(detail.last_recorded_pull_time()),
+        archived_at: time(detail.last_archived_at()),
+        restored_at: time(detail.last_activated_at()),
         bytes: detail.image_size_in_bytes().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
         media_type: MediaType::new(detail.image_manifest_media_type()),
         artifact_type: ArtifactType::new(detail.artifact_media_type()),

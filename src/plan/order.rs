@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use super::{RepositoryPlan, graph::Graph};
-use crate::image::Time;
+use crate::image::{Status, Time};
 
 /// Doomed images that belong together, in the order in which they go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +38,21 @@ impl RepositoryPlan {
         let slots: HashMap<u32, usize> = doomed.iter().enumerate().map(|(slot, &index)| (index, slot)).collect();
         let dependents = |slot: usize| graph.dependents(doomed[slot]).filter_map(|index| slots.get(&index).copied());
 
-        let levels = levels(doomed.len(), dependents);
+        // What an index in the archive names is not known, so every archived image that may be part of one waits for all.
+        let image = |slot: usize| &self.stored.images[doomed[slot] as usize];
+        let is_archived = |slot: &usize| image(*slot).status == Status::Archived;
+        let (unread, parts): (Vec<usize>, Vec<usize>) = (0..doomed.len())
+            .filter(is_archived)
+            .filter(|&slot| self.stored.is_unread(image(slot)) || image(slot).may_be_part())
+            .partition(|&slot| self.stored.is_unread(image(slot)));
+        let mut base = vec![0; doomed.len()];
         let mut sets = Sets::new(doomed.len());
+        if let Some(&first) = unread.first() {
+            parts.iter().for_each(|&part| base[part] = 1);
+            unread.iter().chain(&parts).for_each(|&slot| sets.join(first, slot));
+        }
+
+        let levels = levels(base, dependents);
         for slot in 0..doomed.len() {
             for dependent in dependents(slot) {
                 sets.join(slot, dependent);
@@ -61,15 +74,15 @@ impl RepositoryPlan {
     }
 }
 
-/// The level of each slot: one more than the highest of what it depends on. Those on a cycle come last, together.
-fn levels<I: Iterator<Item = usize>>(slots: usize, dependents: impl Fn(usize) -> I) -> Vec<u32> {
+/// The level of each slot: at least its own, and one more than the highest of what it depends on. Those on a cycle come last, together.
+fn levels<I: Iterator<Item = usize>>(mut levels: Vec<u32>, dependents: impl Fn(usize) -> I) -> Vec<u32> {
+    let slots = levels.len();
     let mut waiting = vec![0_u32; slots];
     for slot in 0..slots {
         for dependent in dependents(slot) {
             waiting[dependent] += 1;
         }
     }
-    let mut levels = vec![0; slots];
     let mut free: Vec<usize> = (0..slots).filter(|&slot| waiting[slot] == 0).collect();
     while let Some(slot) = free.pop() {
         for dependent in dependents(slot) {
