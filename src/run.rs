@@ -10,12 +10,12 @@ use tracing::Instrument;
 
 use crate::{
     aws::{ApiError, Clients, Identity},
-    cleanup::{Cleaner, Outcome},
+    cleanup::{self, Cleaner, Outcome, RestoreError, Restored},
     config::{Config, Mode},
     guard::{self, Refusal},
     image::{Aliases, ImageReference, Parsed, Time},
     inventory::{self, Scope},
-    plan::{Archiving, Explanation, Plan, plan},
+    plan::{Archiving, Explanation, Plan, Terms, plan},
     policy::RepositoryGlobs,
     report::{Answer, Facts, Metrics, gather},
     usage::{self, Source, Usage, ecs::Ecs},
@@ -132,7 +132,8 @@ impl Program {
         };
         let (plan, usage, out_of_time) = match within(request.stop_at, reading).await {
             Some((inventory, usage)) => {
-                let mut plan = plan(inventory?, &usage, &self.config.policies, now);
+                let terms = Terms { now, archive: self.archiving(request.mode) };
+                let mut plan = plan(inventory?, &usage, &self.config.policies, terms);
                 if guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository) {
                     plan.judge_again(&usage, &self.config.policies);
                 }
@@ -157,6 +158,21 @@ impl Program {
             refusals,
             out_of_time,
         })
+    }
+
+    /// How the archive is treated. A dry run treats it as the configured mode does, so that it shows the same.
+    fn archiving(&self, mode: Mode) -> Archiving {
+        let candidates = [mode, self.config.mode].contains(&Mode::Archive);
+        Archiving { candidates, delete_after: self.config.archive.delete_after }
+    }
+
+    /// Brings an image back from the archive, with its parts and whatever refers to them, and waits until all of it
+    /// can be pulled; looks again after every `pause`.
+    ///
+    /// # Errors
+    /// Where there is no such image, its repository cannot be read, or a call fails.
+    pub async fn restore(&self, image: &ImageReference, pause: Duration) -> Result<Restored, RestoreError> {
+        cleanup::restore(&self.clients, image, pause).await
     }
 
     /// The sources of use that the configuration names.
@@ -219,7 +235,7 @@ impl Prepared<'_> {
         self.gather(Mode::Plan, None)
     }
 
-    /// Does what was asked for: deletes what the plan says if the mode is to, and otherwise nothing.
+    /// Does what was asked for: deletes or archives what the plan says if the mode is to, and otherwise nothing.
     pub async fn finish(self) -> Finished {
         let mode = self.request.mode;
         let outcome = if mode == Mode::Plan || self.out_of_time { None } else { self.act().await };
@@ -242,6 +258,7 @@ impl Prepared<'_> {
             status = ?answer.status,
             images_scanned = answer.counts.images,
             images_deleted = answer.counts.deleted,
+            images_archived = answer.counts.archived,
             images_failed = answer.counts.failed,
             bytes_deleted = answer.bytes.deleted,
             duration_s = seconds,

@@ -170,7 +170,7 @@ fn closure(start: &BTreeSet<Digest>, edges: &[(Digest, Digest)]) -> BTreeSet<Dig
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_stays_keeps_its_parts_and_what_refers_to_it(world in world()) {

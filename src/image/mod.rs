@@ -17,5 +17,5 @@ pub use digest::{Digest, DigestError};
 pub use media_type::{ArtifactType, MANIFEST_MEDIA_TYPES, MediaType};
 pub use name::{NameError, RepositoryName, Tag};
 pub use reference::{Aliases, ImageReference, Parsed, ReferenceError, Registry};
-pub use stored::{Image, Status};
+pub use stored::{Archival, Image, Status};
 pub use time::Time;

@@ -222,7 +222,7 @@ impl<'a> Judgement<'a> {
 
     fn delete_reason(&self, index: u32) -> DeleteReason {
         let image = &self.images[index as usize];
-        if let (Status::Archived, Some(since)) = (image.status, image.archived_at) {
+        if let (Status::Archived, Some(since)) = (image.status, image.archived_at()) {
             return DeleteReason::Archived { since, charged_until: self.terms.charged_until(since) };
         }
         if let Some(missed) = &self.evaluation.missed[index as usize] {

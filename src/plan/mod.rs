@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use crate::{
-    image::{Digest, Image, Registry, RepositoryName, Time},
+    image::{Digest, Image, Registry, RepositoryName, Status, Time},
     inventory::{Content, Images, Inventory, NotRead, Repository},
     policy::{Action, Policies},
     usage::Usage,
@@ -25,7 +25,7 @@ use crate::{
 use judge::Judgement;
 
 pub use explain::Explanation;
-pub use missing::{Missing, missing};
+pub use missing::{Missing, Problem, missing};
 pub use order::{Doomed, Unit};
 pub use terms::{Archiving, Terms};
 pub use verdict::{DeleteReason, KeepReason, LeftAlone, Verdict};
@@ -85,6 +85,12 @@ impl Plan {
             repository.left_alone = left_alone;
             repository.verdicts = verdicts;
         }
+    }
+
+    /// Whether this plan moves a candidate to the archive, rather than deleting it: what is there already is deleted.
+    #[must_use]
+    pub fn archives(&self, candidate: &Image) -> bool {
+        self.archive.candidates && candidate.status != Status::Archived
     }
 
     /// The images that this plan deletes and that what is in use by now keeps: for each repository their positions.

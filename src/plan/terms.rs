@@ -34,7 +34,7 @@ impl From<Time> for Terms {
 impl Terms {
     /// Whether an image has been in the archive for so long that it is no reason to stay any more.
     pub(super) fn archived_long_enough(&self, image: &Image) -> bool {
-        match (image.status, self.archive.delete_after, image.archived_at) {
+        match (image.status, self.archive.delete_after, image.archived_at()) {
             (Status::Archived, Some(limit), Some(archived_at)) => archived_at.age(self.now) > limit,
             _ => false,
         }

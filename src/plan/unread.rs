@@ -24,7 +24,7 @@ impl Unread {
         let single = |index: &Image| Self {
             index: index.digest,
             last_pushed: index.pushed_at,
-            first_archived: index.archived_at.filter(|_| index.restored_at.is_none()),
+            first_archived: index.archived_at().filter(|_| index.restored_at().is_none()),
         };
         indexes.map(single).reduce(|all, one| Self {
             index: all.index,
@@ -38,7 +38,7 @@ impl Unread {
     /// went to the archive before they did.
     pub(super) fn may_name(&self, image: &Image) -> bool {
         let (Some(last_pushed), Some(first_archived)) = (self.last_pushed, self.first_archived) else { return true };
-        match (image.archived_at, image.pushed_at) {
+        match (image.archived_at(), image.pushed_at) {
             (Some(archived), _) if image.status == Status::Archived => archived >= first_archived,
             (Some(archived), _) => archived < last_pushed || archived >= first_archived,
             (None, Some(pushed)) => last_pushed.age(pushed) <= MARGIN,

@@ -178,6 +178,12 @@ impl Verdict {
         matches!(self, Self::Delete(_))
     }
 
+    /// Whether the image stays because it is no container image and belongs to none (K8).
+    #[must_use]
+    pub fn is_of_artifact(&self) -> bool {
+        matches!(self, Self::Keep(reasons) if reasons.contains(&KeepReason::Artifact))
+    }
+
     /// Whether the image stays because somebody uses it or a part of it.
     #[must_use]
     pub fn in_use(&self) -> bool {

@@ -1,6 +1,8 @@
 //! Repositories made of named images, judged by the planner alone.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod road;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -8,7 +10,7 @@ use std::{
 
 use ecr_cleanup::{
     config::Config,
-    image::{ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
+    image::{Archival, ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
     inventory::{Child, Content, Images, Inventory, Repository},
     plan::{Plan, Terms, Verdict, plan},
     policy::Policies,
@@ -62,8 +64,7 @@ impl Shelf {
             tags: Box::default(),
             pushed_at: Some(hours_ago(hours)),
             pulled_at: None,
-            archived_at: None,
-            restored_at: None,
+            archival: None,
             bytes: 10,
             media_type: MediaType::Image,
             artifact_type: ArtifactType::ContainerImage,
@@ -141,16 +142,16 @@ impl Put<'_> {
     /// In the archive since so many hours ago; what an index names is then not known.
     pub(crate) fn archived(mut self, hours: i64) -> Self {
         self.image().status = Status::Archived;
-        self.image().archived_at = Some(hours_ago(hours));
+        self.image().archival = Some(Box::new(Archival { archived_at: Some(hours_ago(hours)), restored_at: None }));
         self.shelf.children.remove(&digest(self.name));
         self
     }
 
     /// Was in the archive and came back when it is said to be pushed.
     pub(crate) fn restored(mut self, archived_hours: i64) -> Self {
-        let pushed_at = self.image().pushed_at;
-        self.image().restored_at = pushed_at;
-        self.image().archived_at = Some(hours_ago(archived_hours));
+        let restored_at = self.image().pushed_at;
+        let archival = Archival { archived_at: Some(hours_ago(archived_hours)), restored_at };
+        self.image().archival = Some(Box::new(archival));
         self
     }
 

@@ -63,6 +63,14 @@ pub(crate) enum Command {
         /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
         image: String,
     },
+    /// Bring images back from the archive, with their parts and signatures, and wait until they can be pulled.
+    ///
+    /// AWS normally takes up to 20 minutes. It can be interrupted: AWS goes on, and the same command waits again.
+    Restore {
+        /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
+        #[arg(required = true)]
+        images: Vec<String>,
+    },
     /// Check the configuration and print it with every default written out.
     CheckConfig,
     /// Print the JSON Schema of the configuration.
