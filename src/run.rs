@@ -13,11 +13,11 @@ use crate::{
     cleanup::{self, Cleaner, Outcome, RestoreError, Restored},
     config::{Config, Mode},
     guard::{self, Refusal},
-    image::{Aliases, ImageReference, Parsed, Time},
+    image::{Aliases, Image, ImageReference, MediaType, Parsed, Status, Time},
     inventory::{self, Scope},
     plan::{Archiving, Explanation, Plan, Terms, plan},
     policy::RepositoryGlobs,
-    report::{Answer, Facts, Metrics, gather},
+    report::{Answer, ExactBytes, Facts, Metrics, gather},
     usage::{self, Source, Usage, ecs::Ecs},
 };
 
@@ -227,6 +227,22 @@ impl Prepared<'_> {
     #[must_use]
     pub fn explain(&self, image: &ImageReference) -> Explanation {
         self.plan.explain(image)
+    }
+
+    /// The sizes of what was planned with each layer counted once. Reads the manifests of all images that can be
+    /// pulled, which AWS counts as pulls of them.
+    ///
+    /// # Errors
+    /// Where a call fails.
+    pub async fn exact_bytes(&self) -> Result<ExactBytes, ApiError> {
+        let mut bytes = ExactBytes::default();
+        for repository in &self.plan.repositories {
+            let readable = |image: &&Image| image.media_type != MediaType::Index && image.status == Status::Active;
+            let images: Vec<_> = repository.stored.images.iter().filter(readable).map(|image| image.digest).collect();
+            let layers = inventory::layers(&self.program.clients, &repository.name, &images).await?;
+            bytes += ExactBytes::of(repository, &layers);
+        }
+        Ok(bytes)
     }
 
     /// The answer as it would be without acting.

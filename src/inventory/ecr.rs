@@ -19,7 +19,7 @@ use crate::{
 /// The largest page of ECR's lists.
 const PAGE: i32 = 1000;
 /// The most images that one call may name.
-const BATCH: usize = 100;
+pub(super) const BATCH: usize = 100;
 /// How many repositories are read at once.
 const AT_ONCE: usize = 8;
 
@@ -200,7 +200,7 @@ async fn read_children(clients: &Clients, repository: &str, images: &mut Images)
 }
 
 /// The manifests of at most 100 images: text, or why there is none. Reading one counts as a pull.
-async fn manifests(
+pub(super) async fn manifests(
     clients: &Clients,
     repository: &str,
     digests: &[Digest],

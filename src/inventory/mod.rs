@@ -1,6 +1,7 @@
 //! What is stored: every repository in scope with all its images and the children of its indexes.
 
 mod ecr;
+mod layers;
 mod manifest;
 
 use std::{collections::HashMap, ops::RangeInclusive};
@@ -11,6 +12,8 @@ use crate::image::{Digest, Image, MediaType, Registry, RepositoryName, Time};
 
 pub use ecr::{Scope, read};
 pub(crate) use ecr::{describe, identifier, read_images};
+pub use layers::Layer;
+pub(crate) use layers::layers;
 pub use manifest::Child;
 
 /// All repositories of a registry, as far as they could be read.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::ExactBytes;
 use crate::{
     config::Mode,
     guard::Refusal,
@@ -31,6 +32,9 @@ pub struct Answer {
     pub counts: Counts,
     /// Compressed bytes, an upper bound of what is stored, since images share layers.
     pub bytes: Bytes,
+    /// The same with each layer counted once, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exact_bytes: Option<ExactBytes>,
     /// What the candidates' storage costs a month in US dollars; of what was deleted, if the run acted. Archiving is no
     /// saving: AWS charges the same for the archive, up to 150 TB.
     pub monthly_savings_usd: f64,

@@ -49,7 +49,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         totals.add(plan, repository, outcome);
     }
     totals.lines.sort_by(|a, b| b.candidate_bytes.cmp(&a.candidate_bytes).then_with(|| a.name.cmp(&b.name)));
-    let Totals { mut counts, bytes, to_archive, bytes_to_delete, lines, failures, warnings } = totals;
+    let Totals { mut counts, bytes, to_archive, bytes_to_delete, bytes_archived, lines, failures, warnings } = totals;
     counts.untouched = counts.candidates - counts.deleted - counts.archived - counts.failed;
 
     let mut refusals = facts.refusals.to_vec();
@@ -63,6 +63,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         version: VERSION,
         counts,
         bytes,
+        exact_bytes: None,
         monthly_savings_usd: savings(saved, facts.usd_per_gb_month),
         in_use: usage.coverage().to_vec(),
         refusals,
@@ -73,7 +74,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         warnings,
         omitted: Omitted::default(),
     };
-    answer.summary = summary(&answer, facts, to_archive);
+    answer.summary = summary(&answer, facts, to_archive, bytes_archived);
     answer
 }
 
@@ -109,6 +110,8 @@ struct Totals {
     to_archive: u64,
     /// Bytes of the others.
     bytes_to_delete: u64,
+    /// Bytes of what was archived.
+    bytes_archived: u64,
     lines: Vec<RepositoryLine>,
     failures: BTreeMap<String, FailureGroup>,
     warnings: Vec<String>,
@@ -150,7 +153,9 @@ impl Totals {
             line.deleted = outcome.deleted.len() as u64;
             line.archived = outcome.archived.len() as u64;
             let images = &repository.stored.images;
-            self.bytes.deleted += outcome.deleted.iter().map(|&index| own_bytes(&images[index as usize])).sum::<u64>();
+            let bytes_of = |done: &[u32]| done.iter().map(|&index| own_bytes(&images[index as usize])).sum::<u64>();
+            self.bytes.deleted += bytes_of(&outcome.deleted);
+            self.bytes_archived += bytes_of(&outcome.archived);
             self.add_failures(repository, outcome);
         }
         match &repository.left_alone {
@@ -203,7 +208,7 @@ fn own_bytes(image: &Image) -> u64 {
     if image.media_type == MediaType::Index { 0 } else { image.bytes }
 }
 
-fn summary(answer: &Answer, facts: Facts<'_>, to_archive: u64) -> String {
+fn summary(answer: &Answer, facts: Facts<'_>, to_archive: u64, bytes_archived: u64) -> String {
     let Counts { repositories, images, candidates, deleted, archived, failed, .. } = answer.counts;
     let of_all = format!("{} in {}", plural(images, "image"), plural(repositories, "repository"));
     // Archiving is no saving.
@@ -220,7 +225,7 @@ fn summary(answer: &Answer, facts: Facts<'_>, to_archive: u64) -> String {
     let done = acts(archived, deleted).replace("archive ", "archived ").replace("delete ", "deleted ");
     let done = format!("{}{}", done[..1].to_uppercase(), &done[1..]);
     let left = candidates - deleted - archived - failed;
-    let bytes = gigabytes(if facts.plan.archive.candidates { answer.bytes.candidates } else { answer.bytes.deleted });
+    let bytes = gigabytes(answer.bytes.deleted + bytes_archived);
     let mut summary = match answer.status {
         Status::Planned => {
             format!("Would {planned} of {of_all}: {}{usd}. Nothing was changed.", gigabytes(answer.bytes.candidates))

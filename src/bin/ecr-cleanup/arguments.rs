@@ -49,6 +49,9 @@ pub(crate) enum Command {
         /// List the images that stay as well.
         #[arg(long)]
         all: bool,
+        /// Count each layer once: reads the manifests of all images, which AWS counts as pulls of them.
+        #[arg(long)]
+        exact_sizes: bool,
     },
     /// Do what the configuration's `mode` says.
     Run {

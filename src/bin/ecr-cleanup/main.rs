@@ -94,10 +94,14 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
     let request = |mode| Request { mode, only: only.clone(), stop_at: None };
     let output = common.output;
     match command {
-        Command::Plan { all } => {
+        Command::Plan { all, exact_sizes } => {
             let prepared = program.prepare(request(Mode::Plan)).await?;
+            let mut answer = prepared.answer();
+            if exact_sizes {
+                answer.exact_bytes = Some(prepared.exact_bytes().await?);
+            }
             bar.finish_and_clear();
-            print_plan(&mut out, &prepared, output, all)
+            print_plan(&mut out, &prepared, &answer, output, all)
         }
         Command::Run { yes } => {
             let prepared = program.prepare(request(program.config().mode)).await?;
@@ -182,14 +186,19 @@ fn filter(globs: &[String]) -> anyhow::Result<Option<RepositoryGlobs>> {
     Ok(Some(globs))
 }
 
-fn print_plan(out: &mut impl Write, prepared: &Prepared<'_>, output: Output, all: bool) -> anyhow::Result<u8> {
-    let answer = prepared.answer();
+fn print_plan(
+    out: &mut impl Write,
+    prepared: &Prepared<'_>,
+    answer: &Answer,
+    output: Output,
+    all: bool,
+) -> anyhow::Result<u8> {
     match output {
-        Output::Table => render::plan_tables(out, &prepared.plan, &answer, all)?,
+        Output::Table => render::plan_tables(out, &prepared.plan, answer, all)?,
         Output::Json => render::json(out, &answer.clone().to_json())?,
         Output::Jsonl => render::image_lines(out, &prepared.plan)?,
     }
-    Ok(code(&answer))
+    Ok(code(answer))
 }
 
 async fn run(
