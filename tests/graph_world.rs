@@ -137,3 +137,25 @@ async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
     assert!(answer.warnings.iter().any(|warning| warning.contains("ImageInaccessible")), "{:?}", answer.warnings);
     assert!(aws.mutations().is_empty());
 }
+
+/// The program's own reading moves the pull time of an index, so that only its parts tell that somebody else pulled it.
+#[tokio::test]
+async fn all_of_an_image_is_looked_at_again_even_if_not_all_of_it_may_go() {
+    for limit in [1, 3] {
+        let aws = SimulatedAws::start().await;
+        let image = aws.edit(|world| {
+            world.home().ecs.register("other", ["111111111111.dkr.ecr.eu-west-1.amazonaws.com/other:1"]);
+            let app = world.home().repository("team/app");
+            let parts = [0, 1].map(|_| app.push(Push::image().pushed_at(days_ago(9))));
+            app.push(Push::index(parts).tag("old").pushed_at(days_ago(9)));
+            format!("{}:old", app.uri())
+        });
+        aws.after("ecr:BatchGetImage", 1, move |world| {
+            world.pull(&image).unwrap();
+        });
+        let document = format!("{DELETE}\nguards: {{max_deletions_per_run: {limit}}}");
+        let answer = run(&aws, &document, Mode::Delete).await;
+        assert_eq!((answer.counts.candidates, answer.counts.deleted), (3, 0), "{limit}");
+        assert_eq!(aws.digests("team/app").len(), 3, "{limit}");
+    }
+}

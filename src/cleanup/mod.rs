@@ -112,12 +112,15 @@ impl Cleaning<'_, '_> {
     async fn clean_group(&mut self, units: &[Unit]) -> Result<(), Stop> {
         self.check_time()?;
         let spared = self.spared_by_fresh_use().await?;
+        let beyond_limit: HashSet<u32> =
+            units.iter().flat_map(|unit| &unit.images[unit.may_go..]).map(|doomed| doomed.index).collect();
         let mut units: Vec<Vec<Doomed>> = units
             .iter()
             .map(|unit| unit.images.clone())
             .filter(|unit| !unit.iter().any(|doomed| spared.contains(&doomed.index)))
             .collect();
         self.drop_changed(&mut units).await?;
+        units.iter_mut().for_each(|unit| unit.retain(|doomed| !beyond_limit.contains(&doomed.index)));
         let last_level = units.iter().flatten().map(|doomed| doomed.level).max().unwrap_or_default();
         for level in 0..=last_level {
             let batch: Vec<u32> =

@@ -28,10 +28,10 @@ impl Selection {
         for (position, mut unit) in all {
             let wanted = unit.images.len();
             let room = usize::try_from(limit - selection.images).unwrap_or(usize::MAX);
-            unit.images.truncate(room);
-            selection.images += unit.images.len() as u64;
-            selection.beyond_limit += (wanted - unit.images.len()) as u64;
-            if !unit.images.is_empty() {
+            unit.may_go = wanted.min(room);
+            selection.images += unit.may_go as u64;
+            selection.beyond_limit += (wanted - unit.may_go) as u64;
+            if unit.may_go > 0 {
                 selection.units[position].push(unit);
             }
         }

@@ -15,6 +15,8 @@ use crate::image::{Status, Time};
 pub struct Unit {
     /// The images, by level.
     pub images: Vec<Doomed>,
+    /// How many of them may go in one run, from the first; the others are looked at all the same.
+    pub may_go: usize,
     /// When the oldest of them was pushed.
     pub oldest: Option<Time>,
 }
@@ -60,7 +62,8 @@ impl RepositoryPlan {
         }
         let mut units: HashMap<usize, Unit> = HashMap::new();
         for (slot, &index) in doomed.iter().enumerate() {
-            let unit = units.entry(sets.root(slot)).or_insert_with(|| Unit { images: Vec::new(), oldest: None });
+            let unit =
+                units.entry(sets.root(slot)).or_insert_with(|| Unit { images: Vec::new(), may_go: 0, oldest: None });
             unit.images.push(Doomed { level: levels[slot], index });
             let pushed_at = self.stored.images[index as usize].pushed_at;
             unit.oldest = unit.oldest.into_iter().chain(pushed_at).min();
@@ -68,6 +71,7 @@ impl RepositoryPlan {
         let mut units: Vec<Unit> = units.into_values().collect();
         for unit in &mut units {
             unit.images.sort_unstable();
+            unit.may_go = unit.images.len();
         }
         units.sort_unstable_by(|a, b| a.oldest.cmp(&b.oldest).then_with(|| a.images.cmp(&b.images)));
         units
