@@ -153,11 +153,9 @@ fn mode(fields: &Map<String, Value>) -> Result<Option<Mode>, EventError> {
         None => None,
         Some(mode) => match mode.as_str() {
             Some("plan") => Some(Mode::Plan),
-            Some("archive") => {
-                return Err(value("mode", "`archive` is not supported by this version yet; use `plan` or `delete`"));
-            }
+            Some("archive") => Some(Mode::Archive),
             Some("delete") => Some(Mode::Delete),
-            _ => return Err(value("mode", &format!("expected `plan` or `delete`, got {mode}"))),
+            _ => return Err(value("mode", &format!("expected `plan`, `archive` or `delete`, got {mode}"))),
         },
     };
     match (fields.get("dry_run"), asked) {
@@ -255,11 +253,7 @@ mod tests {
             (json!({"dry_run": false}), "`dry_run`: `false` does not say what to do; write `\"mode\":\"delete\"`"),
             (json!({"dry_run": true, "mode": "delete"}), "`dry_run`: `true` contradicts `mode`; write `mode` alone"),
             (json!({"dry_run": "yes"}), "`dry_run`: expected `true`, got \"yes\""),
-            (json!({"mode": "purge"}), "`mode`: expected `plan` or `delete`, got \"purge\""),
-            (
-                json!({"mode": "archive"}),
-                "`mode`: `archive` is not supported by this version yet; use `plan` or `delete`",
-            ),
+            (json!({"mode": "purge"}), "`mode`: expected `plan`, `archive` or `delete`, got \"purge\""),
             (json!({"repositories": []}), "`repositories`: expected a list of globs, got []"),
             (json!({"repositories": "a"}), "`repositories`: expected a list of globs, got \"a\""),
             (json!({"repositories": [1]}), "`repositories`: expected a string, got 1"),

@@ -10,14 +10,14 @@ use tracing::Instrument;
 
 use crate::{
     aws::{ApiError, Calls, Clients, Identity},
-    cleanup::{Cleaner, Outcome},
+    cleanup::{self, Cleaner, Outcome, RestoreError, Restored},
     config::{Config, Mode},
     guard::{self, Refusal},
-    image::{Aliases, ImageReference, Parsed, Time},
+    image::{Aliases, Image, ImageReference, MediaType, Parsed, Status, Time},
     inventory::{self, Scope},
-    plan::{Explanation, Plan, plan},
+    plan::{Archiving, Explanation, Plan, Terms, plan},
     policy::RepositoryGlobs,
-    report::{Answer, Facts, Metrics, gather},
+    report::{Answer, ExactBytes, Facts, Metrics, gather},
     usage::{self, Source, Usage, ecs::Ecs},
 };
 
@@ -134,11 +134,18 @@ impl Program {
         };
         let (plan, usage, out_of_time) = match within(request.stop_at, reading).await {
             Some((inventory, usage)) => {
-                let mut plan = plan(inventory?, &usage, &self.config.policies, now);
-                guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository);
+                let terms = Terms { now, archive: self.archiving(request.mode) };
+                let mut plan = plan(inventory?, &usage, &self.config.policies, terms);
+                if guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository) {
+                    plan.judge_again(&usage, &self.config.policies);
+                }
                 (plan, usage, false)
             }
-            None => (Plan { registry, now, repositories: Vec::new() }, Usage::default(), true),
+            None => (
+                Plan { registry, now, archive: Archiving::default(), repositories: Vec::new() },
+                Usage::default(),
+                true,
+            ),
         };
         let refusals = if out_of_time { Vec::new() } else { guard::refusals(&plan, &usage, &self.config.guards) };
         log_plan(&run_id, &plan, &refusals);
@@ -154,6 +161,21 @@ impl Program {
             refusals,
             out_of_time,
         })
+    }
+
+    /// How the archive is treated. A dry run treats it as the configured mode does, so that it shows the same.
+    fn archiving(&self, mode: Mode) -> Archiving {
+        let candidates = [mode, self.config.mode].contains(&Mode::Archive);
+        Archiving { candidates, delete_after: self.config.archive.delete_after }
+    }
+
+    /// Brings an image back from the archive, with its parts and whatever refers to them, and waits until all of it
+    /// can be pulled; looks again after every `pause`.
+    ///
+    /// # Errors
+    /// Where there is no such image, its repository cannot be read, or a call fails.
+    pub async fn restore(&self, image: &ImageReference, pause: Duration) -> Result<Restored, RestoreError> {
+        cleanup::restore(&self.clients, image, pause).await
     }
 
     /// The sources of use that the configuration names.
@@ -210,16 +232,32 @@ impl Prepared<'_> {
         self.plan.explain(image)
     }
 
+    /// The sizes of what was planned with each layer counted once. Reads the manifests of all images that can be
+    /// pulled, which AWS counts as pulls of them.
+    ///
+    /// # Errors
+    /// Where a call fails.
+    pub async fn exact_bytes(&self) -> Result<ExactBytes, ApiError> {
+        let mut bytes = ExactBytes::default();
+        for repository in &self.plan.repositories {
+            let readable = |image: &&Image| image.media_type != MediaType::Index && image.status == Status::Active;
+            let images: Vec<_> = repository.stored.images.iter().filter(readable).map(|image| image.digest).collect();
+            let layers = inventory::layers(&self.program.clients, &repository.name, &images).await?;
+            bytes += ExactBytes::of(repository, &layers);
+        }
+        Ok(bytes)
+    }
+
     /// The answer as it would be without acting.
     #[must_use]
     pub fn answer(&self) -> Answer {
         self.gather(Mode::Plan, None)
     }
 
-    /// Does what was asked for: deletes what the plan says if the mode is to, and otherwise nothing.
+    /// Does what was asked for: deletes or archives what the plan says if the mode is to, and otherwise nothing.
     pub async fn finish(self) -> Finished {
         let mode = self.request.mode;
-        let outcome = if mode == Mode::Delete && !self.out_of_time { self.act().await } else { None };
+        let outcome = if mode == Mode::Plan || self.out_of_time { None } else { self.act().await };
         let answer = self.gather(mode, outcome.as_ref());
         for missing in &answer.missing {
             tracing::warn!(
@@ -240,6 +278,7 @@ impl Prepared<'_> {
             status = ?answer.status,
             images_scanned = answer.counts.images,
             images_deleted = answer.counts.deleted,
+            images_archived = answer.counts.archived,
             images_failed = answer.counts.failed,
             bytes_deleted = answer.bytes.deleted,
             duration_s = seconds,

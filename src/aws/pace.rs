@@ -29,10 +29,12 @@ pub enum Bucket {
     EcrRead,
     /// `ecr:BatchDeleteImage`.
     EcrDelete,
+    /// `ecr:UpdateImageStorageClass`.
+    EcrStorageClass,
 }
 
 impl Bucket {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::TaskDefinitions,
         Self::Clusters,
         Self::Tasks,
@@ -42,6 +44,7 @@ impl Bucket {
         Self::OtherEcs,
         Self::EcrRead,
         Self::EcrDelete,
+        Self::EcrStorageClass,
     ];
 
     /// Calls a second, and calls at once after a pause.
@@ -51,7 +54,7 @@ impl Bucket {
             Self::Tasks | Self::Services => (18, 80),
             Self::OtherEcs => (5, 10),
             Self::EcrRead => (20, 40),
-            Self::EcrDelete => (10, 20),
+            Self::EcrDelete | Self::EcrStorageClass => (10, 20),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Each function records what is wrong and goes on; it gives `None` only where a problem is recorded.
 
 use super::{
-    Config, EcsUse, Guards, InUse, TaskDefinitions,
+    Archive, Config, EcsUse, Guards, InUse, TaskDefinitions,
     error::{Path, Problems, quoted},
     policies,
     raw::{self, Document},
@@ -23,6 +23,7 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
     let aliases = document.registry_aliases.as_ref();
     let aliases = required(&root, "registry_aliases", aliases, problems);
     let guards = required(&root, "guards", document.guards.as_ref(), problems);
+    let archive = required(&root, "archive", document.archive.as_ref(), problems);
     let cost = required(&root, "cost", document.cost.as_ref(), problems);
 
     if let Some(version) = version.filter(|version| version.0.get() != 1) {
@@ -44,6 +45,7 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
         in_use: in_use?,
         registry_aliases: registry_aliases?,
         guards: guards?,
+        archive: Archive { delete_after: archive?.delete_after.map(|after| after.0) },
         usd_per_gb_month: price?.0,
     })
 }

@@ -26,6 +26,7 @@ fn document(config: &Config) -> Document {
         in_use: Some(in_use(&config.in_use)),
         registry_aliases: Some(config.registry_aliases.iter().cloned().collect()),
         guards: Some(guards(&config.guards)),
+        archive: Some(raw::Archive { delete_after: config.archive.delete_after.map(Duration) }),
         cost: Some(raw::Cost { usd_per_gb_month: Some(Price(config.usd_per_gb_month)) }),
         ..Document::default()
     }

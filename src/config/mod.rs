@@ -32,6 +32,7 @@ mod tests;
 
 use std::num::NonZeroU32;
 
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,8 @@ pub struct Config {
     pub registry_aliases: Vec<String>,
     /// What makes a run refuse or stop.
     pub guards: Guards,
+    /// What becomes of images in the archive storage class.
+    pub archive: Archive,
     /// Price of storage in US dollars for one GB and month.
     pub usd_per_gb_month: f64,
 }
@@ -114,6 +117,13 @@ pub struct Guards {
     pub max_deletions_per_run: u64,
     /// Percentage, 0 to 100, of a repository's images that one run may delete.
     pub max_percent_per_repository: u8,
+}
+
+/// What becomes of images in the archive storage class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// How long after it was archived an image that nobody needs is deleted; none: never.
+    pub delete_after: Option<SignedDuration>,
 }
 
 impl Config {

@@ -22,8 +22,8 @@ pub(super) struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1))]
     pub(super) version: Option<Count>,
-    /// The most a run may do: `plan` only says what would go, `archive` moves it to the archive storage class (not supported by this version yet),
-    /// `delete` deletes it. Default: `plan`.
+    /// The most a run may do: `plan` only says what would go, `archive` moves it to the archive storage class, where it cannot be pulled until it
+    /// is restored, `delete` deletes it. Default: `plan`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mode: Option<Mode>,
     /// Where the images are; not supported by this version yet. Default: the registry of the caller's own account and Region.
@@ -44,7 +44,7 @@ pub(super) struct Document {
     /// What makes a run refuse or stop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) guards: Option<Guards>,
-    /// Mode `archive`; not supported by this version yet.
+    /// What becomes of images in the archive storage class.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) archive: Option<Archive>,
     /// Where caches, the soak ledger, the run lock and the last counts are kept, as `s3://BUCKET/PREFIX`; not supported by this version yet.
@@ -289,13 +289,13 @@ pub(super) enum Day {
     Sun,
 }
 
-/// Mode `archive`; not supported by this version yet.
+/// What becomes of images in the archive storage class.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `delete_after`")]
 pub(super) struct Archive {
-    /// How long after it was archived an image is deleted. Default: never.
+    /// How long after it was archived an image that nobody needs is deleted. AWS charges for 90 days of archive at least. Default: never.
     #[serde(skip_serializing_if = "Option::is_none")]
-    delete_after: Option<Duration>,
+    pub(super) delete_after: Option<Duration>,
 }
 
 /// What storage costs.

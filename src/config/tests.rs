@@ -50,6 +50,7 @@ fn no_document_is_the_default_file() {
             max_percent_per_repository: 100,
         }
     );
+    assert_eq!(defaults.archive, Archive { delete_after: None });
     assert!((defaults.usd_per_gb_month - 0.10).abs() < f64::EPSILON);
 }
 
@@ -108,6 +109,7 @@ guards:
   expected_accounts: ['111111111111', '012345678901']
   max_deletions_per_run: 0
   max_percent_per_repository: 0
+archive: { delete_after: 90d }
 cost: { usd_per_gb_month: 0 }
 ";
     let json = r#"{
@@ -123,6 +125,7 @@ cost: { usd_per_gb_month: 0 }
         "in_use": {"ecs": {"task_definitions": {"newest": 3}}},
         "registry_aliases": ["Registry.Example.com:5000"],
         "guards": {"expected_accounts": ["111111111111", "012345678901"], "max_deletions_per_run": 0, "max_percent_per_repository": 0},
+        "archive": {"delete_after": "90d"},
         "cost": {"usd_per_gb_month": 0}
     }"#;
     let config = parse(yaml);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    image::{Digest, RepositoryName, Tag},
+    image::{Attachment, Digest, RepositoryName, Tag, Time},
     inventory::{NotRead, Unclear},
     policy::Place,
     usage::InUse,
@@ -70,6 +70,8 @@ pub enum KeepReason {
     RefersTo {
         /// What it refers to.
         subject: Digest,
+        /// What it is to that.
+        how: Attachment,
     },
     /// It is attached to an image that is not in this repository but may be in another one.
     AttachedElsewhere {
@@ -123,11 +125,23 @@ pub enum DeleteReason {
     RefersTo {
         /// What it refers to.
         subject: Digest,
+        /// What it is to that.
+        how: Attachment,
     },
     /// It refers to an image that is gone.
     Orphan {
         /// What it referred to.
         subject: Digest,
+        /// What it was to that.
+        how: Attachment,
+    },
+    /// It has been in the archive for longer than the configuration wants it there.
+    Archived {
+        /// Since when.
+        since: Time,
+        /// Until when AWS charges for it all the same, if that is still to come.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        charged_until: Option<Time>,
     },
 }
 
@@ -162,6 +176,12 @@ impl Verdict {
     #[must_use]
     pub const fn deletes(&self) -> bool {
         matches!(self, Self::Delete(_))
+    }
+
+    /// Whether the image stays because it is no container image and belongs to none (K8).
+    #[must_use]
+    pub fn is_of_artifact(&self) -> bool {
+        matches!(self, Self::Keep(reasons) if reasons.contains(&KeepReason::Artifact))
     }
 
     /// Whether the image stays because somebody uses it or a part of it.

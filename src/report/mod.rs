@@ -1,11 +1,13 @@
 //! What a run says: the answer, the metrics and the logs.
 
 mod answer;
+mod exact;
 mod gather;
 pub mod log;
 mod metrics;
 
 pub use answer::{Answer, Bytes, Counts, FailureGroup, RepositoryLine, Status};
+pub use exact::ExactBytes;
 pub use gather::{Facts, gather};
 pub use metrics::{METRICS, Metrics, NAMESPACE};
 

@@ -331,6 +331,7 @@ mod tests {
             tags: tags.iter().map(|tag| Tag::new(tag).unwrap()).collect(),
             pushed_at: None,
             pulled_at: None,
+            archival: None,
             bytes: 0,
             media_type: MediaType::Image,
             artifact_type: ArtifactType::ContainerImage,

@@ -49,6 +49,9 @@ pub(crate) enum Command {
         /// List the images that stay as well.
         #[arg(long)]
         all: bool,
+        /// Count each layer once: reads the manifests of all images, which AWS counts as pulls of them.
+        #[arg(long)]
+        exact_sizes: bool,
     },
     /// Do what the configuration's `mode` says.
     Run {
@@ -62,6 +65,14 @@ pub(crate) enum Command {
     Explain {
         /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
         image: String,
+    },
+    /// Bring images back from the archive, with their parts and signatures, and wait until they can be pulled.
+    ///
+    /// AWS normally takes up to 20 minutes. It can be interrupted: AWS goes on, and the same command waits again.
+    Restore {
+        /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
+        #[arg(required = true)]
+        images: Vec<String>,
     },
     /// Check the configuration and print it with every default written out.
     CheckConfig,

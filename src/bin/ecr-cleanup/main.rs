@@ -27,6 +27,8 @@ const INTERNAL: u8 = 1;
 const USAGE: u8 = 2;
 const FAILURES: u8 = 3;
 const REFUSED: u8 = 4;
+/// How often a restore is looked after.
+const POLL: std::time::Duration = std::time::Duration::from_secs(15);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -92,10 +94,14 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
     let request = |mode| Request { mode, only: only.clone(), stop_at: None };
     let output = common.output;
     match command {
-        Command::Plan { all } => {
+        Command::Plan { all, exact_sizes } => {
             let prepared = program.prepare(request(Mode::Plan)).await?;
+            let mut answer = prepared.answer();
+            if exact_sizes {
+                answer.exact_bytes = Some(prepared.exact_bytes().await?);
+            }
             bar.finish_and_clear();
-            print_plan(&mut out, &prepared, output, all)
+            print_plan(&mut out, &prepared, &answer, output, all)
         }
         Command::Run { yes } => {
             let prepared = program.prepare(request(program.config().mode)).await?;
@@ -130,6 +136,19 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
                 Output::Json => render::json(&mut out, &explanation)?,
                 Output::Jsonl => writeln!(out, "{}", serde_json::to_string(&explanation)?)?,
             }
+            Ok(DONE)
+        }
+        Command::Restore { images } => {
+            let references: Result<Vec<_>, _> = images.iter().map(|image| program.reference(image)).collect();
+            for reference in references.map_err(UsageError)? {
+                bar.set_message(format!("restoring {reference}"));
+                let restored = program.restore(&reference, POLL).await?;
+                match output {
+                    Output::Table => writeln!(out, "{reference} can be pulled: {} restored.", restored.digests.len())?,
+                    Output::Json | Output::Jsonl => writeln!(out, "{}", serde_json::to_string(&restored)?)?,
+                }
+            }
+            bar.finish_and_clear();
             Ok(DONE)
         }
         Command::CheckConfig => {
@@ -167,14 +186,19 @@ fn filter(globs: &[String]) -> anyhow::Result<Option<RepositoryGlobs>> {
     Ok(Some(globs))
 }
 
-fn print_plan(out: &mut impl Write, prepared: &Prepared<'_>, output: Output, all: bool) -> anyhow::Result<u8> {
-    let answer = prepared.answer();
+fn print_plan(
+    out: &mut impl Write,
+    prepared: &Prepared<'_>,
+    answer: &Answer,
+    output: Output,
+    all: bool,
+) -> anyhow::Result<u8> {
     match output {
-        Output::Table => render::plan_tables(out, &prepared.plan, &answer, all)?,
+        Output::Table => render::plan_tables(out, &prepared.plan, answer, all)?,
         Output::Json => render::json(out, &answer.clone().to_json())?,
         Output::Jsonl => render::image_lines(out, &prepared.plan)?,
     }
-    Ok(code(&answer))
+    Ok(code(answer))
 }
 
 async fn run(
@@ -189,8 +213,8 @@ async fn run(
         render::plan_tables(out, &prepared.plan, &planned, false)?;
     }
     let acts = mode != Mode::Plan && prepared.refusals.is_empty() && planned.counts.candidates > 0;
-    if acts && !yes && !confirmed(planned.counts.candidates)? {
-        writeln!(io::stderr(), "Nothing was deleted.")?;
+    if acts && !yes && !confirmed(planned.counts.candidates, mode)? {
+        writeln!(io::stderr(), "Nothing was changed.")?;
         return Ok(DONE);
     }
     let Finished { answer, .. } = prepared.finish().await;
@@ -205,9 +229,14 @@ async fn run(
     Ok(code(&answer))
 }
 
-fn confirmed(images: u64) -> anyhow::Result<bool> {
+fn confirmed(images: u64, mode: Mode) -> anyhow::Result<bool> {
     let mut err = io::stderr();
-    write!(err, "Delete {images} images? This cannot be undone. Type `yes` to go on: ")?;
+    let question = if mode == Mode::Archive {
+        format!("Archive {images} images, and delete those that were archived long enough ago?")
+    } else {
+        format!("Delete {images} images? This cannot be undone.")
+    };
+    write!(err, "{question} Type `yes` to go on: ")?;
     err.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).context("reading the answer")?;

@@ -111,6 +111,18 @@ pub(crate) fn remarks(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
     for refusal in &answer.refusals {
         writeln!(out, "Refusal: {refusal}")?;
     }
+    if let Some(exact) = &answer.exact_bytes {
+        writeln!(
+            out,
+            "Each layer counted once, {} are stored and {} of that would be freed. AWS has counted this as pulls of {} images.",
+            size(exact.scanned),
+            size(exact.candidates),
+            exact.manifests_read
+        )?;
+        if exact.unread > 0 {
+            writeln!(out, "{} images could not be read and count as if they shared no layer.", exact.unread)?;
+        }
+    }
     writeln!(out, "{}", answer.summary)
 }
 

@@ -76,7 +76,13 @@ fn policies() {
 #[test]
 fn sources_of_use_and_what_is_not_supported() {
     check(&[
-        ("mode: archive", &["mode: `archive` is not supported by this version yet; use `plan` or `delete`"]),
+        (
+            "archive: {delete_after: -1d}",
+            &[
+                "archive.delete_after: expected a whole number and a unit, `m` (minutes), `h`, `d` or `w`, such as `14d`, found `-1d`",
+            ],
+        ),
+        ("archive: {after: 90d}", &["archive.after: unknown key;"]),
         ("in_use: false", &["in_use: expected a mapping of `ecs` and other sources, found `false`"]),
         ("in_use: {ecs: true}", &["in_use.ecs: expected `false` or a mapping (`{}` for its defaults), found `true`"]),
         ("in_use: {ecs: on}", &["in_use.ecs: expected `false` or a mapping (`{}` for its defaults), found `on`"]),
@@ -121,9 +127,8 @@ fn sources_of_use_and_what_is_not_supported() {
             ],
         ),
         (
-            "registries: [{region: eu-west-1}]\narchive: {delete_after: 90d}\nstate: s3://a/b\nreport: s3://a/b\nnotify: arn",
+            "registries: [{region: eu-west-1}]\nstate: s3://a/b\nreport: s3://a/b\nnotify: arn",
             &[
-                "archive: not supported by this version yet; leave it out",
                 "notify: not supported by this version yet; leave it out",
                 "registries: not supported by this version yet; leave it out",
                 "report: not supported by this version yet; leave it out",
