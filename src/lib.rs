@@ -20,6 +20,7 @@ pub mod function;
 pub mod guard;
 pub mod image;
 pub mod inventory;
+pub mod kubernetes;
 pub mod plan;
 pub mod policy;
 pub mod report;

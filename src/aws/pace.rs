@@ -25,6 +25,8 @@ pub enum Bucket {
     ServiceRevisions,
     /// ECS calls with no published rate: daemons and Express services.
     OtherEcs,
+    /// `eks:ListClusters`, `DescribeCluster`, which have no published rate either.
+    Eks,
     /// `ecr:DescribeRepositories`, `DescribeImages`.
     EcrRead,
     /// `ecr:BatchDeleteImage`.
@@ -32,7 +34,7 @@ pub enum Bucket {
 }
 
 impl Bucket {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::TaskDefinitions,
         Self::Clusters,
         Self::Tasks,
@@ -40,6 +42,7 @@ impl Bucket {
         Self::ServiceDeployments,
         Self::ServiceRevisions,
         Self::OtherEcs,
+        Self::Eks,
         Self::EcrRead,
         Self::EcrDelete,
     ];
@@ -49,7 +52,7 @@ impl Bucket {
         match self {
             Self::TaskDefinitions | Self::Clusters | Self::ServiceDeployments | Self::ServiceRevisions => (18, 40),
             Self::Tasks | Self::Services => (18, 80),
-            Self::OtherEcs => (5, 10),
+            Self::OtherEcs | Self::Eks => (5, 10),
             Self::EcrRead => (20, 40),
             Self::EcrDelete => (10, 20),
         }

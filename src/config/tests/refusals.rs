@@ -89,6 +89,17 @@ fn sources_of_use_and_what_is_not_supported() {
             &["in_use.ecs.task_definitions: expected `active`, `referenced` or `{ newest: N }`, found `activ`"],
         ),
         (
+            r#"in_use: {eks: {clusters: [], custom_resources: {exclude: ["apps/Deployment", "core/Pod", "core/ConfigMap", "Rollout", "*/x", "a.b/*"]}}}"#,
+            &[
+                "in_use.eks.clusters: expected a glob; every cluster is `**`, and none is `eks: false`",
+                "in_use.eks.custom_resources.exclude[0]: names built-in workloads, which are always read",
+                "in_use.eks.custom_resources.exclude[1]: of the built-in kinds only `core/ConfigMap` can be left out",
+                "in_use.eks.custom_resources.exclude[3]: expected `GROUP/KIND` or `GROUP/*`, such as `argoproj.io/Workflow`, found `Rollout`",
+                "in_use.eks.custom_resources.exclude[4]: expected one group: `*` stands for kinds",
+            ],
+        ),
+        ("in_use: {kubernetes: [{kubeconfig: a}]}", &["in_use.kubernetes[0]: `context` is missing"]),
+        (
             "in_use: {ecs: {task_definitions: {newest: 0}}}",
             &["in_use.ecs.task_definitions.newest: expected 1 or more, found 0"],
         ),
@@ -103,10 +114,9 @@ fn sources_of_use_and_what_is_not_supported() {
             &["in_use.ecs.task_definitions: expected `active`, `referenced` or `{ newest: N }`, found `false`"],
         ),
         (
-            "in_use: {eks: {}, lambda: {}, accounts: [], keep_lists: []}",
+            "in_use: {lambda: {}, accounts: [], keep_lists: []}",
             &[
                 "in_use.accounts: not supported by this version yet; leave it out",
-                "in_use.eks: not supported by this version yet; leave it out, or say `false`",
                 "in_use.keep_lists: not supported by this version yet; leave it out",
                 "in_use.lambda: not supported by this version yet; leave it out, or say `false`",
             ],
@@ -114,7 +124,6 @@ fn sources_of_use_and_what_is_not_supported() {
         (
             r#"in_use: {eks: {clusters: ["**"], helm: true}, lambda: {x: 1}}"#,
             &[
-                "in_use.eks: not supported by this version yet; leave it out, or say `false`",
                 "in_use.eks.helm: unknown key; did you mean `helm_history`?",
                 "in_use.lambda: not supported by this version yet; leave it out, or say `false`",
                 "in_use.lambda.x: unknown key;",
