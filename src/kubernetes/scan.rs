@@ -135,7 +135,7 @@ mod tests {
     fn finds_images_wherever_they_stand() {
         for (text, expected) in [
             (format!(r#"{{"image":"{HOST}/team/app:1.0"}}"#), &["HOST/team/app:1.0"][..]),
-            (format!(r#"["--image={HOST}/app:1,{HOST}/b:2"]"#), &["HOST/app:1", "HOST/b:2"]),
+            (format!(r#"["--image={HOST}/app:1,{HOST}/bb:2"]"#), &["HOST/app:1", "HOST/bb:2"]),
             (format!(r#"{{"{HOST}/app:1":{{}}}}"#), &["HOST/app:1"]),
             (format!("{HOST}/app:1.0. It ends."), &["HOST/app:1.0", "HOST/app:1.0."]),
             (format!("{HOST}/app:1@sha256:{HEX}"), &["HOST/app:1@sha256:HEX"]),
