@@ -53,7 +53,8 @@ pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &V
             })?;
             let arn = format!("arn:aws:eks:{}:{}:cluster/{name}", place.region, place.account);
             let authority = cluster.authority.as_ref().map(|data| object!({"data": data}));
-            let outpost = cluster.on_outpost.then(|| object!({"outpostArns": [], "controlPlaneInstanceType": "m5.large"}));
+            let outpost =
+                cluster.on_outpost.then(|| object!({"outpostArns": [], "controlPlaneInstanceType": "m5.large"}));
             json(&object!({"cluster": {
                 "name": name,
                 "arn": arn,

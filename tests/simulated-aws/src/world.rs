@@ -144,7 +144,14 @@ pub struct Region {
 
 impl Region {
     fn new(place: Place, now: Moment) -> Self {
-        Self { ecr: Registry::default(), ecs: Ecs::new(place.clone()), eks: BTreeMap::new(), parameters: BTreeMap::new(), place, now }
+        Self {
+            ecr: Registry::default(),
+            ecs: Ecs::new(place.clone()),
+            eks: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+            place,
+            now,
+        }
     }
 
     /// A repository, made when it is new.

@@ -101,7 +101,8 @@ fn list(
     }
     let Resource { version, kind, .. } = resource;
     let api_version = if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
-    let mut page = json!({"kind": format!("{kind}List"), "apiVersion": api_version, "metadata": metadata, "items": items});
+    let mut page =
+        json!({"kind": format!("{kind}List"), "apiVersion": api_version, "metadata": metadata, "items": items});
     match fault {
         None => Ending::Answer(Reply::json(200, &page)),
         Some(FaultKind::Status(status)) => Ending::Answer(Reply::status(status, "Simulated", "simulated")),
