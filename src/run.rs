@@ -9,6 +9,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::{
+    access::{self, Access},
     aws::{ApiError, Clients, Identity},
     cleanup::{Cleaner, Outcome},
     config::{Config, EksUse, Mode},
@@ -111,6 +112,16 @@ impl Program {
     pub async fn in_use(&self) -> Result<Usage, ApiError> {
         let identity = self.clients.identity().await?;
         Ok(usage::read(&self.sources(&identity), &self.aliases).await)
+    }
+
+    /// Which rights are missing.
+    ///
+    /// # Errors
+    /// Where it is not even known who the program is.
+    pub async fn access(&self) -> Result<Access, ApiError> {
+        let identity = self.clients.identity().await?;
+        let eks = self.config.in_use.eks.as_ref().map(|uses| self.eks(&identity, uses));
+        Ok(access::check(&self.clients, &self.config, eks, self.contexts(&identity)).await)
     }
 
     /// Gathers, plans and guards.

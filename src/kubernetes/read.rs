@@ -1,6 +1,6 @@
 //! A cluster, read completely: every kind in an order in which nothing can slip through between two lists.
 
-use std::{cell::RefCell, collections::BTreeSet, fmt, sync::Arc};
+use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
@@ -85,13 +85,6 @@ pub(crate) struct Rule {
     pub(crate) group: String,
     /// The kind, in the plural.
     pub(crate) resource: String,
-}
-
-/// As a line of a `ClusterRole`.
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "- {{ apiGroups: [\"{}\"], resources: [{}], verbs: [list] }}", self.group, self.resource)
-    }
 }
 
 impl Cluster {

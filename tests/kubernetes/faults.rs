@@ -225,5 +225,5 @@ async fn a_cluster_with_nothing_in_it_is_more_often_a_mistake() {
     assert_eq!(run(&allowed).await.answer.counts.deleted, 1);
     empty.apply(deployment("a", "b", "nginx"));
     push(&aws, "again");
-    assert_eq!(run(&program(&aws, CONFIG).await).await.answer.counts.deleted, 2);
+    assert_eq!(run(&program(&aws, CONFIG).await).await.answer.counts.deleted, 1);
 }
