@@ -15,7 +15,9 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{
     Request, StatusCode,
     body::{Bytes, Incoming},
-    header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, RETRY_AFTER, USER_AGENT},
+    header::{
+        ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT,
+    },
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -233,9 +235,9 @@ fn tls(server: &Server<'_>) -> Result<ClientConfig, ServerError> {
 /// A body in whole, decompressed as it comes, and no more of it than [`LARGEST`].
 async fn collect(mut body: Incoming, headers: &HeaderMap) -> Result<Vec<u8>, Failure> {
     let broken = |error: &dyn std::fmt::Display| Failure::Connection(format!("the answer broke off: {error}"));
-    let mut sink = match headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes()) {
+    let mut sink = match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"identity") => Sink::Plain(Capped::default()),
-        Some(b"gzip") => Sink::Gzip(GzDecoder::new(Capped::default())),
+        Some(b"gzip") => Sink::Gzip(Box::new(GzDecoder::new(Capped::default()))),
         Some(other) => {
             let other = String::from_utf8_lossy(other);
             return Err(Failure::Connection(format!("the answer is encoded as `{other}`, which was not asked for")));
@@ -266,7 +268,7 @@ async fn collect(mut body: Incoming, headers: &HeaderMap) -> Result<Vec<u8>, Fai
 
 enum Sink {
     Plain(Capped),
-    Gzip(GzDecoder<Capped>),
+    Gzip(Box<GzDecoder<Capped>>),
 }
 
 impl Sink {

@@ -65,8 +65,8 @@ struct Groups {
     #[serde(default)]
     items: Vec<Group>,
     /// Of the older one.
-    #[serde(default)]
-    groups: Vec<OldGroup>,
+    #[serde(default, rename = "groups")]
+    old: Vec<OldGroup>,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +83,8 @@ struct Named {
 
 #[derive(Deserialize)]
 struct Version {
-    version: String,
+    #[serde(rename = "version")]
+    name: String,
     freshness: Option<String>,
     #[serde(default)]
     resources: Vec<Resource>,
@@ -92,7 +93,8 @@ struct Version {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Resource {
-    resource: String,
+    #[serde(rename = "resource")]
+    plural: String,
     response_kind: Option<ResponseKind>,
     #[serde(default)]
     verbs: Vec<String>,
@@ -144,7 +146,7 @@ pub(crate) async fn custom_kinds(
             }
         }
         "APIGroupList" => {
-            for group in groups.groups.iter().filter(|group| !is_skipped(&group.name)) {
+            for group in groups.old.iter().filter(|group| !is_skipped(&group.name)) {
                 kinds.extend(old_listable(client, cluster, group, exclude).await?);
             }
         }
@@ -171,11 +173,11 @@ fn listable(group: &Group, exclude: &RepositoryGlobs) -> Result<Vec<Kind>, Probl
     for version in &group.versions {
         // The server behind the group did not answer: what it holds is not known.
         if version.freshness.as_deref() == Some("Stale") && !exclude.matches(&format!("{name}/any")) {
-            return Err(Problem::Discovery(format!("the API group `{name}/{}` does not answer", version.version)));
+            return Err(Problem::Discovery(format!("the API group `{name}/{}` does not answer", version.name)));
         }
         for resource in &version.resources {
             let kind = resource.response_kind.as_ref().map_or("", |kind| kind.kind.as_str());
-            add(&mut kinds, name, &version.version, (&resource.resource, kind), &resource.verbs, exclude);
+            add(&mut kinds, name, &version.name, (&resource.plural, kind), &resource.verbs, exclude);
         }
     }
     Ok(kinds)

@@ -14,7 +14,7 @@ pub struct ClusterError {
     /// The cluster.
     pub(crate) cluster: String,
     /// What is wrong.
-    pub(crate) problem: Problem,
+    pub(crate) problem: Box<Problem>,
 }
 
 /// What is wrong with a cluster.
@@ -116,7 +116,7 @@ pub(crate) enum Problem {
 impl Problem {
     /// The problem of that cluster.
     pub(crate) fn of(self, cluster: &str) -> ClusterError {
-        ClusterError { cluster: cluster.to_owned(), problem: self }
+        ClusterError { cluster: cluster.to_owned(), problem: Box::new(self) }
     }
 
     /// What a failed list means.

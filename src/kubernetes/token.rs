@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     /// 2026-01-01T00:00:00Z.
-    const NEW_YEAR: Duration = Duration::from_secs(1_767_225_600);
+    const NEW_YEAR: Duration = Duration::from_hours(490_896);
 
     fn token(session: Option<&str>) -> Result<Bearer, TokenError> {
         let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";

@@ -88,7 +88,7 @@ impl<'a> Judgement<'a> {
         while let Some(index) = used.pop() {
             for parent in self.graph.parents(index) {
                 let reasons = &mut self.reasons[parent as usize];
-                if !reasons.iter().any(|reason| reason.is_use()) {
+                if !reasons.iter().any(KeepReason::is_use) {
                     reasons.push(KeepReason::HasPartInUse { part: self.images[index as usize].digest });
                     used.push(parent);
                 }

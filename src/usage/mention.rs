@@ -60,16 +60,19 @@ impl Mentions {
 
 /// The use of a repository's images by those who name it alone.
 #[derive(Debug)]
-pub struct Mentioned<'a>(Vec<(&'a Arc<User>, Option<&'a BTreeSet<Box<str>>>)>);
+pub struct Mentioned<'a>(Vec<Mention<'a>>);
+
+/// Somebody, and the words of which one says which image they mean; none: it may be any.
+type Mention<'a> = (&'a Arc<User>, Option<&'a BTreeSet<Box<str>>>);
 
 impl<'a> Mentioned<'a> {
     /// Somebody who uses this image, as far as can be told.
     #[must_use]
     pub fn user_of(&self, image: &Image) -> Option<&'a Arc<User>> {
-        let uses = |words: &Option<&BTreeSet<Box<str>>>| {
+        let uses = |words: Option<&BTreeSet<Box<str>>>| {
             words.is_none_or(|words| image.tags.iter().any(|tag| is_among(tag, words)))
         };
-        self.0.iter().find(|(_, words)| uses(words)).map(|(user, _)| *user)
+        self.0.iter().find(|(_, words)| uses(*words)).map(|(user, _)| *user)
     }
 }
 

@@ -21,6 +21,7 @@ pub struct EksCluster {
 
 impl EksCluster {
     /// An active cluster behind this endpoint.
+    #[must_use]
     pub fn active(endpoint: impl Into<String>, authority: impl Into<String>) -> Self {
         Self {
             status: "ACTIVE".to_owned(),
@@ -31,6 +32,7 @@ impl EksCluster {
     }
 
     /// A cluster in this status, without endpoint and authority.
+    #[must_use]
     pub fn in_status(status: &str) -> Self {
         Self { status: status.to_owned(), endpoint: None, authority: None, on_outpost: false }
     }

@@ -164,8 +164,8 @@ fn bomb() -> Reply {
 fn deep(kind: &str) -> Reply {
     let mut reply = Reply::json(200, &Value::Null);
     let mut body = format!(r#"{{"kind":"{kind}List","metadata":{{}},"items":[{{"spec":{{"containers":"#).into_bytes();
-    body.extend([b'['; 100_000]);
-    body.extend([b']'; 100_000]);
+    body.extend(b"[".repeat(100_000));
+    body.extend(b"]".repeat(100_000));
     body.extend(b"}}]}");
     reply.body = body;
     reply

@@ -88,16 +88,16 @@ impl Signer {
         let canonical = format!(
             "GET\n/\n{}\nhost:{host}\nx-k8s-aws-id:{cluster}\n\nhost;x-k8s-aws-id\n{}",
             query.join("&"),
-            hex(&Sha256::digest(b""))
+            hex::encode(Sha256::digest(b""))
         );
         let day = date.get(..8).unwrap_or_default();
         let scope = format!("{day}/{}/sts/aws4_request", self.region);
-        let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
+        let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex::encode(Sha256::digest(canonical)));
         let mut key = format!("AWS4{}", self.secret).into_bytes();
         for part in [day, &self.region, "sts", "aws4_request", &text] {
             key = hmac(&key, part.as_bytes());
         }
-        hex(&key)
+        hex::encode(&key)
     }
 }
 
@@ -109,10 +109,6 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     let pad = |byte: u8| block.map(|part| part ^ byte);
     let inner = Sha256::new().chain_update(pad(0x36)).chain_update(message).finalize();
     Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Seconds since 1970 of `20260101T000000Z`.
