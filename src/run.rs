@@ -9,23 +9,25 @@ use tokio::time::{Duration, Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::{
+    access::{self, Access},
     aws::{ApiError, Calls, Clients, Identity},
     cleanup::{self, Cleaner, Outcome, RestoreError, Restored},
-    config::{Config, Mode},
+    config::{Config, EksUse, Mode},
     guard::{self, Refusal},
     image::{Aliases, Image, ImageReference, MediaType, Parsed, Status, Time},
     inventory::{self, Scope},
+    kubernetes::{Context, Settings},
     plan::{Archiving, Explanation, Plan, Terms, plan},
     policy::RepositoryGlobs,
     report::{Answer, ExactBytes, Facts, Metrics, gather},
-    usage::{self, Source, Usage, ecs::Ecs},
+    usage::{self, ClusterSource, Source, Usage, ecs::Ecs, eks::Eks},
 };
 
 /// A run ends by itself this long before it would be killed (A6).
 pub const MARGIN: Duration = Duration::from_secs(45);
 
 /// What sources this version does not read, so that nobody believes in a protection that is not there.
-const UNREAD: &str = "this version reads what Amazon ECS uses and nothing else: images that only EKS, Lambda or another service uses are not protected";
+const UNREAD: &str = "this version reads what Amazon ECS, Amazon EKS and Kubernetes use and nothing else: images that only Lambda or another service uses are not protected";
 
 /// The program, ready to run: built once, before the first event.
 pub struct Program {
@@ -113,6 +115,16 @@ impl Program {
         Ok(usage::read(&self.sources(&identity), &self.aliases).await)
     }
 
+    /// Which rights are missing.
+    ///
+    /// # Errors
+    /// Where it is not even known who the program is.
+    pub async fn access(&self) -> Result<Access, ApiError> {
+        let identity = self.clients.identity().await?;
+        let eks = self.config.in_use.eks.as_ref().map(|uses| self.eks(&identity, uses));
+        Ok(access::check(&self.clients, &self.config, eks, self.contexts(&identity)).await)
+    }
+
     /// Gathers, plans and guards.
     ///
     /// # Errors
@@ -188,7 +200,25 @@ impl Program {
                 task_definitions: ecs.task_definitions,
             }));
         }
+        if let Some(uses) = &self.config.in_use.eks {
+            sources.push(Box::new(self.eks(identity, uses)));
+        }
+        sources.extend(self.contexts(identity).map(|cluster| Box::new(cluster) as Box<dyn Source>));
         sources
+    }
+
+    fn eks(&self, identity: &Identity, uses: &EksUse) -> Eks {
+        Eks { clients: self.clients.clone(), place: identity.registry.clone(), uses: uses.clone() }
+    }
+
+    /// The clusters that contexts of kubeconfigs name.
+    fn contexts(&self, identity: &Identity) -> impl Iterator<Item = ClusterSource> {
+        let eks = self.config.in_use.eks.as_ref();
+        self.config.in_use.kubernetes.iter().map(move |uses| {
+            let context = Context { file: &uses.kubeconfig, name: &uses.context };
+            let settings = Settings::of(eks, &uses.context);
+            ClusterSource::from_context(&context, identity.registry.clone(), settings, self.clients.patience)
+        })
     }
 
     async fn read_usage(&self) -> Usage {

@@ -3,11 +3,13 @@
 use std::{env, num::NonZeroU32, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 
 use super::{ApiError, Bucket, CallCounter, counter::Counting, pace::Pace};
 use crate::{
     config::Fetch,
     image::{Registry, Time},
+    kubernetes::Patience,
 };
 
 /// How calls are made: the time they get, how often they are tried, whether they are paced.
@@ -44,11 +46,16 @@ pub struct Clients {
     pub ecr: aws_sdk_ecr::Client,
     /// Amazon ECS.
     pub ecs: aws_sdk_ecs::Client,
+    /// Amazon EKS.
+    pub eks: aws_sdk_eks::Client,
     sts: aws_sdk_sts::Client,
     s3: aws_sdk_s3::Client,
     ssm: aws_sdk_ssm::Client,
     /// How many calls all of them made.
     pub calls: Arc<CallCounter>,
+    /// How long and how often the API servers of clusters are asked.
+    pub patience: Patience,
+    credentials: Option<SharedCredentialsProvider>,
     pace: Arc<Pace>,
     region: Option<String>,
     clock: fn() -> Time,
@@ -90,16 +97,20 @@ impl Clients {
         let counting = Counting(Arc::clone(&calls));
         let ecr = aws_sdk_ecr::config::Builder::from(config).interceptor(counting.clone()).build();
         let ecs = aws_sdk_ecs::config::Builder::from(config).interceptor(counting.clone()).build();
+        let eks = aws_sdk_eks::config::Builder::from(config).interceptor(counting.clone()).build();
         let sts = aws_sdk_sts::config::Builder::from(config).interceptor(counting.clone()).build();
         let s3 = aws_sdk_s3::config::Builder::from(config).interceptor(counting.clone()).build();
         let ssm = aws_sdk_ssm::config::Builder::from(config).interceptor(counting).build();
         Self {
             ecr: aws_sdk_ecr::Client::from_conf(ecr),
             ecs: aws_sdk_ecs::Client::from_conf(ecs),
+            eks: aws_sdk_eks::Client::from_conf(eks),
             sts: aws_sdk_sts::Client::from_conf(sts),
             s3: aws_sdk_s3::Client::from_conf(s3),
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
             calls,
+            patience: Patience::default(),
+            credentials: config.credentials_provider(),
             pace: Arc::new(if paced { Pace::documented() } else { Pace::unlimited() }),
             region: config.region().map(ToString::to_string),
             clock: || Time::from(jiff::Timestamp::now()),
@@ -111,6 +122,23 @@ impl Clients {
     pub fn with_clock(mut self, clock: fn() -> Time) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// The same clients with another patience for the API servers of clusters.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// What tokens for clusters are signed with, if there are credentials at all.
+    pub(crate) fn credentials(&self) -> Option<SharedCredentialsProvider> {
+        self.credentials.clone()
+    }
+
+    /// What tells the time.
+    pub(crate) fn clock(&self) -> fn() -> Time {
+        self.clock
     }
 
     /// What time it is.

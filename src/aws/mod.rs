@@ -1,11 +1,13 @@
 //! AWS itself: clients with their retries, time limits and pace, errors in one form, and complete pages.
 
+mod access;
 mod clients;
 mod counter;
 mod error;
 mod pace;
 mod pages;
 
+pub(crate) use access::Outcome;
 pub use clients::{Clients, Identity, Tuning};
 pub(crate) use counter::Counting;
 pub use counter::{CallCounter, Calls};

@@ -25,6 +25,8 @@ pub enum Bucket {
     ServiceRevisions,
     /// ECS calls with no published rate: daemons and Express services.
     OtherEcs,
+    /// `eks:ListClusters`, `DescribeCluster`, which have no published rate either.
+    Eks,
     /// `ecr:DescribeRepositories`, `DescribeImages`.
     EcrRead,
     /// `ecr:BatchDeleteImage`.
@@ -34,7 +36,7 @@ pub enum Bucket {
 }
 
 impl Bucket {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::TaskDefinitions,
         Self::Clusters,
         Self::Tasks,
@@ -42,6 +44,7 @@ impl Bucket {
         Self::ServiceDeployments,
         Self::ServiceRevisions,
         Self::OtherEcs,
+        Self::Eks,
         Self::EcrRead,
         Self::EcrDelete,
         Self::EcrStorageClass,
@@ -52,7 +55,7 @@ impl Bucket {
         match self {
             Self::TaskDefinitions | Self::Clusters | Self::ServiceDeployments | Self::ServiceRevisions => (18, 40),
             Self::Tasks | Self::Services => (18, 80),
-            Self::OtherEcs => (5, 10),
+            Self::OtherEcs | Self::Eks => (5, 10),
             Self::EcrRead => (20, 40),
             Self::EcrDelete | Self::EcrStorageClass => (10, 20),
         }

@@ -77,7 +77,22 @@ fn in_use(in_use: &super::InUse) -> raw::InUse {
         };
         Switch::On(raw::Ecs { task_definitions: Some(task_definitions) })
     });
-    raw::InUse { ecs: Some(ecs), eks: None, lambda: None, accounts: None, keep_lists: None }
+    let eks = in_use.eks.as_ref().map_or(Switch::Off, |eks| {
+        Switch::On(raw::Eks {
+            clusters: Some(eks.clusters.patterns().iter().cloned().collect()),
+            allow_empty: Some(eks.allow_empty.iter().cloned().collect()),
+            helm_history: Some(eks.helm_history),
+            custom_resources: Some(raw::CustomResources {
+                exclude: Some(eks.exclude.patterns().iter().cloned().collect()),
+            }),
+        })
+    });
+    let contexts = in_use.kubernetes.iter().map(|cluster| raw::Context {
+        kubeconfig: Some(cluster.kubeconfig.clone()),
+        context: Some(cluster.context.clone()),
+    });
+    let kubernetes = Some(contexts.collect());
+    raw::InUse { ecs: Some(ecs), eks: Some(eks), kubernetes, lambda: None, accounts: None, keep_lists: None }
 }
 
 fn guards(guards: &super::Guards) -> raw::Guards {

@@ -42,7 +42,7 @@ pub use self::{
     schema::schema,
     source::{Fetch, Source},
 };
-use crate::policy::Policies;
+use crate::policy::{Policies, RepositoryGlobs};
 
 /// A valid configuration, ready for use.
 ///
@@ -86,6 +86,32 @@ pub enum Mode {
 pub struct InUse {
     /// Amazon ECS, in every cluster found.
     pub ecs: Option<EcsUse>,
+    /// Amazon EKS, in every cluster found.
+    pub eks: Option<EksUse>,
+    /// Other Kubernetes clusters.
+    pub kubernetes: Vec<KubernetesUse>,
+}
+
+/// What counts as use in Amazon EKS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EksUse {
+    /// The clusters that are read, by name.
+    pub clusters: RepositoryGlobs,
+    /// Clusters that may hold nothing.
+    pub allow_empty: Vec<String>,
+    /// Whether stored Helm releases count.
+    pub helm_history: bool,
+    /// Custom kinds that are not read, as `GROUP/KIND`.
+    pub exclude: RepositoryGlobs,
+}
+
+/// A Kubernetes cluster that a kubeconfig describes; it is read as [`EksUse`] says, or else its defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubernetesUse {
+    /// The path of the file.
+    pub kubeconfig: String,
+    /// The name of the context in it.
+    pub context: String,
 }
 
 /// What counts as use in Amazon ECS, besides all that runs or is deployed.

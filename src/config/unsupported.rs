@@ -24,7 +24,6 @@ const OMIT_OR_FALSE: &str = "leave it out, or say `false`";
 #[rustfmt::skip]
 const UNSUPPORTED: &[Unsupported] = &[
     Unsupported { path: "registries", is_written: |d| d.registries.is_some(), instead: OMIT },
-    Unsupported { path: "in_use.eks", is_written: |d| in_use(d).is_some_and(|u| is_on(u.eks.as_ref())), instead: OMIT_OR_FALSE },
     Unsupported { path: "in_use.lambda", is_written: |d| in_use(d).is_some_and(|u| is_on(u.lambda.as_ref())), instead: OMIT_OR_FALSE },
     Unsupported { path: "in_use.accounts", is_written: |d| in_use(d).is_some_and(|u| u.accounts.is_some()), instead: OMIT },
     Unsupported { path: "in_use.keep_lists", is_written: |d| in_use(d).is_some_and(|u| u.keep_lists.is_some()), instead: OMIT },

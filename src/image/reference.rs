@@ -37,6 +37,11 @@ impl Aliases {
         Self(hosts.iter().map(|host| host.to_ascii_lowercase()).collect())
     }
 
+    /// The host names.
+    pub(crate) fn hosts(&self) -> &[String] {
+        &self.0
+    }
+
     fn contains(&self, host: &str) -> bool {
         self.0.iter().any(|alias| alias == host)
     }

@@ -98,6 +98,9 @@ impl RepositoryPlan {
                 None => "the repository is left alone".to_owned(),
             },
             KeepReason::InUse(in_use) => in_use_sentence(in_use),
+            KeepReason::RepositoryInUse { user } => {
+                format!("{user} names its repository, and nothing says for certain that it means another image")
+            }
             KeepReason::Rule { rule, tag, place } => {
                 let by = tag.as_ref().map(|tag| format!(" by its tag `{tag}`")).unwrap_or_default();
                 match place {

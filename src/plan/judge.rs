@@ -78,8 +78,10 @@ impl<'a> Judgement<'a> {
     /// Every reason that an image has by itself.
     fn seed(&mut self, name: &RepositoryName, usage: &Usage) {
         let mut used = Vec::new();
+        let mentioned = usage.mentioned(name, self.images);
         for (index, image) in (0..).zip(self.images) {
             let reasons = &mut self.reasons[index as usize];
+            reasons.extend(mentioned.user_of(image).map(|user| KeepReason::RepositoryInUse { user: Arc::clone(user) }));
             reasons.extend(usage.of(name, image).into_iter().map(|in_use| KeepReason::InUse(Box::new(in_use))));
             if !reasons.is_empty() {
                 used.push(index);
@@ -99,10 +101,7 @@ impl<'a> Judgement<'a> {
         while let Some(index) = used.pop() {
             for parent in self.graph.parents(index) {
                 let reasons = &mut self.reasons[parent as usize];
-                if !reasons
-                    .iter()
-                    .any(|reason| matches!(reason, KeepReason::InUse(_) | KeepReason::HasPartInUse { .. }))
-                {
+                if !reasons.iter().any(KeepReason::is_use) {
                     reasons.push(KeepReason::HasPartInUse { part: self.images[index as usize].digest });
                     used.push(parent);
                 }

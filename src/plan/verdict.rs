@@ -8,7 +8,7 @@ use crate::{
     image::{Attachment, Digest, RepositoryName, Tag, Time},
     inventory::{NotRead, Unclear},
     policy::Place,
-    usage::InUse,
+    usage::{InUse, User},
 };
 
 /// What happens to an image: it stays, for every reason there is, or it goes, for the one that says best why nothing
@@ -30,6 +30,11 @@ pub enum KeepReason {
     RepositoryLeftAlone,
     /// Somebody uses it.
     InUse(Box<InUse>),
+    /// Somebody uses an image of its repository, and this may be the one: the tag stands apart, or nowhere.
+    RepositoryInUse {
+        /// Who.
+        user: Arc<User>,
+    },
     /// A keep rule keeps it.
     Rule {
         /// The rule's name.
@@ -171,6 +176,14 @@ pub enum LeftAlone {
     },
 }
 
+impl KeepReason {
+    /// Whether it says that somebody uses the image or a part of it.
+    #[must_use]
+    pub const fn is_use(&self) -> bool {
+        matches!(self, Self::InUse(_) | Self::RepositoryInUse { .. } | Self::HasPartInUse { .. })
+    }
+}
+
 impl Verdict {
     /// Whether the image goes.
     #[must_use]
@@ -188,9 +201,7 @@ impl Verdict {
     #[must_use]
     pub fn in_use(&self) -> bool {
         match self {
-            Self::Keep(reasons) => {
-                reasons.iter().any(|reason| matches!(reason, KeepReason::InUse(_) | KeepReason::HasPartInUse { .. }))
-            }
+            Self::Keep(reasons) => reasons.iter().any(KeepReason::is_use),
             Self::Delete(_) => false,
         }
     }

@@ -75,7 +75,12 @@ pub(crate) enum Command {
         images: Vec<String>,
     },
     /// Check the configuration and print it with every default written out.
-    CheckConfig,
+    CheckConfig {
+        /// Try every right that it needs, on AWS and in every cluster, and print what is missing instead: exit code 4
+        /// if anything is.
+        #[arg(long)]
+        access: bool,
+    },
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Print a completion script.

@@ -151,7 +151,17 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             bar.finish_and_clear();
             Ok(DONE)
         }
-        Command::CheckConfig => {
+        Command::CheckConfig { access: true } => {
+            let access = program.access().await?;
+            bar.finish_and_clear();
+            match output {
+                Output::Table => write!(out, "{access}")?,
+                Output::Json => render::json(&mut out, &access)?,
+                Output::Jsonl => writeln!(out, "{}", serde_json::to_string(&access)?)?,
+            }
+            Ok(if access.is_complete() { DONE } else { REFUSED })
+        }
+        Command::CheckConfig { access: false } => {
             render::json(&mut out, program.config())?;
             Ok(DONE)
         }

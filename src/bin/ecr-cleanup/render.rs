@@ -1,6 +1,7 @@
 //! What the command prints.
 
 use std::{
+    collections::BTreeSet,
     fmt::Display,
     io::{self, Write},
 };
@@ -130,15 +131,19 @@ pub(crate) fn remarks(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
 pub(crate) fn usage_table(out: &mut impl Write, usage: &Usage) -> io::Result<()> {
     let mut table = table(&["Image", "Used by"]);
     for (reference, users) in usage.references() {
-        let users: Vec<String> = users.iter().map(ToString::to_string).collect();
+        // The same thing may use an image now and name it elsewhere for later.
+        let users: BTreeSet<String> = users.iter().map(ToString::to_string).collect();
+        let users: Vec<String> = users.into_iter().collect();
         table.add_row([reference.short(), users.join("\n")]);
     }
     writeln!(out, "{table}")?;
     for coverage in usage.coverage() {
-        let place = format!("{} in {} {}", coverage.source, coverage.account, coverage.region);
-        match &coverage.error {
-            None => writeln!(out, "{place}: read completely, {} references", coverage.references)?,
-            Some(error) => writeln!(out, "{place}: INCOMPLETE: {error}")?,
+        let cluster = coverage.cluster.as_ref().map(|cluster| format!(", cluster {cluster}")).unwrap_or_default();
+        let place = format!("{} in {} {}{cluster}", coverage.source, coverage.account, coverage.region);
+        match (&coverage.error, &coverage.note) {
+            (None, Some(note)) => writeln!(out, "{place}: {note}")?,
+            (None, None) => writeln!(out, "{place}: read completely, {} references", coverage.references)?,
+            (Some(error), _) => writeln!(out, "{place}: INCOMPLETE: {error}")?,
         }
     }
     Ok(())

@@ -25,6 +25,7 @@ use crate::{
     aws::{ApiError, Clients},
     config::TaskDefinitions,
     image::{ReferenceError, Registry},
+    kubernetes::ClusterError,
 };
 
 /// How many clusters, or batches of one kind, are read at once. The pace of calls is what bounds them.
@@ -46,6 +47,9 @@ pub enum SourceError {
     /// A call failed, or its answer was not complete.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// A Kubernetes cluster could not be read completely.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// Something names an image in a way that cannot be understood.
     #[error("{user}: {error}")]
     Reference {
@@ -120,7 +124,7 @@ impl Source for Ecs {
 impl Ecs {
     fn user(&self, kind: &'static str, name: &str, cluster: Option<&str>, live: bool) -> Arc<User> {
         let cluster = cluster.map(|cluster| last_part(cluster).to_owned());
-        Arc::new(User { place: self.place.clone(), kind, name: name.to_owned(), cluster, live })
+        Arc::new(User { place: self.place.clone(), kind: kind.into(), name: name.to_owned(), cluster, live })
     }
 
     /// Everything in every cluster.

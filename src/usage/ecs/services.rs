@@ -95,7 +95,8 @@ mod tests {
     #[test]
     fn a_revision_that_cannot_be_looked_up_is_an_error() {
         let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
-        let user = Arc::new(User { place, kind: "ECS service", name: "web".to_owned(), cluster: None, live: true });
+        let user =
+            Arc::new(User { place, kind: "ECS service".into(), name: "web".to_owned(), cluster: None, live: true });
         let revision = ServiceCurrentRevisionSummary::builder().build();
         let service = Service::builder().current_service_revisions(revision).build();
         let error = note(&mut Findings::default(), &user, &service).unwrap_err();
