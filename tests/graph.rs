@@ -270,7 +270,9 @@ fn archived(shelf: &mut Shelf, days: i64) {
 #[test]
 fn archived_images_go_when_the_configuration_says_so_with_what_was_archived_with_them() {
     let mut shelf = Shelf::default();
-    [10, 89, 90, 91, 200].into_iter().for_each(|days| archived(&mut shelf, days));
+    for days in [10, 89, 90, 91, 200] {
+        archived(&mut shelf, days);
+    }
     let policies = policies(&document(NOTHING));
     let gone = |delete_after, uses: &[&str]| {
         goes(&plan_all(&[("team/app", &shelf)], &usage(uses), &policies, archiving(delete_after)), "team/app", &shelf)

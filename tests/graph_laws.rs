@@ -59,12 +59,12 @@ struct World {
 }
 
 impl World {
-    fn plan_of(&self, shelf: &Shelf) -> Plan {
+    fn plan_of(&self, stored: &Shelf) -> Plan {
         let (candidates, delete_after) = self.terms;
         let archive = Archiving { candidates, delete_after: delete_after.map(SignedDuration::from_hours) };
         let terms = Terms { now: hours_ago(0), archive };
         let document = format!("policies: [{{repositories: ['**'], delete_unmatched: true, keep: [{}]}}]", self.rules);
-        plan_all(&[("team/app", shelf)], &usage(&self.uses), &policies(&document), terms)
+        plan_all(&[("team/app", stored)], &usage(&self.uses), &policies(&document), terms)
     }
 
     fn plan(&self) -> Plan {

@@ -10,7 +10,7 @@ use serde_json::json;
 use simulated_aws::{Fault, FaultKind, INDEX, MANIFEST, Push, SimulatedAws, World, days_ago};
 use support_graph::{ATTESTATION, NOTATION, SPDX, road::run};
 
-const IMAGES: usize = 200;
+const IMAGES: u32 = 200;
 const DELETE: &str =
     "mode: delete\npolicies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
 
@@ -18,7 +18,7 @@ const DELETE: &str =
 fn fill(world: &mut World) -> BTreeMap<bool, BTreeSet<String>> {
     let mut fates: BTreeMap<bool, BTreeSet<String>> = BTreeMap::new();
     for number in 0..IMAGES {
-        let days = 10 + number as u64;
+        let days = u64::from(10 + number);
         let app = world.home().repository("team/app");
         let mut push = |push: Push| app.push(push.pushed_at(days_ago(days)));
         let platforms = [push(Push::image()), push(Push::image())];
@@ -62,7 +62,7 @@ async fn the_unused_half_goes_with_everything_attached_in_one_run() {
     let fates = aws.edit(fill);
     let answer = run(&aws, DELETE, Mode::Delete).await;
     assert_eq!(answer.status, Status::Completed, "{}", answer.summary);
-    assert_eq!(answer.counts.deleted as usize, IMAGES / 2 * 8);
+    assert_eq!(answer.counts.deleted, u64::from(IMAGES / 2 * 8));
     assert_eq!(aws.digests("team/app").into_iter().collect::<BTreeSet<_>>(), fates[&true]);
     let gone: Vec<String> = aws.deletions().into_iter().map(|deletion| deletion.digest).collect();
     assert_eq!(gone.iter().cloned().collect::<BTreeSet<_>>(), fates[&false]);
@@ -72,7 +72,7 @@ async fn the_unused_half_goes_with_everything_attached_in_one_run() {
     let asked = asked.iter().flat_map(|call| call.body["imageIds"].as_array().unwrap().clone());
     assert_eq!(asked.count(), gone.len());
     assert!(answer.failures.is_empty(), "{:?}", answer.failures);
-    assert_eq!(aws.count("ecr:BatchGetImage"), IMAGES / 100, "one call for 100 indexes");
+    assert_eq!(aws.count("ecr:BatchGetImage"), 2, "one call for 100 indexes");
     aws.clear_record();
     assert_eq!(run(&aws, DELETE, Mode::Delete).await.counts.candidates, 0);
     assert!(aws.mutations().is_empty());

@@ -120,7 +120,9 @@ impl Cleaning<'_, '_> {
             .filter(|unit| !unit.iter().any(|doomed| spared.contains(&doomed.index)))
             .collect();
         self.drop_changed(&mut units).await?;
-        units.iter_mut().for_each(|unit| unit.retain(|doomed| !beyond_limit.contains(&doomed.index)));
+        for unit in &mut units {
+            unit.retain(|doomed| !beyond_limit.contains(&doomed.index));
+        }
         let last_level = units.iter().flatten().map(|doomed| doomed.level).max().unwrap_or_default();
         for level in 0..=last_level {
             let batch: Vec<u32> =

@@ -141,7 +141,7 @@ impl<'a> Judgement<'a> {
 
     /// Closes the seeds over the graph.
     fn close(&mut self) {
-        self.spread(self.all(|judgement, index| judgement.holds(index)), Self::holds);
+        self.spread(self.all(Self::holds), Self::holds);
         // What is only archived keeps from being deleted what is archived with it.
         let archived = self.all(|judgement, index| judgement.keeps(index) && !judgement.holds(index));
         let settled = |judgement: &Self, index: u32| {

@@ -50,8 +50,12 @@ impl RepositoryPlan {
         let mut base = vec![0; doomed.len()];
         let mut sets = Sets::new(doomed.len());
         if let Some(&first) = unread.first() {
-            parts.iter().for_each(|&part| base[part] = 1);
-            unread.iter().chain(&parts).for_each(|&slot| sets.join(first, slot));
+            for &part in &parts {
+                base[part] = 1;
+            }
+            for &slot in unread.iter().chain(&parts) {
+                sets.join(first, slot);
+            }
         }
 
         let levels = levels(base, dependents);

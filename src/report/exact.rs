@@ -43,19 +43,16 @@ impl ExactBytes {
         let mut sizes: HashMap<&str, u64> = HashMap::new();
         let mut needed: HashSet<&str> = HashSet::new();
         for (image, verdict) in repository.images().filter(|(image, _)| image.media_type != MediaType::Index) {
-            match layers.get(&image.digest) {
-                Some(layers) => {
-                    bytes.manifests_read += 1;
-                    sizes.extend(layers.iter().map(|layer| (&*layer.digest, layer.size)));
-                    if !verdict.deletes() {
-                        needed.extend(layers.iter().map(|layer| &*layer.digest));
-                    }
+            if let Some(layers) = layers.get(&image.digest) {
+                bytes.manifests_read += 1;
+                sizes.extend(layers.iter().map(|layer| (&*layer.digest, layer.size)));
+                if !verdict.deletes() {
+                    needed.extend(layers.iter().map(|layer| &*layer.digest));
                 }
-                None => {
-                    bytes.unread += 1;
-                    bytes.scanned += image.bytes;
-                    bytes.candidates += if verdict.deletes() { image.bytes } else { 0 };
-                }
+            } else {
+                bytes.unread += 1;
+                bytes.scanned += image.bytes;
+                bytes.candidates += if verdict.deletes() { image.bytes } else { 0 };
             }
         }
         bytes.scanned += sizes.values().sum::<u64>();

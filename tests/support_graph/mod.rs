@@ -169,7 +169,7 @@ pub(crate) fn policies(document: &str) -> Policies {
 /// Use of these: `repository:tag`, or the name of an image for its digest.
 pub(crate) fn usage(uses: &[&str]) -> Usage {
     let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
-    let user = |name: &str| {
+    let service = |name: &str| {
         let (place, name) = (place.clone(), name.to_owned());
         Arc::new(User { place, kind: "ECS service", name, cluster: None, live: true })
     };
@@ -179,7 +179,7 @@ pub(crate) fn usage(uses: &[&str]) -> Usage {
             Some(_) => format!("111111111111.dkr.ecr.eu-west-1.amazonaws.com/{text}"),
             None => digest(text).to_string(),
         };
-        found.add(&user("web"), &image, None).unwrap();
+        found.add(&service("web"), &image, None).unwrap();
     }
     let coverage = Coverage {
         source: "ecs",
