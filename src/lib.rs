@@ -24,4 +24,6 @@ pub mod plan;
 pub mod policy;
 pub mod report;
 pub mod run;
+pub mod state;
 pub mod usage;
+pub mod verify;

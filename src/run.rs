@@ -15,14 +15,18 @@ use crate::{
     guard::{self, Refusal},
     image::{Aliases, ImageReference, Parsed, Time},
     inventory::{self, Scope},
-    plan::{Explanation, Plan, plan},
+    plan::{Explanation, Missing, Plan, plan},
     policy::RepositoryGlobs,
-    report::{Answer, Facts, Metrics, gather},
+    report::{self, Answer, Facts, Metrics, Publication, gather},
+    state::{Caches, Held, Memory, State},
     usage::{self, Source, Usage, ecs::Ecs},
+    verify::{self, Verification},
 };
 
 /// A run ends by itself this long before it would be killed (A6).
 pub const MARGIN: Duration = Duration::from_secs(45);
+/// How much of that the end of a run may take: giving back the lock, the last look, the report.
+const LAST_WORDS: Duration = Duration::from_secs(38);
 
 /// What sources this version does not read, so that nobody believes in a protection that is not there.
 const UNREAD: &str = "this version reads what Amazon ECS uses and nothing else: images that only EKS, Lambda or another service uses are not protected";
@@ -56,8 +60,14 @@ pub struct Prepared<'a> {
     /// What is in use.
     pub usage: Usage,
     usage_read_at: Instant,
+    identity: Identity,
+    state: Option<State>,
+    caches: Arc<Caches>,
     /// Why a run that acts would be refused.
     pub refusals: Vec<Refusal>,
+    /// What the run met that stops it, whatever else guards say.
+    obstacles: Vec<Refusal>,
+    warnings: Vec<String>,
     out_of_time: bool,
 }
 
@@ -109,7 +119,27 @@ impl Program {
     /// Where it is not even known who the program is.
     pub async fn in_use(&self) -> Result<Usage, ApiError> {
         let identity = self.clients.identity().await?;
-        Ok(usage::read(&self.sources(&identity), &self.aliases).await)
+        let state = self.state(&identity).await;
+        let caches = state.map(|state| state.caches).unwrap_or_default();
+        Ok(usage::read(&self.sources(&identity, &caches), &self.aliases).await)
+    }
+
+    /// Asks whether every image in use can be pulled (U10).
+    ///
+    /// # Errors
+    /// Where it is not even known who the program is.
+    pub async fn verify(&self) -> Result<(Verification, Metrics), ApiError> {
+        let started = Instant::now();
+        let run_id = uuid::Uuid::new_v4().to_string();
+        let identity = self.clients.identity().await?;
+        let state = self.state(&identity).await;
+        let caches = state.map(|state| state.caches).unwrap_or_default();
+        let usage = usage::read(&self.sources(&identity, &caches), &self.aliases).await;
+        let verification = Box::pin(verify::verify(&self.clients, &identity.registry, &usage, &run_id)).await;
+        log_missing(&run_id, &verification.missing);
+        let metrics = Metrics::verified(&verification, started.elapsed().as_secs_f64(), &self.clients.calls);
+        tracing::info!(event = "verified", run_id, verified = verification.verified, "{}", verification.summary);
+        Ok((verification, metrics))
     }
 
     /// Gathers, plans and guards.
@@ -121,26 +151,50 @@ impl Program {
         let started = Instant::now();
         let run_id = uuid::Uuid::new_v4().to_string();
         tracing::info!(event = "run_started", run_id, mode = ?request.mode, version = crate::report::VERSION, "started");
+        let stop_at = request.stop_at;
+        let prepared = Box::pin(self.gather_and_plan(request, started, run_id.clone())).await;
+        if let (Err(error), Some(location)) = (&prepared, &self.config.report) {
+            let publication = Publication::new(&self.clients, location, &run_id);
+            let failed = report::failed(&run_id, error);
+            if let Some(Err(problem)) = at_the_end(stop_at, publication.answer(&failed)).await {
+                tracing::error!(event = "report_unwritable", run_id, "the report could not be written: {problem}");
+            }
+        }
+        prepared
+    }
+
+    async fn gather_and_plan(
+        &self,
+        request: Request,
+        started: Instant,
+        run_id: String,
+    ) -> Result<Prepared<'_>, ApiError> {
         let now = self.clients.now();
         let identity = self.clients.identity().await?;
         let registry = identity.registry.clone();
-        let sources = self.sources(&identity);
-        let scope = Scope { policies: &self.config.policies, only: request.only.as_ref() };
         let reading = async {
+            let state = self.state(&identity).await;
+            let caches = state.as_ref().map(|state| Arc::clone(&state.caches)).unwrap_or_default();
+            let sources = self.sources(&identity, &caches);
+            let scope =
+                Scope { policies: &self.config.policies, only: request.only.as_ref(), indexes: &caches.indexes };
             let inventory = inventory::read(&self.clients, registry.clone(), scope);
-            tokio::join!(inventory, usage::read(&sources, &self.aliases))
+            let (inventory, usage) = tokio::join!(inventory, usage::read(&sources, &self.aliases));
+            (state, caches, inventory, usage)
         };
-        let (plan, usage, out_of_time) = match within(request.stop_at, reading).await {
-            Some((inventory, usage)) => {
+        let read = within(request.stop_at, reading).await;
+        let out_of_time = read.is_none();
+        let (state, caches, plan, usage) = match read {
+            Some((state, caches, inventory, usage)) => {
                 let mut plan = plan(inventory?, &usage, &self.config.policies, now);
                 guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository);
-                (plan, usage, false)
+                (state, caches, plan, usage)
             }
-            None => (Plan { registry, now, repositories: Vec::new() }, Usage::default(), true),
+            None => (None, Arc::default(), Plan { registry, now, repositories: Vec::new() }, Usage::default()),
         };
-        let refusals = if out_of_time { Vec::new() } else { guard::refusals(&plan, &usage, &self.config.guards) };
-        log_plan(&run_id, &plan, &refusals);
-        Ok(Prepared {
+        let (obstacles, warnings) =
+            state.as_ref().map(|state| (state.refusals.clone(), state.warnings.clone())).unwrap_or_default();
+        let mut prepared = Prepared {
             program: self,
             request,
             started,
@@ -148,29 +202,40 @@ impl Program {
             plan,
             usage,
             usage_read_at: started,
-            refusals,
+            identity,
+            state,
+            caches,
+            refusals: Vec::new(),
+            obstacles,
+            warnings,
             out_of_time,
-        })
+        };
+        if !out_of_time {
+            prepared.refusals = guard::refusals(prepared.case(now));
+        }
+        log_plan(&prepared.run_id, &prepared.plan, &prepared.refusals);
+        Ok(prepared)
+    }
+
+    /// What is remembered of earlier runs, if it is to be.
+    async fn state(&self, identity: &Identity) -> Option<State> {
+        let location = self.config.state.as_ref()?;
+        let soaks = !self.config.guards.soak.is_zero();
+        Some(State::read(&self.clients, location, &identity.registry, soaks).await)
     }
 
     /// The sources of use that the configuration names.
-    fn sources(&self, identity: &Identity) -> Vec<Box<dyn Source>> {
+    fn sources(&self, identity: &Identity, caches: &Arc<Caches>) -> Vec<Box<dyn Source>> {
         let mut sources: Vec<Box<dyn Source>> = Vec::new();
         if let Some(ecs) = &self.config.in_use.ecs {
             sources.push(Box::new(Ecs {
                 clients: self.clients.clone(),
                 place: identity.registry.clone(),
                 task_definitions: ecs.task_definitions,
+                caches: Arc::clone(caches),
             }));
         }
         sources
-    }
-
-    async fn read_usage(&self) -> Usage {
-        match self.in_use().await {
-            Ok(usage) => usage,
-            Err(error) => Usage::unknown(&error),
-        }
     }
 }
 
@@ -179,6 +244,30 @@ async fn within<T>(stop_at: Option<Instant>, work: impl Future<Output = T>) -> O
     match stop_at {
         None => Some(work.await),
         Some(stop_at) => timeout_at(stop_at, work).await.ok(),
+    }
+}
+
+/// A result, if it comes while there is time to use it: what ends a run may take until shortly before it is killed.
+async fn at_the_end<T>(stop_at: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+    within(stop_at.map(|stop_at| stop_at + LAST_WORDS), work).await
+}
+
+fn log_refusals(run_id: &str, refusals: &[Refusal]) {
+    for refusal in refusals {
+        tracing::warn!(event = "guard_tripped", run_id, guard = %refusal.guard, observed = refusal.observed, "{refusal}");
+    }
+}
+
+fn log_missing(run_id: &str, missing: &[Missing]) {
+    for missing in missing {
+        tracing::warn!(
+            event = "missing_image",
+            run_id,
+            image = %missing.reference,
+            live = missing.live,
+            users = missing.users.join("; "),
+            "an image in use cannot be pulled"
+        );
     }
 }
 
@@ -195,9 +284,7 @@ fn log_plan(run_id: &str, plan: &Plan, refusals: &[Refusal]) {
             "planned a repository"
         );
     }
-    for refusal in refusals {
-        tracing::warn!(event = "guard_tripped", run_id, guard = %refusal.guard, observed = refusal.observed, "{refusal}");
-    }
+    log_refusals(run_id, refusals);
 }
 
 impl Prepared<'_> {
@@ -213,21 +300,15 @@ impl Prepared<'_> {
         self.gather(Mode::Plan, None)
     }
 
-    /// Does what was asked for: deletes what the plan says if the mode is to, and otherwise nothing.
-    pub async fn finish(self) -> Finished {
+    /// Does what was asked for: deletes what the plan says if the mode is to, and otherwise nothing. Writes down what
+    /// the next run should know, and the report.
+    pub async fn finish(mut self) -> Finished {
         let mode = self.request.mode;
-        let outcome = if mode == Mode::Plan || self.out_of_time { None } else { self.act().await };
-        let answer = self.gather(mode, outcome.as_ref());
-        for missing in &answer.missing {
-            tracing::warn!(
-                event = "missing_image",
-                run_id = self.run_id,
-                image = %missing.reference,
-                live = missing.live,
-                users = missing.users.join("; "),
-                "an image in use cannot be pulled"
-            );
-        }
+        let outcome = if self.out_of_time { None } else { Box::pin(self.get_ready_and_act()).await };
+        let mut answer = self.gather(mode, outcome.as_ref());
+        self.look_at_missing(&mut answer, outcome.as_ref()).await;
+        self.publish(&mut answer).await;
+        log_missing(&self.run_id, &answer.missing);
         let seconds = self.started.elapsed().as_secs_f64();
         let metrics = Metrics::ended(&answer, seconds, &self.program.clients.calls);
         tracing::info!(
@@ -244,18 +325,138 @@ impl Prepared<'_> {
         Finished { answer, metrics }
     }
 
-    async fn act(&self) -> Option<Outcome> {
+    /// What the guards judge.
+    fn case(&self, now: Time) -> guard::Case<'_> {
+        static NOTHING: Memory = Memory { ledger: None, counts: None };
+        guard::Case {
+            plan: &self.plan,
+            usage: &self.usage,
+            guards: &self.program.config.guards,
+            memory: self.state.as_ref().map_or(&NOTHING, |state| &state.memory),
+            now,
+            obstacles: &self.obstacles,
+        }
+    }
+
+    /// Takes the lock, proves that state and report can be written, and acts if no guard objects. Time that runs out
+    /// before the first deletion ends it without one.
+    async fn get_ready_and_act(&mut self) -> Option<Outcome> {
+        let acts = self.request.mode != Mode::Plan;
+        let stop_at = self.request.stop_at;
+        let mut lock = None;
+        let ready = within(stop_at, async {
+            if acts && let Some(state) = &self.state {
+                match state.lock(&self.run_id, self.program.clients.clock()).await {
+                    Ok(held) => lock = Some(held),
+                    Err(refusal) => self.obstacles.push(refusal),
+                }
+            }
+            self.write_down().await;
+        })
+        .await;
+        self.out_of_time = ready.is_none();
+        let now = self.program.clients.now();
+        let known = self.refusals.len();
+        self.refusals = guard::refusals(self.case(now));
+        log_refusals(&self.run_id, self.refusals.get(known..).unwrap_or_default());
+        let outcome = if acts && !self.out_of_time { self.act(now, lock.as_ref()).await } else { None };
+        if let Some(lock) = lock
+            && let Some(Err(problem)) = at_the_end(stop_at, lock.release()).await
+        {
+            self.warnings.push(format!("the run lock could not be given back, and ends by itself: {problem}"));
+        }
+        outcome
+    }
+
+    /// Writes down what the next run should know, and the images for the report. What cannot be written stops a run
+    /// that acts; one that only plans goes on.
+    async fn write_down(&mut self) {
+        let narrowed = self.request.only.is_some();
+        if let Some(state) = &mut self.state
+            && let Err(problem) = state.record(&self.plan, &self.usage, narrowed).await
+        {
+            self.obstacles.push(Refusal::state_unreadable(&problem));
+        }
+        if let Some(publication) = self.publication()
+            && let Err(problem) = publication.images(&self.plan).await
+        {
+            self.obstacles.push(Refusal::report_unwritable(&problem));
+        }
+        let refused = !guard::refusals(self.case(self.program.clients.now())).is_empty();
+        if let Some(state) = &self.state
+            && !refused
+            && let Err(problem) = state.record_counts(self.usage.coverage()).await
+        {
+            self.obstacles.push(Refusal::state_unreadable(&problem));
+        }
+    }
+
+    async fn act(&self, now: Time, lock: Option<&Held>) -> Option<Outcome> {
         let program = self.program;
-        let clearance = guard::judge(&self.plan, &self.usage, &program.config.guards).ok()?;
+        let clearance = guard::judge(self.case(now)).ok()?;
         let cleaner = Cleaner {
             clients: &program.clients,
             policies: &program.config.policies,
-            read_usage: &|| program.read_usage().boxed_local(),
+            read_usage: &|| self.read_usage().boxed_local(),
             usage_read_at: self.usage_read_at,
             stop_at: self.request.stop_at,
+            lock_lost: lock.map(Held::lost),
         };
         let span = tracing::info_span!("acting", run_id = self.run_id);
-        Some(cleaner.clean(clearance).instrument(span).await)
+        let cleaning = cleaner.clean(clearance).instrument(span);
+        Some(match lock {
+            Some(lock) => lock.during(cleaning).await,
+            None => cleaning.await,
+        })
+    }
+
+    async fn read_usage(&self) -> Usage {
+        let sources = self.program.sources(&self.identity, &self.caches);
+        usage::read(&sources, &self.program.aliases).await
+    }
+
+    /// After a deletion, asks ECR once more for the images in use of the repositories it touched.
+    async fn look_at_missing(&self, answer: &mut Answer, outcome: Option<&Outcome>) {
+        let Some(outcome) = outcome else { return };
+        let used = verify::used_repositories(&self.plan.registry, &self.usage);
+        let touched = outcome.repositories.iter().filter(|of| !of.deleted.is_empty());
+        let touched = touched.map(|of| self.plan.repositories[of.position].name.clone());
+        let names = touched.filter(|name| used.contains(name)).collect();
+        let listing = at_the_end(self.request.stop_at, verify::list(&self.program.clients, names)).await;
+        match listing {
+            Some(listing) => answer.missing = verify::missing_now(&self.plan, &self.usage, &listing),
+            None => {
+                answer.warnings.push("there was no time to look whether every image in use is still there".to_owned())
+            }
+        }
+    }
+
+    /// Writes the answer where reports go, and tells who wants to hear.
+    async fn publish(&self, answer: &mut Answer) {
+        let Program { config, clients, .. } = self.program;
+        let stop_at = self.request.stop_at;
+        if let Some(publication) = self.publication() {
+            answer.report = Some(publication.address());
+            let problem = match at_the_end(stop_at, publication.answer(answer)).await {
+                Some(Ok(())) => None,
+                Some(Err(problem)) => Some(problem),
+                None => Some("there was no time".to_owned()),
+            };
+            if let Some(problem) = problem {
+                answer.report = None;
+                answer.warnings.push(format!("the report could not be written: {problem}"));
+            }
+        }
+        if let Some(topic) = &config.notify
+            && let Some(Err(error)) = at_the_end(stop_at, report::notify(clients, topic, answer)).await
+        {
+            answer.warnings.push(format!("nobody was notified: {error}"));
+        }
+    }
+
+    fn publication(&self) -> Option<Publication<'_>> {
+        let location = self.program.config.report.as_ref()?;
+        Some(Publication::new(&self.program.clients, location, &self.run_id))
     }
 
     fn gather(&self, mode: Mode, outcome: Option<&Outcome>) -> Answer {
@@ -269,7 +470,21 @@ impl Prepared<'_> {
             out_of_time: self.out_of_time,
             usd_per_gb_month: self.program.config.usd_per_gb_month,
         });
+        answer.warnings.extend(self.warnings.iter().cloned());
+        answer.warnings.extend(self.soaking());
         answer.warnings.push(UNREAD.to_owned());
         answer
+    }
+
+    /// What is said of candidates that wait.
+    fn soaking(&self) -> Option<String> {
+        if self.program.config.guards.soak.is_zero() {
+            return None;
+        }
+        let soaking = guard::select(self.case(self.plan.now)).soaking;
+        let text = format!(
+            "{soaking} candidates have not been candidates for as long as `guards.soak` asks for, and stay until then"
+        );
+        (soaking > 0).then_some(text)
     }
 }

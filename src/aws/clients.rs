@@ -45,7 +45,8 @@ pub struct Clients {
     /// Amazon ECS.
     pub ecs: aws_sdk_ecs::Client,
     sts: aws_sdk_sts::Client,
-    s3: aws_sdk_s3::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) sns: aws_sdk_sns::Client,
     ssm: aws_sdk_ssm::Client,
     /// How many calls all of them made.
     pub calls: Arc<CallCounter>,
@@ -89,12 +90,14 @@ impl Clients {
         let ecs = aws_sdk_ecs::config::Builder::from(config).interceptor(counting.clone()).build();
         let sts = aws_sdk_sts::config::Builder::from(config).interceptor(counting.clone()).build();
         let s3 = aws_sdk_s3::config::Builder::from(config).interceptor(counting.clone()).build();
+        let sns = aws_sdk_sns::config::Builder::from(config).interceptor(counting.clone()).build();
         let ssm = aws_sdk_ssm::config::Builder::from(config).interceptor(counting).build();
         Self {
             ecr: aws_sdk_ecr::Client::from_conf(ecr),
             ecs: aws_sdk_ecs::Client::from_conf(ecs),
             sts: aws_sdk_sts::Client::from_conf(sts),
             s3: aws_sdk_s3::Client::from_conf(s3),
+            sns: aws_sdk_sns::Client::from_conf(sns),
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
             calls,
             pace: Arc::new(if paced { Pace::documented() } else { Pace::unlimited() }),
@@ -114,6 +117,11 @@ impl Clients {
     #[must_use]
     pub fn now(&self) -> Time {
         (self.clock)()
+    }
+
+    /// What tells the time.
+    pub(crate) const fn clock(&self) -> fn() -> Time {
+        self.clock
     }
 
     /// Waits until a call of this kind keeps below its rate.

@@ -7,12 +7,12 @@ mod batch;
 mod look;
 mod outcome;
 
-use std::collections::HashSet;
+use std::{cell::Cell, collections::HashSet};
 
 use futures::{StreamExt, future::LocalBoxFuture, stream};
 use tokio::{
     sync::Mutex,
-    time::{Duration, Instant},
+    time::{Duration, Instant, timeout_at},
 };
 
 use crate::{
@@ -33,6 +33,9 @@ const AT_ONCE: usize = 4;
 /// Use that is older than this is read again before anything more is deleted (A3).
 const USE_IS_FRESH_FOR: Duration = Duration::from_secs(15 * 60);
 
+/// How long after the end of its time a run waits for answers to calls that were made before.
+const IN_FLIGHT: Duration = Duration::from_secs(15);
+
 /// What acting needs besides the plan.
 pub struct Cleaner<'a> {
     /// The clients.
@@ -45,6 +48,8 @@ pub struct Cleaner<'a> {
     pub usage_read_at: Instant,
     /// When to stop by itself (A6).
     pub stop_at: Option<Instant>,
+    /// Whether another run has the lock meanwhile, which ends this one as if time were over.
+    pub lock_lost: Option<&'a Cell<bool>>,
 }
 
 /// What is known of use while deleting goes on.
@@ -80,7 +85,7 @@ impl Cleaner<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.stop_at.is_some_and(|stop_at| Instant::now() >= stop_at)
+        self.stop_at.is_some_and(|stop_at| Instant::now() >= stop_at) || self.lock_lost.is_some_and(Cell::get)
     }
 }
 
@@ -130,6 +135,15 @@ impl Cleaning<'_, '_> {
         Ok(())
     }
 
+    /// The answer to a call, unless it takes so long that the run would be killed. Whether such a call was carried out
+    /// is not known, and the next run sees what is there.
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Result<T, Stop> {
+        match self.cleaner.stop_at {
+            None => Ok(call.await),
+            Some(stop_at) => timeout_at(stop_at + IN_FLIGHT, call).await.map_err(|_| Stop::OutOfTime),
+        }
+    }
+
     fn check_time(&self) -> Result<(), Stop> {
         if self.cleaner.is_over() { Err(Stop::OutOfTime) } else { Ok(()) }
     }
@@ -139,7 +153,7 @@ impl Cleaning<'_, '_> {
         let mut freshness = self.freshness.lock().await;
         if freshness.lost.is_none() && freshness.read_at.elapsed() > USE_IS_FRESH_FOR {
             let read_at = Instant::now();
-            let usage = (self.cleaner.read_usage)().await;
+            let usage = self.in_time((self.cleaner.read_usage)()).await?;
             freshness.read_at = read_at;
             freshness.lost =
                 usage.coverage().iter().find(|coverage| !coverage.complete).map(Refusal::source_incomplete);

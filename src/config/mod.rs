@@ -16,6 +16,8 @@ mod document;
 mod duration;
 mod effective;
 mod error;
+mod guards;
+mod location;
 mod mismatch;
 mod node;
 mod policies;
@@ -32,12 +34,18 @@ mod tests;
 
 use std::num::NonZeroU32;
 
+use jiff::{
+    SignedDuration,
+    civil::{Time, Weekday},
+    tz::TimeZone,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     default::TEMPLATE,
     error::{ConfigError, Path, Place, Problem, Segment},
+    location::{S3Location, S3Objects},
     schema::schema,
     source::{Fetch, Source},
 };
@@ -61,6 +69,12 @@ pub struct Config {
     pub registry_aliases: Vec<String>,
     /// What makes a run refuse or stop.
     pub guards: Guards,
+    /// Where the state that lasts between runs is kept, if it is.
+    pub state: Option<S3Location>,
+    /// Where the full report of every run goes, if anywhere.
+    pub report: Option<S3Location>,
+    /// The ARN of the SNS topic that hears of runs.
+    pub notify: Option<String>,
     /// Price of storage in US dollars for one GB and month.
     pub usd_per_gb_month: f64,
 }
@@ -83,6 +97,8 @@ pub enum Mode {
 pub struct InUse {
     /// Amazon ECS, in every cluster found.
     pub ecs: Option<EcsUse>,
+    /// Lists of images in use that something else writes.
+    pub keep_lists: Vec<S3Objects>,
 }
 
 /// What counts as use in Amazon ECS, besides all that runs or is deployed.
@@ -114,6 +130,25 @@ pub struct Guards {
     pub max_deletions_per_run: u64,
     /// Percentage, 0 to 100, of a repository's images that one run may delete.
     pub max_percent_per_repository: u8,
+    /// Percentage, 0 to 100, by which what any one source finds may shrink from one run to the next.
+    pub max_usage_drop_percent: u8,
+    /// How long an image must have been a candidate in every run before it is deleted.
+    pub soak: SignedDuration,
+    /// When deletion is allowed; none is always.
+    pub change_window: Option<ChangeWindow>,
+}
+
+/// When deletion is allowed, by the clock on the wall of a time zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeWindow {
+    /// The time zone.
+    pub timezone: TimeZone,
+    /// The days on which it opens, in the order they were written.
+    pub days: Vec<Weekday>,
+    /// When it opens.
+    pub from: Time,
+    /// When it closes; on the day after, where that is not later than `from`.
+    pub to: Time,
 }
 
 impl Config {

@@ -40,7 +40,10 @@ fn no_document_is_the_default_file() {
         assert_eq!(parse(text), defaults, "{text:?}");
     }
     assert_eq!(defaults.mode, Mode::Plan);
-    assert_eq!(defaults.in_use, InUse { ecs: Some(EcsUse { task_definitions: TaskDefinitions::Active }) });
+    assert_eq!(
+        defaults.in_use,
+        InUse { ecs: Some(EcsUse { task_definitions: TaskDefinitions::Active }), keep_lists: Vec::new() }
+    );
     assert_eq!(
         defaults.guards,
         Guards {
@@ -48,6 +51,9 @@ fn no_document_is_the_default_file() {
             allow_no_usage: false,
             max_deletions_per_run: 10_000,
             max_percent_per_repository: 100,
+            max_usage_drop_percent: 50,
+            soak: SignedDuration::ZERO,
+            change_window: None,
         }
     );
     assert!((defaults.usd_per_gb_month - 0.10).abs() < f64::EPSILON);
@@ -84,12 +90,12 @@ fn keys_left_out_keep_their_defaults_at_every_level() {
 
     let written = parse("policies: [{ repositories: [a], leave_alone: true }]");
     assert_eq!(written.policies.0[0].action, Action::LeaveAlone);
-    assert_eq!(parse("in_use: { ecs: false }").in_use, InUse { ecs: None });
+    assert_eq!(parse("in_use: { ecs: false }").in_use, InUse { ecs: None, keep_lists: Vec::new() });
 }
 
 #[test]
 fn yaml_and_json_mean_the_same() {
-    let yaml = r"
+    let yaml = r#"
 mode: delete
 policies:
   - repositories: ['mirror/**']
@@ -103,13 +109,19 @@ policies:
       - { untagged: true, pushed_within: 90m }
 in_use:
   ecs: { task_definitions: { newest: 3 } }
+  keep_lists: ["s3://bucket/in-use/*.json"]
 registry_aliases: [Registry.Example.com:5000]
 guards:
   expected_accounts: ['111111111111', '012345678901']
   max_deletions_per_run: 0
   max_percent_per_repository: 0
+  soak: 7d
+  change_window: { timezone: Europe/Berlin, days: [fri, sat], from: "22:00", to: "04:00" }
+state: s3://bucket/prefix/
+report: s3://bucket
+notify: arn:aws:sns:eu-west-1:111111111111:topic
 cost: { usd_per_gb_month: 0 }
-";
+"#;
     let json = r#"{
         "mode": "delete",
         "policies": [
@@ -120,9 +132,11 @@ cost: { usd_per_gb_month: 0 }
                 {"untagged": true, "pushed_within": "90m"}
             ]}
         ],
-        "in_use": {"ecs": {"task_definitions": {"newest": 3}}},
+        "in_use": {"ecs": {"task_definitions": {"newest": 3}}, "keep_lists": ["s3://bucket/in-use/*.json"]},
         "registry_aliases": ["Registry.Example.com:5000"],
-        "guards": {"expected_accounts": ["111111111111", "012345678901"], "max_deletions_per_run": 0, "max_percent_per_repository": 0},
+        "guards": {"expected_accounts": ["111111111111", "012345678901"], "max_deletions_per_run": 0, "max_percent_per_repository": 0,
+            "soak": "168h", "change_window": {"timezone": "Europe/Berlin", "days": ["fri", "sat"], "from": "22:00", "to": "04:00"}},
+        "state": "s3://bucket/prefix", "report": "s3://bucket/", "notify": "arn:aws:sns:eu-west-1:111111111111:topic",
         "cost": {"usd_per_gb_month": 0}
     }"#;
     let config = parse(yaml);

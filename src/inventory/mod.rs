@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::image::{Digest, Image, Registry, RepositoryName, Time};
 
 pub use ecr::{Scope, read};
-pub(crate) use ecr::{describe, identifier};
+pub(crate) use ecr::{describe, identifier, list};
 pub use manifest::Child;
 
 /// All repositories of a registry, as far as they could be read.

@@ -23,7 +23,7 @@ use crate::{
 use judge::Judgement;
 
 pub use explain::Explanation;
-pub use missing::{Missing, missing};
+pub use missing::{Missing, Problem, Stored, missing, missing_from};
 pub use order::{Doomed, Unit};
 pub use verdict::{DeleteReason, KeepReason, LeftAlone, Verdict};
 

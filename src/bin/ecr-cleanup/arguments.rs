@@ -5,7 +5,8 @@ use clap_complete::Shell;
 
 /// Deletes from Amazon ECR the images nobody needs, and never one that somebody needs.
 ///
-/// Exit codes: 0 done, 1 internal error, 2 usage or configuration, 3 some deletions failed, 4 refused.
+/// Exit codes: 0 done, 1 internal error, 2 usage or configuration, 3 some deletions failed, 4 refused, 5 images
+/// in use are missing.
 #[derive(Debug, Parser)]
 #[command(name = "ecr-cleanup", version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     },
     /// Show which images are in use, and by whom.
     InUse,
+    /// Ask whether every image in use can still be pulled; exit code 5 if one that is needed now cannot.
+    Verify,
     /// Say what would happen to one image, and why.
     Explain {
         /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.

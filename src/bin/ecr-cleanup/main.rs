@@ -16,7 +16,7 @@ use ecr_cleanup::{
     aws::{Clients, Tuning},
     config::{Config, ConfigError, Mode, schema},
     policy::RepositoryGlobs,
-    report::{Answer, Status, log},
+    report::{Answer, Status, image_lines, log},
     run::{Finished, Prepared, Program, Request},
 };
 use indicatif::ProgressBar;
@@ -27,6 +27,7 @@ const INTERNAL: u8 = 1;
 const USAGE: u8 = 2;
 const FAILURES: u8 = 3;
 const REFUSED: u8 = 4;
+const MISSING: u8 = 5;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -120,6 +121,24 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             }
             Ok(if usage.coverage().iter().all(|coverage| coverage.complete) { DONE } else { INTERNAL })
         }
+        Command::Verify => {
+            let (verification, _) = program.verify().await?;
+            bar.finish_and_clear();
+            match output {
+                Output::Table => render::verification(&mut out, &verification)?,
+                Output::Json => render::json(&mut out, &verification)?,
+                Output::Jsonl => {
+                    for missing in &verification.missing {
+                        writeln!(out, "{}", serde_json::to_string(missing)?)?;
+                    }
+                }
+            }
+            Ok(match verification.live_missing() {
+                0 if verification.is_complete() => DONE,
+                0 => INTERNAL,
+                _ => MISSING,
+            })
+        }
         Command::Explain { image } => {
             let reference = program.reference(&image).map_err(UsageError)?;
             let prepared = program.prepare(request(Mode::Plan)).await?;
@@ -172,7 +191,7 @@ fn print_plan(out: &mut impl Write, prepared: &Prepared<'_>, output: Output, all
     match output {
         Output::Table => render::plan_tables(out, &prepared.plan, &answer, all)?,
         Output::Json => render::json(out, &answer.clone().to_json())?,
-        Output::Jsonl => render::image_lines(out, &prepared.plan)?,
+        Output::Jsonl => image_lines(out, &prepared.plan)?,
     }
     Ok(code(&answer))
 }

@@ -8,6 +8,7 @@ use ecr_cleanup::{
     plan::{Explanation, Plan, RepositoryPlan, Verdict},
     report::Answer,
     usage::Usage,
+    verify::Verification,
 };
 use serde_json::json;
 
@@ -18,26 +19,6 @@ const ROWS: usize = 200;
 pub(crate) fn json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)
-}
-
-/// Prints a line for each image.
-pub(crate) fn image_lines(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
-    for repository in &plan.repositories {
-        for (image, verdict) in repository.images() {
-            let line = json!({
-                "repository": repository.name,
-                "digest": image.digest,
-                "tags": image.tags,
-                "pushed_at": image.pushed_at,
-                "bytes": image.bytes,
-                "deletes": verdict.deletes(),
-                "verdict": verdict,
-                "because": repository.because(verdict),
-            });
-            writeln!(out, "{line}")?;
-        }
-    }
-    Ok(())
 }
 
 /// Prints what happens to the repositories, the images that go and, if asked for, those that stay.
@@ -137,6 +118,27 @@ pub(crate) fn usage_values(usage: &Usage) -> impl Iterator<Item = serde_json::Va
 /// Prints why an image stays or goes.
 pub(crate) fn explanation(out: &mut impl Write, explanation: &Explanation) -> io::Result<()> {
     write!(out, "{explanation}")
+}
+
+/// Prints which images in use cannot be pulled, and what could not be asked.
+pub(crate) fn verification(out: &mut impl Write, verification: &Verification) -> io::Result<()> {
+    let mut table = table(&["Image in use", "Problem", "Used by"]);
+    for missing in &verification.missing {
+        let problem =
+            if missing.live { missing.problem.to_string() } else { format!("{}; kept for later", missing.problem) };
+        table.add_row([missing.reference.to_string(), problem, missing.users.join("\n")]);
+    }
+    if table.row_count() > 0 {
+        writeln!(out, "{table}")?;
+    }
+    for (repository, why) in &verification.not_asked {
+        writeln!(out, "Could not ask for `{repository}`: {why}")?;
+    }
+    for coverage in verification.in_use.iter().filter(|coverage| !coverage.complete) {
+        let error = coverage.error.as_deref().unwrap_or_default();
+        writeln!(out, "{} in {} {}: INCOMPLETE: {error}", coverage.source, coverage.account, coverage.region)?;
+    }
+    writeln!(out, "{}", verification.summary)
 }
 
 fn table(header: &[&str]) -> Table {

@@ -25,6 +25,7 @@ use crate::{
     aws::{ApiError, Clients},
     config::TaskDefinitions,
     image::{ReferenceError, Registry},
+    state::Caches,
 };
 
 /// How many clusters, or batches of one kind, are read at once. The pace of calls is what bounds them.
@@ -38,6 +39,8 @@ pub struct Ecs {
     pub place: Registry,
     /// Which task definitions count though nothing names them.
     pub task_definitions: TaskDefinitions,
+    /// What is known of task definitions already.
+    pub caches: Arc<Caches>,
 }
 
 /// Why a source is incomplete.
