@@ -13,20 +13,37 @@ use crate::{
     cleanup::{Cleaner, Outcome},
     config::{Config, Mode},
     guard::{self, Refusal},
-    image::{Aliases, ImageReference, Parsed, Time},
+    image::{Aliases, ImageReference, Parsed, RepositoryName, Time},
     inventory::{self, Scope},
-    plan::{Explanation, Missing, Plan, plan},
+    plan::{Explanation, Missing, Plan, RepositoryPlan, Threat, Verdict, plan},
     policy::RepositoryGlobs,
     report::{self, Answer, Facts, Metrics, Publication, gather},
     state::{Caches, Held, Memory, State},
-    usage::{self, Source, Usage, ecs::Ecs},
+    usage::{
+        self, Source, Usage,
+        ecs::Ecs,
+        keep_list::{KeepList, KeepLists},
+    },
     verify::{self, Verification},
 };
 
 /// A run ends by itself this long before it would be killed (A6).
 pub const MARGIN: Duration = Duration::from_secs(45);
-/// How much of that the end of a run may take: giving back the lock, the last look, the report.
-const LAST_WORDS: Duration = Duration::from_secs(38);
+
+/// How the time between the end of a run's own time and its being killed is used.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How long answers are waited for to calls that were made before.
+    pub in_flight: Duration,
+    /// How much the end of a run may take, from the same moment: giving back the lock, the last look, the report.
+    pub last_words: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { in_flight: Duration::from_secs(15), last_words: Duration::from_secs(38) }
+    }
+}
 
 /// What sources this version does not read, so that nobody believes in a protection that is not there.
 const UNREAD: &str = "this version reads what Amazon ECS uses and nothing else: images that only EKS, Lambda or another service uses are not protected";
@@ -36,6 +53,7 @@ pub struct Program {
     config: Config,
     clients: Clients,
     aliases: Arc<Aliases>,
+    patience: Patience,
 }
 
 /// What a run is asked for. It can narrow what the configuration allows, never widen it.
@@ -84,7 +102,19 @@ impl Program {
     #[must_use]
     pub fn new(config: Config, clients: Clients) -> Self {
         let aliases = Arc::new(Aliases::new(&config.registry_aliases));
-        Self { config, clients, aliases }
+        Self { config, clients, aliases, patience: Patience::default() }
+    }
+
+    /// The same program with another patience, for a test that has no time.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// A result, if it comes while there is time to use it: what ends a run may take until shortly before it is killed.
+    async fn at_the_end<T>(&self, stop_at: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+        within(stop_at.map(|stop_at| stop_at + self.patience.last_words), work).await
     }
 
     /// The configuration.
@@ -124,6 +154,18 @@ impl Program {
         Ok(usage::read(&self.sources(&identity, &caches), &self.aliases).await)
     }
 
+    /// What is in use, and the keep list that says so; none where not everything is known.
+    ///
+    /// # Errors
+    /// Where it is not even known who the program is.
+    pub async fn keep_list(&self) -> Result<(Usage, Option<KeepList>), ApiError> {
+        let began = self.clients.now();
+        let place = self.clients.identity().await?.registry;
+        let usage = self.in_use().await?;
+        let list = KeepList::of(&usage, &place, began);
+        Ok((usage, list))
+    }
+
     /// Asks whether every image in use can be pulled (U10).
     ///
     /// # Errors
@@ -156,7 +198,7 @@ impl Program {
         if let (Err(error), Some(location)) = (&prepared, &self.config.report) {
             let publication = Publication::new(&self.clients, location, &run_id);
             let failed = report::failed(&run_id, error);
-            if let Some(Err(problem)) = at_the_end(stop_at, publication.answer(&failed)).await {
+            if let Some(Err(problem)) = self.at_the_end(stop_at, publication.answer(&failed)).await {
                 tracing::error!(event = "report_unwritable", run_id, "the report could not be written: {problem}");
             }
         }
@@ -212,6 +254,7 @@ impl Program {
         };
         if !out_of_time {
             prepared.refusals = guard::refusals(prepared.case(now));
+            prepared.warn_of_lifecycles().await;
         }
         log_plan(&prepared.run_id, &prepared.plan, &prepared.refusals);
         Ok(prepared)
@@ -235,6 +278,14 @@ impl Program {
                 caches: Arc::clone(caches),
             }));
         }
+        if !self.config.in_use.keep_lists.is_empty() {
+            sources.push(Box::new(KeepLists {
+                clients: self.clients.clone(),
+                place: identity.registry.clone(),
+                objects: self.config.in_use.keep_lists.clone(),
+                aliases: Arc::clone(&self.aliases),
+            }));
+        }
         sources
     }
 }
@@ -245,11 +296,6 @@ async fn within<T>(stop_at: Option<Instant>, work: impl Future<Output = T>) -> O
         None => Some(work.await),
         Some(stop_at) => timeout_at(stop_at, work).await.ok(),
     }
-}
-
-/// A result, if it comes while there is time to use it: what ends a run may take until shortly before it is killed.
-async fn at_the_end<T>(stop_at: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
-    within(stop_at.map(|stop_at| stop_at + LAST_WORDS), work).await
 }
 
 fn log_refusals(run_id: &str, refusals: &[Refusal]) {
@@ -288,6 +334,63 @@ fn log_plan(run_id: &str, plan: &Plan, refusals: &[Refusal]) {
 }
 
 impl Prepared<'_> {
+    /// What the lifecycle policies of the repositories that were read may do to images that stay: for each repository
+    /// that has one, the images, or why that cannot be told.
+    pub async fn lifecycle(&self) -> Vec<(RepositoryName, Result<Vec<Threat>, String>)> {
+        self.lifecycle_of(|_| true).await
+    }
+
+    async fn lifecycle_of(
+        &self,
+        wanted: impl Fn(&RepositoryPlan) -> bool,
+    ) -> Vec<(RepositoryName, Result<Vec<Threat>, String>)> {
+        let repositories = self.plan.repositories.iter();
+        let repositories: Vec<&RepositoryPlan> =
+            repositories.filter(|repository| !repository.verdicts.is_empty() && wanted(repository)).collect();
+        let names: Vec<&RepositoryName> = repositories.iter().map(|repository| &repository.name).collect();
+        let policies = inventory::lifecycles(&self.program.clients, &names).await;
+        let threats = repositories.iter().zip(policies).filter_map(|(repository, policy)| {
+            let threats = match policy {
+                Ok(policy) => repository.threats(&policy?),
+                Err(error) => Err(error.to_string()),
+            };
+            Some((repository.name.clone(), threats))
+        });
+        threats.collect()
+    }
+
+    /// Warns of lifecycle policies that may take an image in use. Only repositories with such images are asked for
+    /// theirs, and nothing depends on it.
+    async fn warn_of_lifecycles(&mut self) {
+        let has_images_in_use = |repository: &RepositoryPlan| repository.verdicts.iter().any(Verdict::in_use);
+        let found = within(self.request.stop_at, self.lifecycle_of(has_images_in_use)).await.unwrap_or_default();
+        let mut unread = 0;
+        for (name, threats) in found {
+            match threats {
+                Ok(threats) => {
+                    let mut in_use = threats.iter().filter(|threat| threat.in_use);
+                    if let Some(first) = in_use.next() {
+                        self.warnings.push(format!(
+                            "the lifecycle policy of `{name}` may {} {} images in use, such as `{}` by its rule {}: ECR does not know that they are in use",
+                            first.action,
+                            in_use.count() + 1,
+                            first.image,
+                            first.rule
+                        ));
+                    }
+                }
+                Err(problem) if unread == 0 => {
+                    unread += 1;
+                    self.warnings.push(format!("the lifecycle policy of `{name}` could not be read: {problem}"));
+                }
+                Err(_) => unread += 1,
+            }
+        }
+        if unread > 1 {
+            self.warnings.push(format!("{} more lifecycle policies could not be read", unread - 1));
+        }
+    }
+
     /// Explains the plan for one image.
     #[must_use]
     pub fn explain(&self, image: &ImageReference) -> Explanation {
@@ -361,7 +464,7 @@ impl Prepared<'_> {
         log_refusals(&self.run_id, self.refusals.get(known..).unwrap_or_default());
         let outcome = if acts && !self.out_of_time { self.act(now, lock.as_ref()).await } else { None };
         if let Some(lock) = lock
-            && let Some(Err(problem)) = at_the_end(stop_at, lock.release()).await
+            && let Some(Err(problem)) = self.program.at_the_end(stop_at, lock.release()).await
         {
             self.warnings.push(format!("the run lock could not be given back, and ends by itself: {problem}"));
         }
@@ -400,6 +503,7 @@ impl Prepared<'_> {
             read_usage: &|| self.read_usage().boxed_local(),
             usage_read_at: self.usage_read_at,
             stop_at: self.request.stop_at,
+            in_flight: program.patience.in_flight,
             lock_lost: lock.map(Held::lost),
         };
         let span = tracing::info_span!("acting", run_id = self.run_id);
@@ -422,9 +526,15 @@ impl Prepared<'_> {
         let touched = outcome.repositories.iter().filter(|of| !of.deleted.is_empty());
         let touched = touched.map(|of| self.plan.repositories[of.position].name.clone());
         let names = touched.filter(|name| used.contains(name)).collect();
-        let listing = at_the_end(self.request.stop_at, verify::list(&self.program.clients, names)).await;
+        let program = self.program;
+        let listing = program.at_the_end(self.request.stop_at, verify::list(&program.clients, names)).await;
         match listing {
-            Some(listing) => answer.missing = verify::missing_now(&self.plan, &self.usage, &listing),
+            Some(listing) => {
+                answer.missing = verify::missing_now(&self.plan, &self.usage, &listing);
+                answer.warnings.extend(listing.failures().map(|(name, problem)| {
+                    format!("whether every image in use is still there could not be asked for `{name}`: {problem}")
+                }));
+            }
             None => {
                 answer.warnings.push("there was no time to look whether every image in use is still there".to_owned())
             }
@@ -437,7 +547,7 @@ impl Prepared<'_> {
         let stop_at = self.request.stop_at;
         if let Some(publication) = self.publication() {
             answer.report = Some(publication.address());
-            let problem = match at_the_end(stop_at, publication.answer(answer)).await {
+            let problem = match self.program.at_the_end(stop_at, publication.answer(answer)).await {
                 Some(Ok(())) => None,
                 Some(Err(problem)) => Some(problem),
                 None => Some("there was no time".to_owned()),
@@ -447,10 +557,13 @@ impl Prepared<'_> {
                 answer.warnings.push(format!("the report could not be written: {problem}"));
             }
         }
-        if let Some(topic) = &config.notify
-            && let Some(Err(error)) = at_the_end(stop_at, report::notify(clients, topic, answer)).await
-        {
-            answer.warnings.push(format!("nobody was notified: {error}"));
+        if let Some(topic) = &config.notify {
+            let problem = match self.program.at_the_end(stop_at, report::notify(clients, topic, answer)).await {
+                Some(Ok(())) => return,
+                Some(Err(error)) => error.to_string(),
+                None => "there was no time".to_owned(),
+            };
+            answer.warnings.push(format!("nobody was notified: {problem}"));
         }
     }
 

@@ -64,12 +64,17 @@ impl Verification {
 pub(crate) struct Listing(BTreeMap<RepositoryName, Result<Option<Vec<Image>>, String>>);
 
 impl Listing {
+    /// The repositories that could not be listed, with the reason.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = (&RepositoryName, &str)> {
+        self.0.iter().filter_map(|(name, images)| Some((name, images.as_ref().err()?.as_str())))
+    }
+
     /// What is known of a repository; none if it was not listed.
     fn stored(&self, name: &RepositoryName) -> Option<Stored<'_>> {
         Some(match self.0.get(name)? {
             Ok(Some(images)) => Stored::Images(images),
             Ok(None) => Stored::NoRepository,
-            Err(_) => Stored::Unknown,
+            Err(_) => return None,
         })
     }
 }
@@ -103,7 +108,8 @@ fn references<'a>(
     })
 }
 
-/// What is missing now, where some repositories have been listed again since the plan.
+/// What is missing now, where some repositories have been listed again since the plan. What could not be listed again
+/// was not deleted by this program: it holds what the plan saw.
 pub(crate) fn missing_now(plan: &Plan, usage: &Usage, listing: &Listing) -> Vec<Missing> {
     missing_from(&plan.registry, usage, |name| listing.stored(name).unwrap_or_else(|| plan.stored(name)))
 }

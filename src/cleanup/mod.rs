@@ -33,9 +33,6 @@ const AT_ONCE: usize = 4;
 /// Use that is older than this is read again before anything more is deleted (A3).
 const USE_IS_FRESH_FOR: Duration = Duration::from_secs(15 * 60);
 
-/// How long after the end of its time a run waits for answers to calls that were made before.
-const IN_FLIGHT: Duration = Duration::from_secs(15);
-
 /// What acting needs besides the plan.
 pub struct Cleaner<'a> {
     /// The clients.
@@ -48,6 +45,8 @@ pub struct Cleaner<'a> {
     pub usage_read_at: Instant,
     /// When to stop by itself (A6).
     pub stop_at: Option<Instant>,
+    /// How long after that answers are waited for to calls that were made before.
+    pub in_flight: Duration,
     /// Whether another run has the lock meanwhile, which ends this one as if time were over.
     pub lock_lost: Option<&'a Cell<bool>>,
 }
@@ -140,7 +139,7 @@ impl Cleaning<'_, '_> {
     async fn in_time<T>(&self, call: impl Future<Output = T>) -> Result<T, Stop> {
         match self.cleaner.stop_at {
             None => Ok(call.await),
-            Some(stop_at) => timeout_at(stop_at + IN_FLIGHT, call).await.map_err(|_| Stop::OutOfTime),
+            Some(stop_at) => timeout_at(stop_at + self.cleaner.in_flight, call).await.map_err(|_| Stop::OutOfTime),
         }
     }
 

@@ -151,6 +151,15 @@ pub struct ChangeWindow {
     pub to: Time,
 }
 
+/// A length of time from its text, in the configuration's form: `24h`.
+///
+/// # Errors
+///
+/// What is wrong with it, in words.
+pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
+    duration::Duration::parse(text).map(|duration| duration.0)
+}
+
 impl Config {
     /// Reads a document, YAML or JSON; an empty one is the defaults.
     ///

@@ -1,6 +1,7 @@
 //! What is stored: every repository in scope with all its images and the children of its indexes.
 
 mod ecr;
+mod lifecycle;
 mod manifest;
 
 use std::{collections::HashMap, ops::RangeInclusive};
@@ -11,6 +12,7 @@ use crate::image::{Digest, Image, Registry, RepositoryName, Time};
 
 pub use ecr::{Scope, read};
 pub(crate) use ecr::{describe, identifier, list};
+pub(crate) use lifecycle::lifecycles;
 pub use manifest::Child;
 
 /// All repositories of a registry, as far as they could be read.

@@ -4,6 +4,7 @@
 //! the whole source, and a run with an incomplete source deletes nothing.
 
 pub mod ecs;
+pub mod keep_list;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

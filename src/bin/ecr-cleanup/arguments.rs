@@ -50,6 +50,9 @@ pub(crate) enum Command {
         /// List the images that stay as well.
         #[arg(long)]
         all: bool,
+        /// Show instead which images that stay the repositories' own lifecycle policies may take.
+        #[arg(long)]
+        lifecycle: bool,
     },
     /// Do what the configuration's `mode` says.
     Run {
@@ -86,4 +89,6 @@ pub(crate) enum Output {
     Json,
     /// One JSON object a line: an image, or a reference in use.
     Jsonl,
+    /// A keep list, for `in_use.keep_lists` of another account; only for `in-use`.
+    KeepList,
 }

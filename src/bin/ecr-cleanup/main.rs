@@ -86,6 +86,10 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
                 "nobody can be asked here whether to delete: say `--yes`, or look at `ecr-cleanup plan` first";
             return Err(UsageError(problem.to_owned()).into());
         }
+        Command::InUse => {}
+        _ if common.output == Output::KeepList => {
+            return Err(UsageError("`--output keep-list` is for `ecr-cleanup in-use` alone".to_owned()).into());
+        }
         _ => {}
     }
     let only = filter(&common.repository)?;
@@ -93,8 +97,14 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
     let request = |mode| Request { mode, only: only.clone(), stop_at: None };
     let output = common.output;
     match command {
-        Command::Plan { all } => {
+        Command::Plan { all, lifecycle } => {
             let prepared = program.prepare(request(Mode::Plan)).await?;
+            if lifecycle {
+                let threats = prepared.lifecycle().await;
+                bar.finish_and_clear();
+                render::threats(&mut out, &threats, output)?;
+                return Ok(DONE);
+            }
             bar.finish_and_clear();
             print_plan(&mut out, &prepared, output, all)
         }
@@ -103,12 +113,26 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             bar.finish_and_clear();
             run(&mut out, prepared, output, yes, program.config().mode).await
         }
+        Command::InUse if output == Output::KeepList => {
+            let (usage, list) = program.keep_list().await?;
+            bar.finish_and_clear();
+            match list {
+                Some(list) => {
+                    render::json(&mut out, &list)?;
+                    Ok(DONE)
+                }
+                None => {
+                    render::usage_coverage(&mut io::stderr(), &usage)?;
+                    anyhow::bail!("not everything is known to be in use, and a keep list must not leave anything out")
+                }
+            }
+        }
         Command::InUse => {
             let usage = program.in_use().await?;
             bar.finish_and_clear();
             match output {
                 Output::Table => render::usage_table(&mut out, &usage)?,
-                Output::Json => {
+                Output::Json | Output::KeepList => {
                     let references: Vec<_> = render::usage_values(&usage).collect();
                     let document = serde_json::json!({"in_use": usage.coverage(), "references": references});
                     render::json(&mut out, &document)?;
@@ -126,7 +150,7 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             bar.finish_and_clear();
             match output {
                 Output::Table => render::verification(&mut out, &verification)?,
-                Output::Json => render::json(&mut out, &verification)?,
+                Output::Json | Output::KeepList => render::json(&mut out, &verification)?,
                 Output::Jsonl => {
                     for missing in &verification.missing {
                         writeln!(out, "{}", serde_json::to_string(missing)?)?;
@@ -146,7 +170,7 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             let explanation = prepared.explain(&reference);
             match output {
                 Output::Table => render::explanation(&mut out, &explanation)?,
-                Output::Json => render::json(&mut out, &explanation)?,
+                Output::Json | Output::KeepList => render::json(&mut out, &explanation)?,
                 Output::Jsonl => writeln!(out, "{}", serde_json::to_string(&explanation)?)?,
             }
             Ok(DONE)
@@ -190,7 +214,7 @@ fn print_plan(out: &mut impl Write, prepared: &Prepared<'_>, output: Output, all
     let answer = prepared.answer();
     match output {
         Output::Table => render::plan_tables(out, &prepared.plan, &answer, all)?,
-        Output::Json => render::json(out, &answer.clone().to_json())?,
+        Output::Json | Output::KeepList => render::json(out, &answer.clone().to_json())?,
         Output::Jsonl => image_lines(out, &prepared.plan)?,
     }
     Ok(code(&answer))
@@ -218,7 +242,7 @@ async fn run(
             writeln!(out, "The configuration says `mode: plan`, so nothing was deleted; `mode: delete` deletes.")?
         }
         Output::Table => render::remarks(out, &answer)?,
-        Output::Json => render::json(out, &answer.clone().to_json())?,
+        Output::Json | Output::KeepList => render::json(out, &answer.clone().to_json())?,
         Output::Jsonl => writeln!(out, "{}", answer.clone().to_json())?,
     }
     Ok(code(&answer))

@@ -4,13 +4,15 @@ use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use ecr_cleanup::{
-    image::{Image, MediaType},
-    plan::{Explanation, Plan, RepositoryPlan, Verdict},
+    image::{Image, MediaType, RepositoryName},
+    plan::{Explanation, Plan, RepositoryPlan, Threat, Verdict},
     report::Answer,
     usage::Usage,
     verify::Verification,
 };
 use serde_json::json;
+
+use crate::arguments::Output;
 
 /// How many rows a table of images has at most.
 const ROWS: usize = 200;
@@ -100,6 +102,11 @@ pub(crate) fn usage_table(out: &mut impl Write, usage: &Usage) -> io::Result<()>
         table.add_row([reference.to_string(), users.join("\n")]);
     }
     writeln!(out, "{table}")?;
+    usage_coverage(out, usage)
+}
+
+/// Prints where use was looked for, and what came of it.
+pub(crate) fn usage_coverage(out: &mut impl Write, usage: &Usage) -> io::Result<()> {
     for coverage in usage.coverage() {
         let place = format!("{} in {} {}", coverage.source, coverage.account, coverage.region);
         match &coverage.error {
@@ -118,6 +125,45 @@ pub(crate) fn usage_values(usage: &Usage) -> impl Iterator<Item = serde_json::Va
 /// Prints why an image stays or goes.
 pub(crate) fn explanation(out: &mut impl Write, explanation: &Explanation) -> io::Result<()> {
     write!(out, "{explanation}")
+}
+
+/// Prints what lifecycle policies may do to images that stay.
+pub(crate) fn threats(
+    out: &mut impl Write,
+    found: &[(RepositoryName, Result<Vec<Threat>, String>)],
+    output: Output,
+) -> io::Result<()> {
+    let known = || found.iter().filter_map(|(_, threats)| threats.as_ref().ok()).flatten();
+    let unknown = || found.iter().filter_map(|(name, threats)| Some((name, threats.as_ref().err()?)));
+    match output {
+        Output::Table => {
+            let mut table = table(&["Image that stays", "In use", "Lifecycle rule", "Why it stays"]);
+            for threat in known() {
+                let in_use = if threat.in_use { "yes" } else { "" };
+                let rule = format!("{}: {}", threat.rule, threat.action);
+                table.add_row([threat.image.clone(), in_use.to_owned(), rule, threat.because.join("\n")]);
+            }
+            if table.row_count() > 0 {
+                writeln!(out, "{table}")?;
+            }
+            for (name, problem) in unknown() {
+                writeln!(out, "Unknown: the lifecycle policy of `{name}`: {problem}")?;
+            }
+            let in_use = known().filter(|threat| threat.in_use).count();
+            writeln!(
+                out,
+                "{} repositories have lifecycle policies of their own. They may take {} images that stay, {in_use} of them in use.",
+                found.len(),
+                known().count()
+            )
+        }
+        Output::Jsonl => known().try_for_each(|threat| writeln!(out, "{}", json!(threat))),
+        Output::Json | Output::KeepList => {
+            let unknown: Vec<_> =
+                unknown().map(|(name, problem)| json!({"repository": name, "problem": problem})).collect();
+            json(out, &json!({"threats": known().collect::<Vec<_>>(), "unknown": unknown}))
+        }
+    }
 }
 
 /// Prints which images in use cannot be pulled, and what could not be asked.
