@@ -75,11 +75,18 @@ async fn a_run_ends_in_time_wherever_time_is_lost() {
     }
 }
 
-/// More than three batches of images nobody needs, indexes with their parts among them, beside what is needed. Old
-/// enough for any clock that the command may run by.
+/// How far the real clock, which the command goes by, is ahead of the world's.
+fn ahead() -> Duration {
+    let real = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    real.saturating_sub(Duration::from_secs(u64::try_from(Moment::NOW.epoch_seconds()).unwrap()))
+}
+
+/// More than two batches of images nobody needs, indexes with their parts among them, beside what is needed; at the
+/// command's time.
 async fn crowded() -> SimulatedAws {
     let aws = account().await;
     aws.edit(|world| {
+        world.now = Moment::NOW + ahead();
         for repository in ["app", "api"] {
             let repository = world.home().repository(repository);
             for number in 0..60_i64 {
@@ -145,13 +152,6 @@ async fn killed_at(aws: &SimulatedAws, call: u64, after: bool) -> bool {
     }
 }
 
-/// Moves the tests' own clock to where every lock of the command, which goes by the real one, has ended.
-fn after_all_locks(aws: &SimulatedAws) {
-    let real = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let world = Duration::from_secs(u64::try_from(Moment::NOW.epoch_seconds()).unwrap());
-    set_clock(aws, real.saturating_sub(world) + Duration::from_mins(21));
-}
-
 #[tokio::test]
 async fn killed_at_any_moment_it_leaves_nothing_broken() {
     const KILLS: u64 = 60;
@@ -169,7 +169,8 @@ async fn killed_at_any_moment_it_leaves_nothing_broken() {
         let killed = killed_at(&aws, call, after).await;
         assert_nothing_broken(&aws, &moment);
         let by_then = aws.deletions().len();
-        after_all_locks(&aws);
+        // Every lock of the command has ended by then.
+        set_clock(&aws, ahead() + Duration::from_mins(21));
         let answer = run(&aws, FULL).await;
         assert_eq!(answer.status, Status::Completed, "{moment}: {}", answer.summary);
         assert_eq!(answer.counts.deleted as usize, all - by_then, "{moment}");

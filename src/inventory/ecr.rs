@@ -176,8 +176,8 @@ fn merge(images: &mut BTreeMap<Digest, Image>, image: Image) {
     }
 }
 
-/// Reads the manifest of every index that is not known, and says what could not be read. Archived ones cannot be read: what they name
-/// is archived with them.
+/// Reads the manifest of every index whose children are not known, and says what could not be read. Archived ones cannot
+/// be read: what they name is archived with them.
 async fn read_children(
     clients: &Clients,
     repository: &str,

@@ -17,7 +17,6 @@ use serde::Serialize;
 
 pub use ecs::SourceError;
 
-use crate::aws::ApiError;
 use crate::image::{Aliases, Digest, Image, ImageReference, Parsed, ReferenceError, Registry, RepositoryName, Tag};
 
 /// One place where images are used.
@@ -238,21 +237,6 @@ impl Usage {
             }
             self.references.entry(reference).or_default().extend(users);
         }
-    }
-
-    /// Use of which nothing is known, since it is not even known who the program is.
-    #[must_use]
-    pub fn unknown(error: &ApiError) -> Self {
-        let mut usage = Self::default();
-        usage.coverage.push(Coverage {
-            source: "any",
-            account: "".into(),
-            region: "".into(),
-            complete: false,
-            references: 0,
-            error: Some(error.to_string()),
-        });
-        usage
     }
 
     /// What each source said.
