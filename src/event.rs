@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The fields that a person's event may have.
-const FIELDS: [&str; 4] = ["mode", "repositories", "explain", "dry_run"];
+const FIELDS: [&str; 5] = ["mode", "repositories", "explain", "verify", "dry_run"];
 
 /// What an event asks for.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Event {
     pub only: Option<RepositoryGlobs>,
     /// The image to explain.
     pub explain: Option<String>,
+    /// Whether to ask for every image in use, and nothing else.
+    pub verify: bool,
     /// Who asks.
     pub trigger: Trigger,
 }
@@ -42,7 +44,9 @@ pub enum EventError {
     #[error("expected an object such as `{{\"mode\":\"plan\"}}`, got {0}")]
     Shape(&'static str),
     /// It comes from a service that has nothing to say here.
-    #[error("this is {0}; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `dry_run`")]
+    #[error(
+        "this is {0}; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `verify`, `dry_run`"
+    )]
     Envelope(String),
     /// A field that is not known.
     #[error("unknown field `{field}`; accepted are {}{}", accepted(), suggestion.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default())]
@@ -99,7 +103,13 @@ impl Event {
             Value::Array(_) => return Err(EventError::Shape("a list")),
         };
         if is_scheduled(fields) {
-            return Ok(Self { mode: config.mode, only: None, explain: None, trigger: Trigger::Schedule });
+            return Ok(Self {
+                mode: config.mode,
+                only: None,
+                explain: None,
+                verify: false,
+                trigger: Trigger::Schedule,
+            });
         }
         if let Some(envelope) = envelope(fields) {
             return Err(EventError::Envelope(envelope));
@@ -107,6 +117,17 @@ impl Event {
         if let Some(field) = fields.keys().find(|field| !FIELDS.contains(&field.as_str())) {
             return Err(EventError::Field { field: field.clone(), suggestion: suggestion(field) });
         }
+        let verify = match fields.get("verify") {
+            None => false,
+            Some(Value::Bool(true)) if fields.len() == 1 => true,
+            Some(Value::Bool(true)) => {
+                let problem = "verifying asks for every image in use; leave out the other fields".to_owned();
+                return Err(EventError::Value { field: "verify", problem });
+            }
+            Some(other) => {
+                return Err(EventError::Value { field: "verify", problem: format!("expected `true`, got {other}") });
+            }
+        };
         let explain = fields.get("explain").map(|value| text("explain", value)).transpose()?;
         let mode = mode(fields)?.unwrap_or(Mode::Plan);
         if explain.is_some() && mode != Mode::Plan {
@@ -120,7 +141,7 @@ impl Event {
             return Err(EventError::Widens { asked, configured });
         }
         let only = fields.get("repositories").map(globs).transpose()?;
-        Ok(Self { mode, only, explain, trigger: Trigger::Person })
+        Ok(Self { mode, only, explain, verify, trigger: Trigger::Person })
     }
 }
 
@@ -240,15 +261,15 @@ mod tests {
         for (event, message) in [
             (
                 json!({"key1": "value1"}),
-                "unknown field `key1`; accepted are `mode`, `repositories`, `explain`, `dry_run`",
+                "unknown field `key1`; accepted are `mode`, `repositories`, `explain`, `verify`, `dry_run`",
             ),
             (
                 json!({"dryrun": true}),
-                "unknown field `dryrun`; accepted are `mode`, `repositories`, `explain`, `dry_run` (did you mean `dry_run`?)",
+                "unknown field `dryrun`; accepted are `mode`, `repositories`, `explain`, `verify`, `dry_run` (did you mean `dry_run`?)",
             ),
             (
                 json!({"Mode": "plan"}),
-                "unknown field `Mode`; accepted are `mode`, `repositories`, `explain`, `dry_run` (did you mean `mode`?)",
+                "unknown field `Mode`; accepted are `mode`, `repositories`, `explain`, `verify`, `dry_run` (did you mean `mode`?)",
             ),
             (json!({"dry_run": false}), "`dry_run`: `false` does not say what to do; write `\"mode\":\"delete\"`"),
             (json!({"dry_run": true, "mode": "delete"}), "`dry_run`: `true` contradicts `mode`; write `mode` alone"),
@@ -259,14 +280,19 @@ mod tests {
             (json!({"repositories": [1]}), "`repositories`: expected a string, got 1"),
             (json!({"explain": 5}), "`explain`: expected a string, got 5"),
             (json!({"explain": "a:1", "mode": "delete"}), "`explain`: explaining changes nothing; leave out `mode`"),
+            (json!({"verify": false}), "`verify`: expected `true`, got false"),
+            (
+                json!({"verify": true, "mode": "delete"}),
+                "`verify`: verifying asks for every image in use; leave out the other fields",
+            ),
             (json!([]), "expected an object such as `{\"mode\":\"plan\"}`, got a list"),
             (
                 json!({"Records": []}),
-                "this is a batch of records from SNS, SQS, S3 or a stream; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `dry_run`",
+                "this is a batch of records from SNS, SQS, S3 or a stream; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `verify`, `dry_run`",
             ),
             (
                 json!({"source": "aws.ecr", "detail-type": "ECR Image Action", "detail": {}}),
-                "this is the event `ECR Image Action` of `aws.ecr`; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `dry_run`",
+                "this is the event `ECR Image Action` of `aws.ecr`; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `verify`, `dry_run`",
             ),
         ] {
             assert_eq!(parse(&event, "delete").unwrap_err().to_string(), message);

@@ -2,7 +2,7 @@
 
 use std::{env, io::Write, time::SystemTime};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
@@ -65,6 +65,12 @@ pub async fn handle(
         // Metrics that cannot be written are no reason to stop.
         let _ = writeln!(stdout, "{line}");
     };
+    if event.verify {
+        send(&Metrics::started(), "");
+        let (verification, metrics) = program.verify().await?;
+        send(&metrics, &verification.run_id);
+        return Ok(serde_json::to_value(&verification).unwrap_or_else(|error| json!({"summary": error.to_string()})));
+    }
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
     let stop_at = Instant::now() + left.saturating_sub(MARGIN);
     let request = Request { mode: event.mode, only: event.only, stop_at: Some(stop_at) };

@@ -26,4 +26,6 @@ pub mod plan;
 pub mod policy;
 pub mod report;
 pub mod run;
+pub mod state;
 pub mod usage;
+pub mod verify;

@@ -2,29 +2,51 @@
 //!
 //! A dry run is the same road, left before acting.
 
+mod finish;
+
 use std::sync::Arc;
 
-use futures::FutureExt;
 use tokio::time::{Duration, Instant, timeout_at};
-use tracing::Instrument;
 
 use crate::{
     access::{self, Access},
     aws::{ApiError, Calls, Clients, Identity},
-    cleanup::{self, Cleaner, Outcome, RestoreError, Restored},
+    cleanup::{self, Outcome, RestoreError, Restored},
     config::{Config, EksUse, Mode},
     guard::{self, Refusal},
-    image::{Aliases, Image, ImageReference, MediaType, Parsed, Status, Time},
+    image::{Aliases, Image, ImageReference, MediaType, Parsed, RepositoryName, Status, Time},
     inventory::{self, Scope},
     kubernetes::{Context, Settings},
-    plan::{Archiving, Explanation, Plan, Terms, plan},
+    plan::{Archiving, Explanation, Missing, Plan, RepositoryPlan, Terms, Threat, Verdict, plan},
     policy::RepositoryGlobs,
-    report::{Answer, ExactBytes, Facts, Metrics, gather},
-    usage::{self, ClusterSource, Source, Usage, ecs::Ecs, eks::Eks},
+    report::{self, Answer, ExactBytes, Facts, Metrics, Publication, gather},
+    state::{Caches, Memory, State},
+    usage::{
+        self, ClusterSource, Source, Usage,
+        ecs::Ecs,
+        eks::Eks,
+        keep_list::{KeepList, KeepLists},
+    },
+    verify::{self, Verification},
 };
 
 /// A run ends by itself this long before it would be killed (A6).
 pub const MARGIN: Duration = Duration::from_secs(45);
+
+/// How the time between the end of a run's own time and its being killed is used.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How long answers are waited for to calls that were made before.
+    pub in_flight: Duration,
+    /// How much the end of a run may take, from the same moment: giving back the lock, the last look, the report.
+    pub last_words: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { in_flight: Duration::from_secs(15), last_words: Duration::from_secs(38) }
+    }
+}
 
 /// What sources this version does not read, so that nobody believes in a protection that is not there.
 const UNREAD: &str = "this version reads what Amazon ECS, Amazon EKS and Kubernetes use and nothing else: images that only Lambda or another service uses are not protected";
@@ -34,6 +56,7 @@ pub struct Program {
     config: Config,
     clients: Clients,
     aliases: Arc<Aliases>,
+    patience: Patience,
 }
 
 /// What a run is asked for. It can narrow what the configuration allows, never widen it.
@@ -59,8 +82,14 @@ pub struct Prepared<'a> {
     /// What is in use.
     pub usage: Usage,
     usage_read_at: Instant,
+    identity: Identity,
+    state: Option<State>,
+    caches: Arc<Caches>,
     /// Why a run that acts would be refused.
     pub refusals: Vec<Refusal>,
+    /// What the run met that stops it, whatever else guards say.
+    obstacles: Vec<Refusal>,
+    warnings: Vec<String>,
     out_of_time: bool,
 }
 
@@ -77,7 +106,19 @@ impl Program {
     #[must_use]
     pub fn new(config: Config, clients: Clients) -> Self {
         let aliases = Arc::new(Aliases::new(&config.registry_aliases));
-        Self { config, clients, aliases }
+        Self { config, clients, aliases, patience: Patience::default() }
+    }
+
+    /// The same program with another patience, for a test that has no time.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// A result, if it comes while there is time to use it: what ends a run may take until shortly before it is killed.
+    async fn at_the_end<T>(&self, stop_at: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+        within(stop_at.map(|stop_at| stop_at + self.patience.last_words), work).await
     }
 
     /// The configuration.
@@ -112,7 +153,41 @@ impl Program {
     /// Where it is not even known who the program is.
     pub async fn in_use(&self) -> Result<Usage, ApiError> {
         let identity = self.clients.identity().await?;
-        Ok(usage::read(&self.sources(&identity), &self.aliases).await)
+        let state = self.state(&identity).await;
+        let caches = state.map(|state| state.caches).unwrap_or_default();
+        Ok(usage::read(&self.sources(&identity, &caches), &self.aliases).await)
+    }
+
+    /// What is in use, and the keep list that says so; none where not everything is known.
+    ///
+    /// # Errors
+    /// Where it is not even known who the program is.
+    pub async fn keep_list(&self) -> Result<(Usage, Option<KeepList>), ApiError> {
+        let began = self.clients.now();
+        let place = self.clients.identity().await?.registry;
+        let usage = self.in_use().await?;
+        let list = KeepList::of(&usage, &place, began);
+        Ok((usage, list))
+    }
+
+    /// Asks whether every image in use can be pulled (U10).
+    ///
+    /// # Errors
+    /// Where it is not even known who the program is.
+    pub async fn verify(&self) -> Result<(Verification, Metrics), ApiError> {
+        let started = Instant::now();
+        let calls_before = self.clients.calls.so_far();
+        let run_id = uuid::Uuid::new_v4().to_string();
+        let identity = self.clients.identity().await?;
+        let state = self.state(&identity).await;
+        let caches = state.map(|state| state.caches).unwrap_or_default();
+        let usage = usage::read(&self.sources(&identity, &caches), &self.aliases).await;
+        let verification = Box::pin(verify::verify(&self.clients, &identity.registry, &usage, &run_id)).await;
+        log_missing(&run_id, &verification.missing);
+        let calls = self.clients.calls.so_far().since(calls_before);
+        let metrics = Metrics::verified(&verification, started.elapsed().as_secs_f64(), calls);
+        tracing::info!(event = "verified", run_id, verified = verification.verified, "{}", verification.summary);
+        Ok((verification, metrics))
     }
 
     /// Which rights are missing.
@@ -135,33 +210,57 @@ impl Program {
         let calls_before = self.clients.calls.so_far();
         let run_id = uuid::Uuid::new_v4().to_string();
         tracing::info!(event = "run_started", run_id, mode = ?request.mode, version = crate::report::VERSION, "started");
+        let stop_at = request.stop_at;
+        let prepared = Box::pin(self.gather_and_plan(request, started, calls_before, run_id.clone())).await;
+        if let (Err(error), Some(location)) = (&prepared, &self.config.report) {
+            let publication = Publication::new(&self.clients, location, &run_id);
+            let failed = report::failed(&run_id, error);
+            if let Some(Err(problem)) = self.at_the_end(stop_at, publication.answer(&failed)).await {
+                tracing::error!(event = "report_unwritable", run_id, "the report could not be written: {problem}");
+            }
+        }
+        prepared
+    }
+
+    async fn gather_and_plan(
+        &self,
+        request: Request,
+        started: Instant,
+        calls_before: Calls,
+        run_id: String,
+    ) -> Result<Prepared<'_>, ApiError> {
         let now = self.clients.now();
         let identity = self.clients.identity().await?;
         let registry = identity.registry.clone();
-        let sources = self.sources(&identity);
-        let scope = Scope { policies: &self.config.policies, only: request.only.as_ref() };
         let reading = async {
+            let state = self.state(&identity).await;
+            let caches = state.as_ref().map(|state| Arc::clone(&state.caches)).unwrap_or_default();
+            let sources = self.sources(&identity, &caches);
+            let scope =
+                Scope { policies: &self.config.policies, only: request.only.as_ref(), indexes: &caches.indexes };
             let inventory = inventory::read(&self.clients, registry.clone(), scope);
-            tokio::join!(inventory, usage::read(&sources, &self.aliases))
+            let (inventory, usage) = tokio::join!(inventory, usage::read(&sources, &self.aliases));
+            (state, caches, inventory, usage)
         };
-        let (plan, usage, out_of_time) = match within(request.stop_at, reading).await {
-            Some((inventory, usage)) => {
-                let terms = Terms { now, archive: self.archiving(request.mode) };
-                let mut plan = plan(inventory?, &usage, &self.config.policies, terms);
+        let read = within(request.stop_at, reading).await;
+        let out_of_time = read.is_none();
+        let archive = self.archiving(request.mode);
+        let (state, caches, plan, usage) = match read {
+            Some((state, caches, inventory, usage)) => {
+                let mut plan = plan(inventory?, &usage, &self.config.policies, Terms { now, archive });
                 if guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository) {
                     plan.judge_again(&usage, &self.config.policies);
                 }
-                (plan, usage, false)
+                (state, caches, plan, usage)
             }
-            None => (
-                Plan { registry, now, archive: Archiving::default(), repositories: Vec::new() },
-                Usage::default(),
-                true,
-            ),
+            None => {
+                let nothing = Plan { registry, now, archive, repositories: Vec::new() };
+                (None, Arc::default(), nothing, Usage::default())
+            }
         };
-        let refusals = if out_of_time { Vec::new() } else { guard::refusals(&plan, &usage, &self.config.guards) };
-        log_plan(&run_id, &plan, &refusals);
-        Ok(Prepared {
+        let (obstacles, warnings) =
+            state.as_ref().map(|state| (state.refusals.clone(), state.warnings.clone())).unwrap_or_default();
+        let mut prepared = Prepared {
             program: self,
             request,
             started,
@@ -170,9 +269,27 @@ impl Program {
             plan,
             usage,
             usage_read_at: started,
-            refusals,
+            identity,
+            state,
+            caches,
+            refusals: Vec::new(),
+            obstacles,
+            warnings,
             out_of_time,
-        })
+        };
+        if !out_of_time {
+            prepared.refusals = guard::refusals(prepared.case(now));
+            prepared.warn_of_lifecycles().await;
+        }
+        log_plan(&prepared.run_id, &prepared.plan, &prepared.refusals);
+        Ok(prepared)
+    }
+
+    /// What is remembered of earlier runs, if it is to be.
+    async fn state(&self, identity: &Identity) -> Option<State> {
+        let location = self.config.state.as_ref()?;
+        let soaks = !self.config.guards.soak.is_zero();
+        Some(State::read(&self.clients, location, &identity.registry, soaks).await)
     }
 
     /// How the archive is treated. A dry run treats it as the configured mode does, so that it shows the same.
@@ -191,13 +308,22 @@ impl Program {
     }
 
     /// The sources of use that the configuration names.
-    fn sources(&self, identity: &Identity) -> Vec<Box<dyn Source>> {
+    fn sources(&self, identity: &Identity, caches: &Arc<Caches>) -> Vec<Box<dyn Source>> {
         let mut sources: Vec<Box<dyn Source>> = Vec::new();
         if let Some(ecs) = &self.config.in_use.ecs {
             sources.push(Box::new(Ecs {
                 clients: self.clients.clone(),
                 place: identity.registry.clone(),
                 task_definitions: ecs.task_definitions,
+                caches: Arc::clone(caches),
+            }));
+        }
+        if !self.config.in_use.keep_lists.is_empty() {
+            sources.push(Box::new(KeepLists {
+                clients: self.clients.clone(),
+                place: identity.registry.clone(),
+                objects: self.config.in_use.keep_lists.clone(),
+                aliases: Arc::clone(&self.aliases),
             }));
         }
         if let Some(uses) = &self.config.in_use.eks {
@@ -220,13 +346,6 @@ impl Program {
             ClusterSource::from_context(&context, identity.registry.clone(), settings, self.clients.patience)
         })
     }
-
-    async fn read_usage(&self) -> Usage {
-        match self.in_use().await {
-            Ok(usage) => usage,
-            Err(error) => Usage::unknown(&error),
-        }
-    }
 }
 
 /// A result, unless the time is over before.
@@ -234,6 +353,25 @@ async fn within<T>(stop_at: Option<Instant>, work: impl Future<Output = T>) -> O
     match stop_at {
         None => Some(work.await),
         Some(stop_at) => timeout_at(stop_at, work).await.ok(),
+    }
+}
+
+fn log_refusals<'a>(run_id: &str, refusals: impl IntoIterator<Item = &'a Refusal>) {
+    for refusal in refusals {
+        tracing::warn!(event = "guard_tripped", run_id, guard = %refusal.guard, observed = refusal.observed, "{refusal}");
+    }
+}
+
+fn log_missing(run_id: &str, missing: &[Missing]) {
+    for missing in missing {
+        tracing::warn!(
+            event = "missing_image",
+            run_id,
+            image = %missing.reference,
+            live = missing.live,
+            users = missing.users.join("; "),
+            "an image in use cannot be pulled"
+        );
     }
 }
 
@@ -250,12 +388,67 @@ fn log_plan(run_id: &str, plan: &Plan, refusals: &[Refusal]) {
             "planned a repository"
         );
     }
-    for refusal in refusals {
-        tracing::warn!(event = "guard_tripped", run_id, guard = %refusal.guard, observed = refusal.observed, "{refusal}");
-    }
+    log_refusals(run_id, refusals);
 }
 
 impl Prepared<'_> {
+    /// What the lifecycle policies of the repositories that were read may do to images that stay: for each repository
+    /// that has one, the images, or why that cannot be told.
+    pub async fn lifecycle(&self) -> Vec<(RepositoryName, Result<Vec<Threat>, String>)> {
+        self.lifecycle_of(|_| true).await
+    }
+
+    async fn lifecycle_of(
+        &self,
+        wanted: impl Fn(&RepositoryPlan) -> bool,
+    ) -> Vec<(RepositoryName, Result<Vec<Threat>, String>)> {
+        let repositories = self.plan.repositories.iter();
+        let repositories: Vec<&RepositoryPlan> =
+            repositories.filter(|repository| !repository.verdicts.is_empty() && wanted(repository)).collect();
+        let names: Vec<&RepositoryName> = repositories.iter().map(|repository| &repository.name).collect();
+        let policies = inventory::lifecycles(&self.program.clients, &names).await;
+        let threats = repositories.iter().zip(policies).filter_map(|(repository, policy)| {
+            let threats = match policy {
+                Ok(policy) => repository.threats(&policy?),
+                Err(error) => Err(error.to_string()),
+            };
+            Some((repository.name.clone(), threats))
+        });
+        threats.collect()
+    }
+
+    /// Warns of lifecycle policies that may take an image in use. Only repositories with such images are asked for
+    /// theirs, and nothing depends on it.
+    async fn warn_of_lifecycles(&mut self) {
+        let has_images_in_use = |repository: &RepositoryPlan| repository.verdicts.iter().any(Verdict::in_use);
+        let found = within(self.request.stop_at, self.lifecycle_of(has_images_in_use)).await.unwrap_or_default();
+        let mut unread = 0;
+        for (name, threats) in found {
+            match threats {
+                Ok(threats) => {
+                    let mut in_use = threats.iter().filter(|threat| threat.in_use);
+                    if let Some(first) = in_use.next() {
+                        self.warnings.push(format!(
+                            "the lifecycle policy of `{name}` may {} {} images in use, such as `{}` by its rule {}: ECR does not know that they are in use",
+                            first.action,
+                            in_use.count() + 1,
+                            first.image,
+                            first.rule
+                        ));
+                    }
+                }
+                Err(problem) if unread == 0 => {
+                    unread += 1;
+                    self.warnings.push(format!("the lifecycle policy of `{name}` could not be read: {problem}"));
+                }
+                Err(_) => unread += 1,
+            }
+        }
+        if unread > 1 {
+            self.warnings.push(format!("{} more lifecycle policies could not be read", unread - 1));
+        }
+    }
+
     /// Explains the plan for one image.
     #[must_use]
     pub fn explain(&self, image: &ImageReference) -> Explanation {
@@ -284,51 +477,17 @@ impl Prepared<'_> {
         self.gather(Mode::Plan, None)
     }
 
-    /// Does what was asked for: deletes or archives what the plan says if the mode is to, and otherwise nothing.
-    pub async fn finish(self) -> Finished {
-        let mode = self.request.mode;
-        let outcome = if mode == Mode::Plan || self.out_of_time { None } else { self.act().await };
-        let answer = self.gather(mode, outcome.as_ref());
-        for missing in &answer.missing {
-            tracing::warn!(
-                event = "missing_image",
-                run_id = self.run_id,
-                image = %missing.reference,
-                live = missing.live,
-                users = missing.users.join("; "),
-                "an image in use cannot be pulled"
-            );
+    /// What the guards judge.
+    fn case(&self, now: Time) -> guard::Case<'_> {
+        static NOTHING: Memory = Memory { ledger: None, counts: None };
+        guard::Case {
+            plan: &self.plan,
+            usage: &self.usage,
+            guards: &self.program.config.guards,
+            memory: self.state.as_ref().map_or(&NOTHING, |state| &state.memory),
+            now,
+            obstacles: &self.obstacles,
         }
-        let seconds = self.started.elapsed().as_secs_f64();
-        let calls = self.program.clients.calls.so_far().since(self.calls_before);
-        let metrics = Metrics::ended(&answer, seconds, calls);
-        tracing::info!(
-            event = "run_completed",
-            run_id = self.run_id,
-            status = ?answer.status,
-            images_scanned = answer.counts.images,
-            images_deleted = answer.counts.deleted,
-            images_archived = answer.counts.archived,
-            images_failed = answer.counts.failed,
-            bytes_deleted = answer.bytes.deleted,
-            duration_s = seconds,
-            "{}", answer.summary
-        );
-        Finished { answer, metrics }
-    }
-
-    async fn act(&self) -> Option<Outcome> {
-        let program = self.program;
-        let clearance = guard::judge(&self.plan, &self.usage, &program.config.guards).ok()?;
-        let cleaner = Cleaner {
-            clients: &program.clients,
-            policies: &program.config.policies,
-            read_usage: &|| program.read_usage().boxed_local(),
-            usage_read_at: self.usage_read_at,
-            stop_at: self.request.stop_at,
-        };
-        let span = tracing::info_span!("acting", run_id = self.run_id);
-        Some(cleaner.clean(clearance).instrument(span).await)
     }
 
     fn gather(&self, mode: Mode, outcome: Option<&Outcome>) -> Answer {
@@ -342,7 +501,21 @@ impl Prepared<'_> {
             out_of_time: self.out_of_time,
             usd_per_gb_month: self.program.config.usd_per_gb_month,
         });
+        answer.warnings.extend(self.warnings.iter().cloned());
+        answer.warnings.extend(self.soaking());
         answer.warnings.push(UNREAD.to_owned());
         answer
+    }
+
+    /// What is said of candidates that wait.
+    fn soaking(&self) -> Option<String> {
+        if self.program.config.guards.soak.is_zero() {
+            return None;
+        }
+        let soaking = guard::select(self.case(self.plan.now)).soaking;
+        let text = format!(
+            "{soaking} candidates have not been candidates for as long as `guards.soak` asks for, and stay until then"
+        );
+        (soaking > 0).then_some(text)
     }
 }

@@ -49,7 +49,8 @@ pub struct Clients {
     /// Amazon EKS.
     pub eks: aws_sdk_eks::Client,
     sts: aws_sdk_sts::Client,
-    s3: aws_sdk_s3::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) sns: aws_sdk_sns::Client,
     ssm: aws_sdk_ssm::Client,
     /// How many calls all of them made.
     pub calls: Arc<CallCounter>,
@@ -100,6 +101,7 @@ impl Clients {
         let eks = aws_sdk_eks::config::Builder::from(config).interceptor(counting.clone()).build();
         let sts = aws_sdk_sts::config::Builder::from(config).interceptor(counting.clone()).build();
         let s3 = aws_sdk_s3::config::Builder::from(config).interceptor(counting.clone()).build();
+        let sns = aws_sdk_sns::config::Builder::from(config).interceptor(counting.clone()).build();
         let ssm = aws_sdk_ssm::config::Builder::from(config).interceptor(counting).build();
         Self {
             ecr: aws_sdk_ecr::Client::from_conf(ecr),
@@ -107,6 +109,7 @@ impl Clients {
             eks: aws_sdk_eks::Client::from_conf(eks),
             sts: aws_sdk_sts::Client::from_conf(sts),
             s3: aws_sdk_s3::Client::from_conf(s3),
+            sns: aws_sdk_sns::Client::from_conf(sns),
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
             calls,
             patience: Patience::default(),
@@ -136,15 +139,15 @@ impl Clients {
         self.credentials.clone()
     }
 
-    /// What tells the time.
-    pub(crate) fn clock(&self) -> fn() -> Time {
-        self.clock
-    }
-
     /// What time it is.
     #[must_use]
     pub fn now(&self) -> Time {
         (self.clock)()
+    }
+
+    /// What tells the time.
+    pub(crate) const fn clock(&self) -> fn() -> Time {
+        self.clock
     }
 
     /// Waits until a call of this kind keeps below its rate.

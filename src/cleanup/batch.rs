@@ -50,7 +50,7 @@ impl Cleaning<'_, '_> {
         debug_assert!(batch.len() <= BATCH);
         let digests: Vec<(u32, Digest)> =
             batch.iter().map(|&index| (index, self.repository.stored.images[index as usize].digest)).collect();
-        let answer = match self.call(digests.iter().map(|(_, digest)| digest)).await {
+        let answer = match self.in_time(self.call(digests.iter().map(|(_, digest)| digest))).await? {
             Ok(answer) => answer,
             // Whether the call was carried out is not known.
             Err(error) => {
@@ -89,7 +89,8 @@ impl Cleaning<'_, '_> {
     /// stop the repository.
     async fn settle(&mut self, open: &[(u32, Digest)], code: &str, message: &str) -> Result<Vec<u32>, Stop> {
         let digests: Vec<Digest> = open.iter().map(|&(_, digest)| digest).collect();
-        let there = match inventory::describe(self.cleaner.clients, &self.repository.name, &digests).await {
+        let described = inventory::describe(self.cleaner.clients, &self.repository.name, &digests);
+        let there = match self.in_time(described).await? {
             Ok(images) => images.into_iter().map(|image| image.digest).collect::<HashSet<_>>(),
             Err(error) if error.is("RepositoryNotFoundException") => return Err(Stop::Vanished),
             Err(_) => digests.into_iter().collect(),

@@ -40,8 +40,8 @@ impl Cleaning<'_, '_> {
         let mut current: HashMap<Digest, Image> = HashMap::with_capacity(digests.len());
         for batch in digests.chunks(BATCH) {
             self.check_time()?;
-            let described = inventory::describe(self.cleaner.clients, &self.repository.name, batch).await;
-            let described = described.map_err(|error| Stop::from_call(&error))?;
+            let described = inventory::describe(self.cleaner.clients, &self.repository.name, batch);
+            let described = self.in_time(described).await?.map_err(|error| Stop::from_call(&error))?;
             current.extend(described.into_iter().map(|image| (image.digest, image)));
         }
         let outcome = &mut self.outcome;

@@ -9,12 +9,12 @@ mod look;
 mod outcome;
 mod restore;
 
-use std::collections::HashSet;
+use std::{cell::Cell, collections::HashSet};
 
 use futures::{StreamExt, future::LocalBoxFuture, stream};
 use tokio::{
     sync::Mutex,
-    time::{Duration, Instant},
+    time::{Duration, Instant, timeout_at},
 };
 
 use crate::{
@@ -48,6 +48,10 @@ pub struct Cleaner<'a> {
     pub usage_read_at: Instant,
     /// When to stop by itself (A6).
     pub stop_at: Option<Instant>,
+    /// How long after that answers are waited for to calls that were made before.
+    pub in_flight: Duration,
+    /// Whether another run has the lock meanwhile, which ends this one as if time were over.
+    pub lock_lost: Option<&'a Cell<bool>>,
 }
 
 /// What is known of use while deleting goes on.
@@ -83,7 +87,7 @@ impl Cleaner<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.stop_at.is_some_and(|stop_at| Instant::now() >= stop_at)
+        self.stop_at.is_some_and(|stop_at| Instant::now() >= stop_at) || self.lock_lost.is_some_and(Cell::get)
     }
 }
 
@@ -142,6 +146,15 @@ impl Cleaning<'_, '_> {
         Ok(())
     }
 
+    /// The answer to a call, unless it takes so long that the run would be killed. Whether such a call was carried out
+    /// is not known, and the next run sees what is there.
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Result<T, Stop> {
+        match self.cleaner.stop_at {
+            None => Ok(call.await),
+            Some(stop_at) => timeout_at(stop_at + self.cleaner.in_flight, call).await.map_err(|_| Stop::OutOfTime),
+        }
+    }
+
     fn check_time(&self) -> Result<(), Stop> {
         if self.cleaner.is_over() { Err(Stop::OutOfTime) } else { Ok(()) }
     }
@@ -151,7 +164,7 @@ impl Cleaning<'_, '_> {
         let mut freshness = self.freshness.lock().await;
         if freshness.lost.is_none() && freshness.read_at.elapsed() > USE_IS_FRESH_FOR {
             let read_at = Instant::now();
-            let usage = (self.cleaner.read_usage)().await;
+            let usage = self.in_time((self.cleaner.read_usage)()).await?;
             freshness.read_at = read_at;
             freshness.lost =
                 usage.coverage().iter().find(|coverage| !coverage.complete).map(Refusal::source_incomplete);

@@ -14,6 +14,7 @@ use crate::{
     aws::{ApiError, Clients},
     image::{Digest, ImageReference, RepositoryName, Status},
     inventory::{self, Content, Images},
+    state::Cache,
 };
 
 /// A restore that cannot be made or was not completed.
@@ -77,7 +78,7 @@ pub async fn restore(clients: &Clients, image: &ImageReference, pause: Duration)
 
 async fn read(clients: &Clients, repository: &RepositoryName) -> Result<Images, RestoreError> {
     let unreadable = |problem| RestoreError::Unreadable { repository: repository.clone(), problem };
-    match inventory::read_images(clients, repository).await? {
+    match inventory::read_images(clients, repository, &Cache::default()).await? {
         Content::Complete(images) => Ok(images),
         Content::Unclear { why, .. } => Err(unreadable(why.to_string())),
         Content::NotRead(_) | Content::Vanished | Content::Failed(_) => Err(unreadable("it was not read".to_owned())),

@@ -3,9 +3,9 @@
 //! Each function records what is wrong and goes on; it gives `None` only where a problem is recorded.
 
 use super::{
-    Archive, Config, EcsUse, EksUse, Guards, InUse, KubernetesUse, TaskDefinitions,
+    Archive, Config, EcsUse, EksUse, InUse, KubernetesUse, S3Location, S3Objects, TaskDefinitions,
     error::{Path, Problems, quoted},
-    policies,
+    guards, policies,
     raw::{self, Document},
     registry,
     scalar::{self, List, Switch},
@@ -36,9 +36,15 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
     let policies = policies.and_then(|written| policies::compile(written, default_keep, problems));
     let in_use = in_use.and_then(|written| compile_in_use(written, problems));
     let registry_aliases = aliases.map(|written| compile_aliases(written, problems));
-    let guards = guards.and_then(|written| compile_guards(written, problems));
+    let guards = guards.and_then(|written| {
+        let has_state = document.state.is_some() || problems.knows(&root.key("state"));
+        guards::compile(written, has_state, problems)
+    });
     let price =
         cost.and_then(|written| required(&root.key("cost"), "usd_per_gb_month", written.usd_per_gb_month, problems));
+    let state = location("state", document.state.as_ref(), problems);
+    let report = location("report", document.report.as_ref(), problems);
+    let notify = document.notify.as_ref().map(|topic| topic_arn(topic, problems));
     Some(Config {
         version: version?.0.get(),
         mode: mode?,
@@ -47,6 +53,9 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
         registry_aliases: registry_aliases?,
         guards: guards?,
         archive: Archive { delete_after: archive?.delete_after.map(|after| after.0) },
+        state,
+        report,
+        notify,
         usd_per_gb_month: price?.0,
     })
 }
@@ -70,7 +79,10 @@ fn compile_in_use(written: &raw::InUse, problems: &mut Problems) -> Option<InUse
         Switch::On(eks) => Some(compile_eks(eks, &path.key("eks"), problems)?),
     };
     let contexts = required(&path, "kubernetes", written.kubernetes.as_ref(), problems)?;
-    Some(InUse { ecs, eks, kubernetes: compile_contexts(contexts, &path.key("kubernetes"), problems)? })
+    let kubernetes = compile_contexts(contexts, &path.key("kubernetes"), problems)?;
+    let keep_lists = required(&path, "keep_lists", written.keep_lists.as_ref(), problems)?;
+    let keep_lists = compile_keep_lists(keep_lists, &path.key("keep_lists"), problems);
+    Some(InUse { ecs, eks, kubernetes, keep_lists })
 }
 
 fn compile_eks(written: &raw::Eks, path: &Path, problems: &mut Problems) -> Option<EksUse> {
@@ -131,6 +143,34 @@ fn compile_contexts(written: &List<raw::Context>, path: &Path, problems: &mut Pr
     contexts.into_iter().collect()
 }
 
+fn compile_keep_lists(written: &List<String>, path: &Path, problems: &mut Problems) -> Vec<S3Objects> {
+    let mut lists = Vec::new();
+    for (index, text) in written.items() {
+        match S3Objects::parse(text) {
+            Ok(objects) => lists.push(objects),
+            Err(message) => problems.add(&path.index(index), message),
+        }
+    }
+    lists
+}
+
+/// The place that `key` names; none too where it names none, which is recorded.
+fn location(key: &str, written: Option<&String>, problems: &mut Problems) -> Option<S3Location> {
+    S3Location::parse(written?).map_err(|message| problems.add(&Path::of_keys(key), message)).ok()
+}
+
+fn topic_arn(text: &str, problems: &mut Problems) -> String {
+    let parts: Vec<&str> = text.split(':').collect();
+    let is_topic = matches!(parts[..], ["arn", _, "sns", region, account, name]
+        if !region.is_empty() && registry::is_account(account) && !name.is_empty());
+    if !is_topic {
+        let example = "arn:aws:sns:eu-west-1:111111111111:topic";
+        let message = format!("expected the ARN of an SNS topic, such as `{example}`, found {}", quoted(text));
+        problems.add(&Path::of_keys("notify"), message);
+    }
+    text.to_owned()
+}
+
 fn compile_ecs(written: &raw::Ecs, path: &Path, problems: &mut Problems) -> Option<EcsUse> {
     let definitions = written.task_definitions;
     let task_definitions = match required(path, "task_definitions", definitions, problems)? {
@@ -157,32 +197,4 @@ fn compile_aliases(written: &List<String>, problems: &mut Problems) -> Vec<Strin
         }
     }
     aliases
-}
-
-fn compile_guards(written: &raw::Guards, problems: &mut Problems) -> Option<Guards> {
-    let path = Path::of_keys("guards");
-    let accounts = written.expected_accounts.as_ref();
-    let accounts = required(&path, "expected_accounts", accounts, problems);
-    let allow_no_usage = required(&path, "allow_no_usage", written.allow_no_usage, problems);
-    let deletions = written.max_deletions_per_run;
-    let deletions = required(&path, "max_deletions_per_run", deletions, problems);
-    let percent = written.max_percent_per_repository;
-    let percent = required(&path, "max_percent_per_repository", percent, problems);
-    Some(Guards {
-        expected_accounts: compile_accounts(accounts?, &path, problems),
-        allow_no_usage: allow_no_usage?,
-        max_deletions_per_run: deletions?.0,
-        max_percent_per_repository: percent?.0,
-    })
-}
-
-fn compile_accounts(written: &List<String>, path: &Path, problems: &mut Problems) -> Vec<String> {
-    let path = path.key("expected_accounts");
-    for (index, account) in written.items() {
-        if !registry::is_account(account) {
-            let message = format!("expected an account id of 12 digits, found {}", quoted(account));
-            problems.add(&path.index(index), message);
-        }
-    }
-    written.items().map(|(_, account)| account.clone()).collect()
 }

@@ -27,6 +27,9 @@ fn document(config: &Config) -> Document {
         registry_aliases: Some(config.registry_aliases.iter().cloned().collect()),
         guards: Some(guards(&config.guards)),
         archive: Some(raw::Archive { delete_after: config.archive.delete_after.map(Duration) }),
+        state: config.state.as_ref().map(ToString::to_string),
+        report: config.report.as_ref().map(ToString::to_string),
+        notify: config.notify.clone(),
         cost: Some(raw::Cost { usd_per_gb_month: Some(Price(config.usd_per_gb_month)) }),
         ..Document::default()
     }
@@ -92,7 +95,14 @@ fn in_use(in_use: &super::InUse) -> raw::InUse {
         context: Some(cluster.context.clone()),
     });
     let kubernetes = Some(contexts.collect());
-    raw::InUse { ecs: Some(ecs), eks: Some(eks), kubernetes, lambda: None, accounts: None, keep_lists: None }
+    raw::InUse {
+        ecs: Some(ecs),
+        eks: Some(eks),
+        kubernetes,
+        lambda: None,
+        accounts: None,
+        keep_lists: Some(in_use.keep_lists.iter().map(ToString::to_string).collect()),
+    }
 }
 
 fn guards(guards: &super::Guards) -> raw::Guards {
@@ -101,8 +111,8 @@ fn guards(guards: &super::Guards) -> raw::Guards {
         allow_no_usage: Some(guards.allow_no_usage),
         max_deletions_per_run: Some(Limit(guards.max_deletions_per_run)),
         max_percent_per_repository: Some(Percent(guards.max_percent_per_repository)),
-        max_usage_drop_percent: None,
-        soak: None,
-        change_window: None,
+        max_usage_drop_percent: Some(Percent(guards.max_usage_drop_percent)),
+        soak: Some(Duration(guards.soak)),
+        change_window: guards.change_window.as_ref().map(super::guards::written),
     }
 }

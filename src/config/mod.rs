@@ -16,6 +16,8 @@ mod document;
 mod duration;
 mod effective;
 mod error;
+mod guards;
+mod location;
 mod mismatch;
 mod node;
 mod policies;
@@ -32,13 +34,18 @@ mod tests;
 
 use std::num::NonZeroU32;
 
-use jiff::SignedDuration;
+use jiff::{
+    SignedDuration,
+    civil::{Time, Weekday},
+    tz::TimeZone,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     default::TEMPLATE,
     error::{ConfigError, Path, Place, Problem, Segment},
+    location::{S3Location, S3Objects},
     schema::schema,
     source::{Fetch, Source},
 };
@@ -64,6 +71,12 @@ pub struct Config {
     pub guards: Guards,
     /// What becomes of images in the archive storage class.
     pub archive: Archive,
+    /// Where the state that lasts between runs is kept, if it is.
+    pub state: Option<S3Location>,
+    /// Where the full report of every run goes, if anywhere.
+    pub report: Option<S3Location>,
+    /// The ARN of the SNS topic that hears of runs.
+    pub notify: Option<String>,
     /// Price of storage in US dollars for one GB and month.
     pub usd_per_gb_month: f64,
 }
@@ -90,6 +103,8 @@ pub struct InUse {
     pub eks: Option<EksUse>,
     /// Other Kubernetes clusters.
     pub kubernetes: Vec<KubernetesUse>,
+    /// Lists of images in use that something else writes.
+    pub keep_lists: Vec<S3Objects>,
 }
 
 /// What counts as use in Amazon EKS.
@@ -143,6 +158,34 @@ pub struct Guards {
     pub max_deletions_per_run: u64,
     /// Percentage, 0 to 100, of a repository's images that one run may delete.
     pub max_percent_per_repository: u8,
+    /// Percentage, 0 to 100, by which what any one source finds may shrink from one run to the next.
+    pub max_usage_drop_percent: u8,
+    /// How long an image must have been a candidate in every run before it is deleted.
+    pub soak: SignedDuration,
+    /// When deletion is allowed; none is always.
+    pub change_window: Option<ChangeWindow>,
+}
+
+/// When deletion is allowed, by the clock on the wall of a time zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeWindow {
+    /// The time zone.
+    pub timezone: TimeZone,
+    /// The days on which it opens, in the order they were written.
+    pub days: Vec<Weekday>,
+    /// When it opens.
+    pub from: Time,
+    /// When it closes; on the day after, where that is not later than `from`.
+    pub to: Time,
+}
+
+/// A length of time from its text, in the configuration's form: `24h`.
+///
+/// # Errors
+///
+/// What is wrong with it, in words.
+pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
+    duration::Duration::parse(text).map(|duration| duration.0)
 }
 
 /// What becomes of images in the archive storage class.

@@ -47,13 +47,13 @@ pub(super) struct Document {
     /// What becomes of images in the archive storage class.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) archive: Option<Archive>,
-    /// Where caches, the soak ledger, the run lock and the last counts are kept, as `s3://BUCKET/PREFIX`; not supported by this version yet.
+    /// Where caches, the soak ledger, the run lock and the last counts are kept, as `s3://BUCKET/PREFIX`. Default: nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) state: Option<String>,
-    /// Where the full report of every run goes, as `s3://BUCKET/PREFIX`; not supported by this version yet.
+    /// Where the full report of every run goes, as `s3://BUCKET/PREFIX`. Default: nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) report: Option<String>,
-    /// The ARN of the SNS topic that hears of runs; not supported by this version yet.
+    /// The ARN of the SNS topic that hears of runs. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) notify: Option<String>,
     /// What storage costs.
@@ -165,7 +165,7 @@ pub(super) struct InUse {
     /// Where else to look, besides the caller's own account and Region; not supported by this version yet. Default: nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) accounts: Option<List<Account>>,
-    /// Lists of images in use, as `s3://BUCKET/KEY` with `*` for any part of a name; not supported by this version yet. Default: none.
+    /// Lists of images in use, as `s3://BUCKET/KEY` with `*` for any part of a name. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) keep_lists: Option<List<String>>,
 }
@@ -260,40 +260,40 @@ pub(super) struct Guards {
     /// Percentage, 0 to 100, of a repository's images that one run may delete; a repository with more to delete is skipped. Default: 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_percent_per_repository: Option<Percent>,
-    /// Percentage, 0 to 100, by which use may shrink from one run to the next; not supported by this version yet.
+    /// Percentage, 0 to 100, by which use may shrink, in any one source, from one run to the next. Needs `state`. Default: 50.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_usage_drop_percent: Option<Percent>,
-    /// How long an image must have been a candidate in every run before it is deleted; not supported by this version yet, but for `0d`.
+    /// How long an image must have been a candidate in every run before it is deleted. Needs `state`. Default: 0d.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) soak: Option<Duration>,
-    /// When deletion is allowed; not supported by this version yet. Default: always.
+    /// When deletion is allowed. Default: always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) change_window: Option<ChangeWindow>,
 }
 
-/// When deletion is allowed; not supported by this version yet.
+/// When deletion is allowed, by the clock on the wall. All four keys are written.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `timezone`, `days`, `from` and `to`")]
 pub(super) struct ChangeWindow {
     /// The IANA name of the time zone, such as `Europe/Berlin`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    timezone: Option<String>,
-    /// Days of the week.
+    pub(super) timezone: Option<String>,
+    /// Days of the week on which it opens.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
-    days: Option<List<Day>>,
+    pub(super) days: Option<List<Day>>,
     /// When it opens, as `"HH:MM"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
-    from: Option<String>,
-    /// When it closes, as `"HH:MM"`.
+    pub(super) from: Option<String>,
+    /// When it closes, as `"HH:MM"`; on the day after, where that is not later than `from`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
-    to: Option<String>,
+    pub(super) to: Option<String>,
 }
 
 /// A day of the week.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub(super) enum Day {

@@ -44,7 +44,10 @@ fn no_document_is_the_default_file() {
     let eks =
         EksUse { clusters: every, allow_empty: Vec::new(), helm_history: false, exclude: RepositoryGlobs::none() };
     let ecs = EcsUse { task_definitions: TaskDefinitions::Active };
-    assert_eq!(defaults.in_use, InUse { ecs: Some(ecs), eks: Some(eks), kubernetes: Vec::new() });
+    assert_eq!(
+        defaults.in_use,
+        InUse { ecs: Some(ecs), eks: Some(eks), kubernetes: Vec::new(), keep_lists: Vec::new() }
+    );
     assert_eq!(
         defaults.guards,
         Guards {
@@ -52,6 +55,9 @@ fn no_document_is_the_default_file() {
             allow_no_usage: false,
             max_deletions_per_run: 10_000,
             max_percent_per_repository: 100,
+            max_usage_drop_percent: 50,
+            soak: SignedDuration::ZERO,
+            change_window: None,
         }
     );
     assert_eq!(defaults.archive, Archive { delete_after: None });
@@ -90,12 +96,12 @@ fn keys_left_out_keep_their_defaults_at_every_level() {
     let written = parse("policies: [{ repositories: [a], leave_alone: true }]");
     assert_eq!(written.policies.0[0].action, Action::LeaveAlone);
     let off = parse("in_use: { ecs: false, eks: false }").in_use;
-    assert_eq!(off, InUse { ecs: None, eks: None, kubernetes: Vec::new() });
+    assert_eq!(off, InUse { ecs: None, eks: None, kubernetes: Vec::new(), keep_lists: Vec::new() });
 }
 
 #[test]
 fn yaml_and_json_mean_the_same() {
-    let yaml = r"
+    let yaml = r#"
 mode: delete
 policies:
   - repositories: ['mirror/**']
@@ -111,14 +117,20 @@ in_use:
   ecs: { task_definitions: { newest: 3 } }
   eks: { clusters: ['prod-*'], allow_empty: [prod-new], helm_history: true, custom_resources: { exclude: ['reports.example.com/*'] } }
   kubernetes: [{ kubeconfig: clusters.yaml, context: on-premises }]
+  keep_lists: ["s3://bucket/in-use/*.json"]
 registry_aliases: [Registry.Example.com:5000]
 guards:
   expected_accounts: ['111111111111', '012345678901']
   max_deletions_per_run: 0
   max_percent_per_repository: 0
+  soak: 7d
+  change_window: { timezone: Europe/Berlin, days: [fri, sat], from: "22:00", to: "04:00" }
+state: s3://bucket/prefix/
+report: s3://bucket
+notify: arn:aws:sns:eu-west-1:111111111111:topic
 archive: { delete_after: 90d }
 cost: { usd_per_gb_month: 0 }
-";
+"#;
     let json = r#"{
         "mode": "delete",
         "policies": [
@@ -132,10 +144,13 @@ cost: { usd_per_gb_month: 0 }
         "in_use": {
             "ecs": {"task_definitions": {"newest": 3}},
             "eks": {"clusters": ["prod-*"], "allow_empty": ["prod-new"], "helm_history": true, "custom_resources": {"exclude": ["reports.example.com/*"]}},
-            "kubernetes": [{"kubeconfig": "clusters.yaml", "context": "on-premises"}]
+            "kubernetes": [{"kubeconfig": "clusters.yaml", "context": "on-premises"}],
+            "keep_lists": ["s3://bucket/in-use/*.json"]
         },
         "registry_aliases": ["Registry.Example.com:5000"],
-        "guards": {"expected_accounts": ["111111111111", "012345678901"], "max_deletions_per_run": 0, "max_percent_per_repository": 0},
+        "guards": {"expected_accounts": ["111111111111", "012345678901"], "max_deletions_per_run": 0, "max_percent_per_repository": 0,
+            "soak": "168h", "change_window": {"timezone": "Europe/Berlin", "days": ["fri", "sat"], "from": "22:00", "to": "04:00"}},
+        "state": "s3://bucket/prefix", "report": "s3://bucket/", "notify": "arn:aws:sns:eu-west-1:111111111111:topic",
         "archive": {"delete_after": "90d"},
         "cost": {"usd_per_gb_month": 0}
     }"#;

@@ -3,7 +3,7 @@
 
 use super::{
     error::{Path, Problems},
-    raw::{Document, Guards, InUse},
+    raw::{Document, InUse},
     scalar::Switch,
 };
 
@@ -26,13 +26,6 @@ const UNSUPPORTED: &[Unsupported] = &[
     Unsupported { path: "registries", is_written: |d| d.registries.is_some(), instead: OMIT },
     Unsupported { path: "in_use.lambda", is_written: |d| in_use(d).is_some_and(|u| is_on(u.lambda.as_ref())), instead: OMIT_OR_FALSE },
     Unsupported { path: "in_use.accounts", is_written: |d| in_use(d).is_some_and(|u| u.accounts.is_some()), instead: OMIT },
-    Unsupported { path: "in_use.keep_lists", is_written: |d| in_use(d).is_some_and(|u| u.keep_lists.is_some()), instead: OMIT },
-    Unsupported { path: "guards.max_usage_drop_percent", is_written: |d| guards(d).is_some_and(|g| g.max_usage_drop_percent.is_some()), instead: OMIT },
-    Unsupported { path: "guards.soak", is_written: |d| guards(d).is_some_and(|g| g.soak.is_some_and(|soak| !soak.0.is_zero())), instead: "leave it out, or say `0d`" },
-    Unsupported { path: "guards.change_window", is_written: |d| guards(d).is_some_and(|g| g.change_window.is_some()), instead: OMIT },
-    Unsupported { path: "state", is_written: |d| d.state.is_some(), instead: OMIT },
-    Unsupported { path: "report", is_written: |d| d.report.is_some(), instead: OMIT },
-    Unsupported { path: "notify", is_written: |d| d.notify.is_some(), instead: OMIT },
 ];
 
 /// Records every unsupported setting of the document.
@@ -47,10 +40,6 @@ pub(super) fn refuse(document: &Document, problems: &mut Problems) {
 
 fn in_use(document: &Document) -> Option<&InUse> {
     document.in_use.as_ref()
-}
-
-fn guards(document: &Document) -> Option<&Guards> {
-    document.guards.as_ref()
 }
 
 const fn is_on<T>(switch: Option<&Switch<T>>) -> bool {

@@ -1,6 +1,6 @@
 //! Limits on how much may go: of one repository, and of all.
 
-use crate::plan::{LeftAlone, Plan, Unit};
+use crate::plan::{LeftAlone, Plan, RepositoryPlan, Unit};
 
 /// The images that may go in this run.
 #[derive(Debug, Default)]
@@ -11,20 +11,29 @@ pub struct Selection {
     pub images: u64,
     /// How many doomed images are left for the next run, since the limit was reached.
     pub beyond_limit: u64,
+    /// How many doomed images have not soaked long enough.
+    pub soaking: u64,
 }
 
 impl Selection {
-    /// Takes the oldest units of all repositories, up to `limit` images. The unit that reaches it is cut: its first
-    /// levels can go without the rest.
-    pub(super) fn new(plan: &Plan, limit: u64) -> Self {
+    /// Takes the oldest units of all repositories whose images have all soaked, up to `limit` images. The unit that
+    /// reaches it is cut: its first levels can go without the rest.
+    pub(super) fn new(plan: &Plan, limit: u64, has_soaked: impl Fn(&RepositoryPlan, u32) -> bool) -> Self {
+        let mut soaking = 0;
         let mut all: Vec<(usize, Unit)> = Vec::new();
         for (position, repository) in plan.repositories.iter().enumerate() {
-            all.extend(repository.units().into_iter().map(|unit| (position, unit)));
+            for unit in repository.units() {
+                if unit.images.iter().all(|doomed| has_soaked(repository, doomed.index)) {
+                    all.push((position, unit));
+                } else {
+                    soaking += unit.images.len() as u64;
+                }
+            }
         }
         // Stable: units of the same age stay in the order of their repositories.
         all.sort_by_key(|(_, unit)| unit.oldest);
         let mut selection =
-            Self { units: plan.repositories.iter().map(|_| Vec::new()).collect(), images: 0, beyond_limit: 0 };
+            Self { units: plan.repositories.iter().map(|_| Vec::new()).collect(), images: 0, beyond_limit: 0, soaking };
         for (position, mut unit) in all {
             let wanted = unit.images.len();
             let room = usize::try_from(limit - selection.images).unwrap_or(usize::MAX);

@@ -4,11 +4,18 @@
 
 mod limits;
 mod refusal;
+mod window;
 
 pub use limits::{Selection, spare_repositories};
 pub use refusal::{Guard, Refusal};
 
-use crate::{config::Guards, plan::Plan, usage::Usage};
+use crate::{
+    config::Guards,
+    image::Time,
+    plan::{Plan, RepositoryPlan},
+    state::{Counts, Memory},
+    usage::Usage,
+};
 
 /// The proof that every guard passed, with the images that may go.
 #[derive(Debug)]
@@ -31,32 +38,80 @@ impl<'a> Clearance<'a> {
     }
 }
 
+/// What the guards judge.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What is in use.
+    pub usage: &'a Usage,
+    /// What the configuration asks for.
+    pub guards: &'a Guards,
+    /// What is remembered of earlier runs.
+    pub memory: &'a Memory,
+    /// What time it is.
+    pub now: Time,
+    /// What the run met that stops it already: a lock that another run holds, a store that cannot be read or written.
+    pub obstacles: &'a [Refusal],
+}
+
 /// Judges every guard of a whole run.
 ///
 /// # Errors
 /// All refusals, if there is one.
-pub fn judge<'a>(plan: &'a Plan, usage: &Usage, guards: &Guards) -> Result<Clearance<'a>, Vec<Refusal>> {
-    let refusals = refusals(plan, usage, guards);
-    if refusals.is_empty() {
-        Ok(Clearance { plan, selection: Selection::new(plan, guards.max_deletions_per_run) })
-    } else {
-        Err(refusals)
-    }
+pub fn judge(case: Case<'_>) -> Result<Clearance<'_>, Vec<Refusal>> {
+    let refusals = refusals(case);
+    if refusals.is_empty() { Ok(Clearance { plan: case.plan, selection: select(case) }) } else { Err(refusals) }
+}
+
+/// The images that may go.
+#[must_use]
+pub fn select(case: Case<'_>) -> Selection {
+    let Case { plan, guards, memory, now, .. } = case;
+    let has_soaked = |repository: &RepositoryPlan, index: u32| {
+        guards.soak.is_zero()
+            || memory.ledger.as_ref().is_some_and(|ledger| {
+                let image = &repository.stored.images[index as usize].digest;
+                ledger.has_soaked(&plan.registry, &repository.name, image, guards.soak, now)
+            })
+    };
+    Selection::new(plan, guards.max_deletions_per_run, has_soaked)
 }
 
 /// Every reason for which a run may not act.
 #[must_use]
-pub fn refusals(plan: &Plan, usage: &Usage, guards: &Guards) -> Vec<Refusal> {
+pub fn refusals(case: Case<'_>) -> Vec<Refusal> {
+    let Case { plan, usage, guards, memory, now, obstacles } = case;
     let incomplete = usage.coverage().iter().filter(|coverage| !coverage.complete).map(Refusal::source_incomplete);
     let mut refusals: Vec<Refusal> = incomplete.collect();
     // What an incomplete source did not show says nothing of what is in use.
-    if refusals.is_empty() && usage.references().len() == 0 && !guards.allow_no_usage {
-        refusals.push(Refusal::no_usage(usage.coverage()));
+    if refusals.is_empty() {
+        if usage.references().len() == 0 && !guards.allow_no_usage {
+            refusals.push(Refusal::no_usage(usage.coverage()));
+        }
+        refusals.extend(memory.counts.iter().flat_map(|last| drops(last, usage, guards.max_usage_drop_percent)));
     }
     let account = &plan.registry.account;
     if !guards.expected_accounts.is_empty() && !guards.expected_accounts.iter().any(|expected| **expected == **account)
     {
         refusals.push(Refusal::wrong_account(account, &guards.expected_accounts));
     }
+    if let Some(window) = &guards.change_window
+        && let (clock, false) = window::look(window, now)
+    {
+        refusals.push(Refusal::change_window(&clock, &window::words(window)));
+    }
+    refusals.extend(obstacles.iter().cloned());
     refusals
+}
+
+/// A refusal for each source that finds so much less than last time that something may be wrong with it, one that is
+/// not read any more included.
+fn drops(last: &Counts, usage: &Usage, limit: u8) -> impl Iterator<Item = Refusal> {
+    let current = Counts::of(usage.coverage());
+    last.iter().filter_map(move |(source, before)| {
+        let now = current.get(source);
+        let shrunk_by = before.saturating_sub(now.unwrap_or_default());
+        (shrunk_by * 100 > usize::from(limit) * before).then(|| Refusal::usage_drop(source, before, now, limit))
+    })
 }

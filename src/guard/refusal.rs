@@ -14,8 +14,18 @@ pub enum Guard {
     SourceIncomplete,
     /// Nothing at all is in use.
     NoUsage,
+    /// A source found much less than last time.
+    UsageDrop,
+    /// Deletion is not allowed at this time.
+    ChangeWindow,
+    /// Another run acts.
+    Locked,
     /// This is not an account that was expected.
     WrongAccount,
+    /// What earlier runs wrote down cannot be read, or nothing can be written down.
+    StateUnreadable,
+    /// The report of what would be deleted cannot be written.
+    ReportUnwritable,
 }
 
 impl fmt::Display for Guard {
@@ -23,7 +33,12 @@ impl fmt::Display for Guard {
         f.write_str(match self {
             Self::SourceIncomplete => "source_incomplete",
             Self::NoUsage => "no_usage",
+            Self::UsageDrop => "usage_drop",
+            Self::ChangeWindow => "change_window",
+            Self::Locked => "locked",
             Self::WrongAccount => "wrong_account",
+            Self::StateUnreadable => "state_unreadable",
+            Self::ReportUnwritable => "report_unwritable",
         })
     }
 }
@@ -89,6 +104,67 @@ impl Refusal {
             observed: format!("this is account {account}; expected {}", expected.join(" or ")),
             why: "The configuration was written for another account, so nothing is deleted.",
             next: "Use that account's credentials, or add this one to `guards.expected_accounts`.".to_owned(),
+        }
+    }
+
+    pub(crate) fn usage_drop(source: &str, before: usize, now: Option<usize>, limit: u8) -> Self {
+        let now = match now {
+            Some(now) => format!("found {now} references to images"),
+            None => "is not read any more".to_owned(),
+        };
+        Self {
+            guard: Guard::UsageDrop,
+            observed: format!(
+                "`{source}` {now}, and found {before} in the last run that no guard stopped; `guards.max_usage_drop_percent` allows a drop of {limit} %"
+            ),
+            why: "So much use seldom ends at once: a missing permission or a wrong configuration looks the same, so nothing is deleted.",
+            next: "Check with `ecr-cleanup in-use` that nothing is missing. If that much use has really ended, run it once with `guards: {max_usage_drop_percent: 100}`."
+                .to_owned(),
+        }
+    }
+
+    pub(crate) fn change_window(clock: &str, window: &str) -> Self {
+        Self {
+            guard: Guard::ChangeWindow,
+            observed: format!("it is {clock}, outside the window {window}"),
+            why: "Somebody wants to be around when images are deleted, so nothing is deleted now.",
+            next: "Run it again inside the window, or move the schedule or `guards.change_window`.".to_owned(),
+        }
+    }
+
+    pub(crate) fn locked(observed: &str, name: &str) -> Self {
+        Self {
+            guard: Guard::Locked,
+            observed: observed.to_owned(),
+            why: "Two runs at once could not keep the limits, so this one deletes nothing.",
+            next: format!(
+                "Wait for the other run. If it was killed, the lock ends by itself; to go on at once, make sure that no run is going on and delete `{name}`."
+            ),
+        }
+    }
+
+    pub(crate) fn state_unreadable(problem: &str) -> Self {
+        let next = if problem.contains("AccessDenied") || problem.contains("not authorized") {
+            "Grant `s3:GetObject`, `s3:PutObject` and, so that a missing object can be told from a forbidden one, `s3:ListBucket` on what `state` names.".to_owned()
+        } else if problem.contains("cannot be used") {
+            "See who wrote that object. An older version of this program must not follow a newer one; if the object is damaged, delete it, and what it remembered begins anew.".to_owned()
+        } else {
+            "Run it again if S3 was failing. If it stays, check the bucket and the key that `state` names.".to_owned()
+        };
+        Self {
+            guard: Guard::StateUnreadable,
+            observed: format!("what earlier runs remembered, or what this one has to, is out of reach: {problem}"),
+            why: "Guards that depend on it cannot be judged, so nothing is deleted.",
+            next,
+        }
+    }
+
+    pub(crate) fn report_unwritable(problem: &str) -> Self {
+        Self {
+            guard: Guard::ReportUnwritable,
+            observed: format!("the report could not be written: {problem}"),
+            why: "Nobody could read afterwards what was deleted and why, so nothing is deleted.",
+            next: "Grant `s3:PutObject` on what `report` names, or correct or leave out `report`.".to_owned(),
         }
     }
 }

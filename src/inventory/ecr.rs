@@ -6,7 +6,7 @@ use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageIdentifier, Ima
 use aws_smithy_types::{DateTime, retry::RetryConfig};
 use futures::{StreamExt, stream};
 
-use super::{Content, Images, Inventory, NotRead, Repository, Unclear, manifest};
+use super::{Child, Content, Images, Inventory, NotRead, Repository, Unclear, manifest};
 use crate::{
     aws::{ApiError, Bucket, Clients, all_pages},
     image::{
@@ -14,6 +14,7 @@ use crate::{
         Time,
     },
     policy::{Action, Policies, RepositoryGlobs},
+    state::Cache,
 };
 
 /// The largest page of ECR's lists.
@@ -30,6 +31,8 @@ pub struct Scope<'a> {
     pub policies: &'a Policies,
     /// The repositories this run was asked for; none: all.
     pub only: Option<&'a RepositoryGlobs>,
+    /// The children of indexes that are known already.
+    pub indexes: &'a Cache<Digest, Vec<Child>>,
 }
 
 /// Reads a registry: all its repositories, and the images of those in scope.
@@ -57,7 +60,7 @@ async fn read_repository(clients: &Clients, scope: Scope<'_>, caches: &[String],
         Some(policy) if policy.action == Action::LeaveAlone => {
             Content::NotRead(NotRead::Policy { policy: policy.position })
         }
-        Some(_) => match read_images(clients, &name).await {
+        Some(_) => match read_images(clients, &name, scope.indexes).await {
             Ok(content) => content,
             Err(error) if error.is("RepositoryNotFoundException") => Content::Vanished,
             Err(error) => Content::Failed(error.to_string()),
@@ -123,7 +126,32 @@ async fn pull_through_cache_prefixes(clients: &Clients) -> Result<Vec<String>, A
 ///
 /// # Errors
 /// Where the images cannot be listed.
-pub(crate) async fn read_images(clients: &Clients, repository: &str) -> Result<Content, ApiError> {
+pub(crate) async fn read_images(
+    clients: &Clients,
+    repository: &str,
+    indexes: &Cache<Digest, Vec<Child>>,
+) -> Result<Content, ApiError> {
+    let (images, mut unclear) = list(clients, repository).await?;
+    let mut images = Images { images, ..Images::default() };
+    if let Some(image) = images.images.iter().find(|image| matches!(image.media_type, MediaType::Unknown(_)))
+        && let MediaType::Unknown(media_type) = &image.media_type
+    {
+        unclear = unclear.or(Some(Unclear::MediaType { digest: image.digest, media_type: media_type.clone() }));
+    }
+    if unclear.is_none() {
+        unclear = read_children(clients, repository, &mut images, indexes).await;
+    }
+    Ok(match unclear {
+        None => Content::Complete(images),
+        Some(why) => Content::Unclear { images, why },
+    })
+}
+
+/// Lists the images of a repository by their digests, and says what of the list could not be understood.
+///
+/// # Errors
+/// Where a page fails.
+pub(crate) async fn list(clients: &Clients, repository: &str) -> Result<(Vec<Image>, Option<Unclear>), ApiError> {
     const OPERATION: &str = "ecr:DescribeImages";
     let details = all_pages(OPERATION, repository, |token| async move {
         clients.paced(Bucket::EcrRead).await;
@@ -143,19 +171,7 @@ pub(crate) async fn read_images(clients: &Clients, repository: &str) -> Result<C
             Err(why) => unclear = unclear.or(Some(why)),
         }
     }
-    let mut images = Images { images: images.into_values().collect(), ..Images::default() };
-    if let Some(image) = images.images.iter().find(|image| matches!(image.media_type, MediaType::Unknown(_)))
-        && let MediaType::Unknown(media_type) = &image.media_type
-    {
-        unclear = unclear.or(Some(Unclear::MediaType { digest: image.digest, media_type: media_type.clone() }));
-    }
-    if unclear.is_none() {
-        unclear = read_children(clients, repository, &mut images).await;
-    }
-    Ok(match unclear {
-        None => Content::Complete(images),
-        Some(why) => Content::Unclear { images, why },
-    })
+    Ok((images.into_values().collect(), unclear))
 }
 
 /// Without it, only active images are described.
@@ -173,17 +189,26 @@ fn merge(images: &mut BTreeMap<Digest, Image>, image: Image) {
     }
 }
 
-/// Reads the manifest of every index, and says what could not be read. Archived ones cannot be read: what they name
-/// is archived with them.
-async fn read_children(clients: &Clients, repository: &str, images: &mut Images) -> Option<Unclear> {
-    let indexes: Vec<Digest> = images
-        .images
-        .iter()
-        .filter(|image| image.media_type == MediaType::Index && image.status == Status::Active)
-        .map(|image| image.digest)
-        .collect();
+/// Reads the manifest of every index whose children are not known, and says what could not be read. Archived ones cannot
+/// be read: what they name is archived with them.
+async fn read_children(
+    clients: &Clients,
+    repository: &str,
+    images: &mut Images,
+    known: &Cache<Digest, Vec<Child>>,
+) -> Option<Unclear> {
+    let is_readable = |image: &&Image| image.media_type == MediaType::Index && image.status == Status::Active;
+    let mut unknown = Vec::new();
+    for image in images.images.iter().filter(is_readable) {
+        match known.get(&image.digest) {
+            Some(children) => {
+                images.children.insert(image.digest, children);
+            }
+            None => unknown.push(image.digest),
+        }
+    }
     let start = clients.now();
-    for batch in indexes.chunks(BATCH) {
+    for batch in unknown.chunks(BATCH) {
         let mut manifests = match manifests(clients, repository, batch).await {
             Ok(manifests) => manifests,
             Err(error) => return Some(Unclear::Index { digest: batch[0], problem: error.to_string() }),
@@ -195,9 +220,12 @@ async fn read_children(clients: &Clients, repository: &str, images: &mut Images)
                 None => Err("`ecr:BatchGetImage` did not answer for it".to_owned()),
             };
             match children {
-                Ok(children) => images.children.insert(digest, children),
+                Ok(children) => {
+                    known.learn(digest, children.clone());
+                    images.children.insert(digest, children);
+                }
                 Err(problem) => return Some(Unclear::Index { digest, problem }),
-            };
+            }
         }
     }
     None

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::image::Digest;
 
 /// A manifest that an index names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Child {
     /// The child's digest.
     pub digest: Digest,

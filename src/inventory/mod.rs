@@ -2,6 +2,7 @@
 
 mod ecr;
 mod layers;
+mod lifecycle;
 mod manifest;
 
 use std::{collections::HashMap, ops::RangeInclusive};
@@ -11,9 +12,10 @@ use serde::Serialize;
 use crate::image::{Digest, Image, MediaType, Registry, RepositoryName, Time};
 
 pub use ecr::{Scope, read};
-pub(crate) use ecr::{describe, identifier, read_images};
+pub(crate) use ecr::{describe, identifier, list, read_images};
 pub use layers::Layer;
 pub(crate) use layers::layers;
+pub(crate) use lifecycle::lifecycles;
 pub use manifest::Child;
 
 /// All repositories of a registry, as far as they could be read.

@@ -2,14 +2,15 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    fmt,
     sync::Arc,
 };
 
 use serde::Serialize;
 
-use super::{LeftAlone, Plan, RepositoryPlan};
+use super::{LeftAlone, Plan, graph};
 use crate::{
-    image::{Image, ImageReference, RepositoryName, Status, Tag},
+    image::{Image, ImageReference, Registry, RepositoryName, Status, Tag},
     usage::{Reference, Usage, User},
 };
 
@@ -39,18 +40,50 @@ pub enum Problem {
     Archived,
 }
 
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoRepository => "there is no such repository",
+            Self::NoImage => "there is no such image",
+            Self::Archived => "it is archived",
+        })
+    }
+}
+
+/// What is known to be stored under the name of a repository.
+#[derive(Debug, Clone, Copy)]
+pub enum Stored<'a> {
+    /// Nobody can say: it was not read.
+    Unknown,
+    /// There is no such repository.
+    NoRepository,
+    /// These images, in the order of their digests.
+    Images(&'a [Image]),
+}
+
 /// The references in use that this plan's registry should have and cannot serve, live ones first. Only what was read
 /// completely can tell.
 #[must_use]
 pub fn missing(plan: &Plan, usage: &Usage) -> Vec<Missing> {
+    missing_from(&plan.registry, usage, |name| plan.stored(name))
+}
+
+/// The references in use that a registry which stores this cannot serve, live ones first.
+#[must_use]
+pub fn missing_from<'a>(
+    registry: &Registry,
+    usage: &Usage,
+    stored: impl Fn(&RepositoryName) -> Stored<'a>,
+) -> Vec<Missing> {
     let mut lookups: HashMap<&str, Lookup<'_>> = HashMap::new();
     let mut missing = Vec::new();
     for (reference, users) in usage.references() {
         let Reference::Image(reference) = reference else { continue };
-        if reference.registry.as_ref() != Some(&plan.registry) {
+        if reference.registry.as_ref() != Some(registry) {
             continue;
         }
-        let lookup = lookups.entry(&reference.repository).or_insert_with(|| Lookup::new(plan, &reference.repository));
+        let name = &reference.repository;
+        let lookup = lookups.entry(name).or_insert_with(|| Lookup::new(stored(name)));
         if let Some(problem) = lookup.problem(reference) {
             let live = users.iter().any(|user| user.live);
             missing.push(Missing { reference: reference.clone(), problem, live, users: names(users) });
@@ -60,6 +93,19 @@ pub fn missing(plan: &Plan, usage: &Usage) -> Vec<Missing> {
     missing
 }
 
+impl Plan {
+    /// What is known to be stored under the name of a repository.
+    #[must_use]
+    pub fn stored(&self, name: &RepositoryName) -> Stored<'_> {
+        let Some(repository) = self.repository(name) else { return Stored::NoRepository };
+        match repository.left_alone {
+            Some(LeftAlone::Vanished) => Stored::NoRepository,
+            Some(LeftAlone::NotRead(_) | LeftAlone::Failed { .. }) => Stored::Unknown,
+            _ => Stored::Images(&repository.stored.images),
+        }
+    }
+}
+
 fn names<'a>(users: impl IntoIterator<Item = &'a Arc<User>>) -> Vec<String> {
     let mut seen = HashSet::new();
     let names = users.into_iter().map(ToString::to_string);
@@ -67,39 +113,28 @@ fn names<'a>(users: impl IntoIterator<Item = &'a Arc<User>>) -> Vec<String> {
 }
 
 /// Where the references to one repository are looked up.
-enum Lookup<'a> {
-    /// It was not read, so nothing can be said of it.
-    Unread,
-    /// It does not exist.
-    NoRepository,
-    /// Its images.
-    Images { repository: &'a RepositoryPlan, by_tag: HashMap<&'a Tag, &'a Image> },
+struct Lookup<'a> {
+    stored: Stored<'a>,
+    by_tag: HashMap<&'a Tag, &'a Image>,
 }
 
 impl<'a> Lookup<'a> {
-    fn new(plan: &'a Plan, name: &RepositoryName) -> Self {
-        let Some(repository) = plan.repository(name) else { return Self::NoRepository };
-        match repository.left_alone {
-            Some(LeftAlone::Vanished) => Self::NoRepository,
-            Some(LeftAlone::NotRead(_) | LeftAlone::Failed { .. }) => Self::Unread,
-            _ => {
-                let images = &repository.stored.images;
-                let by_tag = images.iter().flat_map(|image| image.tags.iter().map(move |tag| (tag, image))).collect();
-                Self::Images { repository, by_tag }
-            }
-        }
+    fn new(stored: Stored<'a>) -> Self {
+        let images = if let Stored::Images(images) = stored { images } else { &[] };
+        let by_tag = images.iter().flat_map(|image| image.tags.iter().map(move |tag| (tag, image))).collect();
+        Self { stored, by_tag }
     }
 
     /// What is wrong with a reference: a runtime pulls by the digest if there is one.
     fn problem(&self, reference: &ImageReference) -> Option<Problem> {
-        let (repository, by_tag) = match self {
-            Self::Unread => return None,
-            Self::NoRepository => return Some(Problem::NoRepository),
-            Self::Images { repository, by_tag } => (repository, by_tag),
+        let images = match self.stored {
+            Stored::Unknown => return None,
+            Stored::NoRepository => return Some(Problem::NoRepository),
+            Stored::Images(images) => images,
         };
         let image = match (&reference.digest, &reference.tag) {
-            (Some(digest), _) => repository.image(digest),
-            (None, Some(tag)) => by_tag.get(tag).copied(),
+            (Some(digest), _) => graph::position(images, digest).and_then(|index| images.get(index as usize)),
+            (None, Some(tag)) => self.by_tag.get(tag).copied(),
             (None, None) => None,
         };
         match image.map(|image| image.status) {

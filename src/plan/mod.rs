@@ -6,6 +6,7 @@
 mod explain;
 mod graph;
 mod judge;
+mod lifecycle;
 mod missing;
 mod order;
 mod terms;
@@ -25,7 +26,8 @@ use crate::{
 use judge::Judgement;
 
 pub use explain::Explanation;
-pub use missing::{Missing, Problem, missing};
+pub use lifecycle::Threat;
+pub use missing::{Missing, Problem, Stored, missing, missing_from};
 pub use order::{Doomed, Unit};
 pub use terms::{Archiving, Terms};
 pub use verdict::{DeleteReason, KeepReason, LeftAlone, Verdict};

@@ -53,6 +53,9 @@ pub struct Answer {
     pub failures: Vec<FailureGroup>,
     /// What somebody should look at.
     pub warnings: Vec<String>,
+    /// Where the full report is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<String>,
     /// How many entries the lists above leave out.
     pub omitted: Omitted,
 }

@@ -72,6 +72,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         missing: missing(plan, usage),
         failures: failures.into_values().collect(),
         warnings,
+        report: None,
         omitted: Omitted::default(),
     };
     answer.summary = summary(&answer, facts, to_archive, bytes_archived);

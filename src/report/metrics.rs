@@ -8,7 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Status};
-use crate::aws::Calls;
+use crate::{aws::Calls, verify::Verification};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "EcrCleanup";
@@ -81,6 +81,23 @@ impl Metrics {
             ("SourcesExpected", answer.in_use.len() as f64),
             ("SourcesFailed", answer.in_use.iter().filter(|coverage| !coverage.complete).count() as f64),
             ("GuardTrips", answer.refusals.len() as f64),
+            ("ApiCalls", calls.sent as f64),
+            ("ApiThrottles", calls.throttled as f64),
+        ])
+    }
+
+    /// What a verification sends: the metrics that it knows.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "metrics are floating-point numbers")]
+    pub fn verified(verification: &Verification, seconds: f64, calls: Calls) -> Self {
+        let in_use = &verification.in_use;
+        Self(vec![
+            ("RunsStarted", 0.0),
+            ("RunsCompleted", 1.0),
+            ("RunDuration", seconds),
+            ("MissingImages", verification.live_missing() as f64),
+            ("SourcesExpected", in_use.len() as f64),
+            ("SourcesFailed", in_use.iter().filter(|coverage| !coverage.complete).count() as f64),
             ("ApiCalls", calls.sent as f64),
             ("ApiThrottles", calls.throttled as f64),
         ])

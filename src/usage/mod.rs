@@ -6,6 +6,7 @@
 mod cluster;
 pub mod ecs;
 pub mod eks;
+pub mod keep_list;
 mod mention;
 
 use std::{
@@ -27,7 +28,6 @@ pub use ecs::SourceError;
 pub use mention::Mentioned;
 use mention::Mentions;
 
-use crate::aws::ApiError;
 use crate::image::{Aliases, Digest, Image, ImageReference, Parsed, ReferenceError, Registry, RepositoryName, Tag};
 
 /// One place where images are used.
@@ -322,23 +322,6 @@ impl Usage {
             }
             self.references.entry(reference).or_default().extend(users);
         }
-    }
-
-    /// Use of which nothing is known, since it is not even known who the program is.
-    #[must_use]
-    pub fn unknown(error: &ApiError) -> Self {
-        let mut usage = Self::default();
-        usage.coverage.push(Coverage {
-            source: "any",
-            account: "".into(),
-            region: "".into(),
-            cluster: None,
-            complete: false,
-            references: 0,
-            note: None,
-            error: Some(error.to_string()),
-        });
-        usage
     }
 
     /// What each source said.

@@ -171,7 +171,7 @@ pub(crate) fn usage(uses: &[&str]) -> Usage {
     let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
     let service = |name: &str| {
         let (place, name) = (place.clone(), name.to_owned());
-        Arc::new(User { place, kind: "ECS service", name, cluster: None, live: true })
+        Arc::new(User { place, kind: "ECS service".into(), name, cluster: None, live: true })
     };
     let mut found = Collector::new(Arc::default());
     for text in uses {
@@ -185,6 +185,8 @@ pub(crate) fn usage(uses: &[&str]) -> Usage {
         source: "ecs",
         account: place.account.clone(),
         region: place.region.clone(),
+        cluster: None,
+        note: None,
         complete: true,
         references: found.len(),
         error: None,

@@ -5,7 +5,8 @@ use clap_complete::Shell;
 
 /// Deletes from Amazon ECR the images nobody needs, and never one that somebody needs.
 ///
-/// Exit codes: 0 done, 1 internal error, 2 usage or configuration, 3 some deletions failed, 4 refused.
+/// Exit codes: 0 done, 1 internal error, 2 usage or configuration, 3 some deletions failed, 4 refused, 5 images
+/// in use are missing.
 #[derive(Debug, Parser)]
 #[command(name = "ecr-cleanup", version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -52,6 +53,9 @@ pub(crate) enum Command {
         /// Count each layer once: reads the manifests of all images, which AWS counts as pulls of them.
         #[arg(long)]
         exact_sizes: bool,
+        /// Show instead which images that stay the repositories' own lifecycle policies may take.
+        #[arg(long)]
+        lifecycle: bool,
     },
     /// Do what the configuration's `mode` says.
     Run {
@@ -61,6 +65,8 @@ pub(crate) enum Command {
     },
     /// Show which images are in use, and by whom.
     InUse,
+    /// Ask whether every image in use can still be pulled; exit code 5 if one that is needed now cannot.
+    Verify,
     /// Say what would happen to one image, and why.
     Explain {
         /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
@@ -99,4 +105,6 @@ pub(crate) enum Output {
     Json,
     /// One JSON object a line: an image, or a reference in use.
     Jsonl,
+    /// A keep list, for `in_use.keep_lists` of another account; only for `in-use`.
+    KeepList,
 }

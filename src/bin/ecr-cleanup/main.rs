@@ -16,7 +16,7 @@ use ecr_cleanup::{
     aws::{Clients, Tuning},
     config::{Config, ConfigError, Mode, schema},
     policy::RepositoryGlobs,
-    report::{Answer, Status, log},
+    report::{Answer, Status, image_lines, log},
     run::{Finished, Prepared, Program, Request},
 };
 use indicatif::ProgressBar;
@@ -27,6 +27,7 @@ const INTERNAL: u8 = 1;
 const USAGE: u8 = 2;
 const FAILURES: u8 = 3;
 const REFUSED: u8 = 4;
+const MISSING: u8 = 5;
 /// How often a restore is looked after.
 const POLL: std::time::Duration = std::time::Duration::from_secs(15);
 
@@ -87,6 +88,10 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
                 "nobody can be asked here whether to delete: say `--yes`, or look at `ecr-cleanup plan` first";
             return Err(UsageError(problem.to_owned()).into());
         }
+        Command::InUse => {}
+        _ if common.output == Output::KeepList => {
+            return Err(UsageError("`--output keep-list` is for `ecr-cleanup in-use` alone".to_owned()).into());
+        }
         _ => {}
     }
     let only = filter(&common.repository)?;
@@ -94,8 +99,14 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
     let request = |mode| Request { mode, only: only.clone(), stop_at: None };
     let output = common.output;
     match command {
-        Command::Plan { all, exact_sizes } => {
+        Command::Plan { all, exact_sizes, lifecycle } => {
             let prepared = program.prepare(request(Mode::Plan)).await?;
+            if lifecycle {
+                let threats = prepared.lifecycle().await;
+                bar.finish_and_clear();
+                render::threats(&mut out, &threats, output)?;
+                return Ok(DONE);
+            }
             let mut answer = prepared.answer();
             if exact_sizes {
                 answer.exact_bytes = Some(prepared.exact_bytes().await?);
@@ -108,12 +119,26 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             bar.finish_and_clear();
             run(&mut out, prepared, output, yes, program.config().mode).await
         }
+        Command::InUse if output == Output::KeepList => {
+            let (usage, list) = program.keep_list().await?;
+            bar.finish_and_clear();
+            match list {
+                Some(list) => {
+                    render::json(&mut out, &list)?;
+                    Ok(DONE)
+                }
+                None => {
+                    render::usage_coverage(&mut io::stderr(), &usage)?;
+                    anyhow::bail!("not everything is known to be in use, and a keep list must not leave anything out")
+                }
+            }
+        }
         Command::InUse => {
             let usage = program.in_use().await?;
             bar.finish_and_clear();
             match output {
                 Output::Table => render::usage_table(&mut out, &usage)?,
-                Output::Json => {
+                Output::Json | Output::KeepList => {
                     let references: Vec<_> = render::usage_values(&usage).collect();
                     let document = serde_json::json!({"in_use": usage.coverage(), "references": references});
                     render::json(&mut out, &document)?;
@@ -126,6 +151,24 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             }
             Ok(if usage.coverage().iter().all(|coverage| coverage.complete) { DONE } else { INTERNAL })
         }
+        Command::Verify => {
+            let (verification, _) = program.verify().await?;
+            bar.finish_and_clear();
+            match output {
+                Output::Table => render::verification(&mut out, &verification)?,
+                Output::Json | Output::KeepList => render::json(&mut out, &verification)?,
+                Output::Jsonl => {
+                    for missing in &verification.missing {
+                        writeln!(out, "{}", serde_json::to_string(missing)?)?;
+                    }
+                }
+            }
+            Ok(match verification.live_missing() {
+                0 if verification.is_complete() => DONE,
+                0 => INTERNAL,
+                _ => MISSING,
+            })
+        }
         Command::Explain { image } => {
             let reference = program.reference(&image).map_err(UsageError)?;
             let prepared = program.prepare(request(Mode::Plan)).await?;
@@ -133,7 +176,7 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             let explanation = prepared.explain(&reference);
             match output {
                 Output::Table => render::explanation(&mut out, &explanation)?,
-                Output::Json => render::json(&mut out, &explanation)?,
+                Output::Json | Output::KeepList => render::json(&mut out, &explanation)?,
                 Output::Jsonl => writeln!(out, "{}", serde_json::to_string(&explanation)?)?,
             }
             Ok(DONE)
@@ -145,7 +188,7 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
                 let restored = program.restore(&reference, POLL).await?;
                 match output {
                     Output::Table => writeln!(out, "{reference} can be pulled: {} restored.", restored.digests.len())?,
-                    Output::Json | Output::Jsonl => writeln!(out, "{}", serde_json::to_string(&restored)?)?,
+                    Output::Json | Output::Jsonl | Output::KeepList => writeln!(out, "{}", serde_json::to_string(&restored)?)?,
                 }
             }
             bar.finish_and_clear();
@@ -156,7 +199,7 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             bar.finish_and_clear();
             match output {
                 Output::Table => write!(out, "{access}")?,
-                Output::Json => render::json(&mut out, &access)?,
+                Output::Json | Output::KeepList => render::json(&mut out, &access)?,
                 Output::Jsonl => writeln!(out, "{}", serde_json::to_string(&access)?)?,
             }
             Ok(if access.is_complete() { DONE } else { REFUSED })
@@ -205,8 +248,8 @@ fn print_plan(
 ) -> anyhow::Result<u8> {
     match output {
         Output::Table => render::plan_tables(out, &prepared.plan, answer, all)?,
-        Output::Json => render::json(out, &answer.clone().to_json())?,
-        Output::Jsonl => render::image_lines(out, &prepared.plan)?,
+        Output::Json | Output::KeepList => render::json(out, &answer.clone().to_json())?,
+        Output::Jsonl => image_lines(out, &prepared.plan)?,
     }
     Ok(code(answer))
 }
@@ -233,7 +276,7 @@ async fn run(
             writeln!(out, "The configuration says `mode: plan`, so nothing was deleted; `mode: delete` deletes.")?;
         }
         Output::Table => render::remarks(out, &answer)?,
-        Output::Json => render::json(out, &answer.clone().to_json())?,
+        Output::Json | Output::KeepList => render::json(out, &answer.clone().to_json())?,
         Output::Jsonl => writeln!(out, "{}", answer.clone().to_json())?,
     }
     Ok(code(&answer))

@@ -8,12 +8,15 @@ use std::{
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use ecr_cleanup::{
-    image::{Image, MediaType, Time},
-    plan::{Explanation, Plan, RepositoryPlan, Verdict},
+    image::{Image, MediaType, RepositoryName, Time},
+    plan::{Explanation, Plan, RepositoryPlan, Threat, Verdict},
     report::Answer,
     usage::Usage,
+    verify::Verification,
 };
 use serde_json::json;
+
+use crate::arguments::Output;
 
 /// How many rows a table of images has at most.
 const ROWS: usize = 200;
@@ -22,26 +25,6 @@ const ROWS: usize = 200;
 pub(crate) fn json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)
-}
-
-/// Prints a line for each image.
-pub(crate) fn image_lines(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
-    for repository in &plan.repositories {
-        for (image, verdict) in repository.images() {
-            let line = json!({
-                "repository": repository.name,
-                "digest": image.digest,
-                "tags": image.tags,
-                "pushed_at": image.pushed_at,
-                "bytes": image.bytes,
-                "deletes": verdict.deletes(),
-                "verdict": verdict,
-                "because": repository.because(verdict),
-            });
-            writeln!(out, "{line}")?;
-        }
-    }
-    Ok(())
 }
 
 /// Prints what happens to the repositories, the images that go and, if asked for, those that stay.
@@ -137,6 +120,11 @@ pub(crate) fn usage_table(out: &mut impl Write, usage: &Usage) -> io::Result<()>
         table.add_row([reference.short(), users.join("\n")]);
     }
     writeln!(out, "{table}")?;
+    usage_coverage(out, usage)
+}
+
+/// Prints where use was looked for, and what came of it.
+pub(crate) fn usage_coverage(out: &mut impl Write, usage: &Usage) -> io::Result<()> {
     for coverage in usage.coverage() {
         let cluster = coverage.cluster.as_ref().map(|cluster| format!(", cluster {cluster}")).unwrap_or_default();
         let place = format!("{} in {} {}{cluster}", coverage.source, coverage.account, coverage.region);
@@ -157,6 +145,66 @@ pub(crate) fn usage_values(usage: &Usage) -> impl Iterator<Item = serde_json::Va
 /// Prints why an image stays or goes.
 pub(crate) fn explanation(out: &mut impl Write, explanation: &Explanation) -> io::Result<()> {
     write!(out, "{explanation}")
+}
+
+/// Prints what lifecycle policies may do to images that stay.
+pub(crate) fn threats(
+    out: &mut impl Write,
+    found: &[(RepositoryName, Result<Vec<Threat>, String>)],
+    output: Output,
+) -> io::Result<()> {
+    let known = || found.iter().filter_map(|(_, threats)| threats.as_ref().ok()).flatten();
+    let unknown = || found.iter().filter_map(|(name, threats)| Some((name, threats.as_ref().err()?)));
+    match output {
+        Output::Table => {
+            let mut table = table(&["Image that stays", "In use", "Lifecycle rule", "Why it stays"]);
+            for threat in known() {
+                let in_use = if threat.in_use { "yes" } else { "" };
+                let rule = format!("{}: {}", threat.rule, threat.action);
+                table.add_row([threat.image.clone(), in_use.to_owned(), rule, threat.because.join("\n")]);
+            }
+            if table.row_count() > 0 {
+                writeln!(out, "{table}")?;
+            }
+            for (name, problem) in unknown() {
+                writeln!(out, "Unknown: the lifecycle policy of `{name}`: {problem}")?;
+            }
+            let in_use = known().filter(|threat| threat.in_use).count();
+            writeln!(
+                out,
+                "{} repositories have lifecycle policies of their own. They may take {} images that stay, {in_use} of them in use.",
+                found.len(),
+                known().count()
+            )
+        }
+        Output::Jsonl => known().try_for_each(|threat| writeln!(out, "{}", json!(threat))),
+        Output::Json | Output::KeepList => {
+            let unknown: Vec<_> =
+                unknown().map(|(name, problem)| json!({"repository": name, "problem": problem})).collect();
+            json(out, &json!({"threats": known().collect::<Vec<_>>(), "unknown": unknown}))
+        }
+    }
+}
+
+/// Prints which images in use cannot be pulled, and what could not be asked.
+pub(crate) fn verification(out: &mut impl Write, verification: &Verification) -> io::Result<()> {
+    let mut table = table(&["Image in use", "Problem", "Used by"]);
+    for missing in &verification.missing {
+        let problem =
+            if missing.live { missing.problem.to_string() } else { format!("{}; kept for later", missing.problem) };
+        table.add_row([missing.reference.to_string(), problem, missing.users.join("\n")]);
+    }
+    if table.row_count() > 0 {
+        writeln!(out, "{table}")?;
+    }
+    for (repository, why) in &verification.not_asked {
+        writeln!(out, "Could not ask for `{repository}`: {why}")?;
+    }
+    for coverage in verification.in_use.iter().filter(|coverage| !coverage.complete) {
+        let error = coverage.error.as_deref().unwrap_or_default();
+        writeln!(out, "{} in {} {}: INCOMPLETE: {error}", coverage.source, coverage.account, coverage.region)?;
+    }
+    writeln!(out, "{}", verification.summary)
 }
 
 fn table(header: &[&str]) -> Table {

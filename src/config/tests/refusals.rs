@@ -22,7 +22,7 @@ fn settings_of_the_document() {
         ("mode:", &["mode: expected a value, found nothing; leave the key out for its default"]),
         (r#""a b\u0007": 1"#, &[r"[`a b\u{7}`]: unknown key;"]),
         (r#""": 1"#, &["[``]: unknown key;"]),
-        ("mode: &a plan\nstate: *a", &["state: not supported by this version yet; leave it out"]),
+        ("mode: &a plan\nstate: *a", &["state: expected `s3://BUCKET/PREFIX`, found `plan`"]),
     ]);
 }
 
@@ -120,10 +120,9 @@ fn sources_of_use_and_what_is_not_supported() {
             &["in_use.ecs.task_definitions: expected `active`, `referenced` or `{ newest: N }`, found `false`"],
         ),
         (
-            "in_use: {lambda: {}, accounts: [], keep_lists: []}",
+            "in_use: {lambda: {}, accounts: []}",
             &[
                 "in_use.accounts: not supported by this version yet; leave it out",
-                "in_use.keep_lists: not supported by this version yet; leave it out",
                 "in_use.lambda: not supported by this version yet; leave it out, or say `false`",
             ],
         ),
@@ -136,12 +135,12 @@ fn sources_of_use_and_what_is_not_supported() {
             ],
         ),
         (
-            "registries: [{region: eu-west-1}]\nstate: s3://a/b\nreport: s3://a/b\nnotify: arn",
+            "registries: [{region: eu-west-1}]\nstate: a/b\nreport: s3://A/b\nnotify: arn",
             &[
-                "notify: not supported by this version yet; leave it out",
+                "notify: expected the ARN of an SNS topic, such as `arn:aws:sns:eu-west-1:111111111111:topic`, found `arn`",
                 "registries: not supported by this version yet; leave it out",
-                "report: not supported by this version yet; leave it out",
-                "state: not supported by this version yet; leave it out",
+                "report: expected `s3://BUCKET/PREFIX`, found `s3://A/b`",
+                "state: expected `s3://BUCKET/PREFIX`, found `a/b`",
             ],
         ),
         (
@@ -154,15 +153,30 @@ fn sources_of_use_and_what_is_not_supported() {
         (
             "guards: {max_usage_drop_percent: 50, soak: 1d, change_window: {timezone: UTC, days: [mon]}}",
             &[
-                "guards.change_window: not supported by this version yet; leave it out",
-                "guards.max_usage_drop_percent: not supported by this version yet; leave it out",
-                "guards.soak: not supported by this version yet; leave it out, or say `0d`",
+                "guards.change_window: `from` is missing",
+                "guards.change_window: `to` is missing",
+                "guards.soak: needs `state`, where it is written down since when images are candidates",
+            ],
+        ),
+        (
+            r#"guards: {change_window: {timezone: Europe/Brelin, days: [], from: "8:00", to: "24:00"}}"#,
+            &[
+                "guards.change_window.days: expected a day; leave `change_window` out to delete at any time",
+                "guards.change_window.from: expected a time of day such as `\"08:00\"`, found `8:00`",
+                "guards.change_window.timezone: expected the IANA name of a time zone, such as `Europe/Berlin`, found `Europe/Brelin`",
+                "guards.change_window.to: expected a time of day such as `\"08:00\"`, found `24:00`",
+            ],
+        ),
+        (
+            "in_use: {keep_lists: [a.json, 's3://bucket/']}",
+            &[
+                "in_use.keep_lists[0]: expected `s3://BUCKET/KEY`, found `a.json`",
+                "in_use.keep_lists[1]: expected `s3://BUCKET/KEY`, with `*` for any part of a name, found `s3://bucket/`",
             ],
         ),
         (
             "guards: {change_window: {days: [monday]}}",
             &[
-                "guards.change_window: not supported by this version yet; leave it out",
                 "guards.change_window.days[0]: expected `mon`, `tue`, `wed`, `thu`, `fri`, `sat` or `sun`, found `monday`",
             ],
         ),
@@ -246,7 +260,7 @@ fn syntax_errors_carry_their_place() {
 #[test]
 fn all_problems_of_a_document_are_told_at_once() {
     check(&[(
-        "mdoe: plan\npolicies: [{repositories: [team/*], keep: [{newest: 0, tags: '('}, {colour: red}], leave_alone: 1}]\nguards: {max_percent_per_repository: 200, expected_accounts: [x]}\nstate: s3://x/y",
+        "mdoe: plan\npolicies: [{repositories: [team/*], keep: [{newest: 0, tags: '('}, {colour: red}], leave_alone: 1}]\nguards: {max_percent_per_repository: 200, expected_accounts: [x]}\nstate: x/y",
         &[
             "guards.expected_accounts[0]: expected an account id of 12 digits, found `x`",
             "guards.max_percent_per_repository: expected 100 or less, found 200",
@@ -255,7 +269,7 @@ fn all_problems_of_a_document_are_told_at_once() {
             "policies[0].keep[0].tags: bad regex `(`: unclosed group",
             "policies[0].keep[1].colour: unknown key;",
             "policies[0].leave_alone: expected `true` or `false`, found the number 1",
-            "state: not supported by this version yet; leave it out",
+            "state: expected `s3://BUCKET/PREFIX`, found `x/y`",
         ],
     )]);
 }

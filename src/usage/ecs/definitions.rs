@@ -64,8 +64,22 @@ impl Ecs {
         }
     }
 
-    /// The images of all containers of a task definition.
+    /// The images of all containers of a task definition: a revision never changes, so each is read once.
     async fn images_of(&self, arn: &str) -> Result<Vec<String>, ApiError> {
+        // A family without a revision means another one tomorrow.
+        if !is_revision(arn) {
+            return self.describe_definition(arn).await;
+        }
+        let (known, arn) = (&self.caches.definitions, arn.to_owned());
+        if let Some(images) = known.get(&arn).filter(|images| !images.is_empty()) {
+            return Ok(images);
+        }
+        let images = self.describe_definition(&arn).await?;
+        known.learn(arn, images.clone());
+        Ok(images)
+    }
+
+    async fn describe_definition(&self, arn: &str) -> Result<Vec<String>, ApiError> {
         const OPERATION: &str = "ecs:DescribeTaskDefinition";
         self.clients.paced(Bucket::TaskDefinitions).await;
         let request = self.clients.ecs.describe_task_definition().task_definition(arn);
@@ -77,6 +91,12 @@ impl Ecs {
         let images: Option<Vec<String>> = images.collect();
         images.filter(|images| !images.is_empty()).ok_or_else(|| incomplete("a container without an image"))
     }
+}
+
+/// Whether this is the ARN of one revision.
+fn is_revision(arn: &str) -> bool {
+    let revision = arn.rsplit_once(':').map(|(_, revision)| revision);
+    arn.starts_with("arn:") && revision.is_some_and(|revision| revision.parse::<u64>().is_ok())
 }
 
 /// The `count` highest revisions of each family.
@@ -95,6 +115,13 @@ fn newest(arns: Vec<String>, count: usize) -> Result<Vec<String>, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_revision_never_changes() {
+        let arn = "arn:aws:ecs:eu-west-1:111111111111:task-definition/app";
+        assert!(is_revision(&format!("{arn}:7")));
+        assert!(!is_revision(arn) && !is_revision("app:7") && !is_revision("app") && !is_revision(&format!("{arn}:")));
+    }
 
     #[test]
     fn the_newest_are_the_highest_revisions_of_each_family() {

@@ -26,6 +26,7 @@ use crate::{
     config::TaskDefinitions,
     image::{ReferenceError, Registry},
     kubernetes::ClusterError,
+    state::Caches,
 };
 
 /// How many clusters, or batches of one kind, are read at once. The pace of calls is what bounds them.
@@ -39,6 +40,8 @@ pub struct Ecs {
     pub place: Registry,
     /// Which task definitions count though nothing names them.
     pub task_definitions: TaskDefinitions,
+    /// What is known of task definitions already.
+    pub caches: Arc<Caches>,
 }
 
 /// Why a source is incomplete.

@@ -6,7 +6,7 @@ use crate::limits::RateLimits;
 use crate::record::Record;
 use crate::request::{Protocol, Request};
 use crate::world::{Place, World};
-use crate::{ecr, ecs, eks, reshape, s3, ssm, sts};
+use crate::{ecr, ecs, eks, reshape, s3, sns, ssm, sts};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -150,6 +150,7 @@ impl Backstage {
             "eks" => (JSON, eks::answer(world, place, operation, body)),
             "ssm" => (JSON, ssm::answer(world, place, operation, body)),
             "sts" => ("text/xml", sts::answer(world, request)),
+            "sns" => ("text/xml", sns::answer(world, request)),
             _ => {
                 let answer = match &request.object {
                     Some(object) => s3::answer(world, object),
@@ -171,7 +172,7 @@ impl Backstage {
              because no identity-based policy allows the {name} action"
         );
         match request.service {
-            "s3" | "sts" => ApiError::with_status(403, "AccessDenied", message),
+            "s3" | "sts" | "sns" => ApiError::with_status(403, "AccessDenied", message),
             _ => ApiError::new("AccessDeniedException", message),
         }
     }

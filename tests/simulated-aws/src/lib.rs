@@ -1,4 +1,4 @@
-//! Amazon ECR, ECS, EKS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this machine.
+//! Amazon ECR, ECS, EKS, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this machine.
 //!
 //! The unmodified AWS SDK talks to it by its endpoint URL, so that a test exercises paging, retries and error parsing as
 //! they are in production. What the services do is written down in `facts/aws.md`; where AWS documents nothing, the
@@ -28,6 +28,7 @@ mod request;
 mod reshape;
 mod s3;
 mod server;
+mod sns;
 mod ssm;
 mod sts;
 mod world;
@@ -49,4 +50,5 @@ pub use moment::{Moment, days_ago, hours_ago};
 pub use record::Call;
 pub use s3::Object;
 pub use server::{Builder, SimulatedAws};
+pub use sns::Message;
 pub use world::{Deletion, Identity, Place, Region, World};

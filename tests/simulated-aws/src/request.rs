@@ -17,13 +17,13 @@ pub(crate) enum Protocol {
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) protocol: Protocol,
-    /// `ecr`, `ecs`, `eks`, `ssm`, `sts` or `s3`.
+    /// `ecr`, `ecs`, `eks`, `ssm`, `sts`, `sns` or `s3`.
     pub(crate) service: &'static str,
     pub(crate) operation: String,
     pub(crate) access_key: String,
     /// Unless the request is signed, the home Region is meant.
     pub(crate) region: Option<String>,
-    /// The body; for STS its form, for S3 bucket and key.
+    /// The body; for STS and SNS its form, for S3 bucket and key.
     pub(crate) body: Value,
     /// The body as text, for faults that look into it.
     pub(crate) text: String,
@@ -54,9 +54,9 @@ impl Request {
             operation.clone_into(&mut request.operation);
             request.body = serde_json::from_slice(content).unwrap_or_default();
             request.text = String::from_utf8_lossy(content).into_owned();
-        } else if signed_for == "sts" || (parts.method == "POST" && parts.uri.path() == "/") {
+        } else if ["sts", "sns"].contains(&signed_for.as_str()) || (parts.method == "POST" && parts.uri.path() == "/") {
             request.protocol = Protocol::Query;
-            request.service = "sts";
+            request.service = if signed_for == "sns" { "sns" } else { "sts" };
             request.body = form(&String::from_utf8_lossy(content));
             let operation = request.body.get("Action").and_then(Value::as_str);
             request.operation = operation.unwrap_or_default().to_owned();

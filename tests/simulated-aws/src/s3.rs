@@ -36,6 +36,10 @@ pub(crate) struct ObjectRequest {
     content: Vec<u8>,
     if_match: Option<String>,
     if_none_match: Option<String>,
+    /// What the listed keys begin with.
+    prefix: String,
+    /// The key after which a list goes on.
+    after: String,
 }
 
 impl ObjectRequest {
@@ -45,6 +49,11 @@ impl ObjectRequest {
         let header = |name| {
             let value = parts.headers.get(name)?.to_str().ok()?;
             Some(value.to_owned())
+        };
+        let query = |name: &str| {
+            let pairs = parts.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+            let value = pairs.filter(|(key, _)| *key == name).map(|(_, value)| decode(&value.replace('+', " "))).next();
+            value.unwrap_or_default()
         };
         let streamed = |name| header(name).is_some_and(|value: String| value.contains("aws-chunked"));
         let signed = header("x-amz-content-sha256").unwrap_or_default();
@@ -57,11 +66,14 @@ impl ObjectRequest {
             content,
             if_match: header("if-match"),
             if_none_match: header("if-none-match"),
+            prefix: query("prefix"),
+            after: query("continuation-token"),
         }
     }
 
     pub(crate) fn operation(&self) -> &'static str {
         match self.method.as_str() {
+            "GET" if self.key.is_empty() => "ListObjectsV2",
             _ if self.key.is_empty() => "UnknownOperation",
             "GET" => "GetObject",
             "HEAD" => "HeadObject",
@@ -106,6 +118,26 @@ fn no_such_key() -> ApiError {
     ApiError::with_status(404, "NoSuchKey", "The specified key does not exist.")
 }
 
+/// How many keys a page lists.
+const PAGE: usize = 1000;
+
+fn list(bucket: &BTreeMap<String, Object>, request: &ObjectRequest) -> Reply {
+    let keys = bucket.keys().filter(|key| key.starts_with(&request.prefix) && **key > request.after);
+    let keys: Vec<&String> = keys.take(PAGE + 1).collect();
+    let contents: String =
+        keys.iter().take(PAGE).map(|key| format!("<Contents><Key>{key}</Key><Size>1</Size></Contents>")).collect();
+    let next = match keys.get(PAGE - 1) {
+        Some(last) if keys.len() > PAGE => {
+            format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{last}</NextContinuationToken>")
+        }
+        _ => "<IsTruncated>false</IsTruncated>".to_owned(),
+    };
+    let body = format!(
+        "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{next}{contents}</ListBucketResult>"
+    );
+    Reply::new(200, "application/xml", body.into_bytes())
+}
+
 /// Answers one S3 operation.
 pub(crate) fn answer(world: &mut World, request: &ObjectRequest) -> Result<Reply, ApiError> {
     let bucket: &mut BTreeMap<String, Object> = world
@@ -121,6 +153,7 @@ pub(crate) fn answer(world: &mut World, request: &ObjectRequest) -> Result<Reply
             let reply = Reply::new(200, "application/octet-stream", body);
             Ok(reply.with_header("etag", &stored.etag))
         }
+        "ListObjectsV2" => Ok(list(bucket, request)),
         "PutObject" => {
             request.check(stored)?;
             let object = Object::new(request.content.clone());

@@ -6,6 +6,7 @@ use crate::ecs::state::{Cluster, Ecs};
 use crate::eks::EksCluster;
 use crate::moment::Moment;
 use crate::s3::Object;
+use crate::sns::Message;
 use std::collections::BTreeMap;
 
 /// An account and a Region of it.
@@ -67,6 +68,8 @@ pub struct World {
     pub access_keys: BTreeMap<String, Identity>,
     /// S3 buckets by name, and their objects by key.
     pub buckets: BTreeMap<String, BTreeMap<String, Object>>,
+    /// What was published to SNS topics, in order.
+    pub messages: Vec<Message>,
     /// What `BatchDeleteImage` deleted, in order.
     pub deletions: Vec<Deletion>,
     /// The failure code of `BatchGetImage` for an archived image; AWS does not document it.
@@ -81,6 +84,7 @@ impl Default for World {
             regions: BTreeMap::new(),
             access_keys: BTreeMap::new(),
             buckets: BTreeMap::new(),
+            messages: Vec::new(),
             deletions: Vec::new(),
             archived_failure_code: "ImageInaccessible".to_owned(),
         }

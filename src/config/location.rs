@@ -1,0 +1,129 @@
+//! Places in Amazon S3.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::error::quoted;
+
+/// A bucket, and a prefix of keys in it that may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Location {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The prefix, without a slash at either end.
+    pub prefix: String,
+}
+
+impl S3Location {
+    /// The key of something below this place.
+    #[must_use]
+    pub fn key(&self, rest: &str) -> String {
+        if self.prefix.is_empty() { rest.to_owned() } else { format!("{}/{rest}", self.prefix) }
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (bucket, prefix) = split(text, "s3://BUCKET/PREFIX")?;
+        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
+    }
+}
+
+impl Display for S3Location {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.prefix)
+    }
+}
+
+/// Objects in a bucket, by a key in which `*` stands for any part of a name between slashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Objects {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+}
+
+impl S3Objects {
+    /// What all keys begin with that it may mean.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        self.key.split('*').next().unwrap_or_default()
+    }
+
+    /// Whether it means one object that it names, rather than all that match.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        !self.key.contains('*')
+    }
+
+    /// Whether it means this key.
+    #[must_use]
+    pub fn matches(&self, key: &str) -> bool {
+        let (pattern, key): (Vec<&str>, Vec<&str>) = (self.key.split('/').collect(), key.split('/').collect());
+        pattern.len() == key.len() && pattern.iter().zip(key).all(|(pattern, name)| matches_name(pattern, name))
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (bucket, key) = split(text, "s3://BUCKET/KEY")?;
+        if key.is_empty() || key.ends_with('/') {
+            return Err(format!("expected `s3://BUCKET/KEY`, with `*` for any part of a name, found {}", quoted(text)));
+        }
+        Ok(Self { bucket: bucket.to_owned(), key: key.to_owned() })
+    }
+}
+
+impl Display for S3Objects {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+/// Whether a name between slashes matches a pattern with `*`.
+fn matches_name(pattern: &str, name: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(name) = name.strip_prefix(start) else { return false };
+    let mut rests = name.char_indices().map(|(at, _)| &name[at..]).chain([""]);
+    rests.any(|tail| matches_name(rest, tail))
+}
+
+/// The bucket and what follows it.
+fn split<'t>(text: &'t str, form: &str) -> Result<(&'t str, &'t str), String> {
+    let parts = text.strip_prefix("s3://").map(|rest| rest.split_once('/').unwrap_or((rest, "")));
+    let is_bucket = |bucket: &str| {
+        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
+        (3..=63).contains(&bucket.len()) && bucket.bytes().all(good)
+    };
+    let parts = parts.filter(|(bucket, key)| is_bucket(bucket) && !key.chars().any(char::is_control));
+    parts.ok_or_else(|| format!("expected `{form}`, found {}", quoted(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_a_part_of_one_name() {
+        let objects = S3Objects::parse("s3://bucket/in-use/*-prod*.json").unwrap();
+        assert_eq!((objects.prefix(), objects.is_one()), ("in-use/", false));
+        for (key, expected) in [
+            ("in-use/a-prod.json", true),
+            ("in-use/-prod-2.json", true),
+            ("in-use/a/b-prod.json", false),
+            ("in-use/a-test.json", false),
+            ("in-use/a-prod.json.bak", false),
+        ] {
+            assert_eq!(objects.matches(key), expected, "{key}");
+        }
+        assert!(S3Objects::parse("s3://bucket/a.json").unwrap().is_one());
+        for text in ["s3://bucket", "s3://bucket/", "s3://bucket/a/", "https://bucket/a", "s3:///a", "s3://BUCKET/a"] {
+            assert!(S3Objects::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_may_be_empty() {
+        let keys = |text| S3Location::parse(text).map(|place| place.key("x"));
+        assert_eq!(keys("s3://bucket").as_deref(), Ok("x"));
+        assert_eq!(keys("s3://bucket/").as_deref(), Ok("x"));
+        assert_eq!(keys("s3://bucket/a/b/").as_deref(), Ok("a/b/x"));
+        assert!(keys("bucket/a").is_err());
+    }
+}

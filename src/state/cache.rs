@@ -1,0 +1,103 @@
+//! What never changes, read from AWS once in a lifetime.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use super::{
+    Digest, Reading,
+    object::{Content, Unusable},
+    store::{Problem, Store},
+};
+use crate::inventory::Child;
+
+/// Facts by their names: known from earlier runs, or learnt by this one.
+#[derive(Debug)]
+pub struct Cache<K, V> {
+    known: BTreeMap<K, V>,
+    used: Mutex<BTreeMap<K, V>>,
+    /// Whether it may be written: not over an object that somebody else, or a newer version, wrote.
+    writable: bool,
+}
+
+/// The caches of a run. Without a state store they are empty, and forgotten afterwards.
+#[derive(Debug, Default)]
+pub struct Caches {
+    /// The images that each task definition revision names, by ARN.
+    pub definitions: Cache<String, Vec<String>>,
+    /// The children of each index.
+    pub indexes: Cache<Digest, Vec<Child>>,
+}
+
+impl<K, V> Default for Cache<K, V> {
+    fn default() -> Self {
+        Self { known: BTreeMap::new(), used: Mutex::default(), writable: true }
+    }
+}
+
+impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
+    /// The fact of that name, if it is known.
+    pub fn get(&self, name: &K) -> Option<V> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(fact) = used.get(name) {
+            return Some(fact.clone());
+        }
+        let fact = self.known.get(name)?;
+        used.insert(name.clone(), fact.clone());
+        Some(fact.clone())
+    }
+
+    /// Notes a fact that was read.
+    pub fn learn(&self, name: K, fact: V) {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(name, fact);
+    }
+}
+
+impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
+    /// A cache from its object. Whatever is wrong with that, the facts can be read from AWS again.
+    pub(super) fn from_found(found: Reading<BTreeMap<K, V>>, warnings: &mut Vec<String>) -> Self
+    where
+        BTreeMap<K, V>: Content,
+    {
+        match found {
+            Ok(None) => Self::default(),
+            Ok(Some(found)) => Self { known: found.content, ..Self::default() },
+            Err(problem) => {
+                let writable = matches!(problem, Problem::Unusable { why: Unusable::Damaged(_), .. });
+                let end = if writable { "it is written anew" } else { "it is left as it is, and not used" };
+                warnings.push(format!("the cache {problem}; {end}"));
+                Self { writable, ..Self::default() }
+            }
+        }
+    }
+
+    /// Writes the facts that this run used, and the others too if they may be needed again; nothing if nothing changed.
+    pub(super) async fn write(&self, store: &Store, keep_unused: bool) -> Result<(), Problem>
+    where
+        BTreeMap<K, V>: Content,
+    {
+        let mut facts = self.used.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if keep_unused {
+            for (name, fact) in &self.known {
+                facts.entry(name.clone()).or_insert_with(|| fact.clone());
+            }
+        }
+        if !self.writable || facts == self.known {
+            return Ok(());
+        }
+        store.write(&facts).await
+    }
+}
+
+impl Content for BTreeMap<String, Vec<String>> {
+    const SCHEMA: &'static str = "ecr-cleanup/task-definitions";
+    const NUMBER: u32 = 1;
+    const KEY: &'static str = "task-definitions.json.gz";
+}
+
+impl Content for BTreeMap<Digest, Vec<Child>> {
+    const SCHEMA: &'static str = "ecr-cleanup/indexes";
+    const NUMBER: u32 = 1;
+    const KEY: &'static str = "indexes.json.gz";
+}

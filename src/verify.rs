@@ -1,0 +1,153 @@
+//! Verifying: every image in use can still be pulled (U10).
+//!
+//! It asks ECR itself, by listing the repositories that something in use names, and nothing else. What ECR could not be
+//! asked is told apart from what is missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, stream};
+use serde::Serialize;
+
+use crate::{
+    aws::Clients,
+    image::{Image, Registry, RepositoryName},
+    inventory,
+    plan::{Missing, Plan, Stored, missing_from},
+    report::VERSION,
+    usage::{Coverage, Reference, Usage},
+};
+
+/// How many repositories are listed at once.
+const AT_ONCE: usize = 8;
+/// The most entries of a list.
+const CAP: usize = 200;
+
+/// Whether the images in use can be pulled.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verification {
+    /// Everything in a sentence or two.
+    pub summary: String,
+    /// Whether everything could be asked, and nothing that is live is missing.
+    pub verified: bool,
+    /// The run's id.
+    pub run_id: String,
+    /// The version of the program.
+    pub version: &'static str,
+    /// The references in use that this registry should serve.
+    pub references: usize,
+    /// Images in use that cannot be pulled.
+    pub missing: Vec<Missing>,
+    /// The repositories that ECR did not answer for, with the reason.
+    pub not_asked: BTreeMap<RepositoryName, String>,
+    /// Where use was looked for.
+    pub in_use: Vec<Coverage>,
+    /// How many entries `missing` leaves out.
+    pub omitted: usize,
+}
+
+impl Verification {
+    /// How many images that something live uses cannot be pulled.
+    #[must_use]
+    pub fn live_missing(&self) -> usize {
+        self.missing.iter().filter(|missing| missing.live).count()
+    }
+
+    /// Whether everything could be asked.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.not_asked.is_empty() && self.in_use.iter().all(|coverage| coverage.complete)
+    }
+}
+
+/// What some repositories hold now.
+#[derive(Debug, Default)]
+pub(crate) struct Listing(BTreeMap<RepositoryName, Result<Option<Vec<Image>>, String>>);
+
+impl Listing {
+    /// The repositories that could not be listed, with the reason.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = (&RepositoryName, &str)> {
+        self.0.iter().filter_map(|(name, images)| Some((name, images.as_ref().err()?.as_str())))
+    }
+
+    /// What is known of a repository; none if it was not listed.
+    fn stored(&self, name: &RepositoryName) -> Option<Stored<'_>> {
+        Some(match self.0.get(name)? {
+            Ok(Some(images)) => Stored::Images(images),
+            Ok(None) => Stored::NoRepository,
+            Err(_) => return None,
+        })
+    }
+}
+
+/// Lists repositories, for what they hold now.
+pub(crate) async fn list(clients: &Clients, names: BTreeSet<RepositoryName>) -> Listing {
+    let listings = stream::iter(names).map(|name| async move {
+        let images = match inventory::list(clients, &name).await {
+            Ok((images, None)) => Ok(Some(images)),
+            Ok((_, Some(unclear))) => Err(unclear.to_string()),
+            Err(error) if error.is("RepositoryNotFoundException") => Ok(None),
+            Err(error) => Err(error.to_string()),
+        };
+        (name, images)
+    });
+    Listing(listings.buffer_unordered(AT_ONCE).collect().await)
+}
+
+/// The repositories of a registry that something in use names.
+pub(crate) fn used_repositories(registry: &Registry, usage: &Usage) -> BTreeSet<RepositoryName> {
+    references(registry, usage).map(|reference| reference.repository.clone()).collect()
+}
+
+fn references<'a>(
+    registry: &'a Registry,
+    usage: &'a Usage,
+) -> impl Iterator<Item = &'a crate::image::ImageReference> + 'a {
+    usage.references().filter_map(move |(reference, _)| match reference {
+        Reference::Image(image) if image.registry.as_ref() == Some(registry) => Some(image),
+        Reference::Image(_) | Reference::Digest(_) | Reference::Repository(_) => None,
+    })
+}
+
+/// What is missing now, where some repositories have been listed again since the plan. What could not be listed again
+/// was not deleted by this program: it holds what the plan saw.
+pub(crate) fn missing_now(plan: &Plan, usage: &Usage, listing: &Listing) -> Vec<Missing> {
+    missing_from(&plan.registry, usage, |name| listing.stored(name).unwrap_or_else(|| plan.stored(name)))
+}
+
+/// Asks ECR for every image in use.
+pub(crate) async fn verify(clients: &Clients, registry: &Registry, usage: &Usage, run_id: &str) -> Verification {
+    let listing = list(clients, used_repositories(registry, usage)).await;
+    let mut missing = missing_from(registry, usage, |name| listing.stored(name).unwrap_or(Stored::Unknown));
+    let omitted = missing.len().saturating_sub(CAP);
+    let not_asked: BTreeMap<RepositoryName, String> =
+        listing.0.into_iter().filter_map(|(name, images)| Some((name, images.err()?))).collect();
+    let references = references(registry, usage).count();
+    let (live, later): (Vec<_>, Vec<_>) = missing.iter().partition(|missing| missing.live);
+    let mut summary = match live.len() {
+        0 => format!("Of {references} references in use, everything live that could be asked for can be pulled."),
+        live => format!("{live} of {references} references in use cannot be pulled: see `missing`."),
+    };
+    if !later.is_empty() {
+        summary += &format!(" {} more are only kept for later, and their images are gone.", later.len());
+    }
+    let incomplete = usage.coverage().iter().filter(|coverage| !coverage.complete).count();
+    if incomplete > 0 || !not_asked.is_empty() {
+        summary += &format!(
+            " Not everything could be asked: {} repositories did not answer, {incomplete} sources of use are incomplete.",
+            not_asked.len()
+        );
+    }
+    let verified = live.is_empty() && incomplete == 0 && not_asked.is_empty();
+    missing.truncate(CAP);
+    Verification {
+        summary,
+        verified,
+        run_id: run_id.to_owned(),
+        version: VERSION,
+        references,
+        missing,
+        not_asked,
+        in_use: usage.coverage().to_vec(),
+        omitted,
+    }
+}
