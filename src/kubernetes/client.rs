@@ -178,7 +178,7 @@ impl Client {
             }
             tokio::time::sleep(asked.unwrap_or_default().max(jittered(backoff)).min(LONGEST_WAIT)).await;
             attempts += 1;
-            backoff *= 2;
+            backoff = backoff.saturating_mul(2);
         }
     }
 

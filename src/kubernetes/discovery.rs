@@ -176,7 +176,7 @@ fn listable(group: &Group, exclude: &RepositoryGlobs) -> Result<Vec<Kind>, Probl
             return Err(Problem::Discovery(format!("the API group `{name}/{}` does not answer", version.name)));
         }
         for resource in &version.resources {
-            let kind = resource.response_kind.as_ref().map_or("", |kind| kind.kind.as_str());
+            let kind = resource.response_kind.as_ref().map_or(&resource.plural, |kind| &kind.kind);
             add(&mut kinds, name, &version.name, (&resource.plural, kind), &resource.verbs, exclude);
         }
     }

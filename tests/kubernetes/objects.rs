@@ -1,5 +1,7 @@
 //! Manifests.
 
+#![expect(clippy::needless_pass_by_value, reason = "a manifest reads best where it is used")]
+
 use crate::world::HOST;
 use serde_json::{Value, json};
 
