@@ -132,6 +132,7 @@ impl World {
                 media_type: if index { MediaType::Index } else { MediaType::Image },
                 artifact_type: if slot.artifact { ArtifactType::HelmChart } else { ArtifactType::ContainerImage },
                 subject: slot.subject.filter(earlier).map(|subject| Box::new(other(subject))),
+                archival: None,
                 status: slot.status,
             });
         }
@@ -161,7 +162,7 @@ impl World {
     fn usage(&self) -> Usage {
         let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
         let name = "web".to_owned();
-        let user = Arc::new(User { place, kind: "ECS service", name, cluster: None, live: true });
+        let user = Arc::new(User { place, kind: "ECS service".into(), name, cluster: None, live: true });
         let mut found = Collector::new(Arc::default());
         for reference in self.references() {
             found.add(&user, &reference, None).unwrap();
@@ -170,6 +171,8 @@ impl World {
             source: "ecs",
             account: "111111111111".into(),
             region: "eu-west-1".into(),
+            cluster: None,
+            note: None,
             complete: true,
             references: found.len(),
             error: None,

@@ -32,6 +32,7 @@ fn image(repository: u32, number: u32) -> Image {
         media_type: MediaType::Image,
         artifact_type: ArtifactType::ContainerImage,
         subject: None,
+        archival: None,
         status: Status::Active,
     }
 }
