@@ -75,7 +75,10 @@ pub async fn handle(
     let stop_at = Instant::now() + left.saturating_sub(MARGIN);
     let request = Request { mode: event.mode, only: event.only, stop_at: Some(stop_at) };
     send(&Metrics::started(), "");
-    let prepared = program.prepare(request).await?;
+    let prepared = program
+        .prepare(request)
+        .await
+        .inspect_err(|error| tracing::error!(event = "run_failed", error = %error, "nothing could be planned"))?;
     let explanation = explain.map(|image| prepared.explain(&image));
     let finished = prepared.finish().await;
     let mut answer = finished.answer;

@@ -11,6 +11,7 @@
 //! [`run`] reads like this picture. `image`, `policy`, `plan` and `guard` are pure: no SDK, no clock, no I/O.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod access;
 pub mod aws;
 pub mod cleanup;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod function;
 pub mod guard;
 pub mod image;
 pub mod inventory;
+pub mod kubernetes;
 pub mod plan;
 pub mod policy;
 pub mod report;

@@ -9,19 +9,22 @@ use std::sync::Arc;
 use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::{
-    aws::{ApiError, Clients, Identity},
-    cleanup::Outcome,
-    config::{Config, Mode},
+    access::{self, Access},
+    aws::{ApiError, Calls, Clients, Identity},
+    cleanup::{self, Outcome, RestoreError, Restored},
+    config::{Config, EksUse, Mode},
     guard::{self, Refusal},
-    image::{Aliases, ImageReference, Parsed, RepositoryName, Time},
+    image::{Aliases, Image, ImageReference, MediaType, Parsed, RepositoryName, Status, Time},
     inventory::{self, Scope},
-    plan::{Explanation, Missing, Plan, RepositoryPlan, Threat, Verdict, plan},
+    kubernetes::{Context, Settings},
+    plan::{Archiving, Explanation, Missing, Plan, RepositoryPlan, Terms, Threat, Verdict, plan},
     policy::RepositoryGlobs,
-    report::{self, Answer, Facts, Metrics, Publication, gather},
+    report::{self, Answer, ExactBytes, Facts, Metrics, Publication, gather},
     state::{Caches, Memory, State},
     usage::{
-        self, Source, Usage,
+        self, ClusterSource, Source, Usage,
         ecs::Ecs,
+        eks::Eks,
         keep_list::{KeepList, KeepLists},
     },
     verify::{self, Verification},
@@ -46,7 +49,7 @@ impl Default for Patience {
 }
 
 /// What sources this version does not read, so that nobody believes in a protection that is not there.
-const UNREAD: &str = "this version reads what Amazon ECS uses and nothing else: images that only EKS, Lambda or another service uses are not protected";
+const UNREAD: &str = "this version reads what Amazon ECS, Amazon EKS and Kubernetes use and nothing else: images that only Lambda or another service uses are not protected";
 
 /// The program, ready to run: built once, before the first event.
 pub struct Program {
@@ -72,6 +75,7 @@ pub struct Prepared<'a> {
     program: &'a Program,
     request: Request,
     started: Instant,
+    calls_before: Calls,
     run_id: String,
     /// The plan.
     pub plan: Plan,
@@ -154,11 +158,11 @@ impl Program {
         Ok(usage::read(&self.sources(&identity, &caches), &self.aliases).await)
     }
 
-    /// What is in use, and the keep list that says so; none where not everything is known.
+    /// What is in use, and the keep list that says so, or why there can be none.
     ///
     /// # Errors
     /// Where it is not even known who the program is.
-    pub async fn keep_list(&self) -> Result<(Usage, Option<KeepList>), ApiError> {
+    pub async fn keep_list(&self) -> Result<(Usage, Result<KeepList, String>), ApiError> {
         let began = self.clients.now();
         let place = self.clients.identity().await?.registry;
         let usage = self.in_use().await?;
@@ -172,6 +176,7 @@ impl Program {
     /// Where it is not even known who the program is.
     pub async fn verify(&self) -> Result<(Verification, Metrics), ApiError> {
         let started = Instant::now();
+        let calls_before = self.clients.calls.so_far();
         let run_id = uuid::Uuid::new_v4().to_string();
         let identity = self.clients.identity().await?;
         let state = self.state(&identity).await;
@@ -179,9 +184,23 @@ impl Program {
         let usage = usage::read(&self.sources(&identity, &caches), &self.aliases).await;
         let verification = Box::pin(verify::verify(&self.clients, &identity.registry, &usage, &run_id)).await;
         log_missing(&run_id, &verification.missing);
-        let metrics = Metrics::verified(&verification, started.elapsed().as_secs_f64(), &self.clients.calls);
+        let metrics = Metrics::verified(
+            &verification,
+            started.elapsed().as_secs_f64(),
+            self.clients.calls.so_far().since(calls_before),
+        );
         tracing::info!(event = "verified", run_id, verified = verification.verified, "{}", verification.summary);
         Ok((verification, metrics))
+    }
+
+    /// Which rights are missing.
+    ///
+    /// # Errors
+    /// Where it is not even known who the program is.
+    pub async fn access(&self) -> Result<Access, ApiError> {
+        let identity = self.clients.identity().await?;
+        let eks = self.config.in_use.eks.as_ref().map(|uses| self.eks(&identity, uses));
+        Ok(access::check(&self.clients, &self.config, eks, self.contexts(&identity)).await)
     }
 
     /// Gathers, plans and guards.
@@ -191,10 +210,11 @@ impl Program {
     /// the plan or a refusal.
     pub async fn prepare(&self, request: Request) -> Result<Prepared<'_>, ApiError> {
         let started = Instant::now();
+        let calls_before = self.clients.calls.so_far();
         let run_id = uuid::Uuid::new_v4().to_string();
         tracing::info!(event = "run_started", run_id, mode = ?request.mode, version = crate::report::VERSION, "started");
         let stop_at = request.stop_at;
-        let prepared = Box::pin(self.gather_and_plan(request, started, run_id.clone())).await;
+        let prepared = Box::pin(self.gather_and_plan(request, started, calls_before, run_id.clone())).await;
         if let (Err(error), Some(location)) = (&prepared, &self.config.report) {
             let publication = Publication::new(&self.clients, location, &run_id);
             let failed = report::failed(&run_id, error);
@@ -209,6 +229,7 @@ impl Program {
         &self,
         request: Request,
         started: Instant,
+        calls_before: Calls,
         run_id: String,
     ) -> Result<Prepared<'_>, ApiError> {
         let now = self.clients.now();
@@ -226,13 +247,16 @@ impl Program {
         };
         let read = within(request.stop_at, reading).await;
         let out_of_time = read.is_none();
-        let (state, caches, plan, usage) = match read {
-            Some((state, caches, inventory, usage)) => {
-                let mut plan = plan(inventory?, &usage, &self.config.policies, now);
-                guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository);
-                (state, caches, plan, usage)
+        let (state, caches, plan, usage) = if let Some((state, caches, inventory, usage)) = read {
+            let terms = Terms { now, archive: self.archiving(request.mode) };
+            let mut plan = plan(inventory?, &usage, &self.config.policies, terms);
+            if guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository) {
+                plan.judge_again(&usage, &self.config.policies);
             }
-            None => (None, Arc::default(), Plan { registry, now, repositories: Vec::new() }, Usage::default()),
+            (state, caches, plan, usage)
+        } else {
+            let plan = Plan { registry, now, archive: Archiving::default(), repositories: Vec::new() };
+            (None, Arc::default(), plan, Usage::default())
         };
         let (obstacles, warnings) =
             state.as_ref().map(|state| (state.refusals.clone(), state.warnings.clone())).unwrap_or_default();
@@ -240,6 +264,7 @@ impl Program {
             program: self,
             request,
             started,
+            calls_before,
             run_id,
             plan,
             usage,
@@ -267,6 +292,21 @@ impl Program {
         Some(State::read(&self.clients, location, &identity.registry, soaks).await)
     }
 
+    /// How the archive is treated. A dry run treats it as the configured mode does, so that it shows the same.
+    fn archiving(&self, mode: Mode) -> Archiving {
+        let candidates = [mode, self.config.mode].contains(&Mode::Archive);
+        Archiving { candidates, delete_after: self.config.archive.delete_after }
+    }
+
+    /// Brings an image back from the archive, with its parts and whatever refers to them, and waits until all of it
+    /// can be pulled; looks again after every `pause`.
+    ///
+    /// # Errors
+    /// Where there is no such image, its repository cannot be read, or a call fails.
+    pub async fn restore(&self, image: &ImageReference, pause: Duration) -> Result<Restored, RestoreError> {
+        cleanup::restore(&self.clients, image, pause).await
+    }
+
     /// The sources of use that the configuration names.
     fn sources(&self, identity: &Identity, caches: &Arc<Caches>) -> Vec<Box<dyn Source>> {
         let mut sources: Vec<Box<dyn Source>> = Vec::new();
@@ -286,7 +326,25 @@ impl Program {
                 aliases: Arc::clone(&self.aliases),
             }));
         }
+        if let Some(uses) = &self.config.in_use.eks {
+            sources.push(Box::new(self.eks(identity, uses)));
+        }
+        sources.extend(self.contexts(identity).map(|cluster| Box::new(cluster) as Box<dyn Source>));
         sources
+    }
+
+    fn eks(&self, identity: &Identity, uses: &EksUse) -> Eks {
+        Eks { clients: self.clients.clone(), place: identity.registry.clone(), uses: uses.clone() }
+    }
+
+    /// The clusters that contexts of kubeconfigs name.
+    fn contexts(&self, identity: &Identity) -> impl Iterator<Item = ClusterSource> {
+        let eks = self.config.in_use.eks.as_ref();
+        self.config.in_use.kubernetes.iter().map(move |uses| {
+            let context = Context { file: &uses.kubeconfig, name: &uses.context };
+            let settings = Settings::of(eks, &uses.context);
+            ClusterSource::from_context(&context, identity.registry.clone(), settings, self.clients.patience)
+        })
     }
 }
 
@@ -395,6 +453,22 @@ impl Prepared<'_> {
     #[must_use]
     pub fn explain(&self, image: &ImageReference) -> Explanation {
         self.plan.explain(image)
+    }
+
+    /// The sizes of what was planned with each layer counted once. Reads the manifests of all images that can be
+    /// pulled, which AWS counts as pulls of them.
+    ///
+    /// # Errors
+    /// Where a call fails.
+    pub async fn exact_bytes(&self) -> Result<ExactBytes, ApiError> {
+        let mut bytes = ExactBytes::default();
+        for repository in &self.plan.repositories {
+            let readable = |image: &&Image| image.media_type != MediaType::Index && image.status == Status::Active;
+            let images: Vec<_> = repository.stored.images.iter().filter(readable).map(|image| image.digest).collect();
+            let layers = inventory::layers(&self.program.clients, &repository.name, &images).await?;
+            bytes += ExactBytes::of(repository, &layers);
+        }
+        Ok(bytes)
     }
 
     /// The answer as it would be without acting.

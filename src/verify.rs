@@ -104,7 +104,7 @@ fn references<'a>(
 ) -> impl Iterator<Item = &'a crate::image::ImageReference> + 'a {
     usage.references().filter_map(move |(reference, _)| match reference {
         Reference::Image(image) if image.registry.as_ref() == Some(registry) => Some(image),
-        Reference::Image(_) | Reference::Digest(_) => None,
+        Reference::Image(_) | Reference::Digest(_) | Reference::Repository(_) => None,
     })
 }
 

@@ -1,13 +1,15 @@
 //! Clients, built once, before the first event.
 
-use std::{sync::Arc, time::Duration};
+use std::{env, num::NonZeroU32, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 
 use super::{ApiError, Bucket, CallCounter, counter::Counting, pace::Pace};
 use crate::{
     config::Fetch,
     image::{Registry, Time},
+    kubernetes::Patience,
 };
 
 /// How calls are made: the time they get, how often they are tried, whether they are paced.
@@ -44,12 +46,17 @@ pub struct Clients {
     pub ecr: aws_sdk_ecr::Client,
     /// Amazon ECS.
     pub ecs: aws_sdk_ecs::Client,
+    /// Amazon EKS.
+    pub eks: aws_sdk_eks::Client,
     sts: aws_sdk_sts::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) sns: aws_sdk_sns::Client,
     ssm: aws_sdk_ssm::Client,
     /// How many calls all of them made.
     pub calls: Arc<CallCounter>,
+    /// How long and how often the API servers of clusters are asked.
+    pub patience: Patience,
+    credentials: Option<SharedCredentialsProvider>,
     pace: Arc<Pace>,
     region: Option<String>,
     clock: fn() -> Time,
@@ -71,8 +78,11 @@ impl Clients {
             .operation_attempt_timeout(tuning.attempt_timeout)
             .operation_timeout(tuning.operation_timeout)
             .build();
-        let retries =
-            RetryConfig::standard().with_max_attempts(tuning.attempts).with_initial_backoff(tuning.first_backoff);
+        // Whoever sets the SDK's own variable knows better.
+        let attempts = env::var("AWS_MAX_ATTEMPTS").ok().and_then(|attempts| attempts.parse::<NonZeroU32>().ok());
+        let retries = RetryConfig::standard()
+            .with_max_attempts(attempts.map_or(tuning.attempts, NonZeroU32::get))
+            .with_initial_backoff(tuning.first_backoff);
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .timeout_config(timeouts)
             .retry_config(retries)
@@ -88,6 +98,7 @@ impl Clients {
         let counting = Counting(Arc::clone(&calls));
         let ecr = aws_sdk_ecr::config::Builder::from(config).interceptor(counting.clone()).build();
         let ecs = aws_sdk_ecs::config::Builder::from(config).interceptor(counting.clone()).build();
+        let eks = aws_sdk_eks::config::Builder::from(config).interceptor(counting.clone()).build();
         let sts = aws_sdk_sts::config::Builder::from(config).interceptor(counting.clone()).build();
         let s3 = aws_sdk_s3::config::Builder::from(config).interceptor(counting.clone()).build();
         let sns = aws_sdk_sns::config::Builder::from(config).interceptor(counting.clone()).build();
@@ -95,11 +106,14 @@ impl Clients {
         Self {
             ecr: aws_sdk_ecr::Client::from_conf(ecr),
             ecs: aws_sdk_ecs::Client::from_conf(ecs),
+            eks: aws_sdk_eks::Client::from_conf(eks),
             sts: aws_sdk_sts::Client::from_conf(sts),
             s3: aws_sdk_s3::Client::from_conf(s3),
             sns: aws_sdk_sns::Client::from_conf(sns),
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
             calls,
+            patience: Patience::default(),
+            credentials: config.credentials_provider(),
             pace: Arc::new(if paced { Pace::documented() } else { Pace::unlimited() }),
             region: config.region().map(ToString::to_string),
             clock: || Time::from(jiff::Timestamp::now()),
@@ -113,15 +127,27 @@ impl Clients {
         self
     }
 
+    /// The same clients with another patience for the API servers of clusters.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// What tokens for clusters are signed with, if there are credentials at all.
+    pub(crate) fn credentials(&self) -> Option<SharedCredentialsProvider> {
+        self.credentials.clone()
+    }
+
+    /// What tells the time.
+    pub(crate) fn clock(&self) -> fn() -> Time {
+        self.clock
+    }
+
     /// What time it is.
     #[must_use]
     pub fn now(&self) -> Time {
         (self.clock)()
-    }
-
-    /// What tells the time.
-    pub(crate) const fn clock(&self) -> fn() -> Time {
-        self.clock
     }
 
     /// Waits until a call of this kind keeps below its rate.
@@ -152,7 +178,7 @@ impl Fetch for Clients {
         let object = object.map_err(|error| ApiError::new("s3:GetObject", &name, &error).to_string())?;
         let bytes = object.body.collect().await;
         bytes
-            .map(|bytes| bytes.to_vec())
+            .map(aws_smithy_types::byte_stream::AggregatedBytes::to_vec)
             .map_err(|error| ApiError::answer("s3:GetObject", &name, error.to_string()).to_string())
     }
 

@@ -24,29 +24,41 @@ pub struct CallCounter {
     throttles: AtomicU64,
 }
 
-impl CallCounter {
-    /// Calls sent so far.
-    #[must_use]
-    pub fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
-    }
+/// A number of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Calls {
+    /// Sent.
+    pub sent: u64,
+    /// Of these, answered by throttling.
+    pub throttled: u64,
+}
 
-    /// Calls answered by throttling so far.
+impl CallCounter {
+    /// The calls so far. Clients outlive a run, so what a run made is what came since it began.
     #[must_use]
-    pub fn throttles(&self) -> u64 {
-        self.throttles.load(Ordering::Relaxed)
+    pub fn so_far(&self) -> Calls {
+        Calls { sent: self.calls.load(Ordering::Relaxed), throttled: self.throttles.load(Ordering::Relaxed) }
+    }
+}
+
+impl Calls {
+    /// The calls that came after `before`.
+    #[must_use]
+    pub const fn since(self, before: Self) -> Self {
+        Self { sent: self.sent - before.sent, throttled: self.throttled - before.throttled }
     }
 }
 
 impl fmt::Debug for CallCounter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CallCounter({} calls, {} throttled)", self.calls(), self.throttles())
+        let Calls { sent, throttled } = self.so_far();
+        write!(f, "CallCounter({sent} calls, {throttled} throttled)")
     }
 }
 
 /// The interceptor that counts into a shared counter.
 #[derive(Debug, Clone)]
-pub(super) struct Counting(pub(super) std::sync::Arc<CallCounter>);
+pub(crate) struct Counting(pub(crate) std::sync::Arc<CallCounter>);
 
 impl Intercept for Counting {
     fn name(&self) -> &'static str {

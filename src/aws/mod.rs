@@ -1,13 +1,16 @@
 //! AWS itself: clients with their retries, time limits and pace, errors in one form, and complete pages.
 
+mod access;
 mod clients;
 mod counter;
 mod error;
 mod pace;
 mod pages;
 
+pub(crate) use access::Outcome;
 pub use clients::{Clients, Identity, Tuning};
-pub use counter::CallCounter;
+pub(crate) use counter::Counting;
+pub use counter::{CallCounter, Calls};
 pub use error::ApiError;
 pub use pace::Bucket;
 pub(crate) use pages::all_pages;

@@ -25,14 +25,18 @@ pub enum Bucket {
     ServiceRevisions,
     /// ECS calls with no published rate: daemons and Express services.
     OtherEcs,
+    /// `eks:ListClusters`, `DescribeCluster`, which have no published rate either.
+    Eks,
     /// `ecr:DescribeRepositories`, `DescribeImages`.
     EcrRead,
     /// `ecr:BatchDeleteImage`.
     EcrDelete,
+    /// `ecr:UpdateImageStorageClass`.
+    EcrStorageClass,
 }
 
 impl Bucket {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::TaskDefinitions,
         Self::Clusters,
         Self::Tasks,
@@ -40,8 +44,10 @@ impl Bucket {
         Self::ServiceDeployments,
         Self::ServiceRevisions,
         Self::OtherEcs,
+        Self::Eks,
         Self::EcrRead,
         Self::EcrDelete,
+        Self::EcrStorageClass,
     ];
 
     /// Calls a second, and calls at once after a pause.
@@ -49,9 +55,9 @@ impl Bucket {
         match self {
             Self::TaskDefinitions | Self::Clusters | Self::ServiceDeployments | Self::ServiceRevisions => (18, 40),
             Self::Tasks | Self::Services => (18, 80),
-            Self::OtherEcs => (5, 10),
+            Self::OtherEcs | Self::Eks => (5, 10),
             Self::EcrRead => (20, 40),
-            Self::EcrDelete => (10, 20),
+            Self::EcrDelete | Self::EcrStorageClass => (10, 20),
         }
     }
 }

@@ -1,15 +1,19 @@
 //! One call to delete, and everything it may answer (A4).
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{BATCH, Cleaning, Failure, Stop};
 use crate::{
-    aws::{ApiError, Bucket},
+    aws::{ApiError, Bucket, CallCounter, Calls, Counting},
     image::Digest,
     inventory,
 };
 
 const OPERATION: &str = "ecr:BatchDeleteImage";
+const NOT_FOUND: &str = "ImageNotFound";
 const REFERENCED: &str = "ImageReferencedByManifestList";
 
 /// What became of the images of a call.
@@ -19,6 +23,8 @@ struct Answer {
     failures: HashMap<Digest, (String, String)>,
     /// Failures that name no image.
     anonymous: Option<(String, String)>,
+    /// Whether an attempt before this answer may have been carried out, its own answer lost.
+    tried_before: bool,
 }
 
 impl Cleaning<'_, '_> {
@@ -59,7 +65,9 @@ impl Cleaning<'_, '_> {
             match answer.failures.get(&digest) {
                 None if answer.deleted.contains(&digest) => self.deleted(index),
                 None => open.push((index, digest)),
-                Some((code, _)) if code == "ImageNotFound" => self.outcome.gone.push(index),
+                // It was there a moment ago: the attempt without an answer deleted it.
+                Some((code, _)) if code == NOT_FOUND && answer.tried_before => self.deleted(index),
+                Some((code, _)) if code == NOT_FOUND => self.outcome.gone.push(index),
                 Some((code, _)) if code == REFERENCED => refused.push(index),
                 Some((code, message)) => {
                     stop = stop.or_else(|| Some(Stop::Failure { code: code.clone(), message: message.clone() }));
@@ -121,8 +129,11 @@ impl Cleaning<'_, '_> {
         clients.paced(Bucket::EcrDelete).await;
         let ids = digests.map(inventory::identifier).collect();
         let request = clients.ecr.batch_delete_image().repository_name(&**repository).set_image_ids(Some(ids));
-        let output = request.send().await.map_err(|error| ApiError::new(OPERATION, repository, &error))?;
-        let mut answer = Answer::default();
+        let attempts = Arc::new(CallCounter::default());
+        let output = request.customize().interceptor(Counting(Arc::clone(&attempts))).send().await;
+        let output = output.map_err(|error| ApiError::new(OPERATION, repository, &error))?;
+        let Calls { sent, throttled } = attempts.so_far();
+        let mut answer = Answer { tried_before: sent - throttled > 1, ..Answer::default() };
         answer.deleted.extend(output.image_ids().iter().filter_map(|id| id.image_digest()?.parse::<Digest>().ok()));
         for failure in output.failures() {
             let code = failure.failure_code().map_or("no_code", |code| code.as_str()).to_owned();

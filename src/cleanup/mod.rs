@@ -1,11 +1,13 @@
-//! Acting: deleting what a cleared plan says, and nothing that changed since.
+//! Acting: deleting or archiving what a cleared plan says, and nothing that changed since.
 //!
 //! Images that belong together go together or not at all. Right before a group of them goes, all of it is looked at
 //! again (A3). Whatever answer is not understood stops its repository; no failure stops the other repositories (A5).
 
+mod archive;
 mod batch;
 mod look;
 mod outcome;
+mod restore;
 
 use std::{cell::Cell, collections::HashSet};
 
@@ -25,13 +27,14 @@ use crate::{
 
 pub use look::Change;
 pub use outcome::{Failure, Outcome, RepositoryOutcome, Stop};
+pub use restore::{RestoreError, Restored, restore};
 
 /// The most images that one call may name.
 const BATCH: usize = 100;
 /// How many repositories are cleaned at once.
 const AT_ONCE: usize = 4;
 /// Use that is older than this is read again before anything more is deleted (A3).
-const USE_IS_FRESH_FOR: Duration = Duration::from_secs(15 * 60);
+const USE_IS_FRESH_FOR: Duration = Duration::from_mins(15);
 
 /// What acting needs besides the plan.
 pub struct Cleaner<'a> {
@@ -59,7 +62,7 @@ struct Freshness {
 }
 
 impl Cleaner<'_> {
-    /// Deletes what was cleared.
+    /// Deletes or archives what was cleared.
     pub async fn clean(&self, clearance: Clearance<'_>) -> Outcome {
         let plan = clearance.plan();
         let freshness = Mutex::new(Freshness { read_at: self.usage_read_at, spared: Vec::new(), lost: None });
@@ -109,25 +112,34 @@ impl Cleaning<'_, '_> {
         self.outcome
     }
 
-    /// Looks at a group again and deletes what has not changed, level by level.
+    /// Looks at a group again and deletes or archives what has not changed, level by level.
     async fn clean_group(&mut self, units: &[Unit]) -> Result<(), Stop> {
         self.check_time()?;
         let spared = self.spared_by_fresh_use().await?;
+        let beyond_limit: HashSet<u32> =
+            units.iter().flat_map(|unit| &unit.images[unit.may_go..]).map(|doomed| doomed.index).collect();
         let mut units: Vec<Vec<Doomed>> = units
             .iter()
             .map(|unit| unit.images.clone())
             .filter(|unit| !unit.iter().any(|doomed| spared.contains(&doomed.index)))
             .collect();
         self.drop_changed(&mut units).await?;
+        for unit in &mut units {
+            unit.retain(|doomed| !beyond_limit.contains(&doomed.index));
+        }
         let last_level = units.iter().flatten().map(|doomed| doomed.level).max().unwrap_or_default();
         for level in 0..=last_level {
             let batch: Vec<u32> =
                 units.iter().flatten().filter(|doomed| doomed.level == level).map(|doomed| doomed.index).collect();
             let mut remaining = HashSet::new();
-            for batch in batch.chunks(BATCH) {
+            let (to_delete, to_archive): (Vec<u32>, Vec<u32>) = batch
+                .into_iter()
+                .partition(|&index| !self.plan.archives(&self.repository.stored.images[index as usize]));
+            for batch in to_delete.chunks(BATCH) {
                 self.check_time()?;
                 remaining.extend(self.delete(batch).await?);
             }
+            remaining.extend(self.archive(&to_archive).await?);
             // What stays keeps what belongs to it.
             units.retain(|unit| !unit.iter().any(|doomed| remaining.contains(&doomed.index)));
         }

@@ -21,17 +21,19 @@ pub struct RepositoryOutcome {
     pub position: usize,
     /// Deleted by this run.
     pub deleted: Vec<u32>,
+    /// Archived by this run.
+    pub archived: Vec<u32>,
     /// Gone already.
     pub gone: Vec<u32>,
     /// Changed since the plan, or belonging to one that did.
     pub spared: Vec<(u32, Change)>,
-    /// Not deleted, though the call was made.
+    /// Neither deleted nor archived, though the call was made.
     pub failed: Vec<Failure>,
     /// Why it ended before everything was tried.
     pub stopped: Option<Stop>,
 }
 
-/// An image that could not be deleted.
+/// An image that could not be deleted or archived.
 #[derive(Debug)]
 pub struct Failure {
     /// Its position.
@@ -62,7 +64,15 @@ pub enum Stop {
 
 impl RepositoryOutcome {
     pub(super) const fn new(position: usize) -> Self {
-        Self { position, deleted: Vec::new(), gone: Vec::new(), spared: Vec::new(), failed: Vec::new(), stopped: None }
+        Self {
+            position,
+            deleted: Vec::new(),
+            archived: Vec::new(),
+            gone: Vec::new(),
+            spared: Vec::new(),
+            failed: Vec::new(),
+            stopped: None,
+        }
     }
 }
 

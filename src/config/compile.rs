@@ -3,7 +3,7 @@
 //! Each function records what is wrong and goes on; it gives `None` only where a problem is recorded.
 
 use super::{
-    Config, EcsUse, InUse, S3Location, S3Objects, TaskDefinitions,
+    Archive, Config, EcsUse, EksUse, InUse, KubernetesUse, S3Location, S3Objects, TaskDefinitions,
     error::{Path, Problems, quoted},
     guards, policies,
     raw::{self, Document},
@@ -11,6 +11,7 @@ use super::{
     scalar::{self, List, Switch},
     unsupported,
 };
+use crate::policy::RepositoryGlobs;
 
 /// The configuration that `document` means; `defaults` has the keep rules of policies without any.
 pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut Problems) -> Option<Config> {
@@ -23,6 +24,7 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
     let aliases = document.registry_aliases.as_ref();
     let aliases = required(&root, "registry_aliases", aliases, problems);
     let guards = required(&root, "guards", document.guards.as_ref(), problems);
+    let archive = required(&root, "archive", document.archive.as_ref(), problems);
     let cost = required(&root, "cost", document.cost.as_ref(), problems);
 
     if let Some(version) = version.filter(|version| version.0.get() != 1) {
@@ -53,6 +55,7 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
         state,
         report,
         notify,
+        archive: Archive { delete_after: archive?.delete_after.map(|after| after.0) },
         usd_per_gb_month: price?.0,
     })
 }
@@ -71,8 +74,14 @@ fn compile_in_use(written: &raw::InUse, problems: &mut Problems) -> Option<InUse
         Switch::Off => None,
         Switch::On(ecs) => Some(compile_ecs(ecs, &path.key("ecs"), problems)?),
     };
+    let eks = match required(&path, "eks", written.eks.as_ref(), problems)? {
+        Switch::Off => None,
+        Switch::On(eks) => Some(compile_eks(eks, &path.key("eks"), problems)?),
+    };
+    let contexts = required(&path, "kubernetes", written.kubernetes.as_ref(), problems)?;
+    let kubernetes = compile_contexts(contexts, &path.key("kubernetes"), problems)?;
     let keep_lists = required(&path, "keep_lists", written.keep_lists.as_ref(), problems)?;
-    Some(InUse { ecs, keep_lists: compile_keep_lists(keep_lists, &path.key("keep_lists"), problems) })
+    Some(InUse { ecs, eks, kubernetes, keep_lists: compile_keep_lists(keep_lists, &path.key("keep_lists"), problems) })
 }
 
 fn compile_keep_lists(written: &List<String>, path: &Path, problems: &mut Problems) -> Vec<S3Objects> {
@@ -101,6 +110,64 @@ fn topic_arn(text: &str, problems: &mut Problems) -> String {
         problems.add(&Path::of_keys("notify"), message);
     }
     text.to_owned()
+}
+
+fn compile_eks(written: &raw::Eks, path: &Path, problems: &mut Problems) -> Option<EksUse> {
+    let clusters = required(path, "clusters", written.clusters.as_ref(), problems);
+    let clusters = clusters.and_then(|written| {
+        let path = path.key("clusters");
+        if written.0.is_empty() {
+            problems.add(&path, "expected a glob; every cluster is `**`, and none is `eks: false`");
+            return None;
+        }
+        policies::globs(written, &path, problems)
+    });
+    let allow_empty = required(path, "allow_empty", written.allow_empty.as_ref(), problems);
+    let allow_empty = allow_empty.map(|names| names.items().map(|(_, name)| name.clone()).collect());
+    let helm_history = required(path, "helm_history", written.helm_history, problems);
+    let custom = required(path, "custom_resources", written.custom_resources.as_ref(), problems);
+    let exclude = custom.and_then(|custom| {
+        let path = path.key("custom_resources");
+        let written = required(&path, "exclude", custom.exclude.as_ref(), problems)?;
+        compile_exclude(written, &path.key("exclude"), problems)
+    });
+    Some(EksUse { clusters: clusters?, allow_empty: allow_empty?, helm_history: helm_history?, exclude: exclude? })
+}
+
+/// Globs on `GROUP/KIND`, none of which can leave out a workload.
+fn compile_exclude(written: &List<String>, path: &Path, problems: &mut Problems) -> Option<RepositoryGlobs> {
+    let mut all_good = true;
+    for (index, text) in written.items() {
+        let message = match text.split_once('/') {
+            Some((group, kind)) if group.is_empty() || kind.is_empty() || kind.contains('/') => None,
+            Some(("apps" | "batch", _)) => Some("names built-in workloads, which are always read".to_owned()),
+            Some(("core", kind)) if kind != "ConfigMap" => {
+                Some("of the built-in kinds only `core/ConfigMap` can be left out".to_owned())
+            }
+            Some((group, _)) if group.starts_with('*') => Some("expected one group: `*` stands for kinds".to_owned()),
+            Some(_) => continue,
+            None => None,
+        };
+        let message = message.unwrap_or_else(|| {
+            format!("expected `GROUP/KIND` or `GROUP/*`, such as `argoproj.io/Workflow`, found {}", quoted(text))
+        });
+        problems.add(&path.index(index), message);
+        all_good = false;
+    }
+    policies::globs(written, path, problems).filter(|_| all_good)
+}
+
+fn compile_contexts(written: &List<raw::Context>, path: &Path, problems: &mut Problems) -> Option<Vec<KubernetesUse>> {
+    let contexts: Vec<Option<KubernetesUse>> = written
+        .items()
+        .map(|(index, written)| {
+            let path = path.index(index);
+            let kubeconfig = required(&path, "kubeconfig", written.kubeconfig.clone(), problems);
+            let context = required(&path, "context", written.context.clone(), problems);
+            Some(KubernetesUse { kubeconfig: kubeconfig?, context: context? })
+        })
+        .collect();
+    contexts.into_iter().collect()
 }
 
 fn compile_ecs(written: &raw::Ecs, path: &Path, problems: &mut Problems) -> Option<EcsUse> {

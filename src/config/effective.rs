@@ -29,6 +29,7 @@ fn document(config: &Config) -> Document {
         state: config.state.as_ref().map(ToString::to_string),
         report: config.report.as_ref().map(ToString::to_string),
         notify: config.notify.clone(),
+        archive: Some(raw::Archive { delete_after: config.archive.delete_after.map(Duration) }),
         cost: Some(raw::Cost { usd_per_gb_month: Some(Price(config.usd_per_gb_month)) }),
         ..Document::default()
     }
@@ -79,13 +80,23 @@ fn in_use(in_use: &super::InUse) -> raw::InUse {
         };
         Switch::On(raw::Ecs { task_definitions: Some(task_definitions) })
     });
-    raw::InUse {
-        ecs: Some(ecs),
-        eks: None,
-        lambda: None,
-        accounts: None,
-        keep_lists: Some(in_use.keep_lists.iter().map(ToString::to_string).collect()),
-    }
+    let eks = in_use.eks.as_ref().map_or(Switch::Off, |eks| {
+        Switch::On(raw::Eks {
+            clusters: Some(eks.clusters.patterns().iter().cloned().collect()),
+            allow_empty: Some(eks.allow_empty.iter().cloned().collect()),
+            helm_history: Some(eks.helm_history),
+            custom_resources: Some(raw::CustomResources {
+                exclude: Some(eks.exclude.patterns().iter().cloned().collect()),
+            }),
+        })
+    });
+    let contexts = in_use.kubernetes.iter().map(|cluster| raw::Context {
+        kubeconfig: Some(cluster.kubeconfig.clone()),
+        context: Some(cluster.context.clone()),
+    });
+    let kubernetes = Some(contexts.collect());
+    let keep_lists = Some(in_use.keep_lists.iter().map(ToString::to_string).collect());
+    raw::InUse { ecs: Some(ecs), eks: Some(eks), kubernetes, lambda: None, accounts: None, keep_lists }
 }
 
 fn guards(guards: &super::Guards) -> raw::Guards {

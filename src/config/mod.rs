@@ -49,7 +49,7 @@ pub use self::{
     schema::schema,
     source::{Fetch, Source},
 };
-use crate::policy::Policies;
+use crate::policy::{Policies, RepositoryGlobs};
 
 /// A valid configuration, ready for use.
 ///
@@ -75,6 +75,8 @@ pub struct Config {
     pub report: Option<S3Location>,
     /// The ARN of the SNS topic that hears of runs.
     pub notify: Option<String>,
+    /// What becomes of images in the archive storage class.
+    pub archive: Archive,
     /// Price of storage in US dollars for one GB and month.
     pub usd_per_gb_month: f64,
 }
@@ -97,8 +99,34 @@ pub enum Mode {
 pub struct InUse {
     /// Amazon ECS, in every cluster found.
     pub ecs: Option<EcsUse>,
+    /// Amazon EKS, in every cluster found.
+    pub eks: Option<EksUse>,
+    /// Other Kubernetes clusters.
+    pub kubernetes: Vec<KubernetesUse>,
     /// Lists of images in use that something else writes.
     pub keep_lists: Vec<S3Objects>,
+}
+
+/// What counts as use in Amazon EKS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EksUse {
+    /// The clusters that are read, by name.
+    pub clusters: RepositoryGlobs,
+    /// Clusters that may hold nothing.
+    pub allow_empty: Vec<String>,
+    /// Whether stored Helm releases count.
+    pub helm_history: bool,
+    /// Custom kinds that are not read, as `GROUP/KIND`.
+    pub exclude: RepositoryGlobs,
+}
+
+/// A Kubernetes cluster that a kubeconfig describes; it is read as [`EksUse`] says, or else its defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubernetesUse {
+    /// The path of the file.
+    pub kubeconfig: String,
+    /// The name of the context in it.
+    pub context: String,
 }
 
 /// What counts as use in Amazon ECS, besides all that runs or is deployed.
@@ -158,6 +186,13 @@ pub struct ChangeWindow {
 /// What is wrong with it, in words.
 pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
     duration::Duration::parse(text).map(|duration| duration.0)
+}
+
+/// What becomes of images in the archive storage class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// How long after it was archived an image that nobody needs is deleted; none: never.
+    pub delete_after: Option<SignedDuration>,
 }
 
 impl Config {

@@ -45,6 +45,11 @@ fn repositories(policy: &raw::Policy, path: &Path, problems: &mut Problems) -> O
         problems.add(&path, "expected a glob; every repository is `**`");
         return None;
     }
+    globs(written, &path, problems)
+}
+
+/// The globs of a list, each problem at its place.
+pub(super) fn globs(written: &List<String>, path: &Path, problems: &mut Problems) -> Option<RepositoryGlobs> {
     // A blank keeps the places of the others; what it stands for is a problem already.
     let texts: Vec<String> = written.items().map(|(_, text)| text.clone()).collect();
     let places: Vec<usize> = written.items().map(|(place, _)| place).collect();

@@ -22,8 +22,8 @@ pub(super) struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1))]
     pub(super) version: Option<Count>,
-    /// The most a run may do: `plan` only says what would go, `archive` moves it to the archive storage class (not supported by this version yet),
-    /// `delete` deletes it. Default: `plan`.
+    /// The most a run may do: `plan` only says what would go, `archive` moves it to the archive storage class, where it cannot be pulled until it
+    /// is restored, `delete` deletes it. Default: `plan`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mode: Option<Mode>,
     /// Where the images are; not supported by this version yet. Default: the registry of the caller's own account and Region.
@@ -44,7 +44,7 @@ pub(super) struct Document {
     /// What makes a run refuse or stop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) guards: Option<Guards>,
-    /// Mode `archive`; not supported by this version yet.
+    /// What becomes of images in the archive storage class.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) archive: Option<Archive>,
     /// Where caches, the soak ledger, the run lock and the last counts are kept, as `s3://BUCKET/PREFIX`. Default: nowhere.
@@ -153,9 +153,12 @@ pub(super) struct InUse {
     /// Amazon ECS, in every cluster found. Default: on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ecs: Option<Switch<Ecs>>,
-    /// Amazon EKS; not supported by this version yet, but for `false`.
+    /// Amazon EKS, in every cluster found. Default: on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) eks: Option<Switch<Eks>>,
+    /// Other Kubernetes clusters, as contexts of kubeconfig files. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kubernetes: Option<List<Context>>,
     /// AWS Lambda functions of container images; not supported by this version yet, but for `false`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lambda: Option<Switch<Lambda>>,
@@ -177,32 +180,46 @@ pub(super) struct Ecs {
     pub(super) task_definitions: Option<TaskDefinitions>,
 }
 
-/// Amazon EKS as a source of use; not supported by this version yet.
+/// Amazon EKS as a source of use.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Eks {
-    /// Globs on cluster names. Default: `**`, every cluster.
+    /// Globs on cluster names; a name without a wildcard must exist. What a cluster that is left out uses is not protected. Default: `**`,
+    /// every cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1))]
-    clusters: Option<List<String>>,
-    /// Clusters that may hold nothing. Default: none.
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    pub(super) clusters: Option<List<String>>,
+    /// Names of clusters, of contexts too, that may hold nothing; a cluster with no pods and no deployments is an error else. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    allow_empty: Option<List<String>>,
-    /// Whether stored Helm releases count; reading them needs the right to list Secrets. Default: false.
+    pub(super) allow_empty: Option<List<String>>,
+    /// Whether what stored Helm releases could roll back to counts; reading them needs the right to list Secrets. Default: false.
     #[serde(skip_serializing_if = "Option::is_none")]
-    helm_history: Option<bool>,
+    pub(super) helm_history: Option<bool>,
     /// Custom resources that name images. Default: every kind.
     #[serde(skip_serializing_if = "Option::is_none")]
-    custom_resources: Option<CustomResources>,
+    pub(super) custom_resources: Option<CustomResources>,
 }
 
 /// Which custom resources are read.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `exclude`")]
 pub(super) struct CustomResources {
-    /// Kinds to leave out, as `GROUP/KIND` with `*` for any kind. Default: none.
+    /// Kinds to leave out, as `GROUP/KIND` with `*` for any kind; `core/ConfigMap` can be left out too. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    exclude: Option<List<String>>,
+    pub(super) exclude: Option<List<String>>,
+}
+
+/// A Kubernetes cluster that is not of EKS; it is read as `in_use.eks` says.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `kubeconfig` and `context`")]
+#[schemars(extend("required" = ["kubeconfig", "context"]))]
+pub(super) struct Context {
+    /// The path of the kubeconfig file. Required.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kubeconfig: Option<String>,
+    /// The name of the context in it. Required.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) context: Option<String>,
 }
 
 /// AWS Lambda as a source of use; not supported by this version yet.
@@ -289,13 +306,13 @@ pub(super) enum Day {
     Sun,
 }
 
-/// Mode `archive`; not supported by this version yet.
+/// What becomes of images in the archive storage class.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `delete_after`")]
 pub(super) struct Archive {
-    /// How long after it was archived an image is deleted. Default: never.
+    /// How long after it was archived an image that nobody needs is deleted. AWS charges for 90 days of archive at least. Default: never.
     #[serde(skip_serializing_if = "Option::is_none")]
-    delete_after: Option<Duration>,
+    pub(super) delete_after: Option<Duration>,
 }
 
 /// What storage costs.

@@ -40,9 +40,13 @@ fn no_document_is_the_default_file() {
         assert_eq!(parse(text), defaults, "{text:?}");
     }
     assert_eq!(defaults.mode, Mode::Plan);
+    let every = RepositoryGlobs::new(&["**".to_owned()]).unwrap();
+    let eks =
+        EksUse { clusters: every, allow_empty: Vec::new(), helm_history: false, exclude: RepositoryGlobs::none() };
+    let ecs = EcsUse { task_definitions: TaskDefinitions::Active };
     assert_eq!(
         defaults.in_use,
-        InUse { ecs: Some(EcsUse { task_definitions: TaskDefinitions::Active }), keep_lists: Vec::new() }
+        InUse { ecs: Some(ecs), eks: Some(eks), kubernetes: Vec::new(), keep_lists: Vec::new() }
     );
     assert_eq!(
         defaults.guards,
@@ -56,6 +60,7 @@ fn no_document_is_the_default_file() {
             change_window: None,
         }
     );
+    assert_eq!(defaults.archive, Archive { delete_after: None });
     assert!((defaults.usd_per_gb_month - 0.10).abs() < f64::EPSILON);
 }
 
@@ -90,7 +95,8 @@ fn keys_left_out_keep_their_defaults_at_every_level() {
 
     let written = parse("policies: [{ repositories: [a], leave_alone: true }]");
     assert_eq!(written.policies.0[0].action, Action::LeaveAlone);
-    assert_eq!(parse("in_use: { ecs: false }").in_use, InUse { ecs: None, keep_lists: Vec::new() });
+    let off = parse("in_use: { ecs: false, eks: false }").in_use;
+    assert_eq!(off, InUse { ecs: None, eks: None, kubernetes: Vec::new(), keep_lists: Vec::new() });
 }
 
 #[test]
@@ -110,6 +116,8 @@ policies:
 in_use:
   ecs: { task_definitions: { newest: 3 } }
   keep_lists: ["s3://bucket/in-use/*.json"]
+  eks: { clusters: ['prod-*'], allow_empty: [prod-new], helm_history: true, custom_resources: { exclude: ['reports.example.com/*'] } }
+  kubernetes: [{ kubeconfig: clusters.yaml, context: on-premises }]
 registry_aliases: [Registry.Example.com:5000]
 guards:
   expected_accounts: ['111111111111', '012345678901']
@@ -120,6 +128,7 @@ guards:
 state: s3://bucket/prefix/
 report: s3://bucket
 notify: arn:aws:sns:eu-west-1:111111111111:topic
+archive: { delete_after: 90d }
 cost: { usd_per_gb_month: 0 }
 "#;
     let json = r#"{
@@ -132,11 +141,17 @@ cost: { usd_per_gb_month: 0 }
                 {"untagged": true, "pushed_within": "90m"}
             ]}
         ],
-        "in_use": {"ecs": {"task_definitions": {"newest": 3}}, "keep_lists": ["s3://bucket/in-use/*.json"]},
+        "in_use": {
+            "ecs": {"task_definitions": {"newest": 3}},
+            "eks": {"clusters": ["prod-*"], "allow_empty": ["prod-new"], "helm_history": true, "custom_resources": {"exclude": ["reports.example.com/*"]}},
+            "kubernetes": [{"kubeconfig": "clusters.yaml", "context": "on-premises"}],
+            "keep_lists": ["s3://bucket/in-use/*.json"]
+        },
         "registry_aliases": ["Registry.Example.com:5000"],
         "guards": {"expected_accounts": ["111111111111", "012345678901"], "max_deletions_per_run": 0, "max_percent_per_repository": 0,
             "soak": "168h", "change_window": {"timezone": "Europe/Berlin", "days": ["fri", "sat"], "from": "22:00", "to": "04:00"}},
         "state": "s3://bucket/prefix", "report": "s3://bucket/", "notify": "arn:aws:sns:eu-west-1:111111111111:topic",
+        "archive": {"delete_after": "90d"},
         "cost": {"usd_per_gb_month": 0}
     }"#;
     let config = parse(yaml);
@@ -175,7 +190,7 @@ fn extremes_that_are_valid() {
     let config = parse(text);
     assert_eq!(rules_of(&config, 0)[0].newest, NonZeroU32::new(u32::MAX));
     assert_eq!(rules_of(&config, 0)[0].pushed_within, Some(jiff::SignedDuration::from_mins(1)));
-    let sources = parse("in_use: { eks: false, lambda: false }");
+    let sources = parse("in_use: { eks: {}, kubernetes: [], lambda: false }");
     assert_eq!(sources, parse(""));
     assert!(parse("cost: { usd_per_gb_month: -0.0 }").usd_per_gb_month.is_sign_positive());
     assert!(parse("guards: { <<: { allow_no_usage: true } }").guards.allow_no_usage);
@@ -203,7 +218,7 @@ proptest! {
 fn any_document() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let words = "version|mode|policies|repositories|keep|name|tags|except|untagged|pushed_within|pulled_within|newest|per|\
-        newest_groups|by|leave_alone|delete_unmatched|in_use|ecs|eks|lambda|task_definitions|registry_aliases|guards|expected_accounts|\
+        newest_groups|by|leave_alone|delete_unmatched|in_use|ecs|eks|kubernetes|kubeconfig|context|clusters|helm_history|custom_resources|exclude|lambda|task_definitions|registry_aliases|guards|expected_accounts|\
         allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|cost|usd_per_gb_month|change_window|days|state|registries";
     let texts = prop_oneof![
         "plan|delete|archive|active|referenced|pushed|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",

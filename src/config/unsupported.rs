@@ -2,7 +2,6 @@
 //! there.
 
 use super::{
-    Mode,
     error::{Path, Problems},
     raw::{Document, InUse},
     scalar::Switch,
@@ -24,24 +23,17 @@ const OMIT_OR_FALSE: &str = "leave it out, or say `false`";
 /// One line per setting.
 #[rustfmt::skip]
 const UNSUPPORTED: &[Unsupported] = &[
-    Unsupported { path: "mode", is_written: |d| d.mode == Some(Mode::Archive), instead: "use `plan` or `delete`" },
     Unsupported { path: "registries", is_written: |d| d.registries.is_some(), instead: OMIT },
-    Unsupported { path: "in_use.eks", is_written: |d| in_use(d).is_some_and(|u| is_on(u.eks.as_ref())), instead: OMIT_OR_FALSE },
     Unsupported { path: "in_use.lambda", is_written: |d| in_use(d).is_some_and(|u| is_on(u.lambda.as_ref())), instead: OMIT_OR_FALSE },
     Unsupported { path: "in_use.accounts", is_written: |d| in_use(d).is_some_and(|u| u.accounts.is_some()), instead: OMIT },
-    Unsupported { path: "archive", is_written: |d| d.archive.is_some(), instead: OMIT },
 ];
 
 /// Records every unsupported setting of the document.
 pub(super) fn refuse(document: &Document, problems: &mut Problems) {
     for setting in UNSUPPORTED {
         if (setting.is_written)(document) {
-            let message = match document.mode {
-                Some(Mode::Archive) if setting.path == "mode" => "`archive` is not supported by this version yet",
-                _ => "not supported by this version yet",
-            };
             let path = Path::of_keys(setting.path);
-            problems.add(&path, format!("{message}; {}", setting.instead));
+            problems.add(&path, format!("not supported by this version yet; {}", setting.instead));
         }
     }
 }

@@ -37,10 +37,10 @@ impl Selection {
         for (position, mut unit) in all {
             let wanted = unit.images.len();
             let room = usize::try_from(limit - selection.images).unwrap_or(usize::MAX);
-            unit.images.truncate(room);
-            selection.images += unit.images.len() as u64;
-            selection.beyond_limit += (wanted - unit.images.len()) as u64;
-            if !unit.images.is_empty() {
+            unit.may_go = wanted.min(room);
+            selection.images += unit.may_go as u64;
+            selection.beyond_limit += (wanted - unit.may_go) as u64;
+            if unit.may_go > 0 {
                 selection.units[position].push(unit);
             }
         }
@@ -48,14 +48,18 @@ impl Selection {
     }
 }
 
-/// Leaves alone every repository of which more than `limit` percent of the images would go.
-pub fn spare_repositories(plan: &mut Plan, limit: u8) {
+/// Leaves alone every repository of which more than `limit` percent of the images would go, and says whether there
+/// was one: then what is attached to its images has to be judged again.
+pub fn spare_repositories(plan: &mut Plan, limit: u8) -> bool {
+    let mut any = false;
     for repository in &mut plan.repositories {
         let all = repository.verdicts.len() as u64;
         let doomed = repository.verdicts.iter().filter(|verdict| verdict.deletes()).count() as u64;
         if doomed * 100 > u64::from(limit) * all {
             let percent = u8::try_from((doomed * 100).div_ceil(all)).unwrap_or(100);
             repository.leave_alone(LeftAlone::TooMuch { percent, limit });
+            any = true;
         }
     }
+    any
 }

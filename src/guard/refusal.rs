@@ -68,6 +68,8 @@ impl Refusal {
         let error = error.as_deref().unwrap_or("no error was given");
         let next = if error.contains("AccessDenied") || error.contains("not authorized") {
             "Grant the action named above to the program's role and run it again.".to_owned()
+        } else if coverage.cluster.is_some() {
+            "Do what the message says and run it again; `ecr-cleanup check-config --access` prints every right that is missing.".to_owned()
         } else {
             format!(
                 "Run it again if AWS was failing. If it stays, fix what the message names; `in_use: {{{source}: false}}` leaves {source} out, and its images unprotected."

@@ -10,6 +10,8 @@ const OCI_IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const DOCKER_IMAGE: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+const SOCI_V2: &str = "application/vnd.amazon.soci.index.v2+json";
+const BUILDKIT_ATTESTATION: &str = "application/vnd.docker.attestation.manifest.v1+json";
 const DOCKER_V1: &str = "application/vnd.docker.distribution.manifest.v1+json";
 const DOCKER_V1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
@@ -72,6 +74,14 @@ impl ArtifactType {
             "application/vnd.cncf.helm.config.v1+json" => Self::HelmChart,
             other => Self::Other(other.into()),
         }
+    }
+}
+
+impl ArtifactType {
+    /// Whether this only ever exists as part of an index, so that it is garbage without one.
+    #[must_use]
+    pub fn is_part(&self) -> bool {
+        matches!(self, Self::Other(text) if **text == *SOCI_V2 || **text == *BUILDKIT_ATTESTATION)
     }
 }
 

@@ -4,6 +4,7 @@
 //! registry of a million images has to fit into a function of 512 MB: a digest is 32 bytes, a time is 8, and only
 //! what is unusual about an image is boxed.
 
+mod attachment;
 mod digest;
 mod media_type;
 mod name;
@@ -11,9 +12,10 @@ mod reference;
 mod stored;
 mod time;
 
+pub use attachment::Attachment;
 pub use digest::{Digest, DigestError};
 pub use media_type::{ArtifactType, MANIFEST_MEDIA_TYPES, MediaType};
 pub use name::{NameError, RepositoryName, Tag};
 pub use reference::{Aliases, ImageReference, Parsed, ReferenceError, Registry};
-pub use stored::{Image, Status};
+pub use stored::{Archival, Image, Status};
 pub use time::Time;

@@ -37,6 +37,11 @@ impl Aliases {
         Self(hosts.iter().map(|host| host.to_ascii_lowercase()).collect())
     }
 
+    /// The host names.
+    pub(crate) fn hosts(&self) -> &[String] {
+        &self.0
+    }
+
     fn contains(&self, host: &str) -> bool {
         self.0.iter().any(|alias| alias == host)
     }
@@ -161,16 +166,23 @@ fn parse_host(host: &str) -> Option<Registry> {
     (is_account && is_region && !suffix.is_empty()).then(|| Registry { account: account.into(), region: region.into() })
 }
 
+impl ImageReference {
+    /// The reference with as much of its digest as tells images apart to a person.
+    #[must_use]
+    pub fn short(&self) -> String {
+        self.text(self.digest.as_ref().map(Digest::short))
+    }
+
+    fn text(&self, digest: Option<String>) -> String {
+        let tag = self.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
+        let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
+        format!("{}{tag}{digest}", self.repository)
+    }
+}
+
 impl fmt::Display for ImageReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.repository)?;
-        if let Some(tag) = &self.tag {
-            write!(f, ":{tag}")?;
-        }
-        if let Some(digest) = &self.digest {
-            write!(f, "@{digest}")?;
-        }
-        Ok(())
+        f.write_str(&self.text(self.digest.map(|digest| digest.to_string())))
     }
 }
 

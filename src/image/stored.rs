@@ -16,6 +16,9 @@ pub struct Image {
     pub pushed_at: Option<Time>,
     /// The last pull that ECR recorded, up to a day behind.
     pub pulled_at: Option<Time>,
+    /// When it was archived and restored, if ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archival: Option<Box<Archival>>,
     /// Compressed bytes of its layers; for an index, ECR reports the largest child's.
     pub bytes: u64,
     /// What kind of manifest it is.
@@ -26,6 +29,15 @@ pub struct Image {
     pub subject: Option<Box<Digest>>,
     /// Whether it can be pulled.
     pub status: Status,
+}
+
+/// When an image was last archived and last restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Archival {
+    /// When it was last archived, also if it was restored since.
+    pub archived_at: Option<Time>,
+    /// When it was last restored, also if it was archived again since.
+    pub restored_at: Option<Time>,
 }
 
 /// Where an image is kept, and so whether it can be pulled.
@@ -43,6 +55,18 @@ pub enum Status {
 }
 
 impl Image {
+    /// When it was last archived, also if it was restored since.
+    #[must_use]
+    pub fn archived_at(&self) -> Option<Time> {
+        self.archival.as_ref()?.archived_at
+    }
+
+    /// When it was last restored, also if it was archived again since.
+    #[must_use]
+    pub fn restored_at(&self) -> Option<Time> {
+        self.archival.as_ref()?.restored_at
+    }
+
     /// Whether this can take one of the places that a keep rule gives to the newest images (K5), as far as the
     /// image itself tells: index children are known by their parents only.
     #[must_use]
@@ -51,6 +75,12 @@ impl Image {
             && self.subject.is_none()
             && self.artifact_type == ArtifactType::ContainerImage
             && !self.is_attachment()
+    }
+
+    /// Whether it may be part of an index of which nothing is known.
+    #[must_use]
+    pub fn may_be_part(&self) -> bool {
+        self.tags.is_empty() && self.subject.is_none()
     }
 
     /// Whether all its tags say that it belongs to another image: signatures and the like are stored under
@@ -78,6 +108,6 @@ mod tests {
 
     #[test]
     fn an_image_is_small() {
-        assert!(size_of::<Image>() <= 136, "{} bytes", size_of::<Image>());
+        assert!(size_of::<Image>() <= 144, "{} bytes", size_of::<Image>());
     }
 }

@@ -10,7 +10,8 @@ use super::{Child, Content, Images, Inventory, NotRead, Repository, Unclear, man
 use crate::{
     aws::{ApiError, Bucket, Clients, all_pages},
     image::{
-        ArtifactType, Digest, Image, MANIFEST_MEDIA_TYPES, MediaType, Registry, RepositoryName, Status, Tag, Time,
+        Archival, ArtifactType, Digest, Image, MANIFEST_MEDIA_TYPES, MediaType, Registry, RepositoryName, Status, Tag,
+        Time,
     },
     policy::{Action, Policies, RepositoryGlobs},
     state::Cache,
@@ -19,7 +20,7 @@ use crate::{
 /// The largest page of ECR's lists.
 const PAGE: i32 = 1000;
 /// The most images that one call may name.
-const BATCH: usize = 100;
+pub(super) const BATCH: usize = 100;
 /// How many repositories are read at once.
 const AT_ONCE: usize = 8;
 
@@ -111,13 +112,21 @@ async fn pull_through_cache_prefixes(clients: &Clients) -> Result<Vec<String>, A
     })
     .await;
     match rules {
-        Ok(rules) => Ok(rules.into_iter().filter_map(|rule| rule.ecr_repository_prefix).collect()),
+        Ok(rules) => rules
+            .into_iter()
+            .map(|rule| rule.ecr_repository_prefix)
+            .collect::<Option<_>>()
+            .ok_or_else(|| ApiError::answer(OPERATION, "", "a rule has no prefix")),
         Err(error) if error.unknown_operation => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }
 
-async fn read_images(
+/// Reads all images of one repository, and the children of its indexes.
+///
+/// # Errors
+/// Where the images cannot be listed.
+pub(crate) async fn read_images(
     clients: &Clients,
     repository: &str,
     indexes: &Cache<Digest, Vec<Child>>,
@@ -146,9 +155,8 @@ pub(crate) async fn list(clients: &Clients, repository: &str) -> Result<(Vec<Ima
     const OPERATION: &str = "ecr:DescribeImages";
     let details = all_pages(OPERATION, repository, |token| async move {
         clients.paced(Bucket::EcrRead).await;
-        let every_status = DescribeImagesFilter::builder().image_status(ImageStatusFilter::Any).build();
         let request = clients.ecr.describe_images().repository_name(repository).max_results(PAGE);
-        let request = request.filter(every_status).set_next_token(token);
+        let request = request.filter(every_status()).set_next_token(token);
         let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, repository, &error))?;
         // Converted page by page: an image takes a fraction of the room of what was read.
         let images: Vec<_> = answer.image_details.unwrap_or_default().iter().map(image_of).collect();
@@ -164,6 +172,11 @@ pub(crate) async fn list(clients: &Clients, repository: &str) -> Result<(Vec<Ima
         }
     }
     Ok((images.into_values().collect(), unclear))
+}
+
+/// Without it, only active images are described.
+fn every_status() -> DescribeImagesFilter {
+    DescribeImagesFilter::builder().image_status(ImageStatusFilter::Any).build()
 }
 
 /// A digest that two pages report is one image with the tags of both: while images are pushed, pages may overlap.
@@ -219,7 +232,7 @@ async fn read_children(
 }
 
 /// The manifests of at most 100 images: text, or why there is none. Reading one counts as a pull.
-async fn manifests(
+pub(super) async fn manifests(
     clients: &Clients,
     repository: &str,
     digests: &[Digest],
@@ -265,7 +278,7 @@ pub(crate) async fn describe(clients: &Clients, repository: &str, digests: &[Dig
     let mut images = Vec::with_capacity(digests.len());
     while let Some(digests) = pending.pop() {
         clients.paced(Bucket::EcrRead).await;
-        let request = clients.ecr.describe_images().repository_name(repository);
+        let request = clients.ecr.describe_images().repository_name(repository).filter(every_status());
         let request = request.set_image_ids(Some(digests.iter().map(identifier).collect()));
         match request.send().await.map_err(|error| ApiError::new(OPERATION, repository, &error)) {
             Ok(answer) => {
@@ -300,11 +313,14 @@ fn image_of(detail: &ImageDetail) -> Result<Image, Unclear> {
     };
     // A restored image is as new as its restoring (K3).
     let pushed_at = time(detail.image_pushed_at()).map(|pushed| Some(pushed).max(time(detail.last_activated_at())));
+    let archival =
+        Archival { archived_at: time(detail.last_archived_at()), restored_at: time(detail.last_activated_at()) };
     Ok(Image {
         digest,
         tags: tags.into_iter().collect(),
         pushed_at: pushed_at.flatten(),
         pulled_at: time(detail.last_recorded_pull_time()),
+        archival: (archival.archived_at.is_some() || archival.restored_at.is_some()).then(|| Box::new(archival)),
         bytes: detail.image_size_in_bytes().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
         media_type: MediaType::new(detail.image_manifest_media_type()),
         artifact_type: ArtifactType::new(detail.artifact_media_type()),

@@ -1,6 +1,7 @@
 //! What is stored: every repository in scope with all its images and the children of its indexes.
 
 mod ecr;
+mod layers;
 mod lifecycle;
 mod manifest;
 
@@ -8,10 +9,12 @@ use std::{collections::HashMap, ops::RangeInclusive};
 
 use serde::Serialize;
 
-use crate::image::{Digest, Image, Registry, RepositoryName, Time};
+use crate::image::{Digest, Image, MediaType, Registry, RepositoryName, Time};
 
 pub use ecr::{Scope, read};
-pub(crate) use ecr::{describe, identifier, list};
+pub(crate) use ecr::{describe, identifier, list, read_images};
+pub use layers::Layer;
+pub(crate) use layers::layers;
 pub(crate) use lifecycle::lifecycles;
 pub use manifest::Child;
 
@@ -81,6 +84,14 @@ pub struct Images {
     pub children: HashMap<Digest, Vec<Child>>,
     /// When manifests were read, from the first call to the last answer: ECR counts that as a pull.
     pub manifests_read: Option<RangeInclusive<Time>>,
+}
+
+impl Images {
+    /// Whether an image is an index whose children are not known: what is archived cannot be read.
+    #[must_use]
+    pub fn is_unread(&self, image: &Image) -> bool {
+        image.media_type == MediaType::Index && !self.children.contains_key(&image.digest)
+    }
 }
 
 /// Why a repository's images cannot be judged.

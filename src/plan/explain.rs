@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{DeleteReason, KeepReason, LeftAlone, Plan, RepositoryPlan, Verdict, graph};
 use crate::{
-    image::{Digest, Image, ImageReference, RepositoryName},
+    image::{Attachment, Digest, Image, ImageReference, RepositoryName},
     inventory::NotRead,
     usage::InUse,
 };
@@ -98,6 +98,9 @@ impl RepositoryPlan {
                 None => "the repository is left alone".to_owned(),
             },
             KeepReason::InUse(in_use) => in_use_sentence(in_use),
+            KeepReason::RepositoryInUse { user } => {
+                format!("{user} names its repository, and nothing says for certain that it means another image")
+            }
             KeepReason::Rule { rule, tag, place } => {
                 let by = tag.as_ref().map(|tag| format!(" by its tag `{tag}`")).unwrap_or_default();
                 match place {
@@ -118,7 +121,7 @@ impl RepositoryPlan {
                 format!("it may be part of {}, which cannot be read since it is archived", self.name_of(index))
             }
             KeepReason::HasPartInUse { part } => format!("its part {} is in use", self.name_of(part)),
-            KeepReason::RefersTo { subject } => format!("kept with {}, to which it refers", self.name_of(subject)),
+            KeepReason::RefersTo { subject, how } => format!("kept with {}, {}", self.name_of(subject), clause(*how)),
             KeepReason::AttachedElsewhere { subject, repository: Some(repository) } => {
                 format!("it belongs to {}, which `{repository}` keeps", subject.short())
             }
@@ -149,8 +152,14 @@ impl RepositoryPlan {
             DeleteReason::PartOf { index, role } => {
                 format!("goes with {}, whose {}part it is", self.name_of(index), spaced(role.as_deref()))
             }
-            DeleteReason::RefersTo { subject } => format!("goes with {}, to which it refers", self.name_of(subject)),
-            DeleteReason::Orphan { subject } => format!("{}, to which it refers, is gone", subject.short()),
+            DeleteReason::RefersTo { subject, how } => format!("goes with {}, {}", self.name_of(subject), clause(*how)),
+            DeleteReason::Orphan { subject, how } => format!("{}, {}, is gone", subject.short(), clause(*how)),
+            DeleteReason::Archived { since, charged_until } => {
+                let charge = charged_until
+                    .map(|until| format!("; AWS charges for it until {until} all the same, 90 days being the least"))
+                    .unwrap_or_default();
+                format!("archived since {since}, longer than `archive.delete_after`{charge}; nobody uses it")
+            }
         }
     }
 
@@ -165,6 +174,18 @@ impl RepositoryPlan {
 
 fn spaced(role: Option<&str>) -> String {
     role.map(|role| format!("{role} ")).unwrap_or_default()
+}
+
+/// What an image is to another one, as a clause about that.
+const fn clause(how: Attachment) -> &'static str {
+    match how {
+        Attachment::Signs => "which it signs",
+        Attachment::Attests => "which it attests",
+        Attachment::Describes => "which it describes",
+        Attachment::IndexesLayers => "whose layers it indexes",
+        Attachment::ListsReferrers => "whose referrers it lists",
+        Attachment::RefersTo => "to which it refers",
+    }
 }
 
 fn in_use_sentence(in_use: &InUse) -> String {

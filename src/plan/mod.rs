@@ -9,6 +9,8 @@ mod judge;
 mod lifecycle;
 mod missing;
 mod order;
+mod terms;
+mod unread;
 mod verdict;
 
 use std::collections::{HashMap, HashSet};
@@ -16,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use crate::{
-    image::{Digest, Image, Registry, RepositoryName, Time},
+    image::{Digest, Image, Registry, RepositoryName, Status, Time},
     inventory::{Content, Images, Inventory, NotRead, Repository},
     policy::{Action, Policies},
     usage::Usage,
@@ -27,6 +29,7 @@ pub use explain::Explanation;
 pub use lifecycle::Threat;
 pub use missing::{Missing, Problem, Stored, missing, missing_from};
 pub use order::{Doomed, Unit};
+pub use terms::{Archiving, Terms};
 pub use verdict::{DeleteReason, KeepReason, LeftAlone, Verdict};
 
 /// What happens to each image of a registry.
@@ -36,6 +39,9 @@ pub struct Plan {
     pub registry: Registry,
     /// The time the plan was made for.
     pub now: Time,
+    /// How it treats the archive.
+    #[serde(skip)]
+    pub archive: Archiving,
     /// The repositories, by name.
     pub repositories: Vec<RepositoryPlan>,
 }
@@ -63,21 +69,37 @@ pub struct RepositoryPlan {
 
 /// Decides what happens to each image.
 #[must_use]
-pub fn plan(inventory: Inventory, usage: &Usage, policies: &Policies, now: Time) -> Plan {
+pub fn plan(inventory: Inventory, usage: &Usage, policies: &Policies, terms: impl Into<Terms>) -> Plan {
+    let terms = terms.into();
     let mut repositories: Vec<_> = inventory.repositories.into_iter().map(RepositoryPlan::from).collect();
     repositories.sort_by(|a, b| a.name.cmp(&b.name));
-    for (repository, (left_alone, verdicts)) in judge(&repositories, usage, policies, now).into_iter().enumerate() {
-        repositories[repository].left_alone = left_alone;
-        repositories[repository].verdicts = verdicts;
-    }
-    Plan { registry: inventory.registry, now, repositories }
+    let mut plan = Plan { registry: inventory.registry, now: terms.now, archive: terms.archive, repositories };
+    plan.judge_again(usage, policies);
+    plan
 }
 
 impl Plan {
+    /// Decides anew, after some repositories were left alone: what is attached to their images stays with them.
+    pub fn judge_again(&mut self, usage: &Usage, policies: &Policies) {
+        let terms = Terms { now: self.now, archive: self.archive };
+        let judged = judge(&self.repositories, usage, policies, terms);
+        for (repository, (left_alone, verdicts)) in self.repositories.iter_mut().zip(judged) {
+            repository.left_alone = left_alone;
+            repository.verdicts = verdicts;
+        }
+    }
+
+    /// Whether this plan moves a candidate to the archive, rather than deleting it: what is there already is deleted.
+    #[must_use]
+    pub fn archives(&self, candidate: &Image) -> bool {
+        self.archive.candidates && candidate.status != Status::Archived
+    }
+
     /// The images that this plan deletes and that what is in use by now keeps: for each repository their positions.
     #[must_use]
     pub fn spared(&self, usage: &Usage, policies: &Policies) -> Vec<HashSet<u32>> {
-        judge(&self.repositories, usage, policies, self.now)
+        let terms = Terms { now: self.now, archive: self.archive };
+        judge(&self.repositories, usage, policies, terms)
             .into_iter()
             .zip(&self.repositories)
             .map(|((_, verdicts), repository)| {
@@ -100,7 +122,7 @@ fn judge(
     repositories: &[RepositoryPlan],
     usage: &Usage,
     policies: &Policies,
-    now: Time,
+    terms: Terms,
 ) -> Vec<(Option<LeftAlone>, Vec<Verdict>)> {
     let mut judgements: Vec<Result<Judgement<'_>, LeftAlone>> = repositories
         .iter()
@@ -109,7 +131,7 @@ fn judge(
                 return Err(why.clone());
             }
             match repository.policy.map(|position| &policies.0[position].action) {
-                Some(Action::Keep(rules)) => Judgement::new(&repository.name, &repository.stored, rules, usage, now),
+                Some(Action::Keep(rules)) => Judgement::new(&repository.name, &repository.stored, rules, usage, terms),
                 Some(Action::LeaveAlone) | None => Err(LeftAlone::NotRead(NotRead::NoPolicy)),
             }
         })
@@ -126,8 +148,17 @@ fn judge(
 }
 
 /// Keeps signatures and the like that are stored apart from their images: while the image is kept in another
-/// repository, and in a repository of attachments alone while not everything was read.
+/// repository, and in a repository of attachments alone while not everything was read. Again and again, since what is
+/// kept so may have attachments elsewhere in its turn.
 fn keep_attached_elsewhere(judgements: &mut [Result<Judgement<'_>, LeftAlone>], repositories: &[RepositoryPlan]) {
+    while keep_some_attached_elsewhere(judgements, repositories) {}
+}
+
+/// One round; whether it kept anything.
+fn keep_some_attached_elsewhere(
+    judgements: &mut [Result<Judgement<'_>, LeftAlone>],
+    repositories: &[RepositoryPlan],
+) -> bool {
     let attached: Vec<(usize, u32, Digest)> = judgements
         .iter()
         .enumerate()
@@ -137,7 +168,7 @@ fn keep_attached_elsewhere(judgements: &mut [Result<Judgement<'_>, LeftAlone>], 
         })
         .collect();
     if attached.is_empty() {
-        return;
+        return false;
     }
     let wanted: HashSet<Digest> = attached.iter().map(|&(_, _, subject)| subject).collect();
     let mut kept_in: HashMap<Digest, &RepositoryName> = HashMap::new();
@@ -150,13 +181,16 @@ fn keep_attached_elsewhere(judgements: &mut [Result<Judgement<'_>, LeftAlone>], 
         }
     }
     let everything_read = repositories.iter().all(|repository| repository.read);
+    let mut any = false;
     for (repository, index, subject) in attached {
         let Ok(judgement) = &mut judgements[repository] else { continue };
         let holder = kept_in.get(&subject).map(|&name| name.clone());
         if holder.is_some() || (!everything_read && !judgement.has_ordinary_images()) {
             judgement.keep(index, KeepReason::AttachedElsewhere { subject, repository: holder });
+            any = true;
         }
     }
+    any
 }
 
 fn keep_all(images: usize) -> Vec<Verdict> {
@@ -198,7 +232,7 @@ impl From<Repository> for RepositoryPlan {
             Content::Vanished => (Images::default(), Some(LeftAlone::Vanished), true),
             Content::Failed(error) => (Images::default(), Some(LeftAlone::Failed { error }), false),
         };
-        stored.images.sort_unstable_by(|a, b| a.digest.cmp(&b.digest));
+        stored.images.sort_unstable_by_key(|image| image.digest);
         Self { name: repository.name, left_alone, stored, verdicts: Vec::new(), policy: repository.policy, read }
     }
 }

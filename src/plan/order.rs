@@ -8,13 +8,15 @@
 use std::collections::HashMap;
 
 use super::{RepositoryPlan, graph::Graph};
-use crate::image::Time;
+use crate::image::{Status, Time};
 
 /// Doomed images that belong together, in the order in which they go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
     /// The images, by level.
     pub images: Vec<Doomed>,
+    /// How many of them may go in one run, from the first; the others are looked at all the same.
+    pub may_go: usize,
     /// When the oldest of them was pushed.
     pub oldest: Option<Time>,
 }
@@ -38,8 +40,25 @@ impl RepositoryPlan {
         let slots: HashMap<u32, usize> = doomed.iter().enumerate().map(|(slot, &index)| (index, slot)).collect();
         let dependents = |slot: usize| graph.dependents(doomed[slot]).filter_map(|index| slots.get(&index).copied());
 
-        let levels = levels(doomed.len(), dependents);
+        // What an index in the archive names is not known, so every archived image that may be part of one waits for all.
+        let image = |slot: usize| &self.stored.images[doomed[slot] as usize];
+        let is_archived = |slot: &usize| image(*slot).status == Status::Archived;
+        let (unread, parts): (Vec<usize>, Vec<usize>) = (0..doomed.len())
+            .filter(is_archived)
+            .filter(|&slot| self.stored.is_unread(image(slot)) || image(slot).may_be_part())
+            .partition(|&slot| self.stored.is_unread(image(slot)));
+        let mut base = vec![0; doomed.len()];
         let mut sets = Sets::new(doomed.len());
+        if let Some(&first) = unread.first() {
+            for &part in &parts {
+                base[part] = 1;
+            }
+            for &slot in unread.iter().chain(&parts) {
+                sets.join(first, slot);
+            }
+        }
+
+        let levels = levels(base, dependents);
         for slot in 0..doomed.len() {
             for dependent in dependents(slot) {
                 sets.join(slot, dependent);
@@ -47,7 +66,8 @@ impl RepositoryPlan {
         }
         let mut units: HashMap<usize, Unit> = HashMap::new();
         for (slot, &index) in doomed.iter().enumerate() {
-            let unit = units.entry(sets.root(slot)).or_insert_with(|| Unit { images: Vec::new(), oldest: None });
+            let unit =
+                units.entry(sets.root(slot)).or_insert_with(|| Unit { images: Vec::new(), may_go: 0, oldest: None });
             unit.images.push(Doomed { level: levels[slot], index });
             let pushed_at = self.stored.images[index as usize].pushed_at;
             unit.oldest = unit.oldest.into_iter().chain(pushed_at).min();
@@ -55,21 +75,22 @@ impl RepositoryPlan {
         let mut units: Vec<Unit> = units.into_values().collect();
         for unit in &mut units {
             unit.images.sort_unstable();
+            unit.may_go = unit.images.len();
         }
         units.sort_unstable_by(|a, b| a.oldest.cmp(&b.oldest).then_with(|| a.images.cmp(&b.images)));
         units
     }
 }
 
-/// The level of each slot: one more than the highest of what it depends on. Those on a cycle come last, together.
-fn levels<I: Iterator<Item = usize>>(slots: usize, dependents: impl Fn(usize) -> I) -> Vec<u32> {
+/// The level of each slot: at least its own, and one more than the highest of what it depends on. Those on a cycle come last, together.
+fn levels<I: Iterator<Item = usize>>(mut levels: Vec<u32>, dependents: impl Fn(usize) -> I) -> Vec<u32> {
+    let slots = levels.len();
     let mut waiting = vec![0_u32; slots];
     for slot in 0..slots {
         for dependent in dependents(slot) {
             waiting[dependent] += 1;
         }
     }
-    let mut levels = vec![0; slots];
     let mut free: Vec<usize> = (0..slots).filter(|&slot| waiting[slot] == 0).collect();
     while let Some(slot) = free.pop() {
         for dependent in dependents(slot) {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    image::{Digest, RepositoryName, Tag},
+    image::{Attachment, Digest, RepositoryName, Tag, Time},
     inventory::{NotRead, Unclear},
     policy::Place,
-    usage::InUse,
+    usage::{InUse, User},
 };
 
 /// What happens to an image: it stays, for every reason there is, or it goes, for the one that says best why nothing
@@ -30,6 +30,11 @@ pub enum KeepReason {
     RepositoryLeftAlone,
     /// Somebody uses it.
     InUse(Box<InUse>),
+    /// Somebody uses an image of its repository, and this may be the one: the tag stands apart, or nowhere.
+    RepositoryInUse {
+        /// Who.
+        user: Arc<User>,
+    },
     /// A keep rule keeps it.
     Rule {
         /// The rule's name.
@@ -70,6 +75,8 @@ pub enum KeepReason {
     RefersTo {
         /// What it refers to.
         subject: Digest,
+        /// What it is to that.
+        how: Attachment,
     },
     /// It is attached to an image that is not in this repository but may be in another one.
     AttachedElsewhere {
@@ -123,11 +130,23 @@ pub enum DeleteReason {
     RefersTo {
         /// What it refers to.
         subject: Digest,
+        /// What it is to that.
+        how: Attachment,
     },
     /// It refers to an image that is gone.
     Orphan {
         /// What it referred to.
         subject: Digest,
+        /// What it was to that.
+        how: Attachment,
+    },
+    /// It has been in the archive for longer than the configuration wants it there.
+    Archived {
+        /// Since when.
+        since: Time,
+        /// Until when AWS charges for it all the same, if that is still to come.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        charged_until: Option<Time>,
     },
 }
 
@@ -157,6 +176,14 @@ pub enum LeftAlone {
     },
 }
 
+impl KeepReason {
+    /// Whether it says that somebody uses the image or a part of it.
+    #[must_use]
+    pub const fn is_use(&self) -> bool {
+        matches!(self, Self::InUse(_) | Self::RepositoryInUse { .. } | Self::HasPartInUse { .. })
+    }
+}
+
 impl Verdict {
     /// Whether the image goes.
     #[must_use]
@@ -164,13 +191,17 @@ impl Verdict {
         matches!(self, Self::Delete(_))
     }
 
+    /// Whether the image stays because it is no container image and belongs to none (K8).
+    #[must_use]
+    pub fn is_of_artifact(&self) -> bool {
+        matches!(self, Self::Keep(reasons) if reasons.contains(&KeepReason::Artifact))
+    }
+
     /// Whether the image stays because somebody uses it or a part of it.
     #[must_use]
     pub fn in_use(&self) -> bool {
         match self {
-            Self::Keep(reasons) => {
-                reasons.iter().any(|reason| matches!(reason, KeepReason::InUse(_) | KeepReason::HasPartInUse { .. }))
-            }
+            Self::Keep(reasons) => reasons.iter().any(KeepReason::is_use),
             Self::Delete(_) => false,
         }
     }

@@ -74,7 +74,7 @@ struct Contender<'a> {
 
 impl KeepRules {
     /// Applies all rules to the images of a repository; `standing` says how each of them competes for places.
-    /// Archived images meet no rule (G7).
+    /// Archived images that do not compete meet no rule (G7).
     #[must_use]
     pub fn evaluate(&self, images: &[Image], standing: &[Standing], now: Time) -> Evaluation {
         let mut evaluation = Evaluation {
@@ -86,7 +86,7 @@ impl KeepRules {
             if rule.counts() {
                 rule.give_places(position, images, standing, now, &mut evaluation);
             } else {
-                rule.keep_all(position, images, now, &mut evaluation);
+                rule.keep_all(position, images, standing, now, &mut evaluation);
             }
         }
         evaluation
@@ -95,11 +95,12 @@ impl KeepRules {
 
 impl KeepRule {
     /// A rule without places keeps whatever meets its conditions.
-    fn keep_all(&self, rule: usize, images: &[Image], now: Time, evaluation: &mut Evaluation) {
+    fn keep_all(&self, rule: usize, images: &[Image], standing: &[Standing], now: Time, evaluation: &mut Evaluation) {
         for (index, image) in images.iter().enumerate() {
             let tag = self.matching_tags(image).next();
             evaluation.any_tag_matched |= tag.is_some();
-            if image.status != Status::Archived && self.meets(image, tag, now) {
+            let competes = image.status != Status::Archived || standing[index] != Standing::None;
+            if competes && self.meets(image, tag, now) {
                 evaluation.kept[index].push(Kept { rule, tag, place: None, unordered: false });
             }
         }

@@ -107,6 +107,12 @@ impl RepositoryGlobs {
         Ok(Self { texts: texts.to_vec(), set })
     }
 
+    /// No globs, which match nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { texts: Vec::new(), set: GlobSet::empty() }
+    }
+
     /// Whether some glob matches the whole name.
     #[must_use]
     pub fn matches(&self, repository: &str) -> bool {

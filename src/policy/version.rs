@@ -47,23 +47,9 @@ impl PartialOrd for Version<'_> {
 
 /// Identifier by identifier: numbers by value and below words, and the shorter list first.
 fn compare_pre_releases(a: &str, b: &str) -> Ordering {
-    let separators = ['.', '-'];
-    let key = |identifier: &str| identifier.parse::<u64>().map_err(|_| identifier.to_owned());
-    let (mut a, mut b) = (a.split(separators), b.split(separators));
-    loop {
-        let order = match (a.next().map(key), b.next().map(key)) {
-            (None, None) => return Ordering::Equal,
-            (None, Some(_)) => Ordering::Less,
-            (Some(_), None) => Ordering::Greater,
-            (Some(Ok(a)), Some(Ok(b))) => a.cmp(&b),
-            (Some(Ok(_)), Some(Err(_))) => Ordering::Less,
-            (Some(Err(_)), Some(Ok(_))) => Ordering::Greater,
-            (Some(Err(a)), Some(Err(b))) => a.cmp(&b),
-        };
-        if order != Ordering::Equal {
-            return order;
-        }
-    }
+    // `Ok` sorts below `Err`.
+    let key = |identifier: &'_ str| identifier.parse::<u64>().map_err(|_| identifier.to_owned());
+    a.split(['.', '-']).map(key).cmp(b.split(['.', '-']).map(key))
 }
 
 #[cfg(test)]

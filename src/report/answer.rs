@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::ExactBytes;
 use crate::{
     config::Mode,
     guard::Refusal,
@@ -31,7 +32,11 @@ pub struct Answer {
     pub counts: Counts,
     /// Compressed bytes, an upper bound of what is stored, since images share layers.
     pub bytes: Bytes,
-    /// What the candidates' storage costs a month in US dollars; of what was deleted, if the run acted.
+    /// The same with each layer counted once, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exact_bytes: Option<ExactBytes>,
+    /// What the candidates' storage costs a month in US dollars; of what was deleted, if the run acted. Archiving is no
+    /// saving: AWS charges the same for the archive, up to 150 TB.
     pub monthly_savings_usd: f64,
     /// Where use was looked for.
     pub in_use: Vec<Coverage>,
@@ -82,13 +87,15 @@ pub struct Counts {
     pub kept: u64,
     /// Those that stay since they, or a part of them, are in use.
     pub in_use: u64,
+    /// Those that stay since they are no images and belong to none (K8).
+    pub artifacts: u64,
     /// Those that nobody needs.
     pub candidates: u64,
     /// Those that this run deleted.
     pub deleted: u64,
     /// Those that this run archived.
     pub archived: u64,
-    /// Those that it tried to delete without success.
+    /// Those that it tried to delete or archive without success.
     pub failed: u64,
     /// Candidates that it did not touch: in a dry run all, else those that changed meanwhile, were gone already, or
     /// are left for the next run.
@@ -121,6 +128,8 @@ pub struct RepositoryLine {
     pub candidates: u64,
     /// Those that this run deleted.
     pub deleted: u64,
+    /// Those that this run archived.
+    pub archived: u64,
     /// Compressed bytes of those that nobody needs.
     pub candidate_bytes: u64,
     /// Why nothing of it is deleted, if so.

@@ -46,15 +46,15 @@ pub fn gather(facts: Facts<'_>) -> Answer {
     let mut totals = Totals::default();
     for (position, repository) in plan.repositories.iter().enumerate() {
         let outcome = outcome.and_then(|outcome| outcome.repositories.iter().find(|of| of.position == position));
-        totals.add(repository, outcome);
+        totals.add(plan, repository, outcome);
     }
     totals.lines.sort_by(|a, b| b.candidate_bytes.cmp(&a.candidate_bytes).then_with(|| a.name.cmp(&b.name)));
-    let Totals { mut counts, bytes, lines, failures, warnings } = totals;
+    let Totals { mut counts, bytes, to_archive, bytes_to_delete, bytes_archived, lines, failures, warnings } = totals;
     counts.untouched = counts.candidates - counts.deleted - counts.archived - counts.failed;
 
     let mut refusals = facts.refusals.to_vec();
     refusals.extend(outcome.and_then(|outcome| outcome.usage_lost.clone()));
-    let saved = if outcome.is_some() { bytes.deleted } else { bytes.candidates };
+    let saved = if outcome.is_some() { bytes.deleted } else { bytes_to_delete };
     let mut answer = Answer {
         summary: String::new(),
         status: status(facts, !failures.is_empty()),
@@ -63,6 +63,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         version: VERSION,
         counts,
         bytes,
+        exact_bytes: None,
         monthly_savings_usd: savings(saved, facts.usd_per_gb_month),
         in_use: usage.coverage().to_vec(),
         refusals,
@@ -74,7 +75,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         report: None,
         omitted: Omitted::default(),
     };
-    answer.summary = summary(&answer, facts);
+    answer.summary = summary(&answer, facts, to_archive, bytes_archived);
     answer
 }
 
@@ -106,13 +107,19 @@ fn savings(bytes: u64, usd_per_gb_month: f64) -> f64 {
 struct Totals {
     counts: Counts,
     bytes: Bytes,
+    /// The candidates that are to be archived rather than deleted.
+    to_archive: u64,
+    /// Bytes of the others.
+    bytes_to_delete: u64,
+    /// Bytes of what was archived.
+    bytes_archived: u64,
     lines: Vec<RepositoryLine>,
     failures: BTreeMap<String, FailureGroup>,
     warnings: Vec<String>,
 }
 
 impl Totals {
-    fn add(&mut self, repository: &RepositoryPlan, outcome: Option<&RepositoryOutcome>) {
+    fn add(&mut self, plan: &Plan, repository: &RepositoryPlan, outcome: Option<&RepositoryOutcome>) {
         if repository.left_alone == Some(LeftAlone::NotRead(NotRead::NotAsked)) {
             return;
         }
@@ -123,6 +130,7 @@ impl Totals {
             in_use: 0,
             candidates: 0,
             deleted: 0,
+            archived: 0,
             candidate_bytes: 0,
             left_alone: repository.left_alone.as_ref().map(ToString::to_string),
         };
@@ -133,20 +141,28 @@ impl Totals {
             if verdict.deletes() {
                 line.candidates += 1;
                 line.candidate_bytes += own_bytes(image);
+                if plan.archives(image) {
+                    self.to_archive += 1;
+                } else {
+                    self.bytes_to_delete += own_bytes(image);
+                }
             }
+            self.counts.artifacts += u64::from(verdict.is_of_artifact());
         }
         line.kept = line.images - line.candidates;
         if let Some(outcome) = outcome {
             line.deleted = outcome.deleted.len() as u64;
+            line.archived = outcome.archived.len() as u64;
             let images = &repository.stored.images;
-            self.bytes.deleted += outcome.deleted.iter().map(|&index| own_bytes(&images[index as usize])).sum::<u64>();
+            let bytes_of = |done: &[u32]| done.iter().map(|&index| own_bytes(&images[index as usize])).sum::<u64>();
+            self.bytes.deleted += bytes_of(&outcome.deleted);
+            self.bytes_archived += bytes_of(&outcome.archived);
             self.add_failures(repository, outcome);
         }
         match &repository.left_alone {
             Some(LeftAlone::Failed { error }) => self.fail(repository, "not_listed", error, 0),
-            Some(LeftAlone::NotRead(_) | LeftAlone::Vanished) => {}
+            None | Some(LeftAlone::NotRead(_) | LeftAlone::Vanished) => {}
             Some(why) => self.warnings.push(format!("`{}` is left alone: {why}", repository.name)),
-            None => {}
         }
         let counts = &mut self.counts;
         counts.repositories += u64::from(repository.was_read());
@@ -155,6 +171,7 @@ impl Totals {
         counts.in_use += line.in_use;
         counts.candidates += line.candidates;
         counts.deleted += line.deleted;
+        counts.archived += line.archived;
         self.bytes.candidates += line.candidate_bytes;
         self.lines.push(line);
     }
@@ -192,30 +209,47 @@ fn own_bytes(image: &Image) -> u64 {
     if image.media_type == MediaType::Index { 0 } else { image.bytes }
 }
 
-fn summary(answer: &Answer, facts: Facts<'_>) -> String {
-    let Counts { repositories, images, candidates, deleted, failed, .. } = answer.counts;
+fn summary(answer: &Answer, facts: Facts<'_>, to_archive: u64, bytes_archived: u64) -> String {
+    let Counts { repositories, images, candidates, deleted, archived, failed, .. } = answer.counts;
     let of_all = format!("{} in {}", plural(images, "image"), plural(repositories, "repository"));
-    let usd = answer.monthly_savings_usd;
-    let left = candidates - deleted - failed;
+    // Archiving is no saving.
+    let usd = match (facts.plan.archive.candidates, candidates - to_archive) {
+        (true, 0) => String::new(),
+        _ => format!(", about ${:.2} a month", answer.monthly_savings_usd),
+    };
+    let acts = |archive: u64, delete: u64| match (facts.plan.archive.candidates, delete) {
+        (true, 0) => format!("archive {archive}"),
+        (true, _) if archive > 0 => format!("archive {archive} and delete {delete}"),
+        _ => format!("delete {delete}"),
+    };
+    let planned = acts(to_archive, candidates - to_archive);
+    let done = acts(archived, deleted).replace("archive ", "archived ").replace("delete ", "deleted ");
+    let done = format!("{}{}", done[..1].to_uppercase(), &done[1..]);
+    let left = candidates - deleted - archived - failed;
+    let bytes = gigabytes(answer.bytes.deleted + bytes_archived);
     let mut summary = match answer.status {
-        Status::Planned => format!(
-            "Would delete {candidates} of {of_all}: {}, about ${usd:.2} a month. Nothing was changed.",
-            gigabytes(answer.bytes.candidates)
-        ),
-        Status::Refused if deleted == 0 => format!("Refused to delete {candidates} of {of_all}. Nothing was deleted."),
-        Status::Refused => format!("Deleted {deleted} of {of_all}, then refused to go on; {left} are left."),
+        Status::Planned => {
+            format!("Would {planned} of {of_all}: {}{usd}. Nothing was changed.", gigabytes(answer.bytes.candidates))
+        }
+        Status::Refused if deleted + archived == 0 => {
+            format!("Refused to {planned} of {of_all}. Nothing was deleted.")
+        }
+        Status::Refused => format!("{done} of {of_all}, then refused to go on; {left} are left."),
         Status::Truncated if facts.out_of_time => {
-            "Time ran out before everything was read. Nothing was deleted; the next run starts anew.".to_owned()
+            "Time ran out before everything was read. Nothing was deleted. Give the function more time: 900 seconds are \
+             the most."
+                .to_owned()
         }
         Status::Completed | Status::CompletedWithFailures | Status::Truncated => {
-            format!("Deleted {deleted} of {of_all}: {}, about ${usd:.2} a month.", gigabytes(answer.bytes.deleted))
+            format!("{done} of {of_all}: {bytes}{usd}.")
         }
     };
     if answer.status == Status::Truncated && !facts.out_of_time {
         summary += &format!(" {left} more are left for the next run.");
     }
     if failed > 0 {
-        summary += &format!(" {failed} could not be deleted.");
+        let verb = if facts.plan.archive.candidates { "archived or deleted" } else { "deleted" };
+        summary += &format!(" {failed} could not be {verb}.");
     }
     if let Some(refusal) = answer.refusals.first() {
         let text = if answer.status == Status::Planned { " A run that deletes would be refused: " } else { " " };

@@ -8,7 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Status};
-use crate::{aws::CallCounter, verify::Verification};
+use crate::{aws::Calls, verify::Verification};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "EcrCleanup";
@@ -51,10 +51,10 @@ impl Metrics {
         Self(vec![("RunsStarted", 1.0)])
     }
 
-    /// What a run that has ended sends.
+    /// What a run that has ended sends; `calls` are those it made.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "metrics are floating-point numbers")]
-    pub fn ended(answer: &Answer, seconds: f64, calls: &CallCounter) -> Self {
+    pub fn ended(answer: &Answer, seconds: f64, calls: Calls) -> Self {
         let Answer { counts, bytes, status, .. } = answer;
         let one_if = |condition: bool| if condition { 1.0 } else { 0.0 };
         let completed =
@@ -81,15 +81,15 @@ impl Metrics {
             ("SourcesExpected", answer.in_use.len() as f64),
             ("SourcesFailed", answer.in_use.iter().filter(|coverage| !coverage.complete).count() as f64),
             ("GuardTrips", answer.refusals.len() as f64),
-            ("ApiCalls", calls.calls() as f64),
-            ("ApiThrottles", calls.throttles() as f64),
+            ("ApiCalls", calls.sent as f64),
+            ("ApiThrottles", calls.throttled as f64),
         ])
     }
 
     /// What a verification sends: the metrics that it knows.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "metrics are floating-point numbers")]
-    pub fn verified(verification: &Verification, seconds: f64, calls: &CallCounter) -> Self {
+    pub fn verified(verification: &Verification, seconds: f64, calls: Calls) -> Self {
         let in_use = &verification.in_use;
         Self(vec![
             ("RunsStarted", 0.0),
@@ -98,8 +98,8 @@ impl Metrics {
             ("MissingImages", verification.live_missing() as f64),
             ("SourcesExpected", in_use.len() as f64),
             ("SourcesFailed", in_use.iter().filter(|coverage| !coverage.complete).count() as f64),
-            ("ApiCalls", calls.calls() as f64),
-            ("ApiThrottles", calls.throttles() as f64),
+            ("ApiCalls", calls.sent as f64),
+            ("ApiThrottles", calls.throttled as f64),
         ])
     }
 

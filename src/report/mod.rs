@@ -1,6 +1,7 @@
 //! What a run says: the answer, the metrics and the logs.
 
 mod answer;
+mod exact;
 mod gather;
 pub mod log;
 mod metrics;
@@ -8,6 +9,7 @@ mod notify;
 mod publish;
 
 pub use answer::{Answer, Bytes, Counts, FailureGroup, RepositoryLine, Status};
+pub use exact::ExactBytes;
 pub use gather::{Facts, gather};
 pub use metrics::{METRICS, Metrics, NAMESPACE};
 pub(crate) use notify::notify;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Prepared<'_> {
-    /// Does what was asked for: deletes what the plan says if the mode is to, and otherwise nothing. Writes down what
+    /// Does what was asked for: deletes or archives what the plan says if the mode is to, and otherwise nothing. Writes down what
     /// the next run should know, and the report.
     pub async fn finish(mut self) -> Finished {
         let mode = self.request.mode;
@@ -26,13 +26,15 @@ impl Prepared<'_> {
         self.publish(&mut answer).await;
         log_missing(&self.run_id, &answer.missing);
         let seconds = self.started.elapsed().as_secs_f64();
-        let metrics = Metrics::ended(&answer, seconds, &self.program.clients.calls);
+        let calls = self.program.clients.calls.so_far().since(self.calls_before);
+        let metrics = Metrics::ended(&answer, seconds, calls);
         tracing::info!(
             event = "run_completed",
             run_id = self.run_id,
             status = ?answer.status,
             images_scanned = answer.counts.images,
             images_deleted = answer.counts.deleted,
+            images_archived = answer.counts.archived,
             images_failed = answer.counts.failed,
             bytes_deleted = answer.bytes.deleted,
             duration_s = seconds,
@@ -121,11 +123,11 @@ impl Prepared<'_> {
         usage::read(&sources, &self.program.aliases).await
     }
 
-    /// After a deletion, asks ECR once more for the images in use of the repositories it touched.
+    /// After deleting or archiving, asks ECR once more for the images in use of the repositories it touched.
     async fn look_at_missing(&self, answer: &mut Answer, outcome: Option<&Outcome>) {
         let Some(outcome) = outcome else { return };
         let used = verify::used_repositories(&self.plan.registry, &self.usage);
-        let touched = outcome.repositories.iter().filter(|of| !of.deleted.is_empty());
+        let touched = outcome.repositories.iter().filter(|of| !of.deleted.is_empty() || !of.archived.is_empty());
         let touched = touched.map(|of| self.plan.repositories[of.position].name.clone());
         let names = touched.filter(|name| used.contains(name)).collect();
         let program = self.program;
@@ -138,7 +140,7 @@ impl Prepared<'_> {
                 }));
             }
             None => {
-                answer.warnings.push("there was no time to look whether every image in use is still there".to_owned())
+                answer.warnings.push("there was no time to look whether every image in use is still there".to_owned());
             }
         }
     }

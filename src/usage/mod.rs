@@ -3,19 +3,30 @@
 //! One file per source. A source is complete or it is not (P1): whatever fails in one, however little, is an error of
 //! the whole source, and a run with an incomplete source deletes nothing.
 
+mod cluster;
 pub mod ecs;
+pub mod eks;
 pub mod keep_list;
+mod mention;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     sync::Arc,
 };
 
-use futures::future::{LocalBoxFuture, join_all};
+use futures::{
+    FutureExt, StreamExt,
+    future::{LocalBoxFuture, join_all},
+    stream,
+};
 use serde::Serialize;
 
+pub(crate) use cluster::ClusterSource;
 pub use ecs::SourceError;
+pub use mention::Mentioned;
+use mention::Mentions;
 
 use crate::image::{Aliases, Digest, Image, ImageReference, Parsed, ReferenceError, Registry, RepositoryName, Tag};
 
@@ -27,6 +38,11 @@ pub trait Source {
     /// The account and Region it looks in.
     fn place(&self) -> &Registry;
 
+    /// The cluster it looks in, if it is about one.
+    fn cluster(&self) -> Option<&str> {
+        None
+    }
+
     /// Collects every reference to an image.
     ///
     /// # Errors
@@ -34,17 +50,31 @@ pub trait Source {
     fn read<'a>(&'a self, found: &'a mut Collector) -> LocalBoxFuture<'a, Result<(), SourceError>>;
 }
 
-/// Reads all sources, at the same time.
+/// How many of the sources that another one found are read at once.
+const FOUND_AT_ONCE: usize = 4;
+
+/// Reads all sources, at the same time, and those that they find.
 pub async fn read(sources: &[Box<dyn Source>], aliases: &Arc<Aliases>) -> Usage {
-    let readings = sources.iter().map(|source| async move {
+    let readings = sources.iter().map(|source| read_one(source.as_ref(), aliases));
+    let mut usage = Usage::default();
+    for (coverage, found) in join_all(readings).await.into_iter().flatten() {
+        usage.add(coverage, found);
+    }
+    usage
+}
+
+fn read_one<'a>(source: &'a dyn Source, aliases: &'a Arc<Aliases>) -> LocalBoxFuture<'a, Vec<(Coverage, Collector)>> {
+    async move {
         let mut found = Collector::new(Arc::clone(aliases));
         let error = source.read(&mut found).await.err().map(|error| error.to_string());
         let coverage = Coverage {
             source: source.name(),
             account: source.place().account.clone(),
             region: source.place().region.clone(),
+            cluster: source.cluster().map(Into::into),
             complete: error.is_none(),
             references: found.len(),
+            note: found.note.take(),
             error,
         };
         tracing::info!(
@@ -52,18 +82,21 @@ pub async fn read(sources: &[Box<dyn Source>], aliases: &Arc<Aliases>) -> Usage 
             source = coverage.source,
             account = %coverage.account,
             region = %coverage.region,
+            cluster = coverage.cluster.as_deref(),
             complete = coverage.complete,
             references = coverage.references,
+            note = coverage.note,
             error = coverage.error,
             "read what is in use"
         );
-        (coverage, found)
-    });
-    let mut usage = Usage::default();
-    for (coverage, found) in join_all(readings).await {
-        usage.add(coverage, found);
+        let further = std::mem::take(&mut found.sources);
+        let further = stream::iter(&further).map(|source| read_one(source.as_ref(), aliases));
+        let further: Vec<_> = further.buffered(FOUND_AT_ONCE).collect().await;
+        let mut all = vec![(coverage, found)];
+        all.extend(further.into_iter().flatten());
+        all
     }
-    usage
+    .boxed_local()
 }
 
 /// Whoever uses an image.
@@ -71,8 +104,8 @@ pub async fn read(sources: &[Box<dyn Source>], aliases: &Arc<Aliases>) -> Usage 
 pub struct User {
     /// The account and Region it was found in.
     pub place: Registry,
-    /// What it is: `ECS service`, `ECS task definition`, ...
-    pub kind: &'static str,
+    /// What it is: `ECS service`, `Deployment`, ...
+    pub kind: Cow<'static, str>,
     /// Its name.
     pub name: String,
     /// The cluster it belongs to.
@@ -101,10 +134,16 @@ pub struct Coverage {
     pub account: Box<str>,
     /// The Region it looked in.
     pub region: Box<str>,
+    /// The cluster it looked in, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Box<str>>,
     /// Whether everything could be read.
     pub complete: bool,
     /// How many distinct image references it found.
     pub references: usize,
+    /// What else is to be known, such as that it was not asked to look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Why it is incomplete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -113,10 +152,12 @@ pub struct Coverage {
 type Users = BTreeSet<Arc<User>>;
 
 /// Gathers the references of one source.
-#[derive(Debug)]
 pub struct Collector {
     aliases: Arc<Aliases>,
     found: BTreeMap<Reference, Users>,
+    mentions: Mentions,
+    sources: Vec<Box<dyn Source>>,
+    note: Option<String>,
 }
 
 /// A reference that counts as use.
@@ -126,6 +167,20 @@ pub enum Reference {
     Image(ImageReference),
     /// A digest in any repository.
     Digest(Digest),
+    /// Some image of a repository: which one, is said elsewhere or not at all.
+    Repository(RepositoryName),
+}
+
+impl Reference {
+    /// The reference with as much of its digest as tells images apart to a person.
+    #[must_use]
+    pub fn short(&self) -> String {
+        match self {
+            Self::Image(reference) => reference.short(),
+            Self::Digest(digest) => digest.short(),
+            Self::Repository(repository) => repository.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Reference {
@@ -133,6 +188,7 @@ impl fmt::Display for Reference {
         match self {
             Self::Image(reference) => reference.fmt(f),
             Self::Digest(digest) => digest.fmt(f),
+            Self::Repository(repository) => write!(f, "{repository} (some image of it)"),
         }
     }
 }
@@ -146,8 +202,34 @@ impl Serialize for Reference {
 impl Collector {
     /// A collector that knows the names which stand for the registries.
     #[must_use]
-    pub const fn new(aliases: Arc<Aliases>) -> Self {
-        Self { aliases, found: BTreeMap::new() }
+    pub fn new(aliases: Arc<Aliases>) -> Self {
+        Self { aliases, found: BTreeMap::new(), mentions: Mentions::default(), sources: Vec::new(), note: None }
+    }
+
+    /// The names that stand for the registries.
+    pub(crate) fn aliases(&self) -> &Aliases {
+        &self.aliases
+    }
+
+    /// Adds a source that came to light: it is read next, with a coverage of its own.
+    pub fn add_source(&mut self, source: impl Source + 'static) {
+        self.sources.push(Box::new(source));
+    }
+
+    /// Says what else is to be known about the source.
+    pub fn add_note(&mut self, note: impl Into<String>) {
+        self.note = Some(note.into());
+    }
+
+    /// Notes that `user` names a digest, whatever repository it is in.
+    pub fn add_digest(&mut self, user: &Arc<User>, digest: Digest) {
+        self.note(user, Reference::Digest(digest));
+    }
+
+    /// Notes that `user` names a repository, and beside it words of which one may be the tag; none: it may be any.
+    pub(crate) fn add_mention(&mut self, user: &Arc<User>, repository: RepositoryName, words: Option<mention::Words>) {
+        self.note(user, Reference::Repository(repository.clone()));
+        self.mentions.add(user, repository, words);
     }
 
     /// Notes that `user` names `image` and, if it is known, the digest that this was resolved to.
@@ -205,6 +287,7 @@ pub struct Usage {
     references: BTreeMap<Reference, Users>,
     by_digest: HashMap<Digest, Users>,
     by_tag: HashMap<RepositoryName, HashMap<Tag, Users>>,
+    mentions: Mentions,
 }
 
 /// The use that protects an image, by one of its names.
@@ -223,9 +306,11 @@ impl Usage {
     /// Adds what a source found, whether or not it is complete: what was seen is in use in any case.
     pub fn add(&mut self, coverage: Coverage, found: Collector) {
         self.coverage.push(coverage);
+        self.mentions.merge(found.mentions);
         for (reference, users) in found.found {
             let (digest, tag) = match &reference {
                 Reference::Digest(digest) => (Some(*digest), None),
+                Reference::Repository(_) => (None, None),
                 Reference::Image(image) => (image.digest, image.tag.clone().map(|tag| (image.repository.clone(), tag))),
             };
             if let Some(digest) = digest {
@@ -246,6 +331,7 @@ impl Usage {
     }
 
     /// Every distinct reference with its users, in order.
+    #[must_use]
     pub fn references(&self) -> impl ExactSizeIterator<Item = (&Reference, &BTreeSet<Arc<User>>)> {
         self.references.iter()
     }
@@ -265,6 +351,12 @@ impl Usage {
             })
             .collect()
     }
+
+    /// The use of images of a repository by those who name the repository alone.
+    #[must_use]
+    pub fn mentioned<'a>(&'a self, repository: &RepositoryName, images: &[Image]) -> Mentioned<'a> {
+        self.mentions.of(repository, images)
+    }
 }
 
 #[cfg(test)]
@@ -276,7 +368,7 @@ mod tests {
 
     fn user(name: &str) -> Arc<User> {
         let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
-        Arc::new(User { place, kind: "ECS service", name: name.to_owned(), cluster: None, live: true })
+        Arc::new(User { place, kind: "ECS service".into(), name: name.to_owned(), cluster: None, live: true })
     }
 
     fn usage(uses: &[(&str, Option<Digest>)]) -> Usage {
@@ -289,8 +381,10 @@ mod tests {
             source: "test",
             account: "1".into(),
             region: "r".into(),
+            cluster: None,
             complete: true,
             references: collector.len(),
+            note: None,
             error: None,
         };
         let mut usage = Usage::default();
@@ -304,6 +398,7 @@ mod tests {
             tags: tags.iter().map(|tag| Tag::new(tag).unwrap()).collect(),
             pushed_at: None,
             pulled_at: None,
+            archival: None,
             bytes: 0,
             media_type: MediaType::Image,
             artifact_type: ArtifactType::ContainerImage,

@@ -25,7 +25,7 @@ class Programs:
 def programs():
     folder = os.environ.get("ECR_CLEANUP_BIN_DIR")
     if not folder:
-        pytest.fail("ECR_CLEANUP_BIN_DIR is not set; it names the folder of the release binaries, as in `make e2e`")
+        pytest.fail("ECR_CLEANUP_BIN_DIR is not set; it names the folder of the release binaries, as in `make test-moto`")
     found = Programs(Path(folder).resolve())
     for binary in (found.function, found.command):
         if not os.access(binary, os.X_OK):

@@ -27,6 +27,7 @@ def install() -> None:
     ECRResponse.describe_images = describe_images
     ECRResponse.list_images = list_images
     ECRResponse.update_image_storage_class = update_image_storage_class
+    ECRResponse.describe_pull_through_cache_rules = describe_pull_through_cache_rules
 
 
 # Reading
@@ -49,6 +50,10 @@ def describe_images(self: ECRResponse) -> ActionResult:
         images = [image for image in repository.images if _passes(image, wanted)]
     by_digest = {image.image_digest: image for image in repository.images}
     return _answer(self, [_detail(image, by_digest) for image in images], "imageDetails", paged=not ids)
+
+
+def describe_pull_through_cache_rules(self: ECRResponse) -> ActionResult:
+    return _answer(self, [], "pullThroughCacheRules", paged=True)
 
 
 def list_images(self: ECRResponse) -> ActionResult:

@@ -17,6 +17,8 @@ from scenarios import acceptance_repository, team_account, unaged_repository
 
 READING = ("Describe", "List", "Get", "BatchGet")
 DELETE = {"ECR_CLEANUP_CONFIG": '{"mode":"delete"}'}
+# Enough to ride out two throttles; more would only wait.
+FEW_ATTEMPTS = {"AWS_MAX_ATTEMPTS": "3"}
 
 
 class Run:
@@ -30,7 +32,7 @@ class Run:
             account.control("record", clear=True)
 
     def function(self, event):
-        return invoke(self.programs.function, event, {**self.account.environment(), **DELETE})
+        return invoke(self.programs.function, event, {**self.account.environment(), **DELETE, **FEW_ATTEMPTS})
 
     def command(self, *arguments, **environment):
         variables = {"PATH": os.environ["PATH"], **self.account.environment(), **DELETE, **environment}

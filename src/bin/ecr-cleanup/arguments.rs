@@ -50,6 +50,9 @@ pub(crate) enum Command {
         /// List the images that stay as well.
         #[arg(long)]
         all: bool,
+        /// Count each layer once: reads the manifests of all images, which AWS counts as pulls of them.
+        #[arg(long)]
+        exact_sizes: bool,
         /// Show instead which images that stay the repositories' own lifecycle policies may take.
         #[arg(long)]
         lifecycle: bool,
@@ -69,8 +72,21 @@ pub(crate) enum Command {
         /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
         image: String,
     },
+    /// Bring images back from the archive, with their parts and signatures, and wait until they can be pulled.
+    ///
+    /// AWS normally takes up to 20 minutes. It can be interrupted: AWS goes on, and the same command waits again.
+    Restore {
+        /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
+        #[arg(required = true)]
+        images: Vec<String>,
+    },
     /// Check the configuration and print it with every default written out.
-    CheckConfig,
+    CheckConfig {
+        /// Try every right that it needs, on AWS and in every cluster, and print what is missing instead: exit code 4
+        /// if anything is.
+        #[arg(long)]
+        access: bool,
+    },
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Print a completion script.

@@ -28,6 +28,8 @@ const USAGE: u8 = 2;
 const FAILURES: u8 = 3;
 const REFUSED: u8 = 4;
 const MISSING: u8 = 5;
+/// How often a restore is looked after.
+const POLL: std::time::Duration = std::time::Duration::from_secs(15);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -97,7 +99,7 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
     let request = |mode| Request { mode, only: only.clone(), stop_at: None };
     let output = common.output;
     match command {
-        Command::Plan { all, lifecycle } => {
+        Command::Plan { all, exact_sizes, lifecycle } => {
             let prepared = program.prepare(request(Mode::Plan)).await?;
             if lifecycle {
                 let threats = prepared.lifecycle().await;
@@ -105,8 +107,12 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
                 render::threats(&mut out, &threats, output)?;
                 return Ok(DONE);
             }
+            let mut answer = prepared.answer();
+            if exact_sizes {
+                answer.exact_bytes = Some(prepared.exact_bytes().await?);
+            }
             bar.finish_and_clear();
-            print_plan(&mut out, &prepared, output, all)
+            print_plan(&mut out, &prepared, &answer, output, all)
         }
         Command::Run { yes } => {
             let prepared = program.prepare(request(program.config().mode)).await?;
@@ -117,13 +123,13 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             let (usage, list) = program.keep_list().await?;
             bar.finish_and_clear();
             match list {
-                Some(list) => {
+                Ok(list) => {
                     render::json(&mut out, &list)?;
                     Ok(DONE)
                 }
-                None => {
+                Err(problem) => {
                     render::usage_coverage(&mut io::stderr(), &usage)?;
-                    anyhow::bail!("not everything is known to be in use, and a keep list must not leave anything out")
+                    anyhow::bail!("no keep list, which must not leave anything out: {problem}")
                 }
             }
         }
@@ -175,7 +181,30 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             }
             Ok(DONE)
         }
-        Command::CheckConfig => {
+        Command::Restore { images } => {
+            let references: Result<Vec<_>, _> = images.iter().map(|image| program.reference(image)).collect();
+            for reference in references.map_err(UsageError)? {
+                bar.set_message(format!("restoring {reference}"));
+                let restored = program.restore(&reference, POLL).await?;
+                match output {
+                    Output::Table => writeln!(out, "{reference} can be pulled: {} restored.", restored.digests.len())?,
+                    Output::Json | Output::Jsonl => writeln!(out, "{}", serde_json::to_string(&restored)?)?,
+                }
+            }
+            bar.finish_and_clear();
+            Ok(DONE)
+        }
+        Command::CheckConfig { access: true } => {
+            let access = program.access().await?;
+            bar.finish_and_clear();
+            match output {
+                Output::Table => write!(out, "{access}")?,
+                Output::Json | Output::KeepList => render::json(&mut out, &access)?,
+                Output::Jsonl => writeln!(out, "{}", serde_json::to_string(&access)?)?,
+            }
+            Ok(if access.is_complete() { DONE } else { REFUSED })
+        }
+        Command::CheckConfig { access: false } => {
             render::json(&mut out, program.config())?;
             Ok(DONE)
         }
@@ -210,14 +239,19 @@ fn filter(globs: &[String]) -> anyhow::Result<Option<RepositoryGlobs>> {
     Ok(Some(globs))
 }
 
-fn print_plan(out: &mut impl Write, prepared: &Prepared<'_>, output: Output, all: bool) -> anyhow::Result<u8> {
-    let answer = prepared.answer();
+fn print_plan(
+    out: &mut impl Write,
+    prepared: &Prepared<'_>,
+    answer: &Answer,
+    output: Output,
+    all: bool,
+) -> anyhow::Result<u8> {
     match output {
-        Output::Table => render::plan_tables(out, &prepared.plan, &answer, all)?,
+        Output::Table => render::plan_tables(out, &prepared.plan, answer, all)?,
         Output::Json | Output::KeepList => render::json(out, &answer.clone().to_json())?,
         Output::Jsonl => image_lines(out, &prepared.plan)?,
     }
-    Ok(code(&answer))
+    Ok(code(answer))
 }
 
 async fn run(
@@ -232,14 +266,14 @@ async fn run(
         render::plan_tables(out, &prepared.plan, &planned, false)?;
     }
     let acts = mode != Mode::Plan && prepared.refusals.is_empty() && planned.counts.candidates > 0;
-    if acts && !yes && !confirmed(planned.counts.candidates)? {
-        writeln!(io::stderr(), "Nothing was deleted.")?;
+    if acts && !yes && !confirmed(planned.counts.candidates, mode)? {
+        writeln!(io::stderr(), "Nothing was changed.")?;
         return Ok(DONE);
     }
     let Finished { answer, .. } = prepared.finish().await;
     match output {
         Output::Table if mode == Mode::Plan => {
-            writeln!(out, "The configuration says `mode: plan`, so nothing was deleted; `mode: delete` deletes.")?
+            writeln!(out, "The configuration says `mode: plan`, so nothing was deleted; `mode: delete` deletes.")?;
         }
         Output::Table => render::remarks(out, &answer)?,
         Output::Json | Output::KeepList => render::json(out, &answer.clone().to_json())?,
@@ -248,9 +282,14 @@ async fn run(
     Ok(code(&answer))
 }
 
-fn confirmed(images: u64) -> anyhow::Result<bool> {
+fn confirmed(images: u64, mode: Mode) -> anyhow::Result<bool> {
     let mut err = io::stderr();
-    write!(err, "Delete {images} images? This cannot be undone. Type `yes` to go on: ")?;
+    let question = if mode == Mode::Archive {
+        format!("Archive {images} images, and delete those that were archived long enough ago?")
+    } else {
+        format!("Delete {images} images? This cannot be undone.")
+    };
+    write!(err, "{question} Type `yes` to go on: ")?;
     err.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).context("reading the answer")?;

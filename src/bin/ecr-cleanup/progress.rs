@@ -45,13 +45,13 @@ impl<S: Subscriber> Layer<S> for Progress {
                 counts.images += fields.images;
             }
             "source_read" => counts.sources += 1,
-            "image_deleted" => counts.deleted += 1,
+            "image_deleted" | "image_archived" => counts.deleted += 1,
             _ => return,
         }
         let read = format!("read {} images in {} repositories", counts.images, counts.repositories);
         self.bar.set_message(match counts.deleted {
             0 => format!("{read}; {} sources of use", counts.sources),
-            deleted => format!("{read}; deleted {deleted} images"),
+            deleted => format!("{read}; deleted or archived {deleted} images"),
         });
     }
 }

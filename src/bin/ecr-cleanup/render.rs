@@ -1,10 +1,14 @@
 //! What the command prints.
 
-use std::io::{self, Write};
+use std::{
+    collections::BTreeSet,
+    fmt::Display,
+    io::{self, Write},
+};
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use ecr_cleanup::{
-    image::{Image, MediaType, RepositoryName},
+    image::{Image, MediaType, RepositoryName, Time},
     plan::{Explanation, Plan, RepositoryPlan, Threat, Verdict},
     report::Answer,
     usage::Usage,
@@ -45,9 +49,9 @@ fn images(out: &mut impl Write, title: &str, plan: &Plan, wanted: impl Fn(&Verdi
     let rows = plan.repositories.iter().flat_map(|repository| {
         let mut rows: Vec<_> = repository.images().filter(|(_, verdict)| wanted(verdict)).collect();
         rows.sort_by_key(|(image, _)| (std::cmp::Reverse(image.pushed_at), image.digest));
-        rows.into_iter().map(move |(image, verdict)| row(repository, image, verdict))
+        rows.into_iter().map(move |(image, verdict)| row(repository, image, verdict, plan.now))
     });
-    let mut table = table(&[title, "Pushed", "Size", "Why"]);
+    let mut table = table(&[title, "Age", "Size", "Why"]);
     let mut left_out = 0;
     for (position, row) in rows.enumerate() {
         if position < ROWS {
@@ -65,12 +69,12 @@ fn images(out: &mut impl Write, title: &str, plan: &Plan, wanted: impl Fn(&Verdi
     Ok(())
 }
 
-fn row(repository: &RepositoryPlan, image: &Image, verdict: &Verdict) -> Vec<Cell> {
+fn row(repository: &RepositoryPlan, image: &Image, verdict: &Verdict, now: Time) -> Vec<Cell> {
     let bytes = if image.media_type == MediaType::Index { "-".to_owned() } else { size(image.bytes) };
-    let pushed = image.pushed_at.map(|time| time.to_string()).unwrap_or_default();
+    let days = image.pushed_at.map(|time| format!("{} d", time.age(now).as_hours() / 24));
     vec![
         Cell::new(format!("{}{}", repository.name, image.name())),
-        Cell::new(pushed.split('T').next().unwrap_or_default()),
+        number(days.unwrap_or_default()),
         number(bytes),
         Cell::new(repository.because(verdict).join("\n")),
     ]
@@ -91,6 +95,18 @@ pub(crate) fn remarks(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
     for refusal in &answer.refusals {
         writeln!(out, "Refusal: {refusal}")?;
     }
+    if let Some(exact) = &answer.exact_bytes {
+        writeln!(
+            out,
+            "Each layer counted once, {} are stored and {} of that would be freed. AWS has counted this as pulls of {} images.",
+            size(exact.scanned),
+            size(exact.candidates),
+            exact.manifests_read
+        )?;
+        if exact.unread > 0 {
+            writeln!(out, "{} images could not be read and count as if they shared no layer.", exact.unread)?;
+        }
+    }
     writeln!(out, "{}", answer.summary)
 }
 
@@ -98,8 +114,10 @@ pub(crate) fn remarks(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
 pub(crate) fn usage_table(out: &mut impl Write, usage: &Usage) -> io::Result<()> {
     let mut table = table(&["Image", "Used by"]);
     for (reference, users) in usage.references() {
-        let users: Vec<String> = users.iter().map(ToString::to_string).collect();
-        table.add_row([reference.to_string(), users.join("\n")]);
+        // The same thing may use an image now and name it elsewhere for later.
+        let users: BTreeSet<String> = users.iter().map(ToString::to_string).collect();
+        let users: Vec<String> = users.into_iter().collect();
+        table.add_row([reference.short(), users.join("\n")]);
     }
     writeln!(out, "{table}")?;
     usage_coverage(out, usage)
@@ -108,10 +126,12 @@ pub(crate) fn usage_table(out: &mut impl Write, usage: &Usage) -> io::Result<()>
 /// Prints where use was looked for, and what came of it.
 pub(crate) fn usage_coverage(out: &mut impl Write, usage: &Usage) -> io::Result<()> {
     for coverage in usage.coverage() {
-        let place = format!("{} in {} {}", coverage.source, coverage.account, coverage.region);
-        match &coverage.error {
-            None => writeln!(out, "{place}: read completely, {} references", coverage.references)?,
-            Some(error) => writeln!(out, "{place}: INCOMPLETE: {error}")?,
+        let cluster = coverage.cluster.as_ref().map(|cluster| format!(", cluster {cluster}")).unwrap_or_default();
+        let place = format!("{} in {} {}{cluster}", coverage.source, coverage.account, coverage.region);
+        match (&coverage.error, &coverage.note) {
+            (None, Some(note)) => writeln!(out, "{place}: {note}")?,
+            (None, None) => writeln!(out, "{place}: read completely, {} references", coverage.references)?,
+            (Some(error), _) => writeln!(out, "{place}: INCOMPLETE: {error}")?,
         }
     }
     Ok(())
@@ -194,8 +214,8 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-fn number(value: impl ToString) -> Cell {
-    Cell::new(value.to_string()).set_alignment(CellAlignment::Right)
+fn number(value: impl Display) -> Cell {
+    Cell::new(value).set_alignment(CellAlignment::Right)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]

@@ -76,7 +76,13 @@ fn policies() {
 #[test]
 fn sources_of_use_and_what_is_not_supported() {
     check(&[
-        ("mode: archive", &["mode: `archive` is not supported by this version yet; use `plan` or `delete`"]),
+        (
+            "archive: {delete_after: -1d}",
+            &[
+                "archive.delete_after: expected a whole number and a unit, `m` (minutes), `h`, `d` or `w`, such as `14d`, found `-1d`",
+            ],
+        ),
+        ("archive: {after: 90d}", &["archive.after: unknown key;"]),
         ("in_use: false", &["in_use: expected a mapping of `ecs` and other sources, found `false`"]),
         ("in_use: {ecs: true}", &["in_use.ecs: expected `false` or a mapping (`{}` for its defaults), found `true`"]),
         ("in_use: {ecs: on}", &["in_use.ecs: expected `false` or a mapping (`{}` for its defaults), found `on`"]),
@@ -88,6 +94,17 @@ fn sources_of_use_and_what_is_not_supported() {
             "in_use: {ecs: {task_definitions: activ}}",
             &["in_use.ecs.task_definitions: expected `active`, `referenced` or `{ newest: N }`, found `activ`"],
         ),
+        (
+            r#"in_use: {eks: {clusters: [], custom_resources: {exclude: ["apps/Deployment", "core/Pod", "core/ConfigMap", "Rollout", "*/x", "a.b/*"]}}}"#,
+            &[
+                "in_use.eks.clusters: expected a glob; every cluster is `**`, and none is `eks: false`",
+                "in_use.eks.custom_resources.exclude[0]: names built-in workloads, which are always read",
+                "in_use.eks.custom_resources.exclude[1]: of the built-in kinds only `core/ConfigMap` can be left out",
+                "in_use.eks.custom_resources.exclude[3]: expected `GROUP/KIND` or `GROUP/*`, such as `argoproj.io/Workflow`, found `Rollout`",
+                "in_use.eks.custom_resources.exclude[4]: expected one group: `*` stands for kinds",
+            ],
+        ),
+        ("in_use: {kubernetes: [{kubeconfig: a}]}", &["in_use.kubernetes[0]: `context` is missing"]),
         (
             "in_use: {ecs: {task_definitions: {newest: 0}}}",
             &["in_use.ecs.task_definitions.newest: expected 1 or more, found 0"],
@@ -103,26 +120,23 @@ fn sources_of_use_and_what_is_not_supported() {
             &["in_use.ecs.task_definitions: expected `active`, `referenced` or `{ newest: N }`, found `false`"],
         ),
         (
-            "in_use: {eks: {}, lambda: {}, accounts: [], keep_lists: []}",
+            "in_use: {lambda: {}, accounts: [], keep_lists: []}",
             &[
                 "in_use.accounts: not supported by this version yet; leave it out",
-                "in_use.eks: not supported by this version yet; leave it out, or say `false`",
                 "in_use.lambda: not supported by this version yet; leave it out, or say `false`",
             ],
         ),
         (
             r#"in_use: {eks: {clusters: ["**"], helm: true}, lambda: {x: 1}}"#,
             &[
-                "in_use.eks: not supported by this version yet; leave it out, or say `false`",
                 "in_use.eks.helm: unknown key; did you mean `helm_history`?",
                 "in_use.lambda: not supported by this version yet; leave it out, or say `false`",
                 "in_use.lambda.x: unknown key;",
             ],
         ),
         (
-            "registries: [{region: eu-west-1}]\narchive: {delete_after: 90d}\nstate: a/b\nreport: s3://A/b\nnotify: arn",
+            "registries: [{region: eu-west-1}]\nstate: a/b\nreport: s3://A/b\nnotify: arn",
             &[
-                "archive: not supported by this version yet; leave it out",
                 "notify: expected the ARN of an SNS topic, such as `arn:aws:sns:eu-west-1:111111111111:topic`, found `arn`",
                 "registries: not supported by this version yet; leave it out",
                 "report: expected `s3://BUCKET/PREFIX`, found `s3://A/b`",
@@ -263,8 +277,7 @@ fn all_problems_of_a_document_are_told_at_once() {
 #[test]
 fn an_unknown_key_lists_the_accepted_ones() {
     let error = crate::config::Config::parse("in_use: { ecss: {} }").unwrap_err().to_string();
-    let expected =
-        "in_use.ecss: unknown key; did you mean `ecs`? accepted: `ecs`, `eks`, `lambda`, `accounts` and `keep_lists`";
+    let expected = "in_use.ecss: unknown key; did you mean `ecs`? accepted: `ecs`, `eks`, `kubernetes`, `lambda`, `accounts` and `keep_lists`";
     assert_eq!(error, expected);
 }
 

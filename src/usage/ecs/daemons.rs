@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_sdk_ecs::types::{DaemonDeployment, DaemonDeploymentRevisionDetail, DaemonRevision};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{AT_ONCE, Ecs, Ended, Findings, check_complete, last_part};
+use super::{AT_ONCE, Ecs, Ended, Findings, check_complete, last_part, named};
 use crate::aws::{ApiError, Bucket, all_pages};
 
 const PAGE: i32 = 100;
@@ -39,9 +39,8 @@ impl Ecs {
         let daemon = answer.daemon().ok_or_else(|| ApiError::answer(OPERATION, arn, "the answer holds no daemon"))?;
         let user = self.user("ECS daemon", last_part(arn), Some(cluster), true);
         for revision in daemon.current_revisions() {
-            if let Some(arn) = revision.arn() {
-                findings.daemon_revisions.insert(arn.to_owned(), Arc::clone(&user));
-            }
+            let arn = named(OPERATION, &user.name, revision.arn())?;
+            findings.daemon_revisions.insert(arn, Arc::clone(&user));
         }
         if let Some(deployment) = daemon.deployment_arn() {
             findings.daemon_deployments.insert(deployment.to_owned(), user);
@@ -57,11 +56,12 @@ impl Ecs {
         for deployment in deployments.iter().flatten() {
             let user = deployment.daemon_deployment_arn().and_then(|arn| findings.daemon_deployments.get(arn));
             let Some(user) = user else { continue };
-            let sources = deployment.source_daemon_revisions().iter().filter_map(DaemonDeploymentRevisionDetail::arn);
-            let target = deployment.target_daemon_revision().and_then(DaemonDeploymentRevisionDetail::arn);
-            let rollback = deployment.rollback().and_then(|rollback| rollback.rollback_target_daemon_revision_arn());
+            let sources = deployment.source_daemon_revisions().iter().map(DaemonDeploymentRevisionDetail::arn);
+            let target = deployment.target_daemon_revision().map(DaemonDeploymentRevisionDetail::arn);
+            let rollback = deployment.rollback().map(|rollback| rollback.rollback_target_daemon_revision_arn());
             for arn in sources.chain(target).chain(rollback) {
-                findings.daemon_revisions.entry(arn.to_owned()).or_insert_with(|| Arc::clone(user));
+                let arn = named("ecs:DescribeDaemonDeployments", &user.name, arn)?;
+                findings.daemon_revisions.entry(arn).or_insert_with(|| Arc::clone(user));
             }
         }
         Ok(())

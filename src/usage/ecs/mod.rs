@@ -18,13 +18,14 @@ use std::{
 };
 
 use aws_sdk_ecs::types::Failure;
-use futures::{FutureExt, StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
 
 use super::{Collector, Source, User};
 use crate::{
     aws::{ApiError, Clients},
     config::TaskDefinitions,
     image::{ReferenceError, Registry},
+    kubernetes::ClusterError,
     state::Caches,
 };
 
@@ -49,6 +50,9 @@ pub enum SourceError {
     /// A call failed, or its answer was not complete.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// A Kubernetes cluster could not be read completely.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// Something names an image in a way that cannot be understood.
     #[error("{user}: {error}")]
     Reference {
@@ -123,7 +127,7 @@ impl Source for Ecs {
 impl Ecs {
     fn user(&self, kind: &'static str, name: &str, cluster: Option<&str>, live: bool) -> Arc<User> {
         let cluster = cluster.map(|cluster| last_part(cluster).to_owned());
-        Arc::new(User { place: self.place.clone(), kind, name: name.to_owned(), cluster, live })
+        Arc::new(User { place: self.place.clone(), kind: kind.into(), name: name.to_owned(), cluster, live })
     }
 
     /// Everything in every cluster.
@@ -137,14 +141,18 @@ impl Ecs {
             }
             Ok::<_, SourceError>(findings)
         });
-        let findings = findings.buffer_unordered(AT_ONCE);
-        findings
-            .try_fold(Findings::default(), |mut all, findings| async move {
-                all.merge(findings);
-                Ok(all)
-            })
-            .await
+        merged(findings.buffer_unordered(AT_ONCE)).await
     }
+}
+
+/// The findings of several places as one.
+async fn merged<E>(findings: impl Stream<Item = Result<Findings, E>>) -> Result<Findings, E> {
+    findings
+        .try_fold(Findings::default(), |mut all, more| async move {
+            all.merge(more);
+            Ok(all)
+        })
+        .await
 }
 
 fn add(found: &mut Collector, user: &Arc<User>, image: &str, digest: Option<&str>) -> Result<(), SourceError> {
@@ -184,6 +192,12 @@ fn check_complete<'a>(
         None => Ok(()),
         Some(arn) => Err(ApiError::answer(operation, arn, "the answer does not say anything about it")),
     }
+}
+
+/// The ARN of something that an answer names: without it, nobody can look it up.
+fn named(operation: &'static str, resource: &str, arn: Option<&str>) -> Result<String, ApiError> {
+    arn.map(ToOwned::to_owned)
+        .ok_or_else(|| ApiError::answer(operation, resource, "the answer names a revision without an ARN"))
 }
 
 /// The part of an ARN that people know: what follows the last `/`.

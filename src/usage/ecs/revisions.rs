@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aws_sdk_ecs::types::{ServiceDeployment, ServiceRevision, ServiceRevisionSummary};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{AT_ONCE, Ecs, Ended, Findings, check_complete};
+use super::{AT_ONCE, Ecs, Ended, Findings, check_complete, named};
 use crate::aws::{ApiError, Bucket};
 
 const BATCH: usize = 20;
@@ -23,11 +23,12 @@ impl Ecs {
             let Some(user) = deployment.service_deployment_arn().and_then(|arn| findings.deployments.get(arn)) else {
                 continue;
             };
-            let sources = deployment.source_service_revisions().iter().filter_map(ServiceRevisionSummary::arn);
-            let target = deployment.target_service_revision().and_then(ServiceRevisionSummary::arn);
-            let rollback = deployment.rollback().and_then(|rollback| rollback.service_revision_arn());
+            let sources = deployment.source_service_revisions().iter().map(ServiceRevisionSummary::arn);
+            let target = deployment.target_service_revision().map(ServiceRevisionSummary::arn);
+            let rollback = deployment.rollback().map(|rollback| rollback.service_revision_arn());
             for arn in sources.chain(target).chain(rollback) {
-                findings.revisions.entry(arn.to_owned()).or_insert_with(|| Arc::clone(user));
+                let arn = named("ecs:DescribeServiceDeployments", &user.name, arn)?;
+                findings.revisions.entry(arn).or_insert_with(|| Arc::clone(user));
             }
         }
         Ok(())

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use aws_sdk_ecs::types::{ResourceManagementType, Service};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 
-use super::{AT_ONCE, Ecs, Ended, Findings, User, check_complete};
+use super::{AT_ONCE, Ecs, Ended, Findings, User, check_complete, merged, named};
 use crate::aws::{ApiError, Bucket, all_pages};
 
 const PAGE: i32 = 100;
@@ -23,12 +23,7 @@ impl Ecs {
         })
         .await?;
         let batches = stream::iter(arns.chunks(BATCH)).map(|batch| self.describe_services(cluster, batch));
-        let batches: Vec<Findings> = batches.buffer_unordered(AT_ONCE).try_collect().await?;
-        let mut all = Findings::default();
-        for findings in batches {
-            all.merge(findings);
-        }
-        Ok(all)
+        merged(batches.buffer_unordered(AT_ONCE)).await
     }
 
     async fn describe_services(&self, cluster: &str, arns: &[String]) -> Result<Findings, ApiError> {
@@ -41,7 +36,7 @@ impl Ecs {
         let mut findings = Findings::default();
         for service in answer.services() {
             let user = self.user("ECS service", service.service_name().unwrap_or_default(), Some(cluster), true);
-            note(&mut findings, &user, service);
+            note(&mut findings, &user, service)?;
             // An Express service says more about itself; so may a kind that is not known yet.
             let customer = Some(&ResourceManagementType::Customer);
             if service.resource_management_type().is_some() && service.resource_management_type() != customer {
@@ -72,7 +67,7 @@ impl Ecs {
 }
 
 /// Everything a service names. One that has no tasks, or is draining, still counts.
-fn note(findings: &mut Findings, user: &Arc<User>, service: &Service) {
+fn note(findings: &mut Findings, user: &Arc<User>, service: &Service) -> Result<(), ApiError> {
     findings.name_definition(user, service.task_definition());
     for deployment in service.deployments() {
         findings.name_definition(user, deployment.task_definition());
@@ -81,11 +76,31 @@ fn note(findings: &mut Findings, user: &Arc<User>, service: &Service) {
         findings.name_definition(user, task_set.task_definition());
     }
     for revision in service.current_service_revisions() {
-        if let Some(arn) = revision.arn() {
-            findings.revisions.insert(arn.to_owned(), Arc::clone(user));
-        }
+        let arn = named("ecs:DescribeServices", &user.name, revision.arn())?;
+        findings.revisions.insert(arn, Arc::clone(user));
     }
     if let Some(arn) = service.current_service_deployment() {
         findings.deployments.insert(arn.to_owned(), Arc::clone(user));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::types::ServiceCurrentRevisionSummary;
+
+    use super::*;
+    use crate::image::Registry;
+
+    #[test]
+    fn a_revision_that_cannot_be_looked_up_is_an_error() {
+        let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
+        let user =
+            Arc::new(User { place, kind: "ECS service".into(), name: "web".to_owned(), cluster: None, live: true });
+        let revision = ServiceCurrentRevisionSummary::builder().build();
+        let service = Service::builder().current_service_revisions(revision).build();
+        let error = note(&mut Findings::default(), &user, &service).unwrap_err();
+        let message = "`ecs:DescribeServices` for `web` failed: the answer names a revision without an ARN";
+        assert_eq!(error.to_string(), message);
     }
 }

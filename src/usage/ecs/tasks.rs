@@ -1,9 +1,11 @@
 //! Tasks: what runs, what is about to, and what stopped a short while ago and may be started again.
 
-use aws_sdk_ecs::types::{DesiredStatus, Task};
-use futures::{StreamExt, TryStreamExt, stream};
+use std::sync::Arc;
 
-use super::{AT_ONCE, Ecs, Ended, Findings, check_complete, last_part};
+use aws_sdk_ecs::types::{DesiredStatus, Task};
+use futures::{StreamExt, stream};
+
+use super::{AT_ONCE, Ecs, Ended, Findings, User, check_complete, last_part, merged};
 use crate::aws::{ApiError, Bucket, all_pages};
 
 const PAGE: i32 = 100;
@@ -19,12 +21,7 @@ impl Ecs {
         arns.sort_unstable();
         arns.dedup();
         let batches = stream::iter(arns.chunks(BATCH)).map(|batch| self.describe_tasks(cluster, batch));
-        let batches: Vec<Findings> = batches.buffer_unordered(AT_ONCE).try_collect().await?;
-        let mut all = Findings::default();
-        for findings in batches {
-            all.merge(findings);
-        }
-        Ok(all)
+        merged(batches.buffer_unordered(AT_ONCE)).await
     }
 
     async fn list_tasks(&self, cluster: &str, status: DesiredStatus) -> Result<Vec<String>, ApiError> {
@@ -63,16 +60,14 @@ impl Ecs {
     }
 
     /// Tasks of one service are one user: the service.
-    fn task_user(&self, cluster: &str, task: &Task) -> std::sync::Arc<super::User> {
+    fn task_user(&self, cluster: &str, task: &Task) -> Arc<User> {
         let stopped = task.desired_status() == Some("STOPPED");
         let group = task.group().filter(|group| !group.is_empty());
-        match (stopped, group.and_then(|group| group.strip_prefix("service:"))) {
-            (false, Some(service)) => self.user("ECS service", service, Some(cluster), true),
-            _ => {
-                let kind = if stopped { "recently stopped ECS task" } else { "ECS task" };
-                let name = group.unwrap_or_else(|| last_part(task.task_arn().unwrap_or_default()));
-                self.user(kind, name, Some(cluster), !stopped)
-            }
+        if let (false, Some(service)) = (stopped, group.and_then(|group| group.strip_prefix("service:"))) {
+            return self.user("ECS service", service, Some(cluster), true);
         }
+        let kind = if stopped { "recently stopped ECS task" } else { "ECS task" };
+        let name = group.unwrap_or_else(|| last_part(task.task_arn().unwrap_or_default()));
+        self.user(kind, name, Some(cluster), !stopped)
     }
 }

@@ -6,7 +6,7 @@ use crate::limits::RateLimits;
 use crate::record::Record;
 use crate::request::{Protocol, Request};
 use crate::world::{Place, World};
-use crate::{ecr, ecs, reshape, s3, sns, ssm, sts};
+use crate::{ecr, ecs, eks, reshape, s3, sns, ssm, sts};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -147,6 +147,7 @@ impl Backstage {
         let (content_type, answer): (_, Answer) = match request.service {
             "ecr" => (JSON, ecr::answer(world, place, operation, body)),
             "ecs" => (JSON, ecs::answer(world, place, operation, body)),
+            "eks" => (JSON, eks::answer(world, place, operation, body)),
             "ssm" => (JSON, ssm::answer(world, place, operation, body)),
             "sts" => ("text/xml", sts::answer(world, request)),
             "sns" => ("text/xml", sns::answer(world, request)),

@@ -1,4 +1,4 @@
-//! Amazon ECR, ECS, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this machine.
+//! Amazon ECR, ECS, EKS, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this machine.
 //!
 //! The unmodified AWS SDK talks to it by its endpoint URL, so that a test exercises paging, retries and error parsing as
 //! they are in production. What the services do is written down in `facts/aws.md`; where AWS documents nothing, the
@@ -15,6 +15,7 @@
 mod connection;
 mod ecr;
 mod ecs;
+mod eks;
 mod error;
 mod exchange;
 mod fault;
@@ -42,6 +43,7 @@ pub use ecs::express::{ExpressConfiguration, ExpressContainer, ExpressService};
 pub use ecs::service::{Deployment, RevisionReference, Service, ServiceDeployment, ServiceRevision, TaskSet};
 pub use ecs::state::{Cluster, Ecs};
 pub use ecs::task::{Container, ContainerDefinition, ContainerImage, Task, TaskDefinition};
+pub use eks::EksCluster;
 pub use fault::{Fault, FaultKind};
 pub use limits::RateLimits;
 pub use moment::{Moment, days_ago, hours_ago};

@@ -17,7 +17,7 @@ pub(crate) enum Protocol {
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) protocol: Protocol,
-    /// `ecr`, `ecs`, `ssm`, `sts`, `sns` or `s3`.
+    /// `ecr`, `ecs`, `eks`, `ssm`, `sts`, `sns` or `s3`.
     pub(crate) service: &'static str,
     pub(crate) operation: String,
     pub(crate) access_key: String,
@@ -61,6 +61,15 @@ impl Request {
             let operation = request.body.get("Action").and_then(Value::as_str);
             request.operation = operation.unwrap_or_default().to_owned();
             request.text = request.body.to_string();
+        } else if signed_for == "eks" {
+            request.service = "eks";
+            let path = parts.uri.path().trim_start_matches('/');
+            (request.operation, request.body) = match path.split_once('/').unwrap_or((path, "")) {
+                ("clusters", "") => ("ListClusters".to_owned(), page(parts.uri.query().unwrap_or_default())),
+                ("clusters", name) => ("DescribeCluster".to_owned(), json!({"name": decode(name)})),
+                _ => (path.to_owned(), Value::Null),
+            };
+            request.text = request.body.to_string();
         } else {
             let object = ObjectRequest::read(parts, content);
             request.protocol = Protocol::Rest;
@@ -98,6 +107,15 @@ fn credential(parts: &Parts) -> (String, Option<String>, String) {
     let region = scope.nth(1).map(str::to_owned);
     let service = scope.next().unwrap_or_default().to_owned();
     (access_key, region, service)
+}
+
+/// The members of a list request from a query.
+fn page(query: &str) -> Value {
+    let mut body = form(query);
+    if let Some(number) = body["maxResults"].as_str().and_then(|text| text.parse::<u64>().ok()) {
+        body["maxResults"] = number.into();
+    }
+    body
 }
 
 fn form(text: &str) -> Value {

@@ -3,6 +3,7 @@
 use crate::ecr::registry::Registry;
 use crate::ecr::repository::Repository;
 use crate::ecs::state::{Cluster, Ecs};
+use crate::eks::EksCluster;
 use crate::moment::Moment;
 use crate::s3::Object;
 use crate::sns::Message;
@@ -138,6 +139,8 @@ pub struct Region {
     pub ecr: Registry,
     /// ECS.
     pub ecs: Ecs,
+    /// The clusters of EKS by name.
+    pub eks: BTreeMap<String, EksCluster>,
     /// SSM parameters by name.
     pub parameters: BTreeMap<String, String>,
     pub(crate) now: Moment,
@@ -145,7 +148,14 @@ pub struct Region {
 
 impl Region {
     fn new(place: Place, now: Moment) -> Self {
-        Self { ecr: Registry::default(), ecs: Ecs::new(place.clone()), parameters: BTreeMap::new(), place, now }
+        Self {
+            ecr: Registry::default(),
+            ecs: Ecs::new(place.clone()),
+            eks: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+            place,
+            now,
+        }
     }
 
     /// A repository, made when it is new.

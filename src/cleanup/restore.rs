@@ -1,0 +1,125 @@
+//! Bringing images back from the archive, with all that belongs to them.
+//!
+//! What an index names is known only once the index is back, so this goes in rounds. Nothing is kept between them: a
+//! restore that is interrupted goes on at AWS, and the same command waits for it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_ecr::types::TargetStorageClass;
+use serde::Serialize;
+use tokio::time::{Duration, sleep};
+
+use super::archive::move_image;
+use crate::{
+    aws::{ApiError, Clients},
+    image::{Digest, ImageReference, RepositoryName, Status},
+    inventory::{self, Content, Images},
+    state::Cache,
+};
+
+/// A restore that cannot be made or was not completed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// A call failed.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// There is no such image.
+    #[error("no image is `{0}`")]
+    NoImage(ImageReference),
+    /// The repository cannot be read.
+    #[error("`{repository}` cannot be read: {problem}")]
+    Unreadable {
+        /// The repository.
+        repository: RepositoryName,
+        /// Why.
+        problem: String,
+    },
+}
+
+/// What was restored for one reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Restored {
+    /// What was asked for.
+    pub image: ImageReference,
+    /// What came back: the image, its parts, and what refers to them. Empty if all of it was there already.
+    pub digests: BTreeSet<Digest>,
+}
+
+/// Restores an image and waits until it can be pulled, looking again after every `pause`; normally AWS takes up to
+/// 20 minutes.
+///
+/// # Errors
+/// Where there is no such image, its repository cannot be read, or a call fails.
+pub async fn restore(clients: &Clients, image: &ImageReference, pause: Duration) -> Result<Restored, RestoreError> {
+    let mut restored = Restored { image: image.clone(), digests: BTreeSet::new() };
+    loop {
+        let images = read(clients, &image.repository).await?;
+        let start = image.digest.or_else(|| {
+            let tag = image.tag.as_ref()?;
+            images.images.iter().find(|stored| stored.tags.contains(tag)).map(|stored| stored.digest)
+        });
+        let away = match start {
+            Some(digest) if images.images.iter().any(|stored| stored.digest == digest) => away(&images, digest),
+            _ => return Err(RestoreError::NoImage(image.clone())),
+        };
+        if away.is_empty() {
+            return Ok(restored);
+        }
+        for &(digest, status) in &away {
+            if status == Status::Archived {
+                move_image(clients, &image.repository, &digest, TargetStorageClass::Standard).await?;
+            }
+            restored.digests.insert(digest);
+        }
+        tracing::info!(event = "restoring", repository = %image.repository, images = away.len(), "waiting for the archive");
+        wait(clients, &image.repository, away.iter().map(|&(digest, _)| digest).collect(), pause).await?;
+    }
+}
+
+async fn read(clients: &Clients, repository: &RepositoryName) -> Result<Images, RestoreError> {
+    let unreadable = |problem| RestoreError::Unreadable { repository: repository.clone(), problem };
+    match inventory::read_images(clients, repository, &Cache::default()).await? {
+        Content::Complete(images) => Ok(images),
+        Content::Unclear { why, .. } => Err(unreadable(why.to_string())),
+        Content::NotRead(_) | Content::Vanished | Content::Failed(_) => Err(unreadable("it was not read".to_owned())),
+    }
+}
+
+/// What of an image, its parts and whatever refers to them cannot be pulled.
+fn away(images: &Images, start: Digest) -> Vec<(Digest, Status)> {
+    let mut referrers: HashMap<Digest, Vec<Digest>> = HashMap::new();
+    for image in &images.images {
+        image.subjects().for_each(|subject| referrers.entry(subject).or_default().push(image.digest));
+    }
+    let status: HashMap<Digest, Status> = images.images.iter().map(|image| (image.digest, image.status)).collect();
+    let (mut reached, mut open) = (BTreeSet::from([start]), vec![start]);
+    while let Some(digest) = open.pop() {
+        let parts = images.children.get(&digest).into_iter().flatten().map(|child| child.digest);
+        let attached = referrers.get(&digest).into_iter().flatten().copied();
+        open.extend(parts.chain(attached).filter(|next| reached.insert(*next)));
+    }
+    let known = reached.into_iter().filter_map(|digest| Some((digest, *status.get(&digest)?)));
+    known.filter(|(_, status)| matches!(status, Status::Archived | Status::Restoring)).collect()
+}
+
+/// Waits until none of these is on its way any more.
+async fn wait(
+    clients: &Clients,
+    repository: &RepositoryName,
+    mut digests: Vec<Digest>,
+    pause: Duration,
+) -> Result<(), RestoreError> {
+    loop {
+        let mut waiting = Vec::new();
+        for batch in digests.chunks(super::BATCH) {
+            let images = inventory::describe(clients, repository, batch).await?;
+            let away = images.into_iter().filter(|image| matches!(image.status, Status::Archived | Status::Restoring));
+            waiting.extend(away.map(|image| image.digest));
+        }
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        digests = waiting;
+        sleep(pause).await;
+    }
+}

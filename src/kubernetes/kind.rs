@@ -1,0 +1,67 @@
+//! Kinds of objects: what they are called, where they are listed, which right that takes.
+
+use std::fmt;
+
+/// A kind that can be listed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Kind {
+    /// The API group; empty for the core.
+    pub(crate) group: String,
+    /// Its version.
+    pub(crate) version: String,
+    /// Its name in paths and rules, such as `deployments`.
+    pub(crate) plural: String,
+    /// Its name in manifests, such as `Deployment`.
+    pub(crate) name: String,
+}
+
+/// Secrets, read for the history of Helm only.
+pub(crate) const SECRETS: (&str, &str, &str, &str) = ("", "v1", "secrets", "Secret");
+/// Maps of settings: injected sidecars, agents of build systems and job templates are named there.
+pub(crate) const CONFIG_MAPS: (&str, &str, &str, &str) = ("", "v1", "configmaps", "ConfigMap");
+/// Whatever runs.
+pub(crate) const PODS: (&str, &str, &str, &str) = ("", "v1", "pods", "Pod");
+/// The most common of all workloads.
+pub(crate) const DEPLOYMENTS: (&str, &str, &str, &str) = ("apps", "v1", "deployments", "Deployment");
+
+/// The built-in kinds that hold a pod or its template, in the order in which they are read: parents first. What a
+/// parent names when it is listed is seen there; if it changed before, its child existed already and is listed later.
+pub(crate) const WORKLOADS: [(&str, &str, &str, &str); 10] = [
+    ("batch", "v1", "cronjobs", "CronJob"),
+    DEPLOYMENTS,
+    ("apps", "v1", "statefulsets", "StatefulSet"),
+    ("apps", "v1", "daemonsets", "DaemonSet"),
+    ("", "v1", "replicationcontrollers", "ReplicationController"),
+    ("", "v1", "podtemplates", "PodTemplate"),
+    ("apps", "v1", "controllerrevisions", "ControllerRevision"),
+    ("apps", "v1", "replicasets", "ReplicaSet"),
+    ("batch", "v1", "jobs", "Job"),
+    PODS,
+];
+
+impl Kind {
+    /// A kind by group, version, plural and name.
+    pub(crate) fn new((group, version, plural, name): (&str, &str, &str, &str)) -> Self {
+        let [group, version, plural, name] = [group, version, plural, name].map(str::to_owned);
+        Self { group, version, plural, name }
+    }
+
+    /// Where all its objects are listed.
+    pub(crate) fn path(&self) -> String {
+        let Self { group, version, plural, .. } = self;
+        if group.is_empty() { format!("/api/{version}/{plural}") } else { format!("/apis/{group}/{version}/{plural}") }
+    }
+
+    /// Its group as rules and settings write it.
+    pub(crate) fn group_name(&self) -> &str {
+        if self.group.is_empty() { "core" } else { &self.group }
+    }
+}
+
+/// As `kubectl` writes it: `pods`, `deployments.apps`.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.plural)?;
+        if self.group.is_empty() { Ok(()) } else { write!(f, ".{}", self.group) }
+    }
+}

@@ -1,0 +1,32 @@
+//! A Kubernetes cluster: how to reach it, how to list everything in it, and what in it names an image.
+//!
+//! Evidence from a cluster only ever adds protection, and a cluster is read completely or its source is incomplete
+//! (P1). Only `list` is ever asked for, with no resource version, so that every list is consistent. Three readings
+//! complement each other:
+//!
+//! * `workload` takes the exact fields of the built-in kinds, in any registry, with or without a tag;
+//! * `scan` finds whatever looks like an image of ECR or a digest in the whole text of an object: annotations,
+//!   arguments, environment, custom resources of any shape;
+//! * `helm` does the same for the manifests of stored releases.
+//!
+//! Sources: the Kubernetes API reference, "Kubernetes API Concepts" (lists, pages, 410), "Amazon EKS User Guide".
+
+mod client;
+mod discovery;
+mod error;
+mod helm;
+mod kind;
+mod kubeconfig;
+mod list;
+mod read;
+mod scan;
+mod token;
+mod workload;
+
+pub use client::Patience;
+pub(crate) use client::{Client, Server};
+pub use error::ClusterError;
+pub(crate) use error::Problem;
+pub(crate) use kubeconfig::Context;
+pub(crate) use read::{Cluster, Rule, Settings};
+pub(crate) use token::{Authentication, RoleToken};

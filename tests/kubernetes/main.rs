@@ -1,0 +1,9 @@
+//! What Kubernetes clusters use, from the clusters of a simulated EKS to what is deleted in a simulated ECR.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod access;
+mod faults;
+mod objects;
+mod reaching;
+mod users;
+mod world;

@@ -1,0 +1,66 @@
+//! A registry of a million images fits into a function of 512 MB: what an image takes is counted here, stored and
+//! judged. Counted, not timed: it depends on no machine.
+
+use ecr_cleanup::{
+    config::Config,
+    image::{ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
+    inventory::{Content, Images, Inventory, Repository},
+    plan::plan,
+    usage::Usage,
+};
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+const REPOSITORIES: u32 = 100;
+const IMAGES: u32 = 1_000;
+const ALL: usize = (REPOSITORIES * IMAGES) as usize;
+
+/// A release and its untagged leftover, in turn.
+fn image(repository: u32, number: u32) -> Image {
+    let mut digest = [0; 32];
+    digest[..4].copy_from_slice(&repository.to_be_bytes());
+    digest[4..8].copy_from_slice(&number.to_be_bytes());
+    let tag = (number % 2 == 0).then(|| Tag::new(&format!("2026.11.{number}-main")).unwrap());
+    Image {
+        digest: Digest::from_bytes(digest),
+        tags: tag.into_iter().collect(),
+        pushed_at: Time::from_millis(1_700_000_000_000 + i64::from(number)),
+        pulled_at: None,
+        bytes: 50_000_000,
+        media_type: MediaType::Image,
+        artifact_type: ArtifactType::ContainerImage,
+        subject: None,
+        status: Status::Active,
+    }
+}
+
+fn repository(number: u32) -> Repository {
+    let images = (0..IMAGES).map(|image_number| image(number, image_number)).collect();
+    Repository {
+        name: RepositoryName::new(&format!("team/app-{number}")).unwrap(),
+        policy: Some(0),
+        content: Content::Complete(Images { images, ..Images::default() }),
+    }
+}
+
+#[test]
+fn an_image_takes_less_than_400_bytes_while_it_is_judged() {
+    let before = HEAP.current_usage();
+    let inventory = Inventory {
+        registry: Registry { account: "111111111111".into(), region: "eu-west-1".into() },
+        repositories: (0..REPOSITORIES).map(repository).collect(),
+    };
+    let stored = (HEAP.current_usage() - before) / ALL;
+    assert!(stored <= 160, "{stored} bytes an image, stored");
+
+    let config = Config::parse("mode: delete").unwrap();
+    HEAP.reset_peak_usage();
+    let plan = plan(inventory, &Usage::default(), &config.policies, Time::from_millis(1_800_000_000_000).unwrap());
+    let peak = (HEAP.peak_usage() - before) / ALL;
+    let doomed: usize =
+        plan.repositories.iter().flat_map(|of| &of.verdicts).filter(|verdict| verdict.deletes()).count();
+    assert_eq!(doomed, ALL - REPOSITORIES as usize * 10, "ten releases of each repository stay");
+    assert!(peak <= 400, "{peak} bytes an image, at the most while judging");
+}

@@ -1,0 +1,71 @@
+//! EKS: `ListClusters`, `DescribeCluster`.
+
+use crate::error::{Answer, ApiError, json};
+use crate::input::required;
+use crate::page::Paging;
+use crate::world::{Place, World};
+use serde_json::{Value, json as object};
+
+/// A cluster of EKS, as it is described; what runs in it is not part of AWS.
+#[derive(Debug, Clone)]
+pub struct EksCluster {
+    /// Its status, such as `ACTIVE`.
+    pub status: String,
+    /// The URL of its API server.
+    pub endpoint: Option<String>,
+    /// Its certificate authority: PEM in base64.
+    pub authority: Option<String>,
+    /// Whether it is a local cluster on an Outpost.
+    pub on_outpost: bool,
+}
+
+impl EksCluster {
+    /// An active cluster behind this endpoint.
+    #[must_use]
+    pub fn active(endpoint: impl Into<String>, authority: impl Into<String>) -> Self {
+        Self {
+            status: "ACTIVE".to_owned(),
+            endpoint: Some(endpoint.into()),
+            authority: Some(authority.into()),
+            on_outpost: false,
+        }
+    }
+
+    /// A cluster in this status, without endpoint and authority.
+    #[must_use]
+    pub fn in_status(status: &str) -> Self {
+        Self { status: status.to_owned(), endpoint: None, authority: None, on_outpost: false }
+    }
+}
+
+pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &Value) -> Answer {
+    let clusters = &world.at(place).eks;
+    match operation {
+        "ListClusters" => {
+            let paging = Paging::read(body, "eks", 100, 100)?;
+            let shown = clusters.range::<str, _>(paging.bounds());
+            let page = paging.take(shown.map(|(name, _)| (name, name)));
+            json(&object!({"clusters": page.items, "nextToken": page.next_token}))
+        }
+        "DescribeCluster" => {
+            let name = required(body, "name")?;
+            let cluster = clusters.get(name).ok_or_else(|| {
+                let message = format!("No cluster found for name: {name}.");
+                ApiError::with_status(404, "ResourceNotFoundException", message)
+            })?;
+            let arn = format!("arn:aws:eks:{}:{}:cluster/{name}", place.region, place.account);
+            let authority = cluster.authority.as_ref().map(|data| object!({"data": data}));
+            let outpost =
+                cluster.on_outpost.then(|| object!({"outpostArns": [], "controlPlaneInstanceType": "m5.large"}));
+            json(&object!({"cluster": {
+                "name": name,
+                "arn": arn,
+                "status": cluster.status,
+                "endpoint": cluster.endpoint,
+                "certificateAuthority": authority,
+                "outpostConfig": outpost,
+            }}))
+        }
+        _ => Err(ApiError::unknown_operation(operation)),
+    }
+}
