@@ -158,11 +158,11 @@ impl Program {
         Ok(usage::read(&self.sources(&identity, &caches), &self.aliases).await)
     }
 
-    /// What is in use, and the keep list that says so; none where not everything is known.
+    /// What is in use, and the keep list that says so, or why there can be none.
     ///
     /// # Errors
     /// Where it is not even known who the program is.
-    pub async fn keep_list(&self) -> Result<(Usage, Option<KeepList>), ApiError> {
+    pub async fn keep_list(&self) -> Result<(Usage, Result<KeepList, String>), ApiError> {
         let began = self.clients.now();
         let place = self.clients.identity().await?.registry;
         let usage = self.in_use().await?;
@@ -184,8 +184,11 @@ impl Program {
         let usage = usage::read(&self.sources(&identity, &caches), &self.aliases).await;
         let verification = Box::pin(verify::verify(&self.clients, &identity.registry, &usage, &run_id)).await;
         log_missing(&run_id, &verification.missing);
-        let calls = self.clients.calls.so_far().since(calls_before);
-        let metrics = Metrics::verified(&verification, started.elapsed().as_secs_f64(), calls);
+        let metrics = Metrics::verified(
+            &verification,
+            started.elapsed().as_secs_f64(),
+            self.clients.calls.so_far().since(calls_before),
+        );
         tracing::info!(event = "verified", run_id, verified = verification.verified, "{}", verification.summary);
         Ok((verification, metrics))
     }
@@ -244,19 +247,16 @@ impl Program {
         };
         let read = within(request.stop_at, reading).await;
         let out_of_time = read.is_none();
-        let archive = self.archiving(request.mode);
-        let (state, caches, plan, usage) = match read {
-            Some((state, caches, inventory, usage)) => {
-                let mut plan = plan(inventory?, &usage, &self.config.policies, Terms { now, archive });
-                if guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository) {
-                    plan.judge_again(&usage, &self.config.policies);
-                }
-                (state, caches, plan, usage)
+        let (state, caches, plan, usage) = if let Some((state, caches, inventory, usage)) = read {
+            let terms = Terms { now, archive: self.archiving(request.mode) };
+            let mut plan = plan(inventory?, &usage, &self.config.policies, terms);
+            if guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository) {
+                plan.judge_again(&usage, &self.config.policies);
             }
-            None => {
-                let nothing = Plan { registry, now, archive, repositories: Vec::new() };
-                (None, Arc::default(), nothing, Usage::default())
-            }
+            (state, caches, plan, usage)
+        } else {
+            let plan = Plan { registry, now, archive: Archiving::default(), repositories: Vec::new() };
+            (None, Arc::default(), plan, Usage::default())
         };
         let (obstacles, warnings) =
             state.as_ref().map(|state| (state.refusals.clone(), state.warnings.clone())).unwrap_or_default();

@@ -1,4 +1,5 @@
 //! How runs end: in time, wherever time is lost, and by being killed at any moment.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
 
 #[path = "support_state/mod.rs"]
 mod support;
@@ -60,8 +61,8 @@ async fn a_run_ends_in_time_wherever_time_is_lost() {
         let answer = answer.unwrap_or_else(|_| panic!("{operation} {text}: it did not end"));
         assert!(aws.count(operation) > 0, "{operation} {text} is not called");
         assert_eq!(answer.status, status, "{operation} {text}: {}", answer.summary);
-        let left = if status == Status::Completed { 0 } else { 3 };
-        assert_eq!(aws.deletions().len(), 3 - left, "{operation} {text}");
+        let left: u64 = if status == Status::Completed { 0 } else { 3 };
+        assert_eq!(aws.deletions().len() as u64, 3 - left, "{operation} {text}");
         (aws, operation, text, left)
     });
     let ended = join_all(cases).await;
@@ -71,7 +72,7 @@ async fn a_run_ends_in_time_wherever_time_is_lost() {
         set_clock(&aws, Duration::from_mins(21));
         let answer = run(&aws, FULL).await;
         assert_eq!(answer.status, Status::Completed, "{operation} {text}: {}", answer.summary);
-        assert_eq!(answer.counts.deleted as usize, left, "{operation} {text}");
+        assert_eq!(answer.counts.deleted, left, "{operation} {text}");
     }
 }
 
@@ -158,7 +159,7 @@ async fn killed_at_any_moment_it_leaves_nothing_broken() {
     let whole = crowded().await;
     assert!(!killed_at(&whole, u64::MAX, false).await);
     assert_nothing_broken(&whole, "not killed");
-    let (calls, all) = (whole.total() as u64, whole.deletions().len());
+    let (calls, all) = (whole.total() as u64, whole.deletions().len() as u64);
     assert!(calls > 30 && all == 243, "{calls} calls, {all} deletions");
 
     let moments = (0..KILLS).map(|kill| async move {
@@ -168,12 +169,12 @@ async fn killed_at_any_moment_it_leaves_nothing_broken() {
         let moment = format!("call {call} of {calls}, {}", if after { "after" } else { "before" });
         let killed = killed_at(&aws, call, after).await;
         assert_nothing_broken(&aws, &moment);
-        let by_then = aws.deletions().len();
+        let by_then = aws.deletions().len() as u64;
         // Every lock of the command has ended by then.
         set_clock(&aws, ahead() + Duration::from_mins(21));
         let answer = run(&aws, FULL).await;
         assert_eq!(answer.status, Status::Completed, "{moment}: {}", answer.summary);
-        assert_eq!(answer.counts.deleted as usize, all - by_then, "{moment}");
+        assert_eq!(answer.counts.deleted, all - by_then, "{moment}");
         assert_nothing_broken(&aws, &moment);
         assert_eq!(aws.digests("api").len(), 1, "{moment}");
         assert_eq!(run(&aws, FULL).await.counts.candidates, 0, "{moment}");

@@ -1,4 +1,5 @@
 //! The safety net: every refusal, each with what it says, and that nothing was changed.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
 
 #[path = "support_state/mod.rs"]
 mod support;

@@ -1,4 +1,5 @@
 //! What lasts between runs: caches, the soak ledger, the lock, and reports.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
 
 #[path = "support_state/mod.rs"]
 mod support;

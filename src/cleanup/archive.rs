@@ -54,7 +54,8 @@ impl Cleaning<'_, '_> {
     async fn archive_one(&mut self, index: u32) -> Result<Option<String>, Stop> {
         let digest = self.repository.stored.images[index as usize].digest;
         let (clients, repository) = (self.cleaner.clients, &self.repository.name);
-        let (code, message) = match move_image(clients, repository, &digest, TargetStorageClass::Archive).await {
+        let call = move_image(clients, repository, &digest, TargetStorageClass::Archive);
+        let (code, message) = match self.in_time(call).await? {
             Ok(Some(ImageStatus::Archived)) => {
                 self.archived(index);
                 return Ok(None);
@@ -72,7 +73,7 @@ impl Cleaning<'_, '_> {
             Err(error) => (error.code.clone().unwrap_or_else(|| "no_answer".to_owned()), error.message),
         };
         // Whether the call was carried out is not known.
-        let current = inventory::describe(clients, repository, &[digest]).await;
+        let current = self.in_time(inventory::describe(clients, repository, &[digest])).await?;
         if current.is_ok_and(|images| images.iter().any(|image| image.status == Status::Archived)) {
             self.archived(index);
             return Ok(None);

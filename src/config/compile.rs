@@ -52,10 +52,10 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
         in_use: in_use?,
         registry_aliases: registry_aliases?,
         guards: guards?,
-        archive: Archive { delete_after: archive?.delete_after.map(|after| after.0) },
         state,
         report,
         notify,
+        archive: Archive { delete_after: archive?.delete_after.map(|after| after.0) },
         usd_per_gb_month: price?.0,
     })
 }
@@ -81,8 +81,35 @@ fn compile_in_use(written: &raw::InUse, problems: &mut Problems) -> Option<InUse
     let contexts = required(&path, "kubernetes", written.kubernetes.as_ref(), problems)?;
     let kubernetes = compile_contexts(contexts, &path.key("kubernetes"), problems)?;
     let keep_lists = required(&path, "keep_lists", written.keep_lists.as_ref(), problems)?;
-    let keep_lists = compile_keep_lists(keep_lists, &path.key("keep_lists"), problems);
-    Some(InUse { ecs, eks, kubernetes, keep_lists })
+    Some(InUse { ecs, eks, kubernetes, keep_lists: compile_keep_lists(keep_lists, &path.key("keep_lists"), problems) })
+}
+
+fn compile_keep_lists(written: &List<String>, path: &Path, problems: &mut Problems) -> Vec<S3Objects> {
+    let mut lists = Vec::new();
+    for (index, text) in written.items() {
+        match S3Objects::parse(text) {
+            Ok(objects) => lists.push(objects),
+            Err(message) => problems.add(&path.index(index), message),
+        }
+    }
+    lists
+}
+
+/// The place that `key` names; none too where it names none, which is recorded.
+fn location(key: &str, written: Option<&String>, problems: &mut Problems) -> Option<S3Location> {
+    S3Location::parse(written?).map_err(|message| problems.add(&Path::of_keys(key), message)).ok()
+}
+
+fn topic_arn(text: &str, problems: &mut Problems) -> String {
+    let parts: Vec<&str> = text.split(':').collect();
+    let is_topic = matches!(parts[..], ["arn", _, "sns", region, account, name]
+        if !region.is_empty() && registry::is_account(account) && !name.is_empty());
+    if !is_topic {
+        let example = "arn:aws:sns:eu-west-1:111111111111:topic";
+        let message = format!("expected the ARN of an SNS topic, such as `{example}`, found {}", quoted(text));
+        problems.add(&Path::of_keys("notify"), message);
+    }
+    text.to_owned()
 }
 
 fn compile_eks(written: &raw::Eks, path: &Path, problems: &mut Problems) -> Option<EksUse> {
@@ -141,34 +168,6 @@ fn compile_contexts(written: &List<raw::Context>, path: &Path, problems: &mut Pr
         })
         .collect();
     contexts.into_iter().collect()
-}
-
-fn compile_keep_lists(written: &List<String>, path: &Path, problems: &mut Problems) -> Vec<S3Objects> {
-    let mut lists = Vec::new();
-    for (index, text) in written.items() {
-        match S3Objects::parse(text) {
-            Ok(objects) => lists.push(objects),
-            Err(message) => problems.add(&path.index(index), message),
-        }
-    }
-    lists
-}
-
-/// The place that `key` names; none too where it names none, which is recorded.
-fn location(key: &str, written: Option<&String>, problems: &mut Problems) -> Option<S3Location> {
-    S3Location::parse(written?).map_err(|message| problems.add(&Path::of_keys(key), message)).ok()
-}
-
-fn topic_arn(text: &str, problems: &mut Problems) -> String {
-    let parts: Vec<&str> = text.split(':').collect();
-    let is_topic = matches!(parts[..], ["arn", _, "sns", region, account, name]
-        if !region.is_empty() && registry::is_account(account) && !name.is_empty());
-    if !is_topic {
-        let example = "arn:aws:sns:eu-west-1:111111111111:topic";
-        let message = format!("expected the ARN of an SNS topic, such as `{example}`, found {}", quoted(text));
-        problems.add(&Path::of_keys("notify"), message);
-    }
-    text.to_owned()
 }
 
 fn compile_ecs(written: &raw::Ecs, path: &Path, problems: &mut Problems) -> Option<EcsUse> {

@@ -26,10 +26,10 @@ fn document(config: &Config) -> Document {
         in_use: Some(in_use(&config.in_use)),
         registry_aliases: Some(config.registry_aliases.iter().cloned().collect()),
         guards: Some(guards(&config.guards)),
-        archive: Some(raw::Archive { delete_after: config.archive.delete_after.map(Duration) }),
         state: config.state.as_ref().map(ToString::to_string),
         report: config.report.as_ref().map(ToString::to_string),
         notify: config.notify.clone(),
+        archive: Some(raw::Archive { delete_after: config.archive.delete_after.map(Duration) }),
         cost: Some(raw::Cost { usd_per_gb_month: Some(Price(config.usd_per_gb_month)) }),
         ..Document::default()
     }
@@ -95,14 +95,8 @@ fn in_use(in_use: &super::InUse) -> raw::InUse {
         context: Some(cluster.context.clone()),
     });
     let kubernetes = Some(contexts.collect());
-    raw::InUse {
-        ecs: Some(ecs),
-        eks: Some(eks),
-        kubernetes,
-        lambda: None,
-        accounts: None,
-        keep_lists: Some(in_use.keep_lists.iter().map(ToString::to_string).collect()),
-    }
+    let keep_lists = Some(in_use.keep_lists.iter().map(ToString::to_string).collect());
+    raw::InUse { ecs: Some(ecs), eks: Some(eks), kubernetes, lambda: None, accounts: None, keep_lists }
 }
 
 fn guards(guards: &super::Guards) -> raw::Guards {

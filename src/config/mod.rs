@@ -69,14 +69,14 @@ pub struct Config {
     pub registry_aliases: Vec<String>,
     /// What makes a run refuse or stop.
     pub guards: Guards,
-    /// What becomes of images in the archive storage class.
-    pub archive: Archive,
     /// Where the state that lasts between runs is kept, if it is.
     pub state: Option<S3Location>,
     /// Where the full report of every run goes, if anywhere.
     pub report: Option<S3Location>,
     /// The ARN of the SNS topic that hears of runs.
     pub notify: Option<String>,
+    /// What becomes of images in the archive storage class.
+    pub archive: Archive,
     /// Price of storage in US dollars for one GB and month.
     pub usd_per_gb_month: f64,
 }

@@ -115,9 +115,9 @@ policies:
       - { untagged: true, pushed_within: 90m }
 in_use:
   ecs: { task_definitions: { newest: 3 } }
+  keep_lists: ["s3://bucket/in-use/*.json"]
   eks: { clusters: ['prod-*'], allow_empty: [prod-new], helm_history: true, custom_resources: { exclude: ['reports.example.com/*'] } }
   kubernetes: [{ kubeconfig: clusters.yaml, context: on-premises }]
-  keep_lists: ["s3://bucket/in-use/*.json"]
 registry_aliases: [Registry.Example.com:5000]
 guards:
   expected_accounts: ['111111111111', '012345678901']

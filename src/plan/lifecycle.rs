@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeepReason, RepositoryPlan, Verdict};
+use super::RepositoryPlan;
 use crate::image::{Digest, Image, Status};
 
 /// An image that stays, as far as this program goes, and that a lifecycle policy may expire or archive.
@@ -34,9 +34,9 @@ struct Policy {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Rule {
-    rule_priority: i64,
+    #[serde(rename = "rulePriority")]
+    priority: i64,
     selection: Selection,
     action: Action,
 }
@@ -92,21 +92,18 @@ impl RepositoryPlan {
     pub fn threats(&self, policy: &str) -> Result<Vec<Threat>, String> {
         let mut rules = serde_json::from_str::<Policy>(policy).map_err(|error| error.to_string())?.rules;
         rules.retain(|rule| rule.selection.storage_class.as_deref() != Some("archive"));
-        rules.sort_by_key(|rule| rule.rule_priority);
+        rules.sort_by_key(|rule| rule.priority);
         // ECR expires no image that an index names.
         let children: HashSet<Digest> = self.stored.children.values().flatten().map(|child| child.digest).collect();
         let threats = self.images().filter_map(|(image, verdict)| {
-            let Verdict::Keep(reasons) = verdict else { return None };
-            if image.status != Status::Active || children.contains(&image.digest) {
+            if verdict.deletes() || image.status != Status::Active || children.contains(&image.digest) {
                 return None;
             }
             let rule = rules.iter().find(|rule| rule.selection.selects(image))?;
             Some(Threat {
                 image: format!("{}{}", self.name, image.name()),
-                in_use: reasons
-                    .iter()
-                    .any(|reason| matches!(reason, KeepReason::InUse(_) | KeepReason::HasPartInUse { .. })),
-                rule: rule.rule_priority,
+                in_use: verdict.in_use(),
+                rule: rule.priority,
                 action: rule.action.kind.clone(),
                 because: self.because(verdict),
             })

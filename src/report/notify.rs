@@ -27,7 +27,7 @@ pub(crate) async fn notify(clients: &Clients, topic: &str, answer: &Answer) -> R
         let here = aws_sdk_sns::config::Builder::new().region(Region::new(region.to_owned()));
         request = request.config_override(here);
     }
-    request.send().await.map(|_| ()).map_err(|error| ApiError::new("sns:Publish", topic, &error))
+    Box::pin(request.send()).await.map(|_| ()).map_err(|error| ApiError::new("sns:Publish", topic, &error))
 }
 
 /// Subject and message; none where there is nothing to tell.
@@ -38,12 +38,16 @@ fn compose(answer: &Answer) -> Option<(String, String)> {
     if !(acted && changed) && answer.refusals.is_empty() && answer.failures.is_empty() && live.is_empty() {
         return None;
     }
+    let (images, done) = match (answer.counts.deleted, answer.counts.archived) {
+        (0, archived) if archived > 0 => (archived, "archived"),
+        (deleted, _) => (deleted, "deleted"),
+    };
     let what = match answer.status {
         Status::Refused => "refused".to_owned(),
         Status::Planned if !answer.refusals.is_empty() => "would be refused".to_owned(),
         Status::Planned => format!("{} images would go", answer.counts.candidates),
-        Status::CompletedWithFailures => format!("{} images deleted, with failures", answer.counts.deleted),
-        Status::Completed | Status::Truncated => format!("{} images deleted", answer.counts.deleted),
+        Status::CompletedWithFailures => format!("{images} images {done}, with failures"),
+        Status::Completed | Status::Truncated => format!("{images} images {done}"),
     };
     let missing = if live.is_empty() { String::new() } else { format!(", {} in use are missing", live.len()) };
     let subject: String = format!("ecr-cleanup: {what}{missing}").chars().take(SUBJECT).collect();

@@ -63,7 +63,7 @@ impl<'a> Publication<'a> {
         let address = format!("s3://{}/{key}", self.location.bucket);
         let request = self.clients.s3.put_object().bucket(&self.location.bucket).key(key);
         let request = request.content_type(content_type).body(ByteStream::from(bytes));
-        request.send().await.map(|_| ()).map_err(|error| ApiError::new("s3:PutObject", &address, &error))
+        Box::pin(request.send()).await.map(|_| ()).map_err(|error| ApiError::new("s3:PutObject", &address, &error))
     }
 }
 

@@ -123,7 +123,7 @@ impl Prepared<'_> {
         usage::read(&sources, &self.program.aliases).await
     }
 
-    /// After a deletion, asks ECR once more for the images in use of the repositories it touched.
+    /// After deleting or archiving, asks ECR once more for the images in use of the repositories it touched.
     async fn look_at_missing(&self, answer: &mut Answer, outcome: Option<&Outcome>) {
         let Some(outcome) = outcome else { return };
         let used = verify::used_repositories(&self.plan.registry, &self.usage);
@@ -140,7 +140,7 @@ impl Prepared<'_> {
                 }));
             }
             None => {
-                answer.warnings.push("there was no time to look whether every image in use is still there".to_owned())
+                answer.warnings.push("there was no time to look whether every image in use is still there".to_owned());
             }
         }
     }

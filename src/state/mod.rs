@@ -54,8 +54,8 @@ pub struct State {
     pub refusals: Vec<Refusal>,
     /// What somebody should look at.
     pub warnings: Vec<String>,
-    /// The ledger as it was read; none where no soaking was asked for, or it could not be read.
-    ledger: Option<Option<Found<Ledger>>>,
+    /// The version of the ledger that was read, to write on top of.
+    ledger: Option<LedgerVersion>,
 }
 
 impl State {
@@ -81,7 +81,7 @@ impl State {
             counts: counts.map(|found| found.content),
             ledger: ledger.as_ref().map(|found| found.as_ref().map(|found| found.content.clone()).unwrap_or_default()),
         };
-        Self { store, caches, memory, refusals, warnings, ledger }
+        Self { store, caches, memory, refusals, warnings, ledger: ledger.map(LedgerVersion) }
     }
 
     /// Takes the run lock.
@@ -104,7 +104,7 @@ impl State {
             self.caches.definitions.write(&self.store, keep_unused),
             self.caches.indexes.write(&self.store, keep_unused)
         );
-        if let Some(found) = self.ledger.take() {
+        if let Some(LedgerVersion(found)) = self.ledger.take() {
             let ledger = self.store.update(found, |ledger| ledger.observe(plan, complete)).await;
             self.memory.ledger = Some(ledger.map_err(|problem| problem.to_string())?);
         }
@@ -124,6 +124,9 @@ impl State {
         self.store.write(&counts).await.map_err(|problem| problem.to_string())
     }
 }
+
+/// The ledger as it was read; none in it where there is none yet.
+struct LedgerVersion(Option<Found<Ledger>>);
 
 /// An object of the store with the tag that says which version of it was read.
 type Reading<C> = Result<Option<Found<C>>, store::Problem>;

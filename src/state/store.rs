@@ -64,7 +64,9 @@ impl Store {
         const OPERATION: &str = "s3:GetObject";
         let name = self.name(C::KEY);
         let key = format!("{}/{}", self.prefix, C::KEY);
-        let answer = match self.s3.get_object().bucket(&self.bucket).key(key).send().await {
+        let request = self.s3.get_object().bucket(&self.bucket).key(key);
+        // In boxes, since the futures of S3 are large.
+        let answer = match Box::pin(request.send()).await {
             Ok(answer) => answer,
             Err(error) => {
                 let error = ApiError::new(OPERATION, &name, &error);
@@ -100,7 +102,7 @@ impl Store {
             Condition::Absent => request.if_none_match("*"),
             Condition::Unchanged(etag) => request.if_match(*etag),
         };
-        match request.send().await {
+        match Box::pin(request.send()).await {
             Ok(answer) => {
                 let etag = answer.e_tag().ok_or_else(|| ApiError::answer(OPERATION, &name, "no `ETag`"))?;
                 Ok(Some(etag.to_owned()))

@@ -51,26 +51,29 @@ pub struct KeepList {
 }
 
 impl KeepList {
-    /// The list of what is in use, for another account to keep; none where not everything is known, since such a list
-    /// would protect less than it seems to. `generated_at` is when reading began.
-    #[must_use]
-    pub fn of(usage: &Usage, place: &Registry, generated_at: Time) -> Option<Self> {
+    /// The list of what is in use, for another account to keep. `generated_at` is when reading began.
+    ///
+    /// # Errors
+    /// Where a list would protect less than it seems to, in words: not everything is known, or something uses an image
+    /// of a repository without saying which.
+    pub fn of(usage: &Usage, place: &Registry, generated_at: Time) -> Result<Self, String> {
         if usage.coverage().is_empty() || usage.coverage().iter().any(|coverage| !coverage.complete) {
-            return None;
+            return Err("not everything that is in use is known".to_owned());
         }
         let images = usage.references().map(|(reference, _)| match reference {
-            Reference::Digest(digest) => Some(digest.to_string()),
-            Reference::Image(image) => Some(format!("{}/{image}", host(image.registry.as_ref().unwrap_or(place)))),
-            // Which of its images is meant cannot be said here.
-            Reference::Repository(_) => None,
+            Reference::Digest(digest) => Ok(digest.to_string()),
+            Reference::Image(image) => Ok(format!("{}/{image}", host(image.registry.as_ref().unwrap_or(place)))),
+            Reference::Repository(repository) => Err(format!(
+                "something uses an image of `{repository}` without saying which, and a list cannot say that"
+            )),
         });
-        Some(Self {
+        Ok(Self {
             schema: SCHEMA.to_owned(),
-            generated_at: Timestamp::from_millisecond(generated_at.millis()).ok()?,
+            generated_at: Timestamp::from_millisecond(generated_at.millis()).map_err(|error| error.to_string())?,
             max_age: MAX_AGE.to_owned(),
             account: Some(place.account.to_string()),
             region: Some(place.region.to_string()),
-            images: images.collect::<Option<_>>()?,
+            images: images.collect::<Result<_, _>>()?,
         })
     }
 
@@ -167,7 +170,8 @@ impl KeepLists {
     async fn read_list(&self, bucket: &str, key: String) -> Result<(String, KeepList), ApiError> {
         const OPERATION: &str = "s3:GetObject";
         let address = format!("s3://{bucket}/{key}");
-        let answer = self.clients.s3.get_object().bucket(bucket).key(key).send().await;
+        let request = self.clients.s3.get_object().bucket(bucket).key(key);
+        let answer = Box::pin(request.send()).await;
         let answer = answer.map_err(|error| ApiError::new(OPERATION, &address, &error))?;
         let bytes = answer.body.collect().await;
         let bytes = bytes.map_err(|error| ApiError::answer(OPERATION, &address, error.to_string()))?;

@@ -123,13 +123,13 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             let (usage, list) = program.keep_list().await?;
             bar.finish_and_clear();
             match list {
-                Some(list) => {
+                Ok(list) => {
                     render::json(&mut out, &list)?;
                     Ok(DONE)
                 }
-                None => {
+                Err(problem) => {
                     render::usage_coverage(&mut io::stderr(), &usage)?;
-                    anyhow::bail!("not everything is known to be in use, and a keep list must not leave anything out")
+                    anyhow::bail!("no keep list, which must not leave anything out: {problem}")
                 }
             }
         }

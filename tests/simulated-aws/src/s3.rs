@@ -124,8 +124,9 @@ const PAGE: usize = 1000;
 fn list(bucket: &BTreeMap<String, Object>, request: &ObjectRequest) -> Reply {
     let keys = bucket.keys().filter(|key| key.starts_with(&request.prefix) && **key > request.after);
     let keys: Vec<&String> = keys.take(PAGE + 1).collect();
-    let contents: String =
+    let contents: Vec<String> =
         keys.iter().take(PAGE).map(|key| format!("<Contents><Key>{key}</Key><Size>1</Size></Contents>")).collect();
+    let contents = contents.concat();
     let next = match keys.get(PAGE - 1) {
         Some(last) if keys.len() > PAGE => {
             format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{last}</NextContinuationToken>")
