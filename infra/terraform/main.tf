@@ -165,12 +165,6 @@ resource "aws_sqs_queue" "failures" {
   message_retention_seconds = 1209600
   sqs_managed_sse_enabled   = true
   tags                      = var.tags
-}
-
-resource "aws_sqs_queue_policy" "failures" {
-  for_each = local.queue_arns
-
-  queue_url = aws_sqs_queue.failures[each.key].id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

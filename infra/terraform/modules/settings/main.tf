@@ -27,11 +27,8 @@ variable "events_dir" {
 }
 
 locals {
-  guards = merge({ expected_accounts = [var.account_id] }, try(var.config.guards, {}))
-  storage = var.bucket == null ? {} : {
-    state  = "s3://${var.bucket}/state"
-    report = "s3://${var.bucket}/reports"
-  }
+  guards   = merge({ expected_accounts = [var.account_id] }, try(var.config.guards, {}))
+  storage  = { for name, folder in { state = "state", report = "reports" } : name => "s3://${coalesce(var.bucket, "none")}/${folder}" if var.bucket != null }
   document = merge({ version = 1 }, local.storage, var.config, { mode = var.mode, guards = local.guards })
 
   # What Scheduler sends without an input, spelt out: what is tested is what arrives. `jsonencode` escapes < and >,
