@@ -7,6 +7,7 @@ import sys
 import urllib.request
 import warnings
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT / "tests" / "moto"))
 
+pytest.register_assert_rewrite("stories", "terraform")
+
+import stories as told  # noqa: E402
 import terraform  # noqa: E402
 from account import Account  # noqa: E402
 from processes import moto_with_overlay  # noqa: E402
@@ -80,3 +84,19 @@ def account(server):
     """An empty account."""
     urllib.request.urlopen(urllib.request.Request(f"{server.endpoint}/moto-api/reset", method="POST")).close()
     return Account(server.endpoint)
+
+
+@pytest.fixture(scope="session")
+def stories(package, not_yet, tmp_path_factory):
+    """The stories of the examples, under way."""
+    with ThreadPoolExecutor() as pool:
+        yield {
+            name: pool.submit(story, tmp_path_factory.mktemp(name), package, not_yet)
+            for name, story in (("simple", told.simple_example), ("complete", told.complete_example))
+        }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begin_with_the_stories(request):
+    if any("stories" in item.fixturenames for item in request.session.items) and terraform.installed():
+        request.getfixturevalue("stories")

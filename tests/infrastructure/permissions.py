@@ -32,6 +32,10 @@ PATHS = {
 }
 
 
+# No difference.
+NONE = {"missing": [], "unused": []}
+
+
 def allowed(policy: str) -> set[str]:
     """The actions of the statements that allow."""
     statements = json.loads(policy)["Statement"]
