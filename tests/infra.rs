@@ -86,6 +86,17 @@ fn alarms_watch_metrics_that_are_sent() {
     assert_eq!(watched, expected.map(ToOwned::to_owned).into());
 }
 
+#[test]
+fn every_alarm_s_runbook_section_exists() {
+    let runbook = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbook.md")).unwrap();
+    for (name, alarm) in shared("alarms.json").as_object().unwrap() {
+        let description = text(&alarm["description"]);
+        let (_, section) = description.split_once("Runbook: ").unwrap_or_else(|| panic!("{name} names no section"));
+        let heading = format!("\n## {}\n", section.trim_end_matches('.'));
+        assert!(runbook.contains(&heading), "{name}: {section}");
+    }
+}
+
 /// What a statement of `permissions.json` allows.
 fn actions(statements: &Value) -> BTreeSet<String> {
     statements.as_array().unwrap().iter().flat_map(|one| one["actions"].as_array().unwrap()).map(text).collect()

@@ -2,7 +2,7 @@
 deployment needs.
 
 `install` patches moto in this process. It is for one version of moto, the one in requirements.txt;
-test_overlay.py proves every patch through boto3.
+test_overlay.py proves every patch through boto3, tests/infrastructure those of a deployment through Terraform.
 """
 
 from moto import __version__
