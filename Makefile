@@ -12,7 +12,7 @@ PACKAGING := .venv-package
 TARGET_arm64 := aarch64-unknown-linux-gnu
 TARGET_x86_64 := x86_64-unknown-linux-gnu
 
-.PHONY: help demo test test-rust test-moto test-infra build package package-arm64 package-x86_64 lint fmt schema clean
+.PHONY: help demo test test-rust test-moto test-infra test-cdk build package package-arm64 package-x86_64 lint fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,7 +20,7 @@ help: ## Show this list
 demo: build $(VENV)/.ready ## Fill an emulated account, plan, delete, and prove that nothing in use went
 	$(VENV)/bin/python tests/moto/demo.py --bin-dir $(BIN) --events-dir events
 
-test: test-rust test-moto test-infra ## Run all tests
+test: test-rust test-moto test-infra test-cdk ## Run all tests
 
 test-rust: build ## Unit tests, and everything against the simulated AWS
 	cargo test --release --locked --workspace
@@ -30,7 +30,15 @@ test-moto: build $(VENV)/.ready ## The release binaries against moto, a third-pa
 
 test-infra: build $(VENV)/.ready ## Terraform, applied to moto with the release binary; skipped where Terraform is not installed
 	@command -v terraform >/dev/null || echo "SKIPPED: terraform is not installed, so the infrastructure is not tested"
-	ECR_CLEANUP_BIN_DIR=$(BIN) $(VENV)/bin/python -m pytest -q tests/infrastructure
+	ECR_CLEANUP_BIN_DIR=$(BIN) $(VENV)/bin/python -m pytest -q tests/infrastructure --ignore tests/infrastructure/test_cdk.py
+
+test-cdk: $(VENV)/.ready ## The CDK construct, held equal to the Terraform module; skipped where npm or Terraform is not installed
+	@if ! command -v npm >/dev/null || ! command -v terraform >/dev/null; then \
+	echo "SKIPPED: npm or terraform is not installed, so the CDK construct is not tested"; exit; fi; \
+	npm ci --prefix infra/cdk --no-audit --no-fund; \
+	npm run --prefix infra/cdk build; \
+	$(VENV)/bin/pip install --quiet --requirement tests/infrastructure/requirements.txt; \
+	$(VENV)/bin/python -m pytest -q tests/infrastructure/test_cdk.py
 
 # Everything at once: built apart, programs and tests would need their dependencies in two variants.
 build: ## Build the function, the command and the tests
@@ -61,7 +69,7 @@ schema: build ## Write the JSON Schema of the configuration again
 	$(BIN)/ecr-cleanup schema > config.schema.json
 
 clean: ## Remove everything that was built
-	rm -rf target dist $(VENV) $(PACKAGING)
+	rm -rf target dist $(VENV) $(PACKAGING) infra/cdk/node_modules
 
 $(VENV)/.ready: tests/moto/requirements.txt
 	$(PYTHON) -m venv $(VENV)

@@ -20,6 +20,7 @@ pytest.register_assert_rewrite("stories", "terraform")
 import stories as told  # noqa: E402
 import terraform  # noqa: E402
 from account import Account  # noqa: E402
+from configurations import CONFIGURATIONS  # noqa: E402
 from processes import moto_with_overlay  # noqa: E402
 
 
@@ -84,6 +85,16 @@ def account(server):
     """An empty account."""
     urllib.request.urlopen(urllib.request.Request(f"{server.endpoint}/moto-api/reset", method="POST")).close()
     return Account(server.endpoint)
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory):
+    """What the Terraform module makes of every configuration."""
+    project = terraform.copy(tmp_path_factory.mktemp("rendered"))
+    runner = terraform.Terraform(project / "tests" / "infrastructure" / "rendered").init()
+    given = {name: {"mode": mode, "config": json.dumps(config)} for name, (mode, config) in CONFIGURATIONS.items()}
+    runner.apply(configurations=given)
+    return runner.output("rendered")
 
 
 @pytest.fixture(scope="session")

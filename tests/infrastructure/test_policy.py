@@ -5,33 +5,11 @@ import json
 import pytest
 
 from busy_account import busy_account
+from configurations import CONFIGURATIONS
 from permissions import FOR_LAMBDA, NONE, NOT_IN_MOTO, allowed, called, differences
 from runtime_api import invoke
-from terraform import Terraform, copy
 
-NOTHING = {"ecs": False, "eks": False, "lambda": False}
-ECS = {**NOTHING, "ecs": {}}
-BY_RULES_ALONE = {"allow_no_usage": True}
-CONFIGURATIONS = {
-    "plan": ("plan", {}),
-    "delete": ("delete", {}),
-    "archive": ("archive", {}),
-    "plan, ECS alone": ("plan", {"in_use": ECS}),
-    "delete, ECS alone": ("delete", {"in_use": ECS}),
-    "plan, EKS alone": ("plan", {"in_use": {**NOTHING, "eks": {}}}),
-    "plan, Lambda alone": ("plan", {"in_use": {**NOTHING, "lambda": {}}}),
-    "plan, by rules alone": ("plan", {"in_use": NOTHING}),
-    "delete, by rules alone": ("delete", {"in_use": NOTHING, "guards": BY_RULES_ALONE}),
-}
 READING = ("Describe", "List", "Get", "BatchGet")
-
-
-@pytest.fixture(scope="module")
-def rendered(tmp_path_factory):
-    terraform = Terraform(copy(tmp_path_factory.mktemp("rendered")) / "tests" / "infrastructure" / "rendered").init()
-    configurations = {name: {"mode": mode, "config": json.dumps(config)} for name, (mode, config) in CONFIGURATIONS.items()}
-    terraform.apply(configurations=configurations)
-    return terraform.output("rendered")
 
 
 @pytest.fixture

@@ -38,5 +38,12 @@ module "policy" {
 }
 
 output "rendered" {
-  value = { for name, settings in module.settings : name => { document = settings.document, policy = module.policy[name].json } }
+  value = {
+    for name, settings in module.settings : name => {
+      document       = settings.document
+      policy         = module.policy[name].json
+      schedule_input = settings.schedule_input
+      test_events    = settings.test_events
+    }
+  }
 }
