@@ -72,7 +72,7 @@ resource "aws_iam_role_policy" "function" {
 resource "aws_cloudwatch_log_group" "function" {
   name              = local.log_group
   retention_in_days = var.log_retention_days
-  kms_key_id        = var.kms_key_arn
+  kms_key_id        = var.log_kms_key_arn
   tags              = var.tags
 }
 
@@ -96,7 +96,6 @@ resource "aws_lambda_function" "this" {
   architectures = [var.architecture]
   timeout       = var.timeout
   memory_size   = var.memory_size
-  kms_key_arn   = var.kms_key_arn
   tags          = var.tags
 
   filename          = var.package.zip_path

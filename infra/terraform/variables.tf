@@ -194,8 +194,8 @@ variable "log_level" {
   }
 }
 
-variable "kms_key_arn" {
-  description = "The key that encrypts the log group and the function's variables. Its policy has to allow CloudWatch Logs. null: AWS's own keys."
+variable "log_kms_key_arn" {
+  description = "The key that encrypts the log group; its policy has to allow CloudWatch Logs. null: AWS's own."
   type        = string
   default     = null
 }
