@@ -72,9 +72,18 @@ class Deployment:
             ("cloudwatch", "describe_alarms"): "MetricAlarms",
             ("cloudwatch", "list_dashboards"): "DashboardEntries",
             ("ssm", "describe_parameters"): "Parameters",
+            ("s3", "list_buckets"): "Buckets",
         }
         count = lambda service, call, key: len(getattr(self.account.client(service), call)().get(key, []))
-        return {call: count(service, call, key) for (service, call), key in listed.items()}
+        found = {call: count(service, call, key) for (service, call), key in listed.items()}
+        return {**found, "registries": self.registries()}
+
+    def registries(self):
+        schemas = self.account.client("schemas")
+        try:
+            return [schemas.describe_registry(RegistryName="lambda-testevent-schemas")["RegistryName"]]
+        except schemas.exceptions.NotFoundException:
+            return []
 
 
 @contextmanager
