@@ -12,7 +12,7 @@ PACKAGING := .venv-package
 TARGET_arm64 := aarch64-unknown-linux-gnu
 TARGET_x86_64 := x86_64-unknown-linux-gnu
 
-.PHONY: help demo test test-rust test-moto test-infra test-cdk build package package-arm64 package-x86_64 lint fmt schema clean
+.PHONY: help demo test test-rust test-moto test-infra test-cdk build package check-package package-arm64 package-x86_64 lint fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,8 +51,15 @@ package-arm64 package-x86_64: package-%: $(PACKAGING)/.ready
 	if command -v rustup >/dev/null; then rustup target add $(TARGET_$*); fi
 	PATH="$(CURDIR)/$(PACKAGING)/bin:$$PATH" \
 	RUSTFLAGS="--remap-path-prefix=$(CURDIR)=/ecr-cleanup --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo" \
-	cargo lambda build --profile dist --locked --target $(TARGET_$*) --bin ecr-cleanup-lambda --no-default-features --features function
-	$(PACKAGING)/bin/python infra/package.py target/$(TARGET_$*)/dist/ecr-cleanup-lambda dist/ecr-cleanup-$*.zip
+	cargo lambda build --profile dist --locked --target $(TARGET_$*) --lambda-dir target/lambda/$* --bin ecr-cleanup-lambda --no-default-features --features function
+	$(PACKAGING)/bin/python infra/package.py target/lambda/$*/ecr-cleanup-lambda/bootstrap dist/ecr-cleanup-$*.zip
+
+check-package: package ## Build the zips once more, from nothing, and compare
+	rm -rf target/first
+	mv dist target/first
+	rm -rf $(foreach architecture,arm64 x86_64,target/$(TARGET_$(architecture))/dist)
+	$(MAKE) package
+	diff -r target/first dist
 
 lint: ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform formatting
 	cargo fmt --all -- --check
