@@ -8,16 +8,19 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := target/release
+PACKAGING := .venv-package
+TARGET_arm64 := aarch64-unknown-linux-gnu
+TARGET_x86_64 := x86_64-unknown-linux-gnu
 
-.PHONY: help demo test test-rust test-moto build lint fmt schema clean
+.PHONY: help demo test test-rust test-moto test-infra test-cdk build package check-package package-arm64 package-x86_64 lint fmt schema clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: build $(VENV)/.ready ## Fill an emulated account, plan, delete, and prove that nothing in use went
 	$(VENV)/bin/python tests/moto/demo.py --bin-dir $(BIN) --events-dir events
 
-test: test-rust test-moto ## Run all tests
+test: test-rust test-moto test-infra test-cdk ## Run all tests
 
 test-rust: build ## Unit tests, and everything against the simulated AWS
 	cargo test --release --locked --workspace
@@ -25,9 +28,38 @@ test-rust: build ## Unit tests, and everything against the simulated AWS
 test-moto: build $(VENV)/.ready ## The release binaries against moto, a third-party AWS emulator
 	ECR_CLEANUP_BIN_DIR=$(BIN) $(VENV)/bin/python -m pytest -q tests/moto
 
+test-infra: build $(VENV)/.ready ## Terraform, applied to moto with the release binary; skipped where Terraform is not installed
+	@command -v terraform >/dev/null || echo "SKIPPED: terraform is not installed, so the infrastructure is not tested"
+	ECR_CLEANUP_BIN_DIR=$(BIN) $(VENV)/bin/python -m pytest -q tests/infrastructure --ignore tests/infrastructure/test_cdk.py
+
+test-cdk: $(VENV)/.ready ## The CDK construct, held equal to the Terraform module; skipped where npm or Terraform is not installed
+	@if ! command -v npm >/dev/null || ! command -v terraform >/dev/null; then \
+	echo "SKIPPED: npm or terraform is not installed, so the CDK construct is not tested"; exit; fi; \
+	npm ci --prefix infra/cdk --no-audit --no-fund; \
+	npm run --prefix infra/cdk build; \
+	$(VENV)/bin/pip install --quiet --requirement tests/infrastructure/requirements.txt; \
+	$(VENV)/bin/python -m pytest -q tests/infrastructure/test_cdk.py
+
 # Everything at once: built apart, programs and tests would need their dependencies in two variants.
 build: ## Build the function, the command and the tests
 	cargo build --release --locked --workspace --all-targets
+
+package: package-arm64 package-x86_64 ## Build the function's zips for arm64 and x86-64, reproducibly, with zig as the linker
+
+# No path of this machine gets into the binary, and nothing but the function.
+package-arm64 package-x86_64: package-%: $(PACKAGING)/.ready
+	if command -v rustup >/dev/null; then rustup target add $(TARGET_$*); fi
+	PATH="$(CURDIR)/$(PACKAGING)/bin:$$PATH" \
+	RUSTFLAGS="--remap-path-prefix=$(CURDIR)=/ecr-cleanup --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo" \
+	cargo lambda build --profile dist --locked --target $(TARGET_$*) --lambda-dir target/lambda/$* --bin ecr-cleanup-lambda --no-default-features --features function
+	$(PACKAGING)/bin/python infra/package.py target/lambda/$*/ecr-cleanup-lambda/bootstrap dist/ecr-cleanup-$*.zip
+
+check-package: package ## Build the zips once more, from nothing, and compare
+	rm -rf target/first
+	mv dist target/first
+	rm -rf $(foreach architecture,arm64 x86_64,target/$(TARGET_$(architecture))/dist)
+	$(MAKE) package
+	diff -r target/first dist
 
 lint: ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform formatting
 	cargo fmt --all -- --check
@@ -44,9 +76,14 @@ schema: build ## Write the JSON Schema of the configuration again
 	$(BIN)/ecr-cleanup schema > config.schema.json
 
 clean: ## Remove everything that was built
-	rm -rf target $(VENV)
+	rm -rf target dist $(VENV) $(PACKAGING) infra/cdk/node_modules
 
 $(VENV)/.ready: tests/moto/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --requirement tests/moto/requirements.txt
+	touch $@
+
+$(PACKAGING)/.ready: infra/package-requirements.txt
+	$(PYTHON) -m venv $(PACKAGING)
+	$(PACKAGING)/bin/pip install --quiet --requirement infra/package-requirements.txt
 	touch $@

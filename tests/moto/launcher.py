@@ -23,6 +23,7 @@ from werkzeug.wrappers import Request, Response
 
 import overlay
 from control import Control
+from schemas import Schemas
 
 CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 
@@ -33,6 +34,7 @@ class Application:
     def __init__(self) -> None:
         self.moto = DomainDispatcherApplication(create_backend_app)
         self.control = Control()
+        self.schemas = Schemas()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         request = Request(environ, populate_request=False)
@@ -44,6 +46,8 @@ class Application:
             fault = self._fault(request, call["action"])
             if fault:
                 return fault(environ, start_response)
+            if call["service"] == "schemas":
+                return self.schemas.answer(request)(environ, start_response)
         return self.moto(environ, start_response)
 
     def _command(self, request: Request) -> Response:
@@ -100,8 +104,8 @@ def main() -> None:
     parser.add_argument("--port-file", type=Path, help="where to write the port as well")
     arguments = parser.parse_args()
 
-    overlay.install()
     server = make_server("127.0.0.1", arguments.port, Application(), threaded=True, request_handler=MotoRequestHandler)
+    overlay.install(f"http://127.0.0.1:{server.port}")
     print(f"listening on {server.port}", flush=True)
     if arguments.port_file:
         arguments.port_file.write_text(str(server.port))

@@ -1,19 +1,25 @@
-"""What moto 5.2.5 leaves out and a cleaner depends on: paging, limits, ECR's delete rules, ECS's digests.
+"""What moto 5.2.5 leaves out and a cleaner depends on: paging, limits, ECR's delete rules, ECS's digests, what a
+deployment needs.
 
 `install` patches moto in this process. It is for one version of moto, the one in requirements.txt;
-test_overlay.py proves every patch through boto3.
+test_overlay.py proves every patch through boto3, tests/infrastructure those of a deployment through Terraform.
 """
 
 from moto import __version__
 
 import ecr_overlay
 import ecs_overlay
+import lambda_overlay
+import logs_overlay
 
 PATCHED_VERSION = "5.2.5"
 
 
-def install() -> None:
+def install(endpoint: str) -> None:
+    """`endpoint` is where this moto will be reached, by the functions that it runs too."""
     if __version__ != PATCHED_VERSION:
         raise RuntimeError(f"the overlay is for moto {PATCHED_VERSION}, this is {__version__}")
     ecr_overlay.install()
     ecs_overlay.install()
+    lambda_overlay.install(endpoint)
+    logs_overlay.install()

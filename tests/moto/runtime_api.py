@@ -35,22 +35,23 @@ class Invocation(NamedTuple):
     log: str  # stdout and stderr
 
 
-def invoke(binary: Path, event: Any, env: dict[str, str], timeout: float = 300) -> Invocation:
-    with Function(binary, env, timeout) as function:
+def invoke(binary: Path, event: Any, env: dict[str, str], timeout: float = 300, arn: str = ARN) -> Invocation:
+    with Function(binary, env, timeout, arn) as function:
         return function.invoke(event)
 
 
 class Function:
     """A function whose process starts with the block and ends with it; also a process that crashed or timed out."""
 
-    def __init__(self, binary: Path, env: dict[str, str], timeout: float = 300) -> None:
+    def __init__(self, binary: Path, env: dict[str, str], timeout: float = 300, arn: str = ARN) -> None:
         self.binary = binary.resolve()
+        self.arn = arn
         self.env = env
         self.timeout = timeout
 
     def __enter__(self) -> "Function":
         with ExitStack() as stack:
-            self._exchange = _Exchange(self.timeout)
+            self._exchange = _Exchange(self.timeout, self.arn)
             port = stack.enter_context(_serving(self._exchange))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecr-cleanup-lambda-")))
             self._log = folder / "log"
@@ -87,7 +88,8 @@ class _Event(NamedTuple):
 class _Exchange:
     """What passes between the test that asks and the process that answers."""
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, arn: str) -> None:
+        self.arn = arn
         self._timeout = timeout
         self._changed = threading.Condition()
         self._event: _Event | None = None
@@ -170,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {
             "Lambda-Runtime-Aws-Request-Id": event.request_id,
             "Lambda-Runtime-Deadline-Ms": str(event.deadline_ms),
-            "Lambda-Runtime-Invoked-Function-Arn": ARN,
+            "Lambda-Runtime-Invoked-Function-Arn": self.exchange.arn,
             "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Sampled=0",
         }
         self._send(200, event.body, headers)

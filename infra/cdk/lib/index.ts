@@ -1,0 +1,256 @@
+// ecr-cleanup as a CDK construct: the same function, role, schedule, queues, alarms and dashboard as infra/terraform.
+
+import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
+import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
+import * as schemas from "aws-cdk-lib/aws-eventschemas";
+import * as iam from "aws-cdk-lib/aws-iam";
+import * as lambda from "aws-cdk-lib/aws-lambda";
+import * as logs from "aws-cdk-lib/aws-logs";
+import * as scheduler from "aws-cdk-lib/aws-scheduler";
+import * as sqs from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+import { Config, Mode, Tag, document, logGroupName, scheduleInput, shared, statements, testEvents } from "./settings";
+
+export * from "./settings";
+
+/** When the function runs. */
+export interface Schedule {
+  /** `rate(...)`, `cron(...)` or `at(...)` of EventBridge Scheduler. Default: 3:00 every night. */
+  readonly expression?: string;
+  /** Default: UTC. */
+  readonly timezone?: string;
+  /** 0 to 1440; 0 is no window. Default: 15. */
+  readonly flexibleWindowMinutes?: number;
+  /** Default: true. */
+  readonly enabled?: boolean;
+}
+
+export interface EcrCleanupProps {
+  /** What `make package` built: `lambda.Code.fromAsset("dist/ecr-cleanup-arm64.zip")`. */
+  readonly code: lambda.Code;
+  /** Name of the function and prefix of everything else. Default: ecr-cleanup. */
+  readonly name?: string;
+  /** Default: `plan`, in which the role has no permission to delete or archive anything. */
+  readonly mode?: Mode;
+  /** The rest of the configuration document, as config.schema.json describes it. */
+  readonly config?: Config;
+  /** Names of the repositories that the role may delete or archive in, with * for any characters. Default: all. */
+  readonly cleanableRepositories?: string[];
+  /** A repository with this tag is never written to. Default: `ecr-cleanup = protect`; null: no such tag. */
+  readonly protectTag?: Tag | null;
+  /** What the code was built for. Default: arm64. */
+  readonly architecture?: lambda.Architecture;
+  /** null: no schedule. */
+  readonly schedule?: Schedule | null;
+  /** Default: 15 minutes. */
+  readonly timeout?: Duration;
+  /** In MB. Default: 512. */
+  readonly memorySize?: number;
+  /** Default: 1; null reserves nothing. */
+  readonly reservedConcurrency?: number | null;
+  /** Default: 90 days. */
+  readonly logRetention?: logs.RetentionDays;
+  /** Whether there are alarms. Default: true. */
+  readonly alarms?: boolean;
+  /** ARNs of what hears of alarms, such as SNS topics. */
+  readonly alarmActions?: string[];
+  /** After how many hours without a run that ended well there is an alarm, up to 168. Default: 26. */
+  readonly silentHours?: number;
+  /** Whether there are a dashboard and saved queries. Default: true. */
+  readonly dashboard?: boolean;
+  /** Whether there are shareable test events for the console. Default: true. */
+  readonly testEvents?: boolean;
+  /** Whether to create the registry they are in, one for an account and Region. Default: true. */
+  readonly testEventRegistry?: boolean;
+}
+
+export class EcrCleanup extends Construct {
+  readonly function: lambda.Function;
+  readonly role: iam.Role;
+
+  constructor(scope: Construct, id: string, props: EcrCleanupProps) {
+    super(scope, id);
+    const { partition, region, account } = Stack.of(this);
+    const name = props.name ?? "ecr-cleanup";
+    const mode = props.mode ?? "plan";
+    const config = props.config ?? {};
+    const timeout = props.timeout ?? Duration.minutes(15);
+    if (!/^[a-zA-Z0-9_-]{1,40}$/.test(name)) throw new Error("`name` is 1 to 40 letters, digits, - and _");
+    if ("mode" in config) throw new Error("`config` has no `mode`, which is a property of its own");
+    if (timeout.toSeconds() < 60 || timeout.toSeconds() > 900) throw new Error("`timeout` is 60 to 900 seconds");
+    const sources = ["ecs", "eks", "lambda"].filter((source) => config.in_use?.[source] !== false);
+    if (mode !== "plan" && sources.length === 0 && !config.guards?.allow_no_usage) {
+      throw new Error("every source of use is off; if that is meant, set `config.guards.allow_no_usage`");
+    }
+
+    this.role = new iam.Role(this, "Role", {
+      roleName: name,
+      description: `What ${name} may do, in mode ${mode}`,
+      assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com"),
+      inlinePolicies: {
+        function: iam.PolicyDocument.fromJson({
+          Version: "2012-10-17",
+          Statement: statements({ partition, region, account, name }, {
+            mode,
+            config,
+            cleanableRepositories: props.cleanableRepositories ?? ["*"],
+            protectTag: props.protectTag === null ? undefined : (props.protectTag ?? { key: "ecr-cleanup", value: "protect" }),
+          }),
+        }),
+      },
+    });
+
+    // Before the function, which would otherwise make one without retention.
+    const logGroup = new logs.LogGroup(this, "Log", {
+      logGroupName: logGroupName(name),
+      retention: props.logRetention ?? logs.RetentionDays.THREE_MONTHS,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const variable = Stack.of(this).toJsonString(document(mode, config, account));
+    this.function = new lambda.Function(this, "Function", {
+      functionName: name,
+      description: `Deletes from Amazon ECR the images nobody needs. Mode: ${mode}`,
+      code: props.code,
+      runtime: lambda.Runtime.PROVIDED_AL2023,
+      handler: "bootstrap",
+      architecture: props.architecture ?? lambda.Architecture.ARM_64,
+      role: this.role,
+      timeout,
+      memorySize: props.memorySize ?? 512,
+      reservedConcurrentExecutions: props.reservedConcurrency === null ? undefined : (props.reservedConcurrency ?? 1),
+      environment: { ECR_CLEANUP_CONFIG: variable },
+      logGroup,
+      loggingFormat: lambda.LoggingFormat.JSON,
+      applicationLogLevelV2: lambda.ApplicationLogLevel.INFO,
+      systemLogLevelV2: lambda.SystemLogLevel.INFO,
+    });
+
+    // Two queues: events that never reached the function, and runs that failed. A run that failed is not repeated.
+    const queue = (what: string) =>
+      new sqs.Queue(this, `${what}Failures`, {
+        queueName: `${name}-${what.toLowerCase()}-failures`,
+        retentionPeriod: Duration.days(14),
+        encryption: sqs.QueueEncryption.SQS_MANAGED,
+        enforceSSL: true,
+      });
+    const [scheduleFailures, functionFailures] = [queue("Schedule"), queue("Function")];
+    new lambda.CfnEventInvokeConfig(this, "Invoke", {
+      functionName: this.function.functionName,
+      qualifier: "$LATEST",
+      maximumRetryAttempts: 0,
+      maximumEventAgeInSeconds: 3600,
+      destinationConfig: { onFailure: { destination: functionFailures.queueArn } },
+    });
+
+    if (props.schedule !== null) this.addSchedule(name, props.schedule ?? {}, scheduleFailures);
+    this.observe(name, mode, props, timeout);
+  }
+
+  private addSchedule(name: string, schedule: Schedule, failures: sqs.Queue) {
+    const { partition, region, account } = Stack.of(this);
+    // A group of its own: its metrics are this deployment's, and only its schedules may use the role.
+    const group = new scheduler.CfnScheduleGroup(this, "ScheduleGroup", { name });
+    const role = new iam.Role(this, "ScheduleRole", {
+      roleName: `${name}-schedule`,
+      assumedBy: new iam.ServicePrincipal("scheduler.amazonaws.com", {
+        conditions: {
+          StringEquals: {
+            "aws:SourceAccount": account,
+            "aws:SourceArn": `arn:${partition}:scheduler:${region}:${account}:schedule-group/${name}`,
+          },
+        },
+      }),
+      inlinePolicies: {
+        schedule: new iam.PolicyDocument({
+          statements: [
+            new iam.PolicyStatement({ sid: "Invoke", actions: ["lambda:InvokeFunction"], resources: [this.function.functionArn] }),
+            new iam.PolicyStatement({ sid: "KeepFailures", actions: ["sqs:SendMessage"], resources: [failures.queueArn] }),
+          ],
+        }),
+      },
+    });
+    const minutes = schedule.flexibleWindowMinutes ?? 15;
+    new scheduler.CfnSchedule(this, "Schedule", {
+      name,
+      groupName: group.ref,
+      scheduleExpression: schedule.expression ?? "cron(0 3 * * ? *)",
+      scheduleExpressionTimezone: schedule.timezone ?? "UTC",
+      state: (schedule.enabled ?? true) ? "ENABLED" : "DISABLED",
+      flexibleTimeWindow: minutes === 0 ? { mode: "OFF" } : { mode: "FLEXIBLE", maximumWindowInMinutes: minutes },
+      target: {
+        arn: this.function.functionArn,
+        roleArn: role.roleArn,
+        input: scheduleInput(),
+        retryPolicy: { maximumRetryAttempts: 2, maximumEventAgeInSeconds: 3600 },
+        deadLetterConfig: { arn: failures.queueArn },
+      },
+    });
+  }
+
+  private observe(name: string, mode: Mode, props: EcrCleanupProps, timeout: Duration) {
+    const { partition, region, account } = Stack.of(this);
+    const silentHours = props.silentHours ?? 26;
+    if (silentHours < 1 || silentHours > 168) throw new Error("`silentHours` is 1 to 168: CloudWatch looks back for 7 days");
+    const alarms: [string, any][] = Object.entries(
+      shared("alarms.json", {
+        name,
+        log_group: logGroupName(name),
+        silent_hours: `${silentHours}`,
+        long_run_ms: `${timeout.toSeconds() * 900}`,
+      }),
+    );
+    // Without a schedule nobody expects runs.
+    const scheduled = props.schedule !== null && (props.schedule?.enabled ?? true);
+    const wanted = (props.alarms ?? true) ? alarms.filter(([alarm]) => alarm !== "no-run" || scheduled) : [];
+    for (const [alarm, rule] of wanted) {
+      new cloudwatch.CfnAlarm(this, `Alarm-${alarm}`, {
+        alarmName: `${name}-${alarm}`,
+        alarmDescription: rule.description,
+        namespace: rule.namespace,
+        metricName: rule.metric,
+        dimensions: Object.entries(rule.dimensions).map(([dimension, value]) => ({ name: dimension, value: `${value}` })),
+        statistic: rule.statistic,
+        comparisonOperator: rule.comparison,
+        threshold: Number(rule.threshold),
+        period: rule.period,
+        evaluationPeriods: Number(rule.periods),
+        treatMissingData: rule.missing,
+        alarmActions: props.alarmActions ?? [],
+        okActions: props.alarmActions ?? [],
+      });
+    }
+    if (props.dashboard ?? true) {
+      const arns = wanted.map(([alarm]) => `arn:${partition}:cloudwatch:${region}:${account}:alarm:${name}-${alarm}`);
+      const body = shared("dashboard.json", {
+        name,
+        mode: mode.toUpperCase(),
+        region,
+        timeout: `${timeout.toSeconds()}`,
+        log_group: logGroupName(name),
+        log_group_in_url: logGroupName(name).replace(/\//g, "$252F"),
+        alarm_arns: arns.join('","'),
+      });
+      body.widgets = body.widgets.filter((widget: any) => widget.type !== "alarm" || arns.length > 0);
+      new cloudwatch.CfnDashboard(this, "Dashboard", { dashboardName: name, dashboardBody: Stack.of(this).toJsonString(body) });
+      for (const [query, text] of Object.entries<string>(shared("queries.json"))) {
+        new logs.CfnQueryDefinition(this, `Query-${query.replace(/ /g, "-")}`, {
+          name: `${name}/${query}`,
+          logGroupNames: [logGroupName(name)],
+          queryString: text,
+        });
+      }
+    }
+    if (props.testEvents ?? true) {
+      const registryName = "lambda-testevent-schemas";
+      const schema = new schemas.CfnSchema(this, "TestEvents", {
+        registryName,
+        schemaName: `_${name}-schema`,
+        type: "OpenApi3",
+        content: JSON.stringify(testEvents(mode)),
+      });
+      if (props.testEventRegistry ?? true) {
+        schema.addResourceDependency(new schemas.CfnRegistry(this, "TestEventRegistry", { registryName }));
+      }
+    }
+  }
+}

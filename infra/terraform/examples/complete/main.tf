@@ -1,0 +1,69 @@
+# Most of what can be set, for a team that deletes.
+
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.83, < 7.0"
+    }
+  }
+}
+
+variable "mode" {
+  description = "`plan`, `archive` or `delete`."
+  type        = string
+  default     = "delete"
+}
+
+variable "zip_path" {
+  description = "What `make package` built."
+  type        = string
+  default     = "../../../../dist/ecr-cleanup-arm64.zip"
+}
+
+variable "in_use" {
+  description = "Where use of images is looked for."
+  type        = any
+  default     = { ecs = { task_definitions = "active" } }
+}
+
+module "ecr_cleanup" {
+  source = "../.."
+
+  name    = "ecr-cleanup-team"
+  tags    = { team = "platform" }
+  package = { zip_path = var.zip_path }
+
+  mode         = var.mode
+  config_store = "parameter"
+  config = {
+    policies = [
+      { repositories = ["mirror/**"], leave_alone = true },
+      { repositories = ["team/**"], keep = [
+        { name = "latest", tags = "(^|[._-])latest($|[._-])" },
+        { name = "branches", tags = "^(?P<branch>.+)-SNAPSHOT", per = "branch", newest = 2, newest_groups = 20 },
+        { name = "releases", tags = "^v?[0-9]+[.]", except = "SNAPSHOT", newest = 15, by = "version" },
+        { name = "settling", untagged = true, pushed_within = "1d" },
+      ] },
+    ]
+    in_use = var.in_use
+    guards = { max_deletions_per_run = 2000, max_percent_per_repository = 80 }
+    cost   = { usd_per_gb_month = 0.10 }
+  }
+  cleanable_repositories = ["team/*"]
+  protect_tag            = { key = "images", value = "keep" }
+
+  schedule             = { expression = "cron(30 2 ? * MON-FRI *)", timezone = "Europe/Berlin", flexible_window_minutes = 30 }
+  timeout              = 600
+  memory_size          = 256
+  reserved_concurrency = 1
+
+  log_retention_days  = 365
+  alarms              = { silent_hours = 74 }
+  notification_emails = ["platform@example.com"]
+}
+
+output "ecr_cleanup" {
+  description = "Everything that the module says."
+  value       = module.ecr_cleanup
+}

@@ -1,0 +1,178 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  region     = data.aws_region.current.id # `name` is deprecated in version 6 of the provider, `region` not in 5.
+
+  # Names rather than references, so that a plan shows every policy in full.
+  function_arn = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
+  log_group    = "/aws/lambda/${var.name}"
+  queue_arns   = { for name in ["schedule", "function"] : name => "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${var.name}-${name}-failures" }
+  bucket       = var.create_bucket ? "${lower(replace(var.name, "_", "-"))}-${local.account_id}-${local.region}" : null
+  parameter    = var.config_store == "parameter" ? "/${var.name}/config" : null
+  shared       = "${path.module}/../shared"
+
+  environment = local.parameter == null ? { ECR_CLEANUP_CONFIG = module.settings.document } : {
+    ECR_CLEANUP_CONFIG        = "ssm:${local.parameter}"
+    ECR_CLEANUP_CONFIG_SHA256 = sha256(module.settings.document)
+  }
+}
+
+module "settings" {
+  source = "./modules/settings"
+
+  mode       = var.mode
+  config     = var.config
+  account_id = local.account_id
+  bucket     = local.bucket
+  events_dir = "${path.module}/../../events"
+}
+
+module "policy" {
+  source = "./modules/policy"
+
+  mode                   = var.mode
+  config                 = var.config
+  sources                = module.settings.sources
+  permissions            = jsondecode(file("${local.shared}/permissions.json"))
+  partition              = local.partition
+  region                 = local.region
+  account_id             = local.account_id
+  cleanable_repositories = var.cleanable_repositories
+  protect_tag            = var.protect_tag
+  log_group              = local.log_group
+  failure_queue_arn      = local.queue_arns["function"]
+  parameter              = local.parameter
+  bucket                 = local.bucket
+  in_vpc                 = var.vpc != null
+  function_arn           = local.function_arn
+}
+
+resource "aws_iam_role" "function" {
+  name                 = var.name
+  description          = "What ${var.name} may do, in mode ${var.mode}"
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" } }]
+  })
+}
+
+resource "aws_iam_role_policy" "function" {
+  name   = "function"
+  role   = aws_iam_role.function.name
+  policy = module.policy.json
+}
+
+# Before the function, which would otherwise make one without retention.
+resource "aws_cloudwatch_log_group" "function" {
+  name              = local.log_group
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.log_kms_key_arn
+  tags              = var.tags
+}
+
+resource "aws_ssm_parameter" "config" {
+  count = var.config_store == "parameter" ? 1 : 0
+
+  name        = local.parameter
+  description = "Configuration of the function ${var.name}, which refuses any other than this"
+  type        = "String"
+  tier        = "Intelligent-Tiering"
+  value       = module.settings.document
+  tags        = var.tags
+}
+
+resource "aws_lambda_function" "this" {
+  function_name = var.name
+  description   = "Deletes from Amazon ECR the images nobody needs. Mode: ${var.mode}"
+  role          = aws_iam_role.function.arn
+  runtime       = "provided.al2023"
+  handler       = "bootstrap"
+  architectures = [var.architecture]
+  timeout       = var.timeout
+  memory_size   = var.memory_size
+  tags          = var.tags
+
+  filename          = var.package.zip_path
+  s3_bucket         = try(var.package.s3.bucket, null)
+  s3_key            = try(var.package.s3.key, null)
+  s3_object_version = try(var.package.s3.object_version, null)
+  source_code_hash  = var.package.zip_path == null ? try(var.package.s3.sha256_base64, null) : filebase64sha256(var.package.zip_path)
+
+  reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
+
+  environment {
+    variables = local.environment
+  }
+
+  logging_config {
+    log_format            = "JSON"
+    log_group             = aws_cloudwatch_log_group.function.name
+    application_log_level = var.log_level
+    system_log_level      = "INFO"
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.vpc[*]
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.function, aws_ssm_parameter.config]
+
+  lifecycle {
+    precondition {
+      condition     = length(jsonencode(local.environment)) <= 4096
+      error_message = "The configuration does not fit into the 4 KB of a function's variables: set `config_store = \"parameter\"`."
+    }
+    precondition {
+      condition     = var.config_store != "parameter" || length(module.settings.document) <= 8192
+      error_message = "The configuration does not fit into the 8 KB of a parameter: write fewer policies, with globs."
+    }
+    precondition {
+      condition     = var.mode == "plan" || anytrue(values(module.settings.sources)) || try(var.config.guards.allow_no_usage, false)
+      error_message = "Every source of use is off: nothing would be protected but by the rules. If that is meant, set `config.guards.allow_no_usage`."
+    }
+  }
+}
+
+# A run that failed is not repeated: it waits for its next time.
+resource "aws_lambda_function_event_invoke_config" "this" {
+  function_name                = aws_lambda_function.this.function_name
+  maximum_retry_attempts       = 0
+  maximum_event_age_in_seconds = 3600
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.failures["function"].arn
+    }
+  }
+}
+
+# Two queues: events that never reached the function, and runs that failed.
+resource "aws_sqs_queue" "failures" {
+  for_each = local.queue_arns
+
+  name                      = "${var.name}-${each.key}-failures"
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = true
+  tags                      = var.tags
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "OnlyEncrypted"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "sqs:*"
+      Resource  = each.value
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+}

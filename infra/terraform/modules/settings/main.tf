@@ -1,0 +1,76 @@
+# What the function is told: its configuration document, its schedule's event, the console's test events. No provider,
+# so that every decision in here is tested in milliseconds.
+
+variable "mode" {
+  description = "See the root module."
+  type        = string
+}
+
+variable "config" {
+  description = "See the root module."
+  type        = any
+}
+
+variable "account_id" {
+  description = "The account that the function runs in: the only one it accepts, unless `config` says otherwise."
+  type        = string
+}
+
+variable "bucket" {
+  description = "The bucket for state and reports, or null."
+  type        = string
+}
+
+variable "events_dir" {
+  description = "The folder of the program's event files."
+  type        = string
+}
+
+locals {
+  guards   = merge({ expected_accounts = [var.account_id] }, try(var.config.guards, {}))
+  storage  = { for name, folder in { state = "state", report = "reports" } : name => "s3://${coalesce(var.bucket, "none")}/${folder}" if var.bucket != null }
+  document = merge({ version = 1 }, local.storage, var.config, { mode = var.mode, guards = local.guards })
+
+  # What Scheduler sends without an input, spelt out: what is tested is what arrives. `jsonencode` escapes < and >,
+  # which Scheduler needs to see.
+  scheduled_event = jsonencode({
+    version       = "0"
+    id            = "<aws.scheduler.execution-id>"
+    "detail-type" = "Scheduled Event"
+    source        = "aws.scheduler"
+    time          = "<aws.scheduler.scheduled-time>"
+    resources     = ["<aws.scheduler.schedule-arn>"]
+    detail        = {}
+  })
+
+  # A click on "Test" offers deleting only where deleting is what the function is for.
+  event_files = [for file in fileset(var.events_dir, "*.json") : file if var.mode == "delete" || file != "manual-delete.json"]
+}
+
+output "document" {
+  description = "The configuration document, as the program reads it."
+  value       = jsonencode(local.document)
+}
+
+output "sources" {
+  description = "Which sources of use are on, by name: those that are not switched off by `false`."
+  value       = { for name in ["ecs", "eks", "lambda"] : name => try(var.config.in_use[name], {}) != false }
+}
+
+output "schedule_input" {
+  description = "The event that the schedule sends."
+  value       = replace(replace(local.scheduled_event, "\\u003c", "<"), "\\u003e", ">")
+}
+
+output "test_events" {
+  description = "The console's shareable test events, as the schema that Lambda's console reads them from."
+  value = jsonencode({
+    openapi = "3.0.0"
+    info    = { title = "Event", version = "1.0.0" }
+    paths   = {}
+    components = {
+      schemas  = { Event = { type = "object" } }
+      examples = { for file in local.event_files : trimsuffix(file, ".json") => { value = jsondecode(file("${var.events_dir}/${file}")) } }
+    }
+  })
+}

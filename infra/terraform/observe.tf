@@ -1,0 +1,93 @@
+locals {
+  alarms = jsondecode(templatefile("${local.shared}/alarms.json", {
+    name         = var.name
+    log_group    = local.log_group
+    silent_hours = var.alarms.silent_hours
+    long_run_ms  = var.timeout * 900
+  }))
+  # Without a schedule nobody expects runs.
+  wanted_alarms = { for name, alarm in local.alarms : name => alarm if var.alarms.enabled && (name != "no-run" || try(var.schedule.enabled, false)) }
+  alarm_arns    = [for name in keys(local.wanted_alarms) : "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name}-${name}"]
+  alarm_actions = concat(var.alarms.actions, aws_sns_topic.alarms[*].arn)
+
+  dashboard = jsondecode(templatefile("${local.shared}/dashboard.json", {
+    name             = var.name
+    mode             = upper(var.mode)
+    region           = local.region
+    timeout          = var.timeout
+    log_group        = local.log_group
+    log_group_in_url = replace(local.log_group, "/", "$252F")
+    alarm_arns       = join("\",\"", local.alarm_arns)
+  }))
+}
+
+resource "aws_sns_topic" "alarms" {
+  count = length(var.notification_emails) > 0 ? 1 : 0
+
+  name = "${var.name}-alarms"
+  tags = var.tags
+}
+
+resource "aws_sns_topic_subscription" "alarms" {
+  for_each = toset(var.notification_emails)
+
+  topic_arn = aws_sns_topic.alarms[0].arn
+  protocol  = "email"
+  endpoint  = each.value
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.wanted_alarms
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  comparison_operator = each.value.comparison
+  threshold           = each.value.threshold
+  period              = each.value.period
+  evaluation_periods  = each.value.periods
+  treat_missing_data  = each.value.missing
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
+  tags                = var.tags
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  count = var.dashboard ? 1 : 0
+
+  dashboard_name = var.name
+  dashboard_body = jsonencode(merge(local.dashboard, {
+    widgets = [for widget in local.dashboard.widgets : widget if widget.type != "alarm" || length(local.alarm_arns) > 0]
+  }))
+}
+
+resource "aws_cloudwatch_query_definition" "this" {
+  for_each = var.dashboard ? jsondecode(file("${local.shared}/queries.json")) : {}
+
+  name            = "${var.name}/${each.key}"
+  log_group_names = [aws_cloudwatch_log_group.function.name]
+  query_string    = each.value
+}
+
+# Where Lambda's console keeps shareable test events.
+resource "aws_schemas_registry" "test_events" {
+  count = var.test_events.create && var.test_events.create_registry ? 1 : 0
+
+  name        = "lambda-testevent-schemas"
+  description = "Shareable test events of Lambda functions"
+  tags        = var.tags
+}
+
+resource "aws_schemas_schema" "test_events" {
+  count = var.test_events.create ? 1 : 0
+
+  name          = "_${var.name}-schema"
+  registry_name = try(aws_schemas_registry.test_events[0].name, "lambda-testevent-schemas")
+  type          = "OpenApi3"
+  description   = "Shareable test events of ${var.name}"
+  content       = module.settings.test_events
+  tags          = var.tags
+}

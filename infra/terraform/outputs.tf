@@ -1,0 +1,70 @@
+output "function_name" {
+  description = "Name of the function."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "function_arn" {
+  description = "ARN of the function."
+  value       = aws_lambda_function.this.arn
+}
+
+output "role_arn" {
+  description = "ARN of the function's role: what EKS access entries and roles in other accounts name."
+  value       = aws_iam_role.function.arn
+}
+
+output "policy_json" {
+  description = "Everything that the function may do, for review."
+  value       = module.policy.json
+}
+
+output "config_json" {
+  description = "The configuration document, as `ecr-cleanup check-config` reads it."
+  value       = module.settings.document
+}
+
+output "log_group_name" {
+  description = "Where the function logs."
+  value       = aws_cloudwatch_log_group.function.name
+}
+
+output "failure_queue_urls" {
+  description = "The queues of events that never reached the function (`schedule`) and of runs that failed (`function`)."
+  value       = { for name, queue in aws_sqs_queue.failures : name => queue.id }
+}
+
+output "alarm_arns" {
+  description = "The alarms, by name."
+  value       = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.arn }
+}
+
+output "topic_arn" {
+  description = "The topic that hears of alarms; null without `notification_emails`."
+  value       = one(aws_sns_topic.alarms[*].arn)
+}
+
+output "bucket" {
+  description = "The bucket for state and reports; null without `create_bucket`."
+  value       = one(aws_s3_bucket.this[*].id)
+}
+
+output "dashboard_url" {
+  description = "The dashboard; null without one."
+  value       = var.dashboard ? "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}#dashboards/dashboard/${var.name}" : null
+}
+
+output "invoke_commands" {
+  description = "Ready to paste, by what they do. `run` does what the schedule does."
+  value = {
+    for name, event in {
+      plan    = { mode = "plan" }
+      explain = { explain = "REPOSITORY:TAG" }
+      run     = { mode = var.mode }
+    } : name => "aws lambda invoke --region ${local.region} --function-name ${var.name} --cli-binary-format raw-in-base64-out --cli-read-timeout 910 --payload '${jsonencode(event)}' /dev/stdout"
+  }
+}
+
+output "stop_command" {
+  description = "The emergency stop: no run starts until it is undone by `terraform apply`."
+  value       = "aws lambda put-function-concurrency --region ${local.region} --function-name ${var.name} --reserved-concurrent-executions 0"
+}

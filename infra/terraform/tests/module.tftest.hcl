@@ -1,0 +1,186 @@
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111111111111" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { id = "eu-west-1" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::111111111111:role/r" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:eu-west-1:111111111111:function:f" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-west-1:111111111111:q" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-west-1:111111111111:t" }
+  }
+}
+
+variables {
+  package = { s3 = { bucket = "code", key = "ecr-cleanup.zip", object_version = "1" } }
+}
+
+run "as_it_comes" {
+  command = apply
+
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.function.policy, "BatchDeleteImage") && !strcontains(aws_iam_role_policy.function.policy, "UpdateImageStorageClass")
+    error_message = "a function that plans may delete"
+  }
+  assert {
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == 1 && aws_lambda_function_event_invoke_config.this.maximum_retry_attempts == 0
+    error_message = "runs overlap or repeat"
+  }
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 14 && length(aws_sqs_queue.failures) == 2 && length(aws_s3_bucket.this) == 0
+    error_message = "other resources than expected"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["no-run"].evaluation_periods == 26 && aws_cloudwatch_metric_alarm.this["duration"].threshold == 810000
+    error_message = "alarms do not follow schedule and timeout"
+  }
+  assert {
+    condition     = length([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : widget if widget.type == "alarm"][0].properties.alarms) == 14
+    error_message = "the dashboard does not show the alarms"
+  }
+}
+
+run "as_little_as_possible" {
+  command = apply
+
+  variables {
+    schedule             = null
+    dashboard            = false
+    alarms               = { enabled = false }
+    test_events          = { create = false }
+    reserved_concurrency = null
+  }
+
+  assert {
+    condition     = length(aws_scheduler_schedule.this) + length(aws_iam_role.schedule) + length(aws_cloudwatch_metric_alarm.this) + length(aws_cloudwatch_dashboard.this) + length(aws_cloudwatch_query_definition.this) + length(aws_schemas_schema.test_events) + length(aws_schemas_registry.test_events) == 0
+    error_message = "something is made that was not asked for"
+  }
+  assert {
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == -1
+    error_message = "concurrency is reserved"
+  }
+}
+
+run "as_much_as_possible" {
+  command = apply
+
+  variables {
+    name                = "ecr_cleanup-2"
+    mode                = "delete"
+    create_bucket       = true
+    config_store        = "parameter"
+    notification_emails = ["a@example.com", "b@example.com"]
+    vpc                 = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
+    schedule            = { expression = "rate(6 hours)", flexible_window_minutes = 0 }
+  }
+
+  assert {
+    condition     = aws_s3_bucket.this[0].bucket == "ecr-cleanup-2-111111111111-eu-west-1"
+    error_message = aws_s3_bucket.this[0].bucket
+  }
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables == tomap({ ECR_CLEANUP_CONFIG = "ssm:/ecr_cleanup-2/config", ECR_CLEANUP_CONFIG_SHA256 = sha256(aws_ssm_parameter.config[0].value) })
+    error_message = "the parameter is not pinned"
+  }
+  assert {
+    condition     = aws_scheduler_schedule.this[0].flexible_time_window[0].mode == "OFF" && length(aws_sns_topic_subscription.alarms) == 2 && length(aws_lambda_function.this.vpc_config) == 1
+    error_message = "not everything is there"
+  }
+}
+
+run "a_plan_needs_no_use" {
+  command = plan
+
+  variables {
+    config = { in_use = { ecs = false, eks = false, lambda = false } }
+  }
+}
+
+run "deleting_needs_use" {
+  command = plan
+
+  variables {
+    mode   = "delete"
+    config = { in_use = { ecs = false, eks = false, lambda = false } }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "a_document_too_large_for_variables" {
+  command = plan
+
+  variables {
+    config = { policies = [for number in range(80) : { repositories = ["team-${number}/a-rather-long-name/**"] }] }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "wrong_values" {
+  command = plan
+
+  variables {
+    name                   = "with space"
+    package                = {}
+    architecture           = "arm"
+    mode                   = "dry-run"
+    config                 = { mode = "delete" }
+    config_store           = "s3"
+    cleanable_repositories = []
+    schedule               = { expression = "daily" }
+    timeout                = 30
+    memory_size            = 64
+    reserved_concurrency   = 5
+    vpc                    = { subnet_ids = [], security_group_ids = ["sg-1"] }
+    log_retention_days     = 8
+    log_level              = "WARN"
+    alarms                 = { silent_hours = 200 }
+  }
+
+  expect_failures = [
+    var.name, var.package, var.architecture, var.mode, var.config, var.config_store, var.cleanable_repositories, var.schedule,
+    var.timeout, var.memory_size, var.reserved_concurrency, var.vpc, var.log_retention_days, var.log_level, var.alarms,
+  ]
+}
+
+run "an_object_that_terraform_could_not_see_change" {
+  command = plan
+
+  variables {
+    package = { s3 = { bucket = "code", key = "ecr-cleanup.zip" } }
+  }
+
+  expect_failures = [var.package]
+}
+
+run "a_misspelt_key" {
+  command = plan
+
+  variables {
+    config = { polices = [] }
+  }
+
+  expect_failures = [var.config]
+}
+
+run "a_window_too_long" {
+  command = plan
+
+  variables {
+    schedule = { flexible_window_minutes = 1441 }
+  }
+
+  expect_failures = [var.schedule]
+}

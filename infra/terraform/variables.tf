@@ -1,0 +1,243 @@
+variable "name" {
+  description = "Name of the function and prefix of everything else. Tells several deployments in one account and Region apart."
+  type        = string
+  default     = "ecr-cleanup"
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,40}$", var.name))
+    error_message = "`name` is 1 to 40 letters, digits, - and _."
+  }
+}
+
+variable "tags" {
+  description = "Tags for every resource that takes them."
+  type        = map(string)
+  default     = {}
+}
+
+variable "package" {
+  description = "The function's code: `zip_path`, a file that `make package` builds, or `s3`, an object in a bucket of this Region. `sha256_base64` or `object_version` makes a new object an update."
+  type = object({
+    zip_path = optional(string)
+    s3       = optional(object({ bucket = string, key = string, object_version = optional(string), sha256_base64 = optional(string) }))
+  })
+
+  validation {
+    condition     = (var.package.zip_path == null) != (var.package.s3 == null)
+    error_message = "`package` needs either `zip_path` or `s3`."
+  }
+
+  validation {
+    condition     = try(var.package.s3.object_version != null || var.package.s3.sha256_base64 != null, true)
+    error_message = "`package.s3` needs `object_version` or `sha256_base64`; without one, Terraform does not see that the object changed."
+  }
+}
+
+variable "architecture" {
+  description = "What the package was built for: `arm64` or `x86_64`."
+  type        = string
+  default     = "arm64"
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "`architecture` is `arm64` or `x86_64`."
+  }
+}
+
+variable "mode" {
+  description = "The most that a run may do: `plan` (say what would go), `archive` or `delete`. In `plan` the function's role has no permission to delete or archive anything. An event can narrow this and never widen it."
+  type        = string
+  default     = "plan"
+
+  validation {
+    condition     = contains(["plan", "archive", "delete"], var.mode)
+    error_message = "`mode` is `plan`, `archive` or `delete`."
+  }
+}
+
+variable "config" {
+  description = "The rest of the configuration document, as config.schema.json describes it: `policies`, `in_use`, `guards`, ... It is passed on as it is and the program refuses what it does not know, so `ecr-cleanup check-config` before applying saves a failed run. `mode` is a variable of its own; `guards.expected_accounts` is this account unless set; `state` and `report` follow `create_bucket`."
+  type        = any
+  default     = {}
+
+  validation {
+    condition     = can(keys(var.config)) && !can(length(var.config.mode))
+    error_message = "`config` is an object without `mode`, which is a variable of its own."
+  }
+
+  validation {
+    condition = length(setsubtract(try(keys(var.config), []), [
+      "mode", "version", "registries", "policies", "in_use", "registry_aliases", "guards", "archive", "state", "report", "notify", "cost",
+    ])) == 0
+    error_message = "`config` has a key that the program does not know; config.schema.json lists them."
+  }
+}
+
+variable "config_store" {
+  description = "Where the configuration document is kept: `environment`, or `parameter` for a document that does not fit into the function's 4 KB of variables: an SSM parameter of up to 8 KB, pinned by its SHA-256."
+  type        = string
+  default     = "environment"
+
+  validation {
+    condition     = contains(["environment", "parameter"], var.config_store)
+    error_message = "`config_store` is `environment` or `parameter`."
+  }
+}
+
+variable "cleanable_repositories" {
+  description = "Names of the repositories that the role may delete or archive in, with * for any characters: IAM's own limit, on top of what `config.policies` says."
+  type        = list(string)
+  default     = ["*"]
+
+  validation {
+    condition     = length(var.cleanable_repositories) > 0 && alltrue([for name in var.cleanable_repositories : can(regex("^[a-z0-9*][a-z0-9._/*-]*$", name))])
+    error_message = "`cleanable_repositories` is a list of repository names, with * for any characters."
+  }
+}
+
+variable "protect_tag" {
+  description = "A repository with this tag is never written to, whatever the configuration says. null: no such tag."
+  type        = object({ key = string, value = string })
+  default     = { key = "ecr-cleanup", value = "protect" }
+}
+
+variable "create_bucket" {
+  description = "Whether to create a private, versioned bucket for state and reports. `terraform destroy` leaves it while it has reports."
+  type        = bool
+  default     = false
+}
+
+variable "schedule" {
+  description = "When the function runs. `expression` is `rate(...)`, `cron(...)` or `at(...)` of EventBridge Scheduler. null: no schedule."
+  type = object({
+    expression              = optional(string, "cron(0 3 * * ? *)")
+    timezone                = optional(string, "UTC")
+    flexible_window_minutes = optional(number, 15)
+    enabled                 = optional(bool, true)
+  })
+  default = {}
+
+  validation {
+    condition     = var.schedule == null || can(regex("^(rate|cron|at)\\(.+\\)$", var.schedule.expression))
+    error_message = "`schedule.expression` is `rate(...)`, `cron(...)` or `at(...)`."
+  }
+
+  validation {
+    condition     = try(var.schedule.flexible_window_minutes >= 0 && var.schedule.flexible_window_minutes <= 1440, var.schedule == null)
+    error_message = "`schedule.flexible_window_minutes` is 0 to 1440; 0 is no window."
+  }
+}
+
+variable "timeout" {
+  description = "Seconds that a run may take, 60 to 900. The program ends by itself 45 seconds earlier, with its report."
+  type        = number
+  default     = 900
+
+  validation {
+    condition     = var.timeout >= 60 && var.timeout <= 900
+    error_message = "`timeout` is 60 to 900 seconds."
+  }
+}
+
+variable "memory_size" {
+  description = "Memory in MB, 128 to 10240."
+  type        = number
+  default     = 512
+
+  validation {
+    condition     = var.memory_size >= 128 && var.memory_size <= 10240
+    error_message = "`memory_size` is 128 to 10240 MB."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "Runs at the same time: 1, or 0 for an emergency stop. null reserves nothing, for accounts whose limit is too low to."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = try(contains([0, 1], var.reserved_concurrency), false) || var.reserved_concurrency == null
+    error_message = "`reserved_concurrency` is 1, 0 or null."
+  }
+}
+
+variable "vpc" {
+  description = "Where the function runs to reach private EKS endpoints; it needs a way to ECR, ECS, EKS, STS and CloudWatch Logs from there. null: in no VPC."
+  type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
+  default     = null
+
+  validation {
+    condition     = try(length(var.vpc.subnet_ids) > 0 && length(var.vpc.security_group_ids) > 0, var.vpc == null)
+    error_message = "`vpc` needs subnets and security groups."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that logs are kept; 0 is for ever."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "`log_retention_days` is one of the values that CloudWatch Logs takes, such as 30, 90 or 365."
+  }
+}
+
+variable "log_level" {
+  description = "`INFO`, `DEBUG` or `TRACE`. Nothing above INFO: Lambda would drop the metrics, which are lines of the log."
+  type        = string
+  default     = "INFO"
+
+  validation {
+    condition     = contains(["INFO", "DEBUG", "TRACE"], var.log_level)
+    error_message = "`log_level` is `INFO`, `DEBUG` or `TRACE`; anything above would drop the metrics."
+  }
+}
+
+variable "log_kms_key_arn" {
+  description = "The key that encrypts the log group; its policy has to allow CloudWatch Logs. null: AWS's own."
+  type        = string
+  default     = null
+}
+
+variable "permissions_boundary_arn" {
+  description = "The permissions boundary of the roles. null: none."
+  type        = string
+  default     = null
+}
+
+variable "alarms" {
+  description = "`enabled`, the `actions` (ARNs, such as SNS topics) of every alarm, and `silent_hours`, after how many hours without a run that ended well there is one, up to 168."
+  type = object({
+    enabled      = optional(bool, true)
+    actions      = optional(list(string), [])
+    silent_hours = optional(number, 26)
+  })
+  default = {}
+
+  validation {
+    condition     = var.alarms.silent_hours >= 1 && var.alarms.silent_hours <= 168
+    error_message = "`alarms.silent_hours` is 1 to 168: CloudWatch looks back for 7 days at most."
+  }
+}
+
+variable "notification_emails" {
+  description = "Addresses that hear of alarms, by an SNS topic that is created for them."
+  type        = list(string)
+  default     = []
+}
+
+variable "dashboard" {
+  description = "Whether to create the CloudWatch dashboard and the saved Logs Insights queries."
+  type        = bool
+  default     = true
+}
+
+variable "test_events" {
+  description = "Shareable test events for the Lambda console: `create` them, and `create_registry` where the account and Region do not have the registry `lambda-testevent-schemas` yet (the console makes it with the first shared event)."
+  type = object({
+    create          = optional(bool, true)
+    create_registry = optional(bool, true)
+  })
+  default = {}
+}

@@ -1,0 +1,113 @@
+"""What the tests of the infrastructure share. Those that need Terraform are skipped, loudly, where it is not installed."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+import warnings
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(PROJECT / "tests" / "moto"))
+
+pytest.register_assert_rewrite("stories", "terraform")
+
+import stories as told  # noqa: E402
+import terraform  # noqa: E402
+from account import Account  # noqa: E402
+from configurations import CONFIGURATIONS  # noqa: E402
+from processes import moto_with_overlay  # noqa: E402
+
+
+def pytest_collection_modifyitems(items):
+    if not terraform.installed():
+        warnings.warn(f"terraform is not installed: {len(items)} tests of the infrastructure are SKIPPED", stacklevel=1)
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="terraform is not installed"))
+
+
+class Programs:
+    def __init__(self, folder: Path) -> None:
+        self.function = folder / "ecr-cleanup-lambda"
+        self.command = folder / "ecr-cleanup"
+
+    def check_config(self, document: str) -> subprocess.CompletedProcess:
+        variables = {"PATH": os.environ["PATH"], "ECR_CLEANUP_CONFIG": document}
+        return subprocess.run([self.command, "check-config"], env=variables, capture_output=True, text=True)
+
+    def reads(self, source: str) -> bool:
+        """Whether this version reads that source; one that does not refuses to be told to."""
+        return self.check_config(json.dumps({"in_use": {source: {}}})).returncode == 0
+
+    def archives(self) -> bool:
+        return self.check_config('{"mode":"archive"}').returncode == 0
+
+
+@pytest.fixture(scope="session")
+def programs():
+    folder = os.environ.get("ECR_CLEANUP_BIN_DIR")
+    if not folder:
+        pytest.fail("ECR_CLEANUP_BIN_DIR is not set; it names the folder of the release binaries, as in `make test-infra`")
+    return Programs(Path(folder).resolve())
+
+
+@pytest.fixture(scope="session")
+def package(programs, tmp_path_factory):
+    """The function as it is uploaded."""
+    path = tmp_path_factory.mktemp("package") / "function.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as package:
+        package.write(programs.function, "bootstrap")
+    return path
+
+
+@pytest.fixture(scope="session")
+def not_yet(programs):
+    """What is allowed for sources and modes that this version of the program does not have yet."""
+    permissions = json.loads((PROJECT / "infra" / "shared" / "permissions.json").read_text())
+    statements = [one for source, found in permissions["sources"].items() if not programs.reads(source) for one in found]
+    statements += [] if programs.archives() else permissions["archive"]
+    return {action for statement in statements for action in statement["actions"]}
+
+
+@pytest.fixture(scope="session")
+def server():
+    with moto_with_overlay() as running:
+        yield running
+
+
+@pytest.fixture
+def account(server):
+    """An empty account."""
+    urllib.request.urlopen(urllib.request.Request(f"{server.endpoint}/moto-api/reset", method="POST")).close()
+    return Account(server.endpoint)
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory):
+    """What the Terraform module makes of every configuration."""
+    project = terraform.copy(tmp_path_factory.mktemp("rendered"))
+    runner = terraform.Terraform(project / "tests" / "infrastructure" / "rendered").init()
+    given = {name: {"mode": mode, "config": json.dumps(config)} for name, (mode, config) in CONFIGURATIONS.items()}
+    runner.apply(configurations=given)
+    return runner.output("rendered")
+
+
+@pytest.fixture(scope="session")
+def stories(package, not_yet, tmp_path_factory):
+    """The stories of the examples, under way."""
+    with ThreadPoolExecutor() as pool:
+        yield {
+            name: pool.submit(story, tmp_path_factory.mktemp(name), package, not_yet)
+            for name, story in (("simple", told.simple_example), ("complete", told.complete_example))
+        }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begin_with_the_stories(request):
+    if any("stories" in item.fixturenames for item in request.session.items) and terraform.installed():
+        request.getfixturevalue("stories")

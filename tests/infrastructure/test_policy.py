@@ -1,0 +1,62 @@
+"""Least privilege: for every configuration, what the role allows is what the program calls, no less and no more."""
+
+import json
+
+import pytest
+
+from busy_account import busy_account
+from configurations import CONFIGURATIONS
+from permissions import FOR_LAMBDA, NONE, NOT_IN_MOTO, allowed, called, differences
+from runtime_api import invoke
+
+READING = ("Describe", "List", "Get", "BatchGet")
+
+
+@pytest.fixture
+def run(account, programs, rendered):
+    """Runs a configuration on its schedule's event in a team's account; answers its policy and its calls."""
+
+    def run(name):
+        document = rendered[name]["document"]
+        checked = programs.check_config(document)
+        if "not supported by this version" in checked.stderr:
+            pytest.skip(f"not in this version of the program yet: {checked.stderr.strip()}")
+        assert checked.returncode == 0, checked.stderr
+        busy_account(account)
+        account.control("record", clear=True)
+        event = {"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}"}
+        answer = invoke(programs.function, event, {**account.environment(), "ECR_CLEANUP_CONFIG": document})
+        assert answer.error is None, answer
+        if CONFIGURATIONS[name][0] != "plan":
+            assert answer.payload["counts"]["candidates"] > 0
+        return rendered[name]["policy"], account.control("record")["calls"]
+
+    return run
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_the_role_allows_what_a_run_calls_and_nothing_else(run, not_yet, name):
+    policy, record = run(name)
+    assert differences(policy, record, not_yet) == NONE
+
+
+def test_an_action_that_is_taken_away_or_added_is_noticed(run, not_yet):
+    policy, record = run("delete")
+    for action in allowed(policy) - FOR_LAMBDA - NOT_IN_MOTO.keys() - not_yet:
+        without = policy.replace(f'"{action}"', '"sts:TagSession"', 1)
+        assert differences(without, record, not_yet) == {"missing": [action], "unused": ["sts:TagSession"]}
+    assert called(record) >= {"ecr:BatchDeleteImage", "ecs:DescribeServiceDeployments"}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_nothing_is_written_anywhere_but_to_repositories_of_this_account(rendered, name):
+    statements = json.loads(rendered[name]["policy"])["Statement"]
+    for statement in statements:
+        assert not any("*" in action for action in statement["Action"])
+        service = statement["Action"][0].split(":")[0]
+        writes = [action for action in statement["Action"] if not action.split(":")[1].startswith(READING)]
+        if statement["Effect"] == "Allow" and writes:
+            assert all(arn.startswith(f"arn:aws:{service}:eu-west-1:123456789012:") for arn in statement["Resource"])
+    mode = CONFIGURATIONS[name][0]
+    deletes = {"ecr:BatchDeleteImage"} & allowed(rendered[name]["policy"])
+    assert bool(deletes) == (mode == "delete")
