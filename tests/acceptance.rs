@@ -132,10 +132,15 @@ async fn each_event_of_the_examples_does_what_its_name_says() {
         ("manual-repositories", false),
         ("scheduled-rule", true),
         ("scheduled-scheduler", true),
+        ("verify", false),
     ] {
         let aws = SimulatedAws::start().await;
         let expected = sorted(aws.edit(team));
         let answer = call(&program(&aws, DELETE), &event(name)).await.0.unwrap();
+        if name == "verify" {
+            assert_eq!((&answer["verified"], aws.mutations().len()), (&json!(true), 0));
+            continue;
+        }
         assert_eq!(answer["counts"]["candidates"], 6, "{name}");
         assert_eq!(answer["status"], if deletes { "completed" } else { "planned" }, "{name}");
         assert_eq!(deleted(&aws), if deletes { expected } else { Vec::new() }, "{name}");
@@ -256,7 +261,7 @@ async fn metrics_are_complete_and_in_the_embedded_format() {
         ("MissingImages", 0),
         ("BytesScanned", 260_000_000),
         ("BytesDeleted", 60_000_000),
-        ("SourcesExpected", 1),
+        ("SourcesExpected", 2),
         ("SourcesFailed", 0),
         ("GuardTrips", 0),
         ("ApiThrottles", 0),
