@@ -145,6 +145,11 @@ impl Clients {
         (self.clock)()
     }
 
+    /// What tells the time.
+    pub(crate) const fn clock(&self) -> fn() -> Time {
+        self.clock
+    }
+
     /// Waits until a call of this kind keeps below its rate.
     pub(crate) async fn paced(&self, bucket: Bucket) {
         self.pace.wait(bucket).await;

@@ -188,7 +188,9 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
                 let restored = program.restore(&reference, POLL).await?;
                 match output {
                     Output::Table => writeln!(out, "{reference} can be pulled: {} restored.", restored.digests.len())?,
-                    Output::Json | Output::Jsonl | Output::KeepList => writeln!(out, "{}", serde_json::to_string(&restored)?)?,
+                    Output::Json | Output::Jsonl | Output::KeepList => {
+                        writeln!(out, "{}", serde_json::to_string(&restored)?)?
+                    }
                 }
             }
             bar.finish_and_clear();
