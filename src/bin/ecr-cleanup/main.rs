@@ -15,9 +15,12 @@ use clap::{CommandFactory, Parser};
 use ecr_cleanup::{
     aws::{Clients, Tuning},
     config::{Config, ConfigError, Mode, schema},
+    plan::Explanation,
     policy::RepositoryGlobs,
     report::{Answer, Status, image_lines, log},
     run::{Finished, Prepared, Program, Request},
+    usage::{Usage, keep_list::KeepList},
+    verify::Verification,
 };
 use indicatif::ProgressBar;
 use progress::Progress;
@@ -28,6 +31,8 @@ const USAGE: u8 = 2;
 const FAILURES: u8 = 3;
 const REFUSED: u8 = 4;
 const MISSING: u8 = 5;
+const NOBODY_TO_ASK: &str =
+    "nobody can be asked here whether to delete: say `--yes`, or look at `ecr-cleanup plan` first";
 /// How often a restore is looked after.
 const POLL: std::time::Duration = std::time::Duration::from_secs(15);
 
@@ -84,9 +89,7 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             return Ok(DONE);
         }
         Command::Run { yes: false } if !io::stdin().is_terminal() => {
-            let problem =
-                "nobody can be asked here whether to delete: say `--yes`, or look at `ecr-cleanup plan` first";
-            return Err(UsageError(problem.to_owned()).into());
+            return Err(UsageError(NOBODY_TO_ASK.to_owned()).into());
         }
         Command::InUse => {}
         _ if common.output == Output::KeepList => {
@@ -122,64 +125,24 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
         Command::InUse if output == Output::KeepList => {
             let (usage, list) = program.keep_list().await?;
             bar.finish_and_clear();
-            match list {
-                Ok(list) => {
-                    render::json(&mut out, &list)?;
-                    Ok(DONE)
-                }
-                Err(problem) => {
-                    render::usage_coverage(&mut io::stderr(), &usage)?;
-                    anyhow::bail!("no keep list, which must not leave anything out: {problem}")
-                }
-            }
+            print_keep_list(&mut out, &usage, list)
         }
         Command::InUse => {
             let usage = program.in_use().await?;
             bar.finish_and_clear();
-            match output {
-                Output::Table => render::usage_table(&mut out, &usage)?,
-                Output::Json | Output::KeepList => {
-                    let references: Vec<_> = render::usage_values(&usage).collect();
-                    let document = serde_json::json!({"in_use": usage.coverage(), "references": references});
-                    render::json(&mut out, &document)?;
-                }
-                Output::Jsonl => {
-                    for line in render::usage_values(&usage) {
-                        writeln!(out, "{line}")?;
-                    }
-                }
-            }
-            Ok(if usage.coverage().iter().all(|coverage| coverage.complete) { DONE } else { INTERNAL })
+            print_usage(&mut out, &usage, output)
         }
         Command::Verify => {
             let (verification, _) = program.verify().await?;
             bar.finish_and_clear();
-            match output {
-                Output::Table => render::verification(&mut out, &verification)?,
-                Output::Json | Output::KeepList => render::json(&mut out, &verification)?,
-                Output::Jsonl => {
-                    for missing in &verification.missing {
-                        writeln!(out, "{}", serde_json::to_string(missing)?)?;
-                    }
-                }
-            }
-            Ok(match verification.live_missing() {
-                0 if verification.is_complete() => DONE,
-                0 => INTERNAL,
-                _ => MISSING,
-            })
+            print_verification(&mut out, &verification, output)
         }
         Command::Explain { image } => {
             let reference = program.reference(&image).map_err(UsageError)?;
             let prepared = program.prepare(request(Mode::Plan)).await?;
             bar.finish_and_clear();
             let explanation = prepared.explain(&reference);
-            match output {
-                Output::Table => render::explanation(&mut out, &explanation)?,
-                Output::Json | Output::KeepList => render::json(&mut out, &explanation)?,
-                Output::Jsonl => writeln!(out, "{}", serde_json::to_string(&explanation)?)?,
-            }
-            Ok(DONE)
+            print_explanation(&mut out, &explanation, output)
         }
         Command::Restore { images } => {
             let references: Result<Vec<_>, _> = images.iter().map(|image| program.reference(image)).collect();
@@ -239,6 +202,62 @@ fn filter(globs: &[String]) -> anyhow::Result<Option<RepositoryGlobs>> {
         UsageError(format!("--repository: {}", problems.join("; ")))
     })?;
     Ok(Some(globs))
+}
+
+fn print_keep_list(out: &mut impl Write, usage: &Usage, list: Result<KeepList, String>) -> anyhow::Result<u8> {
+    match list {
+        Ok(list) => {
+            render::json(out, &list)?;
+            Ok(DONE)
+        }
+        Err(problem) => {
+            render::usage_coverage(&mut io::stderr(), usage)?;
+            anyhow::bail!("no keep list, which must not leave anything out: {problem}")
+        }
+    }
+}
+
+fn print_usage(out: &mut impl Write, usage: &Usage, output: Output) -> anyhow::Result<u8> {
+    match output {
+        Output::Table => render::usage_table(out, usage)?,
+        Output::Json | Output::KeepList => {
+            let references: Vec<_> = render::usage_values(usage).collect();
+            let document = serde_json::json!({"in_use": usage.coverage(), "references": references});
+            render::json(out, &document)?;
+        }
+        Output::Jsonl => {
+            for line in render::usage_values(usage) {
+                writeln!(out, "{line}")?;
+            }
+        }
+    }
+    Ok(if usage.coverage().iter().all(|coverage| coverage.complete) { DONE } else { INTERNAL })
+}
+
+fn print_verification(out: &mut impl Write, verification: &Verification, output: Output) -> anyhow::Result<u8> {
+    match output {
+        Output::Table => render::verification(out, verification)?,
+        Output::Json | Output::KeepList => render::json(out, verification)?,
+        Output::Jsonl => {
+            for missing in &verification.missing {
+                writeln!(out, "{}", serde_json::to_string(missing)?)?;
+            }
+        }
+    }
+    Ok(match verification.live_missing() {
+        0 if verification.is_complete() => DONE,
+        0 => INTERNAL,
+        _ => MISSING,
+    })
+}
+
+fn print_explanation(out: &mut impl Write, explanation: &Explanation, output: Output) -> anyhow::Result<u8> {
+    match output {
+        Output::Table => render::explanation(out, explanation)?,
+        Output::Json | Output::KeepList => render::json(out, explanation)?,
+        Output::Jsonl => writeln!(out, "{}", serde_json::to_string(explanation)?)?,
+    }
+    Ok(DONE)
 }
 
 fn print_plan(
