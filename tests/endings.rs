@@ -139,9 +139,9 @@ async fn killed_at(aws: &SimulatedAws, call: u64, after: bool) -> bool {
         }
     };
     if after {
-        aws.after("*", call, kill)
+        aws.after("*", call, kill);
     } else {
-        aws.before("*", call, kill)
+        aws.before("*", call, kill);
     }
     *child.lock().unwrap() = Some(command(aws).spawn().unwrap());
     loop {
