@@ -1,6 +1,8 @@
 //! A registry of a million images fits into a function of 512 MB: what an image takes is counted here, stored and
 //! judged. Counted, not timed: it depends on no machine.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use ecr_cleanup::{
     config::Config,
     image::{ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
@@ -22,7 +24,7 @@ fn image(repository: u32, number: u32) -> Image {
     let mut digest = [0; 32];
     digest[..4].copy_from_slice(&repository.to_be_bytes());
     digest[4..8].copy_from_slice(&number.to_be_bytes());
-    let tag = (number % 2 == 0).then(|| Tag::new(&format!("2026.11.{number}-main")).unwrap());
+    let tag = number.is_multiple_of(2).then(|| Tag::new(&format!("2026.11.{number}-main")).unwrap());
     Image {
         digest: Digest::from_bytes(digest),
         tags: tag.into_iter().collect(),

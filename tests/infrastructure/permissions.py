@@ -20,6 +20,12 @@ NOT_IN_MOTO = {
     "eks:DescribeCluster": "a cluster in moto has no Kubernetes to read",
 }
 
+# Allowed in mode `delete`, and called only where an event narrows that to `archive`: the mode `archive` proves the call.
+BY_EVENT = {"ecr:UpdateImageStorageClass"}
+
+# Called only for repositories with an image in use: the configurations with ECS prove the call.
+WITH_USE = {"ecr:GetLifecyclePolicy"}
+
 # Services with REST paths, whose calls the record knows by method and path.
 PATHS = {
     "lambda": [
@@ -53,6 +59,11 @@ def differences(policy: str, record: list[dict[str, str]], not_called: set[str] 
         "missing": sorted(calls - actions),
         "unused": sorted(actions - calls - FOR_LAMBDA - NOT_IN_MOTO.keys() - not_called),
     }
+
+
+def sometimes(mode: str, ecs: bool) -> set[str]:
+    """What a run of this mode calls under other circumstances than those of the tests."""
+    return (BY_EVENT if mode == "delete" else set()) | (set() if ecs else WITH_USE)
 
 
 def _action(call: dict[str, str]) -> str:

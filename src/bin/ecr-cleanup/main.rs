@@ -152,7 +152,7 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
                 match output {
                     Output::Table => writeln!(out, "{reference} can be pulled: {} restored.", restored.digests.len())?,
                     Output::Json | Output::Jsonl | Output::KeepList => {
-                        writeln!(out, "{}", serde_json::to_string(&restored)?)?
+                        writeln!(out, "{}", serde_json::to_string(&restored)?)?;
                     }
                 }
             }
