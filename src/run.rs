@@ -33,18 +33,24 @@ use crate::{
 /// A run ends by itself this long before it would be killed (A6).
 pub const MARGIN: Duration = Duration::from_secs(45);
 
-/// How the time between the end of a run's own time and its being killed is used.
+/// How long a run waits for what, and believes what it read.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     /// How long answers are waited for to calls that were made before.
     pub in_flight: Duration,
     /// How much the end of a run may take, from the same moment: giving back the lock, the last look, the report.
     pub last_words: Duration,
+    /// Use that is older than this is read again before anything more is deleted (A3).
+    pub use_fresh_for: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { in_flight: Duration::from_secs(15), last_words: Duration::from_secs(38) }
+        Self {
+            in_flight: Duration::from_secs(15),
+            last_words: Duration::from_secs(38),
+            use_fresh_for: Duration::from_mins(15),
+        }
     }
 }
 

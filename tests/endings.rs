@@ -52,7 +52,11 @@ async fn a_run_ends_in_time_wherever_time_is_lost() {
         let aws = account().await;
         aws.fault(Fault::on(operation).matching(text).kind(FaultKind::Hang));
         let stop_at = Instant::now() + Duration::from_secs(4);
-        let patience = Patience { in_flight: Duration::from_millis(100), last_words: Duration::from_millis(1500) };
+        let patience = Patience {
+            in_flight: Duration::from_millis(100),
+            last_words: Duration::from_millis(1500),
+            ..Patience::default()
+        };
         let program = support::program(&aws, FULL).with_patience(patience);
         let request = Request { mode: Mode::Delete, only: None, stop_at: Some(stop_at) };
         let ending = async { program.prepare(request).await.unwrap().finish().await.answer };

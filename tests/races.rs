@@ -4,9 +4,14 @@
 
 mod support;
 
-use ecr_cleanup::report::{Answer, Status};
+use std::time::Duration;
+
+use ecr_cleanup::{
+    report::{Answer, Status},
+    run::Patience,
+};
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, World, days_ago};
-use support::{DELETE, Words, failures, fates, run};
+use support::{DELETE, Words, failures, fates, program, run, run_program};
 
 const APP: &str = "team/app";
 const OTHER: &str = "team/other";
@@ -268,4 +273,32 @@ async fn without_a_second_look_nothing_of_the_repository_goes() {
         assert_eq!((answer.status, fates(&answer)), (Status::CompletedWithFailures, (0, 0, 4)), "{}", answer.summary);
         assert_eq!(aws.mutations().len(), 0, "{kind:?}");
     }
+}
+
+/// A run that takes all use for too old by the time it deletes.
+async fn run_with_old_use(aws: &SimulatedAws) -> Answer {
+    let patience = Patience { use_fresh_for: Duration::ZERO, ..Patience::default() };
+    run_program(&program(aws, DELETE).with_patience(patience)).await
+}
+
+#[tokio::test]
+async fn use_that_has_grown_old_is_read_again_and_saves_what_it_names_by_now() {
+    let (aws, image) = account(|world| world.untagged(APP, 50)).await;
+    let named = image.clone();
+    aws.before("ecs:ListTaskDefinitions", 2, move |world| {
+        let reference = format!("{}@{named}", world.home().repository(APP).uri());
+        world.home().ecs.register("later", [reference]);
+    });
+    let answer = run_with_old_use(&aws).await;
+    assert!(aws.digests(APP).contains(&image), "{}", answer.summary);
+    assert_eq!((answer.status, fates(&answer)), (Status::Completed, (4, 0, 1)), "{}", answer.summary);
+}
+
+#[tokio::test]
+async fn use_that_cannot_be_read_again_stops_the_run() {
+    let (aws, _) = account(|_| ()).await;
+    aws.fault(Fault::on("ecs:ListTaskDefinitions").call(2).kind(FaultKind::AccessDenied));
+    let answer = run_with_old_use(&aws).await;
+    assert_eq!((answer.status, aws.mutations().len()), (Status::Refused, 0), "{}", answer.summary);
+    assert!(answer.summary.contains("`ecs:ListTaskDefinitions`"), "{}", answer.summary);
 }

@@ -33,8 +33,6 @@ pub use restore::{RestoreError, Restored, restore};
 const BATCH: usize = 100;
 /// How many repositories are cleaned at once.
 const AT_ONCE: usize = 4;
-/// Use that is older than this is read again before anything more is deleted (A3).
-const USE_IS_FRESH_FOR: Duration = Duration::from_mins(15);
 
 /// What acting needs besides the plan.
 pub struct Cleaner<'a> {
@@ -50,6 +48,8 @@ pub struct Cleaner<'a> {
     pub stop_at: Option<Instant>,
     /// How long after that answers are waited for to calls that were made before.
     pub in_flight: Duration,
+    /// Use that is older than this is read again before anything more is deleted (A3).
+    pub use_fresh_for: Duration,
     /// Whether another run has the lock meanwhile, which ends this one as if time were over.
     pub lock_lost: Option<&'a Cell<bool>>,
 }
@@ -162,7 +162,7 @@ impl Cleaning<'_, '_> {
     /// The images that use, read again where it is old, has come to keep.
     async fn spared_by_fresh_use(&self) -> Result<HashSet<u32>, Stop> {
         let mut freshness = self.freshness.lock().await;
-        if freshness.lost.is_none() && freshness.read_at.elapsed() > USE_IS_FRESH_FOR {
+        if freshness.lost.is_none() && freshness.read_at.elapsed() > self.cleaner.use_fresh_for {
             let read_at = Instant::now();
             let usage = self.in_time((self.cleaner.read_usage)()).await?;
             freshness.read_at = read_at;

@@ -108,6 +108,7 @@ impl Prepared<'_> {
             usage_read_at: self.usage_read_at,
             stop_at: self.request.stop_at,
             in_flight: program.patience.in_flight,
+            use_fresh_for: program.patience.use_fresh_for,
             lock_lost: lock.map(Held::lost),
         };
         let span = tracing::info_span!("acting", run_id = self.run_id);
