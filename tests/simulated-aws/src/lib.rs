@@ -1,7 +1,7 @@
 //! Amazon ECR, ECS, EKS, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this machine.
 //!
 //! The unmodified AWS SDK talks to it by its endpoint URL, so that a test exercises paging, retries and error parsing as
-//! they are in production. What the services do is written down in `facts/aws.md`; where AWS documents nothing, the
+//! they are in production. They do what AWS documents of them; where it documents nothing, the
 //! choice made here is said at the item that makes it.
 //!
 //! * [`SimulatedAws`]: the server, what tests edit, read, break and count.
