@@ -296,7 +296,7 @@ async fn use_that_has_grown_old_is_read_again_and_saves_what_it_names_by_now() {
 
 #[tokio::test]
 async fn use_that_cannot_be_read_again_stops_the_run() {
-    let (aws, _) = account(|_| ()).await;
+    let (aws, ()) = account(|_| ()).await;
     aws.fault(Fault::on("ecs:ListTaskDefinitions").call(2).kind(FaultKind::AccessDenied));
     let answer = run_with_old_use(&aws).await;
     assert_eq!((answer.status, aws.mutations().len()), (Status::Refused, 0), "{}", answer.summary);
