@@ -64,7 +64,7 @@ check-package: package ## Build the zips once more, from nothing, and compare
 lint: ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform formatting
 	cargo fmt --all -- --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \
+	@if command -v cargo-deny >/dev/null; then cargo fetch --locked --quiet; cargo deny --offline check bans licenses sources; \
 	else echo "cargo-deny is not installed: dependency rules were not checked"; fi
 	@if command -v terraform >/dev/null && [ -d infra/terraform ]; then terraform fmt -check -recursive infra/terraform; \
 	else echo "nothing to check for terraform fmt"; fi
