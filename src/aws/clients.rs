@@ -2,12 +2,12 @@
 
 use std::{env, num::NonZeroU32, sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
-use super::{ApiError, Bucket, CallCounter, counter::Counting, pace::Pace};
+use super::{ApiError, Bucket, CallCounter, counter::Counting, pace::Pace, role::RoleCredentials};
 use crate::{
-    config::Fetch,
+    config::{Fetch, Role},
     image::{Registry, Time},
     kubernetes::Patience,
 };
@@ -56,9 +56,9 @@ pub struct Clients {
     pub calls: Arc<CallCounter>,
     /// How long and how often the API servers of clusters are asked.
     pub patience: Patience,
-    credentials: Option<SharedCredentialsProvider>,
+    config: SdkConfig,
+    paced: bool,
     pace: Arc<Pace>,
-    region: Option<String>,
     clock: fn() -> Time,
 }
 
@@ -94,7 +94,10 @@ impl Clients {
     /// Clients from a configuration of the SDK that says everything already.
     #[must_use]
     pub fn new(config: &SdkConfig, paced: bool) -> Self {
-        let calls = Arc::new(CallCounter::default());
+        Self::counted(config, paced, Arc::new(CallCounter::default()))
+    }
+
+    fn counted(config: &SdkConfig, paced: bool, calls: Arc<CallCounter>) -> Self {
         let counting = Counting(Arc::clone(&calls));
         let ecr = aws_sdk_ecr::config::Builder::from(config).interceptor(counting.clone()).build();
         let ecs = aws_sdk_ecs::config::Builder::from(config).interceptor(counting.clone()).build();
@@ -113,11 +116,34 @@ impl Clients {
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
             calls,
             patience: Patience::default(),
-            credentials: config.credentials_provider(),
+            config: config.clone(),
+            paced,
             pace: Arc::new(if paced { Pace::documented() } else { Pace::unlimited() }),
-            region: config.region().map(ToString::to_string),
             clock: || Time::from(jiff::Timestamp::now()),
         }
+    }
+
+    /// Clients that act as a role, in the same Region. `session` is what the role's account calls the caller.
+    ///
+    /// # Errors
+    /// Where the role cannot be assumed.
+    pub(crate) async fn as_role(&self, role: &Role, session: &str) -> Result<Self, ApiError> {
+        let credentials = RoleCredentials::new(self.sts.clone(), role.clone(), session.to_owned());
+        credentials.credentials().await?;
+        let credentials = SharedCredentialsProvider::new(credentials);
+        Ok(self.like(&self.config.to_builder().credentials_provider(credentials).build()))
+    }
+
+    /// The same clients in another Region.
+    #[must_use]
+    pub(crate) fn in_region(&self, region: &str) -> Self {
+        self.like(&self.config.to_builder().region(Region::new(region.to_owned())).build())
+    }
+
+    /// Clients that count together with these, and keep a pace of their own.
+    fn like(&self, config: &SdkConfig) -> Self {
+        let Self { patience, clock, .. } = *self;
+        Self { patience, clock, ..Self::counted(config, self.paced, Arc::clone(&self.calls)) }
     }
 
     /// The same clients with another clock, for a simulated account that lives at another time.
@@ -136,7 +162,7 @@ impl Clients {
 
     /// What tokens for clusters are signed with, if there are credentials at all.
     pub(crate) fn credentials(&self) -> Option<SharedCredentialsProvider> {
-        self.credentials.clone()
+        self.config.credentials_provider()
     }
 
     /// What time it is.
@@ -162,7 +188,8 @@ impl Clients {
     pub async fn identity(&self) -> Result<Identity, ApiError> {
         const OPERATION: &str = "sts:GetCallerIdentity";
         let missing = |what: &str| ApiError::answer(OPERATION, "", format!("no {what}"));
-        let region = self.region.as_deref().ok_or_else(|| missing("Region is configured; set AWS_REGION"))?;
+        let region =
+            self.config.region().map(Region::as_ref).ok_or_else(|| missing("Region is configured; set AWS_REGION"))?;
         let answer =
             self.sts.get_caller_identity().send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
         let account = answer.account().ok_or_else(|| missing("account in the answer"))?;

@@ -6,8 +6,9 @@ mod counter;
 mod error;
 mod pace;
 mod pages;
+mod role;
 
-pub(crate) use access::Outcome;
+pub(crate) use access::{Outcome, Tried};
 pub use clients::{Clients, Identity, Tuning};
 pub(crate) use counter::Counting;
 pub use counter::{CallCounter, Calls};

@@ -1,7 +1,7 @@
 //! What became of the images that were to go.
 
 use super::Change;
-use crate::{aws::ApiError, guard::Refusal};
+use crate::{aws::ApiError, guard::Refusal, image::Registry};
 
 /// What became of a cleared plan.
 #[derive(Debug, Default)]
@@ -77,6 +77,10 @@ impl RepositoryOutcome {
 }
 
 impl Stop {
+    pub(super) fn no_clients(registry: &Registry) -> Self {
+        Self::Failure { code: "no_clients".to_owned(), message: format!("nothing lets the program into {registry}") }
+    }
+
     pub(super) fn from_call(error: &ApiError) -> Self {
         if error.is("RepositoryNotFoundException") {
             return Self::Vanished;

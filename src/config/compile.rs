@@ -3,7 +3,7 @@
 //! Each function records what is wrong and goes on; it gives `None` only where a problem is recorded.
 
 use super::{
-    Archive, Config, EcsUse, EksUse, InUse, KubernetesUse, S3Location, S3Objects, TaskDefinitions,
+    Archive, Config, EcsUse, EksUse, InUse, KubernetesUse, S3Location, S3Objects, TaskDefinitions, accounts,
     error::{Path, Problems, quoted},
     guards, policies,
     raw::{self, Document},
@@ -31,6 +31,7 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
         let message = format!("expected 1, the only version there is, found {}", version.0);
         problems.add_unless_known(&root.key("version"), message);
     }
+    let registries = document.registries.as_ref().map(|written| accounts::registries(written, problems));
     let mut default_keep = defaults.policies.iter().flat_map(List::items);
     let default_keep = default_keep.find_map(|(_, policy)| policy.keep.as_ref());
     let policies = policies.and_then(|written| policies::compile(written, default_keep, problems));
@@ -48,6 +49,7 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
     Some(Config {
         version: version?.0.get(),
         mode: mode?,
+        registries: registries.unwrap_or_default(),
         policies: policies?,
         in_use: in_use?,
         registry_aliases: registry_aliases?,
@@ -80,8 +82,11 @@ fn compile_in_use(written: &raw::InUse, problems: &mut Problems) -> Option<InUse
     };
     let contexts = required(&path, "kubernetes", written.kubernetes.as_ref(), problems)?;
     let kubernetes = compile_contexts(contexts, &path.key("kubernetes"), problems)?;
+    let accounts = required(&path, "accounts", written.accounts.as_ref(), problems)?;
+    let accounts = accounts::accounts(accounts, &path.key("accounts"), problems);
     let keep_lists = required(&path, "keep_lists", written.keep_lists.as_ref(), problems)?;
-    Some(InUse { ecs, eks, kubernetes, keep_lists: compile_keep_lists(keep_lists, &path.key("keep_lists"), problems) })
+    let keep_lists = compile_keep_lists(keep_lists, &path.key("keep_lists"), problems);
+    Some(InUse { ecs, eks, kubernetes, accounts, keep_lists })
 }
 
 fn compile_keep_lists(written: &List<String>, path: &Path, problems: &mut Problems) -> Vec<S3Objects> {

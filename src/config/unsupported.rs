@@ -17,15 +17,12 @@ struct Unsupported {
     instead: &'static str,
 }
 
-const OMIT: &str = "leave it out";
 const OMIT_OR_FALSE: &str = "leave it out, or say `false`";
 
 /// One line per setting.
 #[rustfmt::skip]
 const UNSUPPORTED: &[Unsupported] = &[
-    Unsupported { path: "registries", is_written: |d| d.registries.is_some(), instead: OMIT },
     Unsupported { path: "in_use.lambda", is_written: |d| in_use(d).is_some_and(|u| is_on(u.lambda.as_ref())), instead: OMIT_OR_FALSE },
-    Unsupported { path: "in_use.accounts", is_written: |d| in_use(d).is_some_and(|u| u.accounts.is_some()), instead: OMIT },
 ];
 
 /// Records every unsupported setting of the document.

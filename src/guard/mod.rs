@@ -3,11 +3,15 @@
 //! A [`Clearance`] is the only way to a delete call, and only [`judge`] makes one: from a plan, and from complete use.
 
 mod limits;
+mod pulls;
 mod refusal;
 mod window;
 
 pub use limits::{Selection, spare_repositories};
+pub use pulls::{Puller, pullers};
 pub use refusal::{Guard, Refusal};
+
+use std::collections::BTreeSet;
 
 use crate::{
     config::Guards,
@@ -72,7 +76,7 @@ pub fn select(case: Case<'_>) -> Selection {
         guards.soak.is_zero()
             || memory.ledger.as_ref().is_some_and(|ledger| {
                 let image = &repository.stored.images[index as usize].digest;
-                ledger.has_soaked(&plan.registry, &repository.name, image, guards.soak, now)
+                ledger.has_soaked(&repository.registry, &repository.name, image, guards.soak, now)
             })
     };
     Selection::new(plan, guards.max_deletions_per_run, has_soaked)
@@ -91,11 +95,8 @@ pub fn refusals(case: Case<'_>) -> Vec<Refusal> {
         }
         refusals.extend(memory.counts.iter().flat_map(|last| drops(last, usage, guards.max_usage_drop_percent)));
     }
-    let account = &plan.registry.account;
-    if !guards.expected_accounts.is_empty() && !guards.expected_accounts.iter().any(|expected| **expected == **account)
-    {
-        refusals.push(Refusal::wrong_account(account, &guards.expected_accounts));
-    }
+    let accounts: BTreeSet<&str> = plan.registries.iter().map(|registry| &*registry.account).collect();
+    refusals.extend(accounts.into_iter().filter_map(|account| unexpected(account, guards)));
     if let Some(window) = &guards.change_window
         && let (clock, false) = window::look(window, now)
     {
@@ -103,6 +104,14 @@ pub fn refusals(case: Case<'_>) -> Vec<Refusal> {
     }
     refusals.extend(obstacles.iter().cloned());
     refusals
+}
+
+/// A refusal, if images of this account were not expected to be judged.
+#[must_use]
+pub fn unexpected(account: &str, guards: &Guards) -> Option<Refusal> {
+    let expected = &guards.expected_accounts;
+    let wrong = !expected.is_empty() && !expected.iter().any(|expected| expected == account);
+    wrong.then(|| Refusal::wrong_account(account, expected))
 }
 
 /// A refusal for each source that finds so much less than last time that something may be wrong with it, one that is

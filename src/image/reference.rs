@@ -20,6 +20,15 @@ pub struct Registry {
     pub region: Box<str>,
 }
 
+impl Registry {
+    /// The host that serves it.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let suffix = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("{}.dkr.ecr.{}.{suffix}", self.account, self.region)
+    }
+}
+
 impl fmt::Display for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.account, self.region)

@@ -13,9 +13,9 @@ const AT_ONCE: usize = 8;
 /// A repository's lifecycle policy, or why it could not be read; none if there is none.
 pub(crate) type Lifecycle = Result<Option<String>, ApiError>;
 
-/// Reads the lifecycle policies of some repositories, in their order.
-pub(crate) async fn lifecycles(clients: &Clients, names: &[&RepositoryName]) -> Vec<Lifecycle> {
-    stream::iter(names).map(|name| lifecycle(clients, name)).buffered(AT_ONCE).collect().await
+/// Reads the lifecycle policies of some repositories, in their order, each with the clients of its registry.
+pub(crate) async fn lifecycles(repositories: &[(&Clients, &RepositoryName)]) -> Vec<Lifecycle> {
+    stream::iter(repositories).map(|(clients, name)| lifecycle(clients, name)).buffered(AT_ONCE).collect().await
 }
 
 async fn lifecycle(clients: &Clients, name: &RepositoryName) -> Lifecycle {

@@ -3,6 +3,7 @@
 //! One file per source. A source is complete or it is not (P1): whatever fails in one, however little, is an error of
 //! the whole source, and a run with an incomplete source deletes nothing.
 
+mod closed;
 mod cluster;
 pub mod ecs;
 pub mod eks;
@@ -16,19 +17,19 @@ use std::{
     sync::Arc,
 };
 
-use futures::{
-    FutureExt, StreamExt,
-    future::{LocalBoxFuture, join_all},
-    stream,
-};
+use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
 use serde::Serialize;
 
+pub(crate) use closed::{ACCOUNT, Closed};
 pub(crate) use cluster::ClusterSource;
 pub use ecs::SourceError;
 pub use mention::Mentioned;
 use mention::Mentions;
 
-use crate::image::{Aliases, Digest, Image, ImageReference, Parsed, ReferenceError, Registry, RepositoryName, Tag};
+use crate::{
+    image::{Aliases, Digest, Image, ImageReference, Parsed, ReferenceError, Registry, RepositoryName, Tag},
+    kubernetes::Problem,
+};
 
 /// One place where images are used.
 pub trait Source {
@@ -43,6 +44,11 @@ pub trait Source {
         None
     }
 
+    /// The clusters that have to be there: in some place, though not in each where sources of this name look.
+    fn expected_clusters(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// Collects every reference to an image.
     ///
     /// # Errors
@@ -50,15 +56,23 @@ pub trait Source {
     fn read<'a>(&'a self, found: &'a mut Collector) -> LocalBoxFuture<'a, Result<(), SourceError>>;
 }
 
+/// How many sources are read at once: each has a pace of its own, and connections are what there is too few of.
+const AT_ONCE: usize = 24;
 /// How many of the sources that another one found are read at once.
 const FOUND_AT_ONCE: usize = 4;
 
 /// Reads all sources, at the same time, and those that they find.
 pub async fn read(sources: &[Box<dyn Source>], aliases: &Arc<Aliases>) -> Usage {
-    let readings = sources.iter().map(|source| read_one(source.as_ref(), aliases));
+    let readings = stream::iter(sources).map(|source| read_one(source.as_ref(), aliases));
+    let readings: Vec<_> = readings.buffered(AT_ONCE).collect().await;
     let mut usage = Usage::default();
-    for (coverage, found) in join_all(readings).await.into_iter().flatten() {
+    for (coverage, found) in readings.into_iter().flatten() {
         usage.add(coverage, found);
+    }
+    for source in sources {
+        for cluster in source.expected_clusters() {
+            usage.expect_cluster(source.as_ref(), cluster);
+        }
     }
     usage
 }
@@ -157,6 +171,7 @@ pub struct Collector {
     found: BTreeMap<Reference, Users>,
     mentions: Mentions,
     sources: Vec<Box<dyn Source>>,
+    accounts: BTreeSet<Box<str>>,
     note: Option<String>,
 }
 
@@ -203,7 +218,14 @@ impl Collector {
     /// A collector that knows the names which stand for the registries.
     #[must_use]
     pub fn new(aliases: Arc<Aliases>) -> Self {
-        Self { aliases, found: BTreeMap::new(), mentions: Mentions::default(), sources: Vec::new(), note: None }
+        Self {
+            aliases,
+            found: BTreeMap::new(),
+            mentions: Mentions::default(),
+            sources: Vec::new(),
+            accounts: BTreeSet::new(),
+            note: None,
+        }
     }
 
     /// The names that stand for the registries.
@@ -219,6 +241,11 @@ impl Collector {
     /// Says what else is to be known about the source.
     pub fn add_note(&mut self, note: impl Into<String>) {
         self.note = Some(note.into());
+    }
+
+    /// Says that this is what another account uses.
+    pub(crate) fn add_account(&mut self, account: &str) {
+        self.accounts.insert(account.into());
     }
 
     /// Notes that `user` names a digest, whatever repository it is in.
@@ -284,6 +311,7 @@ impl Collector {
 #[derive(Debug, Default)]
 pub struct Usage {
     coverage: Vec<Coverage>,
+    accounts: BTreeSet<Box<str>>,
     references: BTreeMap<Reference, Users>,
     by_digest: HashMap<Digest, Users>,
     by_tag: HashMap<RepositoryName, HashMap<Tag, Users>>,
@@ -305,6 +333,8 @@ pub struct InUse {
 impl Usage {
     /// Adds what a source found, whether or not it is complete: what was seen is in use in any case.
     pub fn add(&mut self, coverage: Coverage, found: Collector) {
+        self.accounts.insert(coverage.account.clone());
+        self.accounts.extend(found.accounts);
         self.coverage.push(coverage);
         self.mentions.merge(found.mentions);
         for (reference, users) in found.found {
@@ -322,6 +352,41 @@ impl Usage {
             }
             self.references.entry(reference).or_default().extend(users);
         }
+    }
+
+    /// Makes a source incomplete if no source of its name found a cluster.
+    fn expect_cluster(&mut self, source: &dyn Source, cluster: &str) {
+        let of_name = || self.coverage.iter().filter(|coverage| coverage.source == source.name());
+        if of_name().any(|coverage| coverage.cluster.as_deref() == Some(cluster)) {
+            return;
+        }
+        let error = Problem::Unknown.of(cluster).to_string();
+        if of_name().any(|coverage| coverage.error.as_ref() == Some(&error)) {
+            return;
+        }
+        let here = |coverage: &&mut Coverage| {
+            coverage.source == source.name()
+                && coverage.cluster.is_none()
+                && (&coverage.account, &coverage.region) == (&source.place().account, &source.place().region)
+        };
+        if let Some(coverage) = self.coverage.iter_mut().find(here) {
+            tracing::warn!(event = "cluster_unknown", source = coverage.source, cluster, "{error}");
+            coverage.complete = false;
+            coverage.error.get_or_insert(error);
+        }
+    }
+
+    /// The accounts of which it is known what they use.
+    #[must_use]
+    pub const fn accounts(&self) -> &BTreeSet<Box<str>> {
+        &self.accounts
+    }
+
+    /// Whether it was looked for use in this account and Region.
+    #[must_use]
+    pub fn is_read_in(&self, place: &Registry) -> bool {
+        let read = |coverage: &Coverage| (&coverage.account, &coverage.region) == (&place.account, &place.region);
+        self.coverage.iter().any(read)
     }
 
     /// What each source said.

@@ -51,4 +51,4 @@ pub use record::Call;
 pub use s3::Object;
 pub use server::{Builder, SimulatedAws};
 pub use sns::Message;
-pub use world::{Deletion, Identity, Place, Region, World};
+pub use world::{Deletion, Identity, Place, Region, Trust, World};
