@@ -86,7 +86,10 @@ async fn serve() {
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await.unwrap().unwrap();
     let requests: Vec<String> = clusters.iter().flat_map(SimulatedCluster::requests).collect();
     let asked_for = |kind: &str| requests.iter().filter(|request| request.contains(kind)).count();
-    println!("{}", json!({"pods": asked_for("/pods?"), "replica_sets": asked_for("/replicasets?"), "all": requests.len()}));
+    println!(
+        "{}",
+        json!({"pods": asked_for("/pods?"), "replica_sets": asked_for("/replicasets?"), "all": requests.len()})
+    );
 }
 
 async fn measure() {
