@@ -26,6 +26,7 @@ use crate::{
         ecs::Ecs,
         eks::Eks,
         keep_list::{KeepList, KeepLists},
+        lambda::Lambda,
     },
     verify::{self, Verification},
 };
@@ -53,9 +54,6 @@ impl Default for Patience {
         }
     }
 }
-
-/// What sources this version does not read, so that nobody believes in a protection that is not there.
-const UNREAD: &str = "this version reads what Amazon ECS, Amazon EKS and Kubernetes use and nothing else: images that only Lambda or another service uses are not protected";
 
 /// The program, ready to run: built once, before the first event.
 pub struct Program {
@@ -324,6 +322,13 @@ impl Program {
                 caches: Arc::clone(caches),
             }));
         }
+        if self.config.in_use.lambda {
+            sources.push(Box::new(Lambda {
+                clients: self.clients.clone(),
+                place: identity.registry.clone(),
+                caches: Arc::clone(caches),
+            }));
+        }
         if !self.config.in_use.keep_lists.is_empty() {
             sources.push(Box::new(KeepLists {
                 clients: self.clients.clone(),
@@ -509,7 +514,7 @@ impl Prepared<'_> {
         });
         answer.warnings.extend(self.warnings.iter().cloned());
         answer.warnings.extend(self.soaking());
-        answer.warnings.push(UNREAD.to_owned());
+        answer.warnings.extend(self.program.config.in_use.unprotected());
         answer
     }
 

@@ -109,6 +109,7 @@ fn everything(world: &mut World) {
     app.push(Push::index([&old]).tag("1.0").pushed_at(days_ago(400)));
     app.push(Push::image().pushed_at(days_ago(300)));
     let image = format!("{}:1.0", app.uri());
+    world.home().deploy_function("hello", "app", "1.0");
     let ecs = &mut world.home().ecs;
     ecs.register("web", [&image]);
     ecs.cluster("prod").capacity_providers = vec!["own-instances".to_owned()];
@@ -161,11 +162,14 @@ async fn called(mode: Mode, config: &str) -> BTreeSet<String> {
 #[tokio::test]
 async fn a_run_calls_exactly_what_it_is_given_permission_for() {
     let permissions = shared("permissions.json");
-    let (registry, ecs) = (actions(&permissions["registry"]), actions(&permissions["sources"]["ecs"]));
+    let sources = &permissions["sources"];
+    let (registry, ecs) = (actions(&permissions["registry"]), actions(&sources["ecs"]));
     let delete = actions(&permissions["delete"]);
 
     let planning = &registry | &ecs;
     assert_eq!(called(Mode::Plan, "{ mode: plan, in_use: { eks: false, lambda: false } }").await, planning);
+    let with_lambda = &planning | &actions(&sources["lambda"]);
+    assert_eq!(called(Mode::Plan, "{ mode: plan, in_use: { eks: false } }").await, with_lambda);
     let deleting = &planning | &delete;
     assert_eq!(called(Mode::Delete, "{ mode: delete, in_use: { eks: false, lambda: false } }").await, deleting);
     let by_rules =

@@ -70,6 +70,12 @@ impl Clients {
             let name = name.unwrap_or_else(|| NOTHING.to_owned());
             attempt!(tried, "eks:DescribeCluster", self.eks.describe_cluster().name(name));
         }
+        if in_use.lambda {
+            let functions = attempt!(tried, "lambda:ListFunctions", self.lambda.list_functions().max_items(1));
+            let name = functions.and_then(|answer| answer.functions?.into_iter().next()?.function_name);
+            let name = name.unwrap_or_else(|| NOTHING.to_owned());
+            attempt!(tried, "lambda:GetFunction", self.lambda.get_function().function_name(name));
+        }
         tried
     }
 

@@ -48,6 +48,8 @@ pub struct Clients {
     pub ecs: aws_sdk_ecs::Client,
     /// Amazon EKS.
     pub eks: aws_sdk_eks::Client,
+    /// AWS Lambda.
+    pub lambda: aws_sdk_lambda::Client,
     sts: aws_sdk_sts::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) sns: aws_sdk_sns::Client,
@@ -99,6 +101,7 @@ impl Clients {
         let ecr = aws_sdk_ecr::config::Builder::from(config).interceptor(counting.clone()).build();
         let ecs = aws_sdk_ecs::config::Builder::from(config).interceptor(counting.clone()).build();
         let eks = aws_sdk_eks::config::Builder::from(config).interceptor(counting.clone()).build();
+        let lambda = aws_sdk_lambda::config::Builder::from(config).interceptor(counting.clone()).build();
         let sts = aws_sdk_sts::config::Builder::from(config).interceptor(counting.clone()).build();
         let s3 = aws_sdk_s3::config::Builder::from(config).interceptor(counting.clone()).build();
         let sns = aws_sdk_sns::config::Builder::from(config).interceptor(counting.clone()).build();
@@ -107,6 +110,7 @@ impl Clients {
             ecr: aws_sdk_ecr::Client::from_conf(ecr),
             ecs: aws_sdk_ecs::Client::from_conf(ecs),
             eks: aws_sdk_eks::Client::from_conf(eks),
+            lambda: aws_sdk_lambda::Client::from_conf(lambda),
             sts: aws_sdk_sts::Client::from_conf(sts),
             s3: aws_sdk_s3::Client::from_conf(s3),
             sns: aws_sdk_sns::Client::from_conf(sns),

@@ -80,8 +80,10 @@ fn compile_in_use(written: &raw::InUse, problems: &mut Problems) -> Option<InUse
     };
     let contexts = required(&path, "kubernetes", written.kubernetes.as_ref(), problems)?;
     let kubernetes = compile_contexts(contexts, &path.key("kubernetes"), problems)?;
+    let lambda = matches!(required(&path, "lambda", written.lambda.as_ref(), problems)?, Switch::On(_));
     let keep_lists = required(&path, "keep_lists", written.keep_lists.as_ref(), problems)?;
-    Some(InUse { ecs, eks, kubernetes, keep_lists: compile_keep_lists(keep_lists, &path.key("keep_lists"), problems) })
+    let keep_lists = compile_keep_lists(keep_lists, &path.key("keep_lists"), problems);
+    Some(InUse { ecs, eks, kubernetes, lambda, keep_lists })
 }
 
 fn compile_keep_lists(written: &List<String>, path: &Path, problems: &mut Problems) -> Vec<S3Objects> {

@@ -103,8 +103,23 @@ pub struct InUse {
     pub eks: Option<EksUse>,
     /// Other Kubernetes clusters.
     pub kubernetes: Vec<KubernetesUse>,
+    /// AWS Lambda, every function of a container image.
+    pub lambda: bool,
     /// Lists of images in use that something else writes.
     pub keep_lists: Vec<S3Objects>,
+}
+
+impl InUse {
+    /// What is said of sources that are switched off, so that nobody believes in a protection that is not there.
+    #[must_use]
+    pub fn unprotected(&self) -> Option<String> {
+        let sources = [("ecs", self.ecs.is_some()), ("eks", self.eks.is_some()), ("lambda", self.lambda)];
+        let off: Vec<String> =
+            sources.iter().filter(|(_, on)| !on).map(|(source, _)| format!("`in_use.{source}`")).collect();
+        let is = if off.len() == 1 { "is" } else { "are" };
+        let text = format!("{} {is} off: images that are used only there are not protected", off.join(" and "));
+        (!off.is_empty()).then_some(text)
+    }
 }
 
 /// What counts as use in Amazon EKS.

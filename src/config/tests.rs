@@ -46,7 +46,7 @@ fn no_document_is_the_default_file() {
     let ecs = EcsUse { task_definitions: TaskDefinitions::Active };
     assert_eq!(
         defaults.in_use,
-        InUse { ecs: Some(ecs), eks: Some(eks), kubernetes: Vec::new(), keep_lists: Vec::new() }
+        InUse { ecs: Some(ecs), eks: Some(eks), kubernetes: Vec::new(), lambda: true, keep_lists: Vec::new() }
     );
     assert_eq!(
         defaults.guards,
@@ -96,7 +96,7 @@ fn keys_left_out_keep_their_defaults_at_every_level() {
     let written = parse("policies: [{ repositories: [a], leave_alone: true }]");
     assert_eq!(written.policies.0[0].action, Action::LeaveAlone);
     let off = parse("in_use: { ecs: false, eks: false }").in_use;
-    assert_eq!(off, InUse { ecs: None, eks: None, kubernetes: Vec::new(), keep_lists: Vec::new() });
+    assert_eq!(off, InUse { ecs: None, eks: None, kubernetes: Vec::new(), lambda: true, keep_lists: Vec::new() });
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn extremes_that_are_valid() {
     let config = parse(text);
     assert_eq!(rules_of(&config, 0)[0].newest, NonZeroU32::new(u32::MAX));
     assert_eq!(rules_of(&config, 0)[0].pushed_within, Some(jiff::SignedDuration::from_mins(1)));
-    let sources = parse("in_use: { eks: {}, kubernetes: [], lambda: false }");
+    let sources = parse("in_use: { eks: {}, kubernetes: [], lambda: {} }");
     assert_eq!(sources, parse(""));
     assert!(parse("cost: { usd_per_gb_month: -0.0 }").usd_per_gb_month.is_sign_positive());
     assert!(parse("guards: { <<: { allow_no_usage: true } }").guards.allow_no_usage);

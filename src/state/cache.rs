@@ -5,6 +5,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Digest, Reading,
     object::{Content, Unusable},
@@ -26,8 +28,20 @@ pub struct Cache<K, V> {
 pub struct Caches {
     /// The images that each task definition revision names, by ARN.
     pub definitions: Cache<String, Vec<String>>,
+    /// The image of each published version of a function, by ARN, number and code.
+    pub functions: Cache<String, FunctionImage>,
     /// The children of each index.
     pub indexes: Cache<Digest, Vec<Child>>,
+}
+
+/// The image of a Lambda function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionImage {
+    /// The reference as it was written.
+    pub written: String,
+    /// The digest that it was resolved to, if it does not say one itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 impl<K, V> Default for Cache<K, V> {
@@ -94,6 +108,12 @@ impl Content for BTreeMap<String, Vec<String>> {
     const SCHEMA: &'static str = "ecr-cleanup/task-definitions";
     const NUMBER: u32 = 1;
     const KEY: &'static str = "task-definitions.json.gz";
+}
+
+impl Content for BTreeMap<String, FunctionImage> {
+    const SCHEMA: &'static str = "ecr-cleanup/functions";
+    const NUMBER: u32 = 1;
+    const KEY: &'static str = "functions.json.gz";
 }
 
 impl Content for BTreeMap<Digest, Vec<Child>> {

@@ -7,6 +7,7 @@ mod cluster;
 pub mod ecs;
 pub mod eks;
 pub mod keep_list;
+pub(crate) mod lambda;
 mod mention;
 
 use std::{

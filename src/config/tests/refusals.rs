@@ -120,19 +120,15 @@ fn sources_of_use_and_what_is_not_supported() {
             &["in_use.ecs.task_definitions: expected `active`, `referenced` or `{ newest: N }`, found `false`"],
         ),
         (
-            "in_use: {lambda: {}, accounts: []}",
+            "in_use: {lambda: true, accounts: []}",
             &[
                 "in_use.accounts: not supported by this version yet; leave it out",
-                "in_use.lambda: not supported by this version yet; leave it out, or say `false`",
+                "in_use.lambda: expected `false` or a mapping (`{}` for its defaults), found `true`",
             ],
         ),
         (
             r#"in_use: {eks: {clusters: ["**"], helm: true}, lambda: {x: 1}}"#,
-            &[
-                "in_use.eks.helm: unknown key; did you mean `helm_history`?",
-                "in_use.lambda: not supported by this version yet; leave it out, or say `false`",
-                "in_use.lambda.x: unknown key;",
-            ],
+            &["in_use.eks.helm: unknown key; did you mean `helm_history`?", "in_use.lambda.x: unknown key;"],
         ),
         (
             "registries: [{region: eu-west-1}]\nstate: a/b\nreport: s3://A/b\nnotify: arn",

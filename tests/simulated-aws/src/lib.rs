@@ -1,4 +1,4 @@
-//! Amazon ECR, ECS, EKS, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this machine.
+//! Amazon ECR, ECS, EKS, Lambda, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this machine.
 //!
 //! The unmodified AWS SDK talks to it by its endpoint URL, so that a test exercises paging, retries and error parsing as
 //! they are in production. They do what AWS documents of them; where it documents nothing, the
@@ -20,6 +20,7 @@ mod error;
 mod exchange;
 mod fault;
 mod input;
+mod lambda;
 mod limits;
 mod moment;
 mod page;
@@ -45,6 +46,7 @@ pub use ecs::state::{Cluster, Ecs};
 pub use ecs::task::{Container, ContainerDefinition, ContainerImage, Task, TaskDefinition};
 pub use eks::EksCluster;
 pub use fault::{Fault, FaultKind};
+pub use lambda::{Function, FunctionVersion};
 pub use limits::RateLimits;
 pub use moment::{Moment, days_ago, hours_ago};
 pub use record::Call;

@@ -63,7 +63,10 @@ pub(crate) fn answer(body: &mut Vec<u8>, change: Change) {
         return;
     };
     match change {
-        Change::Token(token) => answer["nextToken"] = token.into(),
+        Change::Token(token) => {
+            let name = if answer.get("NextMarker").is_some() { "NextMarker" } else { "nextToken" };
+            answer[name] = token.into();
+        }
         Change::LoseLast => {
             if let Some((_, list)) = main_list(&mut answer) {
                 list.pop();

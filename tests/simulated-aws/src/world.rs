@@ -4,6 +4,7 @@ use crate::ecr::registry::Registry;
 use crate::ecr::repository::Repository;
 use crate::ecs::state::{Cluster, Ecs};
 use crate::eks::EksCluster;
+use crate::lambda::Function;
 use crate::moment::Moment;
 use crate::s3::Object;
 use crate::sns::Message;
@@ -141,6 +142,8 @@ pub struct Region {
     pub ecs: Ecs,
     /// The clusters of EKS by name.
     pub eks: BTreeMap<String, EksCluster>,
+    /// The functions of Lambda by name.
+    pub functions: BTreeMap<String, Function>,
     /// SSM parameters by name.
     pub parameters: BTreeMap<String, String>,
     pub(crate) now: Moment,
@@ -152,6 +155,7 @@ impl Region {
             ecr: Registry::default(),
             ecs: Ecs::new(place.clone()),
             eks: BTreeMap::new(),
+            functions: BTreeMap::new(),
             parameters: BTreeMap::new(),
             place,
             now,
