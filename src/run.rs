@@ -27,6 +27,7 @@ use crate::{
         eks::Eks,
         keep_list::{KeepList, KeepLists},
         lambda::Lambda,
+        services::OtherService,
     },
     verify::{self, Verification},
 };
@@ -204,7 +205,8 @@ impl Program {
     pub async fn access(&self) -> Result<Access, ApiError> {
         let identity = self.clients.identity().await?;
         let eks = self.config.in_use.eks.as_ref().map(|uses| self.eks(&identity, uses));
-        Ok(access::check(&self.clients, &self.config, eks, self.contexts(&identity)).await)
+        let services = self.services(&identity, &Arc::default()).collect();
+        Ok(access::check(&self.clients, &self.config, eks, self.contexts(&identity), services).await)
     }
 
     /// Gathers, plans and guards.
@@ -340,12 +342,23 @@ impl Program {
         if let Some(uses) = &self.config.in_use.eks {
             sources.push(Box::new(self.eks(identity, uses)));
         }
+        sources.extend(self.services(identity, caches).map(|service| Box::new(service) as Box<dyn Source>));
         sources.extend(self.contexts(identity).map(|cluster| Box::new(cluster) as Box<dyn Source>));
         sources
     }
 
     fn eks(&self, identity: &Identity, uses: &EksUse) -> Eks {
         Eks { clients: self.clients.clone(), place: identity.registry.clone(), uses: uses.clone() }
+    }
+
+    /// The other services that are switched on.
+    fn services(&self, identity: &Identity, caches: &Arc<Caches>) -> impl Iterator<Item = OtherService> {
+        self.config.in_use.services.iter().map(move |&service| OtherService {
+            service,
+            clients: self.clients.clone(),
+            place: identity.registry.clone(),
+            caches: Arc::clone(caches),
+        })
     }
 
     /// The clusters that contexts of kubeconfigs name.

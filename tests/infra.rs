@@ -7,7 +7,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use ecr_cleanup::{
     aws::Clients,
-    config::{Config, Mode},
+    config::{Config, Mode, Service},
     report::{METRICS, NAMESPACE, Status},
     run::{Program, Request},
 };
@@ -157,6 +157,34 @@ async fn called(mode: Mode, config: &str) -> BTreeSet<String> {
     assert_eq!(answer.status, expected, "{answer:?}");
     // GetCallerIdentity needs no permission.
     aws.calls().into_iter().map(|call| call.operation).filter(|operation| !operation.starts_with("sts:")).collect()
+}
+
+/// The calls of a table of `src/usage/services`.
+fn calls(table: &Value) -> BTreeSet<String> {
+    match table {
+        Value::Object(members) => {
+            let own = members.get("call").map(text);
+            members.values().flat_map(calls).chain(own).collect()
+        }
+        Value::Array(values) => values.iter().flat_map(calls).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+/// `tests/services.rs` shows that all of them are called.
+#[test]
+fn every_service_may_be_asked_exactly_what_is_asked_of_it() {
+    let permissions = shared("permissions.json");
+    let services = permissions["services"].as_object().unwrap();
+    let names: Vec<&str> = services.keys().map(String::as_str).collect();
+    assert_eq!(names, Service::ALL.map(Service::name));
+    for (name, statements) in services {
+        let table = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/usage/services/tables/{name}.json"));
+        let mut asked = calls(&serde_json::from_str(&fs::read_to_string(table).unwrap()).unwrap());
+        // Of any of them, the task definitions that it names.
+        asked.insert("ecs:DescribeTaskDefinition".to_owned());
+        assert_eq!(actions(statements), asked, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -207,7 +207,7 @@ async fn nothing_goes_while_any_call_to_lambda_fails_in_any_way() {
             FaultKind::BadJson,
         ];
         if is_list {
-            kinds.extend([FaultKind::RepeatToken, FaultKind::EmptyToken]);
+            kinds.extend([FaultKind::RepeatToken, FaultKind::EmptyToken, FaultKind::LoseList]);
         }
         for from in [1, 2] {
             cases.extend(kinds.iter().map(|kind| (operation, from, kind.clone())));

@@ -57,6 +57,7 @@ async fn no_use_at_all() {
     aws.edit(|world| {
         let mut nothing = simulated_aws::World::default();
         std::mem::swap(&mut world.home().ecs, &mut nothing.home().ecs);
+        world.home().functions.clear();
     });
     let answer = run(&aws, FULL).await;
     assert_refused(&aws, &answer, "no_usage", "no image in ECR is in use");
@@ -98,7 +99,7 @@ async fn use_that_shrank() {
 async fn a_source_that_is_not_read_any_more() {
     let aws = account().await;
     assert_eq!(plan(&aws, FULL).await.status, Status::Planned);
-    let off = FULL.replace("mode: delete", "mode: delete, in_use: {ecs: false, lambda: false}, guards: {allow_no_usage: true}");
+    let off = FULL.replace("mode: delete", "mode: delete, in_use: {ecs: false}, guards: {allow_no_usage: true}");
     let answer = run(&aws, &off).await;
     assert_refused(&aws, &answer, "usage_drop", "is not read any more, and found");
 }

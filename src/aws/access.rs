@@ -33,7 +33,7 @@ pub(crate) enum Outcome {
 }
 
 impl Tried {
-    fn new(action: &'static str, error: Option<&ApiError>) -> Self {
+    pub(crate) fn new(action: &'static str, error: Option<&ApiError>) -> Self {
         let outcome = match error.map(|error| (error, error.code.as_deref())) {
             None => Outcome::Allowed,
             Some((_, Some(code))) if code.contains("AccessDenied") || code.contains("NotAuthorized") => Outcome::Denied,

@@ -5,7 +5,7 @@ use std::{env, num::NonZeroU32, sync::Arc, time::Duration};
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
-use super::{ApiError, Bucket, CallCounter, counter::Counting, pace::Pace};
+use super::{ApiError, Bucket, CallCounter, Endpoint, JsonService, counter::Counting, pace::Pace};
 use crate::{
     config::Fetch,
     image::{Registry, Time},
@@ -60,6 +60,7 @@ pub struct Clients {
     pub patience: Patience,
     credentials: Option<SharedCredentialsProvider>,
     pace: Arc<Pace>,
+    sdk: SdkConfig,
     region: Option<String>,
     clock: fn() -> Time,
 }
@@ -118,6 +119,7 @@ impl Clients {
             calls,
             patience: Patience::default(),
             credentials: config.credentials_provider(),
+            sdk: config.clone(),
             pace: Arc::new(if paced { Pace::documented() } else { Pace::unlimited() }),
             region: config.region().map(ToString::to_string),
             clock: || Time::from(jiff::Timestamp::now()),
@@ -141,6 +143,14 @@ impl Clients {
     /// What tokens for clusters are signed with, if there are credentials at all.
     pub(crate) fn credentials(&self) -> Option<SharedCredentialsProvider> {
         self.credentials.clone()
+    }
+
+    /// A service without a client of its own.
+    ///
+    /// # Errors
+    /// Where it cannot be reached with this configuration, in words.
+    pub(crate) fn json_service(&self, endpoint: Endpoint<'_>) -> Result<JsonService, String> {
+        JsonService::new(&self.sdk, &self.calls, endpoint)
     }
 
     /// What time it is.

@@ -31,6 +31,8 @@ pub enum Bucket {
     Lambda,
     /// `lambda:GetFunction`: 100 a second.
     LambdaGetFunction,
+    /// Reading any other service, none of which publishes a rate for all it is asked.
+    OtherService,
     /// `ecr:DescribeRepositories`, `DescribeImages`.
     EcrRead,
     /// `ecr:BatchDeleteImage`.
@@ -40,7 +42,7 @@ pub enum Bucket {
 }
 
 impl Bucket {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::TaskDefinitions,
         Self::Clusters,
         Self::Tasks,
@@ -51,6 +53,7 @@ impl Bucket {
         Self::Eks,
         Self::Lambda,
         Self::LambdaGetFunction,
+        Self::OtherService,
         Self::EcrRead,
         Self::EcrDelete,
         Self::EcrStorageClass,
@@ -65,7 +68,7 @@ impl Bucket {
             Self::Lambda => (12, 12),
             Self::LambdaGetFunction => (80, 80),
             Self::EcrRead => (20, 40),
-            Self::EcrDelete | Self::EcrStorageClass => (10, 20),
+            Self::OtherService | Self::EcrDelete | Self::EcrStorageClass => (10, 20),
         }
     }
 }

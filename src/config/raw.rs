@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Mode,
+    Mode, Service,
     duration::Duration,
     scalar::{Count, Limit, List, Percent, Price, Switch, TaskDefinitions},
 };
@@ -162,6 +162,9 @@ pub(super) struct InUse {
     /// AWS Lambda, every function of a container image with all its published versions. Default: on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lambda: Option<Switch<Lambda>>,
+    /// Other services that are read too, each of which needs rights of its own. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) services: Option<List<Service>>,
     /// Where else to look, besides the caller's own account and Region; not supported by this version yet. Default: nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) accounts: Option<List<Account>>,

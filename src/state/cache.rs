@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ use crate::inventory::Child;
 pub struct Cache<K, V> {
     known: BTreeMap<K, V>,
     used: Mutex<BTreeMap<K, V>>,
+    /// Who reads a fact now; others wait for it.
+    turns: Mutex<BTreeMap<K, Arc<tokio::sync::Mutex<()>>>>,
     /// Whether it may be written: not over an object that somebody else, or a newer version, wrote.
     writable: bool,
 }
@@ -46,7 +48,7 @@ pub struct FunctionImage {
 
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
-        Self { known: BTreeMap::new(), used: Mutex::default(), writable: true }
+        Self { known: BTreeMap::new(), used: Mutex::default(), turns: Mutex::default(), writable: true }
     }
 }
 
@@ -60,6 +62,29 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
         let fact = self.known.get(name)?;
         used.insert(name.clone(), fact.clone());
         Some(fact.clone())
+    }
+
+    /// The fact of that name. Where it is not known, or not good, it is read, once, whoever else asks meanwhile.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub async fn get_or_read<E>(
+        &self,
+        name: K,
+        is_good: impl Fn(&V) -> bool,
+        read: impl Future<Output = Result<V, E>>,
+    ) -> Result<V, E> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(name.clone()).or_default())
+        };
+        let _turn = turn.lock().await;
+        if let Some(fact) = self.get(&name).filter(is_good) {
+            return Ok(fact);
+        }
+        let fact = read.await?;
+        self.learn(name, fact.clone());
+        Ok(fact)
     }
 
     /// Notes a fact that was read.

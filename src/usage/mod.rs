@@ -9,6 +9,7 @@ pub mod eks;
 pub mod keep_list;
 pub(crate) mod lambda;
 mod mention;
+pub(crate) mod services;
 
 use std::{
     borrow::Cow,

@@ -195,7 +195,7 @@ fn check_complete<'a>(
 }
 
 /// The list that an answer is about. An empty one is `[]`: an answer without it says nothing of what there is.
-fn listed(operation: &'static str, resource: &str, list: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {
+fn listed<T>(operation: &'static str, resource: &str, list: Option<Vec<T>>) -> Result<Vec<T>, ApiError> {
     list.ok_or_else(|| ApiError::answer(operation, resource, "the answer holds no list"))
 }
 
@@ -216,8 +216,8 @@ mod tests {
 
     #[test]
     fn an_answer_without_its_list_is_no_empty_list() {
-        assert_eq!(listed("ecs:ListTasks", "prod", Some(Vec::new())), Ok(Vec::new()));
-        let error = listed("ecs:ListTasks", "prod", None).unwrap_err();
+        assert_eq!(listed::<String>("ecs:ListTasks", "prod", Some(Vec::new())), Ok(Vec::new()));
+        let error = listed::<String>("ecs:ListTasks", "prod", None).unwrap_err();
         assert_eq!(error.to_string(), "`ecs:ListTasks` for `prod` failed: the answer holds no list");
     }
 }

@@ -6,7 +6,7 @@ use crate::limits::RateLimits;
 use crate::record::Record;
 use crate::request::{Protocol, Request};
 use crate::world::{Place, World};
-use crate::{ecr, ecs, eks, lambda, reshape, s3, sns, ssm, sts};
+use crate::{ecr, ecs, eks, lambda, reshape, s3, scripted, sns, ssm, sts};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -152,6 +152,9 @@ impl Backstage {
             "ssm" => (JSON, ssm::answer(world, place, operation, body)),
             "sts" => ("text/xml", sts::answer(world, request)),
             "sns" => ("text/xml", sns::answer(world, request)),
+            service if request.protocol == Protocol::Json => {
+                (JSON, scripted::answer(world, place, &format!("{service}:{operation}"), &request.text))
+            }
             _ => {
                 let answer = match &request.object {
                     Some(object) => s3::answer(world, object),

@@ -8,6 +8,7 @@
 //! * [`World`]: the state, per account and Region ([`Region`]), plain data with helpers.
 //! * [`Fault`] and [`FaultKind`]: what goes wrong, and on which call.
 //! * [`Call`]: the record of what was asked.
+//! * [`Scripted`]: what Batch, `CodeBuild` and other services answer, as a test says it.
 //!
 //! Everything is deterministic: the clock is [`World::now`] and made-up digests and ARNs follow from the order of the
 //! edits. The real clock is used only where latency, delays or rate limits are asked for.
@@ -28,6 +29,7 @@ mod record;
 mod request;
 mod reshape;
 mod s3;
+mod scripted;
 mod server;
 mod sns;
 mod ssm;
@@ -51,6 +53,7 @@ pub use limits::RateLimits;
 pub use moment::{Moment, days_ago, hours_ago};
 pub use record::Call;
 pub use s3::Object;
+pub use scripted::Scripted;
 pub use server::{Builder, SimulatedAws};
 pub use sns::Message;
 pub use world::{Deletion, Identity, Place, Region, World};

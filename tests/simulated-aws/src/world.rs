@@ -7,6 +7,7 @@ use crate::eks::EksCluster;
 use crate::lambda::Function;
 use crate::moment::Moment;
 use crate::s3::Object;
+use crate::scripted::Scripted;
 use crate::sns::Message;
 use std::collections::BTreeMap;
 
@@ -144,6 +145,8 @@ pub struct Region {
     pub eks: BTreeMap<String, EksCluster>,
     /// The functions of Lambda by name.
     pub functions: BTreeMap<String, Function>,
+    /// What operations of other services answer, by name.
+    pub scripts: BTreeMap<String, Vec<Scripted>>,
     /// SSM parameters by name.
     pub parameters: BTreeMap<String, String>,
     pub(crate) now: Moment,
@@ -156,6 +159,7 @@ impl Region {
             ecs: Ecs::new(place.clone()),
             eks: BTreeMap::new(),
             functions: BTreeMap::new(),
+            scripts: BTreeMap::new(),
             parameters: BTreeMap::new(),
             place,
             now,
