@@ -131,8 +131,7 @@ impl Lambda {
             let request = self.clients.lambda.list_functions().function_version(FunctionVersion::All);
             let request = request.max_items(PAGE).set_marker(token);
             let answer = request.send().await.map_err(|error| ApiError::new(LIST, "", &error))?;
-            let functions = answer.functions;
-            Ok((functions.ok_or_else(|| ApiError::answer(LIST, "", "the answer holds no list"))?, answer.next_marker))
+            Ok((answer.functions, answer.next_marker))
         })
         .await?;
         // What does not say how it is packaged may be an image.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_sdk_ecs::types::{DaemonDeployment, DaemonDeploymentRevisionDetail, DaemonRevision};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{AT_ONCE, Ecs, Ended, Findings, check_complete, last_part, listed, named};
+use super::{AT_ONCE, Ecs, Ended, Findings, check_complete, last_part, named};
 use crate::aws::{ApiError, Bucket, all_pages};
 
 const PAGE: i32 = 100;
@@ -20,7 +20,7 @@ impl Ecs {
             self.clients.paced(Bucket::OtherEcs).await;
             let request = self.clients.ecs.list_daemons().cluster_arn(cluster).max_results(PAGE).set_next_token(token);
             let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, cluster, &error))?;
-            Ok((listed(OPERATION, cluster, answer.daemon_summaries_list)?, answer.next_token))
+            Ok((answer.daemon_summaries_list, answer.next_token))
         })
         .await?;
         let mut findings = Findings::default();

@@ -280,7 +280,7 @@ impl Reader<'_, '_> {
                 Some(Value::String(token)) => Some(token.clone()),
                 Some(_) => return Err(ApiError::answer(&step.call, "", format!("`{token_out}` is no text"))),
             };
-            Ok((listed(step, answer)?, token))
+            Ok((Some(listed(step, answer)?), token))
         })
         .await;
         match other.into_inner() {

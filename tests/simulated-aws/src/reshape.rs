@@ -80,8 +80,9 @@ pub(crate) fn answer(body: &mut Vec<u8>, change: Change) {
             }
         }
         Change::LoseList => {
-            if let Some(name) = main_list(&mut answer).map(|(name, _)| name) {
-                answer.as_object_mut().and_then(|answer| answer.remove(&name));
+            let name = main_list(&mut answer).map(|(name, _)| name);
+            if let (Some(name), Some(members)) = (name, answer.as_object_mut()) {
+                members.remove(&name);
             }
         }
         Change::FailFirst { code } => {
