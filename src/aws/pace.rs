@@ -1,7 +1,7 @@
 //! The pace of calls: below the token buckets that AWS documents, since deployments, consoles and other tools draw
 //! from the same ones.
 //!
-//! Source: "Request throttling for the Amazon ECS API". For ECR's describing and deleting calls no rate is published;
+//! Sources: "Request throttling for the Amazon ECS API", "Lambda quotas". For ECR's describing and deleting calls no rate is published;
 //! the figures here are careful.
 
 use std::num::NonZeroU32;
@@ -27,6 +27,12 @@ pub enum Bucket {
     OtherEcs,
     /// `eks:ListClusters`, `DescribeCluster`, which have no published rate either.
     Eks,
+    /// `lambda:ListFunctions`, and every other call that manages functions: 15 a second, all together.
+    Lambda,
+    /// `lambda:GetFunction`: 100 a second.
+    LambdaGetFunction,
+    /// Reading any other service, none of which publishes a rate for all it is asked.
+    OtherService,
     /// `ecr:DescribeRepositories`, `DescribeImages`.
     EcrRead,
     /// `ecr:BatchDeleteImage`.
@@ -36,7 +42,7 @@ pub enum Bucket {
 }
 
 impl Bucket {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 14] = [
         Self::TaskDefinitions,
         Self::Clusters,
         Self::Tasks,
@@ -45,6 +51,9 @@ impl Bucket {
         Self::ServiceRevisions,
         Self::OtherEcs,
         Self::Eks,
+        Self::Lambda,
+        Self::LambdaGetFunction,
+        Self::OtherService,
         Self::EcrRead,
         Self::EcrDelete,
         Self::EcrStorageClass,
@@ -56,8 +65,10 @@ impl Bucket {
             Self::TaskDefinitions | Self::Clusters | Self::ServiceDeployments | Self::ServiceRevisions => (18, 40),
             Self::Tasks | Self::Services => (18, 80),
             Self::OtherEcs | Self::Eks => (5, 10),
+            Self::Lambda => (12, 12),
+            Self::LambdaGetFunction => (80, 80),
             Self::EcrRead => (20, 40),
-            Self::EcrDelete | Self::EcrStorageClass => (10, 20),
+            Self::OtherService | Self::EcrDelete | Self::EcrStorageClass => (10, 20),
         }
     }
 }

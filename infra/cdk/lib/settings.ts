@@ -108,6 +108,7 @@ export function statements(place: Place, permitted: Permitted): any[] {
   const granted: Permission[] = [
     ...permissions.registry,
     ...sources.flatMap((source) => permissions.sources[source]),
+    ...(config.in_use?.services ?? []).flatMap((service: string) => permissions.services[service]),
     ...(mode === "plan" ? [] : permissions.archive),
     ...(deletes ? permissions.delete : []),
   ];

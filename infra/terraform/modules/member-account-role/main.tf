@@ -22,13 +22,16 @@ variable "external_id" {
 }
 
 variable "sources" {
-  description = "What is read here: `ecs`, `eks`, `lambda`."
+  description = "What is read here: `ecs`, `eks`, `lambda`, and what `in_use.services` of the function's configuration names."
   type        = set(string)
   default     = ["ecs", "eks", "lambda"]
 
   validation {
-    condition     = length(var.sources) > 0 && length(setsubtract(var.sources, ["ecs", "eks", "lambda"])) == 0
-    error_message = "`sources` are one or more of `ecs`, `eks` and `lambda`."
+    condition = length(var.sources) > 0 && length(setsubtract(var.sources, [
+      "ecs", "eks", "lambda", "app_runner", "batch", "bedrock_agentcore", "codebuild", "eventbridge", "lightsail", "pipes",
+      "sagemaker", "scheduler", "step_functions",
+    ])) == 0
+    error_message = "`sources` are one or more of `ecs`, `eks` and `lambda`, and of what `in_use.services` accepts."
   }
 }
 
@@ -40,7 +43,8 @@ variable "tags" {
 
 locals {
   permissions = jsondecode(file("${path.module}/../../../shared/permissions.json"))
-  statements  = flatten([for name in var.sources : local.permissions.sources[name]])
+  readable    = merge(local.permissions.sources, local.permissions.services)
+  statements  = flatten([for name in var.sources : local.readable[name]])
   function    = regex("^arn:(?P<partition>[a-z-]+):iam::(?P<account>[0-9]{12}):", var.function_role_arn)
 }
 

@@ -91,6 +91,7 @@ locals {
   granted = concat(
     var.permissions.registry,
     flatten([for name, on in var.sources : var.permissions.sources[name] if on]),
+    flatten([for name in try(var.config.in_use.services, []) : var.permissions.services[name]]),
     [for one in var.permissions.archive : one if var.mode != "plan"],
     [for one in var.permissions.delete : one if local.deletes],
   )
