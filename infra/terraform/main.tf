@@ -11,9 +11,11 @@ locals {
   function_arn = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
   log_group    = "/aws/lambda/${var.name}"
   queue_arns   = { for name in ["schedule", "function"] : name => "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${var.name}-${name}-failures" }
+  topic        = length(var.notification_emails) > 0 ? "arn:${local.partition}:sns:${local.region}:${local.account_id}:${var.name}-notifications" : null
   bucket       = var.create_bucket ? "${lower(replace(var.name, "_", "-"))}-${local.account_id}-${local.region}" : null
   parameter    = var.config_store == "parameter" ? "/${var.name}/config" : null
   shared       = "${path.module}/../shared"
+  sources      = concat(module.policy.sources, flatten([for name in ["keep_lists", "kubernetes"] : try(var.config.in_use[name], [])]))
 
   environment = local.parameter == null ? { ECR_CLEANUP_CONFIG = module.settings.document } : {
     ECR_CLEANUP_CONFIG        = "ssm:${local.parameter}"
@@ -28,15 +30,14 @@ module "settings" {
   config     = var.config
   account_id = local.account_id
   bucket     = local.bucket
+  topic      = local.topic
   events_dir = "${path.module}/../../events"
 }
 
 module "policy" {
   source = "./modules/policy"
 
-  mode                   = var.mode
-  config                 = var.config
-  sources                = module.settings.sources
+  document               = jsondecode(module.settings.document)
   permissions            = jsondecode(file("${local.shared}/permissions.json"))
   partition              = local.partition
   region                 = local.region
@@ -46,7 +47,6 @@ module "policy" {
   log_group              = local.log_group
   failure_queue_arn      = local.queue_arns["function"]
   parameter              = local.parameter
-  bucket                 = local.bucket
   in_vpc                 = var.vpc != null
   function_arn           = local.function_arn
 }
@@ -137,7 +137,7 @@ resource "aws_lambda_function" "this" {
       error_message = "The configuration does not fit into the 8 KB of a parameter: write fewer policies, with globs."
     }
     precondition {
-      condition     = var.mode == "plan" || anytrue(values(module.settings.sources)) || try(var.config.guards.allow_no_usage, false)
+      condition     = var.mode == "plan" || length(local.sources) > 0 || try(var.config.guards.allow_no_usage, false)
       error_message = "Every source of use is off: nothing would be protected but by the rules. If that is meant, set `config.guards.allow_no_usage`."
     }
   }

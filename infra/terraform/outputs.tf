@@ -39,8 +39,8 @@ output "alarm_arns" {
 }
 
 output "topic_arn" {
-  description = "The topic that hears of alarms; null without `notification_emails`."
-  value       = one(aws_sns_topic.alarms[*].arn)
+  description = "The topic that hears of alarms and of runs; null without `notification_emails`."
+  value       = one(aws_sns_topic.this[*].arn)
 }
 
 output "bucket" {

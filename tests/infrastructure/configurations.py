@@ -3,6 +3,9 @@
 NOTHING = {"ecs": False, "eks": False, "lambda": False}
 ECS = {**NOTHING, "ecs": {}}
 BY_RULES_ALONE = {"allow_no_usage": True}
+STATE = {"state": "s3://memory/prefix"}
+REPORTS = {"report": "s3://reports"}
+NOTIFICATION = {"notify": "arn:aws:sns:eu-west-1:123456789012:runs"}
 CONFIGURATIONS = {
     "plan": ("plan", {}),
     "delete": ("delete", {}),
@@ -13,4 +16,18 @@ CONFIGURATIONS = {
     "plan, Lambda alone": ("plan", {"in_use": {**NOTHING, "lambda": {}}}),
     "plan, by rules alone": ("plan", {"in_use": NOTHING}),
     "delete, by rules alone": ("delete", {"in_use": NOTHING, "guards": BY_RULES_ALONE}),
+    "delete, state": ("delete", {"in_use": ECS, **STATE}),
+    "plan, reports": ("plan", {"in_use": ECS, **REPORTS}),
+    "plan, keep lists": ("plan", {"in_use": {**ECS, "keep_lists": ["s3://lists/in-use/*.json"]}}),
+    "plan, one keep list": ("plan", {"in_use": {**ECS, "keep_lists": ["s3://lists/in-use/one.json"]}}),
+    "plan, notification": ("plan", {"in_use": ECS, **NOTIFICATION}),
+    "delete, everything": (
+        "delete",
+        {
+            "in_use": {**ECS, "eks": {}, "keep_lists": ["s3://lists/*/*.json", "s3://lists/in-use/one.json"]},
+            **STATE,
+            **REPORTS,
+            **NOTIFICATION,
+        },
+    ),
 }

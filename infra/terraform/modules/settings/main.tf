@@ -21,15 +21,23 @@ variable "bucket" {
   type        = string
 }
 
+variable "topic" {
+  description = "The topic that hears of runs, or null."
+  type        = string
+}
+
 variable "events_dir" {
   description = "The folder of the program's event files."
   type        = string
 }
 
 locals {
-  guards   = merge({ expected_accounts = [var.account_id] }, try(var.config.guards, {}))
-  storage  = { for name, folder in { state = "state", report = "reports" } : name => "s3://${coalesce(var.bucket, "none")}/${folder}" if var.bucket != null }
-  document = merge({ version = 1 }, local.storage, var.config, { mode = var.mode, guards = local.guards })
+  guards = merge({ expected_accounts = [var.account_id] }, try(var.config.guards, {}))
+  created = merge(
+    { for name, folder in { state = "state", report = "reports" } : name => "s3://${coalesce(var.bucket, "none")}/${folder}" if var.bucket != null },
+    { for topic in var.topic[*] : "notify" => topic },
+  )
+  document = merge({ version = 1 }, local.created, var.config, { mode = var.mode, guards = local.guards })
 
   # What Scheduler sends without an input, spelt out: what is tested is what arrives. `jsonencode` escapes < and >,
   # which Scheduler needs to see.
@@ -50,11 +58,6 @@ locals {
 output "document" {
   description = "The configuration document, as the program reads it."
   value       = jsonencode(local.document)
-}
-
-output "sources" {
-  description = "Which sources of use are on, by name: those that are not switched off by `false`."
-  value       = { for name in ["ecs", "eks", "lambda"] : name => try(var.config.in_use[name], {}) != false }
 }
 
 output "schedule_input" {
