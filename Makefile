@@ -9,6 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := target/release
 PACKAGING := .venv-package
+CHECKOV := .venv-checkov
 TARGET_arm64 := aarch64-unknown-linux-gnu
 TARGET_x86_64 := x86_64-unknown-linux-gnu
 
@@ -61,13 +62,14 @@ check-package: package ## Build the zips once more, from nothing, and compare
 	$(MAKE) package
 	diff -r target/first dist
 
-lint: ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform formatting
+lint: $(CHECKOV)/.ready ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform formatting, checkov
 	cargo fmt --all -- --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo fetch --locked --quiet; cargo deny --offline check bans licenses sources; \
 	else echo "cargo-deny is not installed: dependency rules were not checked"; fi
 	@if command -v terraform >/dev/null && [ -d infra/terraform ]; then terraform fmt -check -recursive infra/terraform; \
 	else echo "nothing to check for terraform fmt"; fi
+	$(CHECKOV)/bin/checkov --directory infra/terraform --framework terraform --skip-download --compact --quiet
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -76,7 +78,7 @@ schema: build ## Write the JSON Schema of the configuration again
 	$(BIN)/ecr-cleanup schema > config.schema.json
 
 clean: ## Remove everything that was built
-	rm -rf target dist $(VENV) $(PACKAGING) infra/cdk/node_modules
+	rm -rf target dist $(VENV) $(PACKAGING) $(CHECKOV) infra/cdk/node_modules
 
 $(VENV)/.ready: tests/moto/requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -86,4 +88,9 @@ $(VENV)/.ready: tests/moto/requirements.txt
 $(PACKAGING)/.ready: infra/package-requirements.txt
 	$(PYTHON) -m venv $(PACKAGING)
 	$(PACKAGING)/bin/pip install --quiet --requirement infra/package-requirements.txt
+	touch $@
+
+$(CHECKOV)/.ready: tests/infrastructure/checkov-requirements.txt
+	$(PYTHON) -m venv $(CHECKOV)
+	$(CHECKOV)/bin/pip install --quiet --requirement tests/infrastructure/checkov-requirements.txt
 	touch $@

@@ -222,7 +222,7 @@ export class EcrCleanup extends Construct {
       enforceSSL: true,
       lifecycleRules: [
         { id: "expire", prefix: "reports/", expiration: Duration.days(400) },
-        { id: "old-versions", noncurrentVersionExpiration: Duration.days(30) },
+        { id: "leftovers", noncurrentVersionExpiration: Duration.days(30), abortIncompleteMultipartUploadAfter: Duration.days(7) },
       ],
     });
   }
@@ -234,6 +234,7 @@ export class EcrCleanup extends Construct {
     const group = new scheduler.CfnScheduleGroup(this, "ScheduleGroup", { name });
     const role = new iam.Role(this, "ScheduleRole", {
       roleName: `${name}-schedule`,
+      description: `What the schedule of ${name} may do`,
       assumedBy: new iam.ServicePrincipal("scheduler.amazonaws.com", {
         conditions: {
           StringEquals: {
@@ -254,6 +255,7 @@ export class EcrCleanup extends Construct {
     const minutes = schedule.flexibleWindowMinutes ?? 15;
     new scheduler.CfnSchedule(this, "Schedule", {
       name,
+      description: `Runs ${name}`,
       groupName: group.ref,
       scheduleExpression: schedule.expression ?? "cron(0 3 * * ? *)",
       scheduleExpressionTimezone: schedule.timezone ?? "UTC",
@@ -281,7 +283,7 @@ export class EcrCleanup extends Construct {
         silent_hours: `${silentHours}`,
         long_run_ms: `${timeout.toSeconds() * 900}`,
       }),
-    );
+    ).sort();
     // Without a schedule nobody expects runs.
     const scheduled = props.schedule !== null && (props.schedule?.enabled ?? true);
     const wanted = (props.alarms ?? true) ? alarms.filter(([alarm]) => alarm !== "no-run" || scheduled) : [];
@@ -329,10 +331,11 @@ export class EcrCleanup extends Construct {
         registryName,
         schemaName: `_${name}-schema`,
         type: "OpenApi3",
+        description: `Shareable test events of ${name}`,
         content: JSON.stringify(testEvents(mode)),
       });
       if (props.testEventRegistry ?? true) {
-        schema.addResourceDependency(new schemas.CfnRegistry(this, "TestEventRegistry", { registryName }));
+        schema.addResourceDependency(new schemas.CfnRegistry(this, "TestEventRegistry", { registryName, description: "Shareable test events of Lambda functions" }));
       }
     }
   }
