@@ -6,6 +6,8 @@ BY_RULES_ALONE = {"allow_no_usage": True}
 STATE = {"state": "s3://memory/prefix"}
 REPORTS = {"report": "s3://reports"}
 NOTIFICATION = {"notify": "arn:aws:sns:eu-west-1:123456789012:runs"}
+ROLE = "arn:aws:iam::{}:role/ecr-cleanup-reader"
+CLEANED, READ = ({"role_arn": ROLE.format(account), "external_id": "team-a"} for account in ("222222222222", "333333333333"))
 CONFIGURATIONS = {
     "plan": ("plan", {}),
     "delete": ("delete", {}),
@@ -21,6 +23,7 @@ CONFIGURATIONS = {
     "plan, keep lists": ("plan", {"in_use": {**ECS, "keep_lists": ["s3://lists/in-use/*.json"]}}),
     "plan, one keep list": ("plan", {"in_use": {**ECS, "keep_lists": ["s3://lists/in-use/one.json"]}}),
     "plan, notification": ("plan", {"in_use": ECS, **NOTIFICATION}),
+    "delete, other accounts": ("delete", {"registries": [{"region": "eu-west-1"}, CLEANED], "in_use": {**ECS, "accounts": [READ]}}),
     "delete, everything": (
         "delete",
         {

@@ -22,6 +22,7 @@ import terraform  # noqa: E402
 from account import Account  # noqa: E402
 from configurations import CONFIGURATIONS  # noqa: E402
 from processes import moto_with_overlay  # noqa: E402
+from terraform import copy  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
@@ -90,11 +91,25 @@ def account(server):
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory):
     """What the Terraform module makes of every configuration."""
-    project = terraform.copy(tmp_path_factory.mktemp("rendered"))
+    project = copy(tmp_path_factory.mktemp("rendered"))
     runner = terraform.Terraform(project / "tests" / "infrastructure" / "rendered").init()
     given = {name: {"mode": mode, "config": json.dumps(config)} for name, (mode, config) in CONFIGURATIONS.items()}
     runner.apply(configurations=given)
     return runner.output("rendered")
+
+
+@pytest.fixture(scope="session")
+def member(server, tmp_path_factory):
+    """What the roles in other accounts are, by what they are for, as Terraform would create them: their trust and their policy."""
+    folder = copy(tmp_path_factory.mktemp("member")) / "infra/terraform/modules/member-account-role"
+    given = {"function_role_arn": "arn:aws:iam::123456789012:role/ecr-cleanup", "external_id": "team-a", "sources": ["ecs"]}
+    runner = terraform.Terraform(folder, Account(server.endpoint).environment()).init()
+    roles = {}
+    for purpose, registry in (("reads", None), ("cleans", {"mode": "delete", "regions": ["eu-west-1"]})):
+        planned = runner.plan(**given, registry=registry)
+        trust, policy = (planned[kind][0] for kind in ("aws_iam_role", "aws_iam_role_policy"))
+        roles[purpose] = {"trust": trust["assume_role_policy"], "policy": policy["policy"]}
+    return roles
 
 
 @pytest.fixture(scope="session")

@@ -36,21 +36,20 @@ COMPLETE = {
 }
 
 
+# The roles of `member` in conftest.py.
+MEMBER = {"functionRoleArn": "arn:aws:iam::123456789012:role/ecr-cleanup", "externalId": "team-a", "sources": ["ecs"]}
+MEMBERS = {"reads": None, "cleans": {"mode": "delete", "regions": ["eu-west-1"]}}
+
+
 @pytest.fixture(scope="module")
 def planned(server, tmp_path_factory):
     """What Terraform would create for the example `complete`, by type."""
     folder = tmp_path_factory.mktemp("complete")
     (folder / "function.zip").write_bytes(b"")
     vpc = {"subnet_ids": ["subnet-00000001", "subnet-00000002"], "security_group_ids": ["sg-00000001"]}
-    variables = {"TF_VAR_zip_path": str(folder / "function.zip"), "TF_VAR_vpc": json.dumps(vpc)}
-    environment = {**Account(server.endpoint).environment(), **variables}
-    terraform = Terraform(copy(folder) / "infra/terraform/examples/complete", environment).init()
-    terraform("plan", "-input=false", "-no-color", "-out=plan")
-    found = {}
-    for resource in json.loads(terraform("show", "-json", "plan"))["resource_changes"]:
-        if resource["mode"] == "managed":
-            found.setdefault(resource["type"], []).append(resource["change"]["after"])
-    return found
+    environment = Account(server.endpoint).environment()
+    runner = Terraform(copy(folder) / "infra/terraform/examples/complete", environment).init()
+    return runner.plan(zip_path=str(folder / "function.zip"), vpc=vpc)
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +60,7 @@ def synthesised(planned):
     [parameter] = planned["aws_ssm_parameter"]
     props["complete"] = {**COMPLETE, "config": written(json.loads(parameter["value"]))}
     props["no source"] = {"mode": "delete", "config": CONFIGURATIONS["plan, by rules alone"][1]}
+    props |= {f"member {purpose}": {"member": {**MEMBER, "registry": registry}} for purpose, registry in MEMBERS.items()}
     props["two modes"] = {"config": {"mode": "delete"}}
     command = ["node", str(CDK / "test" / "synth.js"), json.dumps(props)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
@@ -129,6 +129,16 @@ def test_the_complete_example_s_roles_allow_the_same(synthesised, planned):
     assert sorted(trusted, key=str) == sorted(expected, key=str)
 
 
+@pytest.mark.parametrize("purpose", MEMBERS)
+def test_the_role_in_another_account_is_the_same(synthesised, member, purpose):
+    [role] = only(synthesised, f"member {purpose}", "AWS::IAM::Role")
+    [policy] = role["Policies"]
+    assert [with_lists(one) for one in policy["PolicyDocument"]["Statement"]] == json.loads(member[purpose]["policy"])["Statement"]
+    assert role["AssumeRolePolicyDocument"] == json.loads(member[purpose]["trust"])
+    [access] = only(synthesised, f"member {purpose}", "AWS::EKS::AccessEntry")
+    assert (access["ClusterName"], access["Type"], access["KubernetesGroups"]) == ("prod", "STANDARD", ["ecr-cleanup:readers"])
+
+
 def test_no_resource_is_forgotten(synthesised, planned):
     assert planned.keys() == SAME.keys() | COMPARED_AS_POLICIES
     template = synthesised["complete"]["template"]["Resources"].values()
@@ -154,7 +164,7 @@ def test_alarms_queries_and_dashboard_are_the_shared_ones(synthesised):
 
 
 def test_nothing_is_found_against_it(synthesised, tmp_path):
-    names = [*CONFIGURATIONS, "complete"]
+    names = [*CONFIGURATIONS, "complete", *(f"member {purpose}" for purpose in MEMBERS)]
     assert {name: synthesised[name]["findings"] for name in names} == dict.fromkeys(names, [])
     for name in names:
         (tmp_path / f"{name}.json").write_text(json.dumps(synthesised[name]["template"]))

@@ -4,19 +4,29 @@ import json
 
 import pytest
 
+from account import ACCOUNT_ID
 from busy_account import busy_account, provide
-from configurations import CONFIGURATIONS
+from configurations import CLEANED, CONFIGURATIONS, READ
 from permissions import FOR_LAMBDA, NONE, NOT_IN_MOTO, allowed, called, differences, sometimes
 from runtime_api import invoke
 
 READING = ("Describe", "List", "Get", "BatchGet")
 
 # What the configurations say.
-WRITTEN = ("arn:aws:s3:::memory/prefix/", "arn:aws:s3:::reports/")
+NAMED = {
+    "s3": ("arn:aws:s3:::memory/prefix/", "arn:aws:s3:::reports/"),
+    "sts": (CLEANED["role_arn"], READ["role_arn"]),
+}
 
 
 @pytest.fixture
-def run(account, programs, rendered):
+def elsewhere():
+    """Calls in other accounts."""
+    return []
+
+
+@pytest.fixture
+def run(account, programs, rendered, elsewhere):
     """Runs a configuration on its schedule's event in a team's account; answers its policy and its calls."""
 
     def run(name):
@@ -33,7 +43,9 @@ def run(account, programs, rendered):
         assert answer.error is None, answer
         if CONFIGURATIONS[name][0] != "plan":
             assert answer.payload["counts"]["candidates"] > 0
-        return rendered[name]["policy"], account.control("record")["calls"]
+        calls = account.control("record")["calls"]
+        elsewhere.extend(call for call in calls if call["account"] != ACCOUNT_ID)
+        return rendered[name]["policy"], [call for call in calls if call["account"] == ACCOUNT_ID]
 
     return run
 
@@ -44,6 +56,15 @@ def test_the_role_allows_what_a_run_calls_and_nothing_else(run, not_yet, name):
     mode, document = CONFIGURATIONS[name]
     ecs = document.get("in_use", {}).get("ecs") is not False
     assert differences(policy, record, not_yet | sometimes(mode, ecs)) == NONE
+
+
+def test_roles_in_other_accounts_allow_what_is_called_there(run, elsewhere, member):
+    run("delete, other accounts")
+    for account, purpose in (("222222222222", "cleans"), ("333333333333", "reads")):
+        calls = [call for call in elsewhere if call["account"] == account]
+        assert calls
+        # Nothing is there, so not everything is called; the statements are those that are compared above.
+        assert differences(member[purpose]["policy"], calls)["missing"] == []
 
 
 @pytest.mark.parametrize("name", ["delete", "delete, everything"])
@@ -73,7 +94,7 @@ def test_nothing_is_written_anywhere_but_to_this_account_and_the_buckets_named(r
         service = statement["Action"][0].split(":")[0]
         writes = [action for action in statement["Action"] if not action.split(":")[1].startswith(READING)]
         if statement["Effect"] == "Allow" and writes:
-            places = WRITTEN if service == "s3" else (f"arn:aws:{service}:eu-west-1:123456789012:",)
+            places = NAMED.get(service, f"arn:aws:{service}:eu-west-1:123456789012:")
             assert all(arn.startswith(places) for arn in statement["Resource"])
     mode = CONFIGURATIONS[name][0]
     deletes = {"ecr:BatchDeleteImage"} & allowed(rendered[name]["policy"])

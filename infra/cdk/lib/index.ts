@@ -17,6 +17,7 @@ import { Construct } from "constructs";
 import { createHash } from "crypto";
 import { Config, Mode, Tag, document, logGroupName, scheduleInput, shared, sources, statements, testEvents } from "./settings";
 
+export * from "./member";
 export * from "./settings";
 
 /** When the function runs. */

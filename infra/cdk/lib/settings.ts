@@ -18,12 +18,12 @@ export interface Tag {
   readonly value: string;
 }
 
-/** Where the function is, and what it is called. */
+/** Where a role is, and the name of its function if it is one's. */
 export interface Place {
   readonly partition: string;
   readonly region: string;
   readonly account: string;
-  readonly name: string;
+  readonly name?: string;
 }
 
 /** What decides what the role allows. */
@@ -67,7 +67,9 @@ export function document(mode: Mode, config: Config, account: string, created: C
   const { bucket, topic } = created;
   const storage = bucket === undefined ? {} : { state: `s3://${bucket}/state`, report: `s3://${bucket}/reports` };
   const notify = topic === undefined ? {} : { notify: topic };
-  const guards = { expected_accounts: [account], ...config.guards };
+  // The account of a registry is in the ARN of the role that cleans it.
+  const cleaned = (config.registries ?? []).flatMap((one: any) => (one.role_arn ? [one.role_arn.split(":")[4]] : []));
+  const guards = { expected_accounts: unique([account, ...cleaned]), ...config.guards };
   return { version: 1, ...storage, ...notify, ...config, mode, guards };
 }
 
@@ -182,8 +184,8 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
     reports: reports.map((path) => `${s3}${path}/*`),
     topic: document.notify ? [document.notify] : [],
     parameter: parameter ? [`arn:${partition}:ssm:${region}:${account}:parameter/${parameter.replace(/^\//, "")}`] : [],
-    log: [`arn:${partition}:logs:${region}:${account}:log-group:${logGroupName(name)}:*`],
-    failure_queue: [`arn:${partition}:sqs:${region}:${account}:${name}-function-failures`],
+    log: name ? [`arn:${partition}:logs:${region}:${account}:log-group:${logGroupName(name)}:*`] : [],
+    failure_queue: name ? [`arn:${partition}:sqs:${region}:${account}:${name}-function-failures`] : [],
     network: permitted.inVpc ? ["*"] : [],
   };
 }

@@ -6,7 +6,7 @@ import { Annotations, Match, Template } from "aws-cdk-lib/assertions";
 import * as lambda from "aws-cdk-lib/aws-lambda";
 import * as s3 from "aws-cdk-lib/aws-s3";
 import { AwsSolutionsChecks, NagSuppressions } from "cdk-nag";
-import { EcrCleanup } from "../lib";
+import { EcrCleanup, EksAccess, MemberAccountRole } from "../lib";
 
 const accepted = [
   {
@@ -21,13 +21,23 @@ const accepted = [
   { id: "AwsSolutions-SQS3", reason: "These queues are where failures end: they are dead-letter queues themselves." },
 ];
 
-/** `timeout` is in seconds. */
-function synthesise({ timeout, ...props }: any) {
+/** `timeout` is in seconds; `member` stands for what another account has instead of the function. */
+function synthesise({ timeout, member, ...props }: any) {
   const app = new App();
   const stack = new Stack(app, "Test", { env: { account: "123456789012", region: "eu-west-1" } });
+  if (member) {
+    const { role } = new MemberAccountRole(stack, "Member", { ...member, registry: member.registry ?? undefined });
+    new EksAccess(stack, "Clusters", { clusters: ["prod"], roleArn: role.roleArn });
+    NagSuppressions.addResourceSuppressions(role, accepted, true);
+    return checked(app, stack);
+  }
   const code = lambda.Code.fromBucket(s3.Bucket.fromBucketName(stack, "Code", "code"), "function.zip", "1");
   const cleanup = new EcrCleanup(stack, "EcrCleanup", { ...props, code, timeout: timeout && Duration.seconds(timeout) });
   NagSuppressions.addResourceSuppressions(cleanup, accepted, true);
+  return checked(app, stack);
+}
+
+function checked(app: App, stack: Stack) {
   Aspects.of(app).add(new AwsSolutionsChecks());
   const template = Template.fromStack(stack).toJSON();
   const annotations = Annotations.fromStack(stack);

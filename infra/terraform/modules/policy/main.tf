@@ -36,28 +36,33 @@ variable "protect_tag" {
 }
 
 variable "log_group" {
-  description = "The function's log group."
+  description = "The function's log group; null where the role is no function's."
   type        = string
+  default     = null
 }
 
 variable "failure_queue_arn" {
-  description = "Where records of failed runs go."
+  description = "Where records of failed runs go, or null."
   type        = string
+  default     = null
 }
 
 variable "parameter" {
   description = "The parameter that holds the configuration, or null."
   type        = string
+  default     = null
 }
 
 variable "in_vpc" {
   description = "Whether the function runs in a VPC."
   type        = bool
+  default     = false
 }
 
 variable "function_arn" {
-  description = "The function."
+  description = "The function, or null."
   type        = string
+  default     = null
 }
 
 locals {
@@ -97,8 +102,8 @@ locals {
     reports                = [for path in local.reports : "${local.s3}${path}/*"]
     topic                  = compact([try(var.document.notify, null)])
     parameter              = [for name in var.parameter[*] : "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${trimprefix(name, "/")}"]
-    log                    = ["arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:${var.log_group}:*"]
-    failure_queue          = [var.failure_queue_arn]
+    log                    = [for name in var.log_group[*] : "arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:${name}:*"]
+    failure_queue          = var.failure_queue_arn[*]
     network                = [for any in ["*"] : any if var.in_vpc]
   }
 

@@ -12,7 +12,7 @@ variable "config" {
 }
 
 variable "account_id" {
-  description = "The account that the function runs in: the only one it accepts, unless `config` says otherwise."
+  description = "The account that the function runs in. Images are touched in it and in the accounts of the registries, unless `guards` say otherwise."
   type        = string
 }
 
@@ -32,7 +32,9 @@ variable "events_dir" {
 }
 
 locals {
-  guards = merge({ expected_accounts = [var.account_id] }, try(var.config.guards, {}))
+  # The account of a registry is in the ARN of the role that cleans it.
+  expected = distinct(concat([var.account_id], [for registry in try(var.config.registries, []) : split(":", registry.role_arn)[4] if can(length(registry.role_arn))]))
+  guards   = merge({ expected_accounts = local.expected }, try(var.config.guards, {}))
   created = merge(
     { for name, folder in { state = "state", report = "reports" } : name => "s3://${coalesce(var.bucket, "none")}/${folder}" if var.bucket != null },
     { for topic in var.topic[*] : "notify" => topic },
