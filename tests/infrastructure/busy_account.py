@@ -3,6 +3,7 @@
 import json
 from datetime import datetime, timezone
 
+from account import Account
 from scenarios import team_account
 
 WHERE = {"LocationConstraint": "eu-west-1"}
@@ -25,6 +26,25 @@ def roll_out(account, cluster, service):
         attributes={"current_service_deployment": arn},
         deployments=[{"serviceDeploymentArn": arn, "status": "SUCCESSFUL"}],
     )
+
+
+class OtherAccount(Account):
+    """Another account of the same emulator, entered by a role as the program does."""
+
+    def __init__(self, endpoint, account_id):
+        sts = Account(endpoint).client("sts")
+        role = f"arn:aws:iam::{account_id}:role/administrator"
+        key = sts.assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
+        self.account_id = account_id
+        self.credentials = {
+            "aws_access_key_id": key["AccessKeyId"],
+            "aws_secret_access_key": key["SecretAccessKey"],
+            "aws_session_token": key["SessionToken"],
+        }
+        super().__init__(endpoint)
+
+    def control(self, command, **body):
+        return super().control(command, account=self.account_id, **body)
 
 
 def provide(account, config):
