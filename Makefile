@@ -55,12 +55,13 @@ package-arm64 package-x86_64: package-%: $(PACKAGING)/.ready
 	cargo lambda build --profile dist --locked --target $(TARGET_$*) --lambda-dir target/lambda/$* --bin ecr-cleanup-lambda --no-default-features --features function
 	$(PACKAGING)/bin/python infra/package.py target/lambda/$*/ecr-cleanup-lambda/bootstrap dist/ecr-cleanup-$*.zip
 
-check-package: package ## Build the zips once more, from nothing, and compare
+check-package: package $(VENV)/.ready ## Build the zips once more, from nothing, and compare; start both, arm64 under qemu-user where that is installed
 	rm -rf target/first
 	mv dist target/first
 	rm -rf $(foreach architecture,arm64 x86_64,target/$(TARGET_$(architecture))/dist)
 	$(MAKE) package
 	diff -r target/first dist
+	$(VENV)/bin/python -m pytest -q -rs tests/package
 
 lint: $(CHECKOV)/.ready ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform formatting, checkov
 	cargo fmt --all -- --check
