@@ -118,7 +118,7 @@ export function statements(place: Place, permitted: Permitted): any[] {
   // Without logs:CreateLogGroup: a log group that somebody deleted would come back without its retention.
   const granted: Permission[] = [
     ...permissions.registry,
-    ...sources(document).flatMap((source) => permissions.sources[source]),
+    ...sources(document).flatMap((source) => ({ ...permissions.sources, ...permissions.services })[source]),
     ...(archives ? permissions.archive : []),
     ...(deletes ? permissions.delete : []),
     ...permissions.configured,

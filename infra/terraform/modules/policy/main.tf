@@ -110,7 +110,7 @@ locals {
   # Without logs:CreateLogGroup: a log group that somebody deleted would come back without its retention.
   granted = concat(
     var.permissions.registry,
-    flatten([for name in local.sources : var.permissions.sources[name]]),
+    flatten([for name in local.sources : merge(var.permissions.sources, var.permissions.services)[name]]),
     [for one in var.permissions.archive : one if local.archives],
     [for one in var.permissions.delete : one if local.deletes],
     var.permissions.configured,

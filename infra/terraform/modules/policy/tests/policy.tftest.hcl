@@ -151,7 +151,7 @@ run "services_that_are_named" {
 
   variables {
     document    = { mode = "plan", in_use = { ecs = false, eks = false, lambda = {}, services = ["batch"] } }
-    permissions = merge(jsondecode(file("../../../shared/permissions.json")), { sources = { lambda = [], batch = [{ sid = "ReadBatch", actions = ["batch:DescribeJobs"], resources = "all" }] } })
+    permissions = merge(jsondecode(file("../../../shared/permissions.json")), { sources = { lambda = [] }, services = { batch = [{ sid = "ReadBatch", actions = ["batch:DescribeJobs"], resources = "all" }] } })
   }
 
   assert {
