@@ -502,6 +502,7 @@ impl Prepared<'_> {
             mode,
             plan: &self.plan,
             usage: &self.usage,
+            policies: &self.program.config.policies,
             refusals: &self.refusals,
             outcome,
             out_of_time: self.out_of_time,

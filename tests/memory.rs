@@ -44,6 +44,7 @@ fn repository(number: u32) -> Repository {
     Repository {
         name: RepositoryName::new(&format!("team/app-{number}")).unwrap(),
         policy: Some(0),
+        mutable_tags: true,
         content: Content::Complete(Images { images, ..Images::default() }),
     }
 }

@@ -7,6 +7,7 @@ mod support;
 use std::time::Duration;
 
 use ecr_cleanup::{
+    guard::Guard,
     report::{Answer, Status},
     run::Patience,
 };
@@ -301,4 +302,30 @@ async fn use_that_cannot_be_read_again_stops_the_run() {
     let answer = run_with_old_use(&aws).await;
     assert_eq!((answer.status, aws.mutations().len()), (Status::Refused, 0), "{}", answer.summary);
     assert!(answer.summary.contains("`ecs:ListTaskDefinitions`"), "{}", answer.summary);
+}
+
+#[tokio::test]
+async fn use_that_has_shrunk_when_it_is_read_again_stops_the_run() {
+    let (aws, ()) = account(|_| ()).await;
+    aws.before("ecs:ListTaskDefinitions", 2, |world| world.home().ecs.task_definitions.clear());
+    let answer = run_with_old_use(&aws).await;
+    assert_eq!((answer.status, aws.mutations().len()), (Status::Refused, 0), "{}", answer.summary);
+    assert_eq!(answer.refusals[0].guard, Guard::NoUsage, "{}", answer.summary);
+
+    let (aws, ()) = account(|world| {
+        for _ in 0..3 {
+            let image = world.untagged(APP, 50);
+            let reference = format!("{}@{image}", world.home().repository(APP).uri());
+            world.home().ecs.register("many", [reference]);
+        }
+    })
+    .await;
+    aws.before("ecs:ListTaskDefinitions", 2, |world| {
+        world.home().ecs.task_definitions.retain(|_, definition| definition.family != "many");
+    });
+    let answer = run_with_old_use(&aws).await;
+    assert_eq!((answer.status, aws.mutations().len()), (Status::Refused, 0), "{}", answer.summary);
+    let refusal = &answer.refusals[0];
+    assert_eq!(refusal.guard, Guard::UsageDrop, "{refusal}");
+    assert!(refusal.observed.contains("found 1 references to images, and found 4 when this run began"), "{refusal}");
 }

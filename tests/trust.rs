@@ -146,6 +146,19 @@ async fn the_function_verifies_and_sends_the_metric() {
 }
 
 #[tokio::test]
+async fn the_function_does_not_verify_for_longer_than_it_may_run() {
+    for call in ["ecs:ListClusters", "ecr:DescribeImages"] {
+        let aws = account().await;
+        aws.fault(Fault::on(call).kind(FaultKind::Hang));
+        let event = json!({"verify": true});
+        let deadline = std::time::SystemTime::now() + ecr_cleanup::run::MARGIN + Duration::from_millis(200);
+        let error = handle(&program(&aws, "mode: delete"), &event, deadline, Vec::new()).await.unwrap_err();
+        assert_eq!(error.name(), "Internal");
+        assert!(error.to_string().starts_with("time ran out before every image in use"), "{call}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn after_a_run_missing_is_what_is_missing_then() {
     let aws = account().await;
     // Somebody removes an image in use while the run deletes.

@@ -40,8 +40,8 @@ pub struct Cleaner<'a> {
     pub clients: &'a Clients,
     /// The policies the plan was made by.
     pub policies: &'a Policies,
-    /// Reads again what is in use.
-    pub read_usage: &'a dyn Fn() -> LocalBoxFuture<'a, Usage>,
+    /// Reads again what is in use; a refusal says why that cannot be trusted.
+    pub read_usage: &'a dyn Fn() -> LocalBoxFuture<'a, Result<Usage, Refusal>>,
     /// When the use that the plan was made by began to be read.
     pub usage_read_at: Instant,
     /// When to stop by itself (A6).
@@ -164,11 +164,11 @@ impl Cleaning<'_, '_> {
         let mut freshness = self.freshness.lock().await;
         if freshness.lost.is_none() && freshness.read_at.elapsed() > self.cleaner.use_fresh_for {
             let read_at = Instant::now();
-            let usage = self.in_time((self.cleaner.read_usage)()).await?;
+            match self.in_time((self.cleaner.read_usage)()).await? {
+                Ok(usage) => freshness.spared = self.plan.spared(&usage, self.cleaner.policies),
+                Err(refusal) => freshness.lost = Some(refusal),
+            }
             freshness.read_at = read_at;
-            freshness.lost =
-                usage.coverage().iter().find(|coverage| !coverage.complete).map(Refusal::source_incomplete);
-            freshness.spared = self.plan.spared(&usage, self.cleaner.policies);
         }
         match &freshness.lost {
             Some(_) => Err(Stop::UseUnknown),

@@ -107,7 +107,7 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn usage_drop(source: &str, before: usize, now: Option<usize>, limit: u8) -> Self {
+    pub(crate) fn usage_drop(source: &str, now: Option<usize>, before: usize, when: &str, limit: u8) -> Self {
         let now = match now {
             Some(now) => format!("found {now} references to images"),
             None => "is not read any more".to_owned(),
@@ -115,7 +115,7 @@ impl Refusal {
         Self {
             guard: Guard::UsageDrop,
             observed: format!(
-                "`{source}` {now}, and found {before} in the last run that no guard stopped; `guards.max_usage_drop_percent` allows a drop of {limit} %"
+                "`{source}` {now}, and found {before} {when}; `guards.max_usage_drop_percent` allows a drop of {limit} %"
             ),
             why: "So much use seldom ends at once: a missing permission or a wrong configuration looks the same, so nothing is deleted.",
             next: "Check with `ecr-cleanup in-use` that nothing is missing. If that much use has really ended, run it once with `guards: {max_usage_drop_percent: 100}`."

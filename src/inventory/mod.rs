@@ -34,6 +34,8 @@ pub struct Repository {
     pub name: RepositoryName,
     /// The policy that judges it, by position in the configuration; none if it is not judged.
     pub policy: Option<usize>,
+    /// Whether a tag in it can be moved to another image.
+    pub mutable_tags: bool,
     /// What was read.
     pub content: Content,
 }

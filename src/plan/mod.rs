@@ -61,7 +61,10 @@ pub struct RepositoryPlan {
     pub verdicts: Vec<Verdict>,
     /// The policy that judges it.
     #[serde(skip)]
-    policy: Option<usize>,
+    pub policy: Option<usize>,
+    /// Whether a tag in it can be moved to another image.
+    #[serde(skip)]
+    pub mutable_tags: bool,
     /// Whether everything in it is known.
     #[serde(skip)]
     read: bool,
@@ -233,6 +236,7 @@ impl From<Repository> for RepositoryPlan {
             Content::Failed(error) => (Images::default(), Some(LeftAlone::Failed { error }), false),
         };
         stored.images.sort_unstable_by_key(|image| image.digest);
-        Self { name: repository.name, left_alone, stored, verdicts: Vec::new(), policy: repository.policy, read }
+        let Repository { name, policy, mutable_tags, .. } = repository;
+        Self { name, left_alone, stored, verdicts: Vec::new(), policy, mutable_tags, read }
     }
 }

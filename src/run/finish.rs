@@ -104,7 +104,7 @@ impl Prepared<'_> {
         let cleaner = Cleaner {
             clients: &program.clients,
             policies: &program.config.policies,
-            read_usage: &|| self.read_usage().boxed_local(),
+            read_usage: &|| self.read_usage_again().boxed_local(),
             usage_read_at: self.usage_read_at,
             stop_at: self.request.stop_at,
             in_flight: program.patience.in_flight,
@@ -119,9 +119,11 @@ impl Prepared<'_> {
         })
     }
 
-    async fn read_usage(&self) -> Usage {
+    async fn read_usage_again(&self) -> Result<Usage, Refusal> {
         let sources = self.program.sources(&self.identity, &self.caches);
-        usage::read(&sources, &self.program.aliases).await
+        let fresh = usage::read(&sources, &self.program.aliases).await;
+        let refusal = guard::fresh_use_refusals(self.case(self.plan.now), &fresh).into_iter().next();
+        refusal.map_or(Ok(fresh), Err)
     }
 
     /// After deleting or archiving, asks ECR once more for the images in use of the repositories it touched.

@@ -8,6 +8,7 @@ pub mod ecs;
 pub mod eks;
 pub mod keep_list;
 mod mention;
+mod pulls;
 
 use std::{
     borrow::Cow,
@@ -27,6 +28,8 @@ pub(crate) use cluster::ClusterSource;
 pub use ecs::SourceError;
 pub use mention::Mentioned;
 use mention::Mentions;
+pub use pulls::Pull;
+use pulls::Pulls;
 
 use crate::image::{Aliases, Digest, Image, ImageReference, Parsed, ReferenceError, Registry, RepositoryName, Tag};
 
@@ -156,6 +159,7 @@ pub struct Collector {
     aliases: Arc<Aliases>,
     found: BTreeMap<Reference, Users>,
     mentions: Mentions,
+    pulls: Pulls,
     sources: Vec<Box<dyn Source>>,
     note: Option<String>,
 }
@@ -203,7 +207,14 @@ impl Collector {
     /// A collector that knows the names which stand for the registries.
     #[must_use]
     pub fn new(aliases: Arc<Aliases>) -> Self {
-        Self { aliases, found: BTreeMap::new(), mentions: Mentions::default(), sources: Vec::new(), note: None }
+        Self {
+            aliases,
+            found: BTreeMap::new(),
+            mentions: Mentions::default(),
+            pulls: Pulls::default(),
+            sources: Vec::new(),
+            note: None,
+        }
     }
 
     /// The names that stand for the registries.
@@ -257,6 +268,19 @@ impl Collector {
         Ok(())
     }
 
+    /// Notes that `user` pulls `image` so, as it is written, and what it got by that, if it says so.
+    pub(crate) fn add_pull(&mut self, user: &Arc<User>, image: &str, resolved: Option<&str>) {
+        let digest = resolved.and_then(|resolved| match ImageReference::parse(resolved, &self.aliases) {
+            Ok(Parsed::Ecr(reference)) => reference.digest,
+            Ok(Parsed::Digest(digest)) => Some(digest),
+            Ok(Parsed::Elsewhere(digest)) => digest,
+            Err(_) => None,
+        });
+        if let Ok(Parsed::Ecr(reference)) = ImageReference::parse(image, &self.aliases) {
+            self.pulls.add(user, &reference, digest);
+        }
+    }
+
     fn note_digests(&mut self, user: &Arc<User>, digests: [Option<Digest>; 2]) {
         for digest in digests.into_iter().flatten() {
             self.note(user, Reference::Digest(digest));
@@ -288,6 +312,7 @@ pub struct Usage {
     by_digest: HashMap<Digest, Users>,
     by_tag: HashMap<RepositoryName, HashMap<Tag, Users>>,
     mentions: Mentions,
+    pulls: Pulls,
 }
 
 /// The use that protects an image, by one of its names.
@@ -307,6 +332,7 @@ impl Usage {
     pub fn add(&mut self, coverage: Coverage, found: Collector) {
         self.coverage.push(coverage);
         self.mentions.merge(found.mentions);
+        self.pulls.merge(found.pulls);
         for (reference, users) in found.found {
             let (digest, tag) = match &reference {
                 Reference::Digest(digest) => (Some(*digest), None),
@@ -334,6 +360,12 @@ impl Usage {
     #[must_use]
     pub fn references(&self) -> impl ExactSizeIterator<Item = (&Reference, &BTreeSet<Arc<User>>)> {
         self.references.iter()
+    }
+
+    /// What is pulled by a tag without a digest, by something live.
+    #[must_use]
+    pub fn pulled_by_tag(&self) -> impl ExactSizeIterator<Item = (&ImageReference, &Pull)> {
+        self.pulls.iter()
     }
 
     /// The uses of an image, by each of its tags and by its digest. A digest is used wherever it is stored, a tag in

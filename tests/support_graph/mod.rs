@@ -206,6 +206,7 @@ pub(crate) fn plan_all(
     let repositories = shelves.iter().map(|(name, shelf)| Repository {
         name: RepositoryName::new(name).unwrap(),
         policy: Some(0),
+        mutable_tags: true,
         content: Content::Complete(Images {
             images: shelf.images.clone(),
             children: shelf.children.clone(),

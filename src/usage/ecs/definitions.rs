@@ -8,7 +8,7 @@ use std::{
 use aws_sdk_ecs::types::TaskDefinitionStatus;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{Ecs, SourceError, User, add, last_part, listed};
+use super::{Ecs, SourceError, User, add, last_part};
 use crate::{
     aws::{ApiError, Bucket, all_pages},
     config::TaskDefinitions,
@@ -55,7 +55,7 @@ impl Ecs {
             let request = self.clients.ecs.list_task_definitions().status(TaskDefinitionStatus::Active);
             let request = request.max_results(PAGE).set_next_token(token);
             let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
-            Ok((listed(OPERATION, "", answer.task_definition_arns)?, answer.next_token))
+            Ok((answer.task_definition_arns, answer.next_token))
         })
         .await?;
         match self.task_definitions {

@@ -12,6 +12,7 @@ const ROUND: &str = "round-and-round";
 pub(crate) enum Change {
     Token(String),
     LoseLast,
+    LoseList,
     FailFirst {
         code: String,
     },
@@ -45,6 +46,7 @@ pub(crate) fn request(body: &mut Value, operation: &str, kind: FaultKind) -> Cha
             Change::Token(token)
         }
         FaultKind::LoseItem => Change::LoseLast,
+        FaultKind::LoseList => Change::LoseList,
         FaultKind::FailItem { code } if operation == "BatchDeleteImage" => {
             let ids = body.get_mut("imageIds").and_then(Value::as_array_mut);
             match ids {
@@ -67,6 +69,12 @@ pub(crate) fn answer(body: &mut Vec<u8>, change: Change) {
         Change::LoseLast => {
             if let Some((_, list)) = main_list(&mut answer) {
                 list.pop();
+            }
+        }
+        Change::LoseList => {
+            let name = main_list(&mut answer).map(|(name, _)| name);
+            if let (Some(name), Some(members)) = (name, answer.as_object_mut()) {
+                members.remove(&name);
             }
         }
         Change::FailFirst { code } => {
