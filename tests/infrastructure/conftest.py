@@ -101,15 +101,17 @@ def rendered(tmp_path_factory):
 @pytest.fixture(scope="session")
 def member(server, tmp_path_factory):
     """What the roles in other accounts are, by what they are for, as Terraform would create them: their trust and their policy."""
-    folder = copy(tmp_path_factory.mktemp("member")) / "infra/terraform/modules/member-account-role"
-    given = {"function_role_arn": "arn:aws:iam::123456789012:role/ecr-cleanup", "external_id": "team-a", "sources": ["ecs"]}
-    runner = terraform.Terraform(folder, Account(server.endpoint).environment()).init()
-    roles = {}
-    for purpose, registry in (("reads", None), ("cleans", {"mode": "delete", "regions": ["eu-west-1"]})):
-        planned = runner.plan(**given, registry=registry)
-        trust, policy = (planned[kind][0] for kind in ("aws_iam_role", "aws_iam_role_policy"))
-        roles[purpose] = {"trust": trust["assume_role_policy"], "policy": policy["policy"]}
-    return roles
+    folder = copy(tmp_path_factory.mktemp("member"))
+    given = {"source": "./infra/terraform/modules/member-account-role", "sources": ["ecs"], "external_id": "team-a"}
+    given["function_role_arn"] = "arn:aws:iam::123456789012:role/ecr-cleanup"
+    registry = {"mode": "delete", "regions": ["eu-west-1"]}
+    (folder / "main.tf.json").write_text(json.dumps({"module": {"reads": given, "cleans": {**given, "registry": registry}}}))
+    planned = terraform.Terraform(folder, Account(server.endpoint).environment()).init().plan()
+    trust, policies = (
+        {one["module"]: one[what] for one in planned[kind]}
+        for kind, what in (("aws_iam_role", "assume_role_policy"), ("aws_iam_role_policy", "policy"))
+    )
+    return {purpose: {"trust": trust[f"module.{purpose}"], "policy": policies[f"module.{purpose}"]} for purpose in ("reads", "cleans")}
 
 
 @pytest.fixture(scope="session")

@@ -54,13 +54,13 @@ class Terraform:
         self("apply", "-auto-approve", "-input=false", "-no-color")
 
     def plan(self, **variables: Any) -> dict[str, list[dict[str, Any]]]:
-        """What there would be, by type."""
+        """What there would be, by type, and in which module."""
         self._set(variables)
         self("plan", "-input=false", "-no-color", "-out=plan")
         found: dict[str, list[dict[str, Any]]] = {}
         for resource in json.loads(self("show", "-json", "plan"))["resource_changes"]:
             if resource["mode"] == "managed":
-                found.setdefault(resource["type"], []).append(resource["change"]["after"])
+                found.setdefault(resource["type"], []).append({"module": resource["module_address"], **resource["change"]["after"]})
         return found
 
     def _set(self, variables: dict[str, Any]) -> None:

@@ -7,8 +7,7 @@ import boto3
 import pytest
 from botocore import xform_name
 
-from account import Account
-from terraform import PROJECT, Terraform, copy
+from terraform import PROJECT
 
 DOCUMENTS = ("README.md", "docs/runbook.md")
 # Of every command of the AWS CLI.
@@ -64,14 +63,13 @@ def test_the_runbook_names_variables_outputs_and_queries_that_exist():
         assert f'"{query}"' in queries
 
 
-def test_what_the_readme_says_to_configure_is_planned(server, tmp_path):
-    section = text("README.md").partition("## Deploy it")[2]
-    folder = copy(tmp_path)
-    (folder / "dist").mkdir()
-    (folder / "dist/ecr-cleanup-arm64.zip").write_bytes(b"")
-    (folder / "main.tf").write_text(re.search(r"```hcl\n(.*?)```", section, re.DOTALL)[1])
-    planned = Terraform(folder, Account(server.endpoint).environment()).init().plan()
-    assert [function["function_name"] for function in planned["aws_lambda_function"]] == ["ecr-cleanup"]
+def test_what_the_readme_says_to_configure_is_there():
+    configured = re.search(r"```hcl\n(.*?)```", text("README.md").partition("## Deploy it")[2], re.DOTALL)[1]
+    variables = (PROJECT / "infra/terraform/variables.tf").read_text()
+    [folder] = re.findall(r'^  source += "./([^"]+)"', configured, re.MULTILINE)
+    assert (PROJECT / folder / "variables.tf").exists()
+    for name in set(re.findall(r"^  ([a-z_]+) +=", configured, re.MULTILINE)) - {"source", "value"}:
+        assert f'variable "{name}"' in variables
 
 
 def test_what_the_readme_says_to_type_is_there():

@@ -18,10 +18,6 @@ def test_it_is_formatted():
     assert Terraform(PROJECT)("fmt", "-check", "-recursive", "infra/terraform", "tests/infrastructure") == ""
 
 
-@pytest.mark.parametrize("folder", [ROOT, f"{ROOT}/modules/settings", f"{ROOT}/modules/policy", f"{ROOT}/modules/member-account-role"])
+@pytest.mark.parametrize("folder", [ROOT, f"{ROOT}/modules/settings", f"{ROOT}/modules/policy"])
 def test_its_own_tests(project, folder):
     assert re.search(r"[1-9]\d* passed, 0 failed", Terraform(project / folder).init()("test", "-no-color"))
-
-
-def test_what_is_applied_to_clusters_is_valid(project):
-    Terraform(project / ROOT / "modules/eks-access").init()("validate", "-no-color")

@@ -61,7 +61,10 @@ def test_the_role_allows_what_a_run_calls_and_nothing_else(run, not_yet, name):
 def test_roles_in_other_accounts_allow_what_is_called_there_and_nothing_else(run, account, elsewhere, member):
     others = {"222222222222": ("cleans", "delete"), "333333333333": ("reads", "plan")}
     for number in others:
-        busy_account(OtherAccount(account.endpoint, number))
+        other = OtherAccount(account.endpoint, number)
+        busy_account(other)
+        # The same index in two accounts is read in one of them.
+        other.repository(f"only/{number}").push_index("1.0", days=100)
     run("delete, other accounts")
     for number, (purpose, mode) in others.items():
         calls = [call for call in elsewhere if call["account"] == number]

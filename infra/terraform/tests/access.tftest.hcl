@@ -15,6 +15,10 @@ variables {
 run "it_reads_what_is_in_use" {
   command = plan
 
+  module {
+    source = "./modules/member-account-role"
+  }
+
   assert {
     condition     = [for one in jsondecode(output.policy_json).Statement : one.Sid] == ["ReadEcs", "ReadEks", "ReadLambda"]
     error_message = output.policy_json
@@ -30,6 +34,10 @@ run "it_reads_what_is_in_use" {
 
 run "it_cleans_a_registry" {
   command = plan
+
+  module {
+    source = "./modules/member-account-role"
+  }
 
   variables {
     sources                = ["ecs"]
@@ -50,6 +58,10 @@ run "it_cleans_a_registry" {
 run "archived_images_may_be_deleted_later" {
   command = plan
 
+  module {
+    source = "./modules/member-account-role"
+  }
+
   variables {
     registry    = { mode = "archive", regions = ["eu-west-1"], deletes_archived = true }
     protect_tag = null
@@ -64,6 +76,10 @@ run "archived_images_may_be_deleted_later" {
 run "wrong_values" {
   command = plan
 
+  module {
+    source = "./modules/member-account-role"
+  }
+
   variables {
     function_role_arn = "ecr-cleanup"
     sources           = []
@@ -71,4 +87,38 @@ run "wrong_values" {
   }
 
   expect_failures = [var.function_role_arn, var.sources, var.registry]
+}
+
+run "a_group_in_each_cluster" {
+  command = plan
+
+  module {
+    source = "./modules/eks-access"
+  }
+
+  variables {
+    clusters = ["prod", "test"]
+    role_arn = "arn:aws:iam::222222222222:role/ecr-cleanup-reader"
+  }
+
+  assert {
+    condition     = { for name, entry in aws_eks_access_entry.this : name => entry.kubernetes_groups } == { prod = toset(["ecr-cleanup:readers"]), test = toset(["ecr-cleanup:readers"]) }
+    error_message = "not every cluster lets the role in"
+  }
+}
+
+run "nobody_becomes_administrator" {
+  command = plan
+
+  module {
+    source = "./modules/eks-access"
+  }
+
+  variables {
+    clusters = ["prod"]
+    role_arn = "arn:aws:iam::222222222222:role/ecr-cleanup-reader"
+    group    = "system:masters"
+  }
+
+  expect_failures = [var.group]
 }
