@@ -13,7 +13,7 @@ CHECKOV := .venv-checkov
 TARGET_arm64 := aarch64-unknown-linux-gnu
 TARGET_x86_64 := x86_64-unknown-linux-gnu
 
-.PHONY: help demo test test-rust test-moto test-infra test-cdk build package check-package package-arm64 package-x86_64 lint fmt schema clean
+.PHONY: help demo test test-rust test-moto test-infra test-cdk build dashboard package check-package package-arm64 package-x86_64 lint fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ test-cdk: $(VENV)/.ready ## The CDK construct, held equal to the Terraform modul
 # Everything at once: built apart, programs and tests would need their dependencies in two variants.
 build: ## Build the function, the command and the tests
 	cargo build --release --locked --workspace --all-targets
+
+dashboard: build $(VENV)/.ready ## Draw docs/dashboard.svg again, with what runs send
+	$(VENV)/bin/python tests/infrastructure/draw_dashboard.py $(BIN) docs/dashboard.svg
 
 package: package-arm64 package-x86_64 ## Build the function's zips for arm64 and x86-64, reproducibly, with zig as the linker
 
