@@ -186,7 +186,7 @@ fn repository(number: u32, kind: Kind) -> Result<Repository, Failure> {
                 image.subject = Some(Box::new(digest(number, position - 1)));
             }
             odd if odd % 2 == 1 && !(kind == Kind::Graph && odd == 1) => {
-                image.tags = [Tag::new(&tag(position))?].into()
+                image.tags = [Tag::new(&tag(position))?].into();
             }
             _ => {}
         }

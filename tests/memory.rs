@@ -47,7 +47,7 @@ fn repository(number: u32) -> Repository {
 }
 
 #[test]
-fn an_image_takes_less_than_400_bytes_and_one_allocation_while_it_is_judged() {
+fn an_image_takes_less_than_400_bytes_and_hardly_an_allocation_while_it_is_judged() {
     let mut inventory = None;
     let stored = measure(|| {
         inventory = Some(Inventory {
@@ -64,9 +64,13 @@ fn an_image_takes_less_than_400_bytes_and_one_allocation_while_it_is_judged() {
     let judged = measure(|| planned = inventory.take().map(|it| plan(it, &Usage::default(), &config.policies, now)));
     let peak = stored + i64::try_from(judged.bytes_max).unwrap() / ALL;
     assert!(peak <= 400, "{peak} bytes an image, at the most while judging");
-    let allocations = i64::try_from(judged.count_total).unwrap() * 10 / ALL;
-    assert!(allocations <= 10, "{allocations} allocations for ten images");
+    let allocations = i64::try_from(judged.count_total).unwrap() * 100 / ALL;
+    assert!(allocations <= 20, "{allocations} allocations for a hundred images");
 
     let doomed = planned.unwrap().repositories.into_iter().flat_map(|of| of.verdicts).filter(Verdict::deletes).count();
-    assert_eq!(doomed as i64, ALL - i64::from(REPOSITORIES) * 10, "ten releases of each repository stay");
+    assert_eq!(
+        i64::try_from(doomed).unwrap(),
+        ALL - i64::from(REPOSITORIES) * 10,
+        "ten releases of each repository stay"
+    );
 }

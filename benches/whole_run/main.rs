@@ -17,7 +17,7 @@ use std::{
 
 use process::{Took, limited, watch};
 use serde_json::Value;
-use server::{Asked, Server, bound, count};
+use server::{Asked, Server, bounds, count};
 use world::{CONFIG, Size};
 
 #[tokio::main(flavor = "current_thread")]
@@ -77,7 +77,7 @@ fn clean(size: Size, server: &Server) -> Result<(Took, Value), Box<dyn Error>> {
 }
 
 fn print(run: &str, took: Took, asked: &Asked, answer: &Value) {
-    let bounds = asked.phases.each_ref().map(bound);
+    let bounds = bounds(asked);
     let all: f64 = bounds.iter().sum();
     let calls = asked.sum(|_, calls| calls.answered + calls.throttled);
     let throttled = asked.sum(|_, calls| calls.throttled);

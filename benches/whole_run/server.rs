@@ -127,8 +127,19 @@ impl Drop for Server {
     }
 }
 
-/// The least time that a phase can take: what its calls wait for tokens, or for each other.
-pub(crate) fn bound(phase: &BTreeMap<String, Calls>) -> f64 {
+/// The least times that the phases can take: what their calls wait for tokens or for each other, and the calls of
+/// which each needs the answer of the one before.
+pub(crate) fn bounds(asked: &Asked) -> [f64; 3] {
+    let answer = (LATENCY + JITTER / 2).as_secs_f64();
+    let phases = [0, 1, 2].map(|phase| (&asked.phases[phase], STEPS[phase]));
+    phases.map(|(calls, steps)| if calls.is_empty() { 0.0 } else { bound(calls) + answer * steps })
+}
+
+/// From who the program is over the state, clusters, services, tasks, deployments, revisions and task definitions to
+/// lock and state; look and delete; look, unlock.
+const STEPS: [f64; 3] = [17.0, 2.0, 3.0];
+
+fn bound(phase: &BTreeMap<String, Calls>) -> f64 {
     let limits = RateLimits::documented();
     let mut buckets = BTreeMap::<&str, (f64, f64, f64)>::new();
     let mut bound = 0.0_f64;

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::{
     Request, Response,
     body::{Bytes, Incoming},
@@ -140,7 +140,7 @@ async fn exchange(
         }
         return Ok(response);
     }
-    let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
     answered.send_replace(String::from_utf8_lossy(&body).into_owned());
     let mut response = Response::new(Full::from("{}"));
     *response.status_mut() = hyper::StatusCode::ACCEPTED;
