@@ -13,7 +13,7 @@ use crate::{
     config::{Config, InUse, Mode},
     image::Registry,
     kubernetes::Problem,
-    usage::{ClusterSource, SourceError, eks::Eks},
+    usage::{ClusterSource, SourceError, eks::Eks, services::OtherService},
 };
 
 /// What was found out about the program's rights.
@@ -95,6 +95,19 @@ impl Access {
             }
             // A denied action is said already.
             Err(SourceError::Api(error)) if self.is_denied(place, error.operation) => {}
+            Err(error) => self.problems.push(error.to_string()),
+        }
+    }
+
+    /// Tries every right that another service needs.
+    pub(crate) async fn try_service(&mut self, place: &Registry, service: OtherService) {
+        match service.try_calls().await {
+            Ok(tried) => {
+                self.note(place, tried.tried);
+                self.untried.extend(
+                    tried.untried.into_iter().filter(|action| !self.untried.contains(action)).collect::<Vec<_>>(),
+                );
+            }
             Err(error) => self.problems.push(error.to_string()),
         }
     }

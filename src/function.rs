@@ -3,7 +3,7 @@
 use std::{env, io::Write, time::SystemTime};
 
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     aws::{ApiError, Clients},
@@ -25,6 +25,11 @@ pub enum FunctionError {
     /// The event cannot be used.
     #[error("{0}")]
     InvalidEvent(#[from] EventError),
+    /// Time ran out before `verify` had its answer.
+    #[error(
+        "time ran out before every image in use could be asked for, so nothing is known: give the function more time (900 seconds are the most), or use `ecr-cleanup verify`"
+    )]
+    OutOfTime,
     /// Anything else.
     #[error("{0}")]
     Internal(#[from] ApiError),
@@ -38,7 +43,7 @@ impl FunctionError {
             Self::Refused(_) => "Refused",
             Self::InvalidConfig(_) => "InvalidConfig",
             Self::InvalidEvent(_) => "InvalidEvent",
-            Self::Internal(_) => "Internal",
+            Self::OutOfTime | Self::Internal(_) => "Internal",
         }
     }
 }
@@ -65,14 +70,15 @@ pub async fn handle(
         // Metrics that cannot be written are no reason to stop.
         let _ = writeln!(stdout, "{line}");
     };
+    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    let stop_at = Instant::now() + left.saturating_sub(MARGIN);
     if event.verify {
         send(&Metrics::started(), "");
-        let (verification, metrics) = program.verify().await?;
+        let verified = timeout_at(stop_at, program.verify()).await;
+        let (verification, metrics) = verified.map_err(|_| FunctionError::OutOfTime)??;
         send(&metrics, &verification.run_id);
         return Ok(serde_json::to_value(&verification).unwrap_or_else(|error| json!({"summary": error.to_string()})));
     }
-    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
-    let stop_at = Instant::now() + left.saturating_sub(MARGIN);
     let request = Request { mode: event.mode, only: event.only, stop_at: Some(stop_at) };
     send(&Metrics::started(), "");
     let prepared = program

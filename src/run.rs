@@ -56,9 +56,6 @@ impl Default for Patience {
     }
 }
 
-/// What sources this version does not read, so that nobody believes in a protection that is not there.
-const UNREAD: &str = "this version reads what Amazon ECS, Amazon EKS and Kubernetes use and nothing else: images that only Lambda or another service uses are not protected";
-
 /// The program, ready to run: built once, before the first event.
 pub struct Program {
     config: Config,
@@ -218,6 +215,9 @@ impl Program {
         }
         for (place, clients) in &places.open {
             access.try_sources(place, clients, &self.config.in_use, self.eks_in(place, clients, &pages)).await;
+            for service in self.services_in(place, clients, &Arc::default()) {
+                access.try_service(place, service).await;
+            }
         }
         access.problems.extend(places.closed().map(|closed| closed.error.to_string()));
         for cluster in self.contexts(&places.own.registry, &pages) {
@@ -287,7 +287,7 @@ impl Program {
         };
         if !out_of_time {
             prepared.refusals = guard::refusals(prepared.case(now));
-            prepared.warn_of_lifecycles().await;
+            prepared.warn_of_lifecycles();
         }
         log_plan(&prepared.run_id, &prepared.plan, &prepared.refusals);
         Ok(prepared)
@@ -435,6 +435,7 @@ impl Prepared<'_> {
             mode,
             plan: &self.plan,
             usage: &self.usage,
+            policies: &self.program.config.policies,
             refusals: &self.refusals,
             outcome,
             out_of_time: self.out_of_time,
@@ -442,7 +443,7 @@ impl Prepared<'_> {
         });
         answer.warnings.extend(self.warnings.iter().cloned());
         answer.warnings.extend(self.soaking());
-        answer.warnings.push(UNREAD.to_owned());
+        answer.warnings.extend(self.program.config.in_use.unprotected());
         answer
     }
 

@@ -169,7 +169,7 @@ fn kinds(form: Form) -> Vec<FaultKind> {
         FaultKind::BadJson,
     ];
     match form {
-        List => kinds.extend([FaultKind::RepeatToken, FaultKind::EmptyToken]),
+        List => kinds.extend([FaultKind::RepeatToken, FaultKind::EmptyToken, FaultKind::LoseList]),
         Batch => kinds.extend([FaultKind::LoseItem, error("INTERNAL"), error("ACCESS_DENIED")]),
         One => {}
     }

@@ -29,6 +29,7 @@ fn failing() -> Vec<FaultKind> {
         FaultKind::BadJson,
         FaultKind::RepeatToken,
         FaultKind::EmptyToken,
+        FaultKind::LoseList,
     ]
 }
 

@@ -144,6 +144,7 @@ impl World {
         let repositories = (0..self.repositories.len()).map(|repository| Repository {
             name: name(repository),
             policy: Some(0),
+            mutable_tags: true,
             content: Content::Complete(self.images(repository)),
         });
         Inventory { registry, repositories: repositories.collect() }
@@ -252,7 +253,8 @@ fn without(plan: &Plan) -> Inventory {
         Repository {
             name: repository.name.clone(),
             policy: Some(0),
-            content: Content::Complete(Images { images, children, manifests_read: None }),
+            mutable_tags: true,
+            content: Content::Complete(Images { images, children, ..Images::default() }),
         }
     });
     Inventory { registry: (*plan.registries[0]).clone(), repositories: repositories.collect() }

@@ -7,6 +7,7 @@ mod support;
 use std::time::Duration;
 
 use ecr_cleanup::{
+    guard::Guard,
     report::{Answer, Status},
     run::Patience,
 };
@@ -262,6 +263,31 @@ async fn a_call_that_fails_for_good_stops_its_repository_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_repository_whose_deletion_is_denied_explicitly_is_protected_and_no_failure() {
+    let denied = |message: &str| FaultKind::Error {
+        status: 400,
+        code: "AccessDeniedException".to_owned(),
+        message: format!("User: x is not authorized to perform: ecr:BatchDeleteImage on resource: {APP} {message}"),
+    };
+    for (mode, call) in [(DELETE, "ecr:BatchDeleteImage"), ("mode: archive", "ecr:UpdateImageStorageClass")] {
+        let (aws, ()) = account(|_| {}).await;
+        aws.fault(Fault::on(call).matching(APP).kind(denied("with an explicit deny in an identity-based policy")));
+        let answer = run(&aws, mode).await;
+        assert_eq!((answer.status, answer.counts.failed, answer.counts.untouched), (Status::Completed, 0, 2), "{mode}");
+        assert!(answer.failures.is_empty(), "{:?}", answer.failures);
+        let warning = format!("`{APP}` is protected by a policy, and its images stay: ");
+        assert!(answer.warnings.iter().any(|other| other.starts_with(&warning)), "{:?}", answer.warnings);
+        assert_eq!(aws.digests(APP).len(), 3);
+
+        let (aws, ()) = account(|_| {}).await;
+        let missing = "because no identity-based policy allows the ecr:BatchDeleteImage action";
+        aws.fault(Fault::on(call).matching(APP).kind(denied(missing)));
+        let answer = run(&aws, mode).await;
+        assert_eq!(answer.status, Status::CompletedWithFailures, "{mode}: {}", answer.summary);
+    }
+}
+
+#[tokio::test]
 async fn without_a_second_look_nothing_of_the_repository_goes() {
     let kinds = [FaultKind::Throttle, FaultKind::AccessDenied, FaultKind::Drop, FaultKind::BadJson];
     for kind in kinds {
@@ -301,4 +327,30 @@ async fn use_that_cannot_be_read_again_stops_the_run() {
     let answer = run_with_old_use(&aws).await;
     assert_eq!((answer.status, aws.mutations().len()), (Status::Refused, 0), "{}", answer.summary);
     assert!(answer.summary.contains("`ecs:ListTaskDefinitions`"), "{}", answer.summary);
+}
+
+#[tokio::test]
+async fn use_that_has_shrunk_when_it_is_read_again_stops_the_run() {
+    let (aws, ()) = account(|_| ()).await;
+    aws.before("ecs:ListTaskDefinitions", 2, |world| world.home().ecs.task_definitions.clear());
+    let answer = run_with_old_use(&aws).await;
+    assert_eq!((answer.status, aws.mutations().len()), (Status::Refused, 0), "{}", answer.summary);
+    assert_eq!(answer.refusals[0].guard, Guard::NoUsage, "{}", answer.summary);
+
+    let (aws, ()) = account(|world| {
+        for _ in 0..3 {
+            let image = world.untagged(APP, 50);
+            let reference = format!("{}@{image}", world.home().repository(APP).uri());
+            world.home().ecs.register("many", [reference]);
+        }
+    })
+    .await;
+    aws.before("ecs:ListTaskDefinitions", 2, |world| {
+        world.home().ecs.task_definitions.retain(|_, definition| definition.family != "many");
+    });
+    let answer = run_with_old_use(&aws).await;
+    assert_eq!((answer.status, aws.mutations().len()), (Status::Refused, 0), "{}", answer.summary);
+    let refusal = &answer.refusals[0];
+    assert_eq!(refusal.guard, Guard::UsageDrop, "{refusal}");
+    assert!(refusal.observed.contains("found 1 references to images, and found 4 when this run began"), "{refusal}");
 }

@@ -7,22 +7,23 @@ use super::ApiError;
 /// Reads all pages of a list, each with the token of the one before.
 ///
 /// # Errors
-/// Where a page fails, or where the tokens lead nowhere: an empty one might be the end or a mistake, and one that
-/// comes again would go round for ever. Either way nobody can say that the list is complete.
+/// Where a page fails or has no list, since an empty list is a list too; or where the tokens lead nowhere: an empty one
+/// might be the end or a mistake, and one that comes again would go round for ever. Either way nobody can say that the
+/// list is complete.
 pub(crate) async fn all_pages<T, F>(
     operation: &'static str,
     resource: &str,
     mut page: impl FnMut(Option<String>) -> F,
 ) -> Result<Vec<T>, ApiError>
 where
-    F: Future<Output = Result<(Vec<T>, Option<String>), ApiError>>,
+    F: Future<Output = Result<(Option<Vec<T>>, Option<String>), ApiError>>,
 {
     let mut all = Vec::new();
     let mut seen = HashSet::new();
     let mut token = None;
     loop {
         let (items, next) = page(token).await?;
-        all.extend(items);
+        all.extend(items.ok_or_else(|| ApiError::answer(operation, resource, "a page came without its list"))?);
         match next {
             None => return Ok(all),
             Some(next) if next.is_empty() => {

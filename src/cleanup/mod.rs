@@ -35,8 +35,8 @@ pub use restore::{RestoreError, Restored, restore};
 
 /// The most images that one call may name.
 const BATCH: usize = 100;
-/// How many repositories are cleaned at once.
-const AT_ONCE: usize = 4;
+/// How many repositories are cleaned at once: enough for the pace of calls where an answer takes half a second.
+const AT_ONCE: usize = 16;
 
 /// What acting needs besides the plan.
 pub struct Cleaner<'a> {
@@ -44,8 +44,8 @@ pub struct Cleaner<'a> {
     pub clients: &'a BTreeMap<Registry, Clients>,
     /// The policies the plan was made by.
     pub policies: &'a Policies,
-    /// Reads again what is in use.
-    pub read_usage: &'a dyn Fn() -> LocalBoxFuture<'a, Usage>,
+    /// Reads again what is in use; a refusal says why that cannot be trusted.
+    pub read_usage: &'a dyn Fn() -> LocalBoxFuture<'a, Result<Usage, Refusal>>,
     /// When the use that the plan was made by began to be read.
     pub usage_read_at: Instant,
     /// When to stop by itself (A6).
@@ -171,11 +171,11 @@ impl Cleaning<'_, '_> {
         let mut freshness = self.freshness.lock().await;
         if freshness.lost.is_none() && freshness.read_at.elapsed() > self.cleaner.use_fresh_for {
             let read_at = Instant::now();
-            let usage = self.in_time((self.cleaner.read_usage)()).await?;
+            match self.in_time((self.cleaner.read_usage)()).await? {
+                Ok(usage) => freshness.spared = self.plan.spared(&usage, self.cleaner.policies),
+                Err(refusal) => freshness.lost = Some(refusal),
+            }
             freshness.read_at = read_at;
-            freshness.lost =
-                usage.coverage().iter().find(|coverage| !coverage.complete).map(Refusal::source_incomplete);
-            freshness.spared = self.plan.spared(&usage, self.cleaner.policies);
         }
         match &freshness.lost {
             Some(_) => Err(Stop::UseUnknown),

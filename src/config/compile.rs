@@ -3,19 +3,17 @@
 //! Each function records what is wrong and goes on; it gives `None` only where a problem is recorded.
 
 use super::{
-    Archive, Config, EcsUse, EksUse, InUse, KubernetesUse, S3Location, S3Objects, TaskDefinitions, accounts,
+    Archive, Config, EcsUse, EksUse, InUse, KubernetesUse, S3Location, S3Objects, Service, TaskDefinitions, accounts,
     error::{Path, Problems, quoted},
     guards, policies,
     raw::{self, Document},
     registry,
     scalar::{self, List, Switch},
-    unsupported,
 };
 use crate::policy::RepositoryGlobs;
 
 /// The configuration that `document` means; `defaults` has the keep rules of policies without any.
 pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut Problems) -> Option<Config> {
-    unsupported::refuse(document, problems);
     let root = Path::default();
     let version = required(&root, "version", document.version, problems);
     let mode = required(&root, "mode", document.mode, problems);
@@ -82,11 +80,26 @@ fn compile_in_use(written: &raw::InUse, problems: &mut Problems) -> Option<InUse
     };
     let contexts = required(&path, "kubernetes", written.kubernetes.as_ref(), problems)?;
     let kubernetes = compile_contexts(contexts, &path.key("kubernetes"), problems)?;
-    let accounts = required(&path, "accounts", written.accounts.as_ref(), problems)?;
-    let accounts = accounts::accounts(accounts, &path.key("accounts"), problems);
+    let lambda = matches!(required(&path, "lambda", written.lambda.as_ref(), problems)?, Switch::On(_));
     let keep_lists = required(&path, "keep_lists", written.keep_lists.as_ref(), problems)?;
     let keep_lists = compile_keep_lists(keep_lists, &path.key("keep_lists"), problems);
-    Some(InUse { ecs, eks, kubernetes, accounts, keep_lists })
+    let services = required(&path, "services", written.services.as_ref(), problems)?;
+    let services = compile_services(services, &path.key("services"), problems);
+    let accounts = required(&path, "accounts", written.accounts.as_ref(), problems)?;
+    let accounts = accounts::accounts(accounts, &path.key("accounts"), problems);
+    Some(InUse { ecs, eks, kubernetes, lambda, services, accounts, keep_lists })
+}
+
+fn compile_services(written: &List<Service>, path: &Path, problems: &mut Problems) -> Vec<Service> {
+    let mut services = Vec::new();
+    for (index, &service) in written.items() {
+        if services.contains(&service) {
+            problems.add(&path.index(index), format!("{} is written twice", quoted(service.name())));
+        } else {
+            services.push(service);
+        }
+    }
+    services
 }
 
 fn compile_keep_lists(written: &List<String>, path: &Path, problems: &mut Problems) -> Vec<S3Objects> {

@@ -85,16 +85,8 @@ pub fn select(case: Case<'_>) -> Selection {
 /// Every reason for which a run may not act.
 #[must_use]
 pub fn refusals(case: Case<'_>) -> Vec<Refusal> {
-    let Case { plan, usage, guards, memory, now, obstacles } = case;
-    let incomplete = usage.coverage().iter().filter(|coverage| !coverage.complete).map(Refusal::source_incomplete);
-    let mut refusals: Vec<Refusal> = incomplete.collect();
-    // What an incomplete source did not show says nothing of what is in use.
-    if refusals.is_empty() {
-        if usage.references().len() == 0 && !guards.allow_no_usage {
-            refusals.push(Refusal::no_usage(usage.coverage()));
-        }
-        refusals.extend(memory.counts.iter().flat_map(|last| drops(last, usage, guards.max_usage_drop_percent)));
-    }
+    let Case { plan, guards, now, obstacles, .. } = case;
+    let mut refusals = of_use(case);
     let accounts: BTreeSet<&str> = plan.registries.iter().map(|registry| &*registry.account).collect();
     refusals.extend(accounts.into_iter().filter_map(|account| unexpected(account, guards)));
     if let Some(window) = &guards.change_window
@@ -114,13 +106,41 @@ pub fn unexpected(account: &str, guards: &Guards) -> Option<Refusal> {
     wrong.then(|| Refusal::wrong_account(account, expected))
 }
 
-/// A refusal for each source that finds so much less than last time that something may be wrong with it, one that is
+/// Every reason for which what is in use by now, read again, cannot be trusted.
+#[must_use]
+pub fn fresh_use_refusals(case: Case<'_>, fresh: &Usage) -> Vec<Refusal> {
+    let mut refusals = of_use(Case { usage: fresh, ..case });
+    if refusals.is_empty() {
+        let began = Counts::of(case.usage.coverage());
+        refusals.extend(drops(&began, "when this run began", fresh, case.guards.max_usage_drop_percent));
+    }
+    refusals
+}
+
+/// Every reason for which use cannot be trusted.
+fn of_use(case: Case<'_>) -> Vec<Refusal> {
+    let Case { usage, guards, memory, .. } = case;
+    let incomplete = usage.coverage().iter().filter(|coverage| !coverage.complete).map(Refusal::source_incomplete);
+    let mut refusals: Vec<Refusal> = incomplete.collect();
+    // What an incomplete source did not show says nothing of what is in use.
+    if refusals.is_empty() {
+        if usage.references().len() == 0 && !guards.allow_no_usage {
+            refusals.push(Refusal::no_usage(usage.coverage()));
+        }
+        let last = "in the last run that no guard stopped";
+        refusals
+            .extend(memory.counts.iter().flat_map(|counts| drops(counts, last, usage, guards.max_usage_drop_percent)));
+    }
+    refusals
+}
+
+/// A refusal for each source that finds so much less than before that something may be wrong with it, one that is
 /// not read any more included.
-fn drops(last: &Counts, usage: &Usage, limit: u8) -> impl Iterator<Item = Refusal> {
+fn drops(before: &Counts, when: &str, usage: &Usage, limit: u8) -> impl Iterator<Item = Refusal> {
     let current = Counts::of(usage.coverage());
-    last.iter().filter_map(move |(source, before)| {
+    before.iter().filter_map(move |(source, before)| {
         let now = current.get(source);
         let shrunk_by = before.saturating_sub(now.unwrap_or_default());
-        (shrunk_by * 100 > usize::from(limit) * before).then(|| Refusal::usage_drop(source, before, now, limit))
+        (shrunk_by * 100 > usize::from(limit) * before).then(|| Refusal::usage_drop(source, now, before, when, limit))
     })
 }

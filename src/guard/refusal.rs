@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::usage::{ACCOUNT, Coverage};
+use crate::{
+    config::Service,
+    usage::{ACCOUNT, Coverage},
+};
 
 /// The name of a guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -79,8 +82,13 @@ impl Refusal {
         } else if coverage.cluster.is_some() {
             "Do what the message says and run it again; `ecr-cleanup check-config --access` prints every right that is missing.".to_owned()
         } else {
+            let without = if Service::ALL.iter().any(|service| service.name() == *source) {
+                format!("`in_use.services` without `{source}`")
+            } else {
+                format!("`in_use: {{{source}: false}}`")
+            };
             format!(
-                "Run it again if AWS was failing. If it stays, fix what the message names; `in_use: {{{source}: false}}` leaves {source} out, and its images unprotected."
+                "Run it again if AWS was failing. If it stays, fix what the message names; {without} leaves {source} out, and its images unprotected."
             )
         };
         Self {
@@ -115,7 +123,7 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn usage_drop(source: &str, before: usize, now: Option<usize>, limit: u8) -> Self {
+    pub(crate) fn usage_drop(source: &str, now: Option<usize>, before: usize, when: &str, limit: u8) -> Self {
         let now = match now {
             Some(now) => format!("found {now} references to images"),
             None => "is not read any more".to_owned(),
@@ -123,7 +131,7 @@ impl Refusal {
         Self {
             guard: Guard::UsageDrop,
             observed: format!(
-                "`{source}` {now}, and found {before} in the last run that no guard stopped; `guards.max_usage_drop_percent` allows a drop of {limit} %"
+                "`{source}` {now}, and found {before} {when}; `guards.max_usage_drop_percent` allows a drop of {limit} %"
             ),
             why: "So much use seldom ends at once: a missing permission or a wrong configuration looks the same, so nothing is deleted.",
             next: "Check with `ecr-cleanup in-use` that nothing is missing. If that much use has really ended, run it once with `guards: {max_usage_drop_percent: 100}`."

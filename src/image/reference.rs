@@ -130,6 +130,16 @@ impl ImageReference {
         Self::parse_path(path, registry).map(Parsed::Ecr).map_err(|problem| ReferenceError::new(text, problem))
     }
 
+    /// Parses a reference that is not one to ECR, without its host; none if it is no reference at all.
+    #[must_use]
+    pub fn parse_elsewhere(text: &str) -> Option<Self> {
+        let path = match text.trim().split_once('/') {
+            Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => path,
+            _ => text.trim(),
+        };
+        Self::parse_path(path, None).ok()
+    }
+
     /// Parses what a person types to name an image: as [`ImageReference::parse`], or without any host.
     pub fn parse_lenient(text: &str, aliases: &Aliases) -> Result<Parsed, ReferenceError> {
         match Self::parse(text, aliases)? {

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageIdentifier, ImageStatus, ImageStatusFilter};
+use aws_sdk_ecr::types::{
+    DescribeImagesFilter, ImageDetail, ImageIdentifier, ImageStatus, ImageStatusFilter, ImageTagMutability,
+};
 use aws_smithy_types::{DateTime, retry::RetryConfig};
 use futures::{StreamExt, stream};
 
-use super::{Child, Content, Images, Inventory, NotRead, Repository, Unclear, manifest};
+use super::{
+    Child, Content, Images, Inventory, Lifecycle, NotRead, Repository, Unclear, lifecycle::lifecycle, manifest,
+};
 use crate::{
     aws::{ApiError, Bucket, Clients, all_pages},
     image::{
@@ -21,8 +25,8 @@ use crate::{
 const PAGE: i32 = 1000;
 /// The most images that one call may name.
 pub(super) const BATCH: usize = 100;
-/// How many repositories are read at once.
-const AT_ONCE: usize = 8;
+/// How many repositories are read at once: enough for the pace of calls where an answer takes half a second.
+const AT_ONCE: usize = 16;
 
 /// Which repositories are read.
 #[derive(Debug, Clone, Copy)]
@@ -40,17 +44,23 @@ pub struct Scope<'a> {
 /// # Errors
 /// Where the repositories themselves cannot be listed. What goes wrong in one repository is its own content.
 pub async fn read(clients: &Clients, registry: Registry, scope: Scope<'_>) -> Result<Inventory, ApiError> {
-    let names = repository_names(clients).await?;
+    let names = described_repositories(clients).await?;
     let caches = if names.is_empty() { Vec::new() } else { pull_through_cache_prefixes(clients).await? };
     let repositories = stream::iter(names)
-        .map(|name| read_repository(clients, scope, &caches, name))
+        .map(|(name, mutable_tags)| read_repository(clients, scope, &caches, name, mutable_tags))
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
     Ok(Inventory { registry, repositories })
 }
 
-async fn read_repository(clients: &Clients, scope: Scope<'_>, caches: &[String], name: RepositoryName) -> Repository {
+async fn read_repository(
+    clients: &Clients,
+    scope: Scope<'_>,
+    caches: &[String],
+    name: RepositoryName,
+    mutable_tags: bool,
+) -> Repository {
     let is_cache = caches.iter().any(|prefix| is_below(&name, prefix));
     let policy = scope.policies.of(&name, is_cache);
     let content = match policy {
@@ -60,15 +70,25 @@ async fn read_repository(clients: &Clients, scope: Scope<'_>, caches: &[String],
         Some(policy) if policy.action == Action::LeaveAlone => {
             Content::NotRead(NotRead::Policy { policy: policy.position })
         }
-        Some(_) => match read_images(clients, &name, scope.indexes).await {
-            Ok(content) => content,
-            Err(error) if error.is("RepositoryNotFoundException") => Content::Vanished,
-            Err(error) => Content::Failed(error.to_string()),
+        // Asked for together, since nothing else of a run would have to wait for the lifecycle policy.
+        Some(_) => match tokio::join!(read_images(clients, &name, scope.indexes), lifecycle(clients, &name)) {
+            (Ok(content), lifecycle) => content.with(lifecycle),
+            (Err(error), _) if error.is("RepositoryNotFoundException") => Content::Vanished,
+            (Err(error), _) => Content::Failed(error.to_string()),
         },
     };
     let policy = policy.map(|policy| policy.position);
     tracing::info!(event = "repository_read", repository = %name, images = image_count(&content), "read a repository");
-    Repository { name, policy, content }
+    Repository { name, policy, mutable_tags, content }
+}
+
+impl Content {
+    fn with(mut self, lifecycle: Lifecycle) -> Self {
+        if let Self::Complete(images) | Self::Unclear { images, .. } = &mut self {
+            images.lifecycle = lifecycle;
+        }
+        self
+    }
 }
 
 fn image_count(content: &Content) -> usize {
@@ -83,19 +103,22 @@ fn is_below(repository: &str, prefix: &str) -> bool {
     prefix == "ROOT" || repository.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
 }
 
-async fn repository_names(clients: &Clients) -> Result<Vec<RepositoryName>, ApiError> {
+/// The repositories by name, each with whether a tag in it can be moved to another image.
+async fn described_repositories(clients: &Clients) -> Result<BTreeMap<RepositoryName, bool>, ApiError> {
     const OPERATION: &str = "ecr:DescribeRepositories";
     let repositories = all_pages(OPERATION, "", |token| async move {
         clients.paced(Bucket::EcrRead).await;
         let request = clients.ecr.describe_repositories().max_results(PAGE).set_next_token(token);
         let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
-        Ok((answer.repositories.unwrap_or_default(), answer.next_token))
+        Ok((answer.repositories, answer.next_token))
     })
     .await?;
-    let names: Result<BTreeSet<RepositoryName>, _> =
-        repositories.iter().map(|detail| RepositoryName::new(detail.repository_name().unwrap_or_default())).collect();
-    names
-        .map(|names| names.into_iter().collect())
+    let described = repositories.iter().map(|detail| {
+        let is_immutable = detail.image_tag_mutability() == Some(&ImageTagMutability::Immutable);
+        RepositoryName::new(detail.repository_name().unwrap_or_default()).map(|name| (name, !is_immutable))
+    });
+    described
+        .collect::<Result<_, _>>()
         .map_err(|error| ApiError::answer(OPERATION, "", format!("a repository has no usable name: {error}")))
 }
 
@@ -108,7 +131,7 @@ async fn pull_through_cache_prefixes(clients: &Clients) -> Result<Vec<String>, A
         let quick = aws_sdk_ecr::config::Builder::new().retry_config(RetryConfig::standard().with_max_attempts(3));
         let answer = request.customize().config_override(quick).send().await;
         let answer = answer.map_err(|error| ApiError::new(OPERATION, "", &error))?;
-        Ok((answer.pull_through_cache_rules.unwrap_or_default(), answer.next_token))
+        Ok((answer.pull_through_cache_rules, answer.next_token))
     })
     .await;
     match rules {
@@ -159,7 +182,7 @@ pub(crate) async fn list(clients: &Clients, repository: &str) -> Result<(Vec<Ima
         let request = request.filter(every_status()).set_next_token(token);
         let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, repository, &error))?;
         // Converted page by page: an image takes a fraction of the room of what was read.
-        let images: Vec<_> = answer.image_details.unwrap_or_default().iter().map(image_of).collect();
+        let images = answer.image_details.map(|details| details.iter().map(image_of).collect());
         Ok((images, answer.next_token))
     })
     .await?;

@@ -16,7 +16,7 @@ pub use ecr::{Scope, read};
 pub(crate) use ecr::{describe, identifier, list, read_images};
 pub use layers::Layer;
 pub(crate) use layers::layers;
-pub(crate) use lifecycle::lifecycles;
+pub use lifecycle::Lifecycle;
 pub use manifest::Child;
 pub use pulls::Replication;
 pub(crate) use pulls::{registry_policy, replications, repository_policy};
@@ -43,6 +43,8 @@ pub struct Repository {
     pub name: RepositoryName,
     /// The policy that judges it, by position in the configuration; none if it is not judged.
     pub policy: Option<usize>,
+    /// Whether a tag in it can be moved to another image.
+    pub mutable_tags: bool,
     /// What was read.
     pub content: Content,
 }
@@ -93,6 +95,8 @@ pub struct Images {
     pub children: HashMap<Digest, Vec<Child>>,
     /// When manifests were read, from the first call to the last answer: ECR counts that as a pull.
     pub manifests_read: Option<RangeInclusive<Time>>,
+    /// The repository's own lifecycle policy. Nothing but warnings depends on it.
+    pub lifecycle: Lifecycle,
 }
 
 impl Images {

@@ -197,6 +197,9 @@ impl Reader<'_> {
             let added = self.found.borrow_mut().add(&user, image, None);
             added.map_err(|error| Problem::Reference { object: user.to_string(), error })?;
         }
+        for (image, resolved) in workload.pulls() {
+            self.found.borrow_mut().add_pull(&user, image, resolved);
+        }
         // What else its text names may be a thing of the past, and is no reason for an alarm.
         self.text(object.as_bytes(), || self.user(&kind.name, name.clone(), false), &images, Mention::Uses)
     }

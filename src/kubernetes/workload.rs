@@ -56,6 +56,7 @@ struct Template {
 
 #[derive(Debug, Deserialize)]
 struct Container {
+    name: Option<String>,
     image: Option<String>,
 }
 
@@ -81,6 +82,7 @@ struct Status {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ContainerStatus {
+    name: Option<String>,
     image: Option<String>,
     #[serde(rename = "imageID")]
     image_id: Option<String>,
@@ -119,9 +121,7 @@ impl Workload<'_> {
             spec.collect(&mut images);
         }
         if let Some(status) = &self.status {
-            let lists =
-                [&status.container_statuses, &status.init_container_statuses, &status.ephemeral_container_statuses];
-            for container in lists.into_iter().flatten().flatten() {
+            for container in status.lists().into_iter().flatten().flatten() {
                 images.extend(container.image.iter().chain(&container.image_id).cloned());
                 let mounts = container.volume_mounts.iter().flatten();
                 let mounted =
@@ -130,6 +130,19 @@ impl Workload<'_> {
             }
         }
         images
+    }
+
+    /// What a pod pulls, as it is written, with what it got by that where it says so.
+    pub(crate) fn pulls(&self) -> Vec<(&str, Option<&str>)> {
+        let Some(spec) = &self.spec else { return Vec::new() };
+        let statuses = self.status.as_ref().map_or([None; 3], Status::lists);
+        let statuses = || statuses.into_iter().flatten().flatten();
+        let containers = spec.lists().into_iter().flatten().flatten();
+        let pulls = containers.filter_map(|container| {
+            let status = statuses().find(|status| status.name.is_some() && status.name == container.name);
+            Some((container.image.as_deref()?, status.and_then(|status| status.image_id.as_deref())))
+        });
+        pulls.collect()
     }
 
     /// Whether it runs or is meant to run now.
@@ -141,10 +154,20 @@ impl Workload<'_> {
     }
 }
 
+impl Status {
+    fn lists(&self) -> [Option<&Vec<ContainerStatus>>; 3] {
+        [&self.container_statuses, &self.init_container_statuses, &self.ephemeral_container_statuses]
+            .map(Option::as_ref)
+    }
+}
+
 impl Spec {
+    fn lists(&self) -> [Option<&Vec<Container>>; 3] {
+        [&self.init_containers, &self.containers, &self.ephemeral_containers].map(Option::as_ref)
+    }
+
     fn collect(&self, images: &mut Vec<String>) {
-        let lists = [&self.init_containers, &self.containers, &self.ephemeral_containers];
-        images.extend(lists.into_iter().flatten().flatten().filter_map(|container| container.image.clone()));
+        images.extend(self.lists().into_iter().flatten().flatten().filter_map(|container| container.image.clone()));
         let volumes = self.volumes.iter().flatten();
         images.extend(volumes.filter_map(|volume| volume.image.as_ref()?.reference.clone()));
         for template in [&self.template, &self.job_template].into_iter().flatten() {
@@ -206,6 +229,24 @@ mod tests {
         let text = pod.to_string();
         let pod: Workload<'_> = serde_json::from_str(&text).unwrap();
         assert_eq!((pod.metadata.path().as_str(), pod.is_live()), ("shop/web-*", true));
+    }
+
+    #[test]
+    fn a_container_pulls_what_is_written_and_got_what_its_status_says() {
+        let pod = json!({
+            "spec": {
+                "initContainers": [{"name": "init", "image": "a:1"}],
+                "containers": [{"name": "app", "image": "b:1"}, {"image": "c:1"}, {"name": "new", "image": "d:1"}, {"name": "none"}],
+            },
+            "status": {
+                "containerStatuses": [{"name": "app", "image": "other:1", "imageID": "b@sha256:1"}, {"imageID": "c"}],
+                "initContainerStatuses": [{"name": "init", "imageID": "a@sha256:2"}],
+            },
+        })
+        .to_string();
+        let pod: Workload<'_> = serde_json::from_str(&pod).unwrap();
+        let expected = [("a:1", Some("a@sha256:2")), ("b:1", Some("b@sha256:1")), ("c:1", None), ("d:1", None)];
+        assert_eq!(pod.pulls(), expected);
     }
 
     #[test]

@@ -83,7 +83,12 @@ impl<'a> Judgement<'a> {
         for (index, image) in (0..).zip(self.images) {
             let reasons = &mut self.reasons[index as usize];
             reasons.extend(mentioned.user_of(image).map(|user| KeepReason::RepositoryInUse { user: Arc::clone(user) }));
-            reasons.extend(usage.of(name, image).into_iter().map(|in_use| KeepReason::InUse(Box::new(in_use))));
+            reasons.extend(
+                usage
+                    .of(&repository.registry, name, image)
+                    .into_iter()
+                    .map(|in_use| KeepReason::InUse(Box::new(in_use))),
+            );
             if !reasons.is_empty() {
                 used.push(index);
             }

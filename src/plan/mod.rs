@@ -69,7 +69,10 @@ pub struct RepositoryPlan {
     pub verdicts: Vec<Verdict>,
     /// The policy that judges it.
     #[serde(skip)]
-    policy: Option<usize>,
+    pub policy: Option<usize>,
+    /// Whether a tag in it can be moved to another image.
+    #[serde(skip)]
+    pub mutable_tags: bool,
     /// Whether everything in it is known.
     #[serde(skip)]
     read: bool,
@@ -247,6 +250,7 @@ impl RepositoryPlan {
             stored,
             verdicts: Vec::new(),
             policy: repository.policy,
+            mutable_tags: repository.mutable_tags,
             read,
         }
     }
@@ -254,7 +258,13 @@ impl RepositoryPlan {
     /// What people call it: its name, with its host where there are several registries.
     #[must_use]
     pub fn title(&self) -> String {
-        if self.told_apart { format!("{}/{}", self.registry.host(), self.name) } else { self.name.to_string() }
+        self.host().map_or_else(|| self.name.to_string(), |host| format!("{host}/{}", self.name))
+    }
+
+    /// The host of its registry, where there are several registries.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        self.told_apart.then(|| self.registry.host())
     }
 
     /// Whether any of its images goes.

@@ -103,6 +103,20 @@ impl Policies {
     }
 }
 
+impl KeepRules {
+    /// Whether some rule is about tags.
+    #[must_use]
+    pub fn name_tags(&self) -> bool {
+        self.rules.iter().any(|rule| rule.tags.is_some())
+    }
+
+    /// Whether a tag is one that some rule is about.
+    #[must_use]
+    pub fn match_tag(&self, tag: &str) -> bool {
+        self.rules.iter().any(|rule| rule.matches_tag(tag))
+    }
+}
+
 impl KeepRule {
     /// Whether this rule gives places, and so keeps nothing that takes none.
     const fn counts(&self) -> bool {

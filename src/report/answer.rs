@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::ExactBytes;
+use super::{ExactBytes, Hygiene};
 use crate::{
     config::Mode,
     guard::Refusal,
@@ -53,6 +53,8 @@ pub struct Answer {
     pub failures: Vec<FailureGroup>,
     /// What somebody should look at.
     pub warnings: Vec<String>,
+    /// What makes it hard to say what runs.
+    pub hygiene: Hygiene,
     /// Where the full report is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
@@ -189,6 +191,7 @@ impl Answer {
         cut(&mut self.missing, cap, &mut self.omitted.missing);
         cut(&mut self.failures, cap, &mut self.omitted.failures);
         cut(&mut self.warnings, cap, &mut self.omitted.warnings);
+        self.hygiene.cap(cap);
         for missing in &mut self.missing {
             missing.users.truncate(cap);
         }

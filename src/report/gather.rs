@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Answer, Bytes, Counts, FailureGroup, RepositoryLine, Status, VERSION, answer::Omitted};
+use super::{Answer, Bytes, Counts, FailureGroup, Hygiene, RepositoryLine, Status, VERSION, answer::Omitted};
 use crate::{
     cleanup::{Outcome, RepositoryOutcome, Stop},
     config::Mode,
@@ -10,6 +10,7 @@ use crate::{
     image::{Image, MediaType},
     inventory::NotRead,
     plan::{LeftAlone, Plan, RepositoryPlan, missing},
+    policy::Policies,
     usage::Usage,
 };
 
@@ -29,6 +30,8 @@ pub struct Facts<'a> {
     pub plan: &'a Plan,
     /// What is in use.
     pub usage: &'a Usage,
+    /// The policies that the plan was made by.
+    pub policies: &'a Policies,
     /// Why it may not act.
     pub refusals: &'a [Refusal],
     /// What became of it, if it acted.
@@ -72,6 +75,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         missing: missing(plan, usage),
         failures: failures.into_values().collect(),
         warnings,
+        hygiene: Hygiene::of(plan, usage, facts.policies),
         report: None,
         omitted: Omitted::default(),
     };
@@ -182,10 +186,15 @@ impl Totals {
         for failure in &outcome.failed {
             self.fail(repository, &failure.code, &failure.message, 1);
         }
-        if let Some(Stop::Failure { code, message }) = &outcome.stopped
-            && outcome.failed.is_empty()
-        {
-            self.fail(repository, code, message, 0);
+        match &outcome.stopped {
+            Some(Stop::Failure { code, message }) if outcome.failed.is_empty() => {
+                self.fail(repository, code, message, 0);
+            }
+            Some(Stop::Protected(message)) => {
+                let name = &repository.name;
+                self.warnings.push(format!("`{name}` is protected by a policy, and its images stay: {message}"));
+            }
+            _ => {}
         }
     }
 

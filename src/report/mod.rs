@@ -3,6 +3,7 @@
 mod answer;
 mod exact;
 mod gather;
+mod hygiene;
 pub mod log;
 mod metrics;
 mod notify;
@@ -11,6 +12,7 @@ mod publish;
 pub use answer::{Answer, Bytes, Counts, FailureGroup, RepositoryLine, Status};
 pub use exact::ExactBytes;
 pub use gather::{Facts, gather};
+pub use hygiene::{Findings, Hygiene, MovedTag, PulledByTag};
 pub use metrics::{METRICS, Metrics, NAMESPACE};
 pub(crate) use notify::notify;
 pub use publish::image_lines;

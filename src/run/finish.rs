@@ -13,6 +13,7 @@ use crate::{
     image::Time,
     report::{self, Answer, Metrics, Publication},
     state::Held,
+    usage::Usage,
     verify,
 };
 
@@ -105,7 +106,7 @@ impl Prepared<'_> {
         let cleaner = Cleaner {
             clients: &self.places.registries,
             policies: &program.config.policies,
-            read_usage: &|| program.read_usage(&self.places, &self.caches).boxed_local(),
+            read_usage: &|| self.read_usage_again().boxed_local(),
             usage_read_at: self.usage_read_at,
             stop_at: self.request.stop_at,
             in_flight: program.patience.in_flight,
@@ -118,6 +119,12 @@ impl Prepared<'_> {
             Some(lock) => lock.during(cleaning).await,
             None => cleaning.await,
         })
+    }
+
+    async fn read_usage_again(&self) -> Result<Usage, Refusal> {
+        let fresh = self.program.read_usage(&self.places, &self.caches).await;
+        let refusal = guard::fresh_use_refusals(self.case(self.plan.now), &fresh).into_iter().next();
+        refusal.map_or(Ok(fresh), Err)
     }
 
     /// After deleting or archiving, asks ECR once more for the images in use of the repositories it touched.

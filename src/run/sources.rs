@@ -15,6 +15,8 @@ use crate::{
         ecs::Ecs,
         eks::{self, Eks},
         keep_list::KeepLists,
+        lambda::Lambda,
+        services::OtherService,
     },
 };
 
@@ -61,7 +63,12 @@ impl Program {
                 caches: Arc::clone(caches),
             }));
         }
+        if self.config.in_use.lambda {
+            let (clients, place, caches) = (clients.clone(), place.clone(), Arc::clone(caches));
+            sources.push(Box::new(Lambda { clients, place, caches }));
+        }
         sources.extend(self.eks_in(place, clients, pages).map(|eks| Box::new(eks) as Box<dyn Source>));
+        sources.extend(self.services_in(place, clients, caches).map(|service| Box::new(service) as Box<dyn Source>));
         sources
     }
 
@@ -69,6 +76,21 @@ impl Program {
     pub(super) fn eks_in(&self, place: &Registry, clients: &Clients, pages: &Arc<Semaphore>) -> Option<Eks> {
         let uses = self.config.in_use.eks.clone()?;
         Some(Eks { clients: clients.clone(), place: place.clone(), uses, pages: Arc::clone(pages) })
+    }
+
+    /// The other services that are switched on, in one account and Region.
+    pub(super) fn services_in(
+        &self,
+        place: &Registry,
+        clients: &Clients,
+        caches: &Arc<Caches>,
+    ) -> impl Iterator<Item = OtherService> {
+        self.config.in_use.services.iter().map(move |&service| OtherService {
+            service,
+            clients: clients.clone(),
+            place: place.clone(),
+            caches: Arc::clone(caches),
+        })
     }
 
     /// The clusters that contexts of kubeconfigs name.

@@ -83,10 +83,7 @@ impl Eks {
             self.clients.paced(Bucket::Eks).await;
             let request = self.clients.eks.list_clusters().max_results(PAGE).set_next_token(token);
             let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
-            // A list that is missing is no empty list.
-            let names =
-                answer.clusters.ok_or_else(|| ApiError::answer(OPERATION, "", "the answer has no `clusters`"))?;
-            Ok((names, answer.next_token))
+            Ok((answer.clusters, answer.next_token))
         })
         .await
     }

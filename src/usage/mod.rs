@@ -8,7 +8,11 @@ mod cluster;
 pub mod ecs;
 pub mod eks;
 pub mod keep_list;
+pub(crate) mod lambda;
 mod mention;
+mod pulls;
+pub(crate) mod services;
+mod through;
 
 use std::{
     borrow::Cow,
@@ -25,6 +29,9 @@ pub(crate) use cluster::ClusterSource;
 pub use ecs::SourceError;
 pub use mention::Mentioned;
 use mention::Mentions;
+pub use pulls::Pull;
+use pulls::Pulls;
+use through::{Host, Through};
 
 use crate::{
     image::{Aliases, Digest, Image, ImageReference, Parsed, ReferenceError, Registry, RepositoryName, Tag},
@@ -170,6 +177,8 @@ pub struct Collector {
     aliases: Arc<Aliases>,
     found: BTreeMap<Reference, Users>,
     mentions: Mentions,
+    pulls: Pulls,
+    through: Through,
     sources: Vec<Box<dyn Source>>,
     accounts: BTreeSet<Box<str>>,
     note: Option<String>,
@@ -222,6 +231,8 @@ impl Collector {
             aliases,
             found: BTreeMap::new(),
             mentions: Mentions::default(),
+            pulls: Pulls::default(),
+            through: Through::default(),
             sources: Vec::new(),
             accounts: BTreeSet::new(),
             note: None,
@@ -276,12 +287,31 @@ impl Collector {
                 {
                     self.note(user, Reference::Digest(resolved));
                 }
+                self.through.add(user, Host::Ecr(reference.registry.clone()), &reference);
                 self.note(user, Reference::Image(reference));
             }
             Parsed::Digest(digest) => self.note_digests(user, [Some(digest), resolved]),
-            Parsed::Elsewhere(digest) => self.note_digests(user, [digest, resolved]),
+            Parsed::Elsewhere(digest) => {
+                if let Some(reference) = ImageReference::parse_elsewhere(image) {
+                    self.through.add(user, Host::Elsewhere, &reference);
+                }
+                self.note_digests(user, [digest, resolved]);
+            }
         }
         Ok(())
+    }
+
+    /// Notes that `user` pulls `image` so, as it is written, and what it got by that, if it says so.
+    pub(crate) fn add_pull(&mut self, user: &Arc<User>, image: &str, resolved: Option<&str>) {
+        let digest = resolved.and_then(|resolved| match ImageReference::parse(resolved, &self.aliases) {
+            Ok(Parsed::Ecr(reference)) => reference.digest,
+            Ok(Parsed::Digest(digest)) => Some(digest),
+            Ok(Parsed::Elsewhere(digest)) => digest,
+            Err(_) => None,
+        });
+        if let Ok(Parsed::Ecr(reference)) = ImageReference::parse(image, &self.aliases) {
+            self.pulls.add(user, &reference, digest);
+        }
     }
 
     fn note_digests(&mut self, user: &Arc<User>, digests: [Option<Digest>; 2]) {
@@ -316,6 +346,8 @@ pub struct Usage {
     by_digest: HashMap<Digest, Users>,
     by_tag: HashMap<RepositoryName, HashMap<Tag, Users>>,
     mentions: Mentions,
+    pulls: Pulls,
+    through: Through,
 }
 
 /// The use that protects an image, by one of its names.
@@ -337,6 +369,8 @@ impl Usage {
         self.accounts.extend(found.accounts);
         self.coverage.push(coverage);
         self.mentions.merge(found.mentions);
+        self.pulls.merge(found.pulls);
+        self.through.merge(found.through);
         for (reference, users) in found.found {
             let (digest, tag) = match &reference {
                 Reference::Digest(digest) => (Some(*digest), None),
@@ -401,15 +435,23 @@ impl Usage {
         self.references.iter()
     }
 
-    /// The uses of an image, by each of its tags and by its digest. A digest is used wherever it is stored, a tag in
-    /// the repository of that name (U1).
+    /// What is pulled by a tag without a digest, by something live.
     #[must_use]
-    pub fn of(&self, repository: &RepositoryName, image: &Image) -> Vec<InUse> {
+    pub fn pulled_by_tag(&self) -> impl ExactSizeIterator<Item = (&ImageReference, &Pull)> {
+        self.pulls.iter()
+    }
+
+    /// The uses of an image, by each of its tags and by its digest. A digest is used wherever it is stored, a tag in
+    /// the repository of that name in any registry (U1), and where a proxy or a cache may stand between.
+    #[must_use]
+    pub fn of(&self, registry: &Registry, repository: &RepositoryName, image: &Image) -> Vec<InUse> {
         let by_digest = self.by_digest.get(&image.digest).map(|users| (None, users));
         let tags = self.by_tag.get(repository);
         let by_tag = image.tags.iter().filter_map(|tag| Some((Some(tag), tags?.get(tag)?)));
+        let through = self.through.of(registry, repository, &image.tags).map(|(tag, users)| (Some(tag), users));
         by_tag
             .chain(by_digest)
+            .chain(through)
             .filter_map(|(tag, users)| {
                 let user = users.iter().max_by_key(|user| user.live)?;
                 Some(InUse { tag: tag.cloned(), user: Arc::clone(user), users: users.len() })
@@ -431,8 +473,12 @@ mod tests {
 
     const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
 
+    fn place() -> Registry {
+        Registry { account: "111111111111".into(), region: "eu-west-1".into() }
+    }
+
     fn user(name: &str) -> Arc<User> {
-        let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
+        let place = place();
         Arc::new(User { place, kind: "ECS service".into(), name: name.to_owned(), cluster: None, live: true })
     }
 
@@ -477,11 +523,14 @@ mod tests {
         let pinned = Digest::from_bytes([1; 32]);
         let usage = usage(&[(&format!("{HOST}/team/app:prod"), Some(pinned))]);
         let app = RepositoryName::new("team/app").unwrap();
-        let uses = |image| usage.of(&app, &image).len();
+        let uses = |image| usage.of(&place(), &app, &image).len();
         assert_eq!(uses(image(pinned, &[])), 1, "the digest it was resolved to");
         assert_eq!(uses(image(Digest::from_bytes([2; 32]), &["prod"])), 1, "what the tag means now");
         assert_eq!(uses(image(Digest::from_bytes([3; 32]), &["other"])), 0);
-        assert_eq!(usage.of(&RepositoryName::new("team/app-api").unwrap(), &image(pinned, &["prod"])).len(), 1);
+        assert_eq!(
+            usage.of(&place(), &RepositoryName::new("team/app-api").unwrap(), &image(pinned, &["prod"])).len(),
+            1
+        );
     }
 
     #[test]
@@ -489,7 +538,35 @@ mod tests {
         let (named, resolved) = (Digest::from_bytes([1; 32]), Digest::from_bytes([2; 32]));
         let usage = usage(&[(&format!("{HOST}/team/app@{named}"), Some(resolved))]);
         let app = RepositoryName::new("team/app").unwrap();
-        assert_eq!(usage.of(&app, &image(named, &[])).len(), 1);
-        assert_eq!(usage.of(&app, &image(resolved, &[])).len(), 1);
+        assert_eq!(usage.of(&place(), &app, &image(named, &[])).len(), 1);
+        assert_eq!(usage.of(&place(), &app, &image(resolved, &[])).len(), 1);
+    }
+
+    #[test]
+    fn a_path_behind_a_proxy_or_before_a_cache_counts() {
+        let tagged = image(Digest::from_bytes([1; 32]), &["1.0"]);
+        let uses = |by: &str, repository: &str| {
+            let aliases = Arc::new(Aliases::new(&["proxy.example.com".to_owned()]));
+            let mut found = Collector::new(aliases);
+            found.add(&user(by), by, None).unwrap();
+            let mut usage = Usage::default();
+            usage.through.merge(found.through);
+            usage.of(&place(), &RepositoryName::new(repository).unwrap(), &tagged).len()
+        };
+        let other = "222222222222.dkr.ecr.us-east-1.amazonaws.com";
+        for (by, repository, count) in [
+            (format!("{other}/shared/team/app:1.0"), "team/app", 1),
+            (format!("{other}/app:1.0"), "team/app", 1),
+            (format!("{HOST}/shared/team/app:1.0"), "team/app", 0),
+            (format!("{other}/shared/team/app:1.1"), "team/app", 0),
+            (format!("{other}/shared/my-app:1.0"), "app", 0),
+            ("proxy.example.com/ecr/team/app:1.0".to_owned(), "team/app", 1),
+            ("docker.io/library/nginx:1.0".to_owned(), "docker-hub/library/nginx", 1),
+            ("nginx:1.0".to_owned(), "docker-hub/library/nginx", 1),
+            ("mirror.example.com:5000/x/nginx:1.0".to_owned(), "nginx", 0),
+            ("nginx:1.0".to_owned(), "nginx", 0),
+        ] {
+            assert_eq!(uses(&by, repository), count, "{by} for {repository}");
+        }
     }
 }

@@ -202,10 +202,10 @@ async fn eks_itself_fails_closed() {
             assert!(ran.error().contains(operation), "{kind:?}: {}", ran.error());
         }
     }
-    for kind in [AwsFaultKind::EmptyToken, AwsFaultKind::RepeatToken] {
+    for kind in [AwsFaultKind::EmptyToken, AwsFaultKind::RepeatToken, AwsFaultKind::LoseList] {
         aws.clear_faults();
         aws.fault(AwsFault::on("eks:ListClusters").kind(kind));
-        assert!(run(&program).await.error().contains("nextToken"));
+        assert!(run(&program).await.error().contains("`eks:ListClusters` failed: "));
     }
     assert_eq!(aws.mutations().len(), 0);
 }

@@ -210,3 +210,22 @@ async fn a_reference_that_cannot_be_understood_stops_deletion() {
     assert!(error.starts_with("cluster `prod`: Deployment `shop/web` in cluster `prod`: `"), "{error}");
     assert_eq!(aws.deletions(), []);
 }
+
+#[tokio::test]
+async fn a_tag_that_moved_under_a_running_pod_is_reported() {
+    let (aws, prod) = one_cluster().await;
+    let old = push(&aws, "prod");
+    let spec = json!({"containers": [{"name": "c", "image": image("prod")}]});
+    let status = |id: &str| json!({"phase": "Running", "containerStatuses": [{"name": "c", "imageID": id}]});
+    prod.apply(pod("web", spec, status(&format!("{HOST}/app@{old}"))));
+    aws.edit(|world| {
+        let app = world.home().repository("app");
+        let newest = app.digest("newest").unwrap().to_owned();
+        app.tag(&newest, "prod");
+    });
+    let ran = run(&program(&aws, CONFIG).await).await;
+    let hygiene = &ran.answer.hygiene;
+    assert_eq!((hygiene.pulled_by_tag.count, hygiene.moved_tags.count), (1, 1), "{hygiene:?}");
+    assert_eq!(hygiene.moved_tags.first[0].runs.to_string(), old);
+    assert_eq!(hygiene.moved_tags.first[0].user, "Pod `shop/web` in cluster `prod`");
+}

@@ -206,10 +206,11 @@ pub(crate) fn plan_all(
     let repositories = shelves.iter().map(|(name, shelf)| Repository {
         name: RepositoryName::new(name).unwrap(),
         policy: Some(0),
+        mutable_tags: true,
         content: Content::Complete(Images {
             images: shelf.images.clone(),
             children: shelf.children.clone(),
-            manifests_read: None,
+            ..Images::default()
         }),
     });
     let registry = Registry { account: "111111111111".into(), region: "eu-west-1".into() };

@@ -10,7 +10,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use ecr_cleanup::{
     image::{Image, MediaType, Time},
     plan::{Explanation, Plan, RepositoryPlan, Threat, Verdict},
-    report::Answer,
+    report::{Answer, Hygiene},
     usage::Usage,
     verify::Verification,
 };
@@ -92,6 +92,7 @@ pub(crate) fn remarks(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
     for warning in &answer.warnings {
         writeln!(out, "Warning: {warning}")?;
     }
+    hygiene(out, &answer.hygiene)?;
     for refusal in &answer.refusals {
         writeln!(out, "Refusal: {refusal}")?;
     }
@@ -108,6 +109,23 @@ pub(crate) fn remarks(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
         }
     }
     writeln!(out, "{}", answer.summary)
+}
+
+/// Prints which tags moved, and how many there are of what else is hard to follow.
+fn hygiene(out: &mut impl Write, hygiene: &Hygiene) -> io::Result<()> {
+    for moved in &hygiene.moved_tags.first {
+        let (runs, now) = (moved.runs.short(), moved.now.short());
+        writeln!(out, "Moved: {} is {now} now, and {} runs {runs}", moved.image, moved.user)?;
+    }
+    let counts = [
+        (hygiene.mutable_repositories.count, "repositories with tags that can be moved"),
+        (hygiene.moved_tags.count, "tags moved under what runs"),
+        (hygiene.pulled_by_tag.count, "images pulled by tag and not by digest"),
+        (hygiene.unmatched_tags.count, "tags that no rule is about"),
+    ];
+    let found = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let found: Vec<String> = found.collect();
+    if found.is_empty() { Ok(()) } else { writeln!(out, "Hygiene: {}", found.join(", ")) }
 }
 
 /// Prints which images are in use, by whom.

@@ -119,7 +119,6 @@ fn sources_of_use_and_what_is_not_supported() {
             "in_use: {ecs: {task_definitions: false}}",
             &["in_use.ecs.task_definitions: expected `active`, `referenced` or `{ newest: N }`, found `false`"],
         ),
-        ("in_use: {lambda: {}}", &["in_use.lambda: not supported by this version yet; leave it out, or say `false`"]),
         (
             "in_use: {accounts: [{}, {regions: []}, {role_arn: x, regions: [eu-west-1, west, eu-west-1]}, {external_id: a}, {role: x}]}",
             &[
@@ -131,6 +130,18 @@ fn sources_of_use_and_what_is_not_supported() {
                 "in_use.accounts[3]: expected `role_arn`, `regions` or both: the caller's own account and Region are read anyway",
                 "in_use.accounts[3].external_id: expected 2 to 1224 letters, digits and `_ + = , . @ : / -`",
                 "in_use.accounts[4].role: unknown key; did you mean `role_arn`?",
+            ],
+        ),
+        (
+            "in_use: {lambda: true}",
+            &["in_use.lambda: expected `false` or a mapping (`{}` for its defaults), found `true`"],
+        ),
+        (
+            "in_use: {services: [batch, greengrass, batch, 7]}",
+            &[
+                "in_use.services[1]: expected `app_runner`, `batch`, `bedrock_agentcore`, `codebuild`, `eventbridge`, `lightsail`, `pipes`, `sagemaker`, `scheduler` or `step_functions`, found `greengrass`",
+                "in_use.services[2]: `batch` is written twice",
+                "in_use.services[3]: expected `app_runner`, `batch`, `bedrock_agentcore`, `codebuild`, `eventbridge`, `lightsail`, `pipes`, `sagemaker`, `scheduler` or `step_functions`, found the number 7",
             ],
         ),
         (
@@ -153,11 +164,7 @@ fn sources_of_use_and_what_is_not_supported() {
         ),
         (
             r#"in_use: {eks: {clusters: ["**"], helm: true}, lambda: {x: 1}}"#,
-            &[
-                "in_use.eks.helm: unknown key; did you mean `helm_history`?",
-                "in_use.lambda: not supported by this version yet; leave it out, or say `false`",
-                "in_use.lambda.x: unknown key;",
-            ],
+            &["in_use.eks.helm: unknown key; did you mean `helm_history`?", "in_use.lambda.x: unknown key;"],
         ),
         (
             "state: a/b\nreport: s3://A/b\nnotify: arn",
@@ -295,7 +302,7 @@ fn all_problems_of_a_document_are_told_at_once() {
 #[test]
 fn an_unknown_key_lists_the_accepted_ones() {
     let error = crate::config::Config::parse("in_use: { ecss: {} }").unwrap_err().to_string();
-    let expected = "in_use.ecss: unknown key; did you mean `ecs`? accepted: `ecs`, `eks`, `kubernetes`, `lambda`, `accounts` and `keep_lists`";
+    let expected = "in_use.ecss: unknown key; did you mean `ecs`? accepted: `ecs`, `eks`, `kubernetes`, `lambda`, `services`, `accounts` and `keep_lists`";
     assert_eq!(error, expected);
 }
 

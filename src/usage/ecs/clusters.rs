@@ -2,7 +2,7 @@
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{AT_ONCE, Ecs, Ended, check_complete, listed};
+use super::{AT_ONCE, Ecs, Ended, check_complete};
 use crate::aws::{ApiError, Bucket, all_pages};
 
 const PAGE: i32 = 100;
@@ -23,7 +23,7 @@ impl Ecs {
             self.clients.paced(Bucket::Clusters).await;
             let request = self.clients.ecs.list_clusters().max_results(PAGE).set_next_token(token);
             let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
-            Ok((listed(OPERATION, "", answer.cluster_arns)?, answer.next_token))
+            Ok((answer.cluster_arns, answer.next_token))
         })
         .await?;
         let batches = stream::iter(arns.chunks(BATCH)).map(|batch| self.describe_clusters(batch));

@@ -20,7 +20,7 @@ impl Ecs {
             self.clients.paced(Bucket::OtherEcs).await;
             let request = self.clients.ecs.list_daemons().cluster_arn(cluster).max_results(PAGE).set_next_token(token);
             let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, cluster, &error))?;
-            Ok((answer.daemon_summaries_list.unwrap_or_default(), answer.next_token))
+            Ok((answer.daemon_summaries_list, answer.next_token))
         })
         .await?;
         let mut findings = Findings::default();

@@ -8,7 +8,7 @@ use std::{
 use aws_sdk_ecs::types::TaskDefinitionStatus;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{Ecs, SourceError, User, add, last_part, listed};
+use super::{Ecs, SourceError, User, add, last_part};
 use crate::{
     aws::{ApiError, Bucket, all_pages},
     config::TaskDefinitions,
@@ -55,7 +55,7 @@ impl Ecs {
             let request = self.clients.ecs.list_task_definitions().status(TaskDefinitionStatus::Active);
             let request = request.max_results(PAGE).set_next_token(token);
             let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
-            Ok((listed(OPERATION, "", answer.task_definition_arns)?, answer.next_token))
+            Ok((answer.task_definition_arns, answer.next_token))
         })
         .await?;
         match self.task_definitions {
@@ -65,18 +65,13 @@ impl Ecs {
     }
 
     /// The images of all containers of a task definition: a revision never changes, so each is read once.
-    async fn images_of(&self, arn: &str) -> Result<Vec<String>, ApiError> {
+    pub(in crate::usage) async fn images_of(&self, arn: &str) -> Result<Vec<String>, ApiError> {
         // A family without a revision means another one tomorrow.
         if !is_revision(arn) {
             return self.describe_definition(arn).await;
         }
-        let (known, arn) = (&self.caches.definitions, arn.to_owned());
-        if let Some(images) = known.get(&arn).filter(|images| !images.is_empty()) {
-            return Ok(images);
-        }
-        let images = self.describe_definition(&arn).await?;
-        known.learn(arn, images.clone());
-        Ok(images)
+        let (known, name) = (&self.caches.definitions, arn.to_owned());
+        known.get_or_read(name, |images| !images.is_empty(), self.describe_definition(arn)).await
     }
 
     async fn describe_definition(&self, arn: &str) -> Result<Vec<String>, ApiError> {

@@ -156,6 +156,7 @@ async fn merged<E>(findings: impl Stream<Item = Result<Findings, E>>) -> Result<
 }
 
 fn add(found: &mut Collector, user: &Arc<User>, image: &str, digest: Option<&str>) -> Result<(), SourceError> {
+    found.add_pull(user, image, digest);
     found.add(user, image, digest).map_err(|error| SourceError::Reference { user: user.to_string(), error })
 }
 
@@ -194,11 +195,6 @@ fn check_complete<'a>(
     }
 }
 
-/// The list that an answer is about. An empty one is `[]`: an answer without it says nothing of what there is.
-fn listed(operation: &'static str, resource: &str, list: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {
-    list.ok_or_else(|| ApiError::answer(operation, resource, "the answer holds no list"))
-}
-
 /// The ARN of something that an answer names: without it, nobody can look it up.
 fn named(operation: &'static str, resource: &str, arn: Option<&str>) -> Result<String, ApiError> {
     arn.map(ToOwned::to_owned)
@@ -208,16 +204,4 @@ fn named(operation: &'static str, resource: &str, arn: Option<&str>) -> Result<S
 /// The part of an ARN that people know: what follows the last `/`.
 fn last_part(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_without_its_list_is_no_empty_list() {
-        assert_eq!(listed("ecs:ListTasks", "prod", Some(Vec::new())), Ok(Vec::new()));
-        let error = listed("ecs:ListTasks", "prod", None).unwrap_err();
-        assert_eq!(error.to_string(), "`ecs:ListTasks` for `prod` failed: the answer holds no list");
-    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_sdk_ecs::types::{ResourceManagementType, Service};
 use futures::{StreamExt, stream};
 
-use super::{AT_ONCE, Ecs, Ended, Findings, User, check_complete, listed, merged, named};
+use super::{AT_ONCE, Ecs, Ended, Findings, User, check_complete, merged, named};
 use crate::aws::{ApiError, Bucket, all_pages};
 
 const PAGE: i32 = 100;
@@ -19,7 +19,7 @@ impl Ecs {
             self.clients.paced(Bucket::Services).await;
             let request = self.clients.ecs.list_services().cluster(cluster).max_results(PAGE).set_next_token(token);
             let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, cluster, &error))?;
-            Ok((listed(OPERATION, cluster, answer.service_arns)?, answer.next_token))
+            Ok((answer.service_arns, answer.next_token))
         })
         .await?;
         let batches = stream::iter(arns.chunks(BATCH)).map(|batch| self.describe_services(cluster, batch));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_ecs::types::{DesiredStatus, Task};
 use futures::{StreamExt, stream};
 
-use super::{AT_ONCE, Ecs, Ended, Findings, User, check_complete, last_part, listed, merged};
+use super::{AT_ONCE, Ecs, Ended, Findings, User, check_complete, last_part, merged};
 use crate::aws::{ApiError, Bucket, all_pages};
 
 const PAGE: i32 = 100;
@@ -32,7 +32,7 @@ impl Ecs {
             let request = self.clients.ecs.list_tasks().cluster(cluster).desired_status(status.clone());
             let request = request.max_results(PAGE).set_next_token(token);
             let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, cluster, &error))?;
-            Ok((listed(OPERATION, cluster, answer.task_arns)?, answer.next_token))
+            Ok((answer.task_arns, answer.next_token))
         })
         .await
     }

@@ -41,6 +41,8 @@ pub enum FaultKind {
     Delay(Duration),
     /// The last element of the answered list is left out, without being reported as a failure.
     LoseItem,
+    /// The answered list is left out as a whole.
+    LoseList,
     /// The first element is reported as a failure with this code or reason. `BatchDeleteImage` does not delete it.
     FailItem {
         /// The `failureCode` (ECR) or `reason` (ECS).

@@ -12,6 +12,7 @@ const ROUND: &str = "round-and-round";
 pub(crate) enum Change {
     Token(String),
     LoseLast,
+    LoseList,
     FailFirst {
         code: String,
     },
@@ -36,7 +37,7 @@ pub(crate) fn request(body: &mut Value, operation: &str, kind: FaultKind) -> Cha
     match kind {
         FaultKind::EmptyToken => Change::Token(String::new()),
         FaultKind::RepeatToken => {
-            let token = text(body, "nextToken").unwrap_or(ROUND).to_owned();
+            let token = text(body, "nextToken").or_else(|| text(body, "NextToken")).unwrap_or(ROUND).to_owned();
             if token == ROUND
                 && let Some(body) = body.as_object_mut()
             {
@@ -45,6 +46,7 @@ pub(crate) fn request(body: &mut Value, operation: &str, kind: FaultKind) -> Cha
             Change::Token(token)
         }
         FaultKind::LoseItem => Change::LoseLast,
+        FaultKind::LoseList => Change::LoseList,
         FaultKind::FailItem { code } if operation == "BatchDeleteImage" => {
             let ids = body.get_mut("imageIds").and_then(Value::as_array_mut);
             match ids {
@@ -63,10 +65,24 @@ pub(crate) fn answer(body: &mut Vec<u8>, change: Change) {
         return;
     };
     match change {
-        Change::Token(token) => answer["nextToken"] = token.into(),
+        Change::Token(token) => {
+            let capitals = |name: &String| name.starts_with(char::is_uppercase);
+            let name = match answer.as_object() {
+                Some(members) if members.contains_key("NextMarker") => "NextMarker",
+                Some(members) if members.keys().any(capitals) => "NextToken",
+                _ => "nextToken",
+            };
+            answer[name] = token.into();
+        }
         Change::LoseLast => {
             if let Some((_, list)) = main_list(&mut answer) {
                 list.pop();
+            }
+        }
+        Change::LoseList => {
+            let name = main_list(&mut answer).map(|(name, _)| name);
+            if let (Some(name), Some(members)) = (name, answer.as_object_mut()) {
+                members.remove(&name);
             }
         }
         Change::FailFirst { code } => {

@@ -3,7 +3,7 @@
 use crate::answer::{Ending, Reply, answer, compressed};
 use crate::fault::Fault;
 use crate::state::{Resource, State};
-use crate::tls::certificates;
+use crate::tls::Certificates;
 use crate::token::Signer;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
@@ -55,9 +56,9 @@ impl SimulatedCluster {
             let address = listener.local_addr().expect("a bound address");
             (listener, address)
         };
-        let tls = certificates(hosts);
+        let tls = Certificates::new(hosts);
         let state = Arc::new(Mutex::new(State::new(name)));
-        let acceptor = tokio::spawn(accept(listener, tls.acceptor, Arc::clone(&state)));
+        let acceptor = tokio::spawn(accept(listener, tls.acceptor(), Arc::clone(&state)));
         Self { state, address, authority: tls.authority, acceptor }
     }
 
@@ -83,6 +84,11 @@ impl SimulatedCluster {
              users: [{{name: u, user: {{token: \"{token}\"}}}}]\n\
              contexts: [{{name: {context}, context: {{cluster: c, user: u, namespace: default}}}}]\n"
         )
+    }
+
+    /// Accepts anybody again.
+    pub fn anybody(&self) {
+        self.lock().signer = None;
     }
 
     /// Accepts only tokens of this signer.
@@ -130,6 +136,11 @@ impl SimulatedCluster {
     /// Gives pages of at most so many objects.
     pub fn page_size(&self, size: usize) {
         self.lock().page_size = size;
+    }
+
+    /// Takes that long for every answer.
+    pub fn latency(&self, latency: Duration) {
+        self.lock().latency = latency;
     }
 
     /// Offers discovery in the older form only.
@@ -189,6 +200,10 @@ async fn exchange(request: Request<Incoming>, state: &Mutex<State>) -> Result<Re
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let uri = request.uri().path_and_query().map_or("/", |uri| uri.as_str());
     let token = header("authorization").strip_prefix("Bearer ");
+    let latency = state.lock().unwrap_or_else(PoisonError::into_inner).latency;
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
     let ending = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         answer(&mut state, uri, header("accept"), token)
