@@ -26,6 +26,8 @@ use crate::{
         ecs::Ecs,
         eks::Eks,
         keep_list::{KeepList, KeepLists},
+        lambda::Lambda,
+        services::OtherService,
     },
     verify::{self, Verification},
 };
@@ -53,9 +55,6 @@ impl Default for Patience {
         }
     }
 }
-
-/// What sources this version does not read, so that nobody believes in a protection that is not there.
-const UNREAD: &str = "this version reads what Amazon ECS, Amazon EKS and Kubernetes use and nothing else: images that only Lambda or another service uses are not protected";
 
 /// The program, ready to run: built once, before the first event.
 pub struct Program {
@@ -206,7 +205,8 @@ impl Program {
     pub async fn access(&self) -> Result<Access, ApiError> {
         let identity = self.clients.identity().await?;
         let eks = self.config.in_use.eks.as_ref().map(|uses| self.eks(&identity, uses));
-        Ok(access::check(&self.clients, &self.config, eks, self.contexts(&identity)).await)
+        let services = self.services(&identity, &Arc::default()).collect();
+        Ok(access::check(&self.clients, &self.config, eks, self.contexts(&identity), services).await)
     }
 
     /// Gathers, plans and guards.
@@ -324,6 +324,13 @@ impl Program {
                 caches: Arc::clone(caches),
             }));
         }
+        if self.config.in_use.lambda {
+            sources.push(Box::new(Lambda {
+                clients: self.clients.clone(),
+                place: identity.registry.clone(),
+                caches: Arc::clone(caches),
+            }));
+        }
         if !self.config.in_use.keep_lists.is_empty() {
             sources.push(Box::new(KeepLists {
                 clients: self.clients.clone(),
@@ -335,12 +342,23 @@ impl Program {
         if let Some(uses) = &self.config.in_use.eks {
             sources.push(Box::new(self.eks(identity, uses)));
         }
+        sources.extend(self.services(identity, caches).map(|service| Box::new(service) as Box<dyn Source>));
         sources.extend(self.contexts(identity).map(|cluster| Box::new(cluster) as Box<dyn Source>));
         sources
     }
 
     fn eks(&self, identity: &Identity, uses: &EksUse) -> Eks {
         Eks { clients: self.clients.clone(), place: identity.registry.clone(), uses: uses.clone() }
+    }
+
+    /// The other services that are switched on.
+    fn services(&self, identity: &Identity, caches: &Arc<Caches>) -> impl Iterator<Item = OtherService> {
+        self.config.in_use.services.iter().map(move |&service| OtherService {
+            service,
+            clients: self.clients.clone(),
+            place: identity.registry.clone(),
+            caches: Arc::clone(caches),
+        })
     }
 
     /// The clusters that contexts of kubeconfigs name.
@@ -504,7 +522,7 @@ impl Prepared<'_> {
         });
         answer.warnings.extend(self.warnings.iter().cloned());
         answer.warnings.extend(self.soaking());
-        answer.warnings.push(UNREAD.to_owned());
+        answer.warnings.extend(self.program.config.in_use.unprotected());
         answer
     }
 

@@ -5,7 +5,7 @@
 //! calls are throttled is asked for half as much at once, and for more again bit by bit, as TCP does on a line that it
 //! shares. The SDK tries the throttled calls again.
 //!
-//! Source: "Request throttling for the Amazon ECS API".
+//! Sources: "Request throttling for the Amazon ECS API", "Lambda quotas".
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -44,6 +44,12 @@ pub enum Bucket {
     OtherEcs,
     /// `eks:ListClusters`, `DescribeCluster`, which have no published rate either.
     Eks,
+    /// `lambda:ListFunctions`, and every other call that manages functions: 15 a second, all together.
+    Lambda,
+    /// `lambda:GetFunction`: 100 a second.
+    LambdaGetFunction,
+    /// Reading any other service, none of which publishes a rate for all it is asked.
+    OtherService,
     /// `ecr:DescribeRepositories`, `DescribeImages`.
     EcrRead,
     /// `ecr:GetLifecyclePolicy`.
@@ -55,7 +61,7 @@ pub enum Bucket {
 }
 
 impl Bucket {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 15] = [
         Self::TaskDefinitions,
         Self::Clusters,
         Self::Tasks,
@@ -64,6 +70,9 @@ impl Bucket {
         Self::ServiceRevisions,
         Self::OtherEcs,
         Self::Eks,
+        Self::Lambda,
+        Self::LambdaGetFunction,
+        Self::OtherService,
         Self::EcrRead,
         Self::EcrLifecycle,
         Self::EcrDelete,
@@ -77,6 +86,9 @@ impl Bucket {
             }
             Self::Tasks | Self::Services => Quota { first: 18.0, most: 18.0, burst: 80.0 },
             Self::OtherEcs | Self::Eks => Quota { first: 5.0, most: 5.0, burst: 10.0 },
+            Self::Lambda => Quota { first: 12.0, most: 12.0, burst: 12.0 },
+            Self::LambdaGetFunction => Quota { first: 80.0, most: 80.0, burst: 80.0 },
+            Self::OtherService => Quota { first: 10.0, most: 10.0, burst: 20.0 },
             Self::EcrRead | Self::EcrLifecycle => Quota { first: 20.0, most: 20.0, burst: 30.0 },
             Self::EcrDelete | Self::EcrStorageClass => Quota { first: 10.0, most: 20.0, burst: 20.0 },
         }
@@ -97,7 +109,10 @@ impl Bucket {
             ("ECR", "BatchDeleteImage") => Self::EcrDelete,
             ("ECR", "UpdateImageStorageClass") => Self::EcrStorageClass,
             ("ECR", operation) if operation.starts_with("Describe") => Self::EcrRead,
-            _ => return None,
+            ("Lambda", "GetFunction") => Self::LambdaGetFunction,
+            ("Lambda", _) => Self::Lambda,
+            ("ECR" | "S3" | "SNS" | "SSM" | "STS", _) => return None,
+            _ => Self::OtherService,
         })
     }
 }
@@ -313,6 +328,9 @@ mod tests {
             ("ECS", "DescribeServiceRevisions"),
             ("ECS", "DescribeDaemon"),
             ("EKS", "ListClusters"),
+            ("Lambda", "ListFunctions"),
+            ("Lambda", "GetFunction"),
+            ("Batch", "call"),
             ("ECR", "DescribeImages"),
             ("ECR", "GetLifecyclePolicy"),
             ("ECR", "BatchDeleteImage"),

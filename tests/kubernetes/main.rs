@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod access;
+mod api_server;
+mod conformance;
 mod faults;
 mod objects;
 mod reaching;

@@ -17,4 +17,5 @@ mod token;
 pub use fault::{Fault, FaultKind};
 pub use server::SimulatedCluster;
 pub use state::Resource;
+pub use tls::Certificates;
 pub use token::Signer;

@@ -3,7 +3,7 @@
 use crate::answer::{Ending, Reply, answer, compressed};
 use crate::fault::Fault;
 use crate::state::{Resource, State};
-use crate::tls::certificates;
+use crate::tls::Certificates;
 use crate::token::Signer;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -56,9 +56,9 @@ impl SimulatedCluster {
             let address = listener.local_addr().expect("a bound address");
             (listener, address)
         };
-        let tls = certificates(hosts);
+        let tls = Certificates::new(hosts);
         let state = Arc::new(Mutex::new(State::new(name)));
-        let acceptor = tokio::spawn(accept(listener, tls.acceptor, Arc::clone(&state)));
+        let acceptor = tokio::spawn(accept(listener, tls.acceptor(), Arc::clone(&state)));
         Self { state, address, authority: tls.authority, acceptor }
     }
 
@@ -84,6 +84,11 @@ impl SimulatedCluster {
              users: [{{name: u, user: {{token: \"{token}\"}}}}]\n\
              contexts: [{{name: {context}, context: {{cluster: c, user: u, namespace: default}}}}]\n"
         )
+    }
+
+    /// Accepts anybody again.
+    pub fn anybody(&self) {
+        self.lock().signer = None;
     }
 
     /// Accepts only tokens of this signer.

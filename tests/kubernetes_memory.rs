@@ -1,0 +1,136 @@
+//! Clusters of 20,000 pods and 5,000 ReplicaSets are read page by page: how many calls that takes, and how much memory
+//! besides the pages themselves. Counted, not timed.
+//!
+//! The servers are a process of their own, which is this program with an argument, so that what they hold is not
+//! counted.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Read, Write},
+    process::{Command, Stdio},
+};
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use ecr_cleanup::{aws::Clients, config::Config, run::Program};
+use peak_alloc::PeakAlloc;
+use serde_json::{Value, json};
+use simulated_aws::{EksCluster, SimulatedAws};
+use simulated_cluster::SimulatedCluster;
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+const CLUSTERS: usize = 4;
+/// Of each cluster.
+const PODS: usize = 5_000;
+/// Of each cluster.
+const REPLICA_SETS: usize = 1_250;
+/// Objects a page.
+const PAGE: usize = 500;
+/// Pages that may be in memory at once.
+const AT_ONCE: usize = 4;
+/// What the labels, the environment and the managed fields of a pod come to.
+const FILLER: usize = 5_000;
+const SERVE: &str = "--serve-the-clusters";
+const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    if env::args().nth(1).is_some_and(|argument| argument == SERVE) {
+        runtime.block_on(serve());
+    } else {
+        runtime.block_on(measure());
+    }
+}
+
+fn metadata(name: &str) -> Value {
+    json!({"namespace": "shop", "name": name, "annotations": {"filler": "x".repeat(FILLER)}})
+}
+
+fn pod(number: usize) -> Value {
+    let image = format!("{HOST}/app:{}", number / 4);
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": metadata(&format!("web-{number}")),
+        "spec": {"containers": [{"name": "main", "image": image}]},
+        "status": {"phase": "Running", "containerStatuses": [
+            {"name": "main", "image": image, "imageID": format!("{HOST}/app@sha256:{number:064x}")},
+        ]},
+    })
+}
+
+fn replica_set(number: usize) -> Value {
+    let image = format!("{HOST}/app:{number}");
+    json!({
+        "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": metadata(&format!("web-{number}")),
+        "spec": {"replicas": 0, "template": {"spec": {"containers": [{"name": "main", "image": image}]}}},
+    })
+}
+
+/// Serves an account with its clusters until nobody listens any more, and says then how many pages of what were asked for.
+async fn serve() {
+    let aws = SimulatedAws::start().await;
+    let mut clusters = Vec::new();
+    for number in 0..CLUSTERS {
+        let cluster = SimulatedCluster::start(&format!("cluster-{number}")).await;
+        (0..PODS).for_each(|number| cluster.apply(pod(number)));
+        (0..REPLICA_SETS).for_each(|number| cluster.apply(replica_set(number)));
+        let described = EksCluster::active(cluster.endpoint(), cluster.authority());
+        aws.edit(|world| world.home().eks.insert(format!("cluster-{number}"), described));
+        clusters.push(cluster);
+    }
+    println!("{}", aws.endpoint());
+    // Until the other end is closed.
+    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await.unwrap().unwrap();
+    let requests: Vec<String> = clusters.iter().flat_map(SimulatedCluster::requests).collect();
+    let asked_for = |kind: &str| requests.iter().filter(|request| request.contains(kind)).count();
+    println!(
+        "{}",
+        json!({"pods": asked_for("/pods?"), "replica_sets": asked_for("/replicasets?"), "all": requests.len()})
+    );
+}
+
+async fn measure() {
+    let mut server = Command::new(env::current_exe().unwrap());
+    let mut server = server.arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
+    let endpoint = said.next().unwrap().unwrap();
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .endpoint_url(endpoint)
+        .region(Region::from_static("eu-west-1"))
+        .credentials_provider(Credentials::new("AKIAHOME", "secret", None, None, "test"))
+        .load()
+        .await;
+    let clients = Clients::new(&config, false);
+    let program = Program::new(Config::parse("in_use: { ecs: false }").unwrap(), clients);
+
+    let before = HEAP.current_usage();
+    HEAP.reset_peak_usage();
+    let usage = program.in_use().await.unwrap();
+    let peak = HEAP.peak_usage() - before;
+    let kept = HEAP.current_usage() - before;
+
+    drop(server.stdin.take());
+    let asked: Value = serde_json::from_str(&said.next().unwrap().unwrap()).unwrap();
+    server.wait().unwrap();
+    let page = PAGE * pod(0).to_string().len();
+    let beyond = peak.saturating_sub(kept + AT_ONCE * page) / AT_ONCE;
+    let megabytes = |bytes: usize| format!("{}.{} MB", bytes >> 20, (bytes >> 10) % 1024 * 10 / 1024);
+    let _ = writeln!(
+        std::io::stdout(),
+        "{CLUSTERS} clusters of {PODS} pods and {REPLICA_SETS} ReplicaSets: {asked} requests; a page has {}, {} stay in \
+         memory, {} at the most while reading: {} a page beyond the page itself",
+        megabytes(page),
+        megabytes(kept),
+        megabytes(peak),
+        megabytes(beyond),
+    );
+    assert!(usage.coverage().iter().all(|coverage| coverage.complete), "{:?}", usage.coverage());
+    // Each tag, and each digest.
+    assert_eq!(usage.references().len(), PODS / 4 + PODS);
+    assert_eq!(asked["pods"], CLUSTERS * PODS / PAGE);
+    assert_eq!(asked["replica_sets"], CLUSTERS * REPLICA_SETS.div_ceil(PAGE));
+    assert!(beyond < 2 << 20, "{beyond} bytes a page beyond the page");
+}
