@@ -13,7 +13,7 @@ CHECKOV := .venv-checkov
 TARGET_arm64 := aarch64-unknown-linux-gnu
 TARGET_x86_64 := x86_64-unknown-linux-gnu
 
-.PHONY: help demo test test-rust test-moto test-infra test-cdk build dashboard package check-package package-arm64 package-x86_64 lint fmt schema clean
+.PHONY: help demo test test-rust test-moto test-infra test-cdk build bench bench-quick dashboard package check-package package-arm64 package-x86_64 lint fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,14 @@ build: ## Build the function, the command and the tests
 
 dashboard: build $(VENV)/.ready ## Draw docs/dashboard.svg again, with what runs send
 	$(VENV)/bin/python tests/infrastructure/draw_dashboard.py $(BIN) docs/dashboard.svg
+
+bench: ## Measure the planner, whole runs and the function's start, each beside its bound: about half an hour, on a quiet machine
+	cargo bench --locked --workspace --bench planner
+	cargo bench --locked --workspace --bench whole_run
+
+bench-quick: ## The same for the planner, the function's start and a team's account alone: a few minutes
+	cargo bench --locked --workspace --bench planner
+	cargo bench --locked --workspace --bench whole_run -- start team
 
 package: package-arm64 package-x86_64 ## Build the function's zips for arm64 and x86-64, reproducibly, with zig as the linker
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     aws::{Clients, Outcome},
     config::{Config, Mode},
-    usage::{ClusterSource, SourceError, eks::Eks},
+    usage::{ClusterSource, SourceError, eks::Eks, services::OtherService},
 };
 
 /// What was found out about the program's rights.
@@ -45,12 +45,24 @@ pub(crate) async fn check(
     config: &Config,
     eks: Option<Eks>,
     contexts: impl Iterator<Item = ClusterSource>,
+    services: Vec<OtherService>,
 ) -> Access {
     let mut access = Access::default();
-    for tried in clients.try_actions(&config.in_use).await {
+    let mut actions = clients.try_actions(&config.in_use).await;
+    for service in services {
+        match service.try_calls().await {
+            Ok(tried) => {
+                actions.extend(tried.tried);
+                access.untried.extend(tried.untried);
+            }
+            Err(error) => access.problems.push(error.to_string()),
+        }
+    }
+    for tried in actions {
         access.actions += 1;
         match tried.outcome {
             Outcome::Allowed => {}
+            Outcome::Denied if access.denied_actions.contains(&tried.action) => {}
             Outcome::Denied => access.denied_actions.push(tried.action),
             Outcome::Unknown(problem) => access.problems.push(problem),
         }

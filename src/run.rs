@@ -26,6 +26,8 @@ use crate::{
         ecs::Ecs,
         eks::Eks,
         keep_list::{KeepList, KeepLists},
+        lambda::Lambda,
+        services::OtherService,
     },
     verify::{self, Verification},
 };
@@ -53,9 +55,6 @@ impl Default for Patience {
         }
     }
 }
-
-/// What sources this version does not read, so that nobody believes in a protection that is not there.
-const UNREAD: &str = "this version reads what Amazon ECS, Amazon EKS and Kubernetes use and nothing else: images that only Lambda or another service uses are not protected";
 
 /// The program, ready to run: built once, before the first event.
 pub struct Program {
@@ -206,7 +205,8 @@ impl Program {
     pub async fn access(&self) -> Result<Access, ApiError> {
         let identity = self.clients.identity().await?;
         let eks = self.config.in_use.eks.as_ref().map(|uses| self.eks(&identity, uses));
-        Ok(access::check(&self.clients, &self.config, eks, self.contexts(&identity)).await)
+        let services = self.services(&identity, &Arc::default()).collect();
+        Ok(access::check(&self.clients, &self.config, eks, self.contexts(&identity), services).await)
     }
 
     /// Gathers, plans and guards.
@@ -285,7 +285,7 @@ impl Program {
         };
         if !out_of_time {
             prepared.refusals = guard::refusals(prepared.case(now));
-            prepared.warn_of_lifecycles().await;
+            prepared.warn_of_lifecycles();
         }
         log_plan(&prepared.run_id, &prepared.plan, &prepared.refusals);
         Ok(prepared)
@@ -324,6 +324,13 @@ impl Program {
                 caches: Arc::clone(caches),
             }));
         }
+        if self.config.in_use.lambda {
+            sources.push(Box::new(Lambda {
+                clients: self.clients.clone(),
+                place: identity.registry.clone(),
+                caches: Arc::clone(caches),
+            }));
+        }
         if !self.config.in_use.keep_lists.is_empty() {
             sources.push(Box::new(KeepLists {
                 clients: self.clients.clone(),
@@ -335,12 +342,23 @@ impl Program {
         if let Some(uses) = &self.config.in_use.eks {
             sources.push(Box::new(self.eks(identity, uses)));
         }
+        sources.extend(self.services(identity, caches).map(|service| Box::new(service) as Box<dyn Source>));
         sources.extend(self.contexts(identity).map(|cluster| Box::new(cluster) as Box<dyn Source>));
         sources
     }
 
     fn eks(&self, identity: &Identity, uses: &EksUse) -> Eks {
         Eks { clients: self.clients.clone(), place: identity.registry.clone(), uses: uses.clone() }
+    }
+
+    /// The other services that are switched on.
+    fn services(&self, identity: &Identity, caches: &Arc<Caches>) -> impl Iterator<Item = OtherService> {
+        self.config.in_use.services.iter().map(move |&service| OtherService {
+            service,
+            clients: self.clients.clone(),
+            place: identity.registry.clone(),
+            caches: Arc::clone(caches),
+        })
     }
 
     /// The clusters that contexts of kubeconfigs name.
@@ -400,34 +418,28 @@ fn log_plan(run_id: &str, plan: &Plan, refusals: &[Refusal]) {
 impl Prepared<'_> {
     /// What the lifecycle policies of the repositories that were read may do to images that stay: for each repository
     /// that has one, the images, or why that cannot be told.
-    pub async fn lifecycle(&self) -> Vec<(RepositoryName, Result<Vec<Threat>, String>)> {
-        self.lifecycle_of(|_| true).await
+    #[must_use]
+    pub fn lifecycle(&self) -> Vec<(RepositoryName, Result<Vec<Threat>, String>)> {
+        self.lifecycle_of(|_| true)
     }
 
-    async fn lifecycle_of(
+    fn lifecycle_of(
         &self,
         wanted: impl Fn(&RepositoryPlan) -> bool,
     ) -> Vec<(RepositoryName, Result<Vec<Threat>, String>)> {
-        let repositories = self.plan.repositories.iter();
-        let repositories: Vec<&RepositoryPlan> =
-            repositories.filter(|repository| !repository.verdicts.is_empty() && wanted(repository)).collect();
-        let names: Vec<&RepositoryName> = repositories.iter().map(|repository| &repository.name).collect();
-        let policies = inventory::lifecycles(&self.program.clients, &names).await;
-        let threats = repositories.iter().zip(policies).filter_map(|(repository, policy)| {
-            let threats = match policy {
-                Ok(policy) => repository.threats(&policy?),
-                Err(error) => Err(error.to_string()),
-            };
+        let repositories = self.plan.repositories.iter().filter(|repository| wanted(repository));
+        let threats = repositories.filter_map(|repository| {
+            let policy = repository.stored.lifecycle.as_ref()?;
+            let threats = policy.as_ref().map_err(Clone::clone).and_then(|policy| repository.threats(policy));
             Some((repository.name.clone(), threats))
         });
         threats.collect()
     }
 
-    /// Warns of lifecycle policies that may take an image in use. Only repositories with such images are asked for
-    /// theirs, and nothing depends on it.
-    async fn warn_of_lifecycles(&mut self) {
+    /// Warns of lifecycle policies that may take an image in use.
+    fn warn_of_lifecycles(&mut self) {
         let has_images_in_use = |repository: &RepositoryPlan| repository.verdicts.iter().any(Verdict::in_use);
-        let found = within(self.request.stop_at, self.lifecycle_of(has_images_in_use)).await.unwrap_or_default();
+        let found = self.lifecycle_of(has_images_in_use);
         let mut unread = 0;
         for (name, threats) in found {
             match threats {
@@ -510,7 +522,7 @@ impl Prepared<'_> {
         });
         answer.warnings.extend(self.warnings.iter().cloned());
         answer.warnings.extend(self.soaking());
-        answer.warnings.push(UNREAD.to_owned());
+        answer.warnings.extend(self.program.config.in_use.unprotected());
         answer
     }
 

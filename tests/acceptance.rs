@@ -261,7 +261,7 @@ async fn metrics_are_complete_and_in_the_embedded_format() {
         ("MissingImages", 0),
         ("BytesScanned", 260_000_000),
         ("BytesDeleted", 60_000_000),
-        ("SourcesExpected", 2),
+        ("SourcesExpected", 3),
         ("SourcesFailed", 0),
         ("GuardTrips", 0),
         ("ApiThrottles", 0),

@@ -7,7 +7,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use ecr_cleanup::{
     aws::Clients,
-    config::{Config, Mode},
+    config::{Config, Mode, Service},
     report::{METRICS, NAMESPACE, Status},
     run::{Program, Request},
 };
@@ -109,6 +109,7 @@ fn everything(world: &mut World) {
     app.push(Push::index([&old]).tag("1.0").pushed_at(days_ago(400)));
     app.push(Push::image().pushed_at(days_ago(300)));
     let image = format!("{}:1.0", app.uri());
+    world.home().deploy_function("hello", "app", "1.0");
     let ecs = &mut world.home().ecs;
     ecs.register("web", [&image]);
     ecs.cluster("prod").capacity_providers = vec!["own-instances".to_owned()];
@@ -158,19 +159,48 @@ async fn called(mode: Mode, config: &str) -> BTreeSet<String> {
     aws.calls().into_iter().map(|call| call.operation).filter(|operation| !operation.starts_with("sts:")).collect()
 }
 
+/// The calls of a table of `src/usage/services`.
+fn calls(table: &Value) -> BTreeSet<String> {
+    match table {
+        Value::Object(members) => {
+            let own = members.get("call").map(text);
+            members.values().flat_map(calls).chain(own).collect()
+        }
+        Value::Array(values) => values.iter().flat_map(calls).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+/// `tests/services.rs` shows that all of them are called.
+#[test]
+fn every_service_may_be_asked_exactly_what_is_asked_of_it() {
+    let permissions = shared("permissions.json");
+    let services = permissions["services"].as_object().unwrap();
+    let names: Vec<&str> = services.keys().map(String::as_str).collect();
+    assert_eq!(names, Service::ALL.map(Service::name));
+    for (name, statements) in services {
+        let table = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/usage/services/tables/{name}.json"));
+        let mut asked = calls(&serde_json::from_str(&fs::read_to_string(table).unwrap()).unwrap());
+        // Of any of them, the task definitions that it names.
+        asked.insert("ecs:DescribeTaskDefinition".to_owned());
+        assert_eq!(actions(statements), asked, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn a_run_calls_exactly_what_it_is_given_permission_for() {
     let permissions = shared("permissions.json");
-    let (registry, ecs) = (actions(&permissions["registry"]), actions(&permissions["sources"]["ecs"]));
+    let sources = &permissions["sources"];
+    let (registry, ecs) = (actions(&permissions["registry"]), actions(&sources["ecs"]));
     let delete = actions(&permissions["delete"]);
 
     let planning = &registry | &ecs;
     assert_eq!(called(Mode::Plan, "{ mode: plan, in_use: { eks: false, lambda: false } }").await, planning);
+    let with_lambda = &planning | &actions(&sources["lambda"]);
+    assert_eq!(called(Mode::Plan, "{ mode: plan, in_use: { eks: false } }").await, with_lambda);
     let deleting = &planning | &delete;
     assert_eq!(called(Mode::Delete, "{ mode: delete, in_use: { eks: false, lambda: false } }").await, deleting);
     let by_rules =
         "{ mode: delete, in_use: { ecs: false, eks: false, lambda: false }, guards: { allow_no_usage: true } }";
-    // Only lifecycle policies that may take an image in use are worth a warning.
-    let without_use = &(&registry | &delete) - &["ecr:GetLifecyclePolicy".to_owned()].into();
-    assert_eq!(called(Mode::Delete, by_rules).await, without_use);
+    assert_eq!(called(Mode::Delete, by_rules).await, &registry | &delete);
 }

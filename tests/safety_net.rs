@@ -57,6 +57,7 @@ async fn no_use_at_all() {
     aws.edit(|world| {
         let mut nothing = simulated_aws::World::default();
         std::mem::swap(&mut world.home().ecs, &mut nothing.home().ecs);
+        world.home().functions.clear();
     });
     let answer = run(&aws, FULL).await;
     assert_refused(&aws, &answer, "no_usage", "no image in ECR is in use");

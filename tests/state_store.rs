@@ -23,11 +23,14 @@ async fn what_never_changes_is_read_once_in_a_lifetime() {
     run(&aws, FULL).await;
     let (definitions, manifests) = (aws.count("ecs:DescribeTaskDefinition"), aws.count("ecr:BatchGetImage"));
     assert!(definitions > 0 && manifests > 0);
+    let functions = aws.count("lambda:GetFunction");
+    assert_eq!(functions, 2);
     let writes = aws.count("s3:PutObject");
     let answer = run(&aws, FULL).await;
     assert_eq!(answer.counts.candidates, 0);
     assert_eq!(aws.count("ecs:DescribeTaskDefinition") - definitions, 0);
     assert_eq!(aws.count("ecr:BatchGetImage") - manifests, 0);
+    assert_eq!(aws.count("lambda:GetFunction") - functions, 1, "what is not published may change");
     let written = aws.count("s3:PutObject") - writes;
     assert_eq!(written, 4, "the lock twice, and the two files of the report");
 
@@ -51,7 +54,7 @@ async fn the_plan_is_the_same_with_caches_and_without() {
 
 #[tokio::test]
 async fn caches_that_cannot_be_used_are_built_anew() {
-    for key in ["task-definitions", "indexes"] {
+    for key in ["task-definitions", "functions", "indexes"] {
         let object = format!("{STATE}/{key}.json.gz");
         let good = {
             let aws = account().await;
@@ -82,7 +85,7 @@ async fn caches_that_cannot_be_used_are_built_anew() {
 async fn objects_say_what_they_are() {
     let aws = account().await;
     run(&aws, &FULL.replace("mode: delete", "mode: delete, guards: {soak: 1d}")).await;
-    for key in ["task-definitions", "indexes", "usage-counts", "soak-ledger", "run-lock"] {
+    for key in ["task-definitions", "functions", "indexes", "usage-counts", "soak-ledger", "run-lock"] {
         let bytes = object(&aws, BUCKET, &format!("{STATE}/{key}.json.gz")).unwrap_or_else(|| panic!("no {key}"));
         let object: Value = serde_json::from_str(&gunzip(&bytes)).unwrap();
         assert_eq!((&object["schema"], &object["number"]), (&json!(format!("ecr-cleanup/{key}")), &json!(1)));

@@ -33,7 +33,7 @@ pub(crate) enum Outcome {
 }
 
 impl Tried {
-    fn new(action: &'static str, error: Option<&ApiError>) -> Self {
+    pub(crate) fn new(action: &'static str, error: Option<&ApiError>) -> Self {
         let outcome = match error.map(|error| (error, error.code.as_deref())) {
             None => Outcome::Allowed,
             Some((_, Some(code))) if code.contains("AccessDenied") || code.contains("NotAuthorized") => Outcome::Denied,
@@ -69,6 +69,12 @@ impl Clients {
             let name = clusters.and_then(|answer| answer.clusters?.into_iter().next());
             let name = name.unwrap_or_else(|| NOTHING.to_owned());
             attempt!(tried, "eks:DescribeCluster", self.eks.describe_cluster().name(name));
+        }
+        if in_use.lambda {
+            let functions = attempt!(tried, "lambda:ListFunctions", self.lambda.list_functions().max_items(1));
+            let name = functions.and_then(|answer| answer.functions?.into_iter().next()?.function_name);
+            let name = name.unwrap_or_else(|| NOTHING.to_owned());
+            attempt!(tried, "lambda:GetFunction", self.lambda.get_function().function_name(name));
         }
         tried
     }

@@ -5,7 +5,11 @@ use std::{env, num::NonZeroU32, sync::Arc, time::Duration};
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
-use super::{ApiError, Bucket, CallCounter, counter::Counting, pace::Pace};
+use super::{
+    ApiError, Bucket, CallCounter, Endpoint, JsonService,
+    counter::Counting,
+    pace::{Pace, Slowing},
+};
 use crate::{
     config::Fetch,
     image::{Registry, Time},
@@ -48,6 +52,8 @@ pub struct Clients {
     pub ecs: aws_sdk_ecs::Client,
     /// Amazon EKS.
     pub eks: aws_sdk_eks::Client,
+    /// AWS Lambda.
+    pub lambda: aws_sdk_lambda::Client,
     sts: aws_sdk_sts::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) sns: aws_sdk_sns::Client,
@@ -58,6 +64,7 @@ pub struct Clients {
     pub patience: Patience,
     credentials: Option<SharedCredentialsProvider>,
     pace: Arc<Pace>,
+    sdk: SdkConfig,
     region: Option<String>,
     clock: fn() -> Time,
 }
@@ -96,9 +103,24 @@ impl Clients {
     pub fn new(config: &SdkConfig, paced: bool) -> Self {
         let calls = Arc::new(CallCounter::default());
         let counting = Counting(Arc::clone(&calls));
-        let ecr = aws_sdk_ecr::config::Builder::from(config).interceptor(counting.clone()).build();
-        let ecs = aws_sdk_ecs::config::Builder::from(config).interceptor(counting.clone()).build();
-        let eks = aws_sdk_eks::config::Builder::from(config).interceptor(counting.clone()).build();
+        let pace = Arc::new(if paced { Pace::documented() } else { Pace::unlimited() });
+        let slowing = Slowing(Arc::clone(&pace));
+        let ecr = aws_sdk_ecr::config::Builder::from(config)
+            .interceptor(counting.clone())
+            .interceptor(slowing.clone())
+            .build();
+        let ecs = aws_sdk_ecs::config::Builder::from(config)
+            .interceptor(counting.clone())
+            .interceptor(slowing.clone())
+            .build();
+        let eks = aws_sdk_eks::config::Builder::from(config)
+            .interceptor(counting.clone())
+            .interceptor(slowing.clone())
+            .build();
+        let lambda = aws_sdk_lambda::config::Builder::from(config)
+            .interceptor(counting.clone())
+            .interceptor(slowing.clone())
+            .build();
         let sts = aws_sdk_sts::config::Builder::from(config).interceptor(counting.clone()).build();
         let s3 = aws_sdk_s3::config::Builder::from(config).interceptor(counting.clone()).build();
         let sns = aws_sdk_sns::config::Builder::from(config).interceptor(counting.clone()).build();
@@ -107,6 +129,7 @@ impl Clients {
             ecr: aws_sdk_ecr::Client::from_conf(ecr),
             ecs: aws_sdk_ecs::Client::from_conf(ecs),
             eks: aws_sdk_eks::Client::from_conf(eks),
+            lambda: aws_sdk_lambda::Client::from_conf(lambda),
             sts: aws_sdk_sts::Client::from_conf(sts),
             s3: aws_sdk_s3::Client::from_conf(s3),
             sns: aws_sdk_sns::Client::from_conf(sns),
@@ -114,7 +137,8 @@ impl Clients {
             calls,
             patience: Patience::default(),
             credentials: config.credentials_provider(),
-            pace: Arc::new(if paced { Pace::documented() } else { Pace::unlimited() }),
+            sdk: config.clone(),
+            pace,
             region: config.region().map(ToString::to_string),
             clock: || Time::from(jiff::Timestamp::now()),
         }
@@ -137,6 +161,14 @@ impl Clients {
     /// What tokens for clusters are signed with, if there are credentials at all.
     pub(crate) fn credentials(&self) -> Option<SharedCredentialsProvider> {
         self.credentials.clone()
+    }
+
+    /// A service without a client of its own.
+    ///
+    /// # Errors
+    /// Where it cannot be reached with this configuration, in words.
+    pub(crate) fn json_service(&self, endpoint: Endpoint<'_>) -> Result<JsonService, String> {
+        JsonService::new(&self.sdk, &self.calls, &self.pace, endpoint)
     }
 
     /// What time it is.

@@ -4,13 +4,17 @@ mod access;
 mod clients;
 mod counter;
 mod error;
+mod json;
 mod pace;
 mod pages;
+mod partition;
 
-pub(crate) use access::Outcome;
+pub(crate) use access::{Outcome, Tried};
 pub use clients::{Clients, Identity, Tuning};
 pub(crate) use counter::Counting;
 pub use counter::{CallCounter, Calls};
 pub use error::ApiError;
+pub(crate) use json::{CallError, Endpoint, JsonService, Wire};
 pub use pace::Bucket;
 pub(crate) use pages::all_pages;
+pub(crate) use partition::Partition;

@@ -3,7 +3,7 @@
 //! Each function records what is wrong and goes on; it gives `None` only where a problem is recorded.
 
 use super::{
-    Archive, Config, EcsUse, EksUse, InUse, KubernetesUse, S3Location, S3Objects, TaskDefinitions,
+    Archive, Config, EcsUse, EksUse, InUse, KubernetesUse, S3Location, S3Objects, Service, TaskDefinitions,
     error::{Path, Problems, quoted},
     guards, policies,
     raw::{self, Document},
@@ -80,8 +80,24 @@ fn compile_in_use(written: &raw::InUse, problems: &mut Problems) -> Option<InUse
     };
     let contexts = required(&path, "kubernetes", written.kubernetes.as_ref(), problems)?;
     let kubernetes = compile_contexts(contexts, &path.key("kubernetes"), problems)?;
+    let lambda = matches!(required(&path, "lambda", written.lambda.as_ref(), problems)?, Switch::On(_));
     let keep_lists = required(&path, "keep_lists", written.keep_lists.as_ref(), problems)?;
-    Some(InUse { ecs, eks, kubernetes, keep_lists: compile_keep_lists(keep_lists, &path.key("keep_lists"), problems) })
+    let keep_lists = compile_keep_lists(keep_lists, &path.key("keep_lists"), problems);
+    let services = required(&path, "services", written.services.as_ref(), problems)?;
+    let services = compile_services(services, &path.key("services"), problems);
+    Some(InUse { ecs, eks, kubernetes, lambda, services, keep_lists })
+}
+
+fn compile_services(written: &List<Service>, path: &Path, problems: &mut Problems) -> Vec<Service> {
+    let mut services = Vec::new();
+    for (index, &service) in written.items() {
+        if services.contains(&service) {
+            problems.add(&path.index(index), format!("{} is written twice", quoted(service.name())));
+        } else {
+            services.push(service);
+        }
+    }
+    services
 }
 
 fn compile_keep_lists(written: &List<String>, path: &Path, problems: &mut Problems) -> Vec<S3Objects> {

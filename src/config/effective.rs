@@ -95,8 +95,18 @@ fn in_use(in_use: &super::InUse) -> raw::InUse {
         context: Some(cluster.context.clone()),
     });
     let kubernetes = Some(contexts.collect());
+    let lambda = if in_use.lambda { Switch::On(raw::Lambda {}) } else { Switch::Off };
     let keep_lists = Some(in_use.keep_lists.iter().map(ToString::to_string).collect());
-    raw::InUse { ecs: Some(ecs), eks: Some(eks), kubernetes, lambda: None, accounts: None, keep_lists }
+    let services = Some(in_use.services.iter().copied().collect());
+    raw::InUse {
+        ecs: Some(ecs),
+        eks: Some(eks),
+        kubernetes,
+        lambda: Some(lambda),
+        services,
+        accounts: None,
+        keep_lists,
+    }
 }
 
 fn guards(guards: &super::Guards) -> raw::Guards {

@@ -103,8 +103,85 @@ pub struct InUse {
     pub eks: Option<EksUse>,
     /// Other Kubernetes clusters.
     pub kubernetes: Vec<KubernetesUse>,
+    /// AWS Lambda, every function of a container image.
+    pub lambda: bool,
+    /// Other services.
+    pub services: Vec<Service>,
     /// Lists of images in use that something else writes.
     pub keep_lists: Vec<S3Objects>,
+}
+
+/// A service that can use images, besides those that are read unless they are switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Service {
+    /// AWS App Runner.
+    AppRunner,
+    /// AWS Batch.
+    Batch,
+    /// Amazon Bedrock AgentCore.
+    BedrockAgentcore,
+    /// AWS CodeBuild.
+    Codebuild,
+    /// Rules of Amazon EventBridge.
+    Eventbridge,
+    /// Containers of Amazon Lightsail.
+    Lightsail,
+    /// Amazon EventBridge Pipes.
+    Pipes,
+    /// Amazon SageMaker AI.
+    Sagemaker,
+    /// Amazon EventBridge Scheduler.
+    Scheduler,
+    /// AWS Step Functions.
+    StepFunctions,
+}
+
+impl Service {
+    /// All of them, by name.
+    pub const ALL: [Self; 10] = [
+        Self::AppRunner,
+        Self::Batch,
+        Self::BedrockAgentcore,
+        Self::Codebuild,
+        Self::Eventbridge,
+        Self::Lightsail,
+        Self::Pipes,
+        Self::Sagemaker,
+        Self::Scheduler,
+        Self::StepFunctions,
+    ];
+
+    /// As it is written in a configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AppRunner => "app_runner",
+            Self::Batch => "batch",
+            Self::BedrockAgentcore => "bedrock_agentcore",
+            Self::Codebuild => "codebuild",
+            Self::Eventbridge => "eventbridge",
+            Self::Lightsail => "lightsail",
+            Self::Pipes => "pipes",
+            Self::Sagemaker => "sagemaker",
+            Self::Scheduler => "scheduler",
+            Self::StepFunctions => "step_functions",
+        }
+    }
+}
+
+impl InUse {
+    /// What is said of sources that are switched off, so that nobody believes in a protection that is not there.
+    #[must_use]
+    pub fn unprotected(&self) -> Option<String> {
+        let sources = [("ecs", self.ecs.is_some()), ("eks", self.eks.is_some()), ("lambda", self.lambda)];
+        let off: Vec<String> =
+            sources.iter().filter(|(_, on)| !on).map(|(source, _)| format!("`in_use.{source}`")).collect();
+        let is = if off.len() == 1 { "is" } else { "are" };
+        let text = format!("{} {is} off: images that are used only there are not protected", off.join(" and "));
+        (!off.is_empty()).then_some(text)
+    }
 }
 
 /// What counts as use in Amazon EKS.

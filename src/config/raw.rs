@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Mode,
+    Mode, Service,
     duration::Duration,
     scalar::{Count, Limit, List, Percent, Price, Switch, TaskDefinitions},
 };
@@ -159,9 +159,12 @@ pub(super) struct InUse {
     /// Other Kubernetes clusters, as contexts of kubeconfig files. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kubernetes: Option<List<Context>>,
-    /// AWS Lambda functions of container images; not supported by this version yet, but for `false`.
+    /// AWS Lambda, every function of a container image with all its published versions. Default: on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lambda: Option<Switch<Lambda>>,
+    /// Other services that are read too, each of which needs rights of its own. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) services: Option<List<Service>>,
     /// Where else to look, besides the caller's own account and Region; not supported by this version yet. Default: nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) accounts: Option<List<Account>>,
@@ -222,7 +225,7 @@ pub(super) struct Context {
     pub(super) context: Option<String>,
 }
 
-/// AWS Lambda as a source of use; not supported by this version yet.
+/// AWS Lambda as a source of use.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Lambda {}

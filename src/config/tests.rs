@@ -46,7 +46,14 @@ fn no_document_is_the_default_file() {
     let ecs = EcsUse { task_definitions: TaskDefinitions::Active };
     assert_eq!(
         defaults.in_use,
-        InUse { ecs: Some(ecs), eks: Some(eks), kubernetes: Vec::new(), keep_lists: Vec::new() }
+        InUse {
+            ecs: Some(ecs),
+            eks: Some(eks),
+            kubernetes: Vec::new(),
+            lambda: true,
+            services: Vec::new(),
+            keep_lists: Vec::new()
+        }
     );
     assert_eq!(
         defaults.guards,
@@ -96,7 +103,17 @@ fn keys_left_out_keep_their_defaults_at_every_level() {
     let written = parse("policies: [{ repositories: [a], leave_alone: true }]");
     assert_eq!(written.policies.0[0].action, Action::LeaveAlone);
     let off = parse("in_use: { ecs: false, eks: false }").in_use;
-    assert_eq!(off, InUse { ecs: None, eks: None, kubernetes: Vec::new(), keep_lists: Vec::new() });
+    assert_eq!(
+        off,
+        InUse {
+            ecs: None,
+            eks: None,
+            kubernetes: Vec::new(),
+            lambda: true,
+            services: Vec::new(),
+            keep_lists: Vec::new()
+        }
+    );
 }
 
 #[test]
@@ -118,6 +135,8 @@ in_use:
   keep_lists: ["s3://bucket/in-use/*.json"]
   eks: { clusters: ['prod-*'], allow_empty: [prod-new], helm_history: true, custom_resources: { exclude: ['reports.example.com/*'] } }
   kubernetes: [{ kubeconfig: clusters.yaml, context: on-premises }]
+  lambda: false
+  services: [batch, step_functions]
 registry_aliases: [Registry.Example.com:5000]
 guards:
   expected_accounts: ['111111111111', '012345678901']
@@ -145,6 +164,8 @@ cost: { usd_per_gb_month: 0 }
             "ecs": {"task_definitions": {"newest": 3}},
             "eks": {"clusters": ["prod-*"], "allow_empty": ["prod-new"], "helm_history": true, "custom_resources": {"exclude": ["reports.example.com/*"]}},
             "kubernetes": [{"kubeconfig": "clusters.yaml", "context": "on-premises"}],
+            "lambda": false,
+            "services": ["batch", "step_functions"],
             "keep_lists": ["s3://bucket/in-use/*.json"]
         },
         "registry_aliases": ["Registry.Example.com:5000"],
@@ -190,7 +211,7 @@ fn extremes_that_are_valid() {
     let config = parse(text);
     assert_eq!(rules_of(&config, 0)[0].newest, NonZeroU32::new(u32::MAX));
     assert_eq!(rules_of(&config, 0)[0].pushed_within, Some(jiff::SignedDuration::from_mins(1)));
-    let sources = parse("in_use: { eks: {}, kubernetes: [], lambda: false }");
+    let sources = parse("in_use: { eks: {}, kubernetes: [], lambda: {} }");
     assert_eq!(sources, parse(""));
     assert!(parse("cost: { usd_per_gb_month: -0.0 }").usd_per_gb_month.is_sign_positive());
     assert!(parse("guards: { <<: { allow_no_usage: true } }").guards.allow_no_usage);
@@ -218,7 +239,7 @@ proptest! {
 fn any_document() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let words = "version|mode|policies|repositories|keep|name|tags|except|untagged|pushed_within|pulled_within|newest|per|\
-        newest_groups|by|leave_alone|delete_unmatched|in_use|ecs|eks|kubernetes|kubeconfig|context|clusters|helm_history|custom_resources|exclude|lambda|task_definitions|registry_aliases|guards|expected_accounts|\
+        newest_groups|by|leave_alone|delete_unmatched|in_use|ecs|eks|kubernetes|kubeconfig|context|clusters|helm_history|custom_resources|exclude|lambda|services|task_definitions|registry_aliases|guards|expected_accounts|\
         allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|cost|usd_per_gb_month|change_window|days|state|registries";
     let texts = prop_oneof![
         "plan|delete|archive|active|referenced|pushed|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",

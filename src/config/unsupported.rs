@@ -4,7 +4,6 @@
 use super::{
     error::{Path, Problems},
     raw::{Document, InUse},
-    scalar::Switch,
 };
 
 /// A setting that is not built yet. Building it deletes its line in [`UNSUPPORTED`].
@@ -18,13 +17,11 @@ struct Unsupported {
 }
 
 const OMIT: &str = "leave it out";
-const OMIT_OR_FALSE: &str = "leave it out, or say `false`";
 
 /// One line per setting.
 #[rustfmt::skip]
 const UNSUPPORTED: &[Unsupported] = &[
     Unsupported { path: "registries", is_written: |d| d.registries.is_some(), instead: OMIT },
-    Unsupported { path: "in_use.lambda", is_written: |d| in_use(d).is_some_and(|u| is_on(u.lambda.as_ref())), instead: OMIT_OR_FALSE },
     Unsupported { path: "in_use.accounts", is_written: |d| in_use(d).is_some_and(|u| u.accounts.is_some()), instead: OMIT },
 ];
 
@@ -40,8 +37,4 @@ pub(super) fn refuse(document: &Document, problems: &mut Problems) {
 
 fn in_use(document: &Document) -> Option<&InUse> {
     document.in_use.as_ref()
-}
-
-const fn is_on<T>(switch: Option<&Switch<T>>) -> bool {
-    matches!(switch, Some(Switch::On(_)))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::usage::Coverage;
+use crate::{config::Service, usage::Coverage};
 
 /// The name of a guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -71,8 +71,13 @@ impl Refusal {
         } else if coverage.cluster.is_some() {
             "Do what the message says and run it again; `ecr-cleanup check-config --access` prints every right that is missing.".to_owned()
         } else {
+            let without = if Service::ALL.iter().any(|service| service.name() == *source) {
+                format!("`in_use.services` without `{source}`")
+            } else {
+                format!("`in_use: {{{source}: false}}`")
+            };
             format!(
-                "Run it again if AWS was failing. If it stays, fix what the message names; `in_use: {{{source}: false}}` leaves {source} out, and its images unprotected."
+                "Run it again if AWS was failing. If it stays, fix what the message names; {without} leaves {source} out, and its images unprotected."
             )
         };
         Self {

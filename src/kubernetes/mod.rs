@@ -29,4 +29,5 @@ pub use error::ClusterError;
 pub(crate) use error::Problem;
 pub(crate) use kubeconfig::Context;
 pub(crate) use read::{Cluster, Rule, Settings};
+pub(crate) use scan::{Hit, Scanner};
 pub(crate) use token::{Authentication, RoleToken};

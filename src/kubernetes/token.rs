@@ -21,7 +21,7 @@ use aws_sigv4::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hyper::http;
 
-use crate::image::Time;
+use crate::{aws::Partition, image::Time};
 
 /// A token is signed again when it is this old.
 const RENEWED_AFTER: Duration = Duration::from_mins(10);
@@ -173,17 +173,8 @@ fn presign(credentials: &Credentials, region: &str, cluster: &str, now: SystemTi
 
 /// The host of STS in a Region: the authenticator accepts only one of the cluster's own partition.
 fn sts_host(region: &str) -> String {
-    let suffix = [
-        ("cn-", "amazonaws.com.cn"),
-        ("eusc-", "amazonaws.eu"),
-        ("us-isob-", "sc2s.sgov.gov"),
-        ("us-isof-", "csp.hci.ic.gov"),
-        ("us-iso-", "c2s.ic.gov"),
-        ("eu-isoe-", "cloud.adc-e.uk"),
-    ]
-    .iter()
-    .find_map(|(prefix, suffix)| region.starts_with(prefix).then_some(*suffix));
-    format!("sts.{region}.{}", suffix.unwrap_or("amazonaws.com"))
+    let suffix = Partition::of(region).map_or("amazonaws.com", |partition| partition.dns_suffix);
+    format!("sts.{region}.{suffix}")
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     Digest, Reading,
@@ -17,6 +19,8 @@ use crate::inventory::Child;
 pub struct Cache<K, V> {
     known: BTreeMap<K, V>,
     used: Mutex<BTreeMap<K, V>>,
+    /// Who reads a fact now; others wait for it.
+    turns: Mutex<BTreeMap<K, Arc<tokio::sync::Mutex<()>>>>,
     /// Whether it may be written: not over an object that somebody else, or a newer version, wrote.
     writable: bool,
 }
@@ -26,13 +30,25 @@ pub struct Cache<K, V> {
 pub struct Caches {
     /// The images that each task definition revision names, by ARN.
     pub definitions: Cache<String, Vec<String>>,
+    /// The image of each published version of a function, by ARN, number and code.
+    pub functions: Cache<String, FunctionImage>,
     /// The children of each index.
     pub indexes: Cache<Digest, Vec<Child>>,
 }
 
+/// The image of a Lambda function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionImage {
+    /// The reference as it was written.
+    pub written: String,
+    /// The digest that it was resolved to, if it does not say one itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
-        Self { known: BTreeMap::new(), used: Mutex::default(), writable: true }
+        Self { known: BTreeMap::new(), used: Mutex::default(), turns: Mutex::default(), writable: true }
     }
 }
 
@@ -46,6 +62,29 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
         let fact = self.known.get(name)?;
         used.insert(name.clone(), fact.clone());
         Some(fact.clone())
+    }
+
+    /// The fact of that name. Where it is not known, or not good, it is read, once, whoever else asks meanwhile.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub async fn get_or_read<E>(
+        &self,
+        name: K,
+        is_good: impl Fn(&V) -> bool,
+        read: impl Future<Output = Result<V, E>>,
+    ) -> Result<V, E> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(name.clone()).or_default())
+        };
+        let _turn = turn.lock().await;
+        if let Some(fact) = self.get(&name).filter(is_good) {
+            return Ok(fact);
+        }
+        let fact = read.await?;
+        self.learn(name, fact.clone());
+        Ok(fact)
     }
 
     /// Notes a fact that was read.
@@ -94,6 +133,12 @@ impl Content for BTreeMap<String, Vec<String>> {
     const SCHEMA: &'static str = "ecr-cleanup/task-definitions";
     const NUMBER: u32 = 1;
     const KEY: &'static str = "task-definitions.json.gz";
+}
+
+impl Content for BTreeMap<String, FunctionImage> {
+    const SCHEMA: &'static str = "ecr-cleanup/functions";
+    const NUMBER: u32 = 1;
+    const KEY: &'static str = "functions.json.gz";
 }
 
 impl Content for BTreeMap<Digest, Vec<Child>> {

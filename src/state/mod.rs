@@ -1,7 +1,7 @@
 //! What lasts between runs: caches, the soak ledger, the last run's use, and the run lock, as objects in S3.
 //!
-//! Optional, and split by what its loss means. What never changes (the images of a task definition revision, the
-//! children of an index) is a cache: whatever is wrong with it, it is read from AWS anew. The ledger, the counts and
+//! Optional, and split by what its loss means. What never changes (the images of a task definition revision or a
+//! published function version, the children of an index) is a cache: whatever is wrong with it, it is read from AWS anew. The ledger, the counts and
 //! the lock hold back deletion: where one of them cannot be read, nothing is deleted, since a missing memory must not
 //! look like a memory of nothing.
 //!
@@ -27,7 +27,7 @@ use crate::{
     usage::{Coverage, Usage},
 };
 
-pub use cache::{Cache, Caches};
+pub use cache::{Cache, Caches, FunctionImage};
 pub use counts::Counts;
 pub use ledger::Ledger;
 pub(crate) use lock::Held;
@@ -62,8 +62,9 @@ impl State {
     /// Reads what is remembered. Nothing that is wrong with it stops the reading of what is stored and in use.
     pub(crate) async fn read(clients: &Clients, location: &S3Location, place: &Registry, soaks: bool) -> Self {
         let store = Store::new(clients, location, place);
-        let (definitions, indexes, counts, ledger) = tokio::join!(
+        let (definitions, functions, indexes, counts, ledger) = tokio::join!(
             store.read::<BTreeMap<String, Vec<String>>>(),
+            store.read::<BTreeMap<String, FunctionImage>>(),
             store.read::<BTreeMap<Digest, Vec<Child>>>(),
             store.read::<Counts>(),
             async { if soaks { Some(store.read::<Ledger>().await) } else { None } }
@@ -72,6 +73,7 @@ impl State {
         let mut warnings = Vec::new();
         let caches = Arc::new(Caches {
             definitions: Cache::from_found(definitions, &mut warnings),
+            functions: Cache::from_found(functions, &mut warnings),
             indexes: Cache::from_found(indexes, &mut warnings),
         });
         let mut required = |problem: String| refusals.push(Refusal::state_unreadable(&problem));
@@ -100,15 +102,16 @@ impl State {
     pub(crate) async fn record(&mut self, plan: &Plan, usage: &Usage, narrowed: bool) -> Result<(), String> {
         let complete = usage.coverage().iter().all(|coverage| coverage.complete);
         let keep_unused = narrowed || !complete;
-        let (definitions, indexes) = tokio::join!(
+        let (definitions, functions, indexes) = tokio::join!(
             self.caches.definitions.write(&self.store, keep_unused),
+            self.caches.functions.write(&self.store, keep_unused),
             self.caches.indexes.write(&self.store, keep_unused)
         );
         if let Some(LedgerVersion(found)) = self.ledger.take() {
             let ledger = self.store.update(found, |ledger| ledger.observe(plan, complete)).await;
             self.memory.ledger = Some(ledger.map_err(|problem| problem.to_string())?);
         }
-        definitions.and(indexes).map_err(|problem| problem.to_string())
+        definitions.and(functions).and(indexes).map_err(|problem| problem.to_string())
     }
 
     /// Writes down what each source found, for the next run to compare with. Only a run that no guard stops may do

@@ -7,8 +7,10 @@ mod cluster;
 pub mod ecs;
 pub mod eks;
 pub mod keep_list;
+pub(crate) mod lambda;
 mod mention;
 mod pulls;
+pub(crate) mod services;
 
 use std::{
     borrow::Cow,

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime, timezone
 
-from account import Account
+from account import ACCOUNT_ID, REGION, Account
 from scenarios import team_account
 
 WHERE = {"LocationConstraint": "eu-west-1"}
@@ -13,7 +13,25 @@ DEPLOYMENT = "arn:aws:ecs:eu-west-1:123456789012:service-deployment/{}/{}/1"
 def busy_account(account):
     expected = team_account(account)
     roll_out(account, "production", "web")
+    start_elsewhere(account)
     return expected
+
+
+def start_elsewhere(account):
+    """A function of an image, and a task definition that a rule and a schedule start."""
+    trust = {"Version": "2012-10-17", "Statement": []}
+    role = account.client("iam").create_role(RoleName="starter", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    image = {"ImageUri": "public.ecr.aws/lambda/provided:al2023"}
+    account.client("lambda").create_function(FunctionName="hello", Role=role, PackageType="Image", Code=image)
+    definition = account.task_definition("nightly", "busybox")
+    ecs = {"TaskDefinitionArn": definition}
+    target = {"Arn": f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:cluster/production", "RoleArn": role, "EcsParameters": ecs}
+    events = account.client("events")
+    events.put_rule(Name="nightly", ScheduleExpression="rate(1 day)")
+    events.put_targets(Rule="nightly", Targets=[{"Id": "1", **target}])
+    account.client("scheduler").create_schedule(
+        Name="nightly", ScheduleExpression="rate(1 day)", FlexibleTimeWindow={"Mode": "OFF"}, Target=target
+    )
 
 
 def roll_out(account, cluster, service):

@@ -16,6 +16,7 @@ CONFIGURATIONS = {
     "delete, ECS alone": ("delete", {"in_use": ECS}),
     "plan, EKS alone": ("plan", {"in_use": {**NOTHING, "eks": {}}}),
     "plan, Lambda alone": ("plan", {"in_use": {**NOTHING, "lambda": {}}}),
+    "plan, rules and schedules alone": ("plan", {"in_use": {**NOTHING, "services": ["eventbridge", "scheduler"]}}),
     "plan, by rules alone": ("plan", {"in_use": NOTHING}),
     "delete, by rules alone": ("delete", {"in_use": NOTHING, "guards": BY_RULES_ALONE}),
     "delete, state": ("delete", {"in_use": ECS, **STATE}),

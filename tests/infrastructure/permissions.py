@@ -35,9 +35,8 @@ PATHS = {
     "lambda": [
         (r"GET /2015-03-31/functions/?", "ListFunctions"),
         (r"GET /2015-03-31/functions/[^/]+", "GetFunction"),
-        (r"GET /2015-03-31/functions/[^/]+/versions", "ListVersionsByFunction"),
-        (r"GET /2015-03-31/functions/[^/]+/aliases", "ListAliases"),
     ],
+    "scheduler": [(r"GET /schedules", "ListSchedules"), (r"GET /schedules/[^/]+", "GetSchedule")],
     "eks": [(r"GET /clusters", "ListClusters"), (r"GET /clusters/[^/]+", "DescribeCluster")],
     "s3": [(r"GET /[^/]+/?", "ListBucket"), (r"GET /[^/]+/.+", "GetObject"), (r"PUT /[^/]+/.+", "PutObject")],
 }

@@ -12,6 +12,7 @@ import ecs_overlay
 import lambda_overlay
 import logs_overlay
 import s3_overlay
+import services_overlay
 
 PATCHED_VERSION = "5.2.5"
 
@@ -25,3 +26,4 @@ def install(endpoint: str) -> None:
     lambda_overlay.install(endpoint)
     logs_overlay.install()
     s3_overlay.install()
+    services_overlay.install()

@@ -86,6 +86,8 @@ pub async fn account() -> SimulatedAws {
         world.home().ecs.register("web", [format!("{uri}:live")]);
         world.home().ecs.register("web", [format!("{uri}:latest")]);
         world.deploy("prod", "web", "web:1");
+        world.home().deploy_function("hello", "app", "live");
+        world.home().publish_function("hello");
         garbage(world, 3);
     });
     aws

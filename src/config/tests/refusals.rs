@@ -120,19 +120,23 @@ fn sources_of_use_and_what_is_not_supported() {
             &["in_use.ecs.task_definitions: expected `active`, `referenced` or `{ newest: N }`, found `false`"],
         ),
         (
-            "in_use: {lambda: {}, accounts: []}",
+            "in_use: {lambda: true, accounts: []}",
             &[
                 "in_use.accounts: not supported by this version yet; leave it out",
-                "in_use.lambda: not supported by this version yet; leave it out, or say `false`",
+                "in_use.lambda: expected `false` or a mapping (`{}` for its defaults), found `true`",
+            ],
+        ),
+        (
+            "in_use: {services: [batch, greengrass, batch, 7]}",
+            &[
+                "in_use.services[1]: expected `app_runner`, `batch`, `bedrock_agentcore`, `codebuild`, `eventbridge`, `lightsail`, `pipes`, `sagemaker`, `scheduler` or `step_functions`, found `greengrass`",
+                "in_use.services[2]: `batch` is written twice",
+                "in_use.services[3]: expected `app_runner`, `batch`, `bedrock_agentcore`, `codebuild`, `eventbridge`, `lightsail`, `pipes`, `sagemaker`, `scheduler` or `step_functions`, found the number 7",
             ],
         ),
         (
             r#"in_use: {eks: {clusters: ["**"], helm: true}, lambda: {x: 1}}"#,
-            &[
-                "in_use.eks.helm: unknown key; did you mean `helm_history`?",
-                "in_use.lambda: not supported by this version yet; leave it out, or say `false`",
-                "in_use.lambda.x: unknown key;",
-            ],
+            &["in_use.eks.helm: unknown key; did you mean `helm_history`?", "in_use.lambda.x: unknown key;"],
         ),
         (
             "registries: [{region: eu-west-1}]\nstate: a/b\nreport: s3://A/b\nnotify: arn",
@@ -277,7 +281,7 @@ fn all_problems_of_a_document_are_told_at_once() {
 #[test]
 fn an_unknown_key_lists_the_accepted_ones() {
     let error = crate::config::Config::parse("in_use: { ecss: {} }").unwrap_err().to_string();
-    let expected = "in_use.ecss: unknown key; did you mean `ecs`? accepted: `ecs`, `eks`, `kubernetes`, `lambda`, `accounts` and `keep_lists`";
+    let expected = "in_use.ecss: unknown key; did you mean `ecs`? accepted: `ecs`, `eks`, `kubernetes`, `lambda`, `services`, `accounts` and `keep_lists`";
     assert_eq!(error, expected);
 }
 

@@ -65,18 +65,13 @@ impl Ecs {
     }
 
     /// The images of all containers of a task definition: a revision never changes, so each is read once.
-    async fn images_of(&self, arn: &str) -> Result<Vec<String>, ApiError> {
+    pub(in crate::usage) async fn images_of(&self, arn: &str) -> Result<Vec<String>, ApiError> {
         // A family without a revision means another one tomorrow.
         if !is_revision(arn) {
             return self.describe_definition(arn).await;
         }
-        let (known, arn) = (&self.caches.definitions, arn.to_owned());
-        if let Some(images) = known.get(&arn).filter(|images| !images.is_empty()) {
-            return Ok(images);
-        }
-        let images = self.describe_definition(&arn).await?;
-        known.learn(arn, images.clone());
-        Ok(images)
+        let (known, name) = (&self.caches.definitions, arn.to_owned());
+        known.get_or_read(name, |images| !images.is_empty(), self.describe_definition(arn)).await
     }
 
     async fn describe_definition(&self, arn: &str) -> Result<Vec<String>, ApiError> {

@@ -6,7 +6,7 @@ use crate::limits::RateLimits;
 use crate::record::Record;
 use crate::request::{Protocol, Request};
 use crate::world::{Place, World};
-use crate::{ecr, ecs, eks, reshape, s3, sns, ssm, sts};
+use crate::{ecr, ecs, eks, lambda, reshape, s3, scripted, sns, ssm, sts};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -148,9 +148,13 @@ impl Backstage {
             "ecr" => (JSON, ecr::answer(world, place, operation, body)),
             "ecs" => (JSON, ecs::answer(world, place, operation, body)),
             "eks" => (JSON, eks::answer(world, place, operation, body)),
+            "lambda" => (JSON, lambda::answer(world, place, operation, body)),
             "ssm" => (JSON, ssm::answer(world, place, operation, body)),
             "sts" => ("text/xml", sts::answer(world, request)),
             "sns" => ("text/xml", sns::answer(world, request)),
+            service if request.protocol == Protocol::Json => {
+                (JSON, scripted::answer(world, place, &format!("{service}:{operation}"), &request.text))
+            }
             _ => {
                 let answer = match &request.object {
                     Some(object) => s3::answer(world, object),
@@ -182,6 +186,7 @@ fn throttling(service: &str) -> ApiError {
     match service {
         "s3" => ApiError::with_status(503, "SlowDown", "Please reduce your request rate."),
         "sts" => ApiError::new("Throttling", "Rate exceeded"),
+        "lambda" => ApiError::with_status(429, "TooManyRequestsException", "Rate exceeded"),
         _ => ApiError::new("ThrottlingException", "Rate exceeded"),
     }
 }

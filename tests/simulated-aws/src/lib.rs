@@ -1,4 +1,4 @@
-//! Amazon ECR, ECS, EKS, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this machine.
+//! Amazon ECR, ECS, EKS, Lambda, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this machine.
 //!
 //! The unmodified AWS SDK talks to it by its endpoint URL, so that a test exercises paging, retries and error parsing as
 //! they are in production. They do what AWS documents of them; where it documents nothing, the
@@ -8,6 +8,7 @@
 //! * [`World`]: the state, per account and Region ([`Region`]), plain data with helpers.
 //! * [`Fault`] and [`FaultKind`]: what goes wrong, and on which call.
 //! * [`Call`]: the record of what was asked.
+//! * [`Scripted`]: what Batch, `CodeBuild` and other services answer, as a test says it.
 //!
 //! Everything is deterministic: the clock is [`World::now`] and made-up digests and ARNs follow from the order of the
 //! edits. The real clock is used only where latency, delays or rate limits are asked for.
@@ -20,6 +21,7 @@ mod error;
 mod exchange;
 mod fault;
 mod input;
+mod lambda;
 mod limits;
 mod moment;
 mod page;
@@ -27,6 +29,7 @@ mod record;
 mod request;
 mod reshape;
 mod s3;
+mod scripted;
 mod server;
 mod sns;
 mod ssm;
@@ -45,10 +48,12 @@ pub use ecs::state::{Cluster, Ecs};
 pub use ecs::task::{Container, ContainerDefinition, ContainerImage, Task, TaskDefinition};
 pub use eks::EksCluster;
 pub use fault::{Fault, FaultKind};
+pub use lambda::{Function, FunctionVersion};
 pub use limits::RateLimits;
 pub use moment::{Moment, days_ago, hours_ago};
 pub use record::Call;
 pub use s3::Object;
+pub use scripted::Scripted;
 pub use server::{Builder, SimulatedAws};
 pub use sns::Message;
 pub use world::{Deletion, Identity, Place, Region, World};

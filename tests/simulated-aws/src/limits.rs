@@ -25,7 +25,7 @@ impl RateLimits {
         Self::default()
     }
 
-    /// What AWS documents for ECS and for `BatchGetImage` and `PutImage`; for the other ECR calls, which have no
+    /// What AWS documents for ECS, for Lambda, and for `BatchGetImage` and `PutImage`; for the other ECR calls, which have no
     /// published rate, 20 per second and a burst of 40, each on its own.
     #[must_use]
     pub fn documented() -> Self {
@@ -54,6 +54,7 @@ impl RateLimits {
         ] {
             limits = limits.limit(&format!("ecr:{call}"), 20, 40);
         }
+        let limits = limits.limit("lambda:ListFunctions", 15, 15).limit("lambda:GetFunction", 100, 100);
         limits.limit("ecr:BatchGetImage", 2000, 2000).limit("ecr:PutImage", 10, 10)
     }
 
@@ -76,6 +77,12 @@ impl RateLimits {
             self.buckets.insert(operation, bucket);
         }
         self
+    }
+
+    /// The bucket of an operation: its name, calls a second, and calls at once; none if it has no limit.
+    #[must_use]
+    pub fn bucket_of(&self, operation: &str) -> Option<(&str, f64, f64)> {
+        self.buckets.get(operation).map(|bucket| (bucket.name.as_str(), bucket.per_second, bucket.burst))
     }
 
     /// Takes a token; `false` if there is none.

@@ -1,6 +1,7 @@
 //! A request as the simulated AWS understands it: who asks which service for what.
 
 use crate::s3::ObjectRequest;
+use crate::scripted;
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
 use serde_json::{Map, Value, json};
@@ -17,7 +18,7 @@ pub(crate) enum Protocol {
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) protocol: Protocol,
-    /// `ecr`, `ecs`, `eks`, `ssm`, `sts`, `sns` or `s3`.
+    /// `ecr`, `ecs`, `eks`, `lambda`, `ssm`, `sts`, `sns`, `s3`, or one whose answers a test says.
     pub(crate) service: &'static str,
     pub(crate) operation: String,
     pub(crate) access_key: String,
@@ -61,6 +62,26 @@ impl Request {
             let operation = request.body.get("Action").and_then(Value::as_str);
             request.operation = operation.unwrap_or_default().to_owned();
             request.text = request.body.to_string();
+        } else if let Some((service, operation)) =
+            scripted::operation(&signed_for, parts.method.as_str(), parts.uri.path())
+        {
+            request.service = service;
+            operation.clone_into(&mut request.operation);
+            let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+            request.body =
+                serde_json::from_slice(content).unwrap_or_else(|_| form(parts.uri.query().unwrap_or_default()));
+            request.text = scripted::text(&path, &String::from_utf8_lossy(content));
+            request.body["path"] = path.into();
+        } else if signed_for == "lambda" {
+            request.service = "lambda";
+            let path = parts.uri.path().trim_start_matches("/2015-03-31/functions").trim_matches('/');
+            let query = parts.uri.query().unwrap_or_default();
+            (request.operation, request.body) = match path.split_once('/').unwrap_or((path, "")) {
+                ("", _) => ("ListFunctions".to_owned(), page(query)),
+                (name, "") => ("GetFunction".to_owned(), with(form(query), "FunctionName", decode(name))),
+                _ => (path.to_owned(), Value::Null),
+            };
+            request.text = request.body.to_string();
         } else if signed_for == "eks" {
             request.service = "eks";
             let path = parts.uri.path().trim_start_matches('/');
@@ -89,7 +110,7 @@ fn target(header: &str) -> Option<(&'static str, &str)> {
         "AmazonEC2ContainerRegistry_V20150921" => "ecr",
         "AmazonEC2ContainerServiceV20141113" => "ecs",
         "AmazonSSM" => "ssm",
-        _ => return None,
+        _ => scripted::TARGETS.iter().find(|(known, _)| *known == prefix)?.1,
     };
     Some((service, operation))
 }
@@ -109,9 +130,20 @@ fn credential(parts: &Parts) -> (String, Option<String>, String) {
     (access_key, region, service)
 }
 
-/// The members of a list request from a query.
+/// A body with one more member.
+fn with(mut body: Value, member: &str, value: String) -> Value {
+    body[member] = value.into();
+    body
+}
+
+/// The members of a list request from a query. What pages are asked for by has one name for all services.
 fn page(query: &str) -> Value {
     let mut body = form(query);
+    for (name, member) in [("MaxItems", "maxResults"), ("Marker", "nextToken")] {
+        if let Some(value) = body.as_object_mut().and_then(|body| body.remove(name)) {
+            body[member] = value;
+        }
+    }
     if let Some(number) = body["maxResults"].as_str().and_then(|text| text.parse::<u64>().ok()) {
         body["maxResults"] = number.into();
     }

@@ -37,7 +37,7 @@ pub(crate) fn request(body: &mut Value, operation: &str, kind: FaultKind) -> Cha
     match kind {
         FaultKind::EmptyToken => Change::Token(String::new()),
         FaultKind::RepeatToken => {
-            let token = text(body, "nextToken").unwrap_or(ROUND).to_owned();
+            let token = text(body, "nextToken").or_else(|| text(body, "NextToken")).unwrap_or(ROUND).to_owned();
             if token == ROUND
                 && let Some(body) = body.as_object_mut()
             {
@@ -65,7 +65,15 @@ pub(crate) fn answer(body: &mut Vec<u8>, change: Change) {
         return;
     };
     match change {
-        Change::Token(token) => answer["nextToken"] = token.into(),
+        Change::Token(token) => {
+            let capitals = |name: &String| name.starts_with(char::is_uppercase);
+            let name = match answer.as_object() {
+                Some(members) if members.contains_key("NextMarker") => "NextMarker",
+                Some(members) if members.keys().any(capitals) => "NextToken",
+                _ => "nextToken",
+            };
+            answer[name] = token.into();
+        }
         Change::LoseLast => {
             if let Some((_, list)) = main_list(&mut answer) {
                 list.pop();

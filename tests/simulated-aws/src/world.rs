@@ -4,8 +4,10 @@ use crate::ecr::registry::Registry;
 use crate::ecr::repository::Repository;
 use crate::ecs::state::{Cluster, Ecs};
 use crate::eks::EksCluster;
+use crate::lambda::Function;
 use crate::moment::Moment;
 use crate::s3::Object;
+use crate::scripted::Scripted;
 use crate::sns::Message;
 use std::collections::BTreeMap;
 
@@ -141,6 +143,10 @@ pub struct Region {
     pub ecs: Ecs,
     /// The clusters of EKS by name.
     pub eks: BTreeMap<String, EksCluster>,
+    /// The functions of Lambda by name.
+    pub functions: BTreeMap<String, Function>,
+    /// What operations of other services answer, by name.
+    pub scripts: BTreeMap<String, Vec<Scripted>>,
     /// SSM parameters by name.
     pub parameters: BTreeMap<String, String>,
     pub(crate) now: Moment,
@@ -152,6 +158,8 @@ impl Region {
             ecr: Registry::default(),
             ecs: Ecs::new(place.clone()),
             eks: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            scripts: BTreeMap::new(),
             parameters: BTreeMap::new(),
             place,
             now,

@@ -1,0 +1,279 @@
+//! What AWS Lambda uses (U8): the image of every function, and of each of its published versions.
+//!
+//! Lambda pins a function to the digest that its tag had when it was deployed, and fetches that image again whenever it
+//! likes; the function fails for good once it is gone ("Create a Lambda function using a container image"). So both
+//! count, the reference as it was written and the digest. An alias points at versions, which are all read, so that
+//! aliases are not asked for.
+//!
+//! A list of functions does not say their images; each is asked for. A version that was published never changes and is
+//! asked for once in a lifetime, `$LATEST` in every run. What was deployed or deleted meanwhile is listed again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use aws_sdk_lambda::types::{
+    FunctionCodeLocation, FunctionConfiguration, FunctionVersion, LastUpdateStatus, PackageType,
+};
+use futures::{FutureExt, StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
+
+use super::{Collector, Source, SourceError, User};
+use crate::{
+    aws::{ApiError, Bucket, Clients, all_pages},
+    image::Registry,
+    state::{Caches, FunctionImage},
+};
+
+const PAGE: i32 = 50;
+const AT_ONCE: usize = 16;
+/// How often functions are listed while they change.
+const ROUNDS: usize = 4;
+const LIST: &str = "lambda:ListFunctions";
+const GET: &str = "lambda:GetFunction";
+/// The version of a function that is not published, and changes.
+const LATEST: &str = "$LATEST";
+
+/// AWS Lambda in one account and Region.
+pub(crate) struct Lambda {
+    /// The clients.
+    pub(crate) clients: Clients,
+    /// The account and Region.
+    pub(crate) place: Registry,
+    /// What is known of published versions already.
+    pub(crate) caches: Arc<Caches>,
+}
+
+/// A version of a function whose code is, or may be, an image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Version {
+    /// The ARN of the function, without a version.
+    function: String,
+    /// Its name.
+    name: String,
+    /// A number, or `$LATEST`.
+    version: String,
+    /// What tells its code from any other.
+    code: Option<String>,
+}
+
+/// What became of a version since it was listed.
+enum Read {
+    /// Its image; none if it has none.
+    Image(Option<FunctionImage>),
+    /// It has other code, or is gone.
+    Changed,
+}
+
+impl Source for Lambda {
+    fn name(&self) -> &'static str {
+        "lambda"
+    }
+
+    fn place(&self) -> &Registry {
+        &self.place
+    }
+
+    fn read<'a>(&'a self, found: &'a mut Collector) -> LocalBoxFuture<'a, Result<(), SourceError>> {
+        async {
+            for (version, image) in self.images().await? {
+                let user = Arc::new(User {
+                    place: self.place.clone(),
+                    kind: "Lambda function".into(),
+                    name: version.title(),
+                    cluster: None,
+                    live: true,
+                });
+                let added = found.add(&user, &image.written, image.digest.as_deref());
+                added.map_err(|error| SourceError::Reference { user: user.to_string(), error })?;
+            }
+            Ok(())
+        }
+        .boxed_local()
+    }
+}
+
+impl Lambda {
+    /// The images of all versions of all functions. Where one changed or vanished since it was listed, functions are
+    /// listed again, until none did.
+    async fn images(&self) -> Result<BTreeMap<Version, FunctionImage>, ApiError> {
+        let mut images = BTreeMap::new();
+        let mut read = BTreeSet::new();
+        for _ in 0..ROUNDS {
+            let mut listed = self.versions().await?;
+            listed.retain(|version| !read.contains(version));
+            let readings = stream::iter(listed).map(|version| async {
+                let reading = self.image_of(&version).await?;
+                Ok::<_, ApiError>((version, reading))
+            });
+            let mut readings = readings.buffer_unordered(AT_ONCE);
+            let mut changed = false;
+            while let Some((version, reading)) = readings.try_next().await? {
+                match reading {
+                    Read::Changed => changed = true,
+                    Read::Image(image) => {
+                        read.insert(version.clone());
+                        images.extend(image.map(|image| (version, image)));
+                    }
+                }
+            }
+            if !changed {
+                return Ok(images);
+            }
+        }
+        Err(ApiError::answer(LIST, "", format!("functions changed while they were read, {ROUNDS} times in a row")))
+    }
+
+    /// Every version of every function that may have an image.
+    async fn versions(&self) -> Result<Vec<Version>, ApiError> {
+        let functions = all_pages(LIST, "", |token| async move {
+            self.clients.paced(Bucket::Lambda).await;
+            let request = self.clients.lambda.list_functions().function_version(FunctionVersion::All);
+            let request = request.max_items(PAGE).set_marker(token);
+            let answer = request.send().await.map_err(|error| ApiError::new(LIST, "", &error))?;
+            Ok((answer.functions, answer.next_marker))
+        })
+        .await?;
+        // What does not say how it is packaged may be an image.
+        let images = functions.iter().filter(|function| function.package_type() != Some(&PackageType::Zip));
+        images.map(Version::of).collect()
+    }
+
+    async fn image_of(&self, version: &Version) -> Result<Read, ApiError> {
+        let known = &self.caches.functions;
+        let key = version.key();
+        if let Some(image) = key.as_ref().and_then(|key| known.get(key)) {
+            return Ok(Read::Image(Some(image)));
+        }
+        let read = self.get(version).await?;
+        if let (Some(key), Read::Image(Some(image))) = (key, &read) {
+            known.learn(key, image.clone());
+        }
+        Ok(read)
+    }
+
+    async fn get(&self, version: &Version) -> Result<Read, ApiError> {
+        let title = version.title();
+        self.clients.paced(Bucket::LambdaGetFunction).await;
+        let request = self.clients.lambda.get_function().function_name(&version.name).qualifier(&version.version);
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = ApiError::new(GET, &title, &error);
+                return if error.is("ResourceNotFoundException") { Ok(Read::Changed) } else { Err(error) };
+            }
+        };
+        let incomplete = |what: &str| ApiError::answer(GET, &title, what);
+        let configuration = answer.configuration().ok_or_else(|| incomplete("the answer has no `Configuration`"))?;
+        // Until an update is through, the code before it goes on serving, and nothing says which that is.
+        if configuration.last_update_status() == Some(&LastUpdateStatus::InProgress) {
+            return Err(incomplete("it is being updated, so that the image it runs cannot be told; run again later"));
+        }
+        if configuration.code_sha256() != version.code.as_deref() {
+            return Ok(Read::Changed);
+        }
+        let code = answer.code().ok_or_else(|| incomplete("the answer has no `Code`"))?;
+        image(configuration, code).map(Read::Image).map_err(incomplete)
+    }
+}
+
+/// The image that a function has; none if it certainly has none.
+fn image(
+    configuration: &FunctionConfiguration,
+    code: &FunctionCodeLocation,
+) -> Result<Option<FunctionImage>, &'static str> {
+    let Some(written) = code.image_uri().filter(|written| !written.is_empty()) else {
+        let is_zip = match configuration.package_type() {
+            Some(PackageType::Image) => false,
+            Some(PackageType::Zip) => true,
+            // A way of packaging that is not known yet.
+            _ => code.repository_type() == Some("S3"),
+        };
+        return if is_zip { Ok(None) } else { Err("the answer has no `ImageUri`") };
+    };
+    let digest = match (code.resolved_image_uri(), written.split_once('@')) {
+        (Some(resolved), _) => {
+            let (_, digest) = resolved.split_once('@').ok_or("its `ResolvedImageUri` has no digest")?;
+            Some(digest.to_owned())
+        }
+        (None, Some(_)) => None,
+        (None, None) => return Err("the answer has no `ResolvedImageUri`"),
+    };
+    Ok(Some(FunctionImage { written: written.to_owned(), digest }))
+}
+
+impl Version {
+    fn of(function: &FunctionConfiguration) -> Result<Self, ApiError> {
+        let name = function.function_name().unwrap_or_default();
+        let missing = |what: &str| ApiError::answer(LIST, name, format!("a function comes without its `{what}`"));
+        let arn = function.function_arn().ok_or_else(|| missing("FunctionArn"))?;
+        let version = function.version().ok_or_else(|| missing("Version"))?;
+        if name.is_empty() {
+            return Err(missing("FunctionName"));
+        }
+        Ok(Self {
+            // With or without the version that it may end with: `arn:aws:lambda:REGION:ACCOUNT:function:NAME:VERSION`.
+            function: arn.split(':').take(7).collect::<Vec<_>>().join(":"),
+            name: name.to_owned(),
+            version: version.to_owned(),
+            code: function.code_sha256().map(ToOwned::to_owned),
+        })
+    }
+
+    /// What a published version is remembered by. The code is part of it though numbers are not used again, since it
+    /// costs nothing to be sure of that.
+    fn key(&self) -> Option<String> {
+        let code = self.code.as_ref().filter(|_| self.version != LATEST)?;
+        Some(format!("{}:{} {code}", self.function, self.version))
+    }
+
+    /// What people call it.
+    fn title(&self) -> String {
+        if self.version == LATEST { self.name.clone() } else { format!("{}:{}", self.name, self.version) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URI: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/app";
+
+    #[test]
+    fn a_function_without_the_field_that_says_its_image_is_an_error() {
+        let function = |package: &str| FunctionConfiguration::builder().package_type(package.into()).build();
+        let code = |repository: &str, image: Option<String>, resolved: Option<String>| {
+            let code = FunctionCodeLocation::builder().repository_type(repository);
+            code.set_image_uri(image).set_resolved_image_uri(resolved).build()
+        };
+        let (tag, pinned) = (Some(format!("{URI}:1")), Some(format!("{URI}@sha256:1")));
+        let found = |digest: Option<&str>, written: &Option<String>| {
+            Ok(Some(FunctionImage { written: written.clone().unwrap(), digest: digest.map(ToOwned::to_owned) }))
+        };
+        for (package, code, expected) in [
+            ("Image", code("ECR", tag.clone(), pinned.clone()), found(Some("sha256:1"), &tag)),
+            ("Image", code("ECR", pinned.clone(), None), found(None, &pinned)),
+            ("Image", code("ECR", tag.clone(), None), Err("the answer has no `ResolvedImageUri`")),
+            ("Image", code("ECR", tag.clone(), tag.clone()), Err("its `ResolvedImageUri` has no digest")),
+            ("Image", code("ECR", None, pinned.clone()), Err("the answer has no `ImageUri`")),
+            ("Image", code("S3", None, None), Err("the answer has no `ImageUri`")),
+            ("Other", code("Other", None, None), Err("the answer has no `ImageUri`")),
+            ("Other", code("S3", None, None), Ok(None)),
+            ("Zip", code("S3", None, None), Ok(None)),
+        ] {
+            assert_eq!(image(&function(package), &code), expected, "{package} {code:?}");
+        }
+    }
+
+    #[test]
+    fn a_published_version_is_remembered_by_function_number_and_code() {
+        let version = |arn: &str, version: &str| {
+            let function = FunctionConfiguration::builder().function_name("app").function_arn(arn).version(version);
+            Version::of(&function.code_sha256("c0de").build()).unwrap()
+        };
+        let arn = "arn:aws:lambda:eu-west-1:111111111111:function:app";
+        let key = Some(format!("{arn}:7 c0de"));
+        assert_eq!([version(arn, "7").key(), version(&format!("{arn}:7"), "7").key()], [key.clone(), key]);
+        assert_eq!(version(&format!("{arn}:$LATEST"), "$LATEST").key(), None);
+    }
+}

@@ -1,0 +1,28 @@
+"""Operations of other services that moto does not have, as an account without such things answers them."""
+
+import json
+from typing import Any
+
+from moto.codebuild.responses import CodeBuildResponse
+from moto.core.responses import ActionResult
+from moto.sagemaker.responses import SageMakerResponse
+from moto.stepfunctions.responses import StepFunctionResponse
+
+SAGEMAKER = {
+    "list_algorithms": "AlgorithmSummaryList",
+    "list_images": "Images",
+    "list_inference_components": "InferenceComponents",
+    "list_monitoring_schedules": "MonitoringScheduleSummaries",
+    "list_pipeline_versions": "PipelineVersionSummaries",
+}
+
+
+def install() -> None:
+    CodeBuildResponse.list_fleets = lambda self: ActionResult({"fleets": []})
+    StepFunctionResponse.list_state_machine_versions = lambda self: ActionResult({"stateMachineVersions": []})
+    for operation, members in SAGEMAKER.items():
+        setattr(SageMakerResponse, operation, _empty(members))
+
+
+def _empty(members: str) -> Any:
+    return lambda self: json.dumps({members: []})

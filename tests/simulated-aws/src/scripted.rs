@@ -1,0 +1,81 @@
+//! Services that answer what a test says: the simulated AWS knows their operations, and nothing of what they do.
+
+use crate::error::{Answer, ApiError, json};
+use crate::request::decode;
+use crate::world::{Place, Region, World};
+use serde_json::Value;
+
+/// An answer to an operation.
+#[derive(Debug, Clone)]
+pub struct Scripted {
+    /// Only to requests whose text holds this: the body, or path and query.
+    pub matching: String,
+    /// The answer.
+    pub answer: Value,
+}
+
+impl Region {
+    /// Says what an operation such as `batch:ListJobs` answers to requests that hold this text; of several answers that
+    /// fit, the one that was said last is given. An operation without an answer is unknown.
+    pub fn script(&mut self, operation: &str, matching: &str, answer: Value) {
+        let answers = self.scripts.entry(operation.to_owned()).or_default();
+        answers.retain(|known| known.matching != matching);
+        answers.push(Scripted { matching: matching.to_owned(), answer });
+    }
+}
+
+pub(crate) fn answer(world: &mut World, place: &Place, name: &str, text: &str) -> Answer {
+    let answers = world.at(place).scripts.get(name).into_iter().flatten();
+    match answers.rev().find(|scripted| text.contains(&scripted.matching)) {
+        Some(scripted) => json(&scripted.answer),
+        None => Err(ApiError::unknown_operation(name)),
+    }
+}
+
+/// What `X-Amz-Target` says before the operation, and the service.
+pub(crate) const TARGETS: [(&str, &str); 6] = [
+    ("AppRunner", "apprunner"),
+    ("CodeBuild_20161006", "codebuild"),
+    ("AWSEvents", "events"),
+    ("Lightsail_20161128", "lightsail"),
+    ("SageMaker", "sagemaker"),
+    ("AWSStepFunctions", "states"),
+];
+
+/// Services with paths: the name a request is signed for, method, path with `*` for any name, and the operation.
+const PATHS: [(&str, &str, &str, &str); 17] = [
+    ("batch", "POST", "/v1/describejobqueues", "DescribeJobQueues"),
+    ("batch", "POST", "/v1/describejobdefinitions", "DescribeJobDefinitions"),
+    ("batch", "POST", "/v1/listjobs", "ListJobs"),
+    ("batch", "POST", "/v1/describejobs", "DescribeJobs"),
+    ("batch", "POST", "/v1/listservicejobs", "ListServiceJobs"),
+    ("batch", "POST", "/v1/describeservicejob", "DescribeServiceJob"),
+    ("bedrock-agentcore", "POST", "/runtimes/", "ListAgentRuntimes"),
+    ("bedrock-agentcore", "POST", "/runtimes/*/versions/", "ListAgentRuntimeVersions"),
+    ("bedrock-agentcore", "GET", "/runtimes/*/", "GetAgentRuntime"),
+    ("bedrock-agentcore", "GET", "/harnesses", "ListHarnesses"),
+    ("bedrock-agentcore", "GET", "/harnesses/*/versions", "ListHarnessVersions"),
+    ("bedrock-agentcore", "GET", "/harnesses/*", "GetHarness"),
+    ("pipes", "GET", "/v1/pipes", "ListPipes"),
+    ("pipes", "GET", "/v1/pipes/*", "DescribePipe"),
+    ("scheduler", "GET", "/schedule-groups", "ListScheduleGroups"),
+    ("scheduler", "GET", "/schedules", "ListSchedules"),
+    ("scheduler", "GET", "/schedules/*", "GetSchedule"),
+];
+
+/// The service and operation of a request with a path.
+pub(crate) fn operation(signed_for: &str, method: &str, path: &str) -> Option<(&'static str, &'static str)> {
+    let fits = |template: &str| {
+        let (template, path): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
+        template.len() == path.len()
+            && template.iter().zip(&path).all(|(part, given)| part == given || (*part == "*" && !given.is_empty()))
+    };
+    let found =
+        PATHS.iter().find(|(service, verb, template, _)| *service == signed_for && *verb == method && fits(template));
+    found.map(|(service, _, _, operation)| (*service, *operation))
+}
+
+/// What a test can look for in a request: path and query, then the body.
+pub(crate) fn text(path_and_query: &str, body: &str) -> String {
+    format!("{}\n{body}", decode(path_and_query))
+}
