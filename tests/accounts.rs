@@ -36,6 +36,7 @@ registries:
 policies: [{{ repositories: ["**"], keep: [{{ tags: '^keep$' }}] }}]
 in_use:
   eks: false
+  lambda: false
   accounts:
     - {{ role_arn: "{}", external_id: s3cret, regions: [eu-west-1, us-east-1] }}
     - {{ role_arn: "{}", regions: [eu-west-1, us-east-1] }}
