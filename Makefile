@@ -9,10 +9,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := target/release
 PACKAGING := .venv-package
+CHECKOV := .venv-checkov
 TARGET_arm64 := aarch64-unknown-linux-gnu
 TARGET_x86_64 := x86_64-unknown-linux-gnu
 
-.PHONY: help demo test test-rust test-moto test-infra test-cdk build package check-package package-arm64 package-x86_64 lint fmt schema clean
+.PHONY: help demo test test-rust test-moto test-infra test-cdk build bench bench-quick dashboard package check-package package-arm64 package-x86_64 lint fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +45,17 @@ test-cdk: $(VENV)/.ready ## The CDK construct, held equal to the Terraform modul
 build: ## Build the function, the command and the tests
 	cargo build --release --locked --workspace --all-targets
 
+dashboard: build $(VENV)/.ready ## Draw docs/dashboard.svg again, with what runs send
+	$(VENV)/bin/python tests/infrastructure/draw_dashboard.py $(BIN) docs/dashboard.svg
+
+bench: ## Measure the planner, whole runs and the function's start, each beside its bound: about half an hour, on a quiet machine
+	cargo bench --locked --workspace --bench planner
+	cargo bench --locked --workspace --bench whole_run
+
+bench-quick: ## The same for the planner, the function's start and a team's account alone: a few minutes
+	cargo bench --locked --workspace --bench planner
+	cargo bench --locked --workspace --bench whole_run -- start team
+
 package: package-arm64 package-x86_64 ## Build the function's zips for arm64 and x86-64, reproducibly, with zig as the linker
 
 # No path of this machine gets into the binary, and nothing but the function.
@@ -54,20 +66,22 @@ package-arm64 package-x86_64: package-%: $(PACKAGING)/.ready
 	cargo lambda build --profile dist --locked --target $(TARGET_$*) --lambda-dir target/lambda/$* --bin ecr-cleanup-lambda --no-default-features --features function
 	$(PACKAGING)/bin/python infra/package.py target/lambda/$*/ecr-cleanup-lambda/bootstrap dist/ecr-cleanup-$*.zip
 
-check-package: package ## Build the zips once more, from nothing, and compare
+check-package: package $(VENV)/.ready ## Build the zips once more, from nothing, and compare; start both, arm64 under qemu-user where that is installed
 	rm -rf target/first
 	mv dist target/first
 	rm -rf $(foreach architecture,arm64 x86_64,target/$(TARGET_$(architecture))/dist)
 	$(MAKE) package
 	diff -r target/first dist
+	$(VENV)/bin/python -m pytest -q -rs tests/package
 
-lint: ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform formatting
+lint: $(CHECKOV)/.ready ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform formatting, checkov
 	cargo fmt --all -- --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo fetch --locked --quiet; cargo deny --offline check bans licenses sources; \
 	else echo "cargo-deny is not installed: dependency rules were not checked"; fi
 	@if command -v terraform >/dev/null && [ -d infra/terraform ]; then terraform fmt -check -recursive infra/terraform; \
 	else echo "nothing to check for terraform fmt"; fi
+	$(CHECKOV)/bin/checkov --directory infra/terraform --framework terraform --skip-download --compact --quiet
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -76,7 +90,7 @@ schema: build ## Write the JSON Schema of the configuration again
 	$(BIN)/ecr-cleanup schema > config.schema.json
 
 clean: ## Remove everything that was built
-	rm -rf target dist $(VENV) $(PACKAGING) infra/cdk/node_modules
+	rm -rf target dist $(VENV) $(PACKAGING) $(CHECKOV) infra/cdk/node_modules
 
 $(VENV)/.ready: tests/moto/requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -86,4 +100,9 @@ $(VENV)/.ready: tests/moto/requirements.txt
 $(PACKAGING)/.ready: infra/package-requirements.txt
 	$(PYTHON) -m venv $(PACKAGING)
 	$(PACKAGING)/bin/pip install --quiet --requirement infra/package-requirements.txt
+	touch $@
+
+$(CHECKOV)/.ready: tests/infrastructure/checkov-requirements.txt
+	$(PYTHON) -m venv $(CHECKOV)
+	$(CHECKOV)/bin/pip install --quiet --requirement tests/infrastructure/checkov-requirements.txt
 	touch $@

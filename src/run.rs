@@ -285,7 +285,7 @@ impl Program {
         };
         if !out_of_time {
             prepared.refusals = guard::refusals(prepared.case(now));
-            prepared.warn_of_lifecycles().await;
+            prepared.warn_of_lifecycles();
         }
         log_plan(&prepared.run_id, &prepared.plan, &prepared.refusals);
         Ok(prepared)
@@ -419,34 +419,28 @@ fn log_plan(run_id: &str, plan: &Plan, refusals: &[Refusal]) {
 impl Prepared<'_> {
     /// What the lifecycle policies of the repositories that were read may do to images that stay: for each repository
     /// that has one, the images, or why that cannot be told.
-    pub async fn lifecycle(&self) -> Vec<(RepositoryName, Result<Vec<Threat>, String>)> {
-        self.lifecycle_of(|_| true).await
+    #[must_use]
+    pub fn lifecycle(&self) -> Vec<(RepositoryName, Result<Vec<Threat>, String>)> {
+        self.lifecycle_of(|_| true)
     }
 
-    async fn lifecycle_of(
+    fn lifecycle_of(
         &self,
         wanted: impl Fn(&RepositoryPlan) -> bool,
     ) -> Vec<(RepositoryName, Result<Vec<Threat>, String>)> {
-        let repositories = self.plan.repositories.iter();
-        let repositories: Vec<&RepositoryPlan> =
-            repositories.filter(|repository| !repository.verdicts.is_empty() && wanted(repository)).collect();
-        let names: Vec<&RepositoryName> = repositories.iter().map(|repository| &repository.name).collect();
-        let policies = inventory::lifecycles(&self.program.clients, &names).await;
-        let threats = repositories.iter().zip(policies).filter_map(|(repository, policy)| {
-            let threats = match policy {
-                Ok(policy) => repository.threats(&policy?),
-                Err(error) => Err(error.to_string()),
-            };
+        let repositories = self.plan.repositories.iter().filter(|repository| wanted(repository));
+        let threats = repositories.filter_map(|repository| {
+            let policy = repository.stored.lifecycle.as_ref()?;
+            let threats = policy.as_ref().map_err(Clone::clone).and_then(|policy| repository.threats(policy));
             Some((repository.name.clone(), threats))
         });
         threats.collect()
     }
 
-    /// Warns of lifecycle policies that may take an image in use. Only repositories with such images are asked for
-    /// theirs, and nothing depends on it.
-    async fn warn_of_lifecycles(&mut self) {
+    /// Warns of lifecycle policies that may take an image in use.
+    fn warn_of_lifecycles(&mut self) {
         let has_images_in_use = |repository: &RepositoryPlan| repository.verdicts.iter().any(Verdict::in_use);
-        let found = within(self.request.stop_at, self.lifecycle_of(has_images_in_use)).await.unwrap_or_default();
+        let found = self.lifecycle_of(has_images_in_use);
         let mut unread = 0;
         for (name, threats) in found {
             match threats {

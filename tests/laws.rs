@@ -254,7 +254,7 @@ fn without(plan: &Plan) -> Inventory {
             name: repository.name.clone(),
             policy: Some(0),
             mutable_tags: true,
-            content: Content::Complete(Images { images, children, manifests_read: None }),
+            content: Content::Complete(Images { images, children, ..Images::default() }),
         }
     });
     Inventory { registry: plan.registry.clone(), repositories: repositories.collect() }

@@ -1,23 +1,20 @@
 //! A registry of a million images fits into a function of 512 MB: what an image takes is counted here, stored and
-//! judged. Counted, not timed: it depends on no machine.
+//! judged, in bytes and in allocations. Counted, not timed: it depends on no machine.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use allocation_counter::measure;
 use ecr_cleanup::{
     config::Config,
     image::{ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
     inventory::{Content, Images, Inventory, Repository},
-    plan::plan,
+    plan::{Verdict, plan},
     usage::Usage,
 };
-use peak_alloc::PeakAlloc;
-
-#[global_allocator]
-static HEAP: PeakAlloc = PeakAlloc;
 
 const REPOSITORIES: u32 = 100;
 const IMAGES: u32 = 1_000;
-const ALL: usize = (REPOSITORIES * IMAGES) as usize;
+const ALL: i64 = (REPOSITORIES * IMAGES) as i64;
 
 /// A release and its untagged leftover, in turn.
 fn image(repository: u32, number: u32) -> Image {
@@ -50,21 +47,30 @@ fn repository(number: u32) -> Repository {
 }
 
 #[test]
-fn an_image_takes_less_than_400_bytes_while_it_is_judged() {
-    let before = HEAP.current_usage();
-    let inventory = Inventory {
-        registry: Registry { account: "111111111111".into(), region: "eu-west-1".into() },
-        repositories: (0..REPOSITORIES).map(repository).collect(),
-    };
-    let stored = (HEAP.current_usage() - before) / ALL;
+fn an_image_takes_less_than_400_bytes_and_hardly_an_allocation_while_it_is_judged() {
+    let mut inventory = None;
+    let stored = measure(|| {
+        inventory = Some(Inventory {
+            registry: Registry { account: "111111111111".into(), region: "eu-west-1".into() },
+            repositories: (0..REPOSITORIES).map(repository).collect(),
+        });
+    });
+    let stored = stored.bytes_current / ALL;
     assert!(stored <= 160, "{stored} bytes an image, stored");
 
     let config = Config::parse("mode: delete").unwrap();
-    HEAP.reset_peak_usage();
-    let plan = plan(inventory, &Usage::default(), &config.policies, Time::from_millis(1_800_000_000_000).unwrap());
-    let peak = (HEAP.peak_usage() - before) / ALL;
-    let doomed: usize =
-        plan.repositories.iter().flat_map(|of| &of.verdicts).filter(|verdict| verdict.deletes()).count();
-    assert_eq!(doomed, ALL - REPOSITORIES as usize * 10, "ten releases of each repository stay");
+    let now = Time::from_millis(1_800_000_000_000).unwrap();
+    let mut planned = None;
+    let judged = measure(|| planned = inventory.take().map(|it| plan(it, &Usage::default(), &config.policies, now)));
+    let peak = stored + i64::try_from(judged.bytes_max).unwrap() / ALL;
     assert!(peak <= 400, "{peak} bytes an image, at the most while judging");
+    let allocations = i64::try_from(judged.count_total).unwrap() * 100 / ALL;
+    assert!(allocations <= 20, "{allocations} allocations for a hundred images");
+
+    let doomed = planned.unwrap().repositories.into_iter().flat_map(|of| of.verdicts).filter(Verdict::deletes).count();
+    assert_eq!(
+        i64::try_from(doomed).unwrap(),
+        ALL - i64::from(REPOSITORIES) * 10,
+        "ten releases of each repository stay"
+    );
 }

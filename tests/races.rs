@@ -263,6 +263,31 @@ async fn a_call_that_fails_for_good_stops_its_repository_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_repository_whose_deletion_is_denied_explicitly_is_protected_and_no_failure() {
+    let denied = |message: &str| FaultKind::Error {
+        status: 400,
+        code: "AccessDeniedException".to_owned(),
+        message: format!("User: x is not authorized to perform: ecr:BatchDeleteImage on resource: {APP} {message}"),
+    };
+    for (mode, call) in [(DELETE, "ecr:BatchDeleteImage"), ("mode: archive", "ecr:UpdateImageStorageClass")] {
+        let (aws, ()) = account(|_| {}).await;
+        aws.fault(Fault::on(call).matching(APP).kind(denied("with an explicit deny in an identity-based policy")));
+        let answer = run(&aws, mode).await;
+        assert_eq!((answer.status, answer.counts.failed, answer.counts.untouched), (Status::Completed, 0, 2), "{mode}");
+        assert!(answer.failures.is_empty(), "{:?}", answer.failures);
+        let warning = format!("`{APP}` is protected by a policy, and its images stay: ");
+        assert!(answer.warnings.iter().any(|other| other.starts_with(&warning)), "{:?}", answer.warnings);
+        assert_eq!(aws.digests(APP).len(), 3);
+
+        let (aws, ()) = account(|_| {}).await;
+        let missing = "because no identity-based policy allows the ecr:BatchDeleteImage action";
+        aws.fault(Fault::on(call).matching(APP).kind(denied(missing)));
+        let answer = run(&aws, mode).await;
+        assert_eq!(answer.status, Status::CompletedWithFailures, "{mode}: {}", answer.summary);
+    }
+}
+
+#[tokio::test]
 async fn without_a_second_look_nothing_of_the_repository_goes() {
     let kinds = [FaultKind::Throttle, FaultKind::AccessDenied, FaultKind::Drop, FaultKind::BadJson];
     for kind in kinds {

@@ -11,9 +11,11 @@ locals {
   function_arn = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
   log_group    = "/aws/lambda/${var.name}"
   queue_arns   = { for name in ["schedule", "function"] : name => "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${var.name}-${name}-failures" }
+  topic        = length(var.notification_emails) > 0 ? "arn:${local.partition}:sns:${local.region}:${local.account_id}:${var.name}-notifications" : null
   bucket       = var.create_bucket ? "${lower(replace(var.name, "_", "-"))}-${local.account_id}-${local.region}" : null
   parameter    = var.config_store == "parameter" ? "/${var.name}/config" : null
   shared       = "${path.module}/../shared"
+  sources      = concat(module.policy.sources, flatten([for name in ["keep_lists", "kubernetes"] : try(var.config.in_use[name], [])]))
 
   environment = local.parameter == null ? { ECR_CLEANUP_CONFIG = module.settings.document } : {
     ECR_CLEANUP_CONFIG        = "ssm:${local.parameter}"
@@ -28,15 +30,14 @@ module "settings" {
   config     = var.config
   account_id = local.account_id
   bucket     = local.bucket
+  topic      = local.topic
   events_dir = "${path.module}/../../events"
 }
 
 module "policy" {
   source = "./modules/policy"
 
-  mode                   = var.mode
-  config                 = var.config
-  sources                = module.settings.sources
+  document               = jsondecode(module.settings.document)
   permissions            = jsondecode(file("${local.shared}/permissions.json"))
   partition              = local.partition
   region                 = local.region
@@ -46,7 +47,6 @@ module "policy" {
   log_group              = local.log_group
   failure_queue_arn      = local.queue_arns["function"]
   parameter              = local.parameter
-  bucket                 = local.bucket
   in_vpc                 = var.vpc != null
   function_arn           = local.function_arn
 }
@@ -70,6 +70,7 @@ resource "aws_iam_role_policy" "function" {
 
 # Before the function, which would otherwise make one without retention.
 resource "aws_cloudwatch_log_group" "function" {
+  #checkov:skip=CKV_AWS_338:How long is `log_retention_days`
   name              = local.log_group
   retention_in_days = var.log_retention_days
   kms_key_id        = var.log_kms_key_arn
@@ -77,6 +78,7 @@ resource "aws_cloudwatch_log_group" "function" {
 }
 
 resource "aws_ssm_parameter" "config" {
+  #checkov:skip=CKV2_AWS_34:Nothing in it is secret, and its SHA-256 is pinned
   count = var.config_store == "parameter" ? 1 : 0
 
   name        = local.parameter
@@ -88,6 +90,10 @@ resource "aws_ssm_parameter" "config" {
 }
 
 resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_116:Records of failed runs go to a queue, by aws_lambda_function_event_invoke_config
+  #checkov:skip=CKV_AWS_272:Signing needs a profile of the account; the package is pinned by its SHA-256 or its version
+  #checkov:skip=CKV_AWS_173:Nothing in the variables is secret
+  #checkov:skip=CKV_AWS_50:The program writes no traces
   function_name = var.name
   description   = "Deletes from Amazon ECR the images nobody needs. Mode: ${var.mode}"
   role          = aws_iam_role.function.arn
@@ -137,7 +143,7 @@ resource "aws_lambda_function" "this" {
       error_message = "The configuration does not fit into the 8 KB of a parameter: write fewer policies, with globs."
     }
     precondition {
-      condition     = var.mode == "plan" || anytrue(values(module.settings.sources)) || try(var.config.guards.allow_no_usage, false)
+      condition     = var.mode == "plan" || length(local.sources) > 0 || try(var.config.guards.allow_no_usage, false)
       error_message = "Every source of use is off: nothing would be protected but by the rules. If that is meant, set `config.guards.allow_no_usage`."
     }
   }

@@ -8,7 +8,7 @@ locals {
   # Without a schedule nobody expects runs.
   wanted_alarms = { for name, alarm in local.alarms : name => alarm if var.alarms.enabled && (name != "no-run" || try(var.schedule.enabled, false)) }
   alarm_arns    = [for name in keys(local.wanted_alarms) : "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name}-${name}"]
-  alarm_actions = concat(var.alarms.actions, aws_sns_topic.alarms[*].arn)
+  alarm_actions = concat(var.alarms.actions, local.topic[*])
 
   dashboard = jsondecode(templatefile("${local.shared}/dashboard.json", {
     name             = var.name
@@ -21,17 +21,18 @@ locals {
   }))
 }
 
-resource "aws_sns_topic" "alarms" {
+resource "aws_sns_topic" "this" {
+  #checkov:skip=CKV_AWS_26:Alarms cannot publish to a topic that is encrypted by the key of SNS
   count = length(var.notification_emails) > 0 ? 1 : 0
 
-  name = "${var.name}-alarms"
+  name = "${var.name}-notifications"
   tags = var.tags
 }
 
-resource "aws_sns_topic_subscription" "alarms" {
+resource "aws_sns_topic_subscription" "this" {
   for_each = toset(var.notification_emails)
 
-  topic_arn = aws_sns_topic.alarms[0].arn
+  topic_arn = aws_sns_topic.this[0].arn
   protocol  = "email"
   endpoint  = each.value
 }

@@ -39,8 +39,8 @@ output "alarm_arns" {
 }
 
 output "topic_arn" {
-  description = "The topic that hears of alarms; null without `notification_emails`."
-  value       = one(aws_sns_topic.alarms[*].arn)
+  description = "The topic that hears of alarms and of runs; null without `notification_emails`."
+  value       = one(aws_sns_topic.this[*].arn)
 }
 
 output "bucket" {
@@ -54,13 +54,13 @@ output "dashboard_url" {
 }
 
 output "invoke_commands" {
-  description = "Ready to paste, by what they do. `run` does what the schedule does."
+  description = "Ready to paste into a shell with the AWS CLI, version 1 or 2, by what they do. `run` does what the schedule does."
   value = {
     for name, event in {
       plan    = { mode = "plan" }
       explain = { explain = "REPOSITORY:TAG" }
       run     = { mode = var.mode }
-    } : name => "aws lambda invoke --region ${local.region} --function-name ${var.name} --cli-binary-format raw-in-base64-out --cli-read-timeout 910 --payload '${jsonencode(event)}' /dev/stdout"
+    } : name => "echo '${jsonencode(event)}' | aws lambda invoke --region ${local.region} --function-name ${var.name} --cli-read-timeout 910 --payload fileb:///dev/stdin /dev/stdout"
   }
 }
 

@@ -5,7 +5,11 @@ use std::{env, num::NonZeroU32, sync::Arc, time::Duration};
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
-use super::{ApiError, Bucket, CallCounter, Endpoint, JsonService, counter::Counting, pace::Pace};
+use super::{
+    ApiError, Bucket, CallCounter, Endpoint, JsonService,
+    counter::Counting,
+    pace::{Pace, Slowing},
+};
 use crate::{
     config::Fetch,
     image::{Registry, Time},
@@ -99,10 +103,24 @@ impl Clients {
     pub fn new(config: &SdkConfig, paced: bool) -> Self {
         let calls = Arc::new(CallCounter::default());
         let counting = Counting(Arc::clone(&calls));
-        let ecr = aws_sdk_ecr::config::Builder::from(config).interceptor(counting.clone()).build();
-        let ecs = aws_sdk_ecs::config::Builder::from(config).interceptor(counting.clone()).build();
-        let eks = aws_sdk_eks::config::Builder::from(config).interceptor(counting.clone()).build();
-        let lambda = aws_sdk_lambda::config::Builder::from(config).interceptor(counting.clone()).build();
+        let pace = Arc::new(if paced { Pace::documented() } else { Pace::unlimited() });
+        let slowing = Slowing(Arc::clone(&pace));
+        let ecr = aws_sdk_ecr::config::Builder::from(config)
+            .interceptor(counting.clone())
+            .interceptor(slowing.clone())
+            .build();
+        let ecs = aws_sdk_ecs::config::Builder::from(config)
+            .interceptor(counting.clone())
+            .interceptor(slowing.clone())
+            .build();
+        let eks = aws_sdk_eks::config::Builder::from(config)
+            .interceptor(counting.clone())
+            .interceptor(slowing.clone())
+            .build();
+        let lambda = aws_sdk_lambda::config::Builder::from(config)
+            .interceptor(counting.clone())
+            .interceptor(slowing.clone())
+            .build();
         let sts = aws_sdk_sts::config::Builder::from(config).interceptor(counting.clone()).build();
         let s3 = aws_sdk_s3::config::Builder::from(config).interceptor(counting.clone()).build();
         let sns = aws_sdk_sns::config::Builder::from(config).interceptor(counting.clone()).build();
@@ -120,7 +138,7 @@ impl Clients {
             patience: Patience::default(),
             credentials: config.credentials_provider(),
             sdk: config.clone(),
-            pace: Arc::new(if paced { Pace::documented() } else { Pace::unlimited() }),
+            pace,
             region: config.region().map(ToString::to_string),
             clock: || Time::from(jiff::Timestamp::now()),
         }
@@ -150,7 +168,7 @@ impl Clients {
     /// # Errors
     /// Where it cannot be reached with this configuration, in words.
     pub(crate) fn json_service(&self, endpoint: Endpoint<'_>) -> Result<JsonService, String> {
-        JsonService::new(&self.sdk, &self.calls, endpoint)
+        JsonService::new(&self.sdk, &self.calls, &self.pace, endpoint)
     }
 
     /// What time it is.

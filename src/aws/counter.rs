@@ -81,14 +81,18 @@ impl Intercept for Counting {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let throttled = context.response().is_some_and(|response| {
-            let status = response.status().as_u16();
-            let code = response.body().bytes().unwrap_or_default();
-            status == 429 || (status >= 400 && contains(code, b"Throttl") | contains(code, b"TooManyRequests"))
-        });
-        self.0.throttles.fetch_add(u64::from(throttled), Ordering::Relaxed);
+        self.0.throttles.fetch_add(u64::from(is_throttled(context)), Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// Whether an attempt was answered by throttling.
+pub(super) fn is_throttled(context: &FinalizerInterceptorContextRef<'_>) -> bool {
+    context.response().is_some_and(|response| {
+        let status = response.status().as_u16();
+        let code = response.body().bytes().unwrap_or_default();
+        status == 429 || (status >= 400 && contains(code, b"Throttl") | contains(code, b"TooManyRequests"))
+    })
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {

@@ -44,7 +44,11 @@ use aws_types::{
 };
 use serde_json::Value;
 
-use super::{ApiError, CallCounter, Counting, Partition, error::chain};
+use super::{
+    ApiError, CallCounter, Counting, Partition,
+    error::chain,
+    pace::{Pace, Slowing},
+};
 
 /// Where a service is, and what calls to it are signed for.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +95,12 @@ impl JsonService {
     ///
     /// # Errors
     /// Where it cannot be reached with this configuration, in words.
-    pub(super) fn new(config: &SdkConfig, calls: &Arc<CallCounter>, endpoint: Endpoint<'_>) -> Result<Self, String> {
+    pub(super) fn new(
+        config: &SdkConfig,
+        calls: &Arc<CallCounter>,
+        pace: &Arc<Pace>,
+        endpoint: Endpoint<'_>,
+    ) -> Result<Self, String> {
         let region = config.region().cloned().ok_or("no Region is configured; set AWS_REGION")?;
         let written = endpoint_url(config, endpoint.id);
         let is_standard = written.is_none();
@@ -126,6 +135,7 @@ impl JsonService {
             .retry_classifier(AwsErrorCodeClassifier::<ServiceError>::new())
             .retry_classifier(TransientErrorClassifier::<ServiceError>::new())
             .interceptor(Counting(Arc::clone(calls)))
+            .interceptor(Slowing(Arc::clone(pace)))
             .with_connection_poisoning()
             .runtime_plugin(signing);
         if let Some(timeouts) = config.timeout_config() {
@@ -286,7 +296,7 @@ mod tests {
             )));
         config.set_endpoint_url(endpoint_url.map(ToOwned::to_owned));
         let endpoint = Endpoint { id: "Batch", prefix: "batch", signing: "batch" };
-        let service = JsonService::new(&config.build(), &Arc::default(), endpoint)
+        let service = JsonService::new(&config.build(), &Arc::default(), &Arc::new(Pace::unlimited()), endpoint)
             .map_err(|problem| CallError::Api(ApiError::answer("batch", "", problem)))?;
         let wire = Wire { method: "GET".to_owned(), uri: "/".to_owned(), headers: Vec::new(), body: String::new() };
         service.call("batch:ListJobs", "", wire).await

@@ -70,6 +70,7 @@ impl Cleaning<'_, '_> {
             }
             Err(error) if error.is(REFUSED) => return Ok(Some(error.message)),
             Err(error) if error.is("RepositoryNotFoundException") => return Err(Stop::Vanished),
+            Err(error) if Stop::if_protected(&error).is_some() => return Err(Stop::from_call(&error)),
             Err(error) => (error.code.clone().unwrap_or_else(|| "no_answer".to_owned()), error.message),
         };
         // Whether the call was carried out is not known.

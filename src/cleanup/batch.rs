@@ -52,8 +52,11 @@ impl Cleaning<'_, '_> {
             batch.iter().map(|&index| (index, self.repository.stored.images[index as usize].digest)).collect();
         let answer = match self.in_time(self.call(digests.iter().map(|(_, digest)| digest))).await? {
             Ok(answer) => answer,
-            // Whether the call was carried out is not known.
+            // Whether the call was carried out is not known, unless it was denied.
             Err(error) => {
+                if let Some(protected) = Stop::if_protected(&error) {
+                    return Err(protected);
+                }
                 return self
                     .settle(&digests, &error.code.clone().unwrap_or_else(|| "no_answer".to_owned()), &error.message)
                     .await;

@@ -53,6 +53,8 @@ pub enum Stop {
     UseUnknown,
     /// The repository was deleted meanwhile.
     Vanished,
+    /// A policy denies it explicitly: somebody wants to keep this repository as it is. What AWS said.
+    Protected(String),
     /// Something failed in a way that may not be passed over.
     Failure {
         /// The code.
@@ -77,9 +79,19 @@ impl RepositoryOutcome {
 }
 
 impl Stop {
+    /// An explicit denial is somebody's will; a permission that is only missing is a mistake. Source: the IAM user guide,
+    /// "Access denied error message examples".
+    pub(super) fn if_protected(error: &ApiError) -> Option<Self> {
+        let is_explicit = error.is("AccessDeniedException") && error.message.contains("explicit deny");
+        is_explicit.then(|| Self::Protected(error.message.clone()))
+    }
+
     pub(super) fn from_call(error: &ApiError) -> Self {
         if error.is("RepositoryNotFoundException") {
             return Self::Vanished;
+        }
+        if let Some(protected) = Self::if_protected(error) {
+            return protected;
         }
         let code = error.code.clone().unwrap_or_else(|| "no_answer".to_owned());
         Self::Failure { code, message: error.to_string() }

@@ -1,32 +1,21 @@
 //! The lifecycle policies that repositories have of their own.
 
-use futures::{StreamExt, stream};
-
 use crate::{
     aws::{ApiError, Bucket, Clients},
     image::RepositoryName,
 };
 
-/// How many are read at once.
-const AT_ONCE: usize = 8;
+/// The text of a repository's lifecycle policy, or why it could not be read; none if there is none.
+pub type Lifecycle = Option<Result<Box<str>, String>>;
 
-/// A repository's lifecycle policy, or why it could not be read; none if there is none.
-pub(crate) type Lifecycle = Result<Option<String>, ApiError>;
-
-/// Reads the lifecycle policies of some repositories, in their order.
-pub(crate) async fn lifecycles(clients: &Clients, names: &[&RepositoryName]) -> Vec<Lifecycle> {
-    stream::iter(names).map(|name| lifecycle(clients, name)).buffered(AT_ONCE).collect().await
-}
-
-async fn lifecycle(clients: &Clients, name: &RepositoryName) -> Lifecycle {
+/// Reads the lifecycle policy of a repository.
+pub(super) async fn lifecycle(clients: &Clients, name: &RepositoryName) -> Lifecycle {
     const OPERATION: &str = "ecr:GetLifecyclePolicy";
-    clients.paced(Bucket::EcrRead).await;
+    clients.paced(Bucket::EcrLifecycle).await;
     let answer = clients.ecr.get_lifecycle_policy().repository_name(&**name).send().await;
     match answer.map_err(|error| ApiError::new(OPERATION, name, &error)) {
-        Ok(answer) => Ok(answer.lifecycle_policy_text),
-        Err(error) if error.is("LifecyclePolicyNotFoundException") || error.is("RepositoryNotFoundException") => {
-            Ok(None)
-        }
-        Err(error) => Err(error),
+        Ok(answer) => answer.lifecycle_policy_text.map(|text| Ok(text.into())),
+        Err(error) if error.is("LifecyclePolicyNotFoundException") || error.is("RepositoryNotFoundException") => None,
+        Err(error) => Some(Err(error.to_string())),
     }
 }

@@ -15,7 +15,7 @@ pub use ecr::{Scope, read};
 pub(crate) use ecr::{describe, identifier, list, read_images};
 pub use layers::Layer;
 pub(crate) use layers::layers;
-pub(crate) use lifecycle::lifecycles;
+pub use lifecycle::Lifecycle;
 pub use manifest::Child;
 
 /// All repositories of a registry, as far as they could be read.
@@ -86,6 +86,8 @@ pub struct Images {
     pub children: HashMap<Digest, Vec<Child>>,
     /// When manifests were read, from the first call to the last answer: ECR counts that as a pull.
     pub manifests_read: Option<RangeInclusive<Time>>,
+    /// The repository's own lifecycle policy. Nothing but warnings depends on it.
+    pub lifecycle: Lifecycle,
 }
 
 impl Images {

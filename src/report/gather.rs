@@ -186,10 +186,15 @@ impl Totals {
         for failure in &outcome.failed {
             self.fail(repository, &failure.code, &failure.message, 1);
         }
-        if let Some(Stop::Failure { code, message }) = &outcome.stopped
-            && outcome.failed.is_empty()
-        {
-            self.fail(repository, code, message, 0);
+        match &outcome.stopped {
+            Some(Stop::Failure { code, message }) if outcome.failed.is_empty() => {
+                self.fail(repository, code, message, 0);
+            }
+            Some(Stop::Protected(message)) => {
+                let name = &repository.name;
+                self.warnings.push(format!("`{name}` is protected by a policy, and its images stay: {message}"));
+            }
+            _ => {}
         }
     }
 

@@ -1,10 +1,12 @@
 """A team's account, with what else leads to calls that its images alone do not."""
 
 import json
+from datetime import datetime, timezone
 
-from account import ACCOUNT_ID, REGION
+from account import ACCOUNT_ID, REGION, Account
 from scenarios import team_account
 
+WHERE = {"LocationConstraint": "eu-west-1"}
 DEPLOYMENT = "arn:aws:ecs:eu-west-1:123456789012:service-deployment/{}/{}/1"
 
 
@@ -42,3 +44,37 @@ def roll_out(account, cluster, service):
         attributes={"current_service_deployment": arn},
         deployments=[{"serviceDeploymentArn": arn, "status": "SUCCESSFUL"}],
     )
+
+
+class OtherAccount(Account):
+    """Another account of the same emulator, entered by a role as the program does."""
+
+    def __init__(self, endpoint, account_id):
+        sts = Account(endpoint).client("sts")
+        role = f"arn:aws:iam::{account_id}:role/administrator"
+        key = sts.assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
+        self.account_id = account_id
+        self.credentials = {
+            "aws_access_key_id": key["AccessKeyId"],
+            "aws_secret_access_key": key["SecretAccessKey"],
+            "aws_session_token": key["SessionToken"],
+        }
+        super().__init__(endpoint)
+
+    def control(self, command, **body):
+        return super().control(command, account=self.account_id, **body)
+
+
+def provide(account, config):
+    """What a configuration names: buckets, keep lists, and a topic, with something to tell it."""
+    keep_lists = config.get("in_use", {}).get("keep_lists", [])
+    for bucket in {uri.split("/")[2] for uri in [*keep_lists, config.get("state"), config.get("report")] if uri}:
+        account.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=WHERE)
+    if keep_lists:
+        kept = {"generated_at": datetime.now(timezone.utc).isoformat(timespec="seconds"), "max_age": "1h", "images": []}
+        body = json.dumps({"schema": "ecr-cleanup/keep-list/1", **kept})
+        account.client("s3").put_object(Bucket="lists", Key="in-use/one.json", Body=body)
+    if "notify" in config:
+        account.client("sns").create_topic(Name=config["notify"].split(":")[-1])
+        missing = account.repository("shop/gone").uri("1.0")
+        account.cluster("forgotten").service("gone", account.task_definition("gone", missing))

@@ -3,6 +3,11 @@
 NOTHING = {"ecs": False, "eks": False, "lambda": False}
 ECS = {**NOTHING, "ecs": {}}
 BY_RULES_ALONE = {"allow_no_usage": True}
+STATE = {"state": "s3://memory/prefix"}
+REPORTS = {"report": "s3://reports"}
+NOTIFICATION = {"notify": "arn:aws:sns:eu-west-1:123456789012:runs"}
+ROLE = "arn:aws:iam::{}:role/ecr-cleanup-reader"
+CLEANED, READ = ({"role_arn": ROLE.format(account), "external_id": "team-a"} for account in ("222222222222", "333333333333"))
 CONFIGURATIONS = {
     "plan": ("plan", {}),
     "delete": ("delete", {}),
@@ -14,4 +19,19 @@ CONFIGURATIONS = {
     "plan, rules and schedules alone": ("plan", {"in_use": {**NOTHING, "services": ["eventbridge", "scheduler"]}}),
     "plan, by rules alone": ("plan", {"in_use": NOTHING}),
     "delete, by rules alone": ("delete", {"in_use": NOTHING, "guards": BY_RULES_ALONE}),
+    "delete, state": ("delete", {"in_use": ECS, **STATE}),
+    "plan, reports": ("plan", {"in_use": ECS, **REPORTS}),
+    "plan, keep lists": ("plan", {"in_use": {**ECS, "keep_lists": ["s3://lists/in-use/*.json"]}}),
+    "plan, one keep list": ("plan", {"in_use": {**ECS, "keep_lists": ["s3://lists/in-use/one.json"]}}),
+    "plan, notification": ("plan", {"in_use": ECS, **NOTIFICATION}),
+    "delete, other accounts": ("delete", {"registries": [{"region": "eu-west-1"}, CLEANED], "in_use": {**ECS, "accounts": [READ]}}),
+    "delete, everything": (
+        "delete",
+        {
+            "in_use": {**ECS, "eks": {}, "keep_lists": ["s3://lists/*/*.json", "s3://lists/in-use/one.json"]},
+            **STATE,
+            **REPORTS,
+            **NOTIFICATION,
+        },
+    ),
 }

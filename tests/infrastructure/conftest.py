@@ -22,6 +22,7 @@ import terraform  # noqa: E402
 from account import Account  # noqa: E402
 from configurations import CONFIGURATIONS  # noqa: E402
 from processes import moto_with_overlay  # noqa: E402
+from terraform import copy  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
@@ -90,11 +91,27 @@ def account(server):
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory):
     """What the Terraform module makes of every configuration."""
-    project = terraform.copy(tmp_path_factory.mktemp("rendered"))
+    project = copy(tmp_path_factory.mktemp("rendered"))
     runner = terraform.Terraform(project / "tests" / "infrastructure" / "rendered").init()
     given = {name: {"mode": mode, "config": json.dumps(config)} for name, (mode, config) in CONFIGURATIONS.items()}
     runner.apply(configurations=given)
     return runner.output("rendered")
+
+
+@pytest.fixture(scope="session")
+def member(server, tmp_path_factory):
+    """What the roles in other accounts are, by what they are for, as Terraform would create them: their trust and their policy."""
+    folder = copy(tmp_path_factory.mktemp("member"))
+    given = {"source": "./infra/terraform/modules/member-account-role", "sources": ["ecs"], "external_id": "team-a"}
+    given["function_role_arn"] = "arn:aws:iam::123456789012:role/ecr-cleanup"
+    registry = {"mode": "delete", "regions": ["eu-west-1"]}
+    (folder / "main.tf.json").write_text(json.dumps({"module": {"reads": given, "cleans": {**given, "registry": registry}}}))
+    planned = terraform.Terraform(folder, Account(server.endpoint).environment()).init().plan()
+    trust, policies = (
+        {one["module"]: one[what] for one in planned[kind]}
+        for kind, what in (("aws_iam_role", "assume_role_policy"), ("aws_iam_role_policy", "policy"))
+    )
+    return {purpose: {"trust": trust[f"module.{purpose}"], "policy": policies[f"module.{purpose}"]} for purpose in ("reads", "cleans")}
 
 
 @pytest.fixture(scope="session")

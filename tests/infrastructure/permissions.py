@@ -2,13 +2,17 @@
 
 import json
 import re
-from typing import Any
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from terraform import PROJECT
 
 # Nothing needs to be allowed for it ("GetCallerIdentity", AWS STS API Reference).
 NEEDS_NO_PERMISSION = {"sts:GetCallerIdentity"}
 
 # What Lambda does with the role, not the program.
-FOR_LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
+_LAMBDA_ITSELF = json.loads((PROJECT / "infra/shared/permissions.json").read_text())["lambda_itself"]
+FOR_LAMBDA = {action for statement in _LAMBDA_ITSELF for action in statement["actions"]}
 
 # Allowed, and not called in a run against moto. tests/infra.rs proves those of ECS against the simulated AWS.
 NOT_IN_MOTO = {
@@ -34,6 +38,7 @@ PATHS = {
     ],
     "scheduler": [(r"GET /schedules", "ListSchedules"), (r"GET /schedules/[^/]+", "GetSchedule")],
     "eks": [(r"GET /clusters", "ListClusters"), (r"GET /clusters/[^/]+", "DescribeCluster")],
+    "s3": [(r"GET /[^/]+/?", "ListBucket"), (r"GET /[^/]+/.+", "GetObject"), (r"PUT /[^/]+/.+", "PutObject")],
 }
 
 
@@ -41,23 +46,46 @@ PATHS = {
 NONE = {"missing": [], "unused": []}
 
 
-def allowed(policy: str) -> set[str]:
-    """The actions of the statements that allow."""
+class Call(NamedTuple):
+    action: str
+    object: str | None  # what it was about, where the record says
+
+
+def grants(policy: str) -> list[tuple[str, list[str]]]:
+    """Each action that is allowed, with the resources that it is allowed for."""
     statements = json.loads(policy)["Statement"]
-    return {action for one in statements if one["Effect"] == "Allow" for action in one["Action"]}
+    return [(action, one["Resource"]) for one in statements if one["Effect"] == "Allow" for action in one["Action"]]
 
 
-def called(record: list[dict[str, str]]) -> set[str]:
-    return {f"{call['service']}:{_action(call)}" for call in record} - NEEDS_NO_PERMISSION
+def allowed(policy: str) -> set[str]:
+    return {action for action, _resources in grants(policy)}
 
 
-def differences(policy: str, record: list[dict[str, str]], not_called: set[str] = frozenset()) -> dict[str, Any]:
+def called(record: list[dict[str, Any]]) -> set[Call]:
+    """The calls, as IAM sees them."""
+    calls = set()
+    for call in record:
+        action = f"{call['service']}:{_action(call)}"
+        path = call["action"].partition(" /")[2].rstrip("/") if call["service"] == "s3" else None
+        calls.add(Call(action, path and f"arn:aws:s3:::{path}"))
+        if action == "s3:GetObject" and call["status"] == 404:
+            # Whoever may not list is told 403 instead ("GetObject", Amazon S3 API Reference).
+            calls.add(Call("s3:ListBucket", f"arn:aws:s3:::{path.split('/')[0]}"))
+    return {call for call in calls if call.action not in NEEDS_NO_PERMISSION}
+
+
+def differences(policy: str, record: list[dict[str, Any]], not_called: set[str] = frozenset()) -> dict[str, Any]:
     """What was called and is not allowed, and what is allowed and was not called."""
-    calls, actions = called(record), allowed(policy)
-    return {
-        "missing": sorted(calls - actions),
-        "unused": sorted(actions - calls - FOR_LAMBDA - NOT_IN_MOTO.keys() - not_called),
-    }
+    calls, granted = called(record), grants(policy)
+    accepted = FOR_LAMBDA | NOT_IN_MOTO.keys() | not_called
+    missing = {call.action for call in calls if not any(_covers(grant, call) for grant in granted)}
+    unused = {grant[0] for grant in granted if not any(_covers(grant, call) for call in calls)}
+    return {"missing": sorted(missing), "unused": sorted(unused - accepted)}
+
+
+def _covers(grant: tuple[str, list[str]], call: Call) -> bool:
+    action, resources = grant
+    return action == call.action and (call.object is None or any(fnmatchcase(call.object, one) for one in resources))
 
 
 def sometimes(mode: str, ecs: bool) -> set[str]:

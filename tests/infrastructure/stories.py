@@ -2,12 +2,11 @@
 
 import json
 import re
-from contextlib import contextmanager
 
 from account import Account
 from busy_account import busy_account, roll_out
 from in_use import digest_of, uses
-from permissions import NONE, differences, sometimes
+from permissions import NONE, allowed, differences, sometimes
 from processes import moto_with_overlay
 from scenarios import acceptance_repository
 from terraform import PROJECT, Terraform, copy
@@ -16,12 +15,12 @@ from terraform import PROJECT, Terraform, copy
 class Deployment:
     """An example, applied as it is."""
 
-    def __init__(self, example, account, folder, package):
+    def __init__(self, example, account, folder, package, **variables):
         self.name = {"simple": "ecr-cleanup", "complete": "ecr-cleanup-team"}[example]
         self.account = account
         self.before = self.left()
         self.terraform = Terraform(copy(folder) / "infra/terraform/examples" / example, account.environment()).init()
-        self.terraform.apply(zip_path=str(package))
+        self.terraform.apply(zip_path=str(package), **variables)
 
     def invoke(self, event, function=None):
         client = self.account.client("lambda")
@@ -86,16 +85,10 @@ class Deployment:
             return []
 
 
-@contextmanager
-def deployed(example, folder, package):
-    with moto_with_overlay() as server:
-        yield Deployment(example, Account(server.endpoint), folder, package)
-
-
 def simple_example(folder, package, not_yet):
     """Plans, is told to delete, refuses, deletes, and goes without a trace."""
-    with deployed("simple", folder, package) as simple:
-        tell_simple(simple, not_yet)
+    with moto_with_overlay() as server:
+        tell_simple(Deployment("simple", Account(server.endpoint), folder, package), not_yet)
 
 
 def tell_simple(simple, not_yet):
@@ -131,7 +124,7 @@ def tell_simple(simple, not_yet):
 
     account.control("record", clear=True)
     failed, answer = simple.run_schedule()
-    assert (failed, answer["status"]) == (False, "completed"), answer
+    assert (failed, answer.get("status")) == (False, "completed"), answer
     assert account.names(account.images() ^ expected.kept) == []
     assert differences(simple.policy(), own_calls(simple), not_yet | sometimes("delete", ecs=True)) == NONE
 
@@ -142,9 +135,10 @@ def tell_simple(simple, not_yet):
 
 
 def complete_example(folder, package, not_yet):
-    """Deletes where it is allowed to, with its configuration in a parameter, and goes without a trace."""
-    with deployed("complete", folder, package) as complete:
-        tell_complete(complete, not_yet)
+    """Deletes where it is allowed to, remembers, reports and tells, in a VPC, with its configuration in a parameter."""
+    with moto_with_overlay() as server:
+        account = Account(server.endpoint)
+        tell_complete(Deployment("complete", account, folder, package, vpc=default_network(account)), not_yet)
 
 
 def tell_complete(complete, not_yet):
@@ -159,17 +153,41 @@ def tell_complete(complete, not_yet):
 
     account.control("record", clear=True)
     failed, answer = complete.run_schedule()
-    assert (failed, answer["status"]) == (False, "completed"), answer
+    assert (failed, answer.get("status")) == (False, "completed"), answer
     gone = before - account.images()
     assert gone and {repository for repository, _digest in gone} == {"team/app"}
     assert ("shop/web", other) in account.images()
     assert {use: digest_of(account, use) for use in uses(account)} == in_use
-    assert "ssm:GetParameter" in complete.policy()
+    assert {"ssm:GetParameter", "sns:Publish", "ec2:CreateNetworkInterface"} <= allowed(complete.policy())
     assert differences(complete.policy(), own_calls(complete), not_yet | sometimes("delete", ecs=True)) == NONE
+    stored = objects(complete)
+    assert {key.split("/")[0] for key in stored} == {"state", "reports"}
+    assert f"reports/{answer['run_id']}/report.json" in stored
 
     complete.terraform("plan", "-detailed-exitcode", "-input=false", "-no-color")
+    # Reports stay until somebody throws them away.
+    throw_away(complete, stored)
     complete.terraform("destroy", "-auto-approve", "-input=false", "-no-color")
     assert complete.left() == complete.before
+
+
+def default_network(account):
+    """The default VPC's."""
+    ec2 = account.client("ec2")
+    subnets, groups = ec2.describe_subnets()["Subnets"], ec2.describe_security_groups()["SecurityGroups"]
+    return {"subnet_ids": [subnets[0]["SubnetId"]], "security_group_ids": [groups[0]["GroupId"]]}
+
+
+def objects(deployment):
+    bucket = deployment.terraform.output("ecr_cleanup")["bucket"]
+    return [found["Key"] for found in deployment.account.client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
+
+
+def throw_away(deployment, keys):
+    bucket, s3 = deployment.terraform.output("ecr_cleanup")["bucket"], deployment.account.client("s3")
+    for version in s3.list_object_versions(Bucket=bucket)["Versions"]:
+        assert version["Key"] in keys
+        s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
 
 
 def own_calls(deployment):

@@ -50,9 +50,22 @@ class Terraform:
         return self
 
     def apply(self, **variables: Any) -> None:
+        self._set(variables)
+        self("apply", "-auto-approve", "-input=false", "-no-color")
+
+    def plan(self, **variables: Any) -> dict[str, list[dict[str, Any]]]:
+        """What there would be, by type, and in which module."""
+        self._set(variables)
+        self("plan", "-input=false", "-no-color", "-out=plan")
+        found: dict[str, list[dict[str, Any]]] = {}
+        for resource in json.loads(self("show", "-json", "plan"))["resource_changes"]:
+            if resource["mode"] == "managed":
+                found.setdefault(resource["type"], []).append({"module": resource["module_address"], **resource["change"]["after"]})
+        return found
+
+    def _set(self, variables: dict[str, Any]) -> None:
         given = {f"TF_VAR_{name}": value if isinstance(value, str) else json.dumps(value) for name, value in variables.items()}
         self.environment.update(given)
-        self("apply", "-auto-approve", "-input=false", "-no-color")
 
     def output(self, name: str) -> Any:
         return json.loads(self("output", "-json", name))

@@ -9,19 +9,58 @@ from pathlib import Path
 
 import pytest
 
+from account import Account
 from configurations import CONFIGURATIONS
-from terraform import PROJECT
+from equals import BY_CDK_ALONE, COMPARED_AS_POLICIES, SAME, rows
+from terraform import PROJECT, Terraform, copy
 
 CDK = PROJECT / "infra" / "cdk"
 SHARED = PROJECT / "infra" / "shared"
 
 
+# The example `complete`, but for its configuration.
+COMPLETE = {
+    "name": "ecr-cleanup-team",
+    "mode": "delete",
+    "configStore": "parameter",
+    "createBucket": True,
+    "vpc": {"subnetIds": ["subnet-00000001", "subnet-00000002"], "securityGroupIds": ["sg-00000001"]},
+    "cleanableRepositories": ["team/*"],
+    "protectTag": {"key": "images", "value": "keep"},
+    "schedule": {"expression": "cron(30 2 ? * MON-FRI *)", "timezone": "Europe/Berlin", "flexibleWindowMinutes": 30},
+    "timeout": 600,
+    "memorySize": 256,
+    "logRetention": 365,
+    "silentHours": 74,
+    "notificationEmails": ["platform@example.com"],
+}
+
+
+# The roles of `member` in conftest.py.
+MEMBER = {"functionRoleArn": "arn:aws:iam::123456789012:role/ecr-cleanup", "externalId": "team-a", "sources": ["ecs"]}
+MEMBERS = {"reads": None, "cleans": {"mode": "delete", "regions": ["eu-west-1"]}}
+
+
 @pytest.fixture(scope="module")
-def synthesised():
+def planned(server, tmp_path_factory):
+    """What Terraform would create for the example `complete`, by type."""
+    folder = tmp_path_factory.mktemp("complete")
+    (folder / "function.zip").write_bytes(b"")
+    vpc = {"subnet_ids": ["subnet-00000001", "subnet-00000002"], "security_group_ids": ["sg-00000001"]}
+    environment = Account(server.endpoint).environment()
+    runner = Terraform(copy(folder) / "infra/terraform/examples/complete", environment).init()
+    return runner.plan(zip_path=str(folder / "function.zip"), vpc=vpc)
+
+
+@pytest.fixture(scope="module")
+def synthesised(planned):
     if not shutil.which("node") or not (CDK / "node_modules").exists():
         pytest.skip("the CDK construct is NOT tested: `make test-cdk` installs what it needs, with npm")
     props = {name: {"mode": mode, "config": config} for name, (mode, config) in CONFIGURATIONS.items()}
+    [parameter] = planned["aws_ssm_parameter"]
+    props["complete"] = {**COMPLETE, "config": written(json.loads(parameter["value"]))}
     props["no source"] = {"mode": "delete", "config": CONFIGURATIONS["plan, by rules alone"][1]}
+    props |= {f"member {purpose}": {"member": {**MEMBER, "registry": registry}} for purpose, registry in MEMBERS.items()}
     props["two modes"] = {"config": {"mode": "delete"}}
     command = ["node", str(CDK / "test" / "synth.js"), json.dumps(props)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
@@ -50,9 +89,8 @@ def only(synthesised, name, kind):
 def test_it_renders_what_terraform_renders(synthesised, rendered, name):
     role = next(role for role in only(synthesised, name, "AWS::IAM::Role") if role["RoleName"] == "ecr-cleanup")
     [policy] = role["Policies"]
-    lists = [{**one, "Action": listed(one["Action"]), "Resource": listed(one["Resource"])} for one in policy["PolicyDocument"]["Statement"]]
     assert "ManagedPolicyArns" not in role
-    assert lists == json.loads(rendered[name]["policy"])["Statement"]
+    assert [with_lists(one) for one in policy["PolicyDocument"]["Statement"]] == json.loads(rendered[name]["policy"])["Statement"]
     [function] = only(synthesised, name, "AWS::Lambda::Function")
     document = json.loads(function["Environment"]["Variables"]["ECR_CLEANUP_CONFIG"])
     assert document == json.loads(rendered[name]["document"])
@@ -60,6 +98,51 @@ def test_it_renders_what_terraform_renders(synthesised, rendered, name):
     assert schedule["Target"]["Input"] == rendered[name]["schedule_input"]
     [events] = only(synthesised, name, "AWS::EventSchemas::Schema")
     assert json.loads(events["Content"]) == json.loads(rendered[name]["test_events"])
+
+
+def written(document):
+    """What somebody wrote of a configuration document: it without what the tools add."""
+    guards = {name: value for name, value in document["guards"].items() if name != "expected_accounts"}
+    added = ("version", "mode", "state", "report", "notify")
+    return {**{name: value for name, value in document.items() if name not in added}, "guards": guards}
+
+
+@pytest.mark.parametrize("kind", SAME)
+def test_the_complete_example_is_the_same(synthesised, planned, kind):
+    theirs, paths = SAME[kind]
+    found = only(synthesised, "complete", theirs)
+    assert rows(found, paths.values()) == rows(planned[kind], paths)
+    seen = [[row[at] for row in rows(planned[kind], paths)] for at in range(len(paths))]
+    assert [path for path, values in zip(paths, seen) if values.count(None) == len(values)] == []
+
+
+def test_the_complete_example_s_roles_allow_the_same(synthesised, planned):
+    ours = [json.loads(policy["policy"])["Statement"] for policy in planned["aws_iam_role_policy"]]
+    roles = only(synthesised, "complete", "AWS::IAM::Role")
+    theirs = [policy["PolicyDocument"]["Statement"] for role in roles for policy in role["Policies"]]
+    [function] = [statements for statements in theirs if statements[0]["Sid"] == "ReadRegistry"]
+    assert [with_lists(one) for one in function] == [with_lists(one) for one in ours[0]] != []
+    [schedule] = [statements for statements in theirs if statements[0]["Sid"] == "Invoke"]
+    assert [one["Action"] for one in schedule] == [one["Action"] for one in ours[1]]
+    trusted = [with_lists(one) for role in roles for one in role["AssumeRolePolicyDocument"]["Statement"]]
+    expected = [with_lists(one) for role in planned["aws_iam_role"] for one in json.loads(role["assume_role_policy"])["Statement"]]
+    assert sorted(trusted, key=str) == sorted(expected, key=str)
+
+
+@pytest.mark.parametrize("purpose", MEMBERS)
+def test_the_role_in_another_account_is_the_same(synthesised, member, purpose):
+    [role] = only(synthesised, f"member {purpose}", "AWS::IAM::Role")
+    [policy] = role["Policies"]
+    assert [with_lists(one) for one in policy["PolicyDocument"]["Statement"]] == json.loads(member[purpose]["policy"])["Statement"]
+    assert role["AssumeRolePolicyDocument"] == json.loads(member[purpose]["trust"])
+    [access] = only(synthesised, f"member {purpose}", "AWS::EKS::AccessEntry")
+    assert (access["ClusterName"], access["Type"], access["KubernetesGroups"]) == ("prod", "STANDARD", ["ecr-cleanup:readers"])
+
+
+def test_no_resource_is_forgotten(synthesised, planned):
+    assert planned.keys() == SAME.keys() | COMPARED_AS_POLICIES
+    template = synthesised["complete"]["template"]["Resources"].values()
+    assert {resource["Type"] for resource in template} == {theirs for theirs, _paths in SAME.values()} | BY_CDK_ALONE
 
 
 def test_alarms_queries_and_dashboard_are_the_shared_ones(synthesised):
@@ -76,13 +159,14 @@ def test_alarms_queries_and_dashboard_are_the_shared_ones(synthesised):
     assert queries == {f"ecr-cleanup/{name}": query for name, query in filled("queries.json").items()}
     [dashboard] = only(synthesised, "plan", "AWS::CloudWatch::Dashboard")
     body, template = json.loads(dashboard["DashboardBody"]), filled("dashboard.json")
-    template["widgets"][1]["properties"]["alarms"] = [f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:ecr-cleanup-{name}" for name in expected]
+    template["widgets"][1]["properties"]["alarms"] = [f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:ecr-cleanup-{name}" for name in sorted(expected)]
     assert body == template
 
 
 def test_nothing_is_found_against_it(synthesised, tmp_path):
-    assert {name: synthesised[name]["findings"] for name in CONFIGURATIONS} == dict.fromkeys(CONFIGURATIONS, [])
-    for name in CONFIGURATIONS:
+    names = [*CONFIGURATIONS, "complete", *(f"member {purpose}" for purpose in MEMBERS)]
+    assert {name: synthesised[name]["findings"] for name in names} == dict.fromkeys(names, [])
+    for name in names:
         (tmp_path / f"{name}.json").write_text(json.dumps(synthesised[name]["template"]))
     cfn_lint = Path(sys.executable).with_name("cfn-lint")
     # W3005: CDK writes dependencies that are there already.
@@ -95,8 +179,10 @@ def test_what_it_refuses(synthesised):
     assert "`config` has no `mode`" in synthesised["two modes"]["error"]
 
 
-def listed(value):
-    return value if isinstance(value, list) else [value]
+def with_lists(statement):
+    """CDK writes a list of one as its element."""
+    listed = {key: statement[key] for key in ("Action", "Resource") if key in statement}
+    return {**statement, **{key: value if isinstance(value, list) else [value] for key, value in listed.items()}}
 
 
 def filled(file):

@@ -21,8 +21,3 @@ def test_it_is_formatted():
 @pytest.mark.parametrize("folder", [ROOT, f"{ROOT}/modules/settings", f"{ROOT}/modules/policy"])
 def test_its_own_tests(project, folder):
     assert re.search(r"[1-9]\d* passed, 0 failed", Terraform(project / folder).init()("test", "-no-color"))
-
-
-@pytest.mark.parametrize("folder", [f"{ROOT}/modules/eks-access", f"{ROOT}/modules/member-account-role"])
-def test_what_is_applied_by_hand_is_valid(project, folder):
-    Terraform(project / folder).init()("validate", "-no-color")

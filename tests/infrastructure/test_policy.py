@@ -4,16 +4,29 @@ import json
 
 import pytest
 
-from busy_account import busy_account
-from configurations import CONFIGURATIONS
+from account import ACCOUNT_ID
+from busy_account import OtherAccount, busy_account, provide
+from configurations import CLEANED, CONFIGURATIONS, READ
 from permissions import FOR_LAMBDA, NONE, NOT_IN_MOTO, allowed, called, differences, sometimes
 from runtime_api import invoke
 
 READING = ("Describe", "List", "Get", "BatchGet")
 
+# What the configurations say.
+NAMED = {
+    "s3": ("arn:aws:s3:::memory/prefix/", "arn:aws:s3:::reports/"),
+    "sts": (CLEANED["role_arn"], READ["role_arn"]),
+}
+
 
 @pytest.fixture
-def run(account, programs, rendered):
+def elsewhere():
+    """Calls in other accounts."""
+    return []
+
+
+@pytest.fixture
+def run(account, programs, rendered, elsewhere):
     """Runs a configuration on its schedule's event in a team's account; answers its policy and its calls."""
 
     def run(name):
@@ -23,13 +36,16 @@ def run(account, programs, rendered):
             pytest.skip(f"not in this version of the program yet: {checked.stderr.strip()}")
         assert checked.returncode == 0, checked.stderr
         busy_account(account)
+        provide(account, CONFIGURATIONS[name][1])
         account.control("record", clear=True)
         event = {"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}"}
         answer = invoke(programs.function, event, {**account.environment(), "ECR_CLEANUP_CONFIG": document})
         assert answer.error is None, answer
         if CONFIGURATIONS[name][0] != "plan":
             assert answer.payload["counts"]["candidates"] > 0
-        return rendered[name]["policy"], account.control("record")["calls"]
+        calls = account.control("record")["calls"]
+        elsewhere.extend(call for call in calls if call["account"] != ACCOUNT_ID)
+        return rendered[name]["policy"], [call for call in calls if call["account"] == ACCOUNT_ID]
 
     return run
 
@@ -42,24 +58,48 @@ def test_the_role_allows_what_a_run_calls_and_nothing_else(run, not_yet, name):
     assert differences(policy, record, not_yet | sometimes(mode, ecs)) == NONE
 
 
-def test_an_action_that_is_taken_away_or_added_is_noticed(run, not_yet):
-    policy, record = run("delete")
+def test_roles_in_other_accounts_allow_what_is_called_there_and_nothing_else(run, account, elsewhere, member):
+    others = {"222222222222": ("cleans", "delete"), "333333333333": ("reads", "plan")}
+    for number in others:
+        other = OtherAccount(account.endpoint, number)
+        busy_account(other)
+        # The same index in two accounts is read in one of them.
+        other.repository(f"only/{number}").push_index("1.0", days=100)
+    run("delete, other accounts")
+    for number, (purpose, mode) in others.items():
+        calls = [call for call in elsewhere if call["account"] == number]
+        assert differences(member[purpose]["policy"], calls, sometimes(mode, ecs=True)) == NONE
+
+
+@pytest.mark.parametrize("name", ["delete", "delete, everything"])
+def test_an_action_that_is_taken_away_or_added_is_noticed(run, not_yet, name):
+    policy, record = run(name)
     not_called = not_yet | sometimes("delete", ecs=True)
     for action in allowed(policy) - FOR_LAMBDA - NOT_IN_MOTO.keys() - not_called:
-        without = policy.replace(f'"{action}"', '"sts:TagSession"', 1)
+        without = policy.replace(f'"{action}"', '"sts:TagSession"')
         assert differences(without, record, not_called) == {"missing": [action], "unused": ["sts:TagSession"]}
-    assert called(record) >= {"ecr:BatchDeleteImage", "ecs:DescribeServiceDeployments"}
+    actions = {call.action for call in called(record)}
+    assert actions >= {"ecr:BatchDeleteImage", "ecs:DescribeServiceDeployments"}
+
+
+def test_a_bucket_or_a_folder_too_few_or_too_many_is_noticed(run, not_yet):
+    policy, record = run("delete, everything")
+    not_called = not_yet | sometimes("delete", ecs=True)
+    for place, needing in (("memory/prefix/", ["s3:GetObject", "s3:PutObject"]), ("reports/", ["s3:PutObject"])):
+        elsewhere = policy.replace(f":::{place}*", ":::other/*")
+        assert differences(elsewhere, record, not_called) == {"missing": needing, "unused": needing}
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_nothing_is_written_anywhere_but_to_repositories_of_this_account(rendered, name):
+def test_nothing_is_written_anywhere_but_to_this_account_and_the_buckets_named(rendered, name):
     statements = json.loads(rendered[name]["policy"])["Statement"]
     for statement in statements:
         assert not any("*" in action for action in statement["Action"])
         service = statement["Action"][0].split(":")[0]
         writes = [action for action in statement["Action"] if not action.split(":")[1].startswith(READING)]
         if statement["Effect"] == "Allow" and writes:
-            assert all(arn.startswith(f"arn:aws:{service}:eu-west-1:123456789012:") for arn in statement["Resource"])
+            places = NAMED.get(service, f"arn:aws:{service}:eu-west-1:123456789012:")
+            assert all(arn.startswith(places) for arn in statement["Resource"])
     mode = CONFIGURATIONS[name][0]
     deletes = {"ecr:BatchDeleteImage"} & allowed(rendered[name]["policy"])
     assert bool(deletes) == (mode == "delete")

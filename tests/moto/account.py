@@ -35,6 +35,11 @@ Image = tuple[str, str]  # repository, digest
 
 
 class Account:
+    credentials = {
+        "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+    }
+
     def __init__(self, endpoint: str, overlay: bool = True) -> None:
         self.endpoint = endpoint
         self.overlay = overlay
@@ -48,8 +53,7 @@ class Account:
             service,
             endpoint_url=self.endpoint,
             region_name=REGION,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            **self.credentials,
             config=Config(retries={"total_max_attempts": 1}),
         )
 

@@ -50,7 +50,7 @@ class Control:
 
     def __init__(self) -> None:
         self.faults = Faults()
-        self.calls: list[dict[str, str]] = []
+        self.calls: list[dict[str, Any]] = []
 
     def run(self, command: str, body: dict[str, Any]) -> Any:
         return getattr(self, f"do_{command}")(**body)
@@ -121,7 +121,7 @@ class Control:
         return {}
 
     def do_record(self, clear: bool = False) -> Any:
-        """Every call so far: account, region, service, action."""
+        """Every call so far: account, region, service, action, status of the answer."""
         calls = list(self.calls)
         if clear:
             self.calls.clear()

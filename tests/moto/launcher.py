@@ -43,6 +43,7 @@ class Application:
         call = _call(request)
         if call:
             self.control.calls.append(call)
+            start_response = _noting_the_status(call, start_response)
             fault = self._fault(request, call["action"])
             if fault:
                 return fault(environ, start_response)
@@ -74,7 +75,15 @@ class Application:
         )
 
 
-def _call(request: Request) -> dict[str, str] | None:
+def _noting_the_status(call: dict[str, Any], start_response: Callable) -> Callable:
+    def start(status: str, *arguments: Any) -> Any:
+        call["status"] = int(status.split()[0])
+        return start_response(status, *arguments)
+
+    return start
+
+
+def _call(request: Request) -> dict[str, Any] | None:
     """Who calls what, from the signature and, by protocol, the target header, the form or the path."""
     signed = CREDENTIAL.search(request.headers.get("Authorization", ""))
     if not signed:

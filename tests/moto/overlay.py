@@ -11,6 +11,7 @@ import ecr_overlay
 import ecs_overlay
 import lambda_overlay
 import logs_overlay
+import s3_overlay
 import services_overlay
 
 PATCHED_VERSION = "5.2.5"
@@ -24,4 +25,5 @@ def install(endpoint: str) -> None:
     ecs_overlay.install()
     lambda_overlay.install(endpoint)
     logs_overlay.install()
+    s3_overlay.install()
     services_overlay.install()

@@ -210,7 +210,7 @@ pub(crate) fn plan_all(
         content: Content::Complete(Images {
             images: shelf.images.clone(),
             children: shelf.children.clone(),
-            manifests_read: None,
+            ..Images::default()
         }),
     });
     let registry = Registry { account: "111111111111".into(), region: "eu-west-1".into() };

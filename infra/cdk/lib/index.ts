@@ -1,16 +1,23 @@
 // ecr-cleanup as a CDK construct: the same function, role, schedule, queues, alarms and dashboard as infra/terraform.
 
-import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
+import { Duration, RemovalPolicy, Stack, Token } from "aws-cdk-lib";
 import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
 import * as schemas from "aws-cdk-lib/aws-eventschemas";
 import * as iam from "aws-cdk-lib/aws-iam";
+import * as kms from "aws-cdk-lib/aws-kms";
 import * as lambda from "aws-cdk-lib/aws-lambda";
 import * as logs from "aws-cdk-lib/aws-logs";
+import * as s3 from "aws-cdk-lib/aws-s3";
 import * as scheduler from "aws-cdk-lib/aws-scheduler";
+import * as sns from "aws-cdk-lib/aws-sns";
 import * as sqs from "aws-cdk-lib/aws-sqs";
+import * as ssm from "aws-cdk-lib/aws-ssm";
+import { RegionInfo } from "aws-cdk-lib/region-info";
 import { Construct } from "constructs";
-import { Config, Mode, Tag, document, logGroupName, scheduleInput, shared, statements, testEvents } from "./settings";
+import { createHash } from "crypto";
+import { Config, Mode, Tag, document, logGroupName, scheduleInput, shared, sources, statements, testEvents } from "./settings";
 
+export * from "./member";
 export * from "./settings";
 
 /** When the function runs. */
@@ -25,6 +32,13 @@ export interface Schedule {
   readonly enabled?: boolean;
 }
 
+/** Where the function runs to reach private EKS endpoints: with a way to ECR, ECS, EKS, STS and CloudWatch Logs. */
+export interface Vpc {
+  /** `vpc.selectSubnets(...).subnetIds`. */
+  readonly subnetIds: string[];
+  readonly securityGroupIds: string[];
+}
+
 export interface EcrCleanupProps {
   /** What `make package` built: `lambda.Code.fromAsset("dist/ecr-cleanup-arm64.zip")`. */
   readonly code: lambda.Code;
@@ -32,8 +46,16 @@ export interface EcrCleanupProps {
   readonly name?: string;
   /** Default: `plan`, in which the role has no permission to delete or archive anything. */
   readonly mode?: Mode;
-  /** The rest of the configuration document, as config.schema.json describes it. */
+  /** The rest of the configuration document, as config.schema.json describes it. `guards.expected_accounts` is this account unless
+   * set; `state` and `report` follow `createBucket`, `notify` follows `notificationEmails`. */
   readonly config?: Config;
+  /** Where the document is kept: in the function's 4 KB of variables, or in a parameter of up to 8 KB, pinned by its SHA-256, for which
+   * the stack needs an `env` with account and Region. Default: `environment`. */
+  readonly configStore?: "environment" | "parameter";
+  /** Whether to create a private, versioned bucket for state and reports, which stays when the stack goes. Default: false. */
+  readonly createBucket?: boolean;
+  /** Default: in no VPC. */
+  readonly vpc?: Vpc;
   /** Names of the repositories that the role may delete or archive in, with * for any characters. Default: all. */
   readonly cleanableRepositories?: string[];
   /** A repository with this tag is never written to. Default: `ecr-cleanup = protect`; null: no such tag. */
@@ -50,10 +72,16 @@ export interface EcrCleanupProps {
   readonly reservedConcurrency?: number | null;
   /** Default: 90 days. */
   readonly logRetention?: logs.RetentionDays;
+  /** Default: INFO. Nothing above: Lambda would drop the metrics, which are lines of the log. */
+  readonly logLevel?: "INFO" | "DEBUG" | "TRACE";
+  /** What encrypts the log group; its policy has to allow CloudWatch Logs. Default: AWS's own key. */
+  readonly logKey?: kms.IKey;
   /** Whether there are alarms. Default: true. */
   readonly alarms?: boolean;
   /** ARNs of what hears of alarms, such as SNS topics. */
   readonly alarmActions?: string[];
+  /** Addresses that hear of alarms, and of runs that deleted something, failed or were refused, by a topic created for them. */
+  readonly notificationEmails?: string[];
   /** After how many hours without a run that ended well there is an alarm, up to 168. Default: 26. */
   readonly silentHours?: number;
   /** Whether there are a dashboard and saved queries. Default: true. */
@@ -70,18 +98,26 @@ export class EcrCleanup extends Construct {
 
   constructor(scope: Construct, id: string, props: EcrCleanupProps) {
     super(scope, id);
-    const { partition, region, account } = Stack.of(this);
+    const { region, account } = Stack.of(this);
+    const partition = this.partition();
     const name = props.name ?? "ecr-cleanup";
     const mode = props.mode ?? "plan";
     const config = props.config ?? {};
+    const emails = props.notificationEmails ?? [];
     const timeout = props.timeout ?? Duration.minutes(15);
     if (!/^[a-zA-Z0-9_-]{1,40}$/.test(name)) throw new Error("`name` is 1 to 40 letters, digits, - and _");
     if ("mode" in config) throw new Error("`config` has no `mode`, which is a property of its own");
     if (timeout.toSeconds() < 60 || timeout.toSeconds() > 900) throw new Error("`timeout` is 60 to 900 seconds");
-    const sources = ["ecs", "eks", "lambda"].filter((source) => config.in_use?.[source] !== false);
-    if (mode !== "plan" && sources.length === 0 && !config.guards?.allow_no_usage) {
+    const used = [...sources(config), ...(config.in_use?.keep_lists ?? []), ...(config.in_use?.kubernetes ?? [])];
+    if (mode !== "plan" && used.length === 0 && !config.guards?.allow_no_usage) {
       throw new Error("every source of use is off; if that is meant, set `config.guards.allow_no_usage`");
     }
+
+    // Names rather than references, so that a template shows every policy in full.
+    const bucket = props.createBucket ? `${name.toLowerCase().replace(/_/g, "-")}-${account}-${region}` : undefined;
+    const topic = emails.length ? `arn:${partition}:sns:${region}:${account}:${name}-notifications` : undefined;
+    const parameter = props.configStore === "parameter" ? `/${name}/config` : undefined;
+    const told = document(mode, config, account, { bucket, topic });
 
     this.role = new iam.Role(this, "Role", {
       roleName: name,
@@ -91,8 +127,9 @@ export class EcrCleanup extends Construct {
         function: iam.PolicyDocument.fromJson({
           Version: "2012-10-17",
           Statement: statements({ partition, region, account, name }, {
-            mode,
-            config,
+            document: told,
+            parameter,
+            inVpc: props.vpc !== undefined,
             cleanableRepositories: props.cleanableRepositories ?? ["*"],
             protectTag: props.protectTag === null ? undefined : (props.protectTag ?? { key: "ecr-cleanup", value: "protect" }),
           }),
@@ -104,9 +141,12 @@ export class EcrCleanup extends Construct {
     const logGroup = new logs.LogGroup(this, "Log", {
       logGroupName: logGroupName(name),
       retention: props.logRetention ?? logs.RetentionDays.THREE_MONTHS,
+      encryptionKey: props.logKey,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const variable = Stack.of(this).toJsonString(document(mode, config, account));
+    const environment = parameter
+      ? this.addParameter(parameter, name, JSON.stringify(told))
+      : { ECR_CLEANUP_CONFIG: Stack.of(this).toJsonString(told) };
     this.function = new lambda.Function(this, "Function", {
       functionName: name,
       description: `Deletes from Amazon ECR the images nobody needs. Mode: ${mode}`,
@@ -118,12 +158,15 @@ export class EcrCleanup extends Construct {
       timeout,
       memorySize: props.memorySize ?? 512,
       reservedConcurrentExecutions: props.reservedConcurrency === null ? undefined : (props.reservedConcurrency ?? 1),
-      environment: { ECR_CLEANUP_CONFIG: variable },
+      environment,
       logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
-      applicationLogLevelV2: lambda.ApplicationLogLevel.INFO,
+      applicationLogLevelV2: lambda.ApplicationLogLevel[props.logLevel ?? "INFO"],
       systemLogLevelV2: lambda.SystemLogLevel.INFO,
     });
+
+    // By ids, and so without the managed policy that CDK would add for a VPC.
+    (this.function.node.defaultChild as lambda.CfnFunction).vpcConfig = props.vpc;
 
     // Two queues: events that never reached the function, and runs that failed. A run that failed is not repeated.
     const queue = (what: string) =>
@@ -143,15 +186,56 @@ export class EcrCleanup extends Construct {
     });
 
     if (props.schedule !== null) this.addSchedule(name, props.schedule ?? {}, scheduleFailures);
-    this.observe(name, mode, props, timeout);
+    if (bucket) this.addBucket(bucket);
+    if (topic) {
+      const made = new sns.CfnTopic(this, "Topic", { topicName: `${name}-notifications` });
+      for (const [index, endpoint] of emails.entries()) {
+        new sns.CfnSubscription(this, `Subscription${index}`, { topicArn: made.ref, protocol: "email", endpoint });
+      }
+    }
+    this.observe(name, mode, props, timeout, [...(props.alarmActions ?? []), ...(topic ? [topic] : [])]);
+  }
+
+  /** Known where the Region is: a digest of the configuration cannot be made of what is not known yet. */
+  private partition(): string {
+    const { partition, region } = Stack.of(this);
+    return Token.isUnresolved(region) ? partition : (RegionInfo.get(region).partition ?? partition);
+  }
+
+  private addParameter(parameter: string, name: string, told: string): { [variable: string]: string } {
+    if (Token.isUnresolved(told)) throw new Error('`configStore: "parameter"` needs a stack with account and Region in `env`');
+    if (told.length > 8192) throw new Error("the configuration does not fit into the 8 KB of a parameter: write fewer policies, with globs");
+    new ssm.StringParameter(this, "Config", {
+      parameterName: parameter,
+      description: `Configuration of the function ${name}, which refuses any other than this`,
+      tier: ssm.ParameterTier.INTELLIGENT_TIERING,
+      stringValue: told,
+    });
+    return { ECR_CLEANUP_CONFIG: `ssm:${parameter}`, ECR_CLEANUP_CONFIG_SHA256: createHash("sha256").update(told).digest("hex") };
+  }
+
+  // Reports are the record of what was deleted: versioned, and left when the stack goes.
+  private addBucket(bucketName: string) {
+    new s3.Bucket(this, "Bucket", {
+      bucketName,
+      versioned: true,
+      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+      enforceSSL: true,
+      lifecycleRules: [
+        { id: "expire", prefix: "reports/", expiration: Duration.days(400) },
+        { id: "leftovers", noncurrentVersionExpiration: Duration.days(30), abortIncompleteMultipartUploadAfter: Duration.days(7) },
+      ],
+    });
   }
 
   private addSchedule(name: string, schedule: Schedule, failures: sqs.Queue) {
-    const { partition, region, account } = Stack.of(this);
+    const { region, account } = Stack.of(this);
+    const partition = this.partition();
     // A group of its own: its metrics are this deployment's, and only its schedules may use the role.
     const group = new scheduler.CfnScheduleGroup(this, "ScheduleGroup", { name });
     const role = new iam.Role(this, "ScheduleRole", {
       roleName: `${name}-schedule`,
+      description: `What the schedule of ${name} may do`,
       assumedBy: new iam.ServicePrincipal("scheduler.amazonaws.com", {
         conditions: {
           StringEquals: {
@@ -172,6 +256,7 @@ export class EcrCleanup extends Construct {
     const minutes = schedule.flexibleWindowMinutes ?? 15;
     new scheduler.CfnSchedule(this, "Schedule", {
       name,
+      description: `Runs ${name}`,
       groupName: group.ref,
       scheduleExpression: schedule.expression ?? "cron(0 3 * * ? *)",
       scheduleExpressionTimezone: schedule.timezone ?? "UTC",
@@ -187,8 +272,9 @@ export class EcrCleanup extends Construct {
     });
   }
 
-  private observe(name: string, mode: Mode, props: EcrCleanupProps, timeout: Duration) {
-    const { partition, region, account } = Stack.of(this);
+  private observe(name: string, mode: Mode, props: EcrCleanupProps, timeout: Duration, actions: string[]) {
+    const { region, account } = Stack.of(this);
+    const partition = this.partition();
     const silentHours = props.silentHours ?? 26;
     if (silentHours < 1 || silentHours > 168) throw new Error("`silentHours` is 1 to 168: CloudWatch looks back for 7 days");
     const alarms: [string, any][] = Object.entries(
@@ -198,7 +284,7 @@ export class EcrCleanup extends Construct {
         silent_hours: `${silentHours}`,
         long_run_ms: `${timeout.toSeconds() * 900}`,
       }),
-    );
+    ).sort();
     // Without a schedule nobody expects runs.
     const scheduled = props.schedule !== null && (props.schedule?.enabled ?? true);
     const wanted = (props.alarms ?? true) ? alarms.filter(([alarm]) => alarm !== "no-run" || scheduled) : [];
@@ -215,8 +301,8 @@ export class EcrCleanup extends Construct {
         period: rule.period,
         evaluationPeriods: Number(rule.periods),
         treatMissingData: rule.missing,
-        alarmActions: props.alarmActions ?? [],
-        okActions: props.alarmActions ?? [],
+        alarmActions: actions,
+        okActions: actions,
       });
     }
     if (props.dashboard ?? true) {
@@ -246,10 +332,11 @@ export class EcrCleanup extends Construct {
         registryName,
         schemaName: `_${name}-schema`,
         type: "OpenApi3",
+        description: `Shareable test events of ${name}`,
         content: JSON.stringify(testEvents(mode)),
       });
       if (props.testEventRegistry ?? true) {
-        schema.addResourceDependency(new schemas.CfnRegistry(this, "TestEventRegistry", { registryName }));
+        schema.addResourceDependency(new schemas.CfnRegistry(this, "TestEventRegistry", { registryName, description: "Shareable test events of Lambda functions" }));
       }
     }
   }

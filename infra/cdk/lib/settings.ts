@@ -18,26 +18,36 @@ export interface Tag {
   readonly value: string;
 }
 
-/** Where the function is, and what it is called. */
+/** Where a role is, and the name of its function if it is one's. */
 export interface Place {
   readonly partition: string;
   readonly region: string;
   readonly account: string;
-  readonly name: string;
+  readonly name?: string;
 }
 
 /** What decides what the role allows. */
 export interface Permitted {
-  readonly mode: Mode;
-  readonly config: Config;
+  /** The configuration document. */
+  readonly document: Config;
   readonly cleanableRepositories: string[];
   readonly protectTag?: Tag;
+  /** The parameter that holds the document. */
+  readonly parameter?: string;
+  readonly inVpc: boolean;
+}
+
+/** What the construct creates besides, for the configuration to name. */
+export interface Created {
+  readonly bucket?: string;
+  readonly topic?: string;
 }
 
 interface Permission {
   readonly sid: string;
   readonly actions: string[];
-  readonly resources: "all" | "repositories" | "cleanable_repositories";
+  readonly resources: string;
+  readonly condition?: { readonly [operator: string]: { readonly [key: string]: string } };
 }
 
 /** A file that all tools share, with `${...}` filled in. */
@@ -53,9 +63,20 @@ export function shared(file: string, values: { [name: string]: string } = {}): a
 export const logGroupName = (name: string) => `/aws/lambda/${name}`;
 
 /** The configuration document. */
-export function document(mode: Mode, config: Config, account: string): object {
-  const guards = { expected_accounts: [account], ...config.guards };
-  return { version: 1, ...config, mode, guards };
+export function document(mode: Mode, config: Config, account: string, created: Created): Config {
+  const { bucket, topic } = created;
+  const storage = bucket === undefined ? {} : { state: `s3://${bucket}/state`, report: `s3://${bucket}/reports` };
+  const notify = topic === undefined ? {} : { notify: topic };
+  // The account of a registry is in the ARN of the role that cleans it.
+  const cleaned = (config.registries ?? []).flatMap((one: any) => (one.role_arn ? [one.role_arn.split(":")[4]] : []));
+  const guards = { expected_accounts: unique([account, ...cleaned]), ...config.guards };
+  return { version: 1, ...storage, ...notify, ...config, mode, guards };
+}
+
+/** Which sources of use are on: those that are not switched off by `false`, and services that are named. */
+export function sources(config: Config): string[] {
+  const switched: string[] = shared("permissions.json").on_unless_false;
+  return [...switched.filter((name) => config.in_use?.[name] !== false), ...(config.in_use?.services ?? [])];
 }
 
 /** The event that the schedule sends: what Scheduler sends without an input, spelt out. */
@@ -89,62 +110,88 @@ export function testEvents(mode: Mode): object {
 
 /** The statements of the function's role. */
 export function statements(place: Place, permitted: Permitted): any[] {
-  const { mode, config } = permitted;
   const { partition, region, account, name } = place;
+  const { document, protectTag, inVpc } = permitted;
   const permissions = shared("permissions.json");
-  const registries: any[] = config.registries ?? [{}];
-  const own = registries.filter((registry) => registry.role_arn === undefined);
-  const regions = [...new Set<string>(own.map((registry) => registry.region ?? region))];
-  const repositories = regions.map((one) => `arn:${partition}:ecr:${one}:${account}:repository`);
-  const resources = {
-    all: ["*"],
-    repositories: repositories.map((prefix) => `${prefix}/*`),
-    cleanable_repositories: repositories.flatMap((prefix) =>
-      permitted.cleanableRepositories.map((pattern) => `${prefix}/${pattern}`),
-    ),
-  };
-  const sources = ["ecs", "eks", "lambda"].filter((source) => config.in_use?.[source] !== false);
-  const deletes = mode === "delete" || (mode === "archive" && config.archive?.delete_after !== undefined);
+  const archives = document.mode !== "plan";
+  const deletes = document.mode === "delete" || (archives && document.archive?.delete_after !== undefined);
+  // Without logs:CreateLogGroup: a log group that somebody deleted would come back without its retention.
   const granted: Permission[] = [
     ...permissions.registry,
-    ...sources.flatMap((source) => permissions.sources[source]),
-    ...(config.in_use?.services ?? []).flatMap((service: string) => permissions.services[service]),
-    ...(mode === "plan" ? [] : permissions.archive),
+    ...sources(document).flatMap((source) => ({ ...permissions.sources, ...permissions.services })[source]),
+    ...(archives ? permissions.archive : []),
     ...(deletes ? permissions.delete : []),
+    ...permissions.configured,
+    ...permissions.lambda_itself,
   ];
-  const allow = (Sid: string, Action: string[], Resource: string[]) => ({ Action, Effect: "Allow", Resource, Sid });
-
-  const roles = [...(config.registries ?? []), ...(config.in_use?.accounts ?? [])].flatMap((one) => one.role_arn ?? []);
-  const keepLists: string[] = (config.in_use?.keep_lists ?? []).map(
-    (uri: string) => `arn:${partition}:s3:::${uri.replace("s3://", "")}`,
-  );
-  const protect = permitted.protectTag;
+  const resources = meant(place, permitted);
+  // A statement about nothing is left out.
+  const allowed = granted
+    .filter((one) => resources[one.resources].length > 0)
+    .map((one) => ({
+      Action: one.actions,
+      ...(one.condition && { Condition: mapped(one.condition, (keys) => mapped(keys, (values) => resources[values])) }),
+      Effect: "Allow",
+      Resource: resources[one.resources],
+      Sid: one.sid,
+    }));
+  const deny = (Sid: string, Action: string[], Condition: object) => ({ Action, Condition, Effect: "Deny", Resource: ["*"], Sid });
+  const writes = [...permissions.archive, ...permissions.delete].flatMap((one: Permission) => one.actions);
+  const network = permissions.lambda_itself.filter((one: Permission) => one.resources === "network");
   return [
-    ...granted.map((one) => allow(one.sid, one.actions, resources[one.resources])),
-    ...(roles.length ? [allow("AssumeRoles", ["sts:AssumeRole"], [...new Set<string>(roles)])] : []),
-    ...(keepLists.length ? [allow("ReadKeepLists", ["s3:GetObject"], keepLists)] : []),
-    ...(keepLists.length
-      ? [allow("ListKeepLists", ["s3:ListBucket"], [...new Set(keepLists.map((arn) => arn.split("/")[0]))])]
+    ...allowed,
+    ...(protectTag && archives
+      ? [deny("LeaveProtectedRepositories", writes, { StringEquals: { [`aws:ResourceTag/${protectTag.key}`]: protectTag.value } })]
       : []),
-    ...(config.notify ? [allow("Notify", ["sns:Publish"], [config.notify])] : []),
-    ...(protect && mode !== "plan"
-      ? [
-          {
-            Action: [...permissions.archive, ...permissions.delete].flatMap((one: Permission) => one.actions),
-            Condition: { StringEquals: { [`aws:ResourceTag/${protect.key}`]: protect.value } },
-            Effect: "Deny",
-            Resource: ["*"],
-            Sid: "LeaveProtectedRepositories",
-          },
-        ]
-      : []),
-    // What Lambda itself does in the function's name; no logs:CreateLogGroup, or a deleted log group comes back without
-    // its retention.
-    allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [
-      `arn:${partition}:logs:${region}:${account}:log-group:${logGroupName(name)}:*`,
-    ]),
-    allow("KeepFailures", ["sqs:SendMessage"], [
-      `arn:${partition}:sqs:${region}:${account}:${name}-function-failures`,
-    ]),
+    // For Lambda alone, not for the code that runs in it ("Giving Lambda functions access to resources in an Amazon VPC").
+    ...network
+      .filter(() => inVpc)
+      .map((one: Permission) =>
+        deny("LeaveNetworkAlone", one.actions, {
+          ArnEquals: { "lambda:SourceFunctionArn": [`arn:${partition}:lambda:${region}:${account}:function:${name}`] },
+        }),
+      ),
   ];
+}
+
+/** What the names in permissions.json stand for. */
+function meant(place: Place, permitted: Permitted): { [resources: string]: string[] } {
+  const { partition, region, account, name } = place;
+  const { document, parameter } = permitted;
+  // In other accounts the roles there decide.
+  const registries: any[] = document.registries ?? [{}];
+  const regions = unique(registries.filter((one) => !one.role_arn).map((one) => one.region ?? region));
+  const repositories = regions.map((one) => `arn:${partition}:ecr:${one}:${account}:repository`);
+  const roles = [...registries, ...(document.in_use?.accounts ?? [])].flatMap((one) => one.role_arn ?? []);
+
+  const s3 = `arn:${partition}:s3:::`;
+  const folder = (uri?: string) => (uri ? [uri.replace("s3://", "").replace(/^\/+|\/+$/g, "")] : []);
+  const [state, reports] = [folder(document.state), folder(document.report)];
+  const keepLists: string[] = (document.in_use?.keep_lists ?? []).map((uri: string) => uri.replace("s3://", ""));
+  // A list that is named without a * is read without looking for it.
+  const patterns = keepLists.filter((path) => path.includes("*")).map((path) => /^([^/]+)\/([^*]*)/.exec(path)!);
+  return {
+    all: ["*"],
+    registries: regions.length ? ["*"] : [],
+    repositories: repositories.map((prefix) => `${prefix}/*`),
+    cleanable_repositories: repositories.flatMap((prefix) => permitted.cleanableRepositories.map((pattern) => `${prefix}/${pattern}`)),
+    roles: unique(roles),
+    keep_lists: keepLists.map((path) => `${s3}${path}`),
+    keep_list_buckets: unique(patterns.map(([, bucket]) => `${s3}${bucket}`)),
+    keep_list_prefixes: unique(patterns.map(([, , prefix]) => prefix)),
+    state: state.map((path) => `${s3}${path}/*`),
+    state_bucket: state.map((path) => `${s3}${path.split("/")[0]}`),
+    reports: reports.map((path) => `${s3}${path}/*`),
+    topic: document.notify ? [document.notify] : [],
+    parameter: parameter ? [`arn:${partition}:ssm:${region}:${account}:parameter/${parameter.replace(/^\//, "")}`] : [],
+    log: name ? [`arn:${partition}:logs:${region}:${account}:log-group:${logGroupName(name)}:*`] : [],
+    failure_queue: name ? [`arn:${partition}:sqs:${region}:${account}:${name}-function-failures`] : [],
+    network: permitted.inVpc ? ["*"] : [],
+  };
+}
+
+const unique = (values: string[]) => [...new Set(values)];
+
+function mapped<T, U>(values: { readonly [key: string]: T }, change: (value: T) => U): { [key: string]: U } {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]));
 }

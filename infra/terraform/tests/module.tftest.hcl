@@ -94,7 +94,7 @@ run "as_much_as_possible" {
     error_message = "the parameter is not pinned"
   }
   assert {
-    condition     = aws_scheduler_schedule.this[0].flexible_time_window[0].mode == "OFF" && length(aws_sns_topic_subscription.alarms) == 2 && length(aws_lambda_function.this.vpc_config) == 1
+    condition     = aws_scheduler_schedule.this[0].flexible_time_window[0].mode == "OFF" && length(aws_sns_topic_subscription.this) == 2 && length(aws_lambda_function.this.vpc_config) == 1
     error_message = "not everything is there"
   }
 }

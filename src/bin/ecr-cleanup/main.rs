@@ -105,7 +105,7 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
         Command::Plan { all, exact_sizes, lifecycle } => {
             let prepared = program.prepare(request(Mode::Plan)).await?;
             if lifecycle {
-                let threats = prepared.lifecycle().await;
+                let threats = prepared.lifecycle();
                 bar.finish_and_clear();
                 render::threats(&mut out, &threats, output)?;
                 return Ok(DONE);

@@ -13,6 +13,7 @@ module "settings" {
   config     = jsondecode(each.value.config)
   account_id = "123456789012"
   bucket     = null
+  topic      = null
   events_dir = "${path.module}/../../../events"
 }
 
@@ -20,9 +21,7 @@ module "policy" {
   source   = "../../../infra/terraform/modules/policy"
   for_each = var.configurations
 
-  mode                   = each.value.mode
-  config                 = jsondecode(each.value.config)
-  sources                = module.settings[each.key].sources
+  document               = jsondecode(module.settings[each.key].document)
   permissions            = jsondecode(file("${path.module}/../../../infra/shared/permissions.json"))
   partition              = "aws"
   region                 = "eu-west-1"
@@ -32,7 +31,6 @@ module "policy" {
   log_group              = "/aws/lambda/ecr-cleanup"
   failure_queue_arn      = "arn:aws:sqs:eu-west-1:123456789012:ecr-cleanup-function-failures"
   parameter              = null
-  bucket                 = null
   in_vpc                 = false
   function_arn           = "arn:aws:lambda:eu-west-1:123456789012:function:ecr-cleanup"
 }

@@ -79,6 +79,12 @@ impl RateLimits {
         self
     }
 
+    /// The bucket of an operation: its name, calls a second, and calls at once; none if it has no limit.
+    #[must_use]
+    pub fn bucket_of(&self, operation: &str) -> Option<(&str, f64, f64)> {
+        self.buckets.get(operation).map(|bucket| (bucket.name.as_str(), bucket.per_second, bucket.burst))
+    }
+
     /// Takes a token; `false` if there is none.
     pub(crate) fn allow(&mut self, operation: &str, place: &Place) -> bool {
         let Some(bucket) = self.buckets.get(operation) else {

@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
@@ -137,6 +138,11 @@ impl SimulatedCluster {
         self.lock().page_size = size;
     }
 
+    /// Takes that long for every answer.
+    pub fn latency(&self, latency: Duration) {
+        self.lock().latency = latency;
+    }
+
     /// Offers discovery in the older form only.
     pub fn without_aggregated_discovery(&self) {
         self.lock().aggregated = false;
@@ -194,6 +200,10 @@ async fn exchange(request: Request<Incoming>, state: &Mutex<State>) -> Result<Re
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let uri = request.uri().path_and_query().map_or("/", |uri| uri.as_str());
     let token = header("authorization").strip_prefix("Bearer ");
+    let latency = state.lock().unwrap_or_else(PoisonError::into_inner).latency;
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
     let ending = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         answer(&mut state, uri, header("accept"), token)

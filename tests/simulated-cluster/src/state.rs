@@ -4,6 +4,7 @@ use crate::fault::Fault;
 use crate::token::Signer;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A kind that is served.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +46,7 @@ pub(crate) struct State {
     pub(crate) faults: Vec<Fault>,
     pub(crate) page_size: usize,
     pub(crate) aggregated: bool,
+    pub(crate) latency: Duration,
     /// Paths with their queries, in order.
     pub(crate) requests: Vec<String>,
     pub(crate) tokens: Vec<String>,
@@ -65,6 +67,7 @@ impl State {
             faults: Vec::new(),
             page_size: usize::MAX,
             aggregated: true,
+            latency: Duration::ZERO,
             requests: Vec::new(),
             tokens: Vec::new(),
         }

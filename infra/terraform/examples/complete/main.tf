@@ -27,6 +27,12 @@ variable "in_use" {
   default     = { ecs = { task_definitions = "active" } }
 }
 
+variable "vpc" {
+  description = "Subnets and security groups that reach private EKS endpoints. null: in no VPC."
+  type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
+  default     = null
+}
+
 module "ecr_cleanup" {
   source = "../.."
 
@@ -34,8 +40,10 @@ module "ecr_cleanup" {
   tags    = { team = "platform" }
   package = { zip_path = var.zip_path }
 
-  mode         = var.mode
-  config_store = "parameter"
+  mode          = var.mode
+  config_store  = "parameter"
+  create_bucket = true
+  vpc           = var.vpc
   config = {
     policies = [
       { repositories = ["mirror/**"], leave_alone = true },

@@ -1,4 +1,5 @@
-# A role in another account, with which the function reads what is in use there and nothing else. It never deletes.
+# A role in another account, with which the function reads what is in use there and, where that is asked for, cleans its
+# registry.
 
 variable "name" {
   description = "Name of the role."
@@ -22,7 +23,7 @@ variable "external_id" {
 }
 
 variable "sources" {
-  description = "What is read here: `ecs`, `eks`, `lambda`, and what `in_use.services` of the function's configuration names."
+  description = "What is read here: the names of the sources of use that are on in the function's configuration, such as `ecs`, `eks` and `lambda`."
   type        = set(string)
   default     = ["ecs", "eks", "lambda"]
 
@@ -35,17 +36,67 @@ variable "sources" {
   }
 }
 
+variable "registry" {
+  description = "For an account whose images are cleaned: its Regions, and the function's `mode`; `deletes_archived` where the configuration has `archive.delete_after`. null: the role only reads what is in use."
+  type = object({
+    regions          = list(string)
+    mode             = optional(string, "plan")
+    deletes_archived = optional(bool, false)
+  })
+  default = null
+
+  validation {
+    condition     = try(contains(["plan", "archive", "delete"], var.registry.mode) && length(var.registry.regions) > 0, var.registry == null)
+    error_message = "`registry` has `regions`, and a `mode`: `plan`, `archive` or `delete`."
+  }
+}
+
+variable "cleanable_repositories" {
+  description = "Names of the repositories here that the role may delete or archive in, with * for any characters."
+  type        = list(string)
+  default     = ["*"]
+}
+
+variable "protect_tag" {
+  description = "A repository with this tag is never written to. null: no such tag."
+  type        = object({ key = string, value = string })
+  default     = { key = "ecr-cleanup", value = "protect" }
+}
+
 variable "tags" {
   description = "Tags for the role."
   type        = map(string)
   default     = {}
 }
 
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+
 locals {
   permissions = jsondecode(file("${path.module}/../../../shared/permissions.json"))
-  readable    = merge(local.permissions.sources, local.permissions.services)
-  statements  = flatten([for name in var.sources : local.readable[name]])
   function    = regex("^arn:(?P<partition>[a-z-]+):iam::(?P<account>[0-9]{12}):", var.function_role_arn)
+}
+
+module "policy" {
+  source = "../policy"
+
+  document = merge(
+    {
+      mode       = try(var.registry.mode, "plan")
+      registries = [for region in try(var.registry.regions, []) : { region = region }]
+      in_use = merge(
+        { for name in local.permissions.on_unless_false : name => contains(var.sources, name) },
+        { services = tolist(setsubtract(var.sources, local.permissions.on_unless_false)) },
+      )
+    },
+    { for deletes in [try(var.registry.deletes_archived, false)] : "archive" => { delete_after = "set" } if deletes },
+  )
+  permissions            = local.permissions
+  partition              = data.aws_partition.current.partition
+  region                 = null
+  account_id             = data.aws_caller_identity.current.account_id
+  cleanable_repositories = var.cleanable_repositories
+  protect_tag            = var.protect_tag
 }
 
 resource "aws_iam_role" "this" {
@@ -67,15 +118,17 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
-  name = "read"
-  role = aws_iam_role.this.name
-  policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = [for one in local.statements : { Sid = one.sid, Effect = "Allow", Action = one.actions, Resource = "*" }]
-  })
+  name   = "function"
+  role   = aws_iam_role.this.name
+  policy = module.policy.json
+}
+
+output "policy_json" {
+  description = "Everything that the role may do, for review."
+  value       = module.policy.json
 }
 
 output "role_arn" {
-  description = "For `in_use.accounts` of the function's configuration."
+  description = "For `role_arn` in `in_use.accounts`, or in `registries`, of the function's configuration."
   value       = aws_iam_role.this.arn
 }

@@ -1,18 +1,8 @@
-# What the function may do, as one policy document: exactly the actions that its mode and its sources need. No provider.
+# What the function may do, as one policy document: exactly the actions that its configuration needs. No provider.
 
-variable "mode" {
-  description = "See the root module."
-  type        = string
-}
-
-variable "config" {
-  description = "See the root module."
+variable "document" {
+  description = "The configuration document, decoded."
   type        = any
-}
-
-variable "sources" {
-  description = "Which sources of use are on, by name."
-  type        = map(bool)
 }
 
 variable "permissions" {
@@ -46,111 +36,114 @@ variable "protect_tag" {
 }
 
 variable "log_group" {
-  description = "The function's log group."
+  description = "The function's log group; null where the role is no function's."
   type        = string
+  default     = null
 }
 
 variable "failure_queue_arn" {
-  description = "Where records of failed runs go."
+  description = "Where records of failed runs go, or null."
   type        = string
+  default     = null
 }
 
 variable "parameter" {
   description = "The parameter that holds the configuration, or null."
   type        = string
-}
-
-variable "bucket" {
-  description = "The bucket for state and reports, or null."
-  type        = string
+  default     = null
 }
 
 variable "in_vpc" {
   description = "Whether the function runs in a VPC."
   type        = bool
+  default     = false
 }
 
 variable "function_arn" {
-  description = "The function."
+  description = "The function, or null."
   type        = string
+  default     = null
 }
 
 locals {
+  # A source that is on unless it is switched off by `false`, and services that are on where they are named.
+  in_use  = try(var.document.in_use, {})
+  sources = concat([for name in var.permissions.on_unless_false : name if try(local.in_use[name], {}) != false], try(local.in_use.services, []))
+
   # Archived images are deleted in mode `archive` too, where the configuration says when.
-  deletes = var.mode == "delete" || (var.mode == "archive" && can(var.config.archive.delete_after))
+  archives = var.document.mode != "plan"
+  deletes  = var.document.mode == "delete" || (local.archives && can(var.document.archive.delete_after))
 
   # In other accounts the roles there decide.
-  regions      = distinct([for registry in try(var.config.registries, [{}]) : try(registry.region, var.region) if !can(length(registry.role_arn))])
+  registries   = try(var.document.registries, [{}])
+  roles        = compact([for one in concat(local.registries, try(local.in_use.accounts, [])) : try(one.role_arn, null)])
+  regions      = distinct([for registry in local.registries : try(registry.region, var.region) if !can(length(registry.role_arn))])
   repositories = [for region in local.regions : "arn:${var.partition}:ecr:${region}:${var.account_id}:repository"]
+
+  s3         = "arn:${var.partition}:s3:::"
+  state      = [for uri in compact([try(var.document.state, null)]) : trim(trimprefix(uri, "s3://"), "/")]
+  reports    = [for uri in compact([try(var.document.report, null)]) : trim(trimprefix(uri, "s3://"), "/")]
+  keep_lists = [for uri in try(local.in_use.keep_lists, []) : trimprefix(uri, "s3://")]
+  # A list that is named without a * is read without looking for it.
+  patterns = [for path in local.keep_lists : regex("^(?P<bucket>[^/]+)/(?P<prefix>[^*]*)", path) if strcontains(path, "*")]
+
+  # What the names in permissions.json stand for. A statement about nothing is left out.
   resources = {
     all                    = ["*"]
+    registries             = [for any in ["*"] : any if length(local.regions) > 0]
     repositories           = [for prefix in local.repositories : "${prefix}/*"]
     cleanable_repositories = [for pair in setproduct(local.repositories, var.cleanable_repositories) : join("/", pair)]
+    roles                  = distinct(local.roles)
+    keep_lists             = [for path in local.keep_lists : "${local.s3}${path}"]
+    keep_list_buckets      = distinct([for pattern in local.patterns : "${local.s3}${pattern.bucket}"])
+    keep_list_prefixes     = distinct([for pattern in local.patterns : pattern.prefix])
+    state                  = [for path in local.state : "${local.s3}${path}/*"]
+    state_bucket           = [for path in local.state : "${local.s3}${split("/", path)[0]}"]
+    reports                = [for path in local.reports : "${local.s3}${path}/*"]
+    topic                  = compact([try(var.document.notify, null)])
+    parameter              = [for name in var.parameter[*] : "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${trimprefix(name, "/")}"]
+    log                    = [for name in var.log_group[*] : "arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:${name}:*"]
+    failure_queue          = var.failure_queue_arn[*]
+    network                = [for any in ["*"] : any if var.in_vpc]
   }
 
+  # Without logs:CreateLogGroup: a log group that somebody deleted would come back without its retention.
   granted = concat(
     var.permissions.registry,
-    flatten([for name, on in var.sources : var.permissions.sources[name] if on]),
-    flatten([for name in try(var.config.in_use.services, []) : var.permissions.services[name]]),
-    [for one in var.permissions.archive : one if var.mode != "plan"],
+    flatten([for name in local.sources : merge(var.permissions.sources, var.permissions.services)[name]]),
+    [for one in var.permissions.archive : one if local.archives],
     [for one in var.permissions.delete : one if local.deletes],
+    var.permissions.configured,
+    var.permissions.lambda_itself,
   )
-  for_the_program = [for one in local.granted : {
-    Sid = one.sid, Effect = "Allow", Action = one.actions, Resource = local.resources[one.resources]
-  }]
+  allowed = [for one in local.granted : merge(
+    { Sid = one.sid, Effect = "Allow", Action = one.actions, Resource = local.resources[one.resources] },
+    { for key in ["Condition"] : key => { for operator, keys in one.condition : operator => { for name, values in keys : name => local.resources[values] } } if can(one.condition) },
+  ) if length(local.resources[one.resources]) > 0]
 
-  # Conditional expressions cannot choose between tuples of different shapes; `for` and `if` can.
   protected = [for tag in var.protect_tag[*] : {
     Sid       = "LeaveProtectedRepositories"
     Effect    = "Deny"
     Action    = flatten([for one in concat(var.permissions.archive, var.permissions.delete) : one.actions])
     Resource  = ["*"]
     Condition = { StringEquals = { "aws:ResourceTag/${tag.key}" = tag.value } }
-  } if var.mode != "plan"]
+  } if local.archives]
 
-  roles = distinct([
-    for one in concat(try(var.config.registries, []), try(var.config.in_use.accounts, [])) : one.role_arn if can(length(one.role_arn))
-  ])
-  keep_lists = [for uri in try(var.config.in_use.keep_lists, []) : "arn:${var.partition}:s3:::${trimprefix(uri, "s3://")}"]
-  bucket     = "arn:${var.partition}:s3:::${coalesce(var.bucket, "none")}"
-  parameter  = "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${trimprefix(coalesce(var.parameter, "none"), "/")}"
-
-  # Without the right to list, a key that is not there cannot be told from one that is forbidden.
-  optional = [
-    { when = length(local.roles) > 0, sid = "AssumeRoles", actions = ["sts:AssumeRole"], resources = local.roles },
-    { when = length(local.keep_lists) > 0, sid = "ReadKeepLists", actions = ["s3:GetObject"], resources = local.keep_lists },
-    { when = length(local.keep_lists) > 0, sid = "ListKeepLists", actions = ["s3:ListBucket"], resources = distinct([for arn in local.keep_lists : split("/", arn)[0]]) },
-    { when = var.bucket != null, sid = "KeepState", actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], resources = ["${local.bucket}/state/*"] },
-    { when = var.bucket != null, sid = "WriteReports", actions = ["s3:PutObject"], resources = ["${local.bucket}/reports/*"] },
-    { when = var.bucket != null, sid = "ListBucket", actions = ["s3:ListBucket"], resources = [local.bucket] },
-    { when = var.parameter != null, sid = "ReadConfiguration", actions = ["ssm:GetParameter"], resources = [local.parameter] },
-    { when = can(length(var.config.notify)), sid = "Notify", actions = ["sns:Publish"], resources = [try(var.config.notify, "")] },
-  ]
-  configured = [for one in local.optional : { Sid = one.sid, Effect = "Allow", Action = one.actions, Resource = one.resources } if one.when]
-
-  # What Lambda itself does in the function's name. There is no logs:CreateLogGroup: a log group that somebody deleted
-  # would come back without its retention.
-  for_lambda = [
-    { Sid = "WriteLog", Effect = "Allow", Action = ["logs:CreateLogStream", "logs:PutLogEvents"], Resource = ["arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:${var.log_group}:*"] },
-    { Sid = "KeepFailures", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = [var.failure_queue_arn] },
-  ]
-  network_actions = [
-    "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
-  ]
   # For Lambda alone, not for the code that runs in it ("Giving Lambda functions access to resources in an Amazon VPC").
-  network = [
-    { Sid = "ConnectToVpc", Effect = "Allow", Action = local.network_actions, Resource = ["*"] },
-    { Sid = "LeaveNetworkAlone", Effect = "Deny", Action = local.network_actions, Resource = ["*"], Condition = { ArnEquals = { "lambda:SourceFunctionArn" = [var.function_arn] } } },
-  ]
+  network_left_alone = [for one in var.permissions.lambda_itself : {
+    Sid       = "LeaveNetworkAlone"
+    Effect    = "Deny"
+    Action    = one.actions
+    Resource  = ["*"]
+    Condition = { ArnEquals = { "lambda:SourceFunctionArn" = [var.function_arn] } }
+  } if one.resources == "network" && var.in_vpc]
 
-  json = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      local.for_the_program, local.configured, local.protected, local.for_lambda,
-      [for statement in local.network : statement if var.in_vpc],
-    )
-  })
+  json = jsonencode({ Version = "2012-10-17", Statement = concat(local.allowed, local.protected, local.network_left_alone) })
+}
+
+output "sources" {
+  description = "Which sources of use are on, by name."
+  value       = local.sources
 }
 
 output "json" {

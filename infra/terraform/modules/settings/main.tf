@@ -12,12 +12,17 @@ variable "config" {
 }
 
 variable "account_id" {
-  description = "The account that the function runs in: the only one it accepts, unless `config` says otherwise."
+  description = "The account that the function runs in. Images are touched in it and in the accounts of the registries, unless `guards` say otherwise."
   type        = string
 }
 
 variable "bucket" {
   description = "The bucket for state and reports, or null."
+  type        = string
+}
+
+variable "topic" {
+  description = "The topic that hears of runs, or null."
   type        = string
 }
 
@@ -27,9 +32,14 @@ variable "events_dir" {
 }
 
 locals {
-  guards   = merge({ expected_accounts = [var.account_id] }, try(var.config.guards, {}))
-  storage  = { for name, folder in { state = "state", report = "reports" } : name => "s3://${coalesce(var.bucket, "none")}/${folder}" if var.bucket != null }
-  document = merge({ version = 1 }, local.storage, var.config, { mode = var.mode, guards = local.guards })
+  # The account of a registry is in the ARN of the role that cleans it.
+  expected = distinct(concat([var.account_id], [for registry in try(var.config.registries, []) : split(":", registry.role_arn)[4] if can(length(registry.role_arn))]))
+  guards   = merge({ expected_accounts = local.expected }, try(var.config.guards, {}))
+  created = merge(
+    { for name, folder in { state = "state", report = "reports" } : name => "s3://${coalesce(var.bucket, "none")}/${folder}" if var.bucket != null },
+    { for topic in var.topic[*] : "notify" => topic },
+  )
+  document = merge({ version = 1 }, local.created, var.config, { mode = var.mode, guards = local.guards })
 
   # What Scheduler sends without an input, spelt out: what is tested is what arrives. `jsonencode` escapes < and >,
   # which Scheduler needs to see.
@@ -50,11 +60,6 @@ locals {
 output "document" {
   description = "The configuration document, as the program reads it."
   value       = jsonencode(local.document)
-}
-
-output "sources" {
-  description = "Which sources of use are on, by name: those that are not switched off by `false`."
-  value       = { for name in ["ecs", "eks", "lambda"] : name => try(var.config.in_use[name], {}) != false }
 }
 
 output "schedule_input" {

@@ -1,7 +1,5 @@
 variables {
-  mode                   = "plan"
-  config                 = {}
-  sources                = { ecs = true, eks = true, lambda = true }
+  document               = { mode = "plan" }
   permissions            = jsondecode(file("../../../shared/permissions.json"))
   partition              = "aws-cn"
   region                 = "cn-north-1"
@@ -11,7 +9,6 @@ variables {
   log_group              = "/aws/lambda/x"
   failure_queue_arn      = "arn:aws-cn:sqs:cn-north-1:111111111111:x-function-failures"
   parameter              = null
-  bucket                 = null
   in_vpc                 = false
   function_arn           = "arn:aws-cn:lambda:cn-north-1:111111111111:function:x"
 }
@@ -23,20 +20,28 @@ run "planning_changes_nothing" {
     condition     = [for one in jsondecode(output.json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadEcs", "ReadEks", "ReadLambda", "WriteLog", "KeepFailures"]
     error_message = output.json
   }
+  assert {
+    condition     = output.sources == ["ecs", "eks", "lambda"]
+    error_message = "a source is on unless it is switched off"
+  }
 }
 
 run "deleting_is_bound_to_repositories" {
   command = plan
 
   variables {
-    mode                   = "delete"
-    sources                = { ecs = true, eks = false, lambda = false }
+    document = {
+      mode   = "delete"
+      in_use = { eks = false, lambda = false }
+      registries = [
+        { region = "cn-north-1" }, { region = "cn-northwest-1" }, { region = "cn-north-1", role_arn = "arn:aws-cn:iam::222222222222:role/r" },
+      ]
+    }
     cleanable_repositories = ["team/*", "shop"]
-    config                 = { registries = [{ region = "cn-north-1" }, { region = "cn-northwest-1" }, { region = "cn-north-1", role_arn = "arn:aws-cn:iam::222222222222:role/r" }] }
   }
 
   assert {
-    condition     = [for one in jsondecode(output.json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadEcs", "ArchiveImages", "DeleteImages", "AssumeRoles", "LeaveProtectedRepositories", "WriteLog", "KeepFailures"]
+    condition     = [for one in jsondecode(output.json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadEcs", "ArchiveImages", "DeleteImages", "AssumeRoles", "WriteLog", "KeepFailures", "LeaveProtectedRepositories"]
     error_message = output.json
   }
   assert {
@@ -60,11 +65,24 @@ run "deleting_is_bound_to_repositories" {
   }
 }
 
+run "registries_in_other_accounts_alone" {
+  command = plan
+
+  variables {
+    document = { mode = "delete", registries = [{ role_arn = "arn:aws-cn:iam::222222222222:role/r" }] }
+  }
+
+  assert {
+    condition     = !strcontains(output.json, "ecr:Describe") && !strcontains(output.json, "\"Sid\":\"DeleteImages\"")
+    error_message = output.json
+  }
+}
+
 run "archiving_deletes_only_what_the_configuration_says" {
   command = plan
 
   variables {
-    mode        = "archive"
+    document    = { mode = "archive" }
     protect_tag = null
   }
 
@@ -78,8 +96,7 @@ run "archived_images_may_be_deleted_later" {
   command = plan
 
   variables {
-    mode   = "archive"
-    config = { archive = { delete_after = "90d" } }
+    document = { mode = "archive", archive = { delete_after = "90d" } }
   }
 
   assert {
@@ -92,27 +109,53 @@ run "what_is_configured_besides" {
   command = plan
 
   variables {
-    config    = { in_use = { keep_lists = ["s3://lists/in-use/*.json"], accounts = [{ role_arn = "arn:aws-cn:iam::333333333333:role/r" }] }, notify = "arn:aws-cn:sns:cn-north-1:111111111111:t" }
-    bucket    = "b"
+    document = {
+      mode = "plan"
+      in_use = {
+        keep_lists = ["s3://lists/in-use/*.json", "s3://other/one.json", "s3://lists/*"]
+        accounts   = [{ role_arn = "arn:aws-cn:iam::333333333333:role/r" }, { regions = ["cn-northwest-1"] }, { role_arn = "arn:aws-cn:iam::333333333333:role/r" }]
+      }
+      state  = "s3://b/state/"
+      report = "s3://b"
+      notify = "arn:aws-cn:sns:cn-north-1:111111111111:t"
+    }
     parameter = "/x/config"
     in_vpc    = true
   }
 
   assert {
-    condition = { for one in jsondecode(output.json).Statement : one.Sid => one.Resource if contains(["AssumeRoles", "ReadKeepLists", "ListKeepLists", "KeepState", "WriteReports", "ListBucket", "ReadConfiguration", "Notify"], one.Sid) } == {
-      AssumeRoles       = ["arn:aws-cn:iam::333333333333:role/r"]
-      ReadKeepLists     = ["arn:aws-cn:s3:::lists/in-use/*.json"]
-      ListKeepLists     = ["arn:aws-cn:s3:::lists"]
-      KeepState         = ["arn:aws-cn:s3:::b/state/*"]
-      WriteReports      = ["arn:aws-cn:s3:::b/reports/*"]
-      ListBucket        = ["arn:aws-cn:s3:::b"]
-      ReadConfiguration = ["arn:aws-cn:ssm:cn-north-1:111111111111:parameter/x/config"]
-      Notify            = ["arn:aws-cn:sns:cn-north-1:111111111111:t"]
+    condition = { for one in jsondecode(output.json).Statement : one.Sid => one.Resource if !startswith(one.Sid, "ReadE") && !startswith(one.Sid, "ReadRe") && one.Sid != "ReadLambda" } == {
+      AssumeRoles              = ["arn:aws-cn:iam::333333333333:role/r"]
+      ReadKeepLists            = ["arn:aws-cn:s3:::lists/in-use/*.json", "arn:aws-cn:s3:::other/one.json", "arn:aws-cn:s3:::lists/*"]
+      FindKeepLists            = ["arn:aws-cn:s3:::lists"]
+      KeepState                = ["arn:aws-cn:s3:::b/state/*"]
+      TellNoStateFromForbidden = ["arn:aws-cn:s3:::b"]
+      WriteReports             = ["arn:aws-cn:s3:::b/*"]
+      ReadConfiguration        = ["arn:aws-cn:ssm:cn-north-1:111111111111:parameter/x/config"]
+      Notify                   = ["arn:aws-cn:sns:cn-north-1:111111111111:t"]
+      WriteLog                 = ["arn:aws-cn:logs:cn-north-1:111111111111:log-group:/aws/lambda/x:*"]
+      KeepFailures             = ["arn:aws-cn:sqs:cn-north-1:111111111111:x-function-failures"]
+      ConnectToVpc             = ["*"]
+      LeaveNetworkAlone        = ["*"]
     }
     error_message = output.json
   }
   assert {
-    condition     = strcontains(output.json, "ConnectToVpc") && strcontains(output.json, "LeaveNetworkAlone")
+    condition     = one([for one in jsondecode(output.json).Statement : one.Condition if one.Sid == "FindKeepLists"]) == { StringEquals = { "s3:prefix" = ["in-use/", ""] } }
+    error_message = output.json
+  }
+}
+
+run "services_that_are_named" {
+  command = plan
+
+  variables {
+    document    = { mode = "plan", in_use = { ecs = false, eks = false, lambda = {}, services = ["batch"] } }
+    permissions = merge(jsondecode(file("../../../shared/permissions.json")), { sources = { lambda = [] }, services = { batch = [{ sid = "ReadBatch", actions = ["batch:DescribeJobs"], resources = "all" }] } })
+  }
+
+  assert {
+    condition     = output.sources == ["lambda", "batch"] && strcontains(output.json, "ReadBatch")
     error_message = output.json
   }
 }
@@ -121,7 +164,7 @@ run "a_policy_that_iam_would_refuse" {
   command = plan
 
   variables {
-    mode                   = "delete"
+    document               = { mode = "delete" }
     cleanable_repositories = [for number in range(200) : "team-${number}/*"]
   }
 

@@ -3,6 +3,7 @@ variables {
   config     = {}
   account_id = "111111111111"
   bucket     = null
+  topic      = null
   events_dir = "../../../../events"
 }
 
@@ -12,10 +13,6 @@ run "as_it_comes" {
   assert {
     condition     = jsondecode(output.document) == { version = 1, mode = "plan", guards = { expected_accounts = ["111111111111"] } }
     error_message = output.document
-  }
-  assert {
-    condition     = output.sources == { ecs = true, eks = true, lambda = true }
-    error_message = "a source is on unless it is switched off"
   }
   assert {
     condition     = strcontains(output.schedule_input, "\"<aws.scheduler.scheduled-time>\"") && !strcontains(output.schedule_input, "u003c")
@@ -33,6 +30,7 @@ run "what_is_configured_is_passed_on" {
   variables {
     mode   = "delete"
     bucket = "reports"
+    topic  = "arn:aws:sns:eu-west-1:111111111111:t"
     config = {
       policies = [{ repositories = ["team/**"], keep = [{ tags = "." }] }, { repositories = ["**"], leave_alone = true }]
       in_use   = { ecs = { task_definitions = { newest = 3 } }, eks = false }
@@ -50,12 +48,9 @@ run "what_is_configured_is_passed_on" {
       guards   = { expected_accounts = ["111111111111"], max_deletions_per_run = 0 }
       state    = "s3://reports/state"
       report   = "s3://elsewhere/reports"
+      notify   = "arn:aws:sns:eu-west-1:111111111111:t"
     }
     error_message = output.document
-  }
-  assert {
-    condition     = output.sources == { ecs = true, eks = false, lambda = true }
-    error_message = "`false` switches a source off"
   }
   assert {
     condition     = contains(keys(jsondecode(output.test_events).components.examples), "manual-delete")

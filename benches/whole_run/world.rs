@@ -1,0 +1,172 @@
+//! The three worlds: how much is stored and used in each, and what a run of it is told.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+use simulated_aws::{EksCluster, Moment, Push, RateLimits, SimulatedAws, World};
+use simulated_cluster::SimulatedCluster;
+
+/// Every answer takes this, and up to the jitter on top.
+pub(crate) const LATENCY: Duration = Duration::from_millis(20);
+pub(crate) const JITTER: Duration = Duration::from_millis(10);
+
+const DAY: Duration = Duration::from_hours(24);
+/// The ECS clusters of every world, and the services in each.
+const ECS_CLUSTERS: usize = 4;
+const SERVICES: usize = 100;
+/// Of each so many images in a repository, one is an index of the two before it, and one is garbage.
+const GROUP: usize = 10;
+
+/// How large a world is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) name: &'static str,
+    repositories: usize,
+    images: usize,
+    task_definitions: usize,
+    kubernetes_clusters: usize,
+    pods: usize,
+    /// What the process that cleans it may take.
+    pub(crate) megabytes: u64,
+}
+
+/// The worlds, a small one to try the bench itself with, and one with a million images that are soon read.
+pub(crate) const SIZES: [Size; 5] = [
+    Size {
+        name: "small",
+        repositories: 5,
+        images: 100,
+        task_definitions: 20,
+        kubernetes_clusters: 1,
+        pods: 100,
+        megabytes: 128,
+    },
+    Size {
+        name: "team",
+        repositories: 30,
+        images: 300,
+        task_definitions: 200,
+        kubernetes_clusters: 1,
+        pods: 200,
+        megabytes: 128,
+    },
+    Size {
+        name: "company",
+        repositories: 300,
+        images: 1000,
+        task_definitions: 3000,
+        kubernetes_clusters: 3,
+        pods: 5000,
+        megabytes: 256,
+    },
+    Size {
+        name: "giant",
+        repositories: 2000,
+        images: 500,
+        task_definitions: 10_000,
+        kubernetes_clusters: 4,
+        pods: 20_000,
+        megabytes: 512,
+    },
+    Size {
+        name: "million",
+        repositories: 1000,
+        images: 1000,
+        task_definitions: 40,
+        kubernetes_clusters: 1,
+        pods: 100,
+        megabytes: 512,
+    },
+];
+
+/// What a run is told: keep what has a tag, delete the rest, remember.
+pub(crate) const CONFIG: &str = "{mode: delete, state: 's3://state/bench', \
+    policies: [{repositories: ['**'], keep: [{name: releases, tags: '.', newest: 100000}]}], \
+    guards: {max_deletions_per_run: 1000000}}";
+
+impl Size {
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        SIZES.into_iter().find(|size| size.name == name)
+    }
+
+    /// How many images a run deletes.
+    pub(crate) const fn garbage(&self) -> usize {
+        self.repositories * (self.images / GROUP)
+    }
+
+    /// The simulated AWS and its Kubernetes clusters, filled.
+    pub(crate) async fn build(self, latency: Duration, jitter: Duration) -> (SimulatedAws, Vec<SimulatedCluster>) {
+        let mut clusters = Vec::new();
+        let mut world = World { now: now(), ..World::default() };
+        self.fill(&mut world);
+        for number in 0..self.kubernetes_clusters {
+            let name = format!("kubernetes-{number}");
+            let cluster = SimulatedCluster::start(&name).await;
+            cluster.latency(latency);
+            self.apply(&cluster, number);
+            world.home().eks.insert(name, EksCluster::active(cluster.endpoint(), cluster.authority()));
+            clusters.push(cluster);
+        }
+        let aws = SimulatedAws::builder().latency(latency, jitter).rate_limits(RateLimits::documented());
+        (aws.world(world).start().await, clusters)
+    }
+
+    fn fill(self, world: &mut World) {
+        world.bucket("state");
+        let now = world.now;
+        for number in 0..self.repositories {
+            let repository = world.home().repository(&repository(number));
+            let mut parts = Vec::new();
+            for image in 0..self.images {
+                let pushed = now - DAY * u32::try_from(2 + image).unwrap_or(u32::MAX);
+                let push = match image % GROUP {
+                    0 | 1 | 9 => Push::image(),
+                    2 => Push::index(parts.drain(..)).tag(tag(image)),
+                    _ => Push::image().tag(tag(image)).pulled_at(now - DAY),
+                };
+                let digest = repository.push(push.pushed_at(pushed));
+                if image % GROUP < 2 {
+                    parts.push(digest);
+                }
+            }
+        }
+        let places = (0..self.task_definitions).map(|number| {
+            let uri = world.home().repository(&repository(number % self.repositories)).uri();
+            let definition =
+                world.home().ecs.register(&format!("family-{}", number / 4), [format!("{uri}:{}", tag(3))]);
+            (definition, number)
+        });
+        for (definition, number) in places.collect::<Vec<_>>().into_iter().take(ECS_CLUSTERS * SERVICES) {
+            let cluster = format!("cluster-{}", number % ECS_CLUSTERS);
+            world.deploy(&cluster, &format!("service-{number}"), &definition);
+            world.run_task(&cluster, &definition);
+        }
+    }
+
+    fn apply(self, cluster: &SimulatedCluster, number: usize) {
+        for pod in 0..self.pods / self.kubernetes_clusters {
+            let name = repository((pod + number) % self.repositories);
+            let image = format!("111111111111.dkr.ecr.eu-west-1.amazonaws.com/{name}:{}", tag(4));
+            cluster.apply(json!({
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": {"namespace": format!("namespace-{}", pod % 50), "name": format!("pod-{pod}")},
+                "spec": {"containers": [{"name": "main", "image": image}]},
+                "status": {"phase": "Running", "containerStatuses": [{"name": "main", "image": image}]},
+            }));
+        }
+    }
+}
+
+fn repository(number: usize) -> String {
+    format!("team-{}/application-{number}", number % 20)
+}
+
+fn tag(image: usize) -> String {
+    format!("2026.11.{image}-main")
+}
+
+/// The real time, since the program reads the real clock.
+fn now() -> Moment {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Moment::from_epoch_seconds(i64::try_from(since.as_secs()).unwrap_or_default())
+}

@@ -1,0 +1,99 @@
+// What other accounts and clusters need to let the function in, as infra/terraform/modules/member-account-role and eks-access.
+
+import { Stack } from "aws-cdk-lib";
+import * as eks from "aws-cdk-lib/aws-eks";
+import * as iam from "aws-cdk-lib/aws-iam";
+import { Construct } from "constructs";
+import { Mode, Tag, shared, statements } from "./settings";
+
+/** For an account whose images are cleaned. */
+export interface MemberRegistry {
+  readonly regions: string[];
+  /** The function's. Default: plan. */
+  readonly mode?: Mode;
+  /** Whether the configuration has `archive.delete_after`. Default: false. */
+  readonly deletesArchived?: boolean;
+}
+
+export interface MemberAccountRoleProps {
+  /** The function's role, in its own account. */
+  readonly functionRoleArn: string;
+  /** What the function has to say to be let in: `external_id` of its configuration. */
+  readonly externalId: string;
+  /** Default: ecr-cleanup-reader. */
+  readonly name?: string;
+  /** The names of the sources of use that are on in the function's configuration. Default: ecs, eks, lambda. */
+  readonly sources?: string[];
+  /** Default: none; the role only reads what is in use. */
+  readonly registry?: MemberRegistry;
+  /** Names of the repositories here that the role may delete or archive in, with * for any characters. Default: all. */
+  readonly cleanableRepositories?: string[];
+  /** A repository with this tag is never written to. Default: `ecr-cleanup = protect`; null: no such tag. */
+  readonly protectTag?: Tag | null;
+}
+
+/** A role in another account, with which the function reads what is in use there and, where that is asked for, cleans its registry. */
+export class MemberAccountRole extends Construct {
+  readonly role: iam.Role;
+
+  constructor(scope: Construct, id: string, props: MemberAccountRoleProps) {
+    super(scope, id);
+    const { partition, region, account } = Stack.of(this);
+    const { registry } = props;
+    const switched: string[] = shared("permissions.json").on_unless_false;
+    const sources = props.sources ?? switched;
+    const document = {
+      mode: registry?.mode ?? "plan",
+      registries: (registry?.regions ?? []).map((region) => ({ region })),
+      in_use: {
+        ...Object.fromEntries(switched.map((name) => [name, sources.includes(name)])),
+        services: sources.filter((name) => !switched.includes(name)),
+      },
+      ...(registry?.deletesArchived && { archive: { delete_after: "set" } }),
+    };
+    const [, , , , owner] = props.functionRoleArn.split(":");
+    this.role = new iam.Role(this, "Role", {
+      roleName: props.name ?? "ecr-cleanup-reader",
+      // By condition rather than as principal: a role that is created anew under the same name is let in again.
+      assumedBy: new iam.PrincipalWithConditions(new iam.AccountPrincipal(owner), {
+        ArnEquals: { "aws:PrincipalArn": props.functionRoleArn },
+        StringEquals: { "sts:ExternalId": props.externalId },
+      }),
+      inlinePolicies: {
+        function: iam.PolicyDocument.fromJson({
+          Version: "2012-10-17",
+          Statement: statements({ partition, region, account }, {
+            document,
+            inVpc: false,
+            cleanableRepositories: props.cleanableRepositories ?? ["*"],
+            protectTag: props.protectTag === null ? undefined : (props.protectTag ?? { key: "ecr-cleanup", value: "protect" }),
+          }),
+        }),
+      },
+    });
+  }
+}
+
+export interface EksAccessProps {
+  /** Names of clusters in this account and Region whose authentication mode is `API` or `API_AND_CONFIG_MAP`. */
+  readonly clusters: string[];
+  /** The function's role, or a member account's. */
+  readonly roleArn: string;
+  /** The Kubernetes group that the ClusterRole of infra/kubernetes is bound to. Default: ecr-cleanup:readers. */
+  readonly group?: string;
+}
+
+/** Lets a role list workloads in clusters, which bind the group to the read-only ClusterRole of infra/kubernetes. */
+export class EksAccess extends Construct {
+  constructor(scope: Construct, id: string, props: EksAccessProps) {
+    super(scope, id);
+    for (const clusterName of props.clusters) {
+      new eks.CfnAccessEntry(this, clusterName, {
+        clusterName,
+        principalArn: props.roleArn,
+        kubernetesGroups: [props.group ?? "ecr-cleanup:readers"],
+        type: "STANDARD",
+      });
+    }
+  }
+}

@@ -1,0 +1,124 @@
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "222222222222" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+}
+
+variables {
+  function_role_arn = "arn:aws:iam::111111111111:role/ecr-cleanup"
+  external_id       = "team-a"
+}
+
+run "it_reads_what_is_in_use" {
+  command = plan
+
+  module {
+    source = "./modules/member-account-role"
+  }
+
+  assert {
+    condition     = [for one in jsondecode(output.policy_json).Statement : one.Sid] == ["ReadEcs", "ReadEks", "ReadLambda"]
+    error_message = output.policy_json
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.this.assume_role_policy).Statement[0].Condition == {
+      ArnEquals    = { "aws:PrincipalArn" = "arn:aws:iam::111111111111:role/ecr-cleanup" }
+      StringEquals = { "sts:ExternalId" = "team-a" }
+    }
+    error_message = aws_iam_role.this.assume_role_policy
+  }
+}
+
+run "it_cleans_a_registry" {
+  command = plan
+
+  module {
+    source = "./modules/member-account-role"
+  }
+
+  variables {
+    sources                = ["ecs"]
+    registry               = { mode = "delete", regions = ["eu-west-1", "us-east-1"] }
+    cleanable_repositories = ["team/*"]
+  }
+
+  assert {
+    condition     = [for one in jsondecode(output.policy_json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadEcs", "ArchiveImages", "DeleteImages", "LeaveProtectedRepositories"]
+    error_message = output.policy_json
+  }
+  assert {
+    condition     = one([for one in jsondecode(output.policy_json).Statement : one.Resource if one.Sid == "DeleteImages"]) == ["arn:aws:ecr:eu-west-1:222222222222:repository/team/*", "arn:aws:ecr:us-east-1:222222222222:repository/team/*"]
+    error_message = output.policy_json
+  }
+}
+
+run "archived_images_may_be_deleted_later" {
+  command = plan
+
+  module {
+    source = "./modules/member-account-role"
+  }
+
+  variables {
+    registry    = { mode = "archive", regions = ["eu-west-1"], deletes_archived = true }
+    protect_tag = null
+  }
+
+  assert {
+    condition     = strcontains(output.policy_json, "ecr:BatchDeleteImage") && !strcontains(output.policy_json, "Deny")
+    error_message = output.policy_json
+  }
+}
+
+run "wrong_values" {
+  command = plan
+
+  module {
+    source = "./modules/member-account-role"
+  }
+
+  variables {
+    function_role_arn = "ecr-cleanup"
+    sources           = []
+    registry          = { mode = "dry-run", regions = ["eu-west-1"] }
+  }
+
+  expect_failures = [var.function_role_arn, var.sources, var.registry]
+}
+
+run "a_group_in_each_cluster" {
+  command = plan
+
+  module {
+    source = "./modules/eks-access"
+  }
+
+  variables {
+    clusters = ["prod", "test"]
+    role_arn = "arn:aws:iam::222222222222:role/ecr-cleanup-reader"
+  }
+
+  assert {
+    condition     = { for name, entry in aws_eks_access_entry.this : name => entry.kubernetes_groups } == { prod = toset(["ecr-cleanup:readers"]), test = toset(["ecr-cleanup:readers"]) }
+    error_message = "not every cluster lets the role in"
+  }
+}
+
+run "nobody_becomes_administrator" {
+  command = plan
+
+  module {
+    source = "./modules/eks-access"
+  }
+
+  variables {
+    clusters = ["prod"]
+    role_arn = "arn:aws:iam::222222222222:role/ecr-cleanup-reader"
+    group    = "system:masters"
+  }
+
+  expect_failures = [var.group]
+}

@@ -1,0 +1,30 @@
+"""Bucket policies as documented, where moto is simpler: a statement for connections without TLS is not for these.
+
+A connection to moto is one without TLS and stands for one with it; moto takes no notice of conditions.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from moto.s3.models import FakeBucket
+
+WITHOUT_TLS = {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def install() -> None:
+    FakeBucket.get_permission = _over_tls(FakeBucket.get_permission)
+
+
+def _over_tls(original: Callable) -> Callable:
+    def get_permission(self: FakeBucket, action: str, resource: str) -> Any:
+        written = self.policy
+        if written is None:
+            return original(self, action, resource)
+        policy = json.loads(written)
+        policy["Statement"] = [one for one in policy["Statement"] if one.get("Condition") != WITHOUT_TLS]
+        bucket = FakeBucket.__new__(FakeBucket)
+        bucket.policy = json.dumps(policy).encode()
+        return original(bucket, action, resource)
+
+    return get_permission
