@@ -295,7 +295,8 @@ impl Program {
     async fn state(&self, identity: &Identity) -> Option<State> {
         let location = self.config.state.as_ref()?;
         let soaks = !self.config.guards.soak.is_zero();
-        Some(State::read(&self.clients, location, &identity.registry, soaks).await)
+        // In a box, since the futures of S3 are large.
+        Some(Box::pin(State::read(&self.clients, location, &identity.registry, soaks)).await)
     }
 
     /// How the archive is treated. A dry run treats it as the configured mode does, so that it shows the same.

@@ -30,8 +30,8 @@ pub(crate) struct Size {
     pub(crate) megabytes: u64,
 }
 
-/// The worlds, and a small one to try the bench itself with.
-pub(crate) const SIZES: [Size; 4] = [
+/// The worlds, a small one to try the bench itself with, and one with a million images that are soon read.
+pub(crate) const SIZES: [Size; 5] = [
     Size {
         name: "small",
         repositories: 5,
@@ -66,6 +66,15 @@ pub(crate) const SIZES: [Size; 4] = [
         task_definitions: 10_000,
         kubernetes_clusters: 4,
         pods: 20_000,
+        megabytes: 512,
+    },
+    Size {
+        name: "million",
+        repositories: 1000,
+        images: 1000,
+        task_definitions: 40,
+        kubernetes_clusters: 1,
+        pods: 100,
         megabytes: 512,
     },
 ];

@@ -120,9 +120,9 @@ pub enum Service {
     AppRunner,
     /// AWS Batch.
     Batch,
-    /// Amazon Bedrock AgentCore.
+    /// Amazon Bedrock `AgentCore`.
     BedrockAgentcore,
-    /// AWS CodeBuild.
+    /// AWS `CodeBuild`.
     Codebuild,
     /// Rules of Amazon EventBridge.
     Eventbridge,
@@ -130,7 +130,7 @@ pub enum Service {
     Lightsail,
     /// Amazon EventBridge Pipes.
     Pipes,
-    /// Amazon SageMaker AI.
+    /// Amazon `SageMaker` AI.
     Sagemaker,
     /// Amazon EventBridge Scheduler.
     Scheduler,

@@ -89,10 +89,11 @@ impl<'a> Judgement<'a> {
             for kept in &self.evaluation.kept[index as usize] {
                 let rule = Arc::clone(&self.rules[kept.rule]);
                 let tag = kept.tag.map(|tag| image.tags[tag].clone());
-                reasons.push(match tag {
+                let reason = match tag {
                     Some(tag) if kept.unordered => KeepReason::NoVersion { rule, tag },
                     tag => KeepReason::Rule { rule, tag, place: kept.place },
-                });
+                };
+                add(reasons, reason);
             }
             let is_child = self.graph.parents(index).next().is_some();
             reasons.extend(doubt(image, is_child, &self.terms));
@@ -160,11 +161,11 @@ impl<'a> Judgement<'a> {
             let (children, referrers) = (open(&mut self.graph.children(index)), open(&mut self.graph.referrers(index)));
             for &child in &children {
                 let role = self.role(digest, self.images[child as usize].digest);
-                self.reasons[child as usize].push(KeepReason::PartOf { index: digest, role });
+                add(&mut self.reasons[child as usize], KeepReason::PartOf { index: digest, role });
             }
             for &referrer in &referrers {
                 let how = self.images[referrer as usize].attachment_to(&digest);
-                self.reasons[referrer as usize].push(KeepReason::RefersTo { subject: digest, how });
+                add(&mut self.reasons[referrer as usize], KeepReason::RefersTo { subject: digest, how });
             }
             kept.extend(children.into_iter().chain(referrers));
         }
@@ -232,15 +233,15 @@ impl<'a> Judgement<'a> {
         let mut parents = self.graph.parents(index);
         let of_index = parents.find(|&parent| !self.images[parent as usize].is_attachment() || image.subject.is_none());
         if let Some(index) = of_index.map(digest_of) {
-            return DeleteReason::PartOf { index, role: self.role(index, image.digest) };
+            return DeleteReason::PartOf { index: Box::new(index), role: self.role(index, image.digest) };
         }
         if let Some(subject) = self.graph.subjects(index).next().map(digest_of) {
-            return DeleteReason::RefersTo { subject, how: image.attachment_to(&subject) };
+            return DeleteReason::RefersTo { subject: Box::new(subject), how: image.attachment_to(&subject) };
         }
         if (image.subject.is_some() || image.is_attachment())
             && let Some(subject) = image.subjects().next()
         {
-            return DeleteReason::Orphan { subject, how: image.attachment_to(&subject) };
+            return DeleteReason::Orphan { subject: Box::new(subject), how: image.attachment_to(&subject) };
         }
         if image.tags.is_empty() { DeleteReason::Untagged } else { DeleteReason::NoRule }
     }
@@ -248,6 +249,13 @@ impl<'a> Judgement<'a> {
     fn role(&self, index: Digest, child: Digest) -> Option<Box<str>> {
         self.stored.children.get(&index)?.iter().find(|named| named.digest == child)?.role.clone()
     }
+}
+
+/// Adds a reason, with room for no more: nearly every image that stays has just one, and a vector would make room for
+/// four.
+fn add(reasons: &mut Vec<KeepReason>, reason: KeepReason) {
+    reasons.reserve_exact(1);
+    reasons.push(reason);
 }
 
 /// Who competes for places (K5). A part with tags of its own is ranked, so that a release cannot go just because an

@@ -127,45 +127,73 @@ fn judge(
     policies: &Policies,
     terms: Terms,
 ) -> Vec<(Option<LeftAlone>, Vec<Verdict>)> {
-    let mut judgements: Vec<Result<Judgement<'_>, LeftAlone>> = repositories
+    let mut judgements: Vec<Judged<'_>> = repositories
         .iter()
         .map(|repository| {
-            if let Some(why) = &repository.left_alone {
-                return Err(why.clone());
-            }
-            match repository.policy.map(|position| &policies.0[position].action) {
-                Some(Action::Keep(rules)) => Judgement::new(&repository.name, &repository.stored, rules, usage, terms),
-                Some(Action::LeaveAlone) | None => Err(LeftAlone::NotRead(NotRead::NoPolicy)),
+            let judgement = match repository.policy.map(|position| &policies.0[position].action) {
+                _ if repository.left_alone.is_some() => Err(repository.left_alone.clone()),
+                Some(Action::Keep(rules)) => {
+                    Judgement::new(&repository.name, &repository.stored, rules, usage, terms).map_err(Some)
+                }
+                Some(Action::LeaveAlone) | None => Err(Some(LeftAlone::NotRead(NotRead::NoPolicy))),
+            };
+            match judgement {
+                Ok(judgement) => Judged::new(judgement),
+                Err(why) => Judged::Done(why, keep_all(repository.stored.images.len())),
             }
         })
         .collect();
     keep_attached_elsewhere(&mut judgements, repositories);
-    judgements
-        .into_iter()
-        .zip(repositories)
-        .map(|(judgement, repository)| match judgement {
-            Ok(judgement) => (None, judgement.verdicts()),
-            Err(why) => (Some(why), keep_all(repository.stored.images.len())),
-        })
-        .collect()
+    judgements.into_iter().map(Judged::verdicts).collect()
+}
+
+/// The judgement on a repository, open only as long as another repository has a say in it: it takes much more room than
+/// the verdicts.
+enum Judged<'a> {
+    Open(Box<Judgement<'a>>),
+    Done(Option<LeftAlone>, Vec<Verdict>),
+}
+
+impl<'a> Judged<'a> {
+    fn new(judgement: Judgement<'a>) -> Self {
+        if judgement.attached_elsewhere().next().is_some() {
+            Self::Open(Box::new(judgement))
+        } else {
+            Self::Done(None, judgement.verdicts())
+        }
+    }
+
+    fn keeps(&self, index: u32) -> bool {
+        match self {
+            Self::Open(judgement) => judgement.keeps(index),
+            Self::Done(_, verdicts) => !verdicts[index as usize].deletes(),
+        }
+    }
+
+    fn verdicts(self) -> (Option<LeftAlone>, Vec<Verdict>) {
+        match self {
+            Self::Open(judgement) => (None, judgement.verdicts()),
+            Self::Done(why, verdicts) => (why, verdicts),
+        }
+    }
 }
 
 /// Keeps signatures and the like that are stored apart from their images: while the image is kept in another
 /// repository, and in a repository of attachments alone while not everything was read. Again and again, since what is
 /// kept so may have attachments elsewhere in its turn.
-fn keep_attached_elsewhere(judgements: &mut [Result<Judgement<'_>, LeftAlone>], repositories: &[RepositoryPlan]) {
+fn keep_attached_elsewhere(judgements: &mut [Judged<'_>], repositories: &[RepositoryPlan]) {
     while keep_some_attached_elsewhere(judgements, repositories) {}
 }
 
 /// One round; whether it kept anything.
-fn keep_some_attached_elsewhere(
-    judgements: &mut [Result<Judgement<'_>, LeftAlone>],
-    repositories: &[RepositoryPlan],
-) -> bool {
+fn keep_some_attached_elsewhere(judgements: &mut [Judged<'_>], repositories: &[RepositoryPlan]) -> bool {
     let attached: Vec<(usize, u32, Digest)> = judgements
         .iter()
         .enumerate()
-        .filter_map(|(repository, judgement)| Some((repository, judgement.as_ref().ok()?)))
+        .filter_map(|(repository, judged)| match judged {
+            Judged::Open(judgement) => Some((repository, judgement)),
+            Judged::Done(..) => None,
+        })
         .flat_map(|(repository, judgement)| {
             judgement.attached_elsewhere().map(move |(index, subject)| (repository, index, subject))
         })
@@ -175,10 +203,9 @@ fn keep_some_attached_elsewhere(
     }
     let wanted: HashSet<Digest> = attached.iter().map(|&(_, _, subject)| subject).collect();
     let mut kept_in: HashMap<Digest, &RepositoryName> = HashMap::new();
-    for (judgement, repository) in judgements.iter().zip(repositories) {
+    for (judged, repository) in judgements.iter().zip(repositories) {
         for (index, image) in (0..).zip(&repository.stored.images) {
-            let kept = judgement.as_ref().map_or(true, |judgement| judgement.keeps(index));
-            if kept && wanted.contains(&image.digest) {
+            if wanted.contains(&image.digest) && judged.keeps(index) {
                 kept_in.insert(image.digest, &repository.name);
             }
         }
@@ -186,7 +213,7 @@ fn keep_some_attached_elsewhere(
     let everything_read = repositories.iter().all(|repository| repository.read);
     let mut any = false;
     for (repository, index, subject) in attached {
-        let Ok(judgement) = &mut judgements[repository] else { continue };
+        let Judged::Open(judgement) = &mut judgements[repository] else { continue };
         let holder = kept_in.get(&subject).map(|&name| name.clone());
         if holder.is_some() || (!everything_read && !judgement.has_ordinary_images()) {
             judgement.keep(index, KeepReason::AttachedElsewhere { subject, repository: holder });

@@ -120,8 +120,8 @@ pub enum DeleteReason {
     Untagged,
     /// It is part of an index that goes.
     PartOf {
-        /// The index.
-        index: Digest,
+        /// The index; in a box, as below, since every verdict takes as much room as the largest.
+        index: Box<Digest>,
         /// What it is to the index.
         #[serde(skip_serializing_if = "Option::is_none")]
         role: Option<Box<str>>,
@@ -129,14 +129,14 @@ pub enum DeleteReason {
     /// It refers to an image that goes.
     RefersTo {
         /// What it refers to.
-        subject: Digest,
+        subject: Box<Digest>,
         /// What it is to that.
         how: Attachment,
     },
     /// It refers to an image that is gone.
     Orphan {
         /// What it referred to.
-        subject: Digest,
+        subject: Box<Digest>,
         /// What it was to that.
         how: Attachment,
     },
