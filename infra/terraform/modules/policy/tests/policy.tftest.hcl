@@ -170,17 +170,3 @@ run "a_policy_that_iam_would_refuse" {
 
   expect_failures = [output.json]
 }
-
-run "other_services_are_read_where_they_are_named" {
-  command = plan
-
-  variables {
-    sources = { ecs = false, eks = false, lambda = false }
-    config  = { in_use = { services = ["batch", "step_functions"] } }
-  }
-
-  assert {
-    condition     = [for one in jsondecode(output.json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadBatch", "ReadStepFunctions", "WriteLog", "KeepFailures"]
-    error_message = output.json
-  }
-}
