@@ -1,5 +1,7 @@
 //! The end of the road: lock, remember, act, look once more, report.
 
+use std::sync::Arc;
+
 use futures::FutureExt;
 use tracing::Instrument;
 
@@ -11,7 +13,7 @@ use crate::{
     image::Time,
     report::{self, Answer, Metrics, Publication},
     state::Held,
-    usage::{self, Usage},
+    usage::Usage,
     verify,
 };
 
@@ -102,7 +104,7 @@ impl Prepared<'_> {
         let program = self.program;
         let clearance = guard::judge(self.case(now)).ok()?;
         let cleaner = Cleaner {
-            clients: &program.clients,
+            clients: &self.places.registries,
             policies: &program.config.policies,
             read_usage: &|| self.read_usage_again().boxed_local(),
             usage_read_at: self.usage_read_at,
@@ -120,8 +122,7 @@ impl Prepared<'_> {
     }
 
     async fn read_usage_again(&self) -> Result<Usage, Refusal> {
-        let sources = self.program.sources(&self.identity, &self.caches);
-        let fresh = usage::read(&sources, &self.program.aliases).await;
+        let fresh = self.program.read_usage(&self.places, &self.caches).await;
         let refusal = guard::fresh_use_refusals(self.case(self.plan.now), &fresh).into_iter().next();
         refusal.map_or(Ok(fresh), Err)
     }
@@ -129,16 +130,17 @@ impl Prepared<'_> {
     /// After deleting or archiving, asks ECR once more for the images in use of the repositories it touched.
     async fn look_at_missing(&self, answer: &mut Answer, outcome: Option<&Outcome>) {
         let Some(outcome) = outcome else { return };
-        let used = verify::used_repositories(&self.plan.registry, &self.usage);
+        let used = verify::used_repositories(&self.plan.registries, &self.usage);
         let touched = outcome.repositories.iter().filter(|of| !of.deleted.is_empty() || !of.archived.is_empty());
-        let touched = touched.map(|of| self.plan.repositories[of.position].name.clone());
+        let touched = touched.map(|of| &self.plan.repositories[of.position]);
+        let touched = touched.map(|repository| (Arc::clone(&repository.registry), repository.name.clone()));
         let names = touched.filter(|name| used.contains(name)).collect();
         let program = self.program;
-        let listing = program.at_the_end(self.request.stop_at, verify::list(&program.clients, names)).await;
+        let listing = program.at_the_end(self.request.stop_at, verify::list(&self.places.registries, names)).await;
         match listing {
             Some(listing) => {
                 answer.missing = verify::missing_now(&self.plan, &self.usage, &listing);
-                answer.warnings.extend(listing.failures().map(|(name, problem)| {
+                answer.warnings.extend(listing.failures(self.plan.registries.len() > 1).map(|(name, problem)| {
                     format!("whether every image in use is still there could not be asked for `{name}`: {problem}")
                 }));
             }
