@@ -3,14 +3,14 @@
 //! It asks ECR itself, by listing the repositories that something in use names, and nothing else. What ECR could not be
 //! asked is told apart from what is missing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use crate::{
     aws::Clients,
-    image::{Image, Registry, RepositoryName},
+    image::{Digest, Image, Registry, RepositoryName, Tag},
     inventory,
     plan::{Missing, Plan, Stored, missing_from},
     report::VERSION,
@@ -59,7 +59,20 @@ impl Verification {
     }
 }
 
-/// What some repositories hold now.
+/// The images of a repository that something in use names.
+#[derive(Debug, Default)]
+pub(crate) struct Used<'a> {
+    digests: HashSet<Digest>,
+    tags: HashSet<&'a Tag>,
+}
+
+impl Used<'_> {
+    fn names(&self, image: &Image) -> bool {
+        self.digests.contains(&image.digest) || image.tags.iter().any(|tag| self.tags.contains(tag))
+    }
+}
+
+/// What some repositories hold now of the images in use: all that they hold would take as much memory as the plan.
 #[derive(Debug, Default)]
 pub(crate) struct Listing(BTreeMap<RepositoryName, Result<Option<Vec<Image>>, String>>);
 
@@ -79,23 +92,33 @@ impl Listing {
     }
 }
 
-/// Lists repositories, for what they hold now.
-pub(crate) async fn list(clients: &Clients, names: BTreeSet<RepositoryName>) -> Listing {
-    let listings = stream::iter(names).map(|name| async move {
-        let images = match inventory::list(clients, &name).await {
-            Ok((images, None)) => Ok(Some(images)),
+/// Lists repositories, for what they hold now of the images in use.
+pub(crate) async fn list(clients: &Clients, repositories: BTreeMap<&RepositoryName, Used<'_>>) -> Listing {
+    let listings = stream::iter(repositories).map(|(name, used)| async move {
+        let images = match inventory::list(clients, name).await {
+            Ok((mut images, None)) => {
+                images.retain(|image| used.names(image));
+                images.shrink_to_fit();
+                Ok(Some(images))
+            }
             Ok((_, Some(unclear))) => Err(unclear.to_string()),
             Err(error) if error.is("RepositoryNotFoundException") => Ok(None),
             Err(error) => Err(error.to_string()),
         };
-        (name, images)
+        (name.clone(), images)
     });
     Listing(listings.buffer_unordered(AT_ONCE).collect().await)
 }
 
-/// The repositories of a registry that something in use names.
-pub(crate) fn used_repositories(registry: &Registry, usage: &Usage) -> BTreeSet<RepositoryName> {
-    references(registry, usage).map(|reference| reference.repository.clone()).collect()
+/// The repositories of a registry that something in use names, each with the images it names there.
+pub(crate) fn used<'a>(registry: &'a Registry, usage: &'a Usage) -> BTreeMap<&'a RepositoryName, Used<'a>> {
+    let mut repositories = BTreeMap::<_, Used<'_>>::new();
+    for reference in references(registry, usage) {
+        let used = repositories.entry(&reference.repository).or_default();
+        used.digests.extend(reference.digest);
+        used.tags.extend(&reference.tag);
+    }
+    repositories
 }
 
 fn references<'a>(
@@ -116,7 +139,7 @@ pub(crate) fn missing_now(plan: &Plan, usage: &Usage, listing: &Listing) -> Vec<
 
 /// Asks ECR for every image in use.
 pub(crate) async fn verify(clients: &Clients, registry: &Registry, usage: &Usage, run_id: &str) -> Verification {
-    let listing = list(clients, used_repositories(registry, usage)).await;
+    let listing = list(clients, used(registry, usage)).await;
     let mut missing = missing_from(registry, usage, |name| listing.stored(name).unwrap_or(Stored::Unknown));
     let omitted = missing.len().saturating_sub(CAP);
     let not_asked: BTreeMap<RepositoryName, String> =

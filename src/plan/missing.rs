@@ -75,7 +75,8 @@ pub fn missing_from<'a>(
     usage: &Usage,
     stored: impl Fn(&RepositoryName) -> Stored<'a>,
 ) -> Vec<Missing> {
-    let mut lookups: HashMap<&str, Lookup<'_>> = HashMap::new();
+    // References are in the order of their repositories: one lookup after the other is enough.
+    let mut lookup: Option<(&RepositoryName, Lookup<'_>)> = None;
     let mut missing = Vec::new();
     for (reference, users) in usage.references() {
         let Reference::Image(reference) = reference else { continue };
@@ -83,8 +84,10 @@ pub fn missing_from<'a>(
             continue;
         }
         let name = &reference.repository;
-        let lookup = lookups.entry(name).or_insert_with(|| Lookup::new(stored(name)));
-        if let Some(problem) = lookup.problem(reference) {
+        if lookup.as_ref().is_none_or(|(of, _)| *of != name) {
+            lookup = Some((name, Lookup::new(stored(name))));
+        }
+        if let Some(problem) = lookup.as_ref().and_then(|(_, lookup)| lookup.problem(reference)) {
             let live = users.iter().any(|user| user.live);
             missing.push(Missing { reference: reference.clone(), problem, live, users: names(users) });
         }

@@ -1,5 +1,7 @@
 //! The end of the road: lock, remember, act, look once more, report.
 
+use std::collections::HashSet;
+
 use futures::FutureExt;
 use tracing::Instrument;
 
@@ -129,12 +131,12 @@ impl Prepared<'_> {
     /// After deleting or archiving, asks ECR once more for the images in use of the repositories it touched.
     async fn look_at_missing(&self, answer: &mut Answer, outcome: Option<&Outcome>) {
         let Some(outcome) = outcome else { return };
-        let used = verify::used_repositories(&self.plan.registry, &self.usage);
         let touched = outcome.repositories.iter().filter(|of| !of.deleted.is_empty() || !of.archived.is_empty());
-        let touched = touched.map(|of| self.plan.repositories[of.position].name.clone());
-        let names = touched.filter(|name| used.contains(name)).collect();
+        let touched: HashSet<_> = touched.map(|of| &self.plan.repositories[of.position].name).collect();
+        let mut used = verify::used(&self.plan.registry, &self.usage);
+        used.retain(|name, _| touched.contains(name));
         let program = self.program;
-        let listing = program.at_the_end(self.request.stop_at, verify::list(&program.clients, names)).await;
+        let listing = program.at_the_end(self.request.stop_at, verify::list(&program.clients, used)).await;
         match listing {
             Some(listing) => {
                 answer.missing = verify::missing_now(&self.plan, &self.usage, &listing);
