@@ -12,16 +12,14 @@ use std::{
     process::{Command, Stdio},
 };
 
+use allocation_counter::measure;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use ecr_cleanup::{aws::Clients, config::Config, run::Program};
-use peak_alloc::PeakAlloc;
 use serde_json::{Value, json};
 use simulated_aws::{EksCluster, SimulatedAws};
 use simulated_cluster::SimulatedCluster;
-
-#[global_allocator]
-static HEAP: PeakAlloc = PeakAlloc;
+use tokio::runtime::{Builder, Runtime};
 
 const CLUSTERS: usize = 4;
 /// Of each cluster.
@@ -38,11 +36,11 @@ const SERVE: &str = "--serve-the-clusters";
 const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     if env::args().nth(1).is_some_and(|argument| argument == SERVE) {
         runtime.block_on(serve());
     } else {
-        runtime.block_on(measure());
+        read(&runtime);
     }
 }
 
@@ -92,7 +90,8 @@ async fn serve() {
     );
 }
 
-async fn measure() {
+/// All in one thread, since what others allocate is not counted.
+fn read(runtime: &Runtime) {
     let mut server = Command::new(env::current_exe().unwrap());
     let mut server = server.arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
@@ -100,17 +99,16 @@ async fn measure() {
     let config = aws_config::defaults(BehaviorVersion::latest())
         .endpoint_url(endpoint)
         .region(Region::from_static("eu-west-1"))
-        .credentials_provider(Credentials::new("AKIAHOME", "secret", None, None, "test"))
-        .load()
-        .await;
+        .credentials_provider(Credentials::new("AKIAHOME", "secret", None, None, "test"));
+    let config = runtime.block_on(config.load());
     let clients = Clients::new(&config, false);
     let program = Program::new(Config::parse("in_use: { ecs: false }").unwrap(), clients);
 
-    let before = HEAP.current_usage();
-    HEAP.reset_peak_usage();
-    let usage = program.in_use().await.unwrap();
-    let peak = HEAP.peak_usage() - before;
-    let kept = HEAP.current_usage() - before;
+    let mut usage = None;
+    let memory = measure(|| usage = Some(runtime.block_on(program.in_use()).unwrap()));
+    let usage = usage.unwrap();
+    let peak = usize::try_from(memory.bytes_max).unwrap();
+    let kept = usize::try_from(memory.bytes_current).unwrap();
 
     drop(server.stdin.take());
     let asked: Value = serde_json::from_str(&said.next().unwrap().unwrap()).unwrap();
