@@ -1,24 +1,32 @@
-//! Access: which rights the configuration needs and the program does not have, on AWS and in every cluster.
+//! Access: which rights the configuration needs and the program does not have, in every account and every cluster.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    aws::{Clients, Outcome},
-    config::{Config, Mode},
+    aws::{Clients, Outcome, Tried},
+    config::{Config, InUse, Mode},
+    image::Registry,
+    kubernetes::Problem,
     usage::{ClusterSource, SourceError, eks::Eks, services::OtherService},
 };
 
 /// What was found out about the program's rights.
 #[derive(Debug, Default, Serialize)]
 pub struct Access {
-    /// Actions of AWS that are denied, as IAM names them.
+    /// Actions of AWS that are denied in the caller's own account, as IAM names them.
     pub denied_actions: Vec<&'static str>,
     /// The statement that allows them, for the policy of the program's role.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<Value>,
+    /// Actions that are denied to the roles in other accounts, by account and Region.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub denied_elsewhere: BTreeMap<String, Vec<&'static str>>,
     /// Rules that are missing in clusters, as lines of a `ClusterRole`, by the cluster's name.
     pub missing_rules: BTreeMap<String, Vec<String>>,
     /// What could not be tried, or not to its end.
@@ -29,72 +37,84 @@ pub struct Access {
     pub actions: usize,
     /// How many clusters were asked.
     pub clusters: usize,
+    /// The caller's own account.
+    #[serde(skip)]
+    own: Box<str>,
+    /// The clusters that the configuration names, as far as they have not been found.
+    #[serde(skip)]
+    expected: BTreeSet<String>,
 }
 
 impl Access {
+    /// Nothing is known yet.
+    pub(crate) fn new(config: &Config, own: &Registry) -> Self {
+        let mut access = Self { own: own.account.clone(), ..Self::default() };
+        if config.mode != Mode::Plan {
+            access.untried.push("ecr:BatchDeleteImage");
+        }
+        if config.in_use.ecs.is_some() {
+            access.untried.extend([
+                "ecs:ListDaemons",
+                "ecs:DescribeDaemon",
+                "ecs:DescribeDaemonDeployments",
+                "ecs:DescribeDaemonRevisions",
+                "ecs:DescribeExpressGatewayService",
+            ]);
+        }
+        if let Some(eks) = &config.in_use.eks {
+            let names = eks.clusters.patterns().iter().filter(|name| eks.clusters.names_exactly(name));
+            access.expected.extend(names.cloned());
+        }
+        access
+    }
+
     /// Whether nothing is known to be missing.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.denied_actions.is_empty() && self.missing_rules.is_empty() && self.problems.is_empty()
+        self.denied_actions.is_empty()
+            && self.denied_elsewhere.is_empty()
+            && self.missing_rules.is_empty()
+            && self.problems.is_empty()
     }
-}
 
-/// Tries every right that the configuration needs.
-pub(crate) async fn check(
-    clients: &Clients,
-    config: &Config,
-    eks: Option<Eks>,
-    contexts: impl Iterator<Item = ClusterSource>,
-    services: Vec<OtherService>,
-) -> Access {
-    let mut access = Access::default();
-    let mut actions = clients.try_actions(&config.in_use).await;
-    for service in services {
+    /// Tries every right that a registry needs.
+    pub(crate) async fn try_registry(&mut self, registry: &Registry, clients: &Clients) {
+        self.note(registry, clients.try_ecr().await);
+    }
+
+    /// Tries every right that the sources of a place need.
+    pub(crate) async fn try_sources(&mut self, place: &Registry, clients: &Clients, in_use: &InUse, eks: Option<Eks>) {
+        self.note(place, clients.try_sources(in_use).await);
+        let Some(eks) = eks else { return };
+        match eks.clusters().await {
+            Ok(clusters) => {
+                for cluster in clusters {
+                    self.expected.remove(&cluster.cluster);
+                    self.try_cluster(cluster).await;
+                }
+            }
+            // A denied action is said already.
+            Err(SourceError::Api(error)) if self.is_denied(place, error.operation) => {}
+            Err(error) => self.problems.push(error.to_string()),
+        }
+    }
+
+    /// Tries every right that another service needs.
+    pub(crate) async fn try_service(&mut self, place: &Registry, service: OtherService) {
         match service.try_calls().await {
             Ok(tried) => {
-                actions.extend(tried.tried);
-                access.untried.extend(tried.untried);
+                self.note(place, tried.tried);
+                self.untried.extend(
+                    tried.untried.into_iter().filter(|action| !self.untried.contains(action)).collect::<Vec<_>>(),
+                );
             }
-            Err(error) => access.problems.push(error.to_string()),
+            Err(error) => self.problems.push(error.to_string()),
         }
     }
-    for tried in actions {
-        access.actions += 1;
-        match tried.outcome {
-            Outcome::Allowed => {}
-            Outcome::Denied if access.denied_actions.contains(&tried.action) => {}
-            Outcome::Denied => access.denied_actions.push(tried.action),
-            Outcome::Unknown(problem) => access.problems.push(problem),
-        }
-    }
-    if config.mode != Mode::Plan {
-        access.untried.push("ecr:BatchDeleteImage");
-    }
-    if config.in_use.ecs.is_some() {
-        access.untried.extend([
-            "ecs:ListDaemons",
-            "ecs:DescribeDaemon",
-            "ecs:DescribeDaemonDeployments",
-            "ecs:DescribeDaemonRevisions",
-            "ecs:DescribeExpressGatewayService",
-        ]);
-    }
-    if !access.denied_actions.is_empty() {
-        access.statement = Some(json!({"Effect": "Allow", "Action": access.denied_actions, "Resource": "*"}));
-    }
-    let found = match &eks {
-        None => Ok(Vec::new()),
-        Some(eks) => eks.clusters().await,
-    };
-    let mut clusters: Vec<ClusterSource> = contexts.collect();
-    match found {
-        Ok(found) => clusters.extend(found),
-        // A denied action is said already.
-        Err(SourceError::Api(error)) if access.denied_actions.contains(&error.operation) => {}
-        Err(error) => access.problems.push(error.to_string()),
-    }
-    for cluster in clusters {
-        access.clusters += 1;
+
+    /// Asks a cluster what it allows.
+    pub(crate) async fn try_cluster(&mut self, cluster: ClusterSource) {
+        self.clusters += 1;
         match cluster.missing_rights().await {
             Ok(rules) if rules.is_empty() => {}
             Ok(rules) => {
@@ -106,12 +126,44 @@ pub(crate) async fn check(
                     let resources = resources.join(", ");
                     format!("- {{ apiGroups: [\"{group}\"], resources: [{resources}], verbs: [list] }}")
                 });
-                access.missing_rules.insert(cluster.cluster.clone(), lines.collect());
+                self.missing_rules.insert(cluster.cluster.clone(), lines.collect());
             }
-            Err(error) => access.problems.push(error.to_string()),
+            Err(error) => self.problems.push(error.to_string()),
         }
     }
-    access
+
+    /// Ends the trying.
+    pub(crate) fn conclude(&mut self) {
+        if !self.denied_actions.is_empty() {
+            self.statement = Some(json!({"Effect": "Allow", "Action": self.denied_actions, "Resource": "*"}));
+        }
+        for cluster in &self.expected {
+            self.problems.push(Problem::Unknown.of(cluster).to_string());
+        }
+    }
+
+    fn note(&mut self, place: &Registry, tried: Vec<Tried>) {
+        for tried in tried {
+            self.actions += 1;
+            let denied = match tried.outcome {
+                Outcome::Allowed => continue,
+                Outcome::Unknown(problem) => {
+                    self.problems.push(problem);
+                    continue;
+                }
+                Outcome::Denied if place.account == self.own => &mut self.denied_actions,
+                Outcome::Denied => self.denied_elsewhere.entry(place.to_string()).or_default(),
+            };
+            if !denied.contains(&tried.action) {
+                denied.push(tried.action);
+            }
+        }
+    }
+
+    fn is_denied(&self, place: &Registry, action: &str) -> bool {
+        let elsewhere = self.denied_elsewhere.get(&place.to_string()).into_iter().flatten();
+        self.denied_actions.iter().chain(elsewhere).any(|denied| *denied == action)
+    }
 }
 
 impl fmt::Display for Access {
@@ -119,6 +171,9 @@ impl fmt::Display for Access {
         writeln!(f, "Tried {} actions of AWS, and asked {} clusters.", self.actions, self.clusters)?;
         if let Some(statement) = &self.statement {
             writeln!(f, "\nDenied on AWS. Add this statement to the policy of the program's role:\n{statement:#}")?;
+        }
+        for (place, actions) in &self.denied_elsewhere {
+            writeln!(f, "\nDenied in {place}. Allow to the role there: {}", actions.join(", "))?;
         }
         for (cluster, rules) in &self.missing_rules {
             writeln!(f, "\nDenied in cluster `{cluster}`. Add these rules to the ClusterRole `ecr-cleanup-reader`:")?;

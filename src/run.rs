@@ -3,34 +3,34 @@
 //! A dry run is the same road, left before acting.
 
 mod finish;
+mod lifecycle;
+mod log;
+mod places;
+mod pulls;
+mod sources;
 
 use std::sync::Arc;
 
+use futures::future::try_join_all;
 use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::{
-    access::{self, Access},
+    access::Access,
     aws::{ApiError, Calls, Clients, Identity},
     cleanup::{self, Outcome, RestoreError, Restored},
-    config::{Config, EksUse, Mode},
+    config::{Config, Mode},
     guard::{self, Refusal},
-    image::{Aliases, Image, ImageReference, MediaType, Parsed, RepositoryName, Status, Time},
-    inventory::{self, Scope},
-    kubernetes::{Context, Settings},
-    plan::{Archiving, Explanation, Missing, Plan, RepositoryPlan, Terms, Threat, Verdict, plan},
+    image::{Aliases, Image, ImageReference, MediaType, Parsed, Status, Time},
+    inventory::{self, Inventory, Scope},
+    plan::{Archiving, Explanation, Plan, Terms, plan},
     policy::RepositoryGlobs,
     report::{self, Answer, ExactBytes, Facts, Metrics, Publication, gather},
     state::{Caches, Memory, State},
-    usage::{
-        self, ClusterSource, Source, Usage,
-        ecs::Ecs,
-        eks::Eks,
-        keep_list::{KeepList, KeepLists},
-        lambda::Lambda,
-        services::OtherService,
-    },
+    usage::{Usage, eks, keep_list::KeepList},
     verify::{self, Verification},
 };
+use log::{log_missing, log_plan, log_refusals};
+use places::Places;
 
 /// A run ends by itself this long before it would be killed (A6).
 pub const MARGIN: Duration = Duration::from_secs(45);
@@ -87,7 +87,7 @@ pub struct Prepared<'a> {
     /// What is in use.
     pub usage: Usage,
     usage_read_at: Instant,
-    identity: Identity,
+    places: Places,
     state: Option<State>,
     caches: Arc<Caches>,
     /// Why a run that acts would be refused.
@@ -157,10 +157,17 @@ impl Program {
     /// # Errors
     /// Where it is not even known who the program is.
     pub async fn in_use(&self) -> Result<Usage, ApiError> {
-        let identity = self.clients.identity().await?;
-        let state = self.state(&identity).await;
+        Ok(self.everywhere(&new_id()).await?.1)
+    }
+
+    /// The places of the configuration, and what is in use there.
+    async fn everywhere(&self, run_id: &str) -> Result<(Places, Usage), ApiError> {
+        let own = self.clients.identity().await?;
+        let state = self.state(&own).await;
         let caches = state.map(|state| state.caches).unwrap_or_default();
-        Ok(usage::read(&self.sources(&identity, &caches), &self.aliases).await)
+        let places = Places::enter(&self.clients, own, &self.config, run_id).await?;
+        let usage = self.read_usage(&places, &caches).await;
+        Ok((places, usage))
     }
 
     /// What is in use, and the keep list that says so, or why there can be none.
@@ -169,9 +176,8 @@ impl Program {
     /// Where it is not even known who the program is.
     pub async fn keep_list(&self) -> Result<(Usage, Result<KeepList, String>), ApiError> {
         let began = self.clients.now();
-        let place = self.clients.identity().await?.registry;
-        let usage = self.in_use().await?;
-        let list = KeepList::of(&usage, &place, began);
+        let (places, usage) = self.everywhere(&new_id()).await?;
+        let list = KeepList::of(&usage, &places.own.registry, began);
         Ok((usage, list))
     }
 
@@ -182,12 +188,9 @@ impl Program {
     pub async fn verify(&self) -> Result<(Verification, Metrics), ApiError> {
         let started = Instant::now();
         let calls_before = self.clients.calls.so_far();
-        let run_id = uuid::Uuid::new_v4().to_string();
-        let identity = self.clients.identity().await?;
-        let state = self.state(&identity).await;
-        let caches = state.map(|state| state.caches).unwrap_or_default();
-        let usage = usage::read(&self.sources(&identity, &caches), &self.aliases).await;
-        let verification = Box::pin(verify::verify(&self.clients, &identity.registry, &usage, &run_id)).await;
+        let run_id = new_id();
+        let (places, usage) = Box::pin(self.everywhere(&run_id)).await?;
+        let verification = Box::pin(verify::verify(&places.registries, &usage, &run_id)).await;
         log_missing(&run_id, &verification.missing);
         let metrics = Metrics::verified(
             &verification,
@@ -203,10 +206,25 @@ impl Program {
     /// # Errors
     /// Where it is not even known who the program is.
     pub async fn access(&self) -> Result<Access, ApiError> {
-        let identity = self.clients.identity().await?;
-        let eks = self.config.in_use.eks.as_ref().map(|uses| self.eks(&identity, uses));
-        let services = self.services(&identity, &Arc::default()).collect();
-        Ok(access::check(&self.clients, &self.config, eks, self.contexts(&identity), services).await)
+        let own = self.clients.identity().await?;
+        let places = Places::enter(&self.clients, own, &self.config, &new_id()).await?;
+        let pages = eks::pages();
+        let mut access = Access::new(&self.config, &places.own.registry);
+        for (registry, clients) in &places.registries {
+            access.try_registry(registry, clients).await;
+        }
+        for (place, clients) in &places.open {
+            access.try_sources(place, clients, &self.config.in_use, self.eks_in(place, clients, &pages)).await;
+            for service in self.services_in(place, clients, &Arc::default()) {
+                access.try_service(place, service).await;
+            }
+        }
+        access.problems.extend(places.closed().map(|closed| closed.error.to_string()));
+        for cluster in self.contexts(&places.own.registry, &pages) {
+            access.try_cluster(cluster).await;
+        }
+        access.conclude();
+        Ok(access)
     }
 
     /// Gathers, plans and guards.
@@ -217,7 +235,7 @@ impl Program {
     pub async fn prepare(&self, request: Request) -> Result<Prepared<'_>, ApiError> {
         let started = Instant::now();
         let calls_before = self.clients.calls.so_far();
-        let run_id = uuid::Uuid::new_v4().to_string();
+        let run_id = new_id();
         tracing::info!(event = "run_started", run_id, mode = ?request.mode, version = crate::report::VERSION, "started");
         let stop_at = request.stop_at;
         let prepared = Box::pin(self.gather_and_plan(request, started, calls_before, run_id.clone())).await;
@@ -239,33 +257,17 @@ impl Program {
         run_id: String,
     ) -> Result<Prepared<'_>, ApiError> {
         let now = self.clients.now();
-        let identity = self.clients.identity().await?;
-        let registry = identity.registry.clone();
-        let reading = async {
-            let state = self.state(&identity).await;
-            let caches = state.as_ref().map(|state| Arc::clone(&state.caches)).unwrap_or_default();
-            let sources = self.sources(&identity, &caches);
-            let scope =
-                Scope { policies: &self.config.policies, only: request.only.as_ref(), indexes: &caches.indexes };
-            let inventory = inventory::read(&self.clients, registry.clone(), scope);
-            let (inventory, usage) = tokio::join!(inventory, usage::read(&sources, &self.aliases));
-            (state, caches, inventory, usage)
-        };
+        let own = self.clients.identity().await?;
+        let reading = self.read(&request, own.clone(), &run_id, now);
         let read = within(request.stop_at, reading).await;
         let out_of_time = read.is_none();
-        let (state, caches, plan, usage) = if let Some((state, caches, inventory, usage)) = read {
-            let terms = Terms { now, archive: self.archiving(request.mode) };
-            let mut plan = plan(inventory?, &usage, &self.config.policies, terms);
-            if guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository) {
-                plan.judge_again(&usage, &self.config.policies);
-            }
-            (state, caches, plan, usage)
-        } else {
-            let plan = Plan { registry, now, archive: Archiving::default(), repositories: Vec::new() };
-            (None, Arc::default(), plan, Usage::default())
-        };
-        let (obstacles, warnings) =
-            state.as_ref().map(|state| (state.refusals.clone(), state.warnings.clone())).unwrap_or_default();
+        let Read { places, state, caches, plan, usage, mut warnings } =
+            read.unwrap_or_else(|| Ok(Read::nothing(own, now)))?;
+        let mut obstacles = places.unexpected.clone();
+        if let Some(state) = &state {
+            obstacles.extend(state.refusals.iter().cloned());
+            warnings.extend(state.warnings.iter().cloned());
+        }
         let mut prepared = Prepared {
             program: self,
             request,
@@ -275,7 +277,7 @@ impl Program {
             plan,
             usage,
             usage_read_at: started,
-            identity,
+            places,
             state,
             caches,
             refusals: Vec::new(),
@@ -291,11 +293,47 @@ impl Program {
         Ok(prepared)
     }
 
+    /// Reads what is stored and what is in use, and plans.
+    async fn read(&self, request: &Request, own: Identity, run_id: &str, now: Time) -> Result<Read, ApiError> {
+        let places = Places::enter(&self.clients, own, &self.config, run_id).await?;
+        let state = self.state(&places.own).await;
+        let caches = state.as_ref().map(|state| Arc::clone(&state.caches)).unwrap_or_default();
+        let inventories = self.read_registries(request, &places, &caches);
+        let (inventories, usage) = tokio::join!(inventories, self.read_usage(&places, &caches));
+        let terms = Terms { now, archive: self.archiving(request.mode) };
+        let mut plan = plan(inventories?, &usage, &self.config.policies, terms);
+        if guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository) {
+            plan.judge_again(&usage, &self.config.policies);
+        }
+        let warnings = self.spare_unread_pulls(&mut plan, &usage, &places).await;
+        Ok(Read { places, state, caches, plan, usage, warnings })
+    }
+
+    /// What is stored in every registry.
+    async fn read_registries(
+        &self,
+        request: &Request,
+        places: &Places,
+        caches: &Caches,
+    ) -> Result<Vec<Inventory>, ApiError> {
+        let scope = Scope { policies: &self.config.policies, only: request.only.as_ref(), indexes: &caches.indexes };
+        let inventories = places.registries.iter().map(|(registry, clients)| async move {
+            inventory::read(clients, registry.clone(), scope).await.map_err(|mut error| {
+                if places.registries.len() > 1 {
+                    error.resource.get_or_insert_with(|| registry.to_string());
+                }
+                error
+            })
+        });
+        try_join_all(inventories).await
+    }
+
     /// What is remembered of earlier runs, if it is to be.
     async fn state(&self, identity: &Identity) -> Option<State> {
         let location = self.config.state.as_ref()?;
         let soaks = !self.config.guards.soak.is_zero();
-        Some(State::read(&self.clients, location, &identity.registry, soaks).await)
+        // In a box, since the futures of S3 are large.
+        Some(Box::pin(State::read(&self.clients, location, &identity.registry, soaks)).await)
     }
 
     /// How the archive is treated. A dry run treats it as the configured mode does, so that it shows the same.
@@ -310,66 +348,35 @@ impl Program {
     /// # Errors
     /// Where there is no such image, its repository cannot be read, or a call fails.
     pub async fn restore(&self, image: &ImageReference, pause: Duration) -> Result<Restored, RestoreError> {
-        cleanup::restore(&self.clients, image, pause).await
-    }
-
-    /// The sources of use that the configuration names.
-    fn sources(&self, identity: &Identity, caches: &Arc<Caches>) -> Vec<Box<dyn Source>> {
-        let mut sources: Vec<Box<dyn Source>> = Vec::new();
-        if let Some(ecs) = &self.config.in_use.ecs {
-            sources.push(Box::new(Ecs {
-                clients: self.clients.clone(),
-                place: identity.registry.clone(),
-                task_definitions: ecs.task_definitions,
-                caches: Arc::clone(caches),
-            }));
+        let own = self.clients.identity().await?;
+        let places = Places::enter(&self.clients, own, &self.config, &new_id()).await?;
+        if let Some(closed) = places.closed().next() {
+            return Err(closed.error.into());
         }
-        if self.config.in_use.lambda {
-            sources.push(Box::new(Lambda {
-                clients: self.clients.clone(),
-                place: identity.registry.clone(),
-                caches: Arc::clone(caches),
-            }));
-        }
-        if !self.config.in_use.keep_lists.is_empty() {
-            sources.push(Box::new(KeepLists {
-                clients: self.clients.clone(),
-                place: identity.registry.clone(),
-                objects: self.config.in_use.keep_lists.clone(),
-                aliases: Arc::clone(&self.aliases),
-            }));
-        }
-        if let Some(uses) = &self.config.in_use.eks {
-            sources.push(Box::new(self.eks(identity, uses)));
-        }
-        sources.extend(self.services(identity, caches).map(|service| Box::new(service) as Box<dyn Source>));
-        sources.extend(self.contexts(identity).map(|cluster| Box::new(cluster) as Box<dyn Source>));
-        sources
+        cleanup::restore(&places.registries, image, pause).await
     }
+}
 
-    fn eks(&self, identity: &Identity, uses: &EksUse) -> Eks {
-        Eks { clients: self.clients.clone(), place: identity.registry.clone(), uses: uses.clone() }
-    }
+/// What was read for a plan, and the plan.
+struct Read {
+    places: Places,
+    state: Option<State>,
+    caches: Arc<Caches>,
+    plan: Plan,
+    usage: Usage,
+    warnings: Vec<String>,
+}
 
-    /// The other services that are switched on.
-    fn services(&self, identity: &Identity, caches: &Arc<Caches>) -> impl Iterator<Item = OtherService> {
-        self.config.in_use.services.iter().map(move |&service| OtherService {
-            service,
-            clients: self.clients.clone(),
-            place: identity.registry.clone(),
-            caches: Arc::clone(caches),
-        })
+impl Read {
+    fn nothing(own: Identity, now: Time) -> Self {
+        let (places, plan) = (Places::nowhere(own), Plan::empty(now));
+        Self { places, state: None, caches: Arc::default(), plan, usage: Usage::default(), warnings: Vec::new() }
     }
+}
 
-    /// The clusters that contexts of kubeconfigs name.
-    fn contexts(&self, identity: &Identity) -> impl Iterator<Item = ClusterSource> {
-        let eks = self.config.in_use.eks.as_ref();
-        self.config.in_use.kubernetes.iter().map(move |uses| {
-            let context = Context { file: &uses.kubeconfig, name: &uses.context };
-            let settings = Settings::of(eks, &uses.context);
-            ClusterSource::from_context(&context, identity.registry.clone(), settings, self.clients.patience)
-        })
-    }
+/// An id for a run.
+fn new_id() -> String {
+    uuid::Uuid::new_v4().to_string()
 }
 
 /// A result, unless the time is over before.
@@ -380,93 +387,7 @@ async fn within<T>(stop_at: Option<Instant>, work: impl Future<Output = T>) -> O
     }
 }
 
-fn log_refusals<'a>(run_id: &str, refusals: impl IntoIterator<Item = &'a Refusal>) {
-    for refusal in refusals {
-        tracing::warn!(event = "guard_tripped", run_id, guard = %refusal.guard, observed = refusal.observed, "{refusal}");
-    }
-}
-
-fn log_missing(run_id: &str, missing: &[Missing]) {
-    for missing in missing {
-        tracing::warn!(
-            event = "missing_image",
-            run_id,
-            image = %missing.reference,
-            live = missing.live,
-            users = missing.users.join("; "),
-            "an image in use cannot be pulled"
-        );
-    }
-}
-
-fn log_plan(run_id: &str, plan: &Plan, refusals: &[Refusal]) {
-    for repository in &plan.repositories {
-        let candidates = repository.verdicts.iter().filter(|verdict| verdict.deletes()).count();
-        tracing::info!(
-            event = "repository_planned",
-            run_id,
-            repository = %repository.name,
-            images = repository.verdicts.len(),
-            candidates,
-            left_alone = repository.left_alone.as_ref().map(ToString::to_string),
-            "planned a repository"
-        );
-    }
-    log_refusals(run_id, refusals);
-}
-
 impl Prepared<'_> {
-    /// What the lifecycle policies of the repositories that were read may do to images that stay: for each repository
-    /// that has one, the images, or why that cannot be told.
-    #[must_use]
-    pub fn lifecycle(&self) -> Vec<(RepositoryName, Result<Vec<Threat>, String>)> {
-        self.lifecycle_of(|_| true)
-    }
-
-    fn lifecycle_of(
-        &self,
-        wanted: impl Fn(&RepositoryPlan) -> bool,
-    ) -> Vec<(RepositoryName, Result<Vec<Threat>, String>)> {
-        let repositories = self.plan.repositories.iter().filter(|repository| wanted(repository));
-        let threats = repositories.filter_map(|repository| {
-            let policy = repository.stored.lifecycle.as_ref()?;
-            let threats = policy.as_ref().map_err(Clone::clone).and_then(|policy| repository.threats(policy));
-            Some((repository.name.clone(), threats))
-        });
-        threats.collect()
-    }
-
-    /// Warns of lifecycle policies that may take an image in use.
-    fn warn_of_lifecycles(&mut self) {
-        let has_images_in_use = |repository: &RepositoryPlan| repository.verdicts.iter().any(Verdict::in_use);
-        let found = self.lifecycle_of(has_images_in_use);
-        let mut unread = 0;
-        for (name, threats) in found {
-            match threats {
-                Ok(threats) => {
-                    let mut in_use = threats.iter().filter(|threat| threat.in_use);
-                    if let Some(first) = in_use.next() {
-                        self.warnings.push(format!(
-                            "the lifecycle policy of `{name}` may {} {} images in use, such as `{}` by its rule {}: ECR does not know that they are in use",
-                            first.action,
-                            in_use.count() + 1,
-                            first.image,
-                            first.rule
-                        ));
-                    }
-                }
-                Err(problem) if unread == 0 => {
-                    unread += 1;
-                    self.warnings.push(format!("the lifecycle policy of `{name}` could not be read: {problem}"));
-                }
-                Err(_) => unread += 1,
-            }
-        }
-        if unread > 1 {
-            self.warnings.push(format!("{} more lifecycle policies could not be read", unread - 1));
-        }
-    }
-
     /// Explains the plan for one image.
     #[must_use]
     pub fn explain(&self, image: &ImageReference) -> Explanation {
@@ -483,7 +404,8 @@ impl Prepared<'_> {
         for repository in &self.plan.repositories {
             let readable = |image: &&Image| image.media_type != MediaType::Index && image.status == Status::Active;
             let images: Vec<_> = repository.stored.images.iter().filter(readable).map(|image| image.digest).collect();
-            let layers = inventory::layers(&self.program.clients, &repository.name, &images).await?;
+            let Some(clients) = self.places.registries.get(&*repository.registry) else { continue };
+            let layers = inventory::layers(clients, &repository.name, &images).await?;
             bytes += ExactBytes::of(repository, &layers);
         }
         Ok(bytes)

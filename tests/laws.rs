@@ -257,7 +257,7 @@ fn without(plan: &Plan) -> Inventory {
             content: Content::Complete(Images { images, children, ..Images::default() }),
         }
     });
-    Inventory { registry: plan.registry.clone(), repositories: repositories.collect() }
+    Inventory { registry: (*plan.registries[0]).clone(), repositories: repositories.collect() }
 }
 
 /// Whether an index goes and leaves a part that something else keeps: as an image of its own, it takes places from then

@@ -13,7 +13,7 @@ use ecr_cleanup::{
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Region, SimulatedAws, World, days_ago};
-use support::{Words, clients_that_wait, run};
+use support::{Words, clients_that_wait, program, run};
 
 /// The image that only the service uses.
 const USED: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/app:used";
@@ -274,6 +274,11 @@ fn sagemaker(region: &mut Region) {
         region.script(&format!("sagemaker:{describe}"), "", answer);
     }
     region.script("sagemaker:DescribeModel", "two", json!({"PrimaryContainer": {"Image": USED}}));
+    sagemaker_versions(region);
+}
+
+/// What has versions, each of which is asked for.
+fn sagemaker_versions(region: &mut Region) {
     listed(
         region,
         "sagemaker:ListPipelines",
@@ -482,7 +487,7 @@ async fn an_answer_that_keeps_something_back_is_a_failure() {
         (
             "batch",
             "batch:DescribeJobs",
-            json!({"jobs": [{"jobId": "job-1", "jobDefinition": "x"}]}),
+            json!({"jobs": [{"jobId": "job-1", "jobDefinition": "definition-of-job-1"}]}),
             "does not say anything",
         ),
         ("eventbridge", "events:ListTargetsByRule", json!({"Targets": [{"Arn": "x"}]}), "has no `Id`"),
@@ -560,4 +565,24 @@ async fn a_task_definition_that_does_not_exist_cannot_be_started() {
     let answer = run(&aws, &config("eventbridge")).await;
     assert_eq!(answer.status, Status::Completed, "{:?}", answer.refusals);
     assert_eq!(aws.tags("app"), ["kept"]);
+}
+
+#[tokio::test]
+async fn access_is_tried_with_what_there_is_to_ask_about() {
+    let aws = SimulatedAws::start().await;
+    aws.edit(|world| base(world, CASES.iter().find(|case| case.service == "pipes").unwrap()));
+    let access = || async { program(&aws, &config("pipes")).access().await.unwrap() };
+    assert!(access().await.is_complete(), "{}", access().await);
+
+    aws.fault(Fault::on("pipes:DescribePipe").kind(FaultKind::AccessDenied));
+    assert_eq!(access().await.denied_actions, ["pipes:DescribePipe"]);
+    aws.fault(Fault::on("pipes:ListPipes").kind(FaultKind::AccessDenied));
+    let without_list = access().await;
+    assert_eq!(without_list.denied_actions, ["pipes:ListPipes"]);
+    assert!(without_list.untried.contains(&"pipes:DescribePipe"), "{without_list}");
+
+    aws.clear_faults();
+    aws.edit(|world| world.home().script("pipes:ListPipes", "", json!({"Pipes": []})));
+    let without_pipes = access().await;
+    assert!(without_pipes.is_complete() && without_pipes.untried.contains(&"pipes:DescribePipe"), "{without_pipes}");
 }

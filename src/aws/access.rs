@@ -58,9 +58,9 @@ macro_rules! attempt {
 }
 
 impl Clients {
-    /// Tries every action that reading takes with these sources.
-    pub(crate) async fn try_actions(&self, in_use: &InUse) -> Vec<Tried> {
-        let mut tried = self.try_ecr().await;
+    /// Tries every action that reading these sources takes.
+    pub(crate) async fn try_sources(&self, in_use: &InUse) -> Vec<Tried> {
+        let mut tried = Vec::new();
         if in_use.ecs.is_some() {
             tried.extend(self.try_ecs().await);
         }
@@ -79,7 +79,8 @@ impl Clients {
         tried
     }
 
-    async fn try_ecr(&self) -> Vec<Tried> {
+    /// Tries every action that reading a registry takes.
+    pub(crate) async fn try_ecr(&self) -> Vec<Tried> {
         let mut tried = Vec::new();
         let ecr = &self.ecr;
         let repositories = attempt!(tried, "ecr:DescribeRepositories", ecr.describe_repositories().max_results(1));
@@ -88,6 +89,9 @@ impl Clients {
         attempt!(tried, "ecr:DescribeImages", ecr.describe_images().repository_name(&name).max_results(1));
         let image = aws_sdk_ecr::types::ImageIdentifier::builder().image_digest(NO_DIGEST).build();
         attempt!(tried, "ecr:BatchGetImage", ecr.batch_get_image().repository_name(&name).image_ids(image));
+        attempt!(tried, "ecr:GetRepositoryPolicy", ecr.get_repository_policy().repository_name(&name));
+        attempt!(tried, "ecr:GetRegistryPolicy", ecr.get_registry_policy());
+        attempt!(tried, "ecr:DescribeRegistry", ecr.describe_registry());
         attempt!(tried, "ecr:DescribePullThroughCacheRules", ecr.describe_pull_through_cache_rules().max_results(1));
         tried
     }

@@ -2,16 +2,17 @@
 
 use std::{env, num::NonZeroU32, sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
 use super::{
     ApiError, Bucket, CallCounter, Endpoint, JsonService,
     counter::Counting,
     pace::{Pace, Slowing},
+    role::RoleCredentials,
 };
 use crate::{
-    config::Fetch,
+    config::{Fetch, Role},
     image::{Registry, Time},
     kubernetes::Patience,
 };
@@ -62,10 +63,9 @@ pub struct Clients {
     pub calls: Arc<CallCounter>,
     /// How long and how often the API servers of clusters are asked.
     pub patience: Patience,
-    credentials: Option<SharedCredentialsProvider>,
+    config: SdkConfig,
+    paced: bool,
     pace: Arc<Pace>,
-    sdk: SdkConfig,
-    region: Option<String>,
     clock: fn() -> Time,
 }
 
@@ -101,7 +101,10 @@ impl Clients {
     /// Clients from a configuration of the SDK that says everything already.
     #[must_use]
     pub fn new(config: &SdkConfig, paced: bool) -> Self {
-        let calls = Arc::new(CallCounter::default());
+        Self::counted(config, paced, Arc::new(CallCounter::default()))
+    }
+
+    fn counted(config: &SdkConfig, paced: bool, calls: Arc<CallCounter>) -> Self {
         let counting = Counting(Arc::clone(&calls));
         let pace = Arc::new(if paced { Pace::documented() } else { Pace::unlimited() });
         let slowing = Slowing(Arc::clone(&pace));
@@ -136,12 +139,34 @@ impl Clients {
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
             calls,
             patience: Patience::default(),
-            credentials: config.credentials_provider(),
-            sdk: config.clone(),
+            config: config.clone(),
+            paced,
             pace,
-            region: config.region().map(ToString::to_string),
             clock: || Time::from(jiff::Timestamp::now()),
         }
+    }
+
+    /// Clients that act as a role, in the same Region. `session` is what the role's account calls the caller.
+    ///
+    /// # Errors
+    /// Where the role cannot be assumed.
+    pub(crate) async fn as_role(&self, role: &Role, session: &str) -> Result<Self, ApiError> {
+        let credentials = RoleCredentials::new(self.sts.clone(), role.clone(), session.to_owned());
+        credentials.credentials().await?;
+        let credentials = SharedCredentialsProvider::new(credentials);
+        Ok(self.like(&self.config.to_builder().credentials_provider(credentials).build()))
+    }
+
+    /// The same clients in another Region.
+    #[must_use]
+    pub(crate) fn in_region(&self, region: &str) -> Self {
+        self.like(&self.config.to_builder().region(Region::new(region.to_owned())).build())
+    }
+
+    /// Clients that count together with these, and keep a pace of their own.
+    fn like(&self, config: &SdkConfig) -> Self {
+        let Self { patience, clock, .. } = *self;
+        Self { patience, clock, ..Self::counted(config, self.paced, Arc::clone(&self.calls)) }
     }
 
     /// The same clients with another clock, for a simulated account that lives at another time.
@@ -160,7 +185,7 @@ impl Clients {
 
     /// What tokens for clusters are signed with, if there are credentials at all.
     pub(crate) fn credentials(&self) -> Option<SharedCredentialsProvider> {
-        self.credentials.clone()
+        self.config.credentials_provider()
     }
 
     /// A service without a client of its own.
@@ -168,7 +193,7 @@ impl Clients {
     /// # Errors
     /// Where it cannot be reached with this configuration, in words.
     pub(crate) fn json_service(&self, endpoint: Endpoint<'_>) -> Result<JsonService, String> {
-        JsonService::new(&self.sdk, &self.calls, &self.pace, endpoint)
+        JsonService::new(&self.config, &self.calls, &self.pace, endpoint)
     }
 
     /// What time it is.
@@ -194,7 +219,8 @@ impl Clients {
     pub async fn identity(&self) -> Result<Identity, ApiError> {
         const OPERATION: &str = "sts:GetCallerIdentity";
         let missing = |what: &str| ApiError::answer(OPERATION, "", format!("no {what}"));
-        let region = self.region.as_deref().ok_or_else(|| missing("Region is configured; set AWS_REGION"))?;
+        let region =
+            self.config.region().map(Region::as_ref).ok_or_else(|| missing("Region is configured; set AWS_REGION"))?;
         let answer =
             self.sts.get_caller_identity().send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
         let account = answer.account().ok_or_else(|| missing("account in the answer"))?;

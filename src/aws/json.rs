@@ -198,7 +198,6 @@ fn says_no_such_host(error: &str) -> bool {
     error.contains("dns error") && WORDS.iter().any(|words| error.contains(words))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the runtime hands it over")]
 fn serialize(wire: Wire) -> Result<HttpRequest, BoxError> {
     let mut request = HttpRequest::new(SdkBody::from(wire.body));
     request.set_method(&wire.method)?;

@@ -8,6 +8,7 @@ mod json;
 mod pace;
 mod pages;
 mod partition;
+mod role;
 
 pub(crate) use access::{Outcome, Tried};
 pub use clients::{Clients, Identity, Tuning};

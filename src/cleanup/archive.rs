@@ -53,7 +53,7 @@ impl Cleaning<'_, '_> {
     /// One call. Why ECR refuses to archive this image is returned; anything that is not understood stops the repository.
     async fn archive_one(&mut self, index: u32) -> Result<Option<String>, Stop> {
         let digest = self.repository.stored.images[index as usize].digest;
-        let (clients, repository) = (self.cleaner.clients, &self.repository.name);
+        let (clients, repository) = (self.clients, &self.repository.name);
         let call = move_image(clients, repository, &digest, TargetStorageClass::Archive);
         let (code, message) = match self.in_time(call).await? {
             Ok(Some(ImageStatus::Archived)) => {
@@ -88,6 +88,7 @@ impl Cleaning<'_, '_> {
         let tags: Vec<&str> = image.tags.iter().map(|tag| &**tag).collect();
         tracing::info!(
             event = "image_archived",
+            registry = %self.repository.registry,
             repository = %self.repository.name,
             digest = %image.digest,
             tags = tags.join(","),

@@ -92,7 +92,7 @@ impl Cleaning<'_, '_> {
     /// stop the repository.
     async fn settle(&mut self, open: &[(u32, Digest)], code: &str, message: &str) -> Result<Vec<u32>, Stop> {
         let digests: Vec<Digest> = open.iter().map(|&(_, digest)| digest).collect();
-        let described = inventory::describe(self.cleaner.clients, &self.repository.name, &digests);
+        let described = inventory::describe(self.clients, &self.repository.name, &digests);
         let there = match self.in_time(described).await? {
             Ok(images) => images.into_iter().map(|image| image.digest).collect::<HashSet<_>>(),
             Err(error) if error.is("RepositoryNotFoundException") => return Err(Stop::Vanished),
@@ -118,6 +118,7 @@ impl Cleaning<'_, '_> {
         let tags: Vec<&str> = image.tags.iter().map(|tag| &**tag).collect();
         tracing::info!(
             event = "image_deleted",
+            registry = %self.repository.registry,
             repository = %self.repository.name,
             digest = %image.digest,
             tags = tags.join(","),
@@ -128,7 +129,7 @@ impl Cleaning<'_, '_> {
     }
 
     async fn call(&self, digests: impl Iterator<Item = &Digest>) -> Result<Answer, ApiError> {
-        let (clients, repository) = (self.cleaner.clients, &self.repository.name);
+        let (clients, repository) = (self.clients, &self.repository.name);
         clients.paced(Bucket::EcrDelete).await;
         let ids = digests.map(inventory::identifier).collect();
         let request = clients.ecr.batch_delete_image().repository_name(&**repository).set_image_ids(Some(ids));

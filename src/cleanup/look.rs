@@ -40,7 +40,7 @@ impl Cleaning<'_, '_> {
         let mut current: HashMap<Digest, Image> = HashMap::with_capacity(digests.len());
         for batch in digests.chunks(BATCH) {
             self.check_time()?;
-            let described = inventory::describe(self.cleaner.clients, &self.repository.name, batch);
+            let described = inventory::describe(self.clients, &self.repository.name, batch);
             let described = self.in_time(described).await?.map_err(|error| Stop::from_call(&error))?;
             current.extend(described.into_iter().map(|image| (image.digest, image)));
         }

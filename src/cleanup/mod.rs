@@ -9,7 +9,10 @@ mod look;
 mod outcome;
 mod restore;
 
-use std::{cell::Cell, collections::HashSet};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, HashSet},
+};
 
 use futures::{StreamExt, future::LocalBoxFuture, stream};
 use tokio::{
@@ -20,6 +23,7 @@ use tokio::{
 use crate::{
     aws::Clients,
     guard::{Clearance, Refusal},
+    image::Registry,
     plan::{Doomed, Plan, RepositoryPlan, Unit},
     policy::Policies,
     usage::Usage,
@@ -36,8 +40,8 @@ const AT_ONCE: usize = 16;
 
 /// What acting needs besides the plan.
 pub struct Cleaner<'a> {
-    /// The clients.
-    pub clients: &'a Clients,
+    /// The clients of each registry.
+    pub clients: &'a BTreeMap<Registry, Clients>,
     /// The policies the plan was made by.
     pub policies: &'a Policies,
     /// Reads again what is in use; a refusal says why that cannot be trusted.
@@ -69,15 +73,17 @@ impl Cleaner<'_> {
         let work = plan.repositories.iter().zip(&clearance.selection().units).enumerate();
         let repositories = stream::iter(work.filter(|(_, (_, units))| !units.is_empty()))
             .map(|(position, (repository, units))| {
-                let cleaning = Cleaning {
-                    cleaner: self,
-                    plan,
-                    position,
-                    repository,
-                    freshness: &freshness,
-                    outcome: RepositoryOutcome::new(position),
-                };
-                cleaning.clean(units)
+                let mut outcome = RepositoryOutcome::new(position);
+                let (clients, freshness) = (self.clients.get(&*repository.registry), &freshness);
+                async move {
+                    let Some(clients) = clients else {
+                        outcome.stopped = Some(Stop::no_clients(&repository.registry));
+                        return outcome;
+                    };
+                    Cleaning { cleaner: self, clients, plan, position, repository, freshness, outcome }
+                        .clean(units)
+                        .await
+                }
             })
             .buffer_unordered(AT_ONCE)
             .collect::<Vec<_>>()
@@ -94,6 +100,7 @@ impl Cleaner<'_> {
 /// The cleaning of one repository.
 struct Cleaning<'a, 'c> {
     cleaner: &'a Cleaner<'c>,
+    clients: &'a Clients,
     plan: &'a Plan,
     position: usize,
     repository: &'a RepositoryPlan,

@@ -1,7 +1,7 @@
 //! What became of the images that were to go.
 
 use super::Change;
-use crate::{aws::ApiError, guard::Refusal};
+use crate::{aws::ApiError, guard::Refusal, image::Registry};
 
 /// What became of a cleared plan.
 #[derive(Debug, Default)]
@@ -79,6 +79,10 @@ impl RepositoryOutcome {
 }
 
 impl Stop {
+    pub(super) fn no_clients(registry: &Registry) -> Self {
+        Self::Failure { code: "no_clients".to_owned(), message: format!("nothing lets the program into {registry}") }
+    }
+
     /// An explicit denial is somebody's will; a permission that is only missing is a mistake. Source: the IAM user guide,
     /// "Access denied error message examples".
     pub(super) fn if_protected(error: &ApiError) -> Option<Self> {

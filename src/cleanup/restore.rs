@@ -3,7 +3,7 @@
 //! What an index names is known only once the index is back, so this goes in rounds. Nothing is kept between them: a
 //! restore that is interrupted goes on at AWS, and the same command waits for it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_ecr::types::TargetStorageClass;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use tokio::time::{Duration, sleep};
 use super::archive::move_image;
 use crate::{
     aws::{ApiError, Clients},
-    image::{Digest, ImageReference, RepositoryName, Status},
+    image::{Digest, ImageReference, Registry, RepositoryName, Status},
     inventory::{self, Content, Images},
     state::Cache,
 };
@@ -26,6 +26,14 @@ pub enum RestoreError {
     /// There is no such image.
     #[error("no image is `{0}`")]
     NoImage(ImageReference),
+    /// Several registries have it.
+    #[error("`{image}` is in several registries: write its host too, one of `{hosts}`")]
+    Several {
+        /// The image.
+        image: ImageReference,
+        /// The hosts of these registries.
+        hosts: String,
+    },
     /// The repository cannot be read.
     #[error("`{repository}` cannot be read: {problem}")]
     Unreadable {
@@ -50,18 +58,17 @@ pub struct Restored {
 ///
 /// # Errors
 /// Where there is no such image, its repository cannot be read, or a call fails.
-pub async fn restore(clients: &Clients, image: &ImageReference, pause: Duration) -> Result<Restored, RestoreError> {
+pub async fn restore(
+    registries: &BTreeMap<Registry, Clients>,
+    image: &ImageReference,
+    pause: Duration,
+) -> Result<Restored, RestoreError> {
+    let clients = find(registries, image).await?;
     let mut restored = Restored { image: image.clone(), digests: BTreeSet::new() };
     loop {
         let images = read(clients, &image.repository).await?;
-        let start = image.digest.or_else(|| {
-            let tag = image.tag.as_ref()?;
-            images.images.iter().find(|stored| stored.tags.contains(tag)).map(|stored| stored.digest)
-        });
-        let away = match start {
-            Some(digest) if images.images.iter().any(|stored| stored.digest == digest) => away(&images, digest),
-            _ => return Err(RestoreError::NoImage(image.clone())),
-        };
+        let start = digest_of(&images, image).ok_or_else(|| RestoreError::NoImage(image.clone()))?;
+        let away = away(&images, start);
         if away.is_empty() {
             return Ok(restored);
         }
@@ -74,6 +81,46 @@ pub async fn restore(clients: &Clients, image: &ImageReference, pause: Duration)
         tracing::info!(event = "restoring", repository = %image.repository, images = away.len(), "waiting for the archive");
         wait(clients, &image.repository, away.iter().map(|&(digest, _)| digest).collect(), pause).await?;
     }
+}
+
+/// The clients of the registry that has the image. One that is named without a host is looked for in all of them.
+async fn find<'a>(
+    registries: &'a BTreeMap<Registry, Clients>,
+    image: &ImageReference,
+) -> Result<&'a Clients, RestoreError> {
+    if let Some(clients) = image.registry.as_ref().and_then(|registry| registries.get(registry)) {
+        return Ok(clients);
+    }
+    if let (1, Some(clients)) = (registries.len(), registries.values().next()) {
+        return Ok(clients);
+    }
+    let mut found = Vec::new();
+    for (registry, clients) in registries {
+        match read(clients, &image.repository).await {
+            Ok(images) if digest_of(&images, image).is_some() => found.push((registry, clients)),
+            Ok(_) => {}
+            Err(RestoreError::Api(error)) if error.is("RepositoryNotFoundException") => {}
+            Err(error) => return Err(error),
+        }
+    }
+    match found[..] {
+        [] => Err(RestoreError::NoImage(image.clone())),
+        [(_, clients)] => Ok(clients),
+        _ => Err(RestoreError::Several {
+            image: image.clone(),
+            hosts: found.iter().map(|(registry, _)| registry.host()).collect::<Vec<_>>().join("`, `"),
+        }),
+    }
+}
+
+/// The digest of the stored image that a reference means.
+fn digest_of(images: &Images, image: &ImageReference) -> Option<Digest> {
+    let mut stored = images.images.iter();
+    let meant = match (image.digest, &image.tag) {
+        (Some(digest), _) => stored.find(|stored| stored.digest == digest),
+        (None, tag) => stored.find(|stored| tag.as_ref().is_some_and(|tag| stored.tags.contains(tag))),
+    };
+    meant.map(|stored| stored.digest)
 }
 
 async fn read(clients: &Clients, repository: &RepositoryName) -> Result<Images, RestoreError> {

@@ -3,19 +3,17 @@
 //! Each function records what is wrong and goes on; it gives `None` only where a problem is recorded.
 
 use super::{
-    Archive, Config, EcsUse, EksUse, InUse, KubernetesUse, S3Location, S3Objects, Service, TaskDefinitions,
+    Archive, Config, EcsUse, EksUse, InUse, KubernetesUse, S3Location, S3Objects, Service, TaskDefinitions, accounts,
     error::{Path, Problems, quoted},
     guards, policies,
     raw::{self, Document},
     registry,
     scalar::{self, List, Switch},
-    unsupported,
 };
 use crate::policy::RepositoryGlobs;
 
 /// The configuration that `document` means; `defaults` has the keep rules of policies without any.
 pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut Problems) -> Option<Config> {
-    unsupported::refuse(document, problems);
     let root = Path::default();
     let version = required(&root, "version", document.version, problems);
     let mode = required(&root, "mode", document.mode, problems);
@@ -31,6 +29,7 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
         let message = format!("expected 1, the only version there is, found {}", version.0);
         problems.add_unless_known(&root.key("version"), message);
     }
+    let registries = document.registries.as_ref().map(|written| accounts::registries(written, problems));
     let mut default_keep = defaults.policies.iter().flat_map(List::items);
     let default_keep = default_keep.find_map(|(_, policy)| policy.keep.as_ref());
     let policies = policies.and_then(|written| policies::compile(written, default_keep, problems));
@@ -48,6 +47,7 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
     Some(Config {
         version: version?.0.get(),
         mode: mode?,
+        registries: registries.unwrap_or_default(),
         policies: policies?,
         in_use: in_use?,
         registry_aliases: registry_aliases?,
@@ -85,7 +85,9 @@ fn compile_in_use(written: &raw::InUse, problems: &mut Problems) -> Option<InUse
     let keep_lists = compile_keep_lists(keep_lists, &path.key("keep_lists"), problems);
     let services = required(&path, "services", written.services.as_ref(), problems)?;
     let services = compile_services(services, &path.key("services"), problems);
-    Some(InUse { ecs, eks, kubernetes, lambda, services, keep_lists })
+    let accounts = required(&path, "accounts", written.accounts.as_ref(), problems)?;
+    let accounts = accounts::accounts(accounts, &path.key("accounts"), problems);
+    Some(InUse { ecs, eks, kubernetes, lambda, services, accounts, keep_lists })
 }
 
 fn compile_services(written: &List<Service>, path: &Path, problems: &mut Problems) -> Vec<Service> {

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use serde::{Serialize, Serializer};
 
 use super::{
-    Config, TaskDefinitions,
+    Config, TaskDefinitions, accounts,
     duration::Duration,
     raw::{self, Document},
     scalar::{self, Count, Limit, Percent, Price, Switch},
@@ -22,6 +22,8 @@ fn document(config: &Config) -> Document {
     Document {
         version: NonZeroU32::new(config.version).map(Count),
         mode: Some(config.mode),
+        registries: (!config.registries.is_empty())
+            .then(|| config.registries.iter().map(accounts::written_registry).collect()),
         policies: Some(config.policies.0.iter().map(policy).collect()),
         in_use: Some(in_use(&config.in_use)),
         registry_aliases: Some(config.registry_aliases.iter().cloned().collect()),
@@ -31,7 +33,6 @@ fn document(config: &Config) -> Document {
         notify: config.notify.clone(),
         archive: Some(raw::Archive { delete_after: config.archive.delete_after.map(Duration) }),
         cost: Some(raw::Cost { usd_per_gb_month: Some(Price(config.usd_per_gb_month)) }),
-        ..Document::default()
     }
 }
 
@@ -97,16 +98,9 @@ fn in_use(in_use: &super::InUse) -> raw::InUse {
     let kubernetes = Some(contexts.collect());
     let lambda = if in_use.lambda { Switch::On(raw::Lambda {}) } else { Switch::Off };
     let keep_lists = Some(in_use.keep_lists.iter().map(ToString::to_string).collect());
+    let accounts = Some(in_use.accounts.iter().map(accounts::written_account).collect());
     let services = Some(in_use.services.iter().copied().collect());
-    raw::InUse {
-        ecs: Some(ecs),
-        eks: Some(eks),
-        kubernetes,
-        lambda: Some(lambda),
-        services,
-        accounts: None,
-        keep_lists,
-    }
+    raw::InUse { ecs: Some(ecs), eks: Some(eks), kubernetes, lambda: Some(lambda), services, accounts, keep_lists }
 }
 
 fn guards(guards: &super::Guards) -> raw::Guards {
@@ -116,6 +110,7 @@ fn guards(guards: &super::Guards) -> raw::Guards {
         max_deletions_per_run: Some(Limit(guards.max_deletions_per_run)),
         max_percent_per_repository: Some(Percent(guards.max_percent_per_repository)),
         max_usage_drop_percent: Some(Percent(guards.max_usage_drop_percent)),
+        unread_pull_accounts: Some(guards.unread_pull_accounts),
         soak: Some(Duration(guards.soak)),
         change_window: guards.change_window.as_ref().map(super::guards::written),
     }

@@ -29,6 +29,7 @@ pub(super) fn compile(written: &raw::Guards, has_state: bool, problems: &mut Pro
     if soak.is_some_and(|soak| !soak.0.is_zero()) && !has_state {
         problems.add(&path.key("soak"), "needs `state`, where it is written down since when images are candidates");
     }
+    let unread = required(&path, "unread_pull_accounts", written.unread_pull_accounts, problems);
     let window = written.change_window.as_ref();
     let window = window.map(|window| change_window(window, &path.key("change_window"), problems));
     Some(Guards {
@@ -37,6 +38,7 @@ pub(super) fn compile(written: &raw::Guards, has_state: bool, problems: &mut Pro
         max_deletions_per_run: deletions?.0,
         max_percent_per_repository: percent?.0,
         max_usage_drop_percent: drop?.0,
+        unread_pull_accounts: unread?,
         soak: soak?.0,
         change_window: match window {
             Some(window) => Some(window?),

@@ -10,6 +10,7 @@
 //! Every problem carries its path (`policies[1].keep[0].newest`), and all of them are reported together in one
 //! [`ConfigError`], before anything else happens.
 
+mod accounts;
 mod compile;
 mod default;
 mod document;
@@ -27,7 +28,6 @@ mod registry;
 mod scalar;
 mod schema;
 mod source;
-mod unsupported;
 
 #[cfg(test)]
 mod tests;
@@ -61,6 +61,8 @@ pub struct Config {
     pub version: u32,
     /// The most a run may do.
     pub mode: Mode,
+    /// The registries that are cleaned; empty: that of the caller's own account and Region.
+    pub registries: Vec<Registry>,
     /// Which images are kept, by repository; the first match decides.
     pub policies: Policies,
     /// Where use of images is looked for.
@@ -79,6 +81,44 @@ pub struct Config {
     pub archive: Archive,
     /// Price of storage in US dollars for one GB and month.
     pub usd_per_gb_month: f64,
+}
+
+/// A registry to clean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registry {
+    /// The Region; none: the caller's.
+    pub region: Option<String>,
+    /// The role to assume; none: the caller's own account.
+    pub role: Option<Role>,
+}
+
+/// A role to assume in another account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Role {
+    /// Its ARN.
+    pub arn: String,
+    /// The external id that it asks for.
+    pub external_id: Option<String>,
+}
+
+/// Another account to look for use in, or more Regions of the caller's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The role to assume; none: the caller's own account.
+    pub role: Option<Role>,
+    /// The Regions; empty: the caller's.
+    pub regions: Vec<String>,
+}
+
+/// What becomes of a repository from which an account may pull whose use is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum UnreadPulls {
+    /// It is left alone.
+    Refuse,
+    /// There is a warning.
+    Warn,
 }
 
 /// What a run may do with the images nobody needs, from the least to the most.
@@ -107,6 +147,8 @@ pub struct InUse {
     pub lambda: bool,
     /// Other services.
     pub services: Vec<Service>,
+    /// Where else to look, besides the caller's own account and Region and those of the registries.
+    pub accounts: Vec<Account>,
     /// Lists of images in use that something else writes.
     pub keep_lists: Vec<S3Objects>,
 }
@@ -120,9 +162,9 @@ pub enum Service {
     AppRunner,
     /// AWS Batch.
     Batch,
-    /// Amazon Bedrock AgentCore.
+    /// Amazon Bedrock `AgentCore`.
     BedrockAgentcore,
-    /// AWS CodeBuild.
+    /// AWS `CodeBuild`.
     Codebuild,
     /// Rules of Amazon EventBridge.
     Eventbridge,
@@ -130,7 +172,7 @@ pub enum Service {
     Lightsail,
     /// Amazon EventBridge Pipes.
     Pipes,
-    /// Amazon SageMaker AI.
+    /// Amazon `SageMaker` AI.
     Sagemaker,
     /// Amazon EventBridge Scheduler.
     Scheduler,
@@ -237,6 +279,8 @@ pub struct Guards {
     pub max_percent_per_repository: u8,
     /// Percentage, 0 to 100, by which what any one source finds may shrink from one run to the next.
     pub max_usage_drop_percent: u8,
+    /// What becomes of a repository from which an account may pull whose use is not read.
+    pub unread_pull_accounts: UnreadPulls,
     /// How long an image must have been a candidate in every run before it is deleted.
     pub soak: SignedDuration,
     /// When deletion is allowed; none is always.

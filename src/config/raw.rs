@@ -1,12 +1,12 @@
 //! The grammar: what can be written, each key in one place. The descriptions are those of the JSON Schema.
 //!
-//! Every key may be left out. What is not built yet is here all the same, and `unsupported` refuses it.
+//! Every key may be left out.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Mode, Service,
+    Mode, Service, UnreadPulls,
     duration::Duration,
     scalar::{Count, Limit, List, Percent, Price, Switch, TaskDefinitions},
 };
@@ -26,7 +26,7 @@ pub(super) struct Document {
     /// is restored, `delete` deletes it. Default: `plan`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mode: Option<Mode>,
-    /// Where the images are; not supported by this version yet. Default: the registry of the caller's own account and Region.
+    /// Where the images are: the registries that are cleaned. Default: that of the caller's own account and Region.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub(super) registries: Option<List<Registry>>,
@@ -61,19 +61,19 @@ pub(super) struct Document {
     pub(super) cost: Option<Cost>,
 }
 
-/// A registry to clean.
+/// A registry to clean: an account's images in one Region.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping of a registry's settings")]
 pub(super) struct Registry {
-    /// The AWS Region.
+    /// The AWS Region. Default: the caller's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<String>,
-    /// The role to assume. Default: none.
+    pub(super) region: Option<String>,
+    /// The ARN of the role to assume there, which reads and deletes. Default: none, for the caller's own account.
     #[serde(skip_serializing_if = "Option::is_none")]
-    role_arn: Option<String>,
+    pub(super) role_arn: Option<String>,
     /// The external id the role asks for. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    external_id: Option<String>,
+    pub(super) external_id: Option<String>,
 }
 
 /// What is kept in the repositories whose names match.
@@ -165,7 +165,7 @@ pub(super) struct InUse {
     /// Other services that are read too, each of which needs rights of its own. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) services: Option<List<Service>>,
-    /// Where else to look, besides the caller's own account and Region; not supported by this version yet. Default: nowhere.
+    /// Where else to look, besides the caller's own account and Region and those of the registries. Default: nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) accounts: Option<List<Account>>,
     /// Lists of images in use, as `s3://BUCKET/KEY` with `*` for any part of a name. Default: none.
@@ -230,20 +230,20 @@ pub(super) struct Context {
 #[serde(deny_unknown_fields)]
 pub(super) struct Lambda {}
 
-/// Another account to look for use in.
+/// Another account to look for use in, or more Regions of the caller's own. At least one of `role_arn` and `regions` is written.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping of an account's settings")]
 pub(super) struct Account {
-    /// The role to assume there.
+    /// The ARN of the role to assume there, which reads. Default: none, for the caller's own account.
     #[serde(skip_serializing_if = "Option::is_none")]
-    role_arn: Option<String>,
+    pub(super) role_arn: Option<String>,
     /// The external id the role asks for. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    external_id: Option<String>,
+    pub(super) external_id: Option<String>,
     /// The AWS Regions to look in. Default: the caller's.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
-    regions: Option<List<String>>,
+    pub(super) regions: Option<List<String>>,
 }
 
 /// What makes a run refuse or stop.
@@ -269,6 +269,10 @@ pub(super) struct Guards {
     /// How long an image must have been a candidate in every run before it is deleted. Needs `state`. Default: 0d.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) soak: Option<Duration>,
+    /// What becomes of a repository from which an account may pull whose use is not read, as its policy says, or whose deletions are repeated
+    /// in such an account by replication: it is left alone (`refuse`), or there is a warning and no more (`warn`). Default: `refuse`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unread_pull_accounts: Option<UnreadPulls>,
     /// When deletion is allowed. Default: always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) change_window: Option<ChangeWindow>,

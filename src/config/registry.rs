@@ -48,6 +48,33 @@ pub(super) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Whether the text has the form of a Region's name: `eu-west-1`, `us-gov-west-1`, `eusc-de-east-1`.
+pub(super) fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    match parts.split_last() {
+        Some((number, words)) => {
+            (2..=4).contains(&words.len())
+                && words.iter().all(is_word)
+                && (1..=2).contains(&number.len())
+                && number.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        None => false,
+    }
+}
+
+/// Whether the text is the ARN of an IAM role.
+pub(super) fn is_role_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let is_name = |name: &str| {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@/-".contains(&byte);
+        !name.is_empty() && !name.starts_with('/') && !name.ends_with('/') && name.bytes().all(good)
+    };
+    text.len() <= 2048
+        && matches!(parts[..], ["arn", partition, "iam", "", account, resource]
+            if partition.starts_with("aws") && is_account(account) && resource.strip_prefix("role/").is_some_and(is_name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +90,35 @@ mod tests {
             ("dkr.ecr.example.com", "dkr.ecr.example.com"),
         ] {
             assert_eq!(alias(text).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn regions_and_roles_are_known_by_their_form() {
+        for region in ["eu-west-1", "us-gov-west-1", "us-isob-east-1", "cn-north-1", "eusc-de-east-1", "ap-southeast-7"]
+        {
+            assert!(is_region(region), "{region}");
+        }
+        for region in
+            ["", "eu-west", "eu-west-1a", "EU-WEST-1", "eu_west_1", "1", "west-1", "eu--1", "eu-west-123", "*"]
+        {
+            assert!(!is_region(region), "{region}");
+        }
+        for arn in ["arn:aws:iam::222222222222:role/ecr-cleanup", "arn:aws-us-gov:iam::222222222222:role/a/b/c+d@e"] {
+            assert!(is_role_arn(arn), "{arn}");
+        }
+        for arn in [
+            "",
+            "ecr-cleanup",
+            "arn:aws:iam::222222222222:user/me",
+            "arn:aws:iam::22222222222:role/short",
+            "arn:aws:iam::222222222222:role/",
+            "arn:aws:iam::222222222222:role/*",
+            "arn:aws:sts::222222222222:assumed-role/a/b",
+            "arn:azure:iam::222222222222:role/a",
+            "arn:aws:iam:eu-west-1:222222222222:role/a",
+        ] {
+            assert!(!is_role_arn(arn), "{arn}");
         }
     }
 

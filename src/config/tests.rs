@@ -52,6 +52,7 @@ fn no_document_is_the_default_file() {
             kubernetes: Vec::new(),
             lambda: true,
             services: Vec::new(),
+            accounts: Vec::new(),
             keep_lists: Vec::new()
         }
     );
@@ -63,6 +64,7 @@ fn no_document_is_the_default_file() {
             max_deletions_per_run: 10_000,
             max_percent_per_repository: 100,
             max_usage_drop_percent: 50,
+            unread_pull_accounts: UnreadPulls::Refuse,
             soak: SignedDuration::ZERO,
             change_window: None,
         }
@@ -111,6 +113,7 @@ fn keys_left_out_keep_their_defaults_at_every_level() {
             kubernetes: Vec::new(),
             lambda: true,
             services: Vec::new(),
+            accounts: Vec::new(),
             keep_lists: Vec::new()
         }
     );
@@ -120,6 +123,9 @@ fn keys_left_out_keep_their_defaults_at_every_level() {
 fn yaml_and_json_mean_the_same() {
     let yaml = r#"
 mode: delete
+registries:
+  - { region: eu-west-1 }
+  - { region: us-east-1, role_arn: 'arn:aws:iam::222222222222:role/ecr-cleanup', external_id: 's3cret' }
 policies:
   - repositories: ['mirror/**']
     leave_alone: true
@@ -137,12 +143,16 @@ in_use:
   kubernetes: [{ kubeconfig: clusters.yaml, context: on-premises }]
   lambda: false
   services: [batch, step_functions]
+  accounts:
+    - { regions: [us-east-1] }
+    - { role_arn: 'arn:aws:iam::333333333333:role/team/reader', external_id: id, regions: [eu-west-1, us-east-1] }
 registry_aliases: [Registry.Example.com:5000]
 guards:
   expected_accounts: ['111111111111', '012345678901']
   max_deletions_per_run: 0
   max_percent_per_repository: 0
   soak: 7d
+  unread_pull_accounts: warn
   change_window: { timezone: Europe/Berlin, days: [fri, sat], from: "22:00", to: "04:00" }
 state: s3://bucket/prefix/
 report: s3://bucket
@@ -152,6 +162,10 @@ cost: { usd_per_gb_month: 0 }
 "#;
     let json = r#"{
         "mode": "delete",
+        "registries": [
+            {"region": "eu-west-1"},
+            {"region": "us-east-1", "role_arn": "arn:aws:iam::222222222222:role/ecr-cleanup", "external_id": "s3cret"}
+        ],
         "policies": [
             {"repositories": ["mirror/**"], "leave_alone": true},
             {"repositories": ["team/*", "base"], "delete_unmatched": true, "keep": [
@@ -166,11 +180,15 @@ cost: { usd_per_gb_month: 0 }
             "kubernetes": [{"kubeconfig": "clusters.yaml", "context": "on-premises"}],
             "lambda": false,
             "services": ["batch", "step_functions"],
+            "accounts": [
+                {"regions": ["us-east-1"]},
+                {"role_arn": "arn:aws:iam::333333333333:role/team/reader", "external_id": "id", "regions": ["eu-west-1", "us-east-1"]}
+            ],
             "keep_lists": ["s3://bucket/in-use/*.json"]
         },
         "registry_aliases": ["Registry.Example.com:5000"],
         "guards": {"expected_accounts": ["111111111111", "012345678901"], "max_deletions_per_run": 0, "max_percent_per_repository": 0,
-            "soak": "168h", "change_window": {"timezone": "Europe/Berlin", "days": ["fri", "sat"], "from": "22:00", "to": "04:00"}},
+            "unread_pull_accounts": "warn", "soak": "168h", "change_window": {"timezone": "Europe/Berlin", "days": ["fri", "sat"], "from": "22:00", "to": "04:00"}},
         "state": "s3://bucket/prefix", "report": "s3://bucket/", "notify": "arn:aws:sns:eu-west-1:111111111111:topic",
         "archive": {"delete_after": "90d"},
         "cost": {"usd_per_gb_month": 0}
@@ -181,6 +199,14 @@ cost: { usd_per_gb_month: 0 }
     assert_eq!(config.mode, Mode::Delete);
     let newest = TaskDefinitions::Newest(NonZeroU32::new(3).unwrap());
     assert_eq!(config.in_use.ecs, Some(EcsUse { task_definitions: newest }));
+    let role = |arn: &str, id: &str| Some(Role { arn: arn.to_owned(), external_id: Some(id.to_owned()) });
+    let owned = |regions: &[&str]| regions.iter().map(|region| (*region).to_owned()).collect::<Vec<_>>();
+    assert_eq!(config.registries[0], Registry { region: Some("eu-west-1".to_owned()), role: None });
+    assert_eq!(config.registries[1].role, role("arn:aws:iam::222222222222:role/ecr-cleanup", "s3cret"));
+    assert_eq!(config.in_use.accounts[0], Account { role: None, regions: owned(&["us-east-1"]) });
+    let reader = role("arn:aws:iam::333333333333:role/team/reader", "id");
+    assert_eq!(config.in_use.accounts[1], Account { role: reader, regions: owned(&["eu-west-1", "us-east-1"]) });
+    assert_eq!(config.guards.unread_pull_accounts, UnreadPulls::Warn);
     assert_eq!(config.registry_aliases, ["registry.example.com:5000"]);
     assert_eq!(config.guards.expected_accounts, ["111111111111", "012345678901"]);
     assert_eq!((config.guards.max_deletions_per_run, config.guards.max_percent_per_repository), (0, 0));
@@ -240,7 +266,7 @@ fn any_document() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let words = "version|mode|policies|repositories|keep|name|tags|except|untagged|pushed_within|pulled_within|newest|per|\
         newest_groups|by|leave_alone|delete_unmatched|in_use|ecs|eks|kubernetes|kubeconfig|context|clusters|helm_history|custom_resources|exclude|lambda|services|task_definitions|registry_aliases|guards|expected_accounts|\
-        allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|cost|usd_per_gb_month|change_window|days|state|registries";
+        allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|cost|usd_per_gb_month|change_window|days|state|registries|region|role_arn|external_id|accounts|regions|unread_pull_accounts";
     let texts = prop_oneof![
         "plan|delete|archive|active|referenced|pushed|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",
         "\\PC{0,8}",

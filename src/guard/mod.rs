@@ -3,11 +3,15 @@
 //! A [`Clearance`] is the only way to a delete call, and only [`judge`] makes one: from a plan, and from complete use.
 
 mod limits;
+mod pulls;
 mod refusal;
 mod window;
 
 pub use limits::{Selection, spare_repositories};
+pub use pulls::{Puller, pullers};
 pub use refusal::{Guard, Refusal};
+
+use std::collections::BTreeSet;
 
 use crate::{
     config::Guards,
@@ -72,7 +76,7 @@ pub fn select(case: Case<'_>) -> Selection {
         guards.soak.is_zero()
             || memory.ledger.as_ref().is_some_and(|ledger| {
                 let image = &repository.stored.images[index as usize].digest;
-                ledger.has_soaked(&plan.registry, &repository.name, image, guards.soak, now)
+                ledger.has_soaked(&repository.registry, &repository.name, image, guards.soak, now)
             })
     };
     Selection::new(plan, guards.max_deletions_per_run, has_soaked)
@@ -83,11 +87,8 @@ pub fn select(case: Case<'_>) -> Selection {
 pub fn refusals(case: Case<'_>) -> Vec<Refusal> {
     let Case { plan, guards, now, obstacles, .. } = case;
     let mut refusals = of_use(case);
-    let account = &plan.registry.account;
-    if !guards.expected_accounts.is_empty() && !guards.expected_accounts.iter().any(|expected| **expected == **account)
-    {
-        refusals.push(Refusal::wrong_account(account, &guards.expected_accounts));
-    }
+    let accounts: BTreeSet<&str> = plan.registries.iter().map(|registry| &*registry.account).collect();
+    refusals.extend(accounts.into_iter().filter_map(|account| unexpected(account, guards)));
     if let Some(window) = &guards.change_window
         && let (clock, false) = window::look(window, now)
     {
@@ -95,6 +96,14 @@ pub fn refusals(case: Case<'_>) -> Vec<Refusal> {
     }
     refusals.extend(obstacles.iter().cloned());
     refusals
+}
+
+/// A refusal, if images of this account were not expected to be judged.
+#[must_use]
+pub fn unexpected(account: &str, guards: &Guards) -> Option<Refusal> {
+    let expected = &guards.expected_accounts;
+    let wrong = !expected.is_empty() && !expected.iter().any(|expected| expected == account);
+    wrong.then(|| Refusal::wrong_account(account, expected))
 }
 
 /// Every reason for which what is in use by now, read again, cannot be trusted.

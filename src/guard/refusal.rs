@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{config::Service, usage::Coverage};
+use crate::{
+    config::Service,
+    usage::{ACCOUNT, Coverage},
+};
 
 /// The name of a guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -66,6 +69,14 @@ impl Refusal {
     pub(crate) fn source_incomplete(coverage: &Coverage) -> Self {
         let Coverage { source, account, region, error, .. } = coverage;
         let error = error.as_deref().unwrap_or("no error was given");
+        if *source == ACCOUNT {
+            return Self {
+                guard: Guard::SourceIncomplete,
+                observed: format!("account {account} could not be entered in {region}: {error}"),
+                why: "What is in use there is not known, so nothing is deleted anywhere.",
+                next: "Do what the message says and run it again; `ecr-cleanup check-config --access` enters every role. An account that is taken out of the configuration is not read, and what it uses is not protected.".to_owned(),
+            };
+        }
         let next = if error.contains("AccessDenied") || error.contains("not authorized") {
             "Grant the action named above to the program's role and run it again.".to_owned()
         } else if coverage.cluster.is_some() {

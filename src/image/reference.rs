@@ -20,6 +20,15 @@ pub struct Registry {
     pub region: Box<str>,
 }
 
+impl Registry {
+    /// The host that serves it.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let suffix = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("{}.dkr.ecr.{}.{suffix}", self.account, self.region)
+    }
+}
+
 impl fmt::Display for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.account, self.region)
@@ -119,6 +128,16 @@ impl ImageReference {
             }
         };
         Self::parse_path(path, registry).map(Parsed::Ecr).map_err(|problem| ReferenceError::new(text, problem))
+    }
+
+    /// Parses a reference that is not one to ECR, without its host; none if it is no reference at all.
+    #[must_use]
+    pub fn parse_elsewhere(text: &str) -> Option<Self> {
+        let path = match text.trim().split_once('/') {
+            Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => path,
+            _ => text.trim(),
+        };
+        Self::parse_path(path, None).ok()
     }
 
     /// Parses what a person types to name an image: as [`ImageReference::parse`], or without any host.

@@ -4,6 +4,7 @@ mod ecr;
 mod layers;
 mod lifecycle;
 mod manifest;
+mod pulls;
 
 use std::{collections::HashMap, ops::RangeInclusive};
 
@@ -17,6 +18,8 @@ pub use layers::Layer;
 pub(crate) use layers::layers;
 pub use lifecycle::Lifecycle;
 pub use manifest::Child;
+pub use pulls::Replication;
+pub(crate) use pulls::{registry_policy, replications, repository_policy};
 
 /// All repositories of a registry, as far as they could be read.
 #[derive(Debug, Clone)]
@@ -25,6 +28,12 @@ pub struct Inventory {
     pub registry: Registry,
     /// Every repository that exists, by name: also those that nobody asked to clean.
     pub repositories: Vec<Repository>,
+}
+
+impl From<Inventory> for Vec<Inventory> {
+    fn from(inventory: Inventory) -> Self {
+        vec![inventory]
+    }
 }
 
 /// A repository and what is known of its images.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{DeleteReason, KeepReason, LeftAlone, Plan, RepositoryPlan, Verdict, graph};
 use crate::{
-    image::{Attachment, Digest, Image, ImageReference, RepositoryName},
+    image::{Attachment, Digest, Image, ImageReference, Registry, RepositoryName},
     inventory::NotRead,
     usage::InUse,
 };
@@ -16,6 +16,9 @@ use crate::{
 pub struct Explanation {
     /// The repository.
     pub repository: RepositoryName,
+    /// The host of its registry, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// The image's digest; none if there is no such image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
@@ -25,38 +28,50 @@ pub struct Explanation {
     pub deletes: bool,
     /// Why, a sentence each.
     pub because: Vec<String>,
+    /// The image of the same name in other registries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Explanation>,
 }
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.host.as_ref().map(|host| format!("{host}/")).unwrap_or_default();
         match self.digest {
-            None => writeln!(f, "{}: there is no such image", self.repository)?,
+            None => writeln!(f, "{host}{}: there is no such image", self.repository)?,
             Some(digest) => {
                 let fate = if self.deletes { "goes" } else { "stays" };
-                writeln!(f, "{}@{digest} {fate}", self.repository)?;
+                writeln!(f, "{host}{}@{digest} {fate}", self.repository)?;
                 writeln!(f, "  tags: {}", if self.tags.is_empty() { "none".to_owned() } else { self.tags.join(", ") })?;
             }
         }
         for because in &self.because {
             writeln!(f, "  - {because}")?;
         }
-        Ok(())
+        self.also.iter().try_for_each(|other| other.fmt(f))
     }
 }
 
 impl Plan {
-    /// Explains what happens to the image that a reference means, by its digest if it names one.
+    /// Explains what happens to the image that a reference means, by its digest if it names one. One that names no
+    /// registry of the plan is looked for in all of them.
     #[must_use]
     pub fn explain(&self, reference: &ImageReference) -> Explanation {
-        let unknown = |because: String| Explanation {
-            repository: reference.repository.clone(),
-            digest: None,
-            tags: Vec::new(),
-            deletes: false,
-            because: vec![because],
-        };
-        let Some(repository) = self.repository(&reference.repository) else {
-            return unknown(format!("there is no repository `{}` in {}", reference.repository, self.registry));
+        let named = self.registries.iter().find(|registry| reference.registry.as_ref() == Some(&***registry));
+        let registries = named.map_or(self.registries.as_slice(), std::slice::from_ref);
+        let all = registries.iter().map(|registry| self.explain_in(registry, reference));
+        let (found, not_found): (Vec<_>, Vec<_>) = all.partition(|explanation| explanation.digest.is_some());
+        let mut all = if found.is_empty() { not_found } else { found }.into_iter();
+        match all.next() {
+            Some(first) => Explanation { also: all.collect(), ..first },
+            None => Explanation::unknown(reference, None, "nothing was read".to_owned()),
+        }
+    }
+
+    fn explain_in(&self, registry: &Registry, reference: &ImageReference) -> Explanation {
+        let host = (self.registries.len() > 1).then(|| registry.host());
+        let unknown = |because: String| Explanation::unknown(reference, host.clone(), because);
+        let Some(repository) = self.repository_in(registry, &reference.repository) else {
+            return unknown(format!("there is no repository `{}` in {registry}", reference.repository));
         };
         let position = match (&reference.digest, &reference.tag) {
             (Some(digest), _) => graph::position(&repository.stored.images, digest).map(|index| index as usize),
@@ -73,10 +88,26 @@ impl Plan {
         let verdict = &repository.verdicts[position];
         Explanation {
             repository: repository.name.clone(),
+            host,
             digest: Some(image.digest),
             tags: image.tags.iter().map(ToString::to_string).collect(),
             deletes: verdict.deletes(),
             because: repository.because(verdict),
+            also: Vec::new(),
+        }
+    }
+}
+
+impl Explanation {
+    fn unknown(reference: &ImageReference, host: Option<String>, because: String) -> Self {
+        Self {
+            repository: reference.repository.clone(),
+            host,
+            digest: None,
+            tags: Vec::new(),
+            deletes: false,
+            because: vec![because],
+            also: Vec::new(),
         }
     }
 }
@@ -214,6 +245,17 @@ impl fmt::Display for LeftAlone {
                 f,
                 "{percent} % of its images would go, and `guards.max_percent_per_repository` allows {limit} %"
             ),
+            Self::PulledFrom { by } => write!(
+                f,
+                "its policy lets {} pull, and what is in use there is not read: add it to `in_use.accounts` or give a keep list its `account`; `guards.unread_pull_accounts: warn` cleans the repository all the same",
+                by.join(" and ")
+            ),
+            Self::Repeated { places } => write!(
+                f,
+                "replication repeats its deletions in {}, and what is in use there is not read: add it to `in_use.accounts`; `guards.unread_pull_accounts: warn` cleans the repository all the same",
+                places.join(" and ")
+            ),
+            Self::PullersUnknown { error } => write!(f, "who may pull from it could not be found out: {error}"),
             Self::Vanished => write!(f, "it was deleted meanwhile"),
             Self::Failed { error } => write!(f, "its images could not be listed: {error}"),
         }

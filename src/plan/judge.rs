@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::{
-    DeleteReason, KeepReason, LeftAlone, Terms, Verdict,
+    DeleteReason, KeepReason, LeftAlone, RepositoryPlan, Terms, Verdict,
     graph::{self, Graph},
     unread::Unread,
 };
 use crate::{
-    image::{ArtifactType, Digest, Image, RepositoryName, Status},
+    image::{ArtifactType, Digest, Image, Status},
     inventory::Images,
     policy::{Evaluation, KeepRules, Standing},
     usage::Usage,
@@ -37,12 +37,12 @@ impl<'a> Judgement<'a> {
     /// # Errors
     /// Where the rules were written for something else (K7).
     pub(super) fn new(
-        name: &RepositoryName,
-        stored: &'a Images,
+        repository: &'a RepositoryPlan,
         rules: &KeepRules,
         usage: &Usage,
         terms: Terms,
     ) -> Result<Self, LeftAlone> {
+        let stored = &repository.stored;
         let Images { images, children, .. } = stored;
         let tagged = images.iter().any(|image| !image.tags.is_empty() && !image.is_attachment());
         let names: Vec<Arc<str>> = rules.rules.iter().map(|rule| Arc::from(rule.name.as_str())).collect();
@@ -57,7 +57,7 @@ impl<'a> Judgement<'a> {
             }
             let (rules, reasons) = (names.clone(), vec![Vec::new(); images.len()]);
             let mut judgement = Self { stored, images, graph, terms, rules, evaluation, reasons };
-            judgement.seed(name, usage);
+            judgement.seed(repository, usage);
             judgement.close();
             // What stays while every index that names it goes is no part any more, and takes a place like any other:
             // else the next run would delete what this one has kept.
@@ -76,13 +76,19 @@ impl<'a> Judgement<'a> {
     }
 
     /// Every reason that an image has by itself.
-    fn seed(&mut self, name: &RepositoryName, usage: &Usage) {
+    fn seed(&mut self, repository: &RepositoryPlan, usage: &Usage) {
+        let name = &repository.name;
         let mut used = Vec::new();
         let mentioned = usage.mentioned(name, self.images);
         for (index, image) in (0..).zip(self.images) {
             let reasons = &mut self.reasons[index as usize];
             reasons.extend(mentioned.user_of(image).map(|user| KeepReason::RepositoryInUse { user: Arc::clone(user) }));
-            reasons.extend(usage.of(name, image).into_iter().map(|in_use| KeepReason::InUse(Box::new(in_use))));
+            reasons.extend(
+                usage
+                    .of(&repository.registry, name, image)
+                    .into_iter()
+                    .map(|in_use| KeepReason::InUse(Box::new(in_use))),
+            );
             if !reasons.is_empty() {
                 used.push(index);
             }

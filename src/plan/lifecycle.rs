@@ -101,7 +101,7 @@ impl RepositoryPlan {
             }
             let rule = rules.iter().find(|rule| rule.selection.selects(image))?;
             Some(Threat {
-                image: format!("{}{}", self.name, image.name()),
+                image: format!("{}{}", self.title(), image.name()),
                 in_use: verdict.in_use(),
                 rule: rule.priority,
                 action: rule.action.kind.clone(),

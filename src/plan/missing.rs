@@ -19,6 +19,9 @@ use crate::{
 pub struct Missing {
     /// The reference.
     pub reference: ImageReference,
+    /// The host of its registry, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// What is wrong with it.
     pub problem: Problem,
     /// Whether something runs, or is meant to run now, that names it. What is only kept for later may well name
@@ -26,6 +29,17 @@ pub struct Missing {
     pub live: bool,
     /// Who names it.
     pub users: Vec<String>,
+}
+
+impl Missing {
+    /// What people call the image: by its host too, where there are several registries.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match &self.host {
+            Some(host) => format!("{host}/{}", self.reference),
+            None => self.reference.to_string(),
+        }
+    }
 }
 
 /// Why an image in use cannot be pulled.
@@ -61,35 +75,35 @@ pub enum Stored<'a> {
     Images(&'a [Image]),
 }
 
-/// The references in use that this plan's registry should have and cannot serve, live ones first. Only what was read
+/// The references in use that this plan's registries should have and cannot serve, live ones first. Only what was read
 /// completely can tell.
 #[must_use]
 pub fn missing(plan: &Plan, usage: &Usage) -> Vec<Missing> {
-    missing_from(&plan.registry, usage, |name| plan.stored(name))
+    missing_from(&plan.registries, usage, |registry, name| plan.stored(registry, name))
 }
 
-/// The references in use that a registry which stores this cannot serve, live ones first.
+/// The references in use that registries which store this cannot serve, live ones first.
 #[must_use]
 pub fn missing_from<'a>(
-    registry: &Registry,
+    registries: &[Arc<Registry>],
     usage: &Usage,
-    stored: impl Fn(&RepositoryName) -> Stored<'a>,
+    stored: impl Fn(&Registry, &RepositoryName) -> Stored<'a>,
 ) -> Vec<Missing> {
     // References are in the order of their repositories: one lookup after the other is enough.
-    let mut lookup: Option<(&RepositoryName, Lookup<'_>)> = None;
+    let mut lookup: Option<(&Registry, &RepositoryName, Lookup<'_>)> = None;
     let mut missing = Vec::new();
     for (reference, users) in usage.references() {
         let Reference::Image(reference) = reference else { continue };
-        if reference.registry.as_ref() != Some(registry) {
-            continue;
-        }
+        let registry = registries.iter().find(|registry| reference.registry.as_ref() == Some(&***registry));
+        let Some(registry) = registry else { continue };
         let name = &reference.repository;
-        if lookup.as_ref().is_none_or(|(of, _)| *of != name) {
-            lookup = Some((name, Lookup::new(stored(name))));
+        if lookup.as_ref().is_none_or(|(place, of, _)| (*place, *of) != (&**registry, name)) {
+            lookup = Some((registry, name, Lookup::new(stored(registry, name))));
         }
-        if let Some(problem) = lookup.as_ref().and_then(|(_, lookup)| lookup.problem(reference)) {
+        if let Some(problem) = lookup.as_ref().and_then(|(_, _, lookup)| lookup.problem(reference)) {
+            let host = (registries.len() > 1).then(|| registry.host());
             let live = users.iter().any(|user| user.live);
-            missing.push(Missing { reference: reference.clone(), problem, live, users: names(users) });
+            missing.push(Missing { reference: reference.clone(), host, problem, live, users: names(users) });
         }
     }
     missing.sort_by_key(|missing| !missing.live);
@@ -99,8 +113,8 @@ pub fn missing_from<'a>(
 impl Plan {
     /// What is known to be stored under the name of a repository.
     #[must_use]
-    pub fn stored(&self, name: &RepositoryName) -> Stored<'_> {
-        let Some(repository) = self.repository(name) else { return Stored::NoRepository };
+    pub fn stored(&self, registry: &Registry, name: &RepositoryName) -> Stored<'_> {
+        let Some(repository) = self.repository_in(registry, name) else { return Stored::NoRepository };
         match repository.left_alone {
             Some(LeftAlone::Vanished) => Stored::NoRepository,
             Some(LeftAlone::NotRead(_) | LeftAlone::Failed { .. }) => Stored::Unknown,

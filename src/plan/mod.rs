@@ -13,7 +13,10 @@ mod terms;
 mod unread;
 mod verdict;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use serde::Serialize;
 
@@ -32,17 +35,17 @@ pub use order::{Doomed, Unit};
 pub use terms::{Archiving, Terms};
 pub use verdict::{DeleteReason, KeepReason, LeftAlone, Verdict};
 
-/// What happens to each image of a registry.
+/// What happens to each image of some registries.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
-    /// The registry.
-    pub registry: Registry,
+    /// The registries.
+    pub registries: Vec<Arc<Registry>>,
     /// The time the plan was made for.
     pub now: Time,
     /// How it treats the archive.
     #[serde(skip)]
     pub archive: Archiving,
-    /// The repositories, by name.
+    /// The repositories, by registry and name.
     pub repositories: Vec<RepositoryPlan>,
 }
 
@@ -51,6 +54,11 @@ pub struct Plan {
 pub struct RepositoryPlan {
     /// Its name.
     pub name: RepositoryName,
+    /// The registry that it is in.
+    pub registry: Arc<Registry>,
+    /// Whether there are several registries, so that its name alone does not say which repository it is.
+    #[serde(skip)]
+    told_apart: bool,
     /// Why nothing of it is deleted, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_alone: Option<LeftAlone>,
@@ -72,11 +80,21 @@ pub struct RepositoryPlan {
 
 /// Decides what happens to each image.
 #[must_use]
-pub fn plan(inventory: Inventory, usage: &Usage, policies: &Policies, terms: impl Into<Terms>) -> Plan {
-    let terms = terms.into();
-    let mut repositories: Vec<_> = inventory.repositories.into_iter().map(RepositoryPlan::from).collect();
-    repositories.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut plan = Plan { registry: inventory.registry, now: terms.now, archive: terms.archive, repositories };
+pub fn plan(
+    inventories: impl Into<Vec<Inventory>>,
+    usage: &Usage,
+    policies: &Policies,
+    terms: impl Into<Terms>,
+) -> Plan {
+    let (inventories, terms) = (inventories.into(), terms.into());
+    let (told_apart, mut registries, mut repositories) = (inventories.len() > 1, Vec::new(), Vec::new());
+    for Inventory { registry, repositories: read } in inventories {
+        let registry = Arc::new(registry);
+        repositories.extend(read.into_iter().map(|read| RepositoryPlan::new(read, &registry, told_apart)));
+        registries.push(registry);
+    }
+    repositories.sort_by(|a, b| (&a.registry, &a.name).cmp(&(&b.registry, &b.name)));
+    let mut plan = Plan { registries, now: terms.now, archive: terms.archive, repositories };
     plan.judge_again(usage, policies);
     plan
 }
@@ -112,10 +130,24 @@ impl Plan {
             .collect()
     }
 
-    /// The repository of that name.
+    /// A plan for nothing, since nothing was read.
+    #[must_use]
+    pub const fn empty(now: Time) -> Self {
+        let archive = Archiving { candidates: false, delete_after: None };
+        Self { registries: Vec::new(), now, archive, repositories: Vec::new() }
+    }
+
+    /// The repository of that name, in the first registry that has one.
     #[must_use]
     pub fn repository(&self, name: &str) -> Option<&RepositoryPlan> {
-        let position = self.repositories.binary_search_by(|repository| (*repository.name).cmp(name)).ok()?;
+        self.registries.iter().find_map(|registry| self.repository_in(registry, name))
+    }
+
+    /// The repository of that name in a registry.
+    #[must_use]
+    pub fn repository_in(&self, registry: &Registry, name: &str) -> Option<&RepositoryPlan> {
+        let order = |repository: &RepositoryPlan| (&*repository.registry, &*repository.name).cmp(&(registry, name));
+        let position = self.repositories.binary_search_by(order).ok()?;
         self.repositories.get(position)
     }
 }
@@ -132,9 +164,7 @@ fn judge(
         .map(|repository| {
             let judgement = match repository.policy.map(|position| &policies.0[position].action) {
                 _ if repository.left_alone.is_some() => Err(repository.left_alone.clone()),
-                Some(Action::Keep(rules)) => {
-                    Judgement::new(&repository.name, &repository.stored, rules, usage, terms).map_err(Some)
-                }
+                Some(Action::Keep(rules)) => Judgement::new(repository, rules, usage, terms).map_err(Some),
                 Some(Action::LeaveAlone) | None => Err(Some(LeftAlone::NotRead(NotRead::NoPolicy))),
             };
             match judgement {
@@ -228,6 +258,46 @@ fn keep_all(images: usize) -> Vec<Verdict> {
 }
 
 impl RepositoryPlan {
+    fn new(repository: Repository, registry: &Arc<Registry>, told_apart: bool) -> Self {
+        let (mut stored, left_alone, read) = match repository.content {
+            Content::Complete(images) => (images, None, true),
+            Content::Unclear { images, why } => (images, Some(LeftAlone::Unclear(why)), true),
+            Content::NotRead(why) => (Images::default(), Some(LeftAlone::NotRead(why)), false),
+            Content::Vanished => (Images::default(), Some(LeftAlone::Vanished), true),
+            Content::Failed(error) => (Images::default(), Some(LeftAlone::Failed { error }), false),
+        };
+        stored.images.sort_unstable_by_key(|image| image.digest);
+        Self {
+            name: repository.name,
+            registry: Arc::clone(registry),
+            told_apart,
+            left_alone,
+            stored,
+            verdicts: Vec::new(),
+            policy: repository.policy,
+            mutable_tags: repository.mutable_tags,
+            read,
+        }
+    }
+
+    /// What people call it: its name, with its host where there are several registries.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.host().map_or_else(|| self.name.to_string(), |host| format!("{host}/{}", self.name))
+    }
+
+    /// The host of its registry, where there are several registries.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        self.told_apart.then(|| self.registry.host())
+    }
+
+    /// Whether any of its images goes.
+    #[must_use]
+    pub fn has_candidates(&self) -> bool {
+        self.verdicts.iter().any(Verdict::deletes)
+    }
+
     /// Whether everything in it is known.
     #[must_use]
     pub const fn was_read(&self) -> bool {
@@ -250,20 +320,5 @@ impl RepositoryPlan {
     pub fn leave_alone(&mut self, why: LeftAlone) {
         self.verdicts = keep_all(self.stored.images.len());
         self.left_alone = Some(why);
-    }
-}
-
-impl From<Repository> for RepositoryPlan {
-    fn from(repository: Repository) -> Self {
-        let (mut stored, left_alone, read) = match repository.content {
-            Content::Complete(images) => (images, None, true),
-            Content::Unclear { images, why } => (images, Some(LeftAlone::Unclear(why)), true),
-            Content::NotRead(why) => (Images::default(), Some(LeftAlone::NotRead(why)), false),
-            Content::Vanished => (Images::default(), Some(LeftAlone::Vanished), true),
-            Content::Failed(error) => (Images::default(), Some(LeftAlone::Failed { error }), false),
-        };
-        stored.images.sort_unstable_by_key(|image| image.digest);
-        let Repository { name, policy, mutable_tags, .. } = repository;
-        Self { name, left_alone, stored, verdicts: Vec::new(), policy, mutable_tags, read }
     }
 }

@@ -167,6 +167,21 @@ pub enum LeftAlone {
         /// `guards.max_percent_per_repository`.
         limit: u8,
     },
+    /// Somebody may pull from it, and what is used there is not read.
+    PulledFrom {
+        /// Who: accounts, organisations and others, in words.
+        by: Vec<String>,
+    },
+    /// Its deletions are repeated elsewhere, and what is used there is not read.
+    Repeated {
+        /// The accounts and Regions.
+        places: Vec<String>,
+    },
+    /// It is not known who may pull from it.
+    PullersUnknown {
+        /// Why.
+        error: String,
+    },
     /// It was deleted while the run was on.
     Vanished,
     /// It could not be listed.

@@ -118,7 +118,7 @@ pub struct Bytes {
 /// What happens to the images of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RepositoryLine {
-    /// Its name.
+    /// Its name, with its host where there are several registries.
     pub name: String,
     /// All its images.
     pub images: u64,

@@ -128,7 +128,7 @@ impl Totals {
             return;
         }
         let mut line = RepositoryLine {
-            name: repository.name.to_string(),
+            name: repository.title(),
             images: 0,
             kept: 0,
             in_use: 0,
@@ -166,7 +166,7 @@ impl Totals {
         match &repository.left_alone {
             Some(LeftAlone::Failed { error }) => self.fail(repository, "not_listed", error, 0),
             None | Some(LeftAlone::NotRead(_) | LeftAlone::Vanished) => {}
-            Some(why) => self.warnings.push(format!("`{}` is left alone: {why}", repository.name)),
+            Some(why) => self.warnings.push(format!("`{}` is left alone: {why}", repository.title())),
         }
         let counts = &mut self.counts;
         counts.repositories += u64::from(repository.was_read());
@@ -206,7 +206,7 @@ impl Totals {
             repositories: Vec::new(),
         });
         group.images += images;
-        let name = repository.name.to_string();
+        let name = repository.title();
         if group.repositories.len() < NAMED && !group.repositories.contains(&name) {
             group.repositories.push(name);
         }

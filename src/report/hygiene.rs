@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::{
-    image::{Digest, Tag},
+    image::{Digest, Registry, Tag},
     inventory::Images,
     plan::{Plan, RepositoryPlan},
     policy::{Action, KeepRules, Policies},
@@ -82,7 +82,7 @@ impl Hygiene {
         let mut hygiene = Self::default();
         for repository in plan.repositories.iter().filter(|repository| repository.was_read()) {
             if repository.mutable_tags {
-                hygiene.mutable_repositories.add(|| repository.name.to_string());
+                hygiene.mutable_repositories.add(|| repository.title());
             }
             if let Some(Action::Keep(rules)) = repository.policy.map(|position| &policies.0[position].action) {
                 hygiene.look_at_tags(repository, rules);
@@ -106,30 +106,33 @@ impl Hygiene {
         }
         for image in repository.stored.images.iter().filter(|image| image.may_take_place()) {
             for tag in image.tags.iter().filter(|tag| !rules.match_tag(tag)) {
-                self.unmatched_tags.add(|| format!("{}:{tag}", repository.name));
+                self.unmatched_tags.add(|| format!("{}:{tag}", repository.title()));
             }
         }
     }
 
     fn look_at_pulls(&mut self, plan: &Plan, usage: &Usage) {
-        let mut by_tag: HashMap<&str, HashMap<&Tag, Digest>> = HashMap::new();
+        let mut by_tag: HashMap<(&Registry, &str), HashMap<&Tag, Digest>> = HashMap::new();
         for (image, pull) in usage.pulled_by_tag() {
-            if image.registry.as_ref().is_some_and(|registry| *registry != plan.registry) {
-                continue;
-            }
-            let Some(repository) = plan.repository(&image.repository) else { continue };
+            let repository = match &image.registry {
+                Some(registry) => plan.repository_in(registry, &image.repository),
+                None => plan.repository(&image.repository),
+            };
+            let Some(repository) = repository else { continue };
+            let title = || repository.host().map_or_else(|| image.to_string(), |host| format!("{host}/{image}"));
             let first = |users: &mut dyn Iterator<Item = String>| users.next().unwrap_or_default();
             self.pulled_by_tag.add(|| PulledByTag {
-                image: image.to_string(),
+                image: title(),
                 user: first(&mut pull.users.iter().map(ToString::to_string)),
                 users: pull.users.len(),
             });
-            let tags = by_tag.entry(&repository.name).or_insert_with(|| tags(&repository.stored));
+            let key = (&*repository.registry, &*repository.name);
+            let tags = by_tag.entry(key).or_insert_with(|| tags(&repository.stored));
             let Some(&now) = image.tag.as_ref().and_then(|tag| tags.get(tag)) else { continue };
             for (&runs, user) in &pull.resolved {
                 // What is not stored may be the digest of a configuration rather than of an image.
                 if repository.image(&runs).is_some() && !is_part(&repository.stored, runs, now) {
-                    self.moved_tags.add(|| MovedTag { image: image.to_string(), runs, now, user: user.to_string() });
+                    self.moved_tags.add(|| MovedTag { image: title(), runs, now, user: user.to_string() });
                 }
             }
         }

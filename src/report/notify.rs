@@ -68,7 +68,7 @@ fn compose(answer: &Answer) -> Option<(String, String)> {
     list("Failed:", answer.failures.iter().map(|failure| format!("{}: {}", failure.code, failure.message)).collect());
     list(
         "In use, and cannot be pulled:",
-        live.iter().map(|missing| format!("{}, used by {}", missing.reference, missing.users.join(", "))).collect(),
+        live.iter().map(|missing| format!("{}, used by {}", missing.title(), missing.users.join(", "))).collect(),
     );
     if let Some(report) = &answer.report {
         message += &format!("\nReport: {report}\n");

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{
     aws::{ApiError, Clients},
     config::S3Location,
-    image::{Digest, Image, RepositoryName, Tag, Time},
+    image::{Digest, Image, Tag, Time},
     plan::{Plan, RepositoryPlan, Verdict},
 };
 
@@ -70,7 +70,7 @@ impl<'a> Publication<'a> {
 /// What a report says of an image.
 #[derive(Serialize)]
 struct Line<'a> {
-    repository: &'a RepositoryName,
+    repository: String,
     digest: Digest,
     tags: &'a [Tag],
     pushed_at: Option<Time>,
@@ -97,7 +97,7 @@ pub fn image_lines(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
 
 fn line<'a>(repository: &'a RepositoryPlan, image: &'a Image, verdict: &'a Verdict) -> Line<'a> {
     Line {
-        repository: &repository.name,
+        repository: repository.title(),
         digest: image.digest,
         tags: &image.tags,
         pushed_at: image.pushed_at,

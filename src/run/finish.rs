@@ -1,6 +1,6 @@
 //! The end of the road: lock, remember, act, look once more, report.
 
-use std::collections::HashSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures::FutureExt;
 use tracing::Instrument;
@@ -13,7 +13,7 @@ use crate::{
     image::Time,
     report::{self, Answer, Metrics, Publication},
     state::Held,
-    usage::{self, Usage},
+    usage::Usage,
     verify,
 };
 
@@ -104,7 +104,7 @@ impl Prepared<'_> {
         let program = self.program;
         let clearance = guard::judge(self.case(now)).ok()?;
         let cleaner = Cleaner {
-            clients: &program.clients,
+            clients: &self.places.registries,
             policies: &program.config.policies,
             read_usage: &|| self.read_usage_again().boxed_local(),
             usage_read_at: self.usage_read_at,
@@ -122,8 +122,7 @@ impl Prepared<'_> {
     }
 
     async fn read_usage_again(&self) -> Result<Usage, Refusal> {
-        let sources = self.program.sources(&self.identity, &self.caches);
-        let fresh = usage::read(&sources, &self.program.aliases).await;
+        let fresh = self.program.read_usage(&self.places, &self.caches).await;
         let refusal = guard::fresh_use_refusals(self.case(self.plan.now), &fresh).into_iter().next();
         refusal.map_or(Ok(fresh), Err)
     }
@@ -132,15 +131,17 @@ impl Prepared<'_> {
     async fn look_at_missing(&self, answer: &mut Answer, outcome: Option<&Outcome>) {
         let Some(outcome) = outcome else { return };
         let touched = outcome.repositories.iter().filter(|of| !of.deleted.is_empty() || !of.archived.is_empty());
-        let touched: HashSet<_> = touched.map(|of| &self.plan.repositories[of.position].name).collect();
-        let mut used = verify::used(&self.plan.registry, &self.usage);
-        used.retain(|name, _| touched.contains(name));
+        let touched = touched.map(|of| &self.plan.repositories[of.position]);
+        let touched = touched.map(|repository| (Arc::clone(&repository.registry), repository.name.clone()));
+        let touched: BTreeSet<_> = touched.collect();
+        let mut used = verify::used(&self.plan.registries, &self.usage);
+        used.retain(|repository, _| touched.contains(repository));
         let program = self.program;
-        let listing = program.at_the_end(self.request.stop_at, verify::list(&program.clients, used)).await;
+        let listing = program.at_the_end(self.request.stop_at, verify::list(&self.places.registries, used)).await;
         match listing {
             Some(listing) => {
                 answer.missing = verify::missing_now(&self.plan, &self.usage, &listing);
-                answer.warnings.extend(listing.failures().map(|(name, problem)| {
+                answer.warnings.extend(listing.failures(self.plan.registries.len() > 1).map(|(name, problem)| {
                     format!("whether every image in use is still there could not be asked for `{name}`: {problem}")
                 }));
             }

@@ -9,7 +9,7 @@ use super::object::Content;
 use crate::{
     image::{Digest, Registry, RepositoryName, Time},
     inventory::NotRead,
-    plan::{LeftAlone, Plan},
+    plan::{LeftAlone, Plan, RepositoryPlan},
 };
 
 /// When each candidate was first seen as one, by registry, repository and digest, in milliseconds since 1970.
@@ -21,28 +21,11 @@ impl Ledger {
     /// run did not look at stays as it is; where use is not known completely, an image is no candidate for the first
     /// time.
     pub fn observe(&mut self, plan: &Plan, use_is_complete: bool) {
-        let repositories = self.0.entry(plan.registry.to_string()).or_default();
-        let mut seen = BTreeMap::new();
-        for repository in &plan.repositories {
-            let name = repository.name.to_string();
-            let before = repositories.remove(&name).unwrap_or_default();
-            let now = if repository.left_alone == Some(LeftAlone::NotRead(NotRead::NotAsked)) {
-                before
-            } else {
-                let candidates = repository.images().filter(|(_, verdict)| verdict.deletes());
-                let since = candidates.filter_map(|(image, _)| {
-                    let first = use_is_complete.then_some(plan.now.millis());
-                    // A time to come is a clock's mistake, and would let nothing soak for long: now is the latest.
-                    let since = before.get(&image.digest).map(|&since| since.min(plan.now.millis())).or(first)?;
-                    Some((image.digest, since))
-                });
-                since.collect()
-            };
-            if !now.is_empty() {
-                seen.insert(name, now);
-            }
+        for registry in &plan.registries {
+            let repositories = plan.repositories.iter().filter(|repository| repository.registry == *registry);
+            let known = self.0.entry(registry.to_string()).or_default();
+            observe(known, repositories, plan.now, use_is_complete);
         }
-        *repositories = seen;
     }
 
     /// Whether an image has been a candidate for that long.
@@ -58,6 +41,36 @@ impl Ledger {
         let since = self.0.get(&registry.to_string()).and_then(|all| all.get(&**repository)?.get(image));
         since.and_then(|&since| Time::from_millis(since)).is_some_and(|since| since.age(now) >= soak)
     }
+}
+
+/// Notes what is a candidate of these repositories, which are all of a registry.
+fn observe<'a>(
+    known: &mut BTreeMap<String, BTreeMap<Digest, i64>>,
+    repositories: impl Iterator<Item = &'a RepositoryPlan>,
+    now: Time,
+    use_is_complete: bool,
+) {
+    let mut seen = BTreeMap::new();
+    for repository in repositories {
+        let name = repository.name.to_string();
+        let before = known.remove(&name).unwrap_or_default();
+        let candidates = if repository.left_alone == Some(LeftAlone::NotRead(NotRead::NotAsked)) {
+            before
+        } else {
+            let candidates = repository.images().filter(|(_, verdict)| verdict.deletes());
+            let since = candidates.filter_map(|(image, _)| {
+                let first = use_is_complete.then_some(now.millis());
+                // A time to come is a clock's mistake, and would let nothing soak for long: now is the latest.
+                let since = before.get(&image.digest).map(|&since| since.min(now.millis())).or(first)?;
+                Some((image.digest, since))
+            });
+            since.collect()
+        };
+        if !candidates.is_empty() {
+            seen.insert(name, candidates);
+        }
+    }
+    *known = seen;
 }
 
 impl Content for Ledger {

@@ -1,6 +1,9 @@
 //! What one Kubernetes cluster uses, of EKS or any other.
 
+use std::sync::Arc;
+
 use futures::{FutureExt, future::LocalBoxFuture};
+use tokio::sync::Semaphore;
 
 use super::{Collector, Source, SourceError};
 use crate::{
@@ -32,11 +35,17 @@ pub(crate) enum State {
 
 impl ClusterSource {
     /// A cluster that a context of a kubeconfig names.
-    pub(crate) fn from_context(context: &Context<'_>, place: Registry, settings: Settings, patience: Patience) -> Self {
+    pub(crate) fn from_context(
+        context: &Context<'_>,
+        place: Registry,
+        settings: Settings,
+        patience: Patience,
+        pages: &Arc<Semaphore>,
+    ) -> Self {
         let state = match context.client(patience) {
             Ok(client) => {
-                let pages = std::sync::Arc::new(tokio::sync::Semaphore::new(super::eks::PAGES));
-                let cluster = Cluster { name: context.name.to_owned(), place: place.clone(), client, pages };
+                let cluster =
+                    Cluster { name: context.name.to_owned(), place: place.clone(), client, pages: Arc::clone(pages) };
                 State::Read(Box::new(cluster), settings)
             }
             Err(problem) => State::Unreadable(problem),

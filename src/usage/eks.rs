@@ -23,7 +23,13 @@ const PAGE: i32 = 100;
 /// How many clusters are described at once.
 const AT_ONCE: usize = 4;
 /// How many pages of lists are in memory at once, of all clusters together.
-pub(super) const PAGES: usize = 4;
+const PAGES: usize = 4;
+
+/// The permits for pages of lists.
+#[must_use]
+pub fn pages() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(PAGES))
+}
 
 /// Amazon EKS in one account and Region.
 pub struct Eks {
@@ -33,6 +39,8 @@ pub struct Eks {
     pub place: Registry,
     /// Which clusters count, and what of them.
     pub uses: EksUse,
+    /// A permit for each page of lists that may be in memory at once, of all clusters together.
+    pub pages: Arc<Semaphore>,
 }
 
 impl Source for Eks {
@@ -42,6 +50,11 @@ impl Source for Eks {
 
     fn place(&self) -> &Registry {
         &self.place
+    }
+
+    fn expected_clusters(&self) -> Vec<&str> {
+        let clusters = &self.uses.clusters;
+        clusters.patterns().iter().filter(|name| clusters.names_exactly(name)).map(String::as_str).collect()
     }
 
     fn read<'a>(&'a self, found: &'a mut Collector) -> LocalBoxFuture<'a, Result<(), SourceError>> {
@@ -59,17 +72,7 @@ impl Eks {
     /// Every cluster that there is, each with what there is to do with it.
     pub(crate) async fn clusters(&self) -> Result<Vec<ClusterSource>, SourceError> {
         let names = self.names().await?;
-        let unknown = self
-            .uses
-            .clusters
-            .patterns()
-            .iter()
-            .find(|pattern| self.uses.clusters.names_exactly(pattern) && !names.contains(pattern));
-        if let Some(unknown) = unknown {
-            return Err(Problem::Unknown.of(unknown).into());
-        }
-        let pages = Arc::new(Semaphore::new(PAGES));
-        let clusters = stream::iter(&names).map(|name| self.cluster(name, &pages));
+        let clusters = stream::iter(&names).map(|name| self.cluster(name));
         let clusters: Vec<_> = clusters.buffered(AT_ONCE).try_collect().await?;
         Ok(clusters.into_iter().flatten().collect())
     }
@@ -86,7 +89,7 @@ impl Eks {
     }
 
     /// A cluster; none if it was deleted since it was listed.
-    async fn cluster(&self, name: &str, pages: &Arc<Semaphore>) -> Result<Option<ClusterSource>, ApiError> {
+    async fn cluster(&self, name: &str) -> Result<Option<ClusterSource>, ApiError> {
         const OPERATION: &str = "eks:DescribeCluster";
         if !self.uses.clusters.matches(name) {
             let left_out =
@@ -105,7 +108,7 @@ impl Eks {
         };
         let described =
             answer.cluster.ok_or_else(|| ApiError::answer(OPERATION, name, "the answer has no `cluster`"))?;
-        let state = self.state(name, &described, pages).unwrap_or_else(State::Unreadable);
+        let state = self.state(name, &described).unwrap_or_else(State::Unreadable);
         Ok(Some(self.source(name, state)))
     }
 
@@ -113,7 +116,7 @@ impl Eks {
         ClusterSource { name: "eks", cluster: name.to_owned(), place: self.place.clone(), state }
     }
 
-    fn state(&self, name: &str, described: &types::Cluster, pages: &Arc<Semaphore>) -> Result<State, Problem> {
+    fn state(&self, name: &str, described: &types::Cluster) -> Result<State, Problem> {
         match described.status() {
             Some(ClusterStatus::Active | ClusterStatus::Updating) => {}
             Some(ClusterStatus::Creating) if described.endpoint().is_none() => {
@@ -135,7 +138,8 @@ impl Eks {
         let token = RoleToken::new(credentials, &self.place.region, name, self.clients.clock());
         let server = Server { url: endpoint, authority: &authority, certificate: None };
         let client = Client::new(&server, Authentication::Role(token), self.clients.patience)?;
-        let cluster = Cluster { name: name.to_owned(), place: self.place.clone(), client, pages: Arc::clone(pages) };
+        let cluster =
+            Cluster { name: name.to_owned(), place: self.place.clone(), client, pages: Arc::clone(&self.pages) };
         Ok(State::Read(Box::new(cluster), Settings::of(Some(&self.uses), name)))
     }
 }

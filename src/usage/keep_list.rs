@@ -62,7 +62,7 @@ impl KeepList {
         }
         let images = usage.references().map(|(reference, _)| match reference {
             Reference::Digest(digest) => Ok(digest.to_string()),
-            Reference::Image(image) => Ok(format!("{}/{image}", host(image.registry.as_ref().unwrap_or(place)))),
+            Reference::Image(image) => Ok(format!("{}/{image}", image.registry.as_ref().unwrap_or(place).host())),
             Reference::Repository(repository) => Err(format!(
                 "something uses an image of `{repository}` without saying which, and a list cannot say that"
             )),
@@ -98,12 +98,6 @@ impl KeepList {
         }
         Ok(list)
     }
-}
-
-/// The host that serves a registry.
-fn host(registry: &Registry) -> String {
-    let suffix = if registry.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    format!("{}.dkr.ecr.{}.{suffix}", registry.account, registry.region)
 }
 
 /// The keep lists that the configuration names.
@@ -184,6 +178,7 @@ impl KeepLists {
         let account = list.account.map_or_else(|| self.place.account.clone(), Into::into);
         let region = list.region.map_or_else(|| self.place.region.clone(), Into::into);
         let place = Registry { account, region };
+        found.add_account(&place.account);
         let user =
             Arc::new(User { place, kind: "keep list".into(), name: address.to_owned(), cluster: None, live: false });
         for image in &list.images {

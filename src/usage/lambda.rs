@@ -52,7 +52,7 @@ struct Version {
     /// Its name.
     name: String,
     /// A number, or `$LATEST`.
-    version: String,
+    number: String,
     /// What tells its code from any other.
     code: Option<String>,
 }
@@ -155,7 +155,7 @@ impl Lambda {
     async fn get(&self, version: &Version) -> Result<Read, ApiError> {
         let title = version.title();
         self.clients.paced(Bucket::LambdaGetFunction).await;
-        let request = self.clients.lambda.get_function().function_name(&version.name).qualifier(&version.version);
+        let request = self.clients.lambda.get_function().function_name(&version.name).qualifier(&version.number);
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => {
@@ -215,7 +215,7 @@ impl Version {
             // With or without the version that it may end with: `arn:aws:lambda:REGION:ACCOUNT:function:NAME:VERSION`.
             function: arn.split(':').take(7).collect::<Vec<_>>().join(":"),
             name: name.to_owned(),
-            version: version.to_owned(),
+            number: version.to_owned(),
             code: function.code_sha256().map(ToOwned::to_owned),
         })
     }
@@ -223,13 +223,13 @@ impl Version {
     /// What a published version is remembered by. The code is part of it though numbers are not used again, since it
     /// costs nothing to be sure of that.
     fn key(&self) -> Option<String> {
-        let code = self.code.as_ref().filter(|_| self.version != LATEST)?;
-        Some(format!("{}:{} {code}", self.function, self.version))
+        let code = self.code.as_ref().filter(|_| self.number != LATEST)?;
+        Some(format!("{}:{} {code}", self.function, self.number))
     }
 
     /// What people call it.
     fn title(&self) -> String {
-        if self.version == LATEST { self.name.clone() } else { format!("{}:{}", self.name, self.version) }
+        if self.number == LATEST { self.name.clone() } else { format!("{}:{}", self.name, self.number) }
     }
 }
 

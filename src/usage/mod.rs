@@ -3,6 +3,7 @@
 //! One file per source. A source is complete or it is not (P1): whatever fails in one, however little, is an error of
 //! the whole source, and a run with an incomplete source deletes nothing.
 
+mod closed;
 mod cluster;
 pub mod ecs;
 pub mod eks;
@@ -11,6 +12,7 @@ pub(crate) mod lambda;
 mod mention;
 mod pulls;
 pub(crate) mod services;
+mod through;
 
 use std::{
     borrow::Cow,
@@ -19,21 +21,22 @@ use std::{
     sync::Arc,
 };
 
-use futures::{
-    FutureExt, StreamExt,
-    future::{LocalBoxFuture, join_all},
-    stream,
-};
+use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
 use serde::Serialize;
 
+pub(crate) use closed::{ACCOUNT, Closed};
 pub(crate) use cluster::ClusterSource;
 pub use ecs::SourceError;
 pub use mention::Mentioned;
 use mention::Mentions;
 pub use pulls::Pull;
 use pulls::Pulls;
+use through::{Host, Through};
 
-use crate::image::{Aliases, Digest, Image, ImageReference, Parsed, ReferenceError, Registry, RepositoryName, Tag};
+use crate::{
+    image::{Aliases, Digest, Image, ImageReference, Parsed, ReferenceError, Registry, RepositoryName, Tag},
+    kubernetes::Problem,
+};
 
 /// One place where images are used.
 pub trait Source {
@@ -48,6 +51,11 @@ pub trait Source {
         None
     }
 
+    /// The clusters that have to be there: in some place, though not in each where sources of this name look.
+    fn expected_clusters(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// Collects every reference to an image.
     ///
     /// # Errors
@@ -55,15 +63,23 @@ pub trait Source {
     fn read<'a>(&'a self, found: &'a mut Collector) -> LocalBoxFuture<'a, Result<(), SourceError>>;
 }
 
+/// How many sources are read at once: each has a pace of its own, and connections are what there is too few of.
+const AT_ONCE: usize = 24;
 /// How many of the sources that another one found are read at once.
 const FOUND_AT_ONCE: usize = 4;
 
 /// Reads all sources, at the same time, and those that they find.
 pub async fn read(sources: &[Box<dyn Source>], aliases: &Arc<Aliases>) -> Usage {
-    let readings = sources.iter().map(|source| read_one(source.as_ref(), aliases));
+    let readings = stream::iter(sources).map(|source| read_one(source.as_ref(), aliases));
+    let readings: Vec<_> = readings.buffered(AT_ONCE).collect().await;
     let mut usage = Usage::default();
-    for (coverage, found) in join_all(readings).await.into_iter().flatten() {
+    for (coverage, found) in readings.into_iter().flatten() {
         usage.add(coverage, found);
+    }
+    for source in sources {
+        for cluster in source.expected_clusters() {
+            usage.expect_cluster(source.as_ref(), cluster);
+        }
     }
     usage
 }
@@ -162,7 +178,9 @@ pub struct Collector {
     found: BTreeMap<Reference, Users>,
     mentions: Mentions,
     pulls: Pulls,
+    through: Through,
     sources: Vec<Box<dyn Source>>,
+    accounts: BTreeSet<Box<str>>,
     note: Option<String>,
 }
 
@@ -214,7 +232,9 @@ impl Collector {
             found: BTreeMap::new(),
             mentions: Mentions::default(),
             pulls: Pulls::default(),
+            through: Through::default(),
             sources: Vec::new(),
+            accounts: BTreeSet::new(),
             note: None,
         }
     }
@@ -232,6 +252,11 @@ impl Collector {
     /// Says what else is to be known about the source.
     pub fn add_note(&mut self, note: impl Into<String>) {
         self.note = Some(note.into());
+    }
+
+    /// Says that this is what another account uses.
+    pub(crate) fn add_account(&mut self, account: &str) {
+        self.accounts.insert(account.into());
     }
 
     /// Notes that `user` names a digest, whatever repository it is in.
@@ -262,10 +287,16 @@ impl Collector {
                 {
                     self.note(user, Reference::Digest(resolved));
                 }
+                self.through.add(user, Host::Ecr(reference.registry.clone()), &reference);
                 self.note(user, Reference::Image(reference));
             }
             Parsed::Digest(digest) => self.note_digests(user, [Some(digest), resolved]),
-            Parsed::Elsewhere(digest) => self.note_digests(user, [digest, resolved]),
+            Parsed::Elsewhere(digest) => {
+                if let Some(reference) = ImageReference::parse_elsewhere(image) {
+                    self.through.add(user, Host::Elsewhere, &reference);
+                }
+                self.note_digests(user, [digest, resolved]);
+            }
         }
         Ok(())
     }
@@ -310,11 +341,13 @@ impl Collector {
 #[derive(Debug, Default)]
 pub struct Usage {
     coverage: Vec<Coverage>,
+    accounts: BTreeSet<Box<str>>,
     references: BTreeMap<Reference, Users>,
     by_digest: HashMap<Digest, Users>,
     by_tag: HashMap<RepositoryName, HashMap<Tag, Users>>,
     mentions: Mentions,
     pulls: Pulls,
+    through: Through,
 }
 
 /// The use that protects an image, by one of its names.
@@ -332,9 +365,12 @@ pub struct InUse {
 impl Usage {
     /// Adds what a source found, whether or not it is complete: what was seen is in use in any case.
     pub fn add(&mut self, coverage: Coverage, found: Collector) {
+        self.accounts.insert(coverage.account.clone());
+        self.accounts.extend(found.accounts);
         self.coverage.push(coverage);
         self.mentions.merge(found.mentions);
         self.pulls.merge(found.pulls);
+        self.through.merge(found.through);
         for (reference, users) in found.found {
             let (digest, tag) = match &reference {
                 Reference::Digest(digest) => (Some(*digest), None),
@@ -350,6 +386,41 @@ impl Usage {
             }
             self.references.entry(reference).or_default().extend(users);
         }
+    }
+
+    /// Makes a source incomplete if no source of its name found a cluster.
+    fn expect_cluster(&mut self, source: &dyn Source, cluster: &str) {
+        let of_name = || self.coverage.iter().filter(|coverage| coverage.source == source.name());
+        if of_name().any(|coverage| coverage.cluster.as_deref() == Some(cluster)) {
+            return;
+        }
+        let error = Problem::Unknown.of(cluster).to_string();
+        if of_name().any(|coverage| coverage.error.as_ref() == Some(&error)) {
+            return;
+        }
+        let here = |coverage: &&mut Coverage| {
+            coverage.source == source.name()
+                && coverage.cluster.is_none()
+                && (&coverage.account, &coverage.region) == (&source.place().account, &source.place().region)
+        };
+        if let Some(coverage) = self.coverage.iter_mut().find(here) {
+            tracing::warn!(event = "cluster_unknown", source = coverage.source, cluster, "{error}");
+            coverage.complete = false;
+            coverage.error.get_or_insert(error);
+        }
+    }
+
+    /// The accounts of which it is known what they use.
+    #[must_use]
+    pub const fn accounts(&self) -> &BTreeSet<Box<str>> {
+        &self.accounts
+    }
+
+    /// Whether it was looked for use in this account and Region.
+    #[must_use]
+    pub fn is_read_in(&self, place: &Registry) -> bool {
+        let read = |coverage: &Coverage| (&coverage.account, &coverage.region) == (&place.account, &place.region);
+        self.coverage.iter().any(read)
     }
 
     /// What each source said.
@@ -371,14 +442,16 @@ impl Usage {
     }
 
     /// The uses of an image, by each of its tags and by its digest. A digest is used wherever it is stored, a tag in
-    /// the repository of that name (U1).
+    /// the repository of that name in any registry (U1), and where a proxy or a cache may stand between.
     #[must_use]
-    pub fn of(&self, repository: &RepositoryName, image: &Image) -> Vec<InUse> {
+    pub fn of(&self, registry: &Registry, repository: &RepositoryName, image: &Image) -> Vec<InUse> {
         let by_digest = self.by_digest.get(&image.digest).map(|users| (None, users));
         let tags = self.by_tag.get(repository);
         let by_tag = image.tags.iter().filter_map(|tag| Some((Some(tag), tags?.get(tag)?)));
+        let through = self.through.of(registry, repository, &image.tags).map(|(tag, users)| (Some(tag), users));
         by_tag
             .chain(by_digest)
+            .chain(through)
             .filter_map(|(tag, users)| {
                 let user = users.iter().max_by_key(|user| user.live)?;
                 Some(InUse { tag: tag.cloned(), user: Arc::clone(user), users: users.len() })
@@ -400,8 +473,12 @@ mod tests {
 
     const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
 
+    fn place() -> Registry {
+        Registry { account: "111111111111".into(), region: "eu-west-1".into() }
+    }
+
     fn user(name: &str) -> Arc<User> {
-        let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
+        let place = place();
         Arc::new(User { place, kind: "ECS service".into(), name: name.to_owned(), cluster: None, live: true })
     }
 
@@ -446,11 +523,14 @@ mod tests {
         let pinned = Digest::from_bytes([1; 32]);
         let usage = usage(&[(&format!("{HOST}/team/app:prod"), Some(pinned))]);
         let app = RepositoryName::new("team/app").unwrap();
-        let uses = |image| usage.of(&app, &image).len();
+        let uses = |image| usage.of(&place(), &app, &image).len();
         assert_eq!(uses(image(pinned, &[])), 1, "the digest it was resolved to");
         assert_eq!(uses(image(Digest::from_bytes([2; 32]), &["prod"])), 1, "what the tag means now");
         assert_eq!(uses(image(Digest::from_bytes([3; 32]), &["other"])), 0);
-        assert_eq!(usage.of(&RepositoryName::new("team/app-api").unwrap(), &image(pinned, &["prod"])).len(), 1);
+        assert_eq!(
+            usage.of(&place(), &RepositoryName::new("team/app-api").unwrap(), &image(pinned, &["prod"])).len(),
+            1
+        );
     }
 
     #[test]
@@ -458,7 +538,35 @@ mod tests {
         let (named, resolved) = (Digest::from_bytes([1; 32]), Digest::from_bytes([2; 32]));
         let usage = usage(&[(&format!("{HOST}/team/app@{named}"), Some(resolved))]);
         let app = RepositoryName::new("team/app").unwrap();
-        assert_eq!(usage.of(&app, &image(named, &[])).len(), 1);
-        assert_eq!(usage.of(&app, &image(resolved, &[])).len(), 1);
+        assert_eq!(usage.of(&place(), &app, &image(named, &[])).len(), 1);
+        assert_eq!(usage.of(&place(), &app, &image(resolved, &[])).len(), 1);
+    }
+
+    #[test]
+    fn a_path_behind_a_proxy_or_before_a_cache_counts() {
+        let tagged = image(Digest::from_bytes([1; 32]), &["1.0"]);
+        let uses = |by: &str, repository: &str| {
+            let aliases = Arc::new(Aliases::new(&["proxy.example.com".to_owned()]));
+            let mut found = Collector::new(aliases);
+            found.add(&user(by), by, None).unwrap();
+            let mut usage = Usage::default();
+            usage.through.merge(found.through);
+            usage.of(&place(), &RepositoryName::new(repository).unwrap(), &tagged).len()
+        };
+        let other = "222222222222.dkr.ecr.us-east-1.amazonaws.com";
+        for (by, repository, count) in [
+            (format!("{other}/shared/team/app:1.0"), "team/app", 1),
+            (format!("{other}/app:1.0"), "team/app", 1),
+            (format!("{HOST}/shared/team/app:1.0"), "team/app", 0),
+            (format!("{other}/shared/team/app:1.1"), "team/app", 0),
+            (format!("{other}/shared/my-app:1.0"), "app", 0),
+            ("proxy.example.com/ecr/team/app:1.0".to_owned(), "team/app", 1),
+            ("docker.io/library/nginx:1.0".to_owned(), "docker-hub/library/nginx", 1),
+            ("nginx:1.0".to_owned(), "docker-hub/library/nginx", 1),
+            ("mirror.example.com:5000/x/nginx:1.0".to_owned(), "nginx", 0),
+            ("nginx:1.0".to_owned(), "nginx", 0),
+        ] {
+            assert_eq!(uses(&by, repository), count, "{by} for {repository}");
+        }
     }
 }

@@ -4,7 +4,7 @@ import json
 import re
 
 from account import Account
-from busy_account import busy_account, roll_out
+from busy_account import busy_account, roll_out, start_elsewhere
 from in_use import digest_of, uses
 from permissions import NONE, allowed, differences, sometimes
 from processes import moto_with_overlay
@@ -88,12 +88,13 @@ class Deployment:
 def simple_example(folder, package, not_yet):
     """Plans, is told to delete, refuses, deletes, and goes without a trace."""
     with moto_with_overlay() as server:
-        tell_simple(Deployment("simple", Account(server.endpoint), folder, package), not_yet)
+        account = Account(server.endpoint)
+        expected = busy_account(account)
+        tell_simple(Deployment("simple", account, folder, package), expected, not_yet)
 
 
-def tell_simple(simple, not_yet):
+def tell_simple(simple, expected, not_yet):
     account = simple.account
-    expected = busy_account(account)
     everything = account.images()
 
     # As it comes, it plans: whatever the console offers, and on its schedule.
@@ -138,15 +139,16 @@ def complete_example(folder, package, not_yet):
     """Deletes where it is allowed to, remembers, reports and tells, in a VPC, with its configuration in a parameter."""
     with moto_with_overlay() as server:
         account = Account(server.endpoint)
+        acceptance_repository(account)
+        account.repository("team/base").push_index("v1.0", days=300)
+        account.cluster("staging").task(account.task_definition("job", "example.com/job:1"))
+        roll_out(account, "production", "web")
+        start_elsewhere(account)
         tell_complete(Deployment("complete", account, folder, package, vpc=default_network(account)), not_yet)
 
 
 def tell_complete(complete, not_yet):
     account = complete.account
-    acceptance_repository(account)
-    account.repository("team/base").push_index("v1.0", days=300)
-    account.cluster("staging").task(account.task_definition("job", "example.com/job:1"))
-    roll_out(account, "production", "web")
     other = account.repository("shop/web").push("1.0-SNAPSHOT", days=300)
     before = account.images()
     in_use = {use: digest_of(account, use) for use in uses(account)}

@@ -61,6 +61,7 @@ def synthesised(planned):
     props["complete"] = {**COMPLETE, "config": written(json.loads(parameter["value"]))}
     props["no source"] = {"mode": "delete", "config": CONFIGURATIONS["plan, by rules alone"][1]}
     props |= {f"member {purpose}": {"member": {**MEMBER, "registry": registry}} for purpose, registry in MEMBERS.items()}
+    props["misspelt"] = {"config": {"in_use": {"services": ["bach"]}}}
     props["two modes"] = {"config": {"mode": "delete"}}
     command = ["node", str(CDK / "test" / "synth.js"), json.dumps(props)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
@@ -176,6 +177,7 @@ def test_nothing_is_found_against_it(synthesised, tmp_path):
 
 def test_what_it_refuses(synthesised):
     assert "every source of use is off" in synthesised["no source"]["error"]
+    assert "no source of use is called bach" in synthesised["misspelt"]["error"]
     assert "`config` has no `mode`" in synthesised["two modes"]["error"]
 
 

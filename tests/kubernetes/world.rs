@@ -21,7 +21,7 @@ pub(crate) const SECRET: &str = "simulated-secret";
 pub(crate) const CONFIG: &str = "
 mode: delete
 policies: [{ repositories: ['**'], keep: [{ tags: '.', newest: 1 }], delete_unmatched: true }]
-in_use: { ecs: false }
+in_use: { ecs: false, lambda: false }
 guards: { allow_no_usage: true }
 ";
 

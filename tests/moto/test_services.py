@@ -56,7 +56,7 @@ def batch(account, image):
 def codebuild(account, image):
     account.client("codebuild").create_project(
         name="project",
-        source={"type": "NO_SOURCE", "buildspec": "version: 0.2"},
+        source={"type": "S3", "location": "bucket/source.zip"},
         artifacts={"type": "NO_ARTIFACTS"},
         environment={"type": "LINUX_CONTAINER", "image": image, "computeType": "BUILD_GENERAL1_SMALL"},
         serviceRole=ROLE,

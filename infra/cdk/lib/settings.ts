@@ -73,10 +73,19 @@ export function document(mode: Mode, config: Config, account: string, created: C
   return { version: 1, ...storage, ...notify, ...config, mode, guards };
 }
 
+/** What reading each source of use needs. */
+function readable(): { [source: string]: Permission[] } {
+  const { sources, services } = shared("permissions.json");
+  return { ...sources, ...services };
+}
+
 /** Which sources of use are on: those that are not switched off by `false`, and services that are named. */
 export function sources(config: Config): string[] {
   const switched: string[] = shared("permissions.json").on_unless_false;
-  return [...switched.filter((name) => config.in_use?.[name] !== false), ...(config.in_use?.services ?? [])];
+  const named = [...switched.filter((name) => config.in_use?.[name] !== false), ...(config.in_use?.services ?? [])];
+  const unknown = named.filter((name) => !(name in readable()));
+  if (unknown.length) throw new Error(`no source of use is called ${unknown.join(" or ")}; there are ${Object.keys(readable()).join(", ")}`);
+  return named;
 }
 
 /** The event that the schedule sends: what Scheduler sends without an input, spelt out. */
@@ -118,7 +127,7 @@ export function statements(place: Place, permitted: Permitted): any[] {
   // Without logs:CreateLogGroup: a log group that somebody deleted would come back without its retention.
   const granted: Permission[] = [
     ...permissions.registry,
-    ...sources(document).flatMap((source) => ({ ...permissions.sources, ...permissions.services })[source]),
+    ...sources(document).flatMap((source) => readable()[source]),
     ...(archives ? permissions.archive : []),
     ...(deletes ? permissions.delete : []),
     ...permissions.configured,

@@ -8,7 +8,7 @@ use std::{
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use ecr_cleanup::{
-    image::{Image, MediaType, RepositoryName, Time},
+    image::{Image, MediaType, Time},
     plan::{Explanation, Plan, RepositoryPlan, Threat, Verdict},
     report::{Answer, Hygiene},
     usage::Usage,
@@ -73,7 +73,7 @@ fn row(repository: &RepositoryPlan, image: &Image, verdict: &Verdict, now: Time)
     let bytes = if image.media_type == MediaType::Index { "-".to_owned() } else { size(image.bytes) };
     let days = image.pushed_at.map(|time| format!("{} d", time.age(now).as_hours() / 24));
     vec![
-        Cell::new(format!("{}{}", repository.name, image.name())),
+        Cell::new(format!("{}{}", repository.title(), image.name())),
         number(days.unwrap_or_default()),
         number(bytes),
         Cell::new(repository.because(verdict).join("\n")),
@@ -83,7 +83,7 @@ fn row(repository: &RepositoryPlan, image: &Image, verdict: &Verdict, now: Time)
 /// Prints what somebody should know besides the numbers, and the summary last.
 pub(crate) fn remarks(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
     for missing in answer.missing.iter().filter(|missing| missing.live) {
-        writeln!(out, "Missing: {} is used by {}", missing.reference, missing.users.join(", "))?;
+        writeln!(out, "Missing: {} is used by {}", missing.title(), missing.users.join(", "))?;
     }
     for failure in &answer.failures {
         let places = failure.repositories.join(", ");
@@ -168,7 +168,7 @@ pub(crate) fn explanation(out: &mut impl Write, explanation: &Explanation) -> io
 /// Prints what lifecycle policies may do to images that stay.
 pub(crate) fn threats(
     out: &mut impl Write,
-    found: &[(RepositoryName, Result<Vec<Threat>, String>)],
+    found: &[(String, Result<Vec<Threat>, String>)],
     output: Output,
 ) -> io::Result<()> {
     let known = || found.iter().filter_map(|(_, threats)| threats.as_ref().ok()).flatten();
@@ -210,7 +210,7 @@ pub(crate) fn verification(out: &mut impl Write, verification: &Verification) ->
     for missing in &verification.missing {
         let problem =
             if missing.live { missing.problem.to_string() } else { format!("{}; kept for later", missing.problem) };
-        table.add_row([missing.reference.to_string(), problem, missing.users.join("\n")]);
+        table.add_row([missing.title(), problem, missing.users.join("\n")]);
     }
     if table.row_count() > 0 {
         writeln!(out, "{table}")?;

@@ -120,11 +120,21 @@ fn sources_of_use_and_what_is_not_supported() {
             &["in_use.ecs.task_definitions: expected `active`, `referenced` or `{ newest: N }`, found `false`"],
         ),
         (
-            "in_use: {lambda: true, accounts: []}",
+            "in_use: {accounts: [{}, {regions: []}, {role_arn: x, regions: [eu-west-1, west, eu-west-1]}, {external_id: a}, {role: x}]}",
             &[
-                "in_use.accounts: not supported by this version yet; leave it out",
-                "in_use.lambda: expected `false` or a mapping (`{}` for its defaults), found `true`",
+                "in_use.accounts[0]: expected `role_arn`, `regions` or both: the caller's own account and Region are read anyway",
+                "in_use.accounts[1].regions: expected a Region; leave `regions` out for the caller's",
+                "in_use.accounts[2].regions[1]: expected an AWS Region such as `eu-west-1`, found `west`",
+                "in_use.accounts[2].regions[2]: `eu-west-1` is written twice",
+                "in_use.accounts[2].role_arn: expected the ARN of a role, such as `arn:aws:iam::222222222222:role/ecr-cleanup`, found `x`",
+                "in_use.accounts[3]: expected `role_arn`, `regions` or both: the caller's own account and Region are read anyway",
+                "in_use.accounts[3].external_id: expected 2 to 1224 letters, digits and `_ + = , . @ : / -`",
+                "in_use.accounts[4].role: unknown key; did you mean `role_arn`?",
             ],
+        ),
+        (
+            "in_use: {lambda: true}",
+            &["in_use.lambda: expected `false` or a mapping (`{}` for its defaults), found `true`"],
         ),
         (
             "in_use: {services: [batch, greengrass, batch, 7]}",
@@ -135,25 +145,36 @@ fn sources_of_use_and_what_is_not_supported() {
             ],
         ),
         (
+            "registries: [{}, {}, {region: Ireland}, {external_id: abc}, {role_arn: arn:aws:iam::222222222222:user/a}]",
+            &[
+                "registries[1]: is written twice: an entry above has the same role and Region",
+                "registries[2].region: expected an AWS Region such as `eu-west-1`, found `Ireland`",
+                "registries[3]: is written twice: an entry above has the same role and Region",
+                "registries[3].external_id: needs `role_arn`, the role that asks for it",
+                "registries[4].role_arn: expected the ARN of a role, such as `arn:aws:iam::222222222222:role/ecr-cleanup`, found `arn:aws:iam::222222222222:user/a`",
+            ],
+        ),
+        (
+            "registries: []",
+            &["registries: expected a registry; leave it out for that of the caller's own account and Region"],
+        ),
+        (
+            "guards: {unread_pull_accounts: ignore}",
+            &["guards.unread_pull_accounts: expected `refuse` or `warn`, found `ignore`"],
+        ),
+        (
             r#"in_use: {eks: {clusters: ["**"], helm: true}, lambda: {x: 1}}"#,
             &["in_use.eks.helm: unknown key; did you mean `helm_history`?", "in_use.lambda.x: unknown key;"],
         ),
         (
-            "registries: [{region: eu-west-1}]\nstate: a/b\nreport: s3://A/b\nnotify: arn",
+            "state: a/b\nreport: s3://A/b\nnotify: arn",
             &[
                 "notify: expected the ARN of an SNS topic, such as `arn:aws:sns:eu-west-1:111111111111:topic`, found `arn`",
-                "registries: not supported by this version yet; leave it out",
                 "report: expected `s3://BUCKET/PREFIX`, found `s3://A/b`",
                 "state: expected `s3://BUCKET/PREFIX`, found `a/b`",
             ],
         ),
-        (
-            "registries: [{regoin: eu-west-1}]",
-            &[
-                "registries: not supported by this version yet; leave it out",
-                "registries[0].regoin: unknown key; did you mean `region`?",
-            ],
-        ),
+        ("registries: [{regoin: eu-west-1}]", &["registries[0].regoin: unknown key; did you mean `region`?"]),
         (
             "guards: {max_usage_drop_percent: 50, soak: 1d, change_window: {timezone: UTC, days: [mon]}}",
             &[

@@ -14,7 +14,7 @@ mod try_access;
 mod wire;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
@@ -85,8 +85,10 @@ impl Source for OtherService {
     fn read<'a>(&'a self, found: &'a mut Collector) -> LocalBoxFuture<'a, Result<(), SourceError>> {
         async {
             let spec = self.spec()?;
-            let notes = RefCell::new(Notes::new(self.place.clone(), spec, found).map_err(|error| self.problem(error))?);
-            let reader = Reader { spec, client: self.client(spec)?, clients: &self.clients, notes: &notes };
+            let notes =
+                RefCell::new(Notes::new(self.place.clone(), spec, found).map_err(|error| self.problem(&error))?);
+            let answered = Cell::new(false);
+            let reader = Reader { spec, client: self.client(spec)?, clients: &self.clients, answered, notes: &notes };
             for step in &spec.read {
                 match reader.step(step, None).await {
                     Ok(()) => {}
@@ -108,15 +110,15 @@ impl Source for OtherService {
 
 impl OtherService {
     fn spec(&self) -> Result<&'static Spec, ApiError> {
-        Spec::of(self.service).map_err(|error| self.problem(error))
+        Spec::of(self.service).map_err(|error| self.problem(&error))
     }
 
     fn client(&self, spec: &Spec) -> Result<JsonService, ApiError> {
         let endpoint = Endpoint { id: &spec.id, prefix: &spec.endpoint, signing: &spec.signing };
-        self.clients.json_service(endpoint).map_err(|error| self.problem(error))
+        self.clients.json_service(endpoint).map_err(|error| self.problem(&error))
     }
 
-    fn problem(&self, error: impl ToString) -> ApiError {
+    fn problem(&self, error: &impl ToString) -> ApiError {
         ApiError::answer(self.service.name(), "", error.to_string())
     }
 
@@ -136,6 +138,8 @@ struct Reader<'a, 'f> {
     spec: &'static Spec,
     client: JsonService,
     clients: &'a Clients,
+    /// Whether the service has answered at all: then it is there, whatever its host name seems to be.
+    answered: Cell<bool>,
     notes: &'a RefCell<Notes<'f>>,
 }
 
@@ -295,7 +299,14 @@ impl Reader<'_, '_> {
         let request = wire(&self.spec.protocol, step, body);
         let request = request.map_err(|problem| ApiError::answer(&step.call, &resource, problem))?;
         match self.client.call(&step.call, &resource, request).await {
-            Ok(answer) => Ok(answer),
+            Ok(answer) => {
+                self.answered.set(true);
+                Ok(answer)
+            }
+            Err(CallError::Absent) if self.answered.get() => {
+                Err(ApiError::answer(&step.call, &resource, "the host name of the service is not found any more")
+                    .into())
+            }
             Err(CallError::Absent) => Err(Ended::Absent),
             Err(CallError::Api(error)) => {
                 let is_gone = error.code.as_ref().is_some_and(|code| step.gone.contains(code));

@@ -24,8 +24,8 @@ impl Chain<'_> {
     /// What the item is called in messages: whatever names it.
     pub(super) fn title(&self) -> String {
         let members = self.item.as_object().into_iter().flatten();
-        let named = members.filter(|(name, _)| name.ends_with("Name") || *name == "name" || name.ends_with("Id"));
-        let name = named.filter_map(|(_, value)| value.as_str()).next();
+        let mut named = members.filter(|(name, _)| name.ends_with("Name") || *name == "name" || name.ends_with("Id"));
+        let name = named.find_map(|(_, value)| value.as_str());
         name.or_else(|| self.item.as_str()).unwrap_or_default().to_owned()
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::{Answer, ApiError};
 use crate::input::{required, text};
 use crate::request::Request;
-use crate::world::{Identity, World};
+use crate::world::{Identity, Trust, World};
 use sha2::{Digest, Sha256};
 
 pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
@@ -25,7 +25,8 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
     .into_bytes())
 }
 
-/// Any role may be assumed; its access key belongs to the role's account from then on.
+/// The access key of a role belongs to its account from then on. Where roles are listed, one that is not, or whose trust
+/// does not hold for the caller, cannot be assumed.
 fn assume(world: &mut World, request: &Request) -> Result<String, ApiError> {
     let role = required(&request.body, "RoleArn")?;
     let session = text(&request.body, "RoleSessionName").unwrap_or("session");
@@ -34,13 +35,25 @@ fn assume(world: &mut World, request: &Request) -> Result<String, ApiError> {
         return Err(ApiError::new("ValidationError", format!("{role} is invalid")));
     };
     let name = name.rsplit('/').next().unwrap_or(name);
+    let caller = world.identity(&request.access_key);
+    let trust = world.roles.get(role);
+    let lets_in = |trust: &Trust| {
+        trust.accounts.contains(&caller.account)
+            && trust.external_id.as_deref().is_none_or(|id| text(&request.body, "ExternalId") == Some(id))
+    };
+    if !world.roles.is_empty() && !trust.is_some_and(lets_in) {
+        let message = format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {role}", caller.arn);
+        return Err(ApiError::with_status(403, "AccessDenied", message));
+    }
+    let over = trust.is_some_and(|trust| trust.short_lived);
+    let expiration = if over { "2001-01-01T00:00:00Z" } else { "2099-01-01T00:00:00Z" };
     let arn = format!("arn:aws:sts::{account}:assumed-role/{name}/{session}");
     let key = hex::encode_upper(&Sha256::digest(&arn)[..8]);
     let key = format!("ASIA{key}");
     let answer = format!(
         "<AssumedRoleUser><AssumedRoleId>AROA:{session}</AssumedRoleId><Arn>{arn}</Arn></AssumedRoleUser>\
          <Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>simulated</SecretAccessKey>\
-         <SessionToken>simulated</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"
+         <SessionToken>simulated</SessionToken><Expiration>{expiration}</Expiration></Credentials>"
     );
     let account = account.to_owned();
     world.access_keys.insert(key, Identity { account, arn });

@@ -44,6 +44,18 @@ impl Identity {
     }
 }
 
+/// Whom a role lets in.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// The accounts whose callers it lets in.
+    pub accounts: Vec<String>,
+    /// The external id that it asks for.
+    pub external_id: Option<String>,
+    /// Whether its credentials are said to be over already, so that whoever has an eye on that renews them for every call.
+    /// They hold all the same.
+    pub short_lived: bool,
+}
+
 /// An image that `BatchDeleteImage` deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
@@ -68,6 +80,8 @@ pub struct World {
     pub regions: BTreeMap<Place, Region>,
     /// Access keys and whose they are; a key not listed belongs to the home account. `AssumeRole` adds to it.
     pub access_keys: BTreeMap<String, Identity>,
+    /// Roles by ARN. While there is none here, any role lets everybody in; else only these can be assumed.
+    pub roles: BTreeMap<String, Trust>,
     /// S3 buckets by name, and their objects by key.
     pub buckets: BTreeMap<String, BTreeMap<String, Object>>,
     /// What was published to SNS topics, in order.
@@ -85,6 +99,7 @@ impl Default for World {
             home: Place::new("111111111111", "eu-west-1"),
             regions: BTreeMap::new(),
             access_keys: BTreeMap::new(),
+            roles: BTreeMap::new(),
             buckets: BTreeMap::new(),
             messages: Vec::new(),
             deletions: Vec::new(),

@@ -28,10 +28,7 @@ variable "sources" {
   default     = ["ecs", "eks", "lambda"]
 
   validation {
-    condition = length(var.sources) > 0 && length(setsubtract(var.sources, [
-      "ecs", "eks", "lambda", "app_runner", "batch", "bedrock_agentcore", "codebuild", "eventbridge", "lightsail", "pipes",
-      "sagemaker", "scheduler", "step_functions",
-    ])) == 0
+    condition     = length(var.sources) > 0
     error_message = "`sources` are one or more of `ecs`, `eks` and `lambda`, and of what `in_use.services` accepts."
   }
 }

@@ -70,6 +70,8 @@ locals {
   in_use  = try(var.document.in_use, {})
   sources = concat([for name in var.permissions.on_unless_false : name if try(local.in_use[name], {}) != false], try(local.in_use.services, []))
 
+  readable = merge(var.permissions.sources, var.permissions.services)
+
   # Archived images are deleted in mode `archive` too, where the configuration says when.
   archives = var.document.mode != "plan"
   deletes  = var.document.mode == "delete" || (local.archives && can(var.document.archive.delete_after))
@@ -110,7 +112,7 @@ locals {
   # Without logs:CreateLogGroup: a log group that somebody deleted would come back without its retention.
   granted = concat(
     var.permissions.registry,
-    flatten([for name in local.sources : merge(var.permissions.sources, var.permissions.services)[name]]),
+    flatten([for name in local.sources : try(local.readable[name], [])]),
     [for one in var.permissions.archive : one if local.archives],
     [for one in var.permissions.delete : one if local.deletes],
     var.permissions.configured,
@@ -149,6 +151,11 @@ output "sources" {
 output "json" {
   description = "The policy of the function's role."
   value       = local.json
+
+  precondition {
+    condition     = length(setsubtract(local.sources, keys(local.readable))) == 0
+    error_message = "No source of use is called ${join(" or ", setsubtract(local.sources, keys(local.readable)))}; there are ${join(", ", keys(local.readable))}."
+  }
 
   precondition {
     condition     = length(local.json) <= 10240

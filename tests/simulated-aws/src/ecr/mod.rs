@@ -31,6 +31,7 @@ pub(crate) fn answer(world: &mut World, caller: &Place, operation: &str, body: &
     match operation {
         "DescribeRepositories" => describe::repositories(region, body),
         "DescribeRegistry" => registry::describe(region),
+        "GetRegistryPolicy" => registry::policy(region),
         "DescribePullThroughCacheRules" => registry::pull_through_cache_rules(region, body),
         "DescribeImages" => describe::images(find(region, body)?, body),
         "ListImages" => describe::list(find(region, body)?, body),

@@ -1,7 +1,7 @@
 //! The registry of one account and Region.
 
 use crate::ecr::repository::Repository;
-use crate::error::{Answer, json};
+use crate::error::{Answer, ApiError, json};
 use crate::input::list;
 use crate::moment::Moment;
 use crate::page::Paging;
@@ -17,6 +17,8 @@ pub struct Registry {
     pub repositories: BTreeMap<String, Repository>,
     /// Pull through cache rules.
     pub pull_through_cache_rules: Vec<PullThroughCacheRule>,
+    /// The text of the registry's own policy.
+    pub policy: Option<String>,
     /// The rules of the replication configuration, as `DescribeRegistry` answers them.
     pub replication_rules: Vec<Value>,
 }
@@ -49,6 +51,16 @@ pub(crate) fn describe(region: &Region) -> Answer {
         "registryId": region.place.account,
         "replicationConfiguration": {"rules": region.ecr.replication_rules},
     }))
+}
+
+pub(crate) fn policy(region: &Region) -> Answer {
+    match &region.ecr.policy {
+        Some(policy) => json(&object!({"registryId": region.place.account, "policyText": policy})),
+        None => Err(ApiError::new(
+            "RegistryPolicyNotFoundException",
+            format!("Registry policy does not exist in the registry with id '{}'", region.place.account),
+        )),
+    }
 }
 
 pub(crate) fn pull_through_cache_rules(region: &Region, body: &Value) -> Answer {

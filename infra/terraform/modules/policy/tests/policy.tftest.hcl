@@ -146,18 +146,31 @@ run "what_is_configured_besides" {
   }
 }
 
-run "services_that_are_named" {
+run "services_are_read_where_they_are_named" {
   command = plan
 
   variables {
-    document    = { mode = "plan", in_use = { ecs = false, eks = false, lambda = {}, services = ["batch"] } }
-    permissions = merge(jsondecode(file("../../../shared/permissions.json")), { sources = { lambda = [] }, services = { batch = [{ sid = "ReadBatch", actions = ["batch:DescribeJobs"], resources = "all" }] } })
+    document = { mode = "plan", in_use = { ecs = false, eks = false, lambda = false, services = ["batch", "step_functions"] } }
   }
 
   assert {
-    condition     = output.sources == ["lambda", "batch"] && strcontains(output.json, "ReadBatch")
+    condition     = [for one in jsondecode(output.json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadBatch", "ReadStepFunctions", "WriteLog", "KeepFailures"]
     error_message = output.json
   }
+  assert {
+    condition     = output.sources == ["batch", "step_functions"]
+    error_message = "a service is on where it is named"
+  }
+}
+
+run "a_service_that_is_unknown" {
+  command = plan
+
+  variables {
+    document = { mode = "plan", in_use = { services = ["bach"] } }
+  }
+
+  expect_failures = [output.json]
 }
 
 run "a_policy_that_iam_would_refuse" {
@@ -169,18 +182,4 @@ run "a_policy_that_iam_would_refuse" {
   }
 
   expect_failures = [output.json]
-}
-
-run "other_services_are_read_where_they_are_named" {
-  command = plan
-
-  variables {
-    sources = { ecs = false, eks = false, lambda = false }
-    config  = { in_use = { services = ["batch", "step_functions"] } }
-  }
-
-  assert {
-    condition     = [for one in jsondecode(output.json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadBatch", "ReadStepFunctions", "WriteLog", "KeepFailures"]
-    error_message = output.json
-  }
 }

@@ -1,0 +1,103 @@
+//! Accounts and Regions: the registries to clean, and where else to look for use.
+
+use super::{
+    Account, Registry, Role,
+    error::{Path, Problems, quoted},
+    raw, registry,
+    scalar::List,
+};
+
+/// The registries as they are written. None at all is an error: to leave them out means the caller's own.
+pub(super) fn registries(written: &List<raw::Registry>, problems: &mut Problems) -> Vec<Registry> {
+    let path = Path::of_keys("registries");
+    if written.0.is_empty() {
+        problems.add(&path, "expected a registry; leave it out for that of the caller's own account and Region");
+    }
+    let mut registries: Vec<Registry> = Vec::new();
+    for (index, written) in written.items() {
+        let path = path.index(index);
+        let region = written.region.as_ref().inspect(|text| check_region(text, &path.key("region"), problems));
+        let role = role(written.role_arn.as_ref(), written.external_id.as_ref(), &path, problems);
+        let registry = Registry { region: region.cloned(), role };
+        let arn = |registry: &Registry| registry.role.as_ref().map(|role| role.arn.clone());
+        if registries.iter().any(|other| other.region == registry.region && arn(other) == arn(&registry)) {
+            problems.add_unless_known(&path, "is written twice: an entry above has the same role and Region");
+        }
+        registries.push(registry);
+    }
+    registries
+}
+
+/// The accounts as they are written.
+pub(super) fn accounts(written: &List<raw::Account>, path: &Path, problems: &mut Problems) -> Vec<Account> {
+    let accounts = written.items().map(|(index, written)| {
+        let path = path.index(index);
+        let role = role(written.role_arn.as_ref(), written.external_id.as_ref(), &path, problems);
+        let mut regions = Vec::new();
+        for (index, text) in written.regions.iter().flat_map(List::items) {
+            let path = path.key("regions").index(index);
+            check_region(text, &path, problems);
+            if regions.contains(text) {
+                problems.add(&path, format!("{} is written twice", quoted(text)));
+            }
+            regions.push(text.clone());
+        }
+        if written.regions.as_ref().is_some_and(|regions| regions.0.is_empty()) {
+            problems.add(&path.key("regions"), "expected a Region; leave `regions` out for the caller's");
+        } else if written.role_arn.is_none() && written.regions.is_none() {
+            let message = "expected `role_arn`, `regions` or both: the caller's own account and Region are read anyway";
+            problems.add_unless_known(&path, message);
+        }
+        Account { role, regions }
+    });
+    accounts.collect()
+}
+
+fn role(arn: Option<&String>, external_id: Option<&String>, path: &Path, problems: &mut Problems) -> Option<Role> {
+    if let Some(id) = external_id {
+        let path = path.key("external_id");
+        if !is_external_id(id) {
+            problems.add(&path, "expected 2 to 1224 letters, digits and `_ + = , . @ : / -`");
+        } else if arn.is_none() {
+            problems.add_unless_known(&path, "needs `role_arn`, the role that asks for it");
+        }
+    }
+    let arn = arn?;
+    if !registry::is_role_arn(arn) {
+        let message = format!(
+            "expected the ARN of a role, such as `arn:aws:iam::222222222222:role/ecr-cleanup`, found {}",
+            quoted(arn)
+        );
+        problems.add(&path.key("role_arn"), message);
+    }
+    Some(Role { arn: arn.clone(), external_id: external_id.cloned() })
+}
+
+/// "AssumeRole", AWS STS API Reference.
+fn is_external_id(text: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
+    (2..=1224).contains(&text.len()) && text.bytes().all(good)
+}
+
+fn check_region(text: &str, path: &Path, problems: &mut Problems) {
+    if !registry::is_region(text) {
+        problems.add(path, format!("expected an AWS Region such as `eu-west-1`, found {}", quoted(text)));
+    }
+}
+
+/// A registry as it would be written.
+pub(super) fn written_registry(registry: &Registry) -> raw::Registry {
+    let (role_arn, external_id) = written_role(registry.role.as_ref());
+    raw::Registry { region: registry.region.clone(), role_arn, external_id }
+}
+
+/// An account as it would be written.
+pub(super) fn written_account(account: &Account) -> raw::Account {
+    let (role_arn, external_id) = written_role(account.role.as_ref());
+    let regions = (!account.regions.is_empty()).then(|| account.regions.iter().cloned().collect());
+    raw::Account { role_arn, external_id, regions }
+}
+
+fn written_role(role: Option<&Role>) -> (Option<String>, Option<String>) {
+    (role.map(|role| role.arn.clone()), role.and_then(|role| role.external_id.clone()))
+}
