@@ -1,4 +1,4 @@
-//! Clusters of 20,000 pods and 5,000 ReplicaSets are read page by page: how many calls that takes, and how much memory
+//! Clusters of 20,000 pods and 5,000 replica sets are read page by page: how many calls that takes, and how much memory
 //! besides the pages themselves. Counted, not timed.
 //!
 //! The servers are a process of their own, which is this program with an argument, so that what they hold is not
