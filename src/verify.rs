@@ -4,7 +4,7 @@
 //! asked is told apart from what is missing.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     aws::Clients,
-    image::{Image, ImageReference, Registry, RepositoryName},
+    image::{Digest, Image, ImageReference, Registry, RepositoryName, Tag},
     inventory,
     plan::{Missing, Plan, Stored, missing_from},
     report::VERSION,
@@ -65,7 +65,20 @@ impl Verification {
 /// A repository of one of the registries.
 pub(crate) type Named = (Arc<Registry>, RepositoryName);
 
-/// What some repositories hold now.
+/// The images of a repository that something in use names.
+#[derive(Debug, Default)]
+pub(crate) struct Used<'a> {
+    digests: HashSet<Digest>,
+    tags: HashSet<&'a Tag>,
+}
+
+impl Used<'_> {
+    fn names(&self, image: &Image) -> bool {
+        self.digests.contains(&image.digest) || image.tags.iter().any(|tag| self.tags.contains(tag))
+    }
+}
+
+/// What some repositories hold now of the images in use: all that they hold would take as much memory as the plan.
 #[derive(Debug, Default)]
 pub(crate) struct Listing(BTreeMap<Named, Result<Option<Vec<Image>>, String>>);
 
@@ -88,13 +101,17 @@ impl Listing {
     }
 }
 
-/// Lists repositories, for what they hold now.
-pub(crate) async fn list(clients: &BTreeMap<Registry, Clients>, repositories: BTreeSet<Named>) -> Listing {
-    let listings = stream::iter(repositories).map(|(registry, name)| async move {
+/// Lists repositories, for what they hold now of the images in use.
+pub(crate) async fn list(clients: &BTreeMap<Registry, Clients>, repositories: BTreeMap<Named, Used<'_>>) -> Listing {
+    let listings = stream::iter(repositories).map(|((registry, name), used)| async move {
         let images = match clients.get(&*registry) {
             None => Err(format!("nothing lets the program into {registry}")),
             Some(clients) => match inventory::list(clients, &name).await {
-                Ok((images, None)) => Ok(Some(images)),
+                Ok((mut images, None)) => {
+                    images.retain(|image| used.names(image));
+                    images.shrink_to_fit();
+                    Ok(Some(images))
+                }
                 Ok((_, Some(unclear))) => Err(unclear.to_string()),
                 Err(error) if error.is("RepositoryNotFoundException") => Ok(None),
                 Err(error) => Err(error.to_string()),
@@ -105,11 +122,15 @@ pub(crate) async fn list(clients: &BTreeMap<Registry, Clients>, repositories: BT
     Listing(listings.buffer_unordered(AT_ONCE).collect().await)
 }
 
-/// The repositories of some registries that something in use names.
-pub(crate) fn used_repositories(registries: &[Arc<Registry>], usage: &Usage) -> BTreeSet<Named> {
-    references(registries, usage)
-        .map(|(registry, reference)| (Arc::clone(registry), reference.repository.clone()))
-        .collect()
+/// The repositories of some registries that something in use names, each with the images it names there.
+pub(crate) fn used<'a>(registries: &'a [Arc<Registry>], usage: &'a Usage) -> BTreeMap<Named, Used<'a>> {
+    let mut repositories = BTreeMap::<_, Used<'_>>::new();
+    for (registry, reference) in references(registries, usage) {
+        let used = repositories.entry((Arc::clone(registry), reference.repository.clone())).or_default();
+        used.digests.extend(reference.digest);
+        used.tags.extend(&reference.tag);
+    }
+    repositories
 }
 
 fn references<'a>(
@@ -136,7 +157,7 @@ pub(crate) fn missing_now(plan: &Plan, usage: &Usage, listing: &Listing) -> Vec<
 /// Asks ECR for every image in use.
 pub(crate) async fn verify(clients: &BTreeMap<Registry, Clients>, usage: &Usage, run_id: &str) -> Verification {
     let registries: Vec<Arc<Registry>> = clients.keys().cloned().map(Arc::new).collect();
-    let listing = list(clients, used_repositories(&registries, usage)).await;
+    let listing = list(clients, used(&registries, usage)).await;
     let mut missing =
         missing_from(&registries, usage, |registry, name| listing.stored(registry, name).unwrap_or(Stored::Unknown));
     let omitted = missing.len().saturating_sub(CAP);

@@ -1,4 +1,4 @@
-//! Clusters of 20,000 pods and 5,000 ReplicaSets are read page by page: how many calls that takes, and how much memory
+//! Clusters of 20,000 pods and 5,000 replica sets are read page by page: how many calls that takes, and how much memory
 //! besides the pages themselves. Counted, not timed.
 //!
 //! The servers are a process of their own, which is this program with an argument, so that what they hold is not
@@ -12,16 +12,13 @@ use std::{
     process::{Command, Stdio},
 };
 
+use allocation_counter::AllocationInfo;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use ecr_cleanup::{aws::Clients, config::Config, run::Program};
-use peak_alloc::PeakAlloc;
 use serde_json::{Value, json};
 use simulated_aws::{EksCluster, SimulatedAws};
 use simulated_cluster::SimulatedCluster;
-
-#[global_allocator]
-static HEAP: PeakAlloc = PeakAlloc;
 
 const CLUSTERS: usize = 4;
 /// Of each cluster.
@@ -42,7 +39,7 @@ fn main() {
     if env::args().nth(1).is_some_and(|argument| argument == SERVE) {
         runtime.block_on(serve());
     } else {
-        runtime.block_on(measure());
+        measure(&runtime);
     }
 }
 
@@ -92,7 +89,7 @@ async fn serve() {
     );
 }
 
-async fn measure() {
+fn measure(runtime: &tokio::runtime::Runtime) {
     let mut server = Command::new(env::current_exe().unwrap());
     let mut server = server.arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
@@ -100,17 +97,16 @@ async fn measure() {
     let config = aws_config::defaults(BehaviorVersion::latest())
         .endpoint_url(endpoint)
         .region(Region::from_static("eu-west-1"))
-        .credentials_provider(Credentials::new("AKIAHOME", "secret", None, None, "test"))
-        .load()
-        .await;
+        .credentials_provider(Credentials::new("AKIAHOME", "secret", None, None, "test"));
+    let config = runtime.block_on(config.load());
     let clients = Clients::new(&config, false);
-    let program = Program::new(Config::parse("in_use: { ecs: false }").unwrap(), clients);
+    let program = Program::new(Config::parse("in_use: { ecs: false, lambda: false }").unwrap(), clients);
 
-    let before = HEAP.current_usage();
-    HEAP.reset_peak_usage();
-    let usage = program.in_use().await.unwrap();
-    let peak = HEAP.peak_usage() - before;
-    let kept = HEAP.current_usage() - before;
+    let mut usage = None;
+    let AllocationInfo { bytes_max, bytes_current, .. } =
+        allocation_counter::measure(|| usage = Some(runtime.block_on(program.in_use()).unwrap()));
+    let usage = usage.unwrap();
+    let [peak, kept] = [i64::try_from(bytes_max).unwrap(), bytes_current].map(|bytes| usize::try_from(bytes).unwrap());
 
     drop(server.stdin.take());
     let asked: Value = serde_json::from_str(&said.next().unwrap().unwrap()).unwrap();

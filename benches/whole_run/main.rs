@@ -82,11 +82,12 @@ fn print(run: &str, took: Took, asked: &Asked, answer: &Value) {
     let calls = asked.sum(|_, calls| calls.answered + calls.throttled);
     let throttled = asked.sum(|_, calls| calls.throttled);
     println!(
-        "  {run} run: {:.1} s, bound {all:.1} s ({:.1} gather, {:.1} act, {:.1} look), ratio {:.2}; CPU {:.1} s, resident {:.0} MB",
+        "  {run} run: {:.1} s, bound {all:.1} s ({:.1} gather, {:.1} ask, {:.1} act, {:.1} look), ratio {:.2}; CPU {:.1} s, resident {:.0} MB",
         took.wall,
         bounds[0],
         bounds[1],
         bounds[2],
+        bounds[3],
         took.wall / all,
         took.cpu,
         took.resident
@@ -99,7 +100,7 @@ fn print(run: &str, took: Took, asked: &Asked, answer: &Value) {
         if took.succeeded { "succeeded" } else { "FAILED" },
         answer["summary"].as_str().map_or_else(|| answer.to_string(), ToOwned::to_owned),
     );
-    for (phase, calls) in ["gather", "act", "look"].iter().zip(&asked.phases) {
+    for (phase, calls) in ["gather", "ask", "act", "look"].iter().zip(&asked.phases) {
         let calls: Vec<_> = calls.iter().map(|(operation, calls)| format!("{operation} {}", calls.answered)).collect();
         println!("    {phase}: {}", calls.join(", "));
     }

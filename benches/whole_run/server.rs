@@ -17,7 +17,7 @@ use crate::world::{JITTER, LATENCY, Size};
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Asked {
     /// Its phases, one after the other: none of one can be made before those of the one before.
-    pub(crate) phases: [BTreeMap<String, Calls>; 3],
+    pub(crate) phases: [BTreeMap<String, Calls>; 4],
     /// Requests to Kubernetes clusters.
     pub(crate) kubernetes: usize,
     /// Images that were really deleted.
@@ -32,13 +32,16 @@ pub(crate) struct Calls {
 }
 
 impl Asked {
-    /// Gathering ends with the first image that is looked at again, and acting with the last deletion.
-    fn of(calls: &[Call]) -> [BTreeMap<String, Calls>; 3] {
+    /// Gathering ends where it is asked who else may need what would go, that ends with the first image that is looked at
+    /// again, and acting with the last deletion.
+    fn of(calls: &[Call]) -> [BTreeMap<String, Calls>; 4] {
         let again = |call: &Call| call.operation == "ecr:DescribeImages" && call.body.get("imageIds").is_some();
         let act = calls.iter().position(again).unwrap_or(calls.len());
+        let asks = |call: &Call| call.operation == "ecr:GetRegistryPolicy" || call.operation == "ecr:DescribeRegistry";
+        let ask = calls.iter().position(asks).unwrap_or(act);
         let deletes = |call: &Call| call.operation == "ecr:BatchDeleteImage";
         let end = calls.iter().rposition(deletes).map_or(act, |last| last + 1).max(act);
-        [&calls[..act], &calls[act..end], &calls[end..]].map(|calls| {
+        [&calls[..ask], &calls[ask..act], &calls[act..end], &calls[end..]].map(|calls| {
             let mut counts = BTreeMap::<String, Calls>::new();
             for call in calls {
                 let of = counts.entry(call.operation.clone()).or_default();
@@ -129,15 +132,15 @@ impl Drop for Server {
 
 /// The least times that the phases can take: what their calls wait for tokens or for each other, and the calls of
 /// which each needs the answer of the one before.
-pub(crate) fn bounds(asked: &Asked) -> [f64; 3] {
+pub(crate) fn bounds(asked: &Asked) -> [f64; 4] {
     let answer = (LATENCY + JITTER / 2).as_secs_f64();
-    let phases = [0, 1, 2].map(|phase| (&asked.phases[phase], STEPS[phase]));
+    let phases = [0, 1, 2, 3].map(|phase| (&asked.phases[phase], STEPS[phase]));
     phases.map(|(calls, steps)| if calls.is_empty() { 0.0 } else { bound(calls) + answer * steps })
 }
 
-/// From who the program is over the state, clusters, services, tasks, deployments, revisions and task definitions to
-/// lock and state; look and delete; look, unlock.
-const STEPS: [f64; 3] = [17.0, 2.0, 3.0];
+/// From who the program is over the state, clusters, services, tasks, deployments and revisions to task definitions; the
+/// registry, its repositories, lock and state; look and delete; look, unlock.
+const STEPS: [f64; 4] = [13.0, 6.0, 2.0, 3.0];
 
 fn bound(phase: &BTreeMap<String, Calls>) -> f64 {
     let limits = RateLimits::documented();

@@ -89,15 +89,18 @@ pub fn missing_from<'a>(
     usage: &Usage,
     stored: impl Fn(&Registry, &RepositoryName) -> Stored<'a>,
 ) -> Vec<Missing> {
-    let mut lookups: HashMap<(&Registry, &str), Lookup<'_>> = HashMap::new();
+    // References are in the order of their repositories: one lookup after the other is enough.
+    let mut lookup: Option<(&Registry, &RepositoryName, Lookup<'_>)> = None;
     let mut missing = Vec::new();
     for (reference, users) in usage.references() {
         let Reference::Image(reference) = reference else { continue };
         let registry = registries.iter().find(|registry| reference.registry.as_ref() == Some(&***registry));
         let Some(registry) = registry else { continue };
         let name = &reference.repository;
-        let lookup = lookups.entry((registry, name)).or_insert_with(|| Lookup::new(stored(registry, name)));
-        if let Some(problem) = lookup.problem(reference) {
+        if lookup.as_ref().is_none_or(|(place, of, _)| (*place, *of) != (&**registry, name)) {
+            lookup = Some((registry, name, Lookup::new(stored(registry, name))));
+        }
+        if let Some(problem) = lookup.as_ref().and_then(|(_, _, lookup)| lookup.problem(reference)) {
             let host = (registries.len() > 1).then(|| registry.host());
             let live = users.iter().any(|user| user.live);
             missing.push(Missing { reference: reference.clone(), host, problem, live, users: names(users) });

@@ -1,6 +1,6 @@
 //! The end of the road: lock, remember, act, look once more, report.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures::FutureExt;
 use tracing::Instrument;
@@ -130,13 +130,14 @@ impl Prepared<'_> {
     /// After deleting or archiving, asks ECR once more for the images in use of the repositories it touched.
     async fn look_at_missing(&self, answer: &mut Answer, outcome: Option<&Outcome>) {
         let Some(outcome) = outcome else { return };
-        let used = verify::used_repositories(&self.plan.registries, &self.usage);
         let touched = outcome.repositories.iter().filter(|of| !of.deleted.is_empty() || !of.archived.is_empty());
         let touched = touched.map(|of| &self.plan.repositories[of.position]);
         let touched = touched.map(|repository| (Arc::clone(&repository.registry), repository.name.clone()));
-        let names = touched.filter(|name| used.contains(name)).collect();
+        let touched: BTreeSet<_> = touched.collect();
+        let mut used = verify::used(&self.plan.registries, &self.usage);
+        used.retain(|repository, _| touched.contains(repository));
         let program = self.program;
-        let listing = program.at_the_end(self.request.stop_at, verify::list(&self.places.registries, names)).await;
+        let listing = program.at_the_end(self.request.stop_at, verify::list(&self.places.registries, used)).await;
         match listing {
             Some(listing) => {
                 answer.missing = verify::missing_now(&self.plan, &self.usage, &listing);
