@@ -88,6 +88,17 @@ async fn its_own_account_and_one_that_was_deleted_may_pull() {
 }
 
 #[tokio::test]
+async fn lambda_of_its_own_account_may_pull_where_it_is_read() {
+    let text = policy(&json!({"Service": "lambda.amazonaws.com"}));
+    let by_lambda = |world: &mut World| world.home().repository(APP).repository_policy = Some(text.clone());
+    let aws = account(by_lambda).await;
+    assert_eq!(run(&aws, DELETE).await.counts.deleted, 5);
+    let aws = account(by_lambda).await;
+    let answer = run(&aws, "{mode: delete, in_use: {lambda: false}}").await;
+    assert_left_alone(&answer, "`lambda.amazonaws.com`");
+}
+
+#[tokio::test]
 async fn an_organisation_or_anybody_cannot_be_read() {
     for (text, because) in [
         (policy(&json!("*")), "any account"),

@@ -13,7 +13,7 @@ use crate::{
     image::Registry,
     inventory::{self, Replication},
     plan::{LeftAlone, Plan, RepositoryPlan},
-    usage::Usage,
+    usage::{Coverage, Usage},
 };
 
 /// How many repositories are asked about at once.
@@ -105,6 +105,14 @@ fn unseen(
 fn is_read(puller: &Puller, registry: &Registry, usage: &Usage) -> bool {
     match puller {
         Puller::Account(account) => *account == registry.account || usage.accounts().contains(account),
+        // Lambda itself adds this to the policy of a repository that a function of its account is made from. Of another
+        // account it lets in only those whom the policy names besides ("Amazon ECR cross-account permissions").
+        Puller::Service(service) if **service == *"lambda.amazonaws.com" => {
+            let read = |it: &Coverage| {
+                (it.source, &it.account) == ("lambda", &registry.account) && it.region == registry.region
+            };
+            usage.coverage().iter().any(read)
+        }
         Puller::Organisation(_) | Puller::Service(_) | Puller::Other(_) | Puller::Anybody => false,
     }
 }
