@@ -6,7 +6,10 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use ecr_cleanup::report::{Answer, Status};
+use ecr_cleanup::{
+    plan::Missing,
+    report::{Answer, Status},
+};
 use serde_json::json;
 use simulated_aws::{Fault, FaultKind, Place, Push, SimulatedAws, Trust, World, days_ago};
 use support::{plan, program, run};
@@ -241,10 +244,10 @@ async fn what_is_missing_in_any_registry_is_told_with_its_host() {
     let image = format!("{SECOND}.dkr.ecr.eu-west-1.amazonaws.com/team/app:gone");
     aws.edit(|world| world.region(THIRD, "us-east-1").ecs.register("late", [image.clone()]));
     for answer in [plan(&aws, &config()).await, run(&aws, &config()).await] {
-        assert_eq!(answer.missing.iter().map(|it| it.title()).collect::<Vec<_>>(), [image.clone()]);
+        assert_eq!(answer.missing.iter().map(Missing::title).collect::<Vec<_>>(), [image.as_str()]);
     }
     let (verification, _) = program(&aws, &config()).verify().await.unwrap();
-    assert_eq!(verification.missing.iter().map(|it| it.title()).collect::<Vec<_>>(), [image]);
+    assert_eq!(verification.missing.iter().map(Missing::title).collect::<Vec<_>>(), [image]);
     assert!(verification.not_asked.is_empty(), "{:?}", verification.not_asked);
 }
 

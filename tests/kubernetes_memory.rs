@@ -1,4 +1,4 @@
-//! Clusters of 20,000 pods and 5,000 ReplicaSets are read page by page: how many calls that takes, and how much memory
+//! Clusters of 20,000 pods and 5,000 replica sets are read page by page: how many calls that takes, and how much memory
 //! besides the pages themselves. Counted, not timed.
 //!
 //! The servers are a process of their own, which is this program with an argument, so that what they hold is not
@@ -12,14 +12,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-use allocation_counter::measure;
+use allocation_counter::AllocationInfo;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use ecr_cleanup::{aws::Clients, config::Config, run::Program};
 use serde_json::{Value, json};
 use simulated_aws::{EksCluster, SimulatedAws};
 use simulated_cluster::SimulatedCluster;
-use tokio::runtime::{Builder, Runtime};
 
 const CLUSTERS: usize = 4;
 /// Of each cluster.
@@ -36,11 +35,11 @@ const SERVE: &str = "--serve-the-clusters";
 const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
 
 fn main() {
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     if env::args().nth(1).is_some_and(|argument| argument == SERVE) {
         runtime.block_on(serve());
     } else {
-        read(&runtime);
+        measure(&runtime);
     }
 }
 
@@ -90,8 +89,7 @@ async fn serve() {
     );
 }
 
-/// All in one thread, since what others allocate is not counted.
-fn read(runtime: &Runtime) {
+fn measure(runtime: &tokio::runtime::Runtime) {
     let mut server = Command::new(env::current_exe().unwrap());
     let mut server = server.arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
@@ -102,13 +100,13 @@ fn read(runtime: &Runtime) {
         .credentials_provider(Credentials::new("AKIAHOME", "secret", None, None, "test"));
     let config = runtime.block_on(config.load());
     let clients = Clients::new(&config, false);
-    let program = Program::new(Config::parse("in_use: { ecs: false }").unwrap(), clients);
+    let program = Program::new(Config::parse("in_use: { ecs: false, lambda: false }").unwrap(), clients);
 
     let mut usage = None;
-    let memory = measure(|| usage = Some(runtime.block_on(program.in_use()).unwrap()));
+    let AllocationInfo { bytes_max, bytes_current, .. } =
+        allocation_counter::measure(|| usage = Some(runtime.block_on(program.in_use()).unwrap()));
     let usage = usage.unwrap();
-    let peak = usize::try_from(memory.bytes_max).unwrap();
-    let kept = usize::try_from(memory.bytes_current).unwrap();
+    let [peak, kept] = [i64::try_from(bytes_max).unwrap(), bytes_current].map(|bytes| usize::try_from(bytes).unwrap());
 
     drop(server.stdin.take());
     let asked: Value = serde_json::from_str(&said.next().unwrap().unwrap()).unwrap();

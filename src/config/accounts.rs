@@ -73,7 +73,7 @@ fn role(arn: Option<&String>, external_id: Option<&String>, path: &Path, problem
     Some(Role { arn: arn.clone(), external_id: external_id.cloned() })
 }
 
-/// "AssumeRole", AWS STS API Reference.
+/// "`AssumeRole`", AWS STS API Reference.
 fn is_external_id(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
     (2..=1224).contains(&text.len()) && text.bytes().all(good)

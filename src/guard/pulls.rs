@@ -118,12 +118,12 @@ impl Statement {
         let named = |patterns: &OneOrMore<String>, action: &str| {
             patterns.as_slice().iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), action))
         };
-        let by_name = |action: &&str| match (&self.action, &self.not_action) {
+        let by_name = |action: &str| match (&self.action, &self.not_action) {
             (Some(actions), _) => named(actions, action),
             (None, Some(others)) => !named(others, action),
             (None, None) => true,
         };
-        self.effect == Effect::Allow && PULLING.iter().any(|action| by_name(&action))
+        self.effect == Effect::Allow && PULLING.iter().any(|action| by_name(action))
     }
 
     /// Whether it is about a repository: the policy of one names none.

@@ -45,9 +45,9 @@ impl Places {
     ) -> Result<Self, ApiError> {
         let home = &own.registry;
         let accounts = &config.in_use.accounts;
-        let roles: BTreeSet<&Role> = config.registries.iter().filter_map(|registry| registry.role.as_ref()).collect();
+        let of_registries = config.registries.iter().filter_map(|registry| registry.role.as_ref());
         let roles: BTreeSet<&Role> =
-            roles.into_iter().chain(accounts.iter().filter_map(|it| it.role.as_ref())).collect();
+            of_registries.chain(accounts.iter().filter_map(|account| account.role.as_ref())).collect();
         let entering = roles.into_iter().map(|role| async move { (role, enter(clients, role, session).await) });
         let entered: BTreeMap<&Role, Result<Entered, ApiError>> = join_all(entering).await.into_iter().collect();
 
@@ -55,14 +55,12 @@ impl Places {
         let here = Entered { account: home.account.clone(), clients: clients.clone() };
         let of = |role: &Option<Role>, region: Option<&str>| {
             let region = region.unwrap_or(&home.region);
-            match role.as_ref().map(|role| (role, &entered[role])) {
-                None => Ok(here.in_region(region, &home.region)),
-                Some((_, Ok(entered))) => Ok(entered.in_region(region, &home.region)),
-                Some((role, Err(error))) => {
-                    let error = advised(error, role, &own);
-                    Err((Registry { account: account_of(role).into(), region: region.into() }, error))
-                }
-            }
+            let (account, clients) = match role.as_ref().map(|role| (role, &entered[role])) {
+                None => (&*here.account, Ok(here.in_region(region, home))),
+                Some((_, Ok(entered))) => (&*entered.account, Ok(entered.in_region(region, home))),
+                Some((role, Err(error))) => (account_of(role), Err(advised(error, role, &own))),
+            };
+            (Registry { account: account.into(), region: region.into() }, clients)
         };
         places.look_in(of(&None, None));
         for Account { role, regions } in accounts {
@@ -76,22 +74,22 @@ impl Places {
         let default = [crate::config::Registry { region: None, role: None }];
         let registries = if config.registries.is_empty() { &default } else { config.registries.as_slice() };
         for (position, registry) in registries.iter().enumerate() {
-            let place = of(&registry.role, registry.region.as_deref());
-            if let Ok((registry, _)) = &place
+            let (registry, clients) = of(&registry.role, registry.region.as_deref());
+            if clients.is_ok()
                 && registry.account != home.account
                 && let Some(refusal) = guard::unexpected(&registry.account, &config.guards)
             {
                 places.unexpected.extend((!places.unexpected.contains(&refusal)).then_some(refusal));
                 continue;
             }
-            if let Ok((registry, clients)) = &place
+            if let Ok(clients) = &clients
                 && places.registries.insert(registry.clone(), clients.clone()).is_some()
             {
                 let entry = format!("registries[{position}]");
                 let problem = format!("it is {registry}, as an entry above is; write each registry once");
                 return Err(ApiError::answer("sts:GetCallerIdentity", &entry, problem));
             }
-            places.look_in(place);
+            places.look_in((registry, clients));
         }
         Ok(places)
     }
@@ -101,13 +99,12 @@ impl Places {
         Self { own, registries: BTreeMap::new(), open: Vec::new(), unexpected: Vec::new(), closed: Vec::new() }
     }
 
-    fn look_in(&mut self, place: Result<(Registry, Clients), (Registry, ApiError)>) {
-        match place {
-            Ok((registry, clients)) if !self.open.iter().any(|(known, _)| *known == registry) => {
-                self.open.push((registry, clients));
-            }
-            Err((registry, error)) if !self.closed.contains(&(registry.clone(), error.clone())) => {
-                self.closed.push((registry, error));
+    /// Adds a place for use, unless it is known already.
+    fn look_in(&mut self, (place, clients): (Registry, Result<Clients, ApiError>)) {
+        match clients {
+            Ok(clients) if self.open.iter().all(|(known, _)| *known != place) => self.open.push((place, clients)),
+            Err(error) if self.closed.iter().all(|known| *known != (place.clone(), error.clone())) => {
+                self.closed.push((place, error));
             }
             Ok(_) | Err(_) => {}
         }
@@ -126,10 +123,9 @@ struct Entered {
 }
 
 impl Entered {
-    /// Its clients in a Region; they are for `home` to begin with.
-    fn in_region(&self, region: &str, home: &str) -> (Registry, Clients) {
-        let clients = if region == home { self.clients.clone() } else { self.clients.in_region(region) };
-        (Registry { account: self.account.clone(), region: region.into() }, clients)
+    /// Its clients in a Region; they are for that of `home` to begin with.
+    fn in_region(&self, region: &str, home: &Registry) -> Clients {
+        if region == &*home.region { self.clients.clone() } else { self.clients.in_region(region) }
     }
 }
 

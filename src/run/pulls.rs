@@ -10,7 +10,7 @@ use crate::{
     aws::{ApiError, Clients},
     config::UnreadPulls,
     guard::{self, Puller},
-    image::{Registry, RepositoryName},
+    image::Registry,
     inventory::{self, Replication},
     plan::{LeftAlone, Plan, RepositoryPlan},
     usage::Usage,
@@ -46,7 +46,7 @@ impl Program {
             let common = &common[&*repository.registry];
             async move {
                 let policy = inventory::repository_policy(clients, &repository.name).await;
-                let why = unseen(&repository.name, &repository.registry, policy, common, usage);
+                let why = unseen(repository, &policy, common, usage);
                 (*position, why)
             }
         });
@@ -72,19 +72,18 @@ impl Program {
 
 /// Who may use images of a repository unseen, if anybody, or why that cannot be told.
 fn unseen(
-    repository: &RepositoryName,
-    registry: &Registry,
-    policy: Result<Option<String>, ApiError>,
+    repository: &RepositoryPlan,
+    policy: &Result<Option<String>, ApiError>,
     common: &Common,
     usage: &Usage,
 ) -> Option<LeftAlone> {
     let unknown = |error: &dyn std::fmt::Display| Some(LeftAlone::PullersUnknown { error: error.to_string() });
     let mut unread = BTreeSet::new();
-    for policy in [&policy, &common.policy] {
-        match policy.as_ref().map(|policy| policy.as_ref().map(|text| guard::pullers(text, repository))) {
+    for policy in [policy, &common.policy] {
+        match policy.as_ref().map(|policy| policy.as_ref().map(|text| guard::pullers(text, &repository.name))) {
             Ok(None) => {}
             Ok(Some(Ok(pullers))) => {
-                unread.extend(pullers.into_iter().filter(|puller| !is_read(puller, registry, usage)))
+                unread.extend(pullers.into_iter().filter(|puller| !is_read(puller, &repository.registry, usage)));
             }
             Ok(Some(Err(problem))) => return unknown(&format!("a policy cannot be understood: {problem}")),
             Err(error) => return unknown(error),
@@ -97,7 +96,7 @@ fn unseen(
         Ok(replications) => replications,
         Err(error) => return unknown(error),
     };
-    let repeated = replications.iter().filter(|rule| rule.is_for(repository)).flat_map(|rule| &rule.destinations);
+    let repeated = replications.iter().filter(|rule| rule.is_for(&repository.name)).flat_map(|rule| &rule.destinations);
     let unread: BTreeSet<String> = repeated.filter(|place| !usage.is_read_in(place)).map(ToString::to_string).collect();
     (!unread.is_empty()).then(|| LeftAlone::Repeated { places: unread.into_iter().collect() })
 }

@@ -30,6 +30,9 @@ BY_EVENT = {"ecr:UpdateImageStorageClass"}
 # Called only for repositories with an image in use: the configurations with ECS prove the call.
 WITH_USE = {"ecr:GetLifecyclePolicy"}
 
+# Called only where there is a function of an image: the configurations prove the call.
+WITH_FUNCTIONS = {"lambda:GetFunction"}
+
 # Services with REST paths, whose calls the record knows by method and path.
 PATHS = {
     "lambda": [

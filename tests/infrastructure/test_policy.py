@@ -5,7 +5,7 @@ import json
 import pytest
 
 from account import ACCOUNT_ID
-from busy_account import OtherAccount, busy_account, provide
+from busy_account import OtherAccount, busy_account, provide, start_elsewhere
 from configurations import CLEANED, CONFIGURATIONS, READ
 from permissions import FOR_LAMBDA, NONE, NOT_IN_MOTO, allowed, called, differences, sometimes
 from runtime_api import invoke
@@ -36,6 +36,7 @@ def run(account, programs, rendered, elsewhere):
             pytest.skip(f"not in this version of the program yet: {checked.stderr.strip()}")
         assert checked.returncode == 0, checked.stderr
         busy_account(account)
+        start_elsewhere(account)
         provide(account, CONFIGURATIONS[name][1])
         account.control("record", clear=True)
         event = {"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}"}
@@ -63,6 +64,7 @@ def test_roles_in_other_accounts_allow_what_is_called_there_and_nothing_else(run
     for number in others:
         other = OtherAccount(account.endpoint, number)
         busy_account(other)
+        start_elsewhere(other)
         # The same index in two accounts is read in one of them.
         other.repository(f"only/{number}").push_index("1.0", days=100)
     run("delete, other accounts")

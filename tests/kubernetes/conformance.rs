@@ -165,13 +165,14 @@ async fn check(cluster: Cluster, name: &str) {
 
 #[tokio::test]
 async fn the_simulated_cluster_does_as_kubernetes_does() {
-    check(Cluster::Simulated(SimulatedCluster::start("simulated").await), "simulated").await;
+    let cluster = Cluster::Simulated(SimulatedCluster::start("simulated").await);
+    Box::pin(check(cluster, "simulated")).await;
 }
 
 #[tokio::test]
 async fn a_real_api_server_does_as_expected() {
     match ApiServer::start().await {
-        Some(server) => check(Cluster::Real(server), "real").await,
+        Some(server) => Box::pin(check(Cluster::Real(server), "real")).await,
         // Past the harness, which would keep it to itself.
         None => writeln!(
             std::io::stderr(),

@@ -1,8 +1,8 @@
 //! Reaching clusters: their states, certificates, tokens; and contexts of a kubeconfig.
 
 use crate::objects::{deployment, image};
-use crate::world::{CONFIG, SECRET, add_cluster, clients, describe, one_cluster, patience, program, push, run};
-use ecr_cleanup::{config::Config, image::Time, run::Program};
+use crate::world::{CONFIG, HOST, SECRET, add_cluster, clients, describe, one_cluster, patience, program, push, run};
+use ecr_cleanup::{config::Config, image::Time, report::Status, run::Program};
 use simulated_aws::{EksCluster, SimulatedAws};
 use simulated_cluster::{Signer, SimulatedCluster};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -188,4 +188,29 @@ async fn contexts_of_a_kubeconfig_are_read_beside_eks() {
     std::fs::remove_dir_all(&folder).unwrap();
     let ran = run(&program(&aws, &contexts("on-premises")).await).await;
     assert!(ran.error().contains("cannot be read"), "{}", ran.error());
+}
+
+#[tokio::test]
+async fn a_cluster_in_another_account_is_reached_with_the_role_there() {
+    let aws = SimulatedAws::start().await;
+    let cluster = SimulatedCluster::start("prod").await;
+    // What the simulated AWS gives whoever assumes a role.
+    cluster.only(Signer::new("us-east-1", "simulated"));
+    cluster.apply(deployment("shop", "web", &format!("{HOST}/app:member")));
+    let described = EksCluster::active(cluster.endpoint(), cluster.authority());
+    aws.edit(|world| world.region("222222222222", "us-east-1").eks.insert("prod".to_owned(), described));
+    let _ = (push(&aws, "member"), push(&aws, "old"));
+    let account = "{ role_arn: 'arn:aws:iam::222222222222:role/reader', regions: [us-east-1] }";
+    let sources = format!("ecs: false, eks: {{ clusters: [prod] }}, accounts: [{account}]");
+    let config = CONFIG.replace("ecs: false", &sources);
+    // Named, and in one of the two places: that is enough.
+    let ran = run(&program(&aws, &config).await).await;
+    assert!(ran.answer.refusals.is_empty(), "{:?}", ran.answer.refusals);
+    assert!(ran.why("member").contains("Deployment `shop/web`"), "{}", ran.why("member"));
+    assert_eq!((ran.why("old").as_str(), aws.deletions().len()), ("", 1));
+    assert_eq!(&*ran.coverage("prod").account, "222222222222");
+    // Named, and nowhere.
+    let ran = run(&program(&aws, &config.replace("[prod]", "[prdo]")).await).await;
+    assert!(ran.error().starts_with("cluster `prdo`: `in_use.eks.clusters` names it"), "{}", ran.error());
+    assert_eq!(ran.answer.status, Status::Refused);
 }
