@@ -21,7 +21,9 @@ help: ## Show this list
 demo: build $(VENV)/.ready ## Fill an emulated account, plan, delete, and prove that nothing in use went
 	$(VENV)/bin/python tests/moto/demo.py --bin-dir $(BIN) --events-dir events
 
-test: test-rust test-moto test-infra test-cdk ## Run all tests
+# Those that wait for other programs run side by side.
+test: test-rust $(VENV)/.ready ## Run all tests
+	$(MAKE) --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync) test-moto test-infra test-cdk
 
 test-rust: build ## Unit tests, and everything against the simulated AWS
 	cargo test --release --locked --workspace
@@ -38,7 +40,6 @@ test-cdk: $(VENV)/.ready ## The CDK construct, held equal to the Terraform modul
 	echo "SKIPPED: npm or terraform is not installed, so the CDK construct is not tested"; exit; fi; \
 	npm ci --prefix infra/cdk --no-audit --no-fund; \
 	npm run --prefix infra/cdk build; \
-	$(VENV)/bin/pip install --quiet --requirement tests/infrastructure/requirements.txt; \
 	$(VENV)/bin/python -m pytest -q tests/infrastructure/test_cdk.py
 
 # Everything at once: built apart, programs and tests would need their dependencies in two variants.
@@ -92,9 +93,9 @@ schema: build ## Write the JSON Schema of the configuration again
 clean: ## Remove everything that was built
 	rm -rf target dist $(VENV) $(PACKAGING) $(CHECKOV) infra/cdk/node_modules
 
-$(VENV)/.ready: tests/moto/requirements.txt
+$(VENV)/.ready: tests/moto/requirements.txt tests/infrastructure/requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --requirement tests/moto/requirements.txt
+	$(VENV)/bin/pip install --quiet $(addprefix --requirement ,$^)
 	touch $@
 
 $(PACKAGING)/.ready: infra/package-requirements.txt

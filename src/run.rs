@@ -236,7 +236,7 @@ impl Program {
         let started = Instant::now();
         let calls_before = self.clients.calls.so_far();
         let run_id = new_id();
-        tracing::info!(event = "run_started", run_id, mode = ?request.mode, version = crate::report::VERSION, "started");
+        tracing::info!(event = "run_started", run_id, mode = %request.mode, version = crate::report::VERSION, "started");
         let stop_at = request.stop_at;
         let prepared = Box::pin(self.gather_and_plan(request, started, calls_before, run_id.clone())).await;
         if let (Err(error), Some(location)) = (&prepared, &self.config.report) {

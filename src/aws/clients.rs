@@ -8,6 +8,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use super::{
     ApiError, Bucket, CallCounter, Endpoint, JsonService,
     counter::Counting,
+    https,
     pace::{Pace, Slowing},
     role::RoleCredentials,
 };
@@ -91,6 +92,7 @@ impl Clients {
             .with_max_attempts(attempts.map_or(tuning.attempts, NonZeroU32::get))
             .with_initial_backoff(tuning.first_backoff);
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(https::client())
             .timeout_config(timeouts)
             .retry_config(retries)
             .load()
@@ -98,10 +100,12 @@ impl Clients {
         Self::new(&config, tuning.paced)
     }
 
-    /// Clients from a configuration of the SDK that says everything already.
+    /// Clients from a configuration of the SDK that says everything already, but maybe what calls are made with.
     #[must_use]
     pub fn new(config: &SdkConfig, paced: bool) -> Self {
-        Self::counted(config, paced, Arc::new(CallCounter::default()))
+        let client = config.http_client().unwrap_or_else(https::client);
+        let config = config.to_builder().http_client(client).build();
+        Self::counted(&config, paced, Arc::new(CallCounter::default()))
     }
 
     fn counted(config: &SdkConfig, paced: bool, calls: Arc<CallCounter>) -> Self {

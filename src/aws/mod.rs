@@ -4,6 +4,7 @@ mod access;
 mod clients;
 mod counter;
 mod error;
+mod https;
 mod json;
 mod pace;
 mod pages;

@@ -32,7 +32,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroU32;
+use std::{fmt, num::NonZeroU32};
 
 use jiff::{
     SignedDuration,
@@ -132,6 +132,13 @@ pub enum Mode {
     Archive,
     /// Delete.
     Delete,
+}
+
+/// As it is written in a configuration.
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// Where use of images is looked for; `None` is a source that is off.

@@ -26,7 +26,7 @@ use hyper_util::{
 };
 use rustls::{
     ClientConfig, RootCertStore,
-    crypto::aws_lc_rs,
+    crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use serde::Deserialize;
@@ -220,7 +220,7 @@ fn tls(server: &Server<'_>) -> Result<ClientConfig, ServerError> {
     if roots.is_empty() {
         return Err(authority(&"it holds no certificate"));
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| authority(&error))?
         .with_root_certificates(roots);

@@ -1,5 +1,7 @@
 //! The answer: one JSON document, read by people in the console and by programs.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::{ExactBytes, Hygiene};
@@ -76,6 +78,13 @@ pub enum Status {
     Truncated,
     /// A guard refused to let it act.
     Refused,
+}
+
+/// As it stands in the answer.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// Images, by what became of them. `candidates` = `deleted` + `archived` + `failed` + `untouched`.

@@ -33,7 +33,7 @@ impl Prepared<'_> {
         tracing::info!(
             event = "run_completed",
             run_id = self.run_id,
-            status = ?answer.status,
+            status = %answer.status,
             images_scanned = answer.counts.images,
             images_deleted = answer.counts.deleted,
             images_archived = answer.counts.archived,

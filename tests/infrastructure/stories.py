@@ -126,6 +126,9 @@ def tell_simple(simple, expected, not_yet):
     account.control("record", clear=True)
     failed, answer = simple.run_schedule()
     assert (failed, answer.get("status")) == (False, "completed"), answer
+    assert list(answer)[:4] == ["summary", "status", "mode", "run_id"]
+    logged = simple.events()
+    assert (logged["run_started"][-1]["mode"], logged["run_completed"][-1]["status"]) == ("delete", "completed")
     assert account.names(account.images() ^ expected.kept) == []
     assert differences(simple.policy(), own_calls(simple), not_yet | WITH_FUNCTIONS | sometimes("delete", ecs=True)) == NONE
 
