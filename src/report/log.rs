@@ -5,7 +5,8 @@
 
 use std::env;
 
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +28,15 @@ fn lambda_level(level: &str) -> &'static str {
     }
 }
 
-/// What is logged: `RUST_LOG` if it can be understood, else `default`.
-fn filter(default: &str) -> EnvFilter {
-    env::var("RUST_LOG")
-        .ok()
-        .filter(|directives| !directives.is_empty())
-        .and_then(|directives| EnvFilter::try_new(directives).ok())
-        .unwrap_or_else(|| EnvFilter::new(default))
+/// What is logged: what `RUST_LOG` says if it can be understood, else this program's own words from `level` on and nothing but
+/// errors of all else, since the SDK repeats itself.
+fn filter(rust_log: Option<&str>, level: &str) -> Targets {
+    rust_log.filter(|directives| !directives.is_empty()).and_then(|directives| directives.parse().ok()).unwrap_or_else(
+        || {
+            let level = level.parse().unwrap_or(LevelFilter::INFO);
+            Targets::new().with_default(LevelFilter::ERROR).with_target("ecr_cleanup", level)
+        },
+    )
 }
 
 /// Starts logging in a Lambda function, as its variables ask for.
@@ -46,8 +49,7 @@ pub fn start_in_function() {
 
 /// Starts logging. `level` holds unless `RUST_LOG` says otherwise; `extra` sees all events besides.
 pub fn start(format: Format, level: &str, extra: Option<Box<dyn Layer<Registry> + Send + Sync>>) {
-    // Only this program's own words at `info`: the SDK repeats itself.
-    let filter = filter(&format!("error,ecr_cleanup={level}"));
+    let filter = filter(env::var("RUST_LOG").ok().as_deref(), level);
     let lines = match format {
         Format::Json => fmt::layer()
             .json()
@@ -68,11 +70,28 @@ pub fn start(format: Format, level: &str, extra: Option<Box<dyn Layer<Registry> 
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
 
     #[test]
     fn every_level_of_lambda_is_understood() {
         let levels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", ""].map(lambda_level);
         assert_eq!(levels, ["trace", "debug", "info", "warn", "error", "error", "info"]);
+    }
+
+    #[test]
+    fn the_variable_wins_over_the_level_if_it_can_be_understood() {
+        let logged = |rust_log: Option<&str>, level: &str| {
+            let filter = filter(rust_log, level);
+            [("ecr_cleanup::run", Level::INFO), ("ecr_cleanup::run", Level::DEBUG), ("hyper", Level::WARN)]
+                .map(|(target, level)| filter.would_enable(target, &level))
+        };
+        for unsaid in [None, Some(""), Some("ecr_cleanup=loud")] {
+            assert_eq!(logged(unsaid, "info"), [true, false, false], "{unsaid:?}");
+        }
+        assert_eq!(logged(None, "debug"), [true, true, false]);
+        assert_eq!(logged(Some("ecr_cleanup=debug,warn"), "error"), [true, true, true]);
+        assert_eq!(logged(Some("error"), "trace"), [false, false, false]);
     }
 }
