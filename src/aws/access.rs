@@ -4,7 +4,7 @@
 //! as one about something that is, and changes nothing. A real repository and cluster are named where there are any,
 //! for policies that allow these only.
 
-use super::{ApiError, Clients};
+use super::{ApiError, Clients, LambdaService};
 use crate::config::InUse;
 
 /// A name for what is not there.
@@ -71,10 +71,7 @@ impl Clients {
             attempt!(tried, "eks:DescribeCluster", self.eks.describe_cluster().name(name));
         }
         if in_use.lambda {
-            let functions = attempt!(tried, "lambda:ListFunctions", self.lambda.list_functions().max_items(1));
-            let name = functions.and_then(|answer| answer.functions?.into_iter().next()?.function_name);
-            let name = name.unwrap_or_else(|| NOTHING.to_owned());
-            attempt!(tried, "lambda:GetFunction", self.lambda.get_function().function_name(name));
+            tried.extend(self.try_lambda().await);
         }
         tried
     }
@@ -94,6 +91,19 @@ impl Clients {
         attempt!(tried, "ecr:DescribeRegistry", ecr.describe_registry());
         attempt!(tried, "ecr:DescribePullThroughCacheRules", ecr.describe_pull_through_cache_rules().max_results(1));
         tried
+    }
+
+    async fn try_lambda(&self) -> Vec<Tried> {
+        let lambda = match LambdaService::new(self) {
+            Ok(lambda) => lambda,
+            Err(error) => return vec![Tried::new(LambdaService::LIST, Some(&error))],
+        };
+        let functions = lambda.list_functions(None).await;
+        let list = Tried::new(LambdaService::LIST, functions.as_ref().err());
+        let name = functions.ok().and_then(|(functions, _)| functions?.into_iter().next()?.function_name);
+        let name = name.unwrap_or_else(|| NOTHING.to_owned());
+        let function = lambda.get_function("", &name, LambdaService::LATEST).await;
+        vec![list, Tried::new(LambdaService::GET, function.as_ref().err())]
     }
 
     async fn try_ecs(&self) -> Vec<Tried> {

@@ -4,9 +4,10 @@ use std::{env, num::NonZeroU32, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
+use serde_json::{Value, json};
 
 use super::{
-    ApiError, Bucket, CallCounter, Endpoint, JsonService,
+    ApiError, Bucket, CallCounter, Endpoint, JsonService, Wire,
     counter::Counting,
     https,
     pace::{Pace, Slowing},
@@ -54,12 +55,9 @@ pub struct Clients {
     pub ecs: aws_sdk_ecs::Client,
     /// Amazon EKS.
     pub eks: aws_sdk_eks::Client,
-    /// AWS Lambda.
-    pub lambda: aws_sdk_lambda::Client,
     sts: aws_sdk_sts::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) sns: aws_sdk_sns::Client,
-    ssm: aws_sdk_ssm::Client,
     /// How many calls all of them made.
     pub calls: Arc<CallCounter>,
     /// How long and how often the API servers of clusters are asked.
@@ -120,27 +118,17 @@ impl Clients {
             .interceptor(counting.clone())
             .interceptor(slowing.clone())
             .build();
-        let eks = aws_sdk_eks::config::Builder::from(config)
-            .interceptor(counting.clone())
-            .interceptor(slowing.clone())
-            .build();
-        let lambda = aws_sdk_lambda::config::Builder::from(config)
-            .interceptor(counting.clone())
-            .interceptor(slowing.clone())
-            .build();
+        let eks = aws_sdk_eks::config::Builder::from(config).interceptor(counting.clone()).interceptor(slowing).build();
         let sts = aws_sdk_sts::config::Builder::from(config).interceptor(counting.clone()).build();
         let s3 = aws_sdk_s3::config::Builder::from(config).interceptor(counting.clone()).build();
-        let sns = aws_sdk_sns::config::Builder::from(config).interceptor(counting.clone()).build();
-        let ssm = aws_sdk_ssm::config::Builder::from(config).interceptor(counting).build();
+        let sns = aws_sdk_sns::config::Builder::from(config).interceptor(counting).build();
         Self {
             ecr: aws_sdk_ecr::Client::from_conf(ecr),
             ecs: aws_sdk_ecs::Client::from_conf(ecs),
             eks: aws_sdk_eks::Client::from_conf(eks),
-            lambda: aws_sdk_lambda::Client::from_conf(lambda),
             sts: aws_sdk_sts::Client::from_conf(sts),
             s3: aws_sdk_s3::Client::from_conf(s3),
             sns: aws_sdk_sns::Client::from_conf(sns),
-            ssm: aws_sdk_ssm::Client::from_conf(ssm),
             calls,
             patience: Patience::default(),
             config: config.clone(),
@@ -231,6 +219,21 @@ impl Clients {
         let registry = Registry { account: account.into(), region: region.into() };
         Ok(Identity { registry, arn: answer.arn().unwrap_or_default().to_owned() })
     }
+
+    /// The value of a parameter of SSM.
+    async fn parameter(&self, name: &str) -> Result<String, ApiError> {
+        const OPERATION: &str = "ssm:GetParameter";
+        let service = self.json_service(Endpoint { id: "SSM", prefix: "ssm", signing: "ssm" });
+        let service = service.map_err(|problem| ApiError::answer(OPERATION, name, problem))?;
+        let answer = service.call(OPERATION, name, parameter(name)).await?;
+        let value = answer.pointer("/Parameter/Value").and_then(Value::as_str);
+        value.map(ToOwned::to_owned).ok_or_else(|| ApiError::answer(OPERATION, name, "the parameter has no value"))
+    }
+}
+
+/// The request for a parameter of SSM.
+fn parameter(name: &str) -> Wire {
+    Wire::json("1.1", "AmazonSSM.GetParameter".to_owned(), &json!({"Name": name, "WithDecryption": true}))
 }
 
 impl Fetch for Clients {
@@ -245,11 +248,24 @@ impl Fetch for Clients {
     }
 
     async fn ssm(&self, name: &str) -> Result<String, String> {
-        let answer = self.ssm.get_parameter().name(name).with_decryption(true).send().await;
-        let answer = answer.map_err(|error| ApiError::new("ssm:GetParameter", name, &error).to_string())?;
-        answer
-            .parameter
-            .and_then(|parameter| parameter.value)
-            .ok_or_else(|| ApiError::answer("ssm:GetParameter", name, "the parameter has no value").to_string())
+        self.parameter(name).await.map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_asked_for_as_the_sdks_do() {
+        let models: Value = serde_json::from_str(include_str!("../../tests/moto/aws_models.json")).unwrap();
+        let Wire { method, uri, headers, body } = parameter("/ecr-cleanup/configuration");
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let (content_type, target) = (&headers[0], &headers[1]);
+        assert_eq!((content_type.0, target.0), ("content-type", "x-amz-target"));
+        let request = json!({
+            "method": method, "uri": uri, "body": body, "content_type": content_type.1, "target": target.1,
+        });
+        assert_eq!(request, models["requests"]["ssm:GetParameter"]);
     }
 }

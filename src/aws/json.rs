@@ -15,7 +15,10 @@ use aws_runtime::{
 };
 use aws_smithy_runtime::client::{
     orchestrator::operation::Operation,
-    retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier},
+    retries::{
+        RetryPartition,
+        classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier},
+    },
 };
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -25,7 +28,8 @@ use aws_smithy_runtime_api::{
             static_resolver::StaticAuthSchemeOptionResolver,
         },
         behavior_version::BehaviorVersion,
-        orchestrator::{HttpRequest, HttpResponse, OrchestratorError},
+        interceptors::{Intercept, context::BeforeSerializationInterceptorContextRef},
+        orchestrator::{HttpRequest, HttpResponse, Metadata, OrchestratorError},
         result::SdkError,
         runtime_components::RuntimeComponentsBuilder,
         runtime_plugin::StaticRuntimePlugin,
@@ -33,61 +37,47 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{
     body::SdkBody,
-    config_bag::Layer,
+    config_bag::{ConfigBag, Layer},
     error::metadata::{ErrorMetadata, ProvideErrorMetadata},
     retry::RetryConfig,
 };
-use aws_types::{
-    SigningName,
-    region::{Region, SigningRegion},
-    service_config::ServiceConfigKey,
-};
+use aws_types::{SigningName, region::SigningRegion};
 use serde_json::Value;
 
 use super::{
-    ApiError, CallCounter, Counting, Partition,
+    ApiError, CallCounter, Counting, Endpoint, Wire,
+    endpoint::Address,
     error::chain,
     pace::{Pace, Slowing},
 };
-
-/// Where a service is, and what calls to it are signed for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Endpoint<'a> {
-    /// What the SDKs call it: `AWS_ENDPOINT_URL_<ID>` names its endpoint.
-    pub(crate) id: &'a str,
-    /// What its host names begin with.
-    pub(crate) prefix: &'a str,
-    /// The name it is signed for.
-    pub(crate) signing: &'a str,
-}
-
-/// A request without its host.
-#[derive(Debug, Clone)]
-pub(crate) struct Wire {
-    /// `GET` or `POST`.
-    pub(crate) method: String,
-    /// Path and query.
-    pub(crate) uri: String,
-    /// Headers, by name.
-    pub(crate) headers: Vec<(&'static str, String)>,
-    /// The body.
-    pub(crate) body: String,
-}
 
 /// Why a call gave no answer.
 #[derive(Debug)]
 pub(crate) enum CallError {
     /// The service is not offered in this Region: there is no host of that name.
-    Absent,
+    Absent(ApiError),
     /// All else.
     Api(ApiError),
 }
 
+/// For a service that is offered everywhere: that there is no host is a failure like any other.
+impl From<CallError> for ApiError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Absent(error) | CallError::Api(error) => error,
+        }
+    }
+}
+
+/// A call: its operation, and the request.
+type Call = (&'static str, Wire);
+
 /// A service in one account and Region.
 pub(crate) struct JsonService {
-    operation: Operation<Wire, Value, ServiceError>,
-    /// Whether its host name follows from its Region, and nobody said another one.
-    is_standard: bool,
+    operation: Operation<Call, Value, ServiceError>,
+    address: Address,
+    /// The variable that names another endpoint.
+    variable: String,
 }
 
 impl JsonService {
@@ -102,15 +92,12 @@ impl JsonService {
         endpoint: Endpoint<'_>,
     ) -> Result<Self, String> {
         let region = config.region().cloned().ok_or("no Region is configured; set AWS_REGION")?;
-        let written = endpoint_url(config, endpoint.id);
-        let is_standard = written.is_none();
-        let url = match written {
-            Some(url) => url,
-            None => standard_url(config, &region, endpoint)?,
-        };
+        let address = endpoint.address(config, &region)?;
         let credentials = config.credentials_provider().ok_or("there are no AWS credentials")?;
         let mut signing = Layer::new("signing");
         signing.store_put(AuthSchemeOptionResolverParams::new(()));
+        // What may be tried again is counted for each Region, as the SDK's clients do.
+        signing.store_put(RetryPartition::new(format!("{}-{region}", endpoint.id)));
         signing.store_put(SigV4OperationSigningConfig {
             region: Some(SigningRegion::from(region)),
             name: Some(SigningName::from(endpoint.signing.to_owned())),
@@ -129,11 +116,12 @@ impl JsonService {
             .service_name(endpoint.id.to_owned())
             .operation_name("call")
             .behavior_version(config.behavior_version().unwrap_or_else(BehaviorVersion::v2026_01_12))
-            .endpoint_url(&url)
+            .endpoint_url(&address.url)
             .standard_retry(&retries)
             .retry_classifier(HttpStatusCodeClassifier::default())
             .retry_classifier(AwsErrorCodeClassifier::<ServiceError>::new())
             .retry_classifier(TransientErrorClassifier::<ServiceError>::new())
+            .interceptor(Naming(endpoint.id.to_owned()))
             .interceptor(Counting(Arc::clone(calls)))
             .interceptor(Slowing(Arc::clone(pace)))
             .with_connection_poisoning()
@@ -151,43 +139,47 @@ impl JsonService {
             builder = builder.time_source(time);
         }
         let operation = builder.serializer(serialize).deserializer(deserialize).build();
-        Ok(Self { operation, is_standard })
+        Ok(Self { operation, address, variable: endpoint.variable() })
     }
 
     /// Makes a call about `resource`; empty if it is about nothing in particular.
     pub(crate) async fn call(&self, operation: &'static str, resource: &str, wire: Wire) -> Result<Value, CallError> {
-        self.operation.invoke(wire).await.map_err(|error| {
+        self.operation.invoke((operation, wire)).await.map_err(|error| {
             let failed_to_connect = matches!(error, SdkError::DispatchFailure(_));
-            if self.is_standard && failed_to_connect && says_no_such_host(&chain(&error)) {
-                return CallError::Absent;
+            let no_such_host = failed_to_connect && says_no_such_host(&chain(&error));
+            let error = ApiError::new(operation, resource, &error);
+            match (no_such_host, self.address.tells_absence) {
+                (true, true) => CallError::Absent(error),
+                (true, false) => {
+                    let (url, variable) = (&self.address.url, &self.variable);
+                    let message = format!("{}: no `{url}` is found; name another with {variable}", error.message);
+                    CallError::Api(ApiError { message, ..error })
+                }
+                (false, _) => CallError::Api(error),
             }
-            CallError::Api(ApiError::new(operation, resource, &error))
         })
     }
 }
 
-/// The endpoint that somebody wrote for the service, or for all.
-fn endpoint_url(config: &SdkConfig, id: &str) -> Option<String> {
-    let for_all = config.endpoint_url().map(ToOwned::to_owned);
-    if config.get_origin("endpoint_url").is_client_config() {
-        return for_all;
-    }
-    let key = ServiceConfigKey::builder().service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok();
-    let for_service = key.and_then(|key| config.service_config()?.load_config(key));
-    for_service.or(for_all)
-}
+/// The interceptor that says which operation a call is, where the runtime knows one for all: the pace follows it.
+#[derive(Debug)]
+struct Naming(String);
 
-fn standard_url(config: &SdkConfig, region: &Region, endpoint: Endpoint<'_>) -> Result<String, String> {
-    if config.use_fips() == Some(true) {
-        let variable = endpoint.id.to_uppercase().replace(' ', "_");
-        return Err(format!(
-            "FIPS endpoints are asked for, and there is no rule for their names: set AWS_ENDPOINT_URL_{variable}"
-        ));
+impl Intercept for Naming {
+    fn name(&self) -> &'static str {
+        "Naming"
     }
-    let partition = Partition::of(region.as_ref()).ok_or_else(|| {
-        format!("the partition of Region `{region}` is not known to this version, and so neither are its host names")
-    })?;
-    Ok(format!("https://{}.{region}.{}", endpoint.prefix, partition.dns_suffix))
+
+    fn read_before_execution(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let (operation, _) = context.input().downcast_ref::<Call>().ok_or("the input is no call")?;
+        let (_, name) = operation.split_once(':').unwrap_or(("", operation));
+        config.interceptor_state().store_put(Metadata::new(name, self.0.clone()));
+        Ok(())
+    }
 }
 
 /// Whether a failure to connect is the resolver's certainty that there is no such host, in the words of glibc, musl and
@@ -198,7 +190,7 @@ fn says_no_such_host(error: &str) -> bool {
     error.contains("dns error") && WORDS.iter().any(|words| error.contains(words))
 }
 
-fn serialize(wire: Wire) -> Result<HttpRequest, BoxError> {
+fn serialize((_, wire): Call) -> Result<HttpRequest, BoxError> {
     let mut request = HttpRequest::new(SdkBody::from(wire.body));
     request.set_method(&wire.method)?;
     request.set_uri(wire.uri)?;
@@ -256,12 +248,13 @@ impl ProvideErrorMetadata for ServiceError {
 mod tests {
     use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
     use aws_smithy_runtime_api::client::{
-        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
         result::ConnectorError,
     };
+    use aws_types::region::Region;
     use serde_json::json;
 
-    use super::*;
+    use super::{super::Bucket, *};
 
     #[test]
     fn a_host_that_is_not_there_is_told_from_one_that_cannot_be_looked_up_now() {
@@ -286,35 +279,82 @@ mod tests {
         }
     }
 
-    async fn call(region: &'static str, endpoint_url: Option<&str>, words: &'static str) -> Result<Value, CallError> {
-        let mut config = SdkConfig::builder()
+    /// A service without a host.
+    fn absent(region: &'static str, endpoint_url: Option<&str>, fips: bool, words: &'static str) -> JsonService {
+        let client = http_client_fn(move |_, _| SharedHttpConnector::new(Nowhere(words)));
+        let mut config = config(region, client);
+        config.set_endpoint_url(endpoint_url.map(ToOwned::to_owned)).set_use_fips(Some(fips));
+        service(&config.build(), &Arc::new(Pace::unlimited())).unwrap()
+    }
+
+    fn config(region: &'static str, client: SharedHttpClient) -> aws_types::sdk_config::Builder {
+        let credentials = Credentials::new("key", "secret", None, None, "test");
+        SdkConfig::builder()
             .region(Region::new(region))
-            .http_client(http_client_fn(move |_, _| SharedHttpConnector::new(Nowhere(words))))
+            .http_client(client)
             .retry_config(RetryConfig::standard().with_max_attempts(1))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-                "key", "secret", None, None, "test",
-            )));
-        config.set_endpoint_url(endpoint_url.map(ToOwned::to_owned));
-        let endpoint = Endpoint { id: "Batch", prefix: "batch", signing: "batch" };
-        let service = JsonService::new(&config.build(), &Arc::default(), &Arc::new(Pace::unlimited()), endpoint)
-            .map_err(|problem| CallError::Api(ApiError::answer("batch", "", problem)))?;
-        let wire = Wire { method: "GET".to_owned(), uri: "/".to_owned(), headers: Vec::new(), body: String::new() };
-        service.call("batch:ListJobs", "", wire).await
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+    }
+
+    fn service(config: &SdkConfig, pace: &Arc<Pace>) -> Result<JsonService, String> {
+        let endpoint = Endpoint { id: "Lambda", prefix: "lambda", signing: "lambda" };
+        JsonService::new(config, &Arc::default(), pace, endpoint)
+    }
+
+    async fn call(service: &JsonService) -> Result<Value, CallError> {
+        service.call("lambda:GetFunction", "", Wire::get("/".to_owned())).await
     }
 
     #[tokio::test]
     async fn a_service_without_a_host_is_not_offered_there() {
         let (certain, uncertain) = ("Name or service not known", "Temporary failure in name resolution");
-        assert!(matches!(call("eu-west-1", None, certain).await, Err(CallError::Absent)));
-        assert!(matches!(call("eu-west-1", None, uncertain).await, Err(CallError::Api(_))));
+        let plain = call(&absent("eu-west-1", None, false, certain)).await;
+        assert!(matches!(plain, Err(CallError::Absent(_))), "{plain:?}");
+        // What is offered everywhere is not absent: it cannot be asked.
+        let error = ApiError::from(plain.unwrap_err()).to_string();
+        assert!(error.starts_with("`lambda:GetFunction` failed: ") && error.ends_with(certain), "{error}");
+        let plain = call(&absent("eu-west-1", None, false, uncertain)).await;
+        assert!(matches!(plain, Err(CallError::Api(_))), "{plain:?}");
         // Somebody may have misspelt this one.
-        let written = call("eu-west-1", Some("https://batch.example"), certain).await;
+        let written = call(&absent("eu-west-1", Some("https://lambda.example"), false, certain)).await;
         assert!(matches!(written, Err(CallError::Api(_))), "{written:?}");
-        let unknown = call("moon-east-1", None, certain).await;
-        assert!(
-            matches!(&unknown, Err(CallError::Api(error)) if error.to_string().contains("partition")),
-            "{unknown:?}"
-        );
+        // The service may well be there, and have no host of this kind.
+        let Err(CallError::Api(fips)) = call(&absent("eu-west-1", None, true, certain)).await else { panic!() };
+        let expected =
+            "no `https://lambda-fips.eu-west-1.amazonaws.com` is found; name another with AWS_ENDPOINT_URL_LAMBDA";
+        assert!(fips.message.ends_with(expected), "{fips}");
+    }
+
+    #[test]
+    fn a_region_that_no_partition_has_is_refused() {
+        let client = http_client_fn(|_, _| SharedHttpConnector::new(Nowhere("")));
+        let refused = service(&config("moon-east-1", client).build(), &Arc::new(Pace::unlimited())).err().unwrap();
+        assert!(refused.starts_with("the partition of Region `moon-east-1` is not known"), "{refused}");
+    }
+
+    /// A service that is asked too often.
+    #[derive(Debug)]
+    struct Throttling;
+
+    impl HttpConnector for Throttling {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            let body = SdkBody::from(r#"{"message": "Rate exceeded"}"#);
+            let mut response = HttpResponse::new(429.try_into().unwrap(), body);
+            response.headers_mut().insert("x-amzn-errortype", "TooManyRequestsException");
+            HttpConnectorFuture::ready(Ok(response))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_throttled_call_slows_down_its_own_bucket() {
+        let config = config("eu-west-1", http_client_fn(|_, _| SharedHttpConnector::new(Throttling))).build();
+        let pace = Arc::new(Pace::documented());
+        let rates = || [Bucket::Lambda, Bucket::LambdaGetFunction].map(|bucket| pace.rate(bucket).unwrap());
+        let [list, get] = rates();
+        let Err(CallError::Api(error)) = call(&service(&config, &pace).unwrap()).await else { panic!() };
+        assert_eq!(error.code.as_deref(), Some("TooManyRequestsException"));
+        let [list_after, get_after] = rates();
+        assert!(list_after >= list && get_after < get, "{list} {get}, then {list_after} {get_after}");
     }
 
     #[test]

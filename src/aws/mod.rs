@@ -3,20 +3,26 @@
 mod access;
 mod clients;
 mod counter;
+mod endpoint;
 mod error;
 mod https;
 mod json;
+mod lambda;
 mod pace;
 mod pages;
 mod partition;
 mod role;
+mod wire;
 
 pub(crate) use access::{Outcome, Tried};
 pub use clients::{Clients, Identity, Tuning};
 pub(crate) use counter::Counting;
 pub use counter::{CallCounter, Calls};
+pub(crate) use endpoint::Endpoint;
 pub use error::ApiError;
-pub(crate) use json::{CallError, Endpoint, JsonService, Wire};
+pub(crate) use json::{CallError, JsonService};
+pub(crate) use lambda::{FunctionCode, FunctionConfiguration, LambdaService};
 pub use pace::Bucket;
 pub(crate) use pages::all_pages;
 pub(crate) use partition::Partition;
+pub(crate) use wire::{Wire, encoded};

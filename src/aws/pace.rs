@@ -151,6 +151,12 @@ impl Pace {
         }
     }
 
+    /// Calls of a bucket a second, as it is now.
+    #[cfg(test)]
+    pub(super) fn rate(&self, bucket: Bucket) -> Option<f64> {
+        Some(self.meter(bucket)?.rate)
+    }
+
     fn meter(&self, bucket: Bucket) -> Option<MutexGuard<'_, Meter>> {
         // Whatever panicked, the numbers of a meter are as good as before.
         Some(self.0.as_ref()?[bucket as usize].lock().unwrap_or_else(PoisonError::into_inner))
@@ -330,7 +336,7 @@ mod tests {
             ("EKS", "ListClusters"),
             ("Lambda", "ListFunctions"),
             ("Lambda", "GetFunction"),
-            ("Batch", "call"),
+            ("Batch", "ListJobs"),
             ("ECR", "DescribeImages"),
             ("ECR", "GetLifecyclePolicy"),
             ("ECR", "BatchDeleteImage"),

@@ -13,26 +13,20 @@ use std::{
     sync::Arc,
 };
 
-use aws_sdk_lambda::types::{
-    FunctionCodeLocation, FunctionConfiguration, FunctionVersion, LastUpdateStatus, PackageType,
-};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
 
 use super::{Collector, Source, SourceError, User};
 use crate::{
-    aws::{ApiError, Bucket, Clients, all_pages},
+    aws::{ApiError, Bucket, Clients, FunctionCode, FunctionConfiguration, LambdaService, all_pages},
     image::Registry,
     state::{Caches, FunctionImage},
 };
 
-const PAGE: i32 = 50;
 const AT_ONCE: usize = 16;
 /// How often functions are listed while they change.
 const ROUNDS: usize = 4;
-const LIST: &str = "lambda:ListFunctions";
-const GET: &str = "lambda:GetFunction";
-/// The version of a function that is not published, and changes.
-const LATEST: &str = "$LATEST";
+const LIST: &str = LambdaService::LIST;
+const LATEST: &str = LambdaService::LATEST;
 
 /// AWS Lambda in one account and Region.
 pub(crate) struct Lambda {
@@ -97,13 +91,14 @@ impl Lambda {
     /// The images of all versions of all functions. Where one changed or vanished since it was listed, functions are
     /// listed again, until none did.
     async fn images(&self) -> Result<BTreeMap<Version, FunctionImage>, ApiError> {
+        let service = &LambdaService::new(&self.clients)?;
         let mut images = BTreeMap::new();
         let mut read = BTreeSet::new();
         for _ in 0..ROUNDS {
-            let mut listed = self.versions().await?;
+            let mut listed = self.versions(service).await?;
             listed.retain(|version| !read.contains(version));
             let readings = stream::iter(listed).map(|version| async {
-                let reading = self.image_of(&version).await?;
+                let reading = self.image_of(service, &version).await?;
                 Ok::<_, ApiError>((version, reading))
             });
             let mut readings = readings.buffer_unordered(AT_ONCE);
@@ -125,73 +120,64 @@ impl Lambda {
     }
 
     /// Every version of every function that may have an image.
-    async fn versions(&self) -> Result<Vec<Version>, ApiError> {
+    async fn versions(&self, service: &LambdaService) -> Result<Vec<Version>, ApiError> {
         let functions = all_pages(LIST, "", |token| async move {
             self.clients.paced(Bucket::Lambda).await;
-            let request = self.clients.lambda.list_functions().function_version(FunctionVersion::All);
-            let request = request.max_items(PAGE).set_marker(token);
-            let answer = request.send().await.map_err(|error| ApiError::new(LIST, "", &error))?;
-            Ok((answer.functions, answer.next_marker))
+            service.list_functions(token.as_deref()).await
         })
         .await?;
         // What does not say how it is packaged may be an image.
-        let images = functions.iter().filter(|function| function.package_type() != Some(&PackageType::Zip));
+        let images = functions.iter().filter(|function| function.package_type.as_deref() != Some("Zip"));
         images.map(Version::of).collect()
     }
 
-    async fn image_of(&self, version: &Version) -> Result<Read, ApiError> {
+    async fn image_of(&self, service: &LambdaService, version: &Version) -> Result<Read, ApiError> {
         let known = &self.caches.functions;
         let key = version.key();
         if let Some(image) = key.as_ref().and_then(|key| known.get(key)) {
             return Ok(Read::Image(Some(image)));
         }
-        let read = self.get(version).await?;
+        let read = self.get(service, version).await?;
         if let (Some(key), Read::Image(Some(image))) = (key, &read) {
             known.learn(key, image.clone());
         }
         Ok(read)
     }
 
-    async fn get(&self, version: &Version) -> Result<Read, ApiError> {
+    async fn get(&self, service: &LambdaService, version: &Version) -> Result<Read, ApiError> {
         let title = version.title();
         self.clients.paced(Bucket::LambdaGetFunction).await;
-        let request = self.clients.lambda.get_function().function_name(&version.name).qualifier(&version.number);
-        let answer = match request.send().await {
+        let answer = match service.get_function(&title, &version.name, &version.number).await {
             Ok(answer) => answer,
-            Err(error) => {
-                let error = ApiError::new(GET, &title, &error);
-                return if error.is("ResourceNotFoundException") { Ok(Read::Changed) } else { Err(error) };
-            }
+            Err(error) if error.is("ResourceNotFoundException") => return Ok(Read::Changed),
+            Err(error) => return Err(error),
         };
-        let incomplete = |what: &str| ApiError::answer(GET, &title, what);
-        let configuration = answer.configuration().ok_or_else(|| incomplete("the answer has no `Configuration`"))?;
+        let incomplete = |what: &str| ApiError::answer(LambdaService::GET, &title, what);
+        let configuration = answer.configuration.ok_or_else(|| incomplete("the answer has no `Configuration`"))?;
         // Until an update is through, the code before it goes on serving, and nothing says which that is.
-        if configuration.last_update_status() == Some(&LastUpdateStatus::InProgress) {
+        if configuration.last_update_status.as_deref() == Some("InProgress") {
             return Err(incomplete("it is being updated, so that the image it runs cannot be told; run again later"));
         }
-        if configuration.code_sha256() != version.code.as_deref() {
+        if configuration.code_sha256 != version.code {
             return Ok(Read::Changed);
         }
-        let code = answer.code().ok_or_else(|| incomplete("the answer has no `Code`"))?;
-        image(configuration, code).map(Read::Image).map_err(incomplete)
+        let code = answer.code.ok_or_else(|| incomplete("the answer has no `Code`"))?;
+        image(&configuration, &code).map(Read::Image).map_err(incomplete)
     }
 }
 
 /// The image that a function has; none if it certainly has none.
-fn image(
-    configuration: &FunctionConfiguration,
-    code: &FunctionCodeLocation,
-) -> Result<Option<FunctionImage>, &'static str> {
-    let Some(written) = code.image_uri().filter(|written| !written.is_empty()) else {
-        let is_zip = match configuration.package_type() {
-            Some(PackageType::Image) => false,
-            Some(PackageType::Zip) => true,
+fn image(configuration: &FunctionConfiguration, code: &FunctionCode) -> Result<Option<FunctionImage>, &'static str> {
+    let Some(written) = code.image_uri.as_ref().filter(|written| !written.is_empty()) else {
+        let is_zip = match configuration.package_type.as_deref() {
+            Some("Image") => false,
+            Some("Zip") => true,
             // A way of packaging that is not known yet.
-            _ => code.repository_type() == Some("S3"),
+            _ => code.repository_type.as_deref() == Some("S3"),
         };
         return if is_zip { Ok(None) } else { Err("the answer has no `ImageUri`") };
     };
-    let digest = match (code.resolved_image_uri(), written.split_once('@')) {
+    let digest = match (&code.resolved_image_uri, written.split_once('@')) {
         (Some(resolved), _) => {
             let (_, digest) = resolved.split_once('@').ok_or("its `ResolvedImageUri` has no digest")?;
             Some(digest.to_owned())
@@ -199,15 +185,15 @@ fn image(
         (None, Some(_)) => None,
         (None, None) => return Err("the answer has no `ResolvedImageUri`"),
     };
-    Ok(Some(FunctionImage { written: written.to_owned(), digest }))
+    Ok(Some(FunctionImage { written: written.clone(), digest }))
 }
 
 impl Version {
     fn of(function: &FunctionConfiguration) -> Result<Self, ApiError> {
-        let name = function.function_name().unwrap_or_default();
+        let name = function.function_name.as_deref().unwrap_or_default();
         let missing = |what: &str| ApiError::answer(LIST, name, format!("a function comes without its `{what}`"));
-        let arn = function.function_arn().ok_or_else(|| missing("FunctionArn"))?;
-        let version = function.version().ok_or_else(|| missing("Version"))?;
+        let arn = function.function_arn.as_ref().ok_or_else(|| missing("FunctionArn"))?;
+        let version = function.version.as_ref().ok_or_else(|| missing("Version"))?;
         if name.is_empty() {
             return Err(missing("FunctionName"));
         }
@@ -215,8 +201,8 @@ impl Version {
             // With or without the version that it may end with: `arn:aws:lambda:REGION:ACCOUNT:function:NAME:VERSION`.
             function: arn.split(':').take(7).collect::<Vec<_>>().join(":"),
             name: name.to_owned(),
-            number: version.to_owned(),
-            code: function.code_sha256().map(ToOwned::to_owned),
+            number: version.clone(),
+            code: function.code_sha256.clone(),
         })
     }
 
@@ -241,10 +227,14 @@ mod tests {
 
     #[test]
     fn a_function_without_the_field_that_says_its_image_is_an_error() {
-        let function = |package: &str| FunctionConfiguration::builder().package_type(package.into()).build();
-        let code = |repository: &str, image: Option<String>, resolved: Option<String>| {
-            let code = FunctionCodeLocation::builder().repository_type(repository);
-            code.set_image_uri(image).set_resolved_image_uri(resolved).build()
+        let function = |package: &str| FunctionConfiguration {
+            package_type: Some(package.to_owned()),
+            ..FunctionConfiguration::default()
+        };
+        let code = |repository: &str, image_uri: Option<String>, resolved_image_uri: Option<String>| FunctionCode {
+            repository_type: Some(repository.to_owned()),
+            image_uri,
+            resolved_image_uri,
         };
         let (tag, pinned) = (Some(format!("{URI}:1")), Some(format!("{URI}@sha256:1")));
         let found = |digest: Option<&str>, written: &Option<String>| {
@@ -268,8 +258,15 @@ mod tests {
     #[test]
     fn a_published_version_is_remembered_by_function_number_and_code() {
         let version = |arn: &str, version: &str| {
-            let function = FunctionConfiguration::builder().function_name("app").function_arn(arn).version(version);
-            Version::of(&function.code_sha256("c0de").build()).unwrap()
+            let [name, arn, version, code] = ["app", arn, version, "c0de"].map(|text| Some(text.to_owned()));
+            let function = FunctionConfiguration {
+                function_name: name,
+                function_arn: arn,
+                version,
+                code_sha256: code,
+                ..FunctionConfiguration::default()
+            };
+            Version::of(&function).unwrap()
         };
         let arn = "arn:aws:lambda:eu-west-1:111111111111:function:app";
         let key = Some(format!("{arn}:7 c0de"));

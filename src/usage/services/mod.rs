@@ -303,11 +303,11 @@ impl Reader<'_, '_> {
                 self.answered.set(true);
                 Ok(answer)
             }
-            Err(CallError::Absent) if self.answered.get() => {
+            Err(CallError::Absent(_)) if self.answered.get() => {
                 Err(ApiError::answer(&step.call, &resource, "the host name of the service is not found any more")
                     .into())
             }
-            Err(CallError::Absent) => Err(Ended::Absent),
+            Err(CallError::Absent(_)) => Err(Ended::Absent),
             Err(CallError::Api(error)) => {
                 let is_gone = error.code.as_ref().is_some_and(|code| step.gone.contains(code));
                 Err(if is_gone { Ended::Gone(error) } else { error.into() })

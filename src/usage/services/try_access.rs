@@ -53,7 +53,7 @@ fn try_step<'a>(
         let answer = match client.call(&step.call, "", request).await {
             Ok(answer) => answer,
             // Nothing is needed where there is no service.
-            Err(CallError::Absent) => return,
+            Err(CallError::Absent(_)) => return,
             Err(CallError::Api(error)) => {
                 tried.tried.push(Tried::new(&step.call, Some(&error)));
                 step.then.iter().for_each(|step| leave(step, tried));

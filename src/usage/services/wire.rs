@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::spec::{Protocol, Step};
-use crate::aws::Wire;
+use crate::aws::{Wire, encoded};
 
 /// An item with those that led to it.
 pub(super) struct Chain<'a> {
@@ -60,15 +60,7 @@ pub(super) fn wire(protocol: &Protocol, step: &Step, body: Value) -> Result<Wire
     match protocol {
         Protocol::Json { version, target } => {
             let operation = step.call.split_once(':').map_or(step.call.as_str(), |(_, operation)| operation);
-            Ok(Wire {
-                method: "POST".to_owned(),
-                uri: "/".to_owned(),
-                headers: vec![
-                    ("content-type", format!("application/x-amz-json-{version}")),
-                    ("x-amz-target", format!("{target}.{operation}")),
-                ],
-                body: body.to_string(),
-            })
+            Ok(Wire::json(version, format!("{target}.{operation}"), &body))
         }
         Protocol::Rest => {
             let (method, template) = step.http.as_deref().and_then(|http| http.split_once(' ')).ok_or("no `http`")?;
@@ -104,19 +96,6 @@ pub(super) fn wire(protocol: &Protocol, step: &Step, body: Value) -> Result<Wire
 
 fn take(body: &mut Map<String, Value>, member: &str) -> Option<String> {
     text(body.remove(member).as_ref())
-}
-
-/// Text as a part of a path or a value of a query.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -1,0 +1,150 @@
+//! Where services are: what somebody wrote, or the host name that follows from Region, FIPS and dual stack by the rules
+//! in the SDKs' endpoint rule sets. A test beside moto's holds what these say against botocore.
+
+use aws_config::{Region, SdkConfig};
+use aws_types::service_config::ServiceConfigKey;
+
+use super::Partition;
+
+/// A service, and what calls to it are signed for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Endpoint<'a> {
+    /// What the SDKs call it: `AWS_ENDPOINT_URL_<ID>` names its endpoint.
+    pub(crate) id: &'a str,
+    /// What its host names begin with.
+    pub(crate) prefix: &'a str,
+    /// The name it is signed for.
+    pub(crate) signing: &'a str,
+}
+
+/// Where a service is asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    /// The URL.
+    pub(super) url: String,
+    /// Whether a service without this host is not offered there. A host name that somebody wrote may be misspelt, and
+    /// few services have hosts for FIPS or dual stack everywhere that they are offered.
+    pub(super) tells_absence: bool,
+}
+
+impl Endpoint<'_> {
+    /// Where the service is in a Region.
+    ///
+    /// # Errors
+    /// Where that is not known, in words.
+    pub(super) fn address(&self, config: &SdkConfig, region: &Region) -> Result<Address, String> {
+        if let Some(url) = self.written(config) {
+            return Ok(Address { url, tells_absence: false });
+        }
+        let (fips, dual_stack) = (config.use_fips() == Some(true), config.use_dual_stack() == Some(true));
+        let url = self.url(region.as_ref(), fips, dual_stack)?;
+        Ok(Address { url, tells_absence: !fips && !dual_stack })
+    }
+
+    /// The variable that names the endpoint of the service.
+    pub(super) fn variable(&self) -> String {
+        format!("AWS_ENDPOINT_URL_{}", self.id.to_uppercase().replace(' ', "_"))
+    }
+
+    /// The endpoint that somebody wrote for the service, or for all.
+    fn written(&self, config: &SdkConfig) -> Option<String> {
+        let for_all = config.endpoint_url().map(ToOwned::to_owned);
+        if config.get_origin("endpoint_url").is_client_config() {
+            return for_all;
+        }
+        let key = ServiceConfigKey::builder().service_id(self.id).env("AWS_ENDPOINT_URL").profile("endpoint_url");
+        let for_service = key.build().ok().and_then(|key| config.service_config()?.load_config(key));
+        for_service.or(for_all)
+    }
+
+    fn url(&self, region: &str, fips: bool, dual_stack: bool) -> Result<String, String> {
+        let partition = Partition::of(region).ok_or_else(|| {
+            format!(
+                "the partition of Region `{region}` is not known to this version, and so neither are its host names"
+            )
+        })?;
+        let suffix = if dual_stack { partition.dual_stack_suffix } else { partition.dns_suffix };
+        let begin = match (self.id, partition.id, fips, dual_stack) {
+            ("Batch", "aws", true, false) => "fips.batch",
+            ("Batch", "aws-us-gov", true, false) => "batch",
+            ("EventBridge", "aws-us-gov", true, _) => "events",
+            ("SageMaker", "aws" | "aws-us-gov", true, false) => "api-fips.sagemaker",
+            ("SFN", "aws-us-gov", true, false) if region == "us-gov-west-1" => "states",
+            ("SFN", "aws-us-gov", false, true) => "states-fips",
+            ("SSM", "aws-us-gov", true, false) => "ssm",
+            (_, _, true, _) => &format!("{}-fips", self.prefix),
+            (_, _, false, _) => self.prefix,
+        };
+        Ok(format!("https://{begin}.{region}.{suffix}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    /// What botocore says, as `tests/moto/test_aws_models.py` writes it.
+    #[derive(Deserialize)]
+    struct Models {
+        /// The Regions of each partition.
+        regions: BTreeMap<String, Vec<String>>,
+        /// What host names end with in each partition, without and with dual stack.
+        suffixes: BTreeMap<String, [String; 2]>,
+        hosts: Vec<Host>,
+    }
+
+    /// What host names of a service begin with, in Regions; in all where none is named.
+    #[derive(Deserialize)]
+    struct Host {
+        id: String,
+        prefix: String,
+        fips: bool,
+        dual_stack: bool,
+        begin: String,
+        regions: Option<Vec<String>>,
+    }
+
+    #[test]
+    fn hosts_are_where_the_sdks_find_them() {
+        let models: Models = serde_json::from_str(include_str!("../../tests/moto/aws_models.json")).unwrap();
+        let mut held = 0;
+        for host in &models.hosts {
+            let endpoint = Endpoint { id: &host.id, prefix: &host.prefix, signing: "" };
+            for (partition, regions) in &models.regions {
+                let suffix = &models.suffixes[partition][usize::from(host.dual_stack)];
+                let is_named = |region: &&String| host.regions.as_ref().is_none_or(|named| named.contains(region));
+                for region in regions.iter().filter(is_named) {
+                    let expected = format!("https://{}.{region}.{suffix}", host.begin);
+                    assert_eq!(endpoint.url(region, host.fips, host.dual_stack), Ok(expected), "{}", host.id);
+                    held += 1;
+                }
+            }
+        }
+        let regions: usize = models.regions.values().map(Vec::len).sum();
+        assert_eq!(held, 12 * 4 * regions);
+        assert!(regions > 40);
+    }
+
+    #[test]
+    fn only_a_plain_host_name_tells_that_a_service_is_not_offered() {
+        let endpoint = Endpoint { id: "Batch", prefix: "batch", signing: "batch" };
+        let address = |fips: bool, dual_stack: bool, written: Option<&str>| {
+            let mut config = SdkConfig::builder();
+            config.set_use_fips(Some(fips)).set_use_dual_stack(Some(dual_stack));
+            config.set_endpoint_url(written.map(ToOwned::to_owned));
+            endpoint.address(&config.build(), &Region::new("eu-west-1")).unwrap()
+        };
+        for (found, url, tells_absence) in [
+            (address(false, false, None), "https://batch.eu-west-1.amazonaws.com", true),
+            (address(true, false, None), "https://fips.batch.eu-west-1.amazonaws.com", false),
+            (address(false, true, None), "https://batch.eu-west-1.api.aws", false),
+            (address(true, true, Some("https://batch.example")), "https://batch.example", false),
+        ] {
+            assert_eq!(found, Address { url: url.to_owned(), tells_absence });
+        }
+    }
+}
