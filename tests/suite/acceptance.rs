@@ -1,7 +1,5 @@
 //! The promise of the README, from an empty configuration on: what goes, what stays, and what is said about it.
-#![allow(clippy::cast_precision_loss, clippy::unwrap_used, missing_docs, reason = "a test")]
-
-mod support;
+#![allow(clippy::cast_precision_loss, reason = "a test")]
 
 use std::{
     collections::BTreeSet,
@@ -9,15 +7,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use crate::support::{DELETE, Words, deleted, doomed, plan, program, request, run};
 use ecr_cleanup::{
     config::Mode,
     function::{FunctionError, handle},
     report::{METRICS, NAMESPACE, Status},
-    run::{Program, Request},
+    run::Program,
 };
 use serde_json::{Value, json};
 use simulated_aws::{Push, SimulatedAws, World, days_ago, hours_ago};
-use support::{DELETE, Words, deleted, doomed, plan, program, run};
 
 const APP: &str = "team/app";
 
@@ -62,7 +60,6 @@ async fn without_any_setting_only_what_nobody_needs_goes() {
 
     // The dry run: the same verdicts, and not one call that changes anything.
     let program = program(&aws, DELETE);
-    let request = |mode| Request { mode, only: None, stop_at: None };
     let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
     let dry_verdicts = prepared.plan.repositories[0].verdicts.clone();
     assert_eq!(doomed(&prepared.plan), expected);

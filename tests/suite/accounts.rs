@@ -1,18 +1,16 @@
 //! Several accounts and Regions: use is read in all of them, registries are cleaned in all of them, and what cannot be
 //! entered stops everything.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
-
-mod support;
 
 use std::collections::BTreeSet;
 
+use crate::support::{plan, program, request, run};
 use ecr_cleanup::{
+    config::Mode,
     plan::Missing,
     report::{Answer, Status},
 };
 use serde_json::json;
 use simulated_aws::{Fault, FaultKind, Place, Push, SimulatedAws, Trust, World, days_ago};
-use support::{plan, program, run};
 
 const OWN: &str = "111111111111";
 const SECOND: &str = "222222222222";
@@ -217,8 +215,7 @@ async fn in_another_account_that_was_not_expected_nothing_is_called() {
 async fn two_entries_that_are_the_same_registry_are_an_error() {
     let (aws, _) = three_accounts().await;
     let config = "{mode: delete, registries: [{}, {region: eu-west-1}]}";
-    let request = ecr_cleanup::run::Request { mode: ecr_cleanup::config::Mode::Delete, only: None, stop_at: None };
-    let error = program(&aws, config).prepare(request).await.err().unwrap().to_string();
+    let error = program(&aws, config).prepare(request(Mode::Delete)).await.err().unwrap().to_string();
     assert!(error.contains("registries[1]") && error.contains("write each registry once"), "{error}");
 }
 
@@ -226,8 +223,7 @@ async fn two_entries_that_are_the_same_registry_are_an_error() {
 async fn an_image_is_explained_and_looked_for_in_every_registry() {
     let (aws, _) = three_accounts().await;
     let program = program(&aws, &config());
-    let request = ecr_cleanup::run::Request { mode: ecr_cleanup::config::Mode::Plan, only: None, stop_at: None };
-    let prepared = program.prepare(request).await.unwrap();
+    let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
     let of = |text: &str| prepared.explain(&program.reference(text).unwrap());
     let everywhere = of("team/app:nobody");
     assert_eq!((everywhere.deletes, everywhere.also.len()), (true, 2));

@@ -1,10 +1,8 @@
 //! Mode `archive`: what goes to the archive, what goes from there, and what comes back.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-mod support_graph;
 
 use std::time::Duration;
 
+use crate::support::{program, run_as, shelf::SPDX};
 use ecr_cleanup::{
     cleanup::RestoreError,
     config::Mode,
@@ -12,10 +10,6 @@ use ecr_cleanup::{
     report::{Answer, Status},
 };
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, World, days_ago, hours_ago};
-use support_graph::{
-    SPDX,
-    road::{program, run},
-};
 
 const RULES: &str = "policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
 const MOVE: &str = "ecr:UpdateImageStorageClass";
@@ -58,11 +52,11 @@ async fn candidates_are_archived_indexes_first_and_nothing_is_deleted() {
     let aws = SimulatedAws::start().await;
     let old = aws.edit(fill);
     let document = document("archive", "{}");
-    let planned = run(&aws, &document, Mode::Plan).await;
+    let planned = run_as(&aws, &document, Mode::Plan).await;
     assert!(planned.summary.starts_with("Would archive 5 of 6 images in 1 repository: "), "{}", planned.summary);
     assert!(aws.mutations().is_empty());
 
-    let answer = run(&aws, &document, Mode::Archive).await;
+    let answer = run_as(&aws, &document, Mode::Archive).await;
     assert_eq!((answer.status, fates(&answer)), (Status::Completed, [5, 5, 0, 0]), "{}", answer.summary);
     assert!(answer.summary.starts_with("Archived 5 of 6 images in 1 repository: "), "{}", answer.summary);
     assert!(answer.monthly_savings_usd.abs() < f64::EPSILON);
@@ -73,7 +67,7 @@ async fn candidates_are_archived_indexes_first_and_nothing_is_deleted() {
     assert_eq!(aws.count("ecr:BatchDeleteImage"), 0);
 
     aws.clear_record();
-    assert_eq!(fates(&run(&aws, &document, Mode::Archive).await), [0; 4]);
+    assert_eq!(fates(&run_as(&aws, &document, Mode::Archive).await), [0; 4]);
     assert!(aws.mutations().is_empty());
 }
 
@@ -81,7 +75,7 @@ async fn candidates_are_archived_indexes_first_and_nothing_is_deleted() {
 async fn an_event_may_archive_where_the_configuration_deletes() {
     let aws = SimulatedAws::start().await;
     let old = aws.edit(fill);
-    assert_eq!(fates(&run(&aws, &document("delete", "{}"), Mode::Archive).await), [5, 5, 0, 0]);
+    assert_eq!(fates(&run_as(&aws, &document("delete", "{}"), Mode::Archive).await), [5, 5, 0, 0]);
     assert_eq!(statuses(&aws, &old), ["ARCHIVED"]);
     assert!(aws.deletions().is_empty());
 }
@@ -92,7 +86,7 @@ async fn what_changed_since_the_plan_is_not_archived() {
     let old = aws.edit(fill);
     let index = old[0].clone();
     aws.after("ecr:BatchGetImage", 1, move |world| world.home().repository("team/app").tag(&index, "promoted"));
-    assert_eq!(fates(&run(&aws, &document("archive", "{}"), Mode::Archive).await), [5, 0, 0, 0]);
+    assert_eq!(fates(&run_as(&aws, &document("archive", "{}"), Mode::Archive).await), [5, 0, 0, 0]);
     assert_eq!(statuses(&aws, &old), ["ACTIVE"]);
 }
 
@@ -104,11 +98,11 @@ async fn an_interrupted_run_is_completed_by_the_next() {
         let aws = SimulatedAws::start().await;
         let old = aws.edit(fill);
         aws.fault(Fault::on(MOVE).call(2).kind(kind.clone()));
-        let answer = run(&aws, &document("archive", "{}"), Mode::Archive).await;
+        let answer = run_as(&aws, &document("archive", "{}"), Mode::Archive).await;
         if status == 0 {
             assert_eq!((answer.status, fates(&answer)), (Status::CompletedWithFailures, [5, 1, 0, 1]), "{kind:?}");
             aws.clear_faults();
-            assert_eq!(fates(&run(&aws, &document("archive", "{}"), Mode::Archive).await), [4, 4, 0, 0], "{kind:?}");
+            assert_eq!(fates(&run_as(&aws, &document("archive", "{}"), Mode::Archive).await), [4, 4, 0, 0], "{kind:?}");
         } else {
             // The call was carried out: a look tells.
             assert_eq!((answer.status, fates(&answer)), (Status::Completed, [5, 5, 0, 0]), "{kind:?}");
@@ -130,10 +124,10 @@ async fn archived_images_are_deleted_after_their_time_and_not_before() {
     aws.edit(|world| archive(world, &old, 90));
     for document in [document("delete", "{}"), document("archive", "{delete_after: 90d}")] {
         let mode = if document.contains("delete_after") { Mode::Archive } else { Mode::Delete };
-        assert_eq!(fates(&run(&aws, &document, mode).await), [0; 4]);
+        assert_eq!(fates(&run_as(&aws, &document, mode).await), [0; 4]);
     }
     aws.edit(|world| archive(world, &old, 91));
-    let answer = run(&aws, &document("archive", "{delete_after: 90d}"), Mode::Archive).await;
+    let answer = run_as(&aws, &document("archive", "{delete_after: 90d}"), Mode::Archive).await;
     assert_eq!((answer.status, fates(&answer)), (Status::Completed, [5, 0, 5, 0]), "{:?}", answer.failures);
     assert!(answer.summary.starts_with("Deleted 5 of 6 images"), "{}", answer.summary);
     assert_eq!(aws.count(MOVE), 0);
@@ -153,7 +147,7 @@ async fn archived_images_in_use_are_missing_and_restored_ones_count_from_their_r
         (image.archived_at, image.activated_at) = (Some(days_ago(9)), Some(hours_ago(30)));
     });
     let rules = "mode: delete\narchive: {delete_after: 90d}\npolicies: [{repositories: ['**'], keep: [{tags: '.', pushed_within: 2d}]}]";
-    let answer = run(&aws, rules, Mode::Delete).await;
+    let answer = run_as(&aws, rules, Mode::Delete).await;
     assert_eq!(answer.missing.len(), 1);
     assert_eq!(answer.missing[0].problem, Problem::Archived);
     assert_eq!(answer.counts.candidates, 0);
@@ -163,7 +157,7 @@ async fn archived_images_in_use_are_missing_and_restored_ones_count_from_their_r
 async fn restoring_brings_back_an_image_with_its_parts_and_attachments_and_waits() {
     let aws = SimulatedAws::start().await;
     let old = aws.edit(fill);
-    run(&aws, &document("archive", "{}"), Mode::Archive).await;
+    run_as(&aws, &document("archive", "{}"), Mode::Archive).await;
     aws.clear_record();
     // AWS takes its time: two looks in vain, for the image and again for its parts.
     for call in [3, 7] {

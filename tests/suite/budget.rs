@@ -1,13 +1,10 @@
 //! Limits: how many images a run deletes, how much of a repository, and for how long. What is left is the next run's.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
-
-mod support;
 
 use std::time::Duration;
 
+use crate::support::{DELETE, Words, deleted, fates, line, run, run_until};
 use ecr_cleanup::report::Status;
 use simulated_aws::{Fault, FaultKind, SimulatedAws, World};
-use support::{DELETE, Words, fates, line, run, run_until};
 use tokio::time::Instant;
 
 const APP: &str = "team/app";
@@ -43,7 +40,7 @@ async fn the_oldest_of_all_repositories_go_first_and_the_next_runs_finish_the_re
         assert_eq!(fates(&answer), (expected.len() as u64, 0, left));
         let mut expected = expected.to_vec();
         expected.sort();
-        assert_eq!(support::deleted(&aws), expected);
+        assert_eq!(deleted(&aws), expected);
     }
     aws.clear_record();
     let answer = run(&aws, &at_most(4)).await;

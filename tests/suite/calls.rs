@@ -1,11 +1,8 @@
 //! How many calls a large account takes: the fewest pages there are, and no call twice.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
 
-mod support;
-
+use crate::support::{Words, plan};
 use ecr_cleanup::report::Status;
 use simulated_aws::{Push, SimulatedAws, World, days_ago};
-use support::{Words, plan};
 
 const REPOSITORIES: usize = 300;
 const FAMILIES: usize = 1_000;

@@ -1,8 +1,4 @@
 //! How runs end: in time, wherever time is lost, and by being killed at any moment.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
-
-#[path = "support_state/mod.rs"]
-mod support;
 
 use std::{
     collections::BTreeSet,
@@ -11,6 +7,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use crate::support::{
+    answer, program, request, run, set_clock,
+    state::{FULL, account},
+};
 use ecr_cleanup::{
     config::Mode,
     report::Status,
@@ -18,7 +18,6 @@ use ecr_cleanup::{
 };
 use futures::{StreamExt, future::join_all, stream};
 use simulated_aws::{Fault, FaultKind, Moment, Push, SimulatedAws};
-use support::{FULL, account, run, set_clock};
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// Where time can be lost: the operation, what its call is about, and how the run ends.
@@ -58,12 +57,11 @@ async fn a_run_ends_in_time_wherever_time_is_lost() {
             last_words: Duration::from_millis(1500),
             ..Patience::default()
         };
-        let program = support::program(&aws, FULL).with_patience(patience);
-        let request = Request { mode: Mode::Delete, only: None, stop_at: Some(stop_at) };
-        let ending = async { program.prepare(request).await.unwrap().finish().await.answer };
+        let program = program(&aws, FULL).with_patience(patience);
+        let request = Request { stop_at: Some(stop_at), ..request(Mode::Delete) };
         // The clients themselves would wait for twenty seconds.
-        let answer = timeout_at(stop_at + Duration::from_secs(10), ending).await;
-        let answer = answer.unwrap_or_else(|_| panic!("{operation} {text}: it did not end"));
+        let answer = timeout_at(stop_at + Duration::from_secs(10), answer(&program, request)).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{operation} {text}: it did not end")).unwrap();
         assert!(aws.count(operation) > 0, "{operation} {text} is not called");
         assert_eq!(answer.status, status, "{operation} {text}: {}", answer.summary);
         let left: u64 = if status == Status::Completed { 0 } else { 3 };

@@ -1,12 +1,9 @@
 //! Sizes: an upper bound by default, and exact where asked for.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
-mod support_graph;
-
-use ecr_cleanup::{config::Mode, report::ExactBytes, run::Request};
+use crate::support::{program, request, shelf::HELM};
+use ecr_cleanup::{config::Mode, report::ExactBytes};
 use serde_json::json;
 use simulated_aws::{CONFIG, MANIFEST, Push, SimulatedAws, days_ago};
-use support_graph::{HELM, road::program};
 
 /// An image of layers that are as large as their numbers.
 fn image(layers: &[i64]) -> Push {
@@ -37,8 +34,7 @@ async fn each_layer_is_counted_once_if_that_is_asked_for() {
     });
     let rules = "policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
     let program = program(&aws, rules);
-    let request = Request { mode: Mode::Plan, only: None, stop_at: None };
-    let prepared = program.prepare(request).await.unwrap();
+    let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
     let answer = prepared.answer();
     assert_eq!((answer.bytes.scanned, answer.bytes.candidates), (1200 + 1030 + 1009 + 600 + 7 + 1000, 2230 + 1000));
     assert_eq!((answer.counts.artifacts, answer.counts.images), (1, 7));

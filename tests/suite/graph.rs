@@ -1,16 +1,13 @@
 //! The image graph: one repository with every kind of edge, and the fate of each of its images.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-mod support_graph;
 
 use std::collections::BTreeMap;
 
+use crate::support::shelf::{
+    ATTESTATION, COSIGN, HELM, NOTATION, SOCI_V1, SOCI_V2, SPDX, Shelf, because, digest, doomed, goes, hours_ago,
+    plan_all, plan_one, policies, usage,
+};
 use ecr_cleanup::plan::{Archiving, Terms};
 use jiff::SignedDuration;
-use support_graph::{
-    ATTESTATION, COSIGN, HELM, NOTATION, SOCI_V1, SOCI_V2, SPDX, Shelf, because, doomed, goes, hours_ago, plan_all,
-    plan_one, policies, usage,
-};
 
 const DAY: i64 = 24;
 
@@ -189,11 +186,10 @@ fn reasons_say_what_belongs_to_what() {
     ] {
         assert_eq!(because(&plan, "team/app", name), [expected], "{name}");
     }
-    let digest = support_graph::digest("lost").short();
-    let orphan = [format!("{digest}, which it signs, is gone")];
+    let orphan = [format!("{}, which it signs, is gone", digest("lost").short())];
     assert_eq!(because(&plan, "team/app", "lost.sig"), orphan);
     let used = plan_one(&shelf, &["shared/arm64"], &document(NOTHING));
-    let part = format!("its part team/app@{} is in use", support_graph::digest("shared/arm64").short());
+    let part = format!("its part team/app@{} is in use", digest("shared/arm64").short());
     assert_eq!(because(&used, "team/app", "1.4"), [part]);
 }
 

@@ -1,20 +1,17 @@
 //! Laws of the image graph, on graphs of any shape: deep, shared, cyclic, with repeats and with edges to nowhere.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-mod support_graph;
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::support::shelf::{self, Shelf, digest, doomed, hours_ago, plan_all, policies, usage};
 use ecr_cleanup::{
     image::{Digest, Image, Status},
     plan::{Archiving, KeepReason, Plan, Terms, Verdict},
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use support_graph::{Shelf, digest, doomed, hours_ago, plan_all, policies, usage};
 
 const NAMES: [&str; 14] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n"];
-const ARTIFACTS: [&str; 4] = ["", "", support_graph::NOTATION, support_graph::SOCI_V2];
+const ARTIFACTS: [&str; 4] = ["", "", shelf::NOTATION, shelf::SOCI_V2];
 
 /// An image by the positions of what it is about, where a position beyond the last image is one that is not there.
 #[derive(Clone, Debug)]

@@ -1,14 +1,14 @@
 //! Two hundred multi-arch images with everything that is attached to images, half of them in use.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-mod support_graph;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ecr_cleanup::{config::Mode, report::Status};
+use crate::support::{
+    run,
+    shelf::{ATTESTATION, NOTATION, SPDX},
+};
+use ecr_cleanup::report::Status;
 use serde_json::json;
 use simulated_aws::{Fault, FaultKind, INDEX, MANIFEST, Push, SimulatedAws, World, days_ago};
-use support_graph::{ATTESTATION, NOTATION, SPDX, road::run};
 
 const IMAGES: u32 = 200;
 const DELETE: &str =
@@ -60,7 +60,7 @@ fn fill(world: &mut World) -> BTreeMap<bool, BTreeSet<String>> {
 async fn the_unused_half_goes_with_everything_attached_in_one_run() {
     let aws = SimulatedAws::start().await;
     let fates = aws.edit(fill);
-    let answer = run(&aws, DELETE, Mode::Delete).await;
+    let answer = run(&aws, DELETE).await;
     assert_eq!(answer.status, Status::Completed, "{}", answer.summary);
     assert_eq!(answer.counts.deleted, u64::from(IMAGES / 2 * 8));
     assert_eq!(aws.digests("team/app").into_iter().collect::<BTreeSet<_>>(), fates[&true]);
@@ -74,7 +74,7 @@ async fn the_unused_half_goes_with_everything_attached_in_one_run() {
     assert!(answer.failures.is_empty(), "{:?}", answer.failures);
     assert_eq!(aws.count("ecr:BatchGetImage"), 2, "one call for 100 indexes");
     aws.clear_record();
-    assert_eq!(run(&aws, DELETE, Mode::Delete).await.counts.candidates, 0);
+    assert_eq!(run(&aws, DELETE).await.counts.candidates, 0);
     assert!(aws.mutations().is_empty());
 }
 
@@ -97,7 +97,7 @@ async fn what_is_pushed_while_the_run_is_on_is_untouched() {
             let parts = [1, 2, 3].map(|n| app.push(Push::image().content(format!("new part {n}"))));
             app.push(Push::index(parts).tag("new"));
         });
-        let answer = run(&aws, DELETE, Mode::Delete).await;
+        let answer = run(&aws, DELETE).await;
         assert_eq!(answer.status, Status::Completed, "{operation}: {}", answer.summary);
         let left: BTreeSet<String> = aws.digests("team/app").into_iter().collect();
         assert_eq!(left.len(), fates[&true].len() + 4, "{operation}");
@@ -121,7 +121,7 @@ async fn an_index_pushed_over_doomed_parts_at_the_last_moment_keeps_them() {
     aws.before("ecr:BatchDeleteImage", 1, move |world| {
         world.home().repository("team/app").push(Push::index([pushed]).tag("new"));
     });
-    let answer = run(&aws, DELETE, Mode::Delete).await;
+    let answer = run(&aws, DELETE).await;
     assert_eq!(answer.status, Status::CompletedWithFailures);
     assert_eq!(answer.failures[0].code, "ImageReferencedByManifestList");
     assert_eq!(aws.digests("team/app").len(), 3, "what refers to it stays with it");
@@ -132,7 +132,7 @@ async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
     let aws = SimulatedAws::start().await;
     aws.edit(fill);
     aws.fault(Fault::on("ecr:BatchGetImage").kind(FaultKind::FailItem { code: "ImageInaccessible".to_owned() }));
-    let answer = run(&aws, DELETE, Mode::Delete).await;
+    let answer = run(&aws, DELETE).await;
     assert_eq!(answer.counts.candidates, 0);
     assert!(answer.warnings.iter().any(|warning| warning.contains("ImageInaccessible")), "{:?}", answer.warnings);
     assert!(aws.mutations().is_empty());
@@ -154,7 +154,7 @@ async fn all_of_an_image_is_looked_at_again_even_if_not_all_of_it_may_go() {
             world.pull(&image).unwrap();
         });
         let document = format!("{DELETE}\nguards: {{max_deletions_per_run: {limit}}}");
-        let answer = run(&aws, &document, Mode::Delete).await;
+        let answer = run(&aws, &document).await;
         assert_eq!((answer.counts.candidates, answer.counts.deleted), (3, 0), "{limit}");
         assert_eq!(aws.digests("team/app").len(), 3, "{limit}");
     }

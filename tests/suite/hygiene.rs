@@ -1,11 +1,8 @@
 //! Habits that make it hard to say what runs are reported, and nothing is deleted for them.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
 
-mod support;
-
+use crate::support::{Words, plan, run};
 use ecr_cleanup::report::{Hygiene, MovedTag};
 use simulated_aws::{Container, Push, SimulatedAws, World};
-use support::{Words, plan, run};
 
 const APP: &str = "team/app";
 

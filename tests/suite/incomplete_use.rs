@@ -1,22 +1,17 @@
 //! Whatever cannot be read of what is in use stops every deletion: each call, on its first and on a later page or
 //! batch, going wrong in each way there is.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
 
-mod support;
-
-use std::time::Duration;
-
-use ecr_cleanup::{
-    config::{Config, Mode},
-    report::{Answer, Status},
-    run::{Program, Request},
+use crate::support::{
+    DELETE, HOST, Words,
+    faults::{ANY_CALL, PAGES, try_to_run},
+    run,
 };
+use ecr_cleanup::report::{Answer, Status};
 use futures::{StreamExt, stream};
 use simulated_aws::{
     ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, Fault, FaultKind, SimulatedAws, World,
     days_ago,
 };
-use support::{DELETE, Words, clients_that_wait, run};
 
 const APP: &str = "team/app";
 /// One more than fits into the largest page or batch of any operation.
@@ -158,18 +153,9 @@ fn definitions(world: &mut World) {
 /// Every way in which a call of that form can go wrong.
 fn kinds(form: Form) -> Vec<FaultKind> {
     let error = |code: &str| FaultKind::FailItem { code: code.to_owned() };
-    let mut kinds = vec![
-        FaultKind::Throttle,
-        FaultKind::ServerError(500),
-        FaultKind::ServerError(503),
-        FaultKind::AccessDenied,
-        FaultKind::Hang,
-        FaultKind::Drop,
-        FaultKind::CutBody,
-        FaultKind::BadJson,
-    ];
+    let mut kinds = ANY_CALL.to_vec();
     match form {
-        List => kinds.extend([FaultKind::RepeatToken, FaultKind::EmptyToken, FaultKind::LoseList]),
+        List => kinds.extend(PAGES),
         Batch => kinds.extend([FaultKind::LoseItem, error("INTERNAL"), error("ACCESS_DENIED")]),
         One => {}
     }
@@ -185,14 +171,9 @@ async fn outcome(call: &Call, from: u64, kind: FaultKind) -> Result<(), String> 
             (call.many)(world);
         }
     });
-    let hangs = matches!(kind, FaultKind::Hang);
     let fault = Fault::on(call.operation).matching(call.matching).call(from).kind(kind.clone());
     aws.fault(fault);
-    // Nothing else may run out of time, however busy the machine is.
-    let patience = Duration::from_millis(if hangs { 600 } else { 20_000 });
-    let program = Program::new(Config::parse(DELETE).unwrap(), clients_that_wait(&aws, patience));
-    let request = Request { mode: Mode::Delete, only: None, stop_at: None };
-    let answer = program.prepare(request).await.unwrap().finish().await.answer;
+    let answer = try_to_run(&aws, DELETE, &kind).await.unwrap();
 
     let calls = aws.calls_to(call.operation).into_iter();
     let calls = calls.filter(|made| made.body.to_string().contains(call.matching)).count();
@@ -294,14 +275,13 @@ async fn a_missing_revision_or_deployment_that_a_service_names_is_a_failure() {
 
 #[tokio::test]
 async fn an_ecr_reference_that_cannot_be_understood_makes_the_source_incomplete() {
-    let host = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
     for image in [
-        format!("{host}/Team/App:1"),
-        format!("{host}/team/app:"),
-        format!("{host}/team/app@sha256:12"),
-        format!("{host}/team/app:1:2"),
-        format!("{host}/"),
-        host.to_owned(),
+        format!("{HOST}/Team/App:1"),
+        format!("{HOST}/team/app:"),
+        format!("{HOST}/team/app@sha256:12"),
+        format!("{HOST}/team/app:1:2"),
+        format!("{HOST}/"),
+        HOST.to_owned(),
     ] {
         let (aws, answer) = run_with(|world| {
             world.home().ecs.register("odd", [&image]);

@@ -1,20 +1,17 @@
 //! The infrastructure and the program agree: metrics on dashboards and alarms, and what a role has to allow.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use ecr_cleanup::{
-    aws::Clients,
-    config::{Config, Mode, Service},
+    config::{Mode, Service},
     report::{METRICS, NAMESPACE, Status},
-    run::{Program, Request},
 };
 use serde_json::Value;
 use simulated_aws::{
     ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, Push, SimulatedAws, World, days_ago,
 };
+
+use crate::support::run_as;
 
 fn shared(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra/shared").join(name);
@@ -142,17 +139,7 @@ fn everything(world: &mut World) {
 async fn called(mode: Mode, config: &str) -> BTreeSet<String> {
     let aws = SimulatedAws::start().await;
     aws.edit(everything);
-    let sdk = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new("eu-west-1"))
-        .endpoint_url(aws.endpoint())
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "AKIAHOME", "secret", None, None, "test",
-        )))
-        .build();
-    let program = Program::new(Config::parse(config).unwrap(), Clients::new(&sdk, false));
-    let request = Request { mode, only: None, stop_at: None };
-    let answer = program.prepare(request).await.unwrap().finish().await.answer;
+    let answer = run_as(&aws, config, mode).await;
     let expected = if mode == Mode::Plan { Status::Planned } else { Status::Completed };
     assert_eq!(answer.status, expected, "{answer:?}");
     // GetCallerIdentity needs no permission.
@@ -171,7 +158,7 @@ fn calls(table: &Value) -> BTreeSet<String> {
     }
 }
 
-/// `tests/services.rs` shows that all of them are called.
+/// `services.rs` shows that all of them are called.
 #[test]
 fn every_service_may_be_asked_exactly_what_is_asked_of_it() {
     let permissions = shared("permissions.json");

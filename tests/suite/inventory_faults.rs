@@ -1,54 +1,22 @@
 //! What goes wrong while ECR is read: one repository's trouble is its own, and what is not understood is not deleted.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
 
-mod support;
-
-use std::time::Duration;
-
-use ecr_cleanup::{
-    config::{Config, Mode},
-    report::{Answer, Status},
-    run::{Program, Request},
+use crate::support::{
+    DELETE, Words, failures,
+    faults::{any_list, try_to_run},
+    line, run,
 };
+use ecr_cleanup::report::{Answer, Status};
 use futures::future::join_all;
 use simulated_aws::{Fault, FaultKind, INDEX, PullThroughCacheRule, Push, SimulatedAws, World, days_ago};
-use support::{DELETE, Words, clients_that_wait, failures, line, run};
 
 const GOOD: &str = "team/good";
 const ODD: &str = "team/odd";
-
-fn failing() -> Vec<FaultKind> {
-    vec![
-        FaultKind::Throttle,
-        FaultKind::ServerError(500),
-        FaultKind::ServerError(503),
-        FaultKind::AccessDenied,
-        FaultKind::Hang,
-        FaultKind::Drop,
-        FaultKind::CutBody,
-        FaultKind::BadJson,
-        FaultKind::RepeatToken,
-        FaultKind::EmptyToken,
-        FaultKind::LoseList,
-    ]
-}
 
 /// A repository that is cleaned whatever happens to the other, which has as much to clean.
 fn two_repositories(world: &mut World) {
     world.somebody();
     world.garbage(GOOD, 2);
     world.garbage(ODD, 2);
-}
-
-/// A run that does not wait long for what hangs.
-async fn try_to_run(aws: &SimulatedAws, kind: &FaultKind) -> Result<Answer, String> {
-    let patience = Duration::from_millis(if matches!(kind, FaultKind::Hang) { 600 } else { 20_000 });
-    let program = Program::new(Config::parse(DELETE).unwrap(), clients_that_wait(aws, patience));
-    let request = Request { mode: Mode::Delete, only: None, stop_at: None };
-    match program.prepare(request).await {
-        Ok(prepared) => Ok(prepared.finish().await.answer),
-        Err(error) => Err(error.to_string()),
-    }
 }
 
 /// A run after something was done to the odd repository.
@@ -76,7 +44,7 @@ fn assert_left_alone((aws, answer): &(SimulatedAws, Answer), images: usize, why:
 
 #[tokio::test]
 async fn without_the_list_of_repositories_there_is_no_run() {
-    for kind in failing() {
+    for kind in any_list() {
         for from in [1, 2] {
             let aws = SimulatedAws::start().await;
             aws.edit(|world| {
@@ -86,7 +54,7 @@ async fn without_the_list_of_repositories_there_is_no_run() {
                 }
             });
             aws.fault(Fault::on("ecr:DescribeRepositories").call(from).kind(kind.clone()));
-            let error = try_to_run(&aws, &kind).await.map(|answer| answer.summary).unwrap_err();
+            let error = try_to_run(&aws, DELETE, &kind).await.map(|answer| answer.summary).unwrap_err().to_string();
             assert!(error.contains("ecr:DescribeRepositories"), "{kind:?}: {error}");
             assert_eq!(aws.mutations().len(), 0, "{kind:?}");
         }
@@ -95,7 +63,7 @@ async fn without_the_list_of_repositories_there_is_no_run() {
 
 #[tokio::test]
 async fn a_repository_that_cannot_be_listed_is_left_and_named_and_the_others_are_cleaned() {
-    for kind in failing() {
+    for kind in any_list() {
         for from in [1, 2] {
             let aws = SimulatedAws::start().await;
             let stored = aws.edit(|world| {
@@ -104,7 +72,7 @@ async fn a_repository_that_cannot_be_listed_is_left_and_named_and_the_others_are
                 world.home().repository(ODD).len()
             });
             aws.fault(Fault::on("ecr:DescribeImages").matching(ODD).call(from).kind(kind.clone()));
-            let answer = try_to_run(&aws, &kind).await.unwrap();
+            let answer = try_to_run(&aws, DELETE, &kind).await.unwrap();
             assert_eq!(answer.status, Status::CompletedWithFailures, "{kind:?}: {}", answer.summary);
             assert_eq!((aws.digests(GOOD).len(), aws.digests(ODD).len()), (1, stored), "{kind:?}");
             let failure = failures(&answer, "not_listed");
@@ -230,11 +198,11 @@ async fn an_answer_without_an_index_that_was_asked_for_leaves_its_repository_alo
 
 #[tokio::test]
 async fn without_the_pull_through_cache_rules_there_is_no_run() {
-    let cases = failing().into_iter().map(|kind| async move {
+    let cases = any_list().map(|kind| async move {
         let aws = SimulatedAws::start().await;
         aws.edit(two_repositories);
         aws.fault(Fault::on("ecr:DescribePullThroughCacheRules").kind(kind.clone()));
-        let error = try_to_run(&aws, &kind).await.map(|answer| answer.summary).unwrap_err();
+        let error = try_to_run(&aws, DELETE, &kind).await.map(|answer| answer.summary).unwrap_err().to_string();
         assert!(error.contains("ecr:DescribePullThroughCacheRules"), "{kind:?}: {error}");
         assert_eq!(aws.mutations().len(), 0, "{kind:?}");
     });

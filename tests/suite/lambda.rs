@@ -1,18 +1,13 @@
 //! What only Lambda uses stays, and whatever cannot be read of Lambda stops every deletion.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
 
-mod support;
-
-use std::time::Duration;
-
-use ecr_cleanup::{
-    config::{Config, Mode},
-    report::{Answer, Status},
-    run::{Program, Request},
+use crate::support::{
+    DELETE, Words, deleted,
+    faults::{ANY_CALL, PAGES, try_to_run},
+    run,
 };
+use ecr_cleanup::report::{Answer, Status};
 use futures::{StreamExt, stream};
 use simulated_aws::{Fault, FaultKind, FunctionVersion, SimulatedAws, World};
-use support::{DELETE, Words, clients_that_wait, deleted, run};
 
 /// Only what rules keep by name stays without use.
 const KEEPS_LITTLE: &str =
@@ -179,10 +174,7 @@ async fn outcome(operation: &str, from: u64, kind: FaultKind) -> Result<(), Stri
         }
     });
     aws.fault(Fault::on(operation).call(from).kind(kind.clone()));
-    let patience = Duration::from_millis(if matches!(kind, FaultKind::Hang) { 600 } else { 20_000 });
-    let program = Program::new(Config::parse(DELETE).unwrap(), clients_that_wait(&aws, patience));
-    let request = Request { mode: Mode::Delete, only: None, stop_at: None };
-    let answer = program.prepare(request).await.unwrap().finish().await.answer;
+    let answer = try_to_run(&aws, DELETE, &kind).await.unwrap();
     let refusals: Vec<String> = answer.refusals.iter().map(ToString::to_string).collect();
     let good = answer.status == Status::Refused
         && aws.mutations().is_empty()
@@ -196,18 +188,9 @@ async fn outcome(operation: &str, from: u64, kind: FaultKind) -> Result<(), Stri
 async fn nothing_goes_while_any_call_to_lambda_fails_in_any_way() {
     let mut cases = Vec::new();
     for (operation, is_list) in [("lambda:ListFunctions", true), ("lambda:GetFunction", false)] {
-        let mut kinds = vec![
-            FaultKind::Throttle,
-            FaultKind::ServerError(500),
-            FaultKind::ServerError(503),
-            FaultKind::AccessDenied,
-            FaultKind::Hang,
-            FaultKind::Drop,
-            FaultKind::CutBody,
-            FaultKind::BadJson,
-        ];
+        let mut kinds = ANY_CALL.to_vec();
         if is_list {
-            kinds.extend([FaultKind::RepeatToken, FaultKind::EmptyToken, FaultKind::LoseList]);
+            kinds.extend(PAGES);
         }
         for from in [1, 2] {
             cases.extend(kinds.iter().map(|kind| (operation, from, kind.clone())));

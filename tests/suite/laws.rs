@@ -1,13 +1,11 @@
 //! Laws that hold for every inventory, every use and every policy.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
-
-mod support;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
+use crate::support::{DELETE, HOST, Words, now, run};
 use ecr_cleanup::{
     config::Config,
     image::{ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
@@ -18,9 +16,7 @@ use ecr_cleanup::{
 };
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 use simulated_aws::{Push, SimulatedAws, days_ago};
-use support::{DELETE, Words, now, run};
 
-const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Rules of every kind, to take some of.

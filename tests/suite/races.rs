@@ -1,18 +1,16 @@
 //! What happens between the plan and the deletion, and in the middle of it: what changed stays, the rest goes, and
 //! the numbers are right.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
-
-mod support;
 
 use std::time::Duration;
 
+use crate::support::{DELETE, Words, answer, failures, fates, program, request, run};
 use ecr_cleanup::{
+    config::Mode,
     guard::Guard,
     report::{Answer, Status},
     run::Patience,
 };
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, World, days_ago};
-use support::{DELETE, Words, failures, fates, program, run, run_program};
 
 const APP: &str = "team/app";
 const OTHER: &str = "team/other";
@@ -304,7 +302,7 @@ async fn without_a_second_look_nothing_of_the_repository_goes() {
 /// A run that takes all use for too old by the time it deletes.
 async fn run_with_old_use(aws: &SimulatedAws) -> Answer {
     let patience = Patience { use_fresh_for: Duration::ZERO, ..Patience::default() };
-    run_program(&program(aws, DELETE).with_patience(patience)).await
+    answer(&program(aws, DELETE).with_patience(patience), request(Mode::Delete)).await.unwrap()
 }
 
 #[tokio::test]

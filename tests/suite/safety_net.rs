@@ -1,18 +1,17 @@
 //! The safety net: every refusal, each with what it says, and that nothing was changed.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
-
-#[path = "support_state/mod.rs"]
-mod support;
 
 use std::time::Duration;
 
+use crate::support::{
+    now, plan, program, request, run, set_clock,
+    state::{BUCKET, FULL, REPORTS, STATE, account, garbage, guards, gzip, keys, object, put},
+};
 use ecr_cleanup::{
     config::Mode,
     report::{Answer, Status},
 };
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, SimulatedAws};
-use support::{BUCKET, FULL, REPORTS, STATE, account, guards, gzip, keys, object, plan, put, run, set_clock};
 
 /// Asserts a refusal: nothing was changed, the answer names the guard, and says everything a person needs.
 fn assert_refused(aws: &SimulatedAws, answer: &Answer, guard: &str, observed: &str) {
@@ -78,7 +77,7 @@ async fn use_that_shrank() {
     let aws = account().await;
     assert_eq!(plan(&aws, FULL).await.status, Status::Planned);
     aws.edit(|world| {
-        support::garbage(world, 1);
+        garbage(world, 1);
         let home = world.home();
         home.ecs.set_status("web:2", "INACTIVE");
     });
@@ -122,7 +121,7 @@ async fn outside_the_change_window() {
 #[tokio::test]
 async fn a_lock_that_another_run_holds() {
     let aws = account().await;
-    let now = support::now().millis();
+    let now = now().millis();
     let lock = json!({"run_id": "other", "taken_at": now - 60_000, "ends_at": now + 60_000});
     let lock = json!({"schema": "ecr-cleanup/run-lock", "number": 1, "content": lock});
     put(&aws, BUCKET, &format!("{STATE}/run-lock.json.gz"), gzip(&lock.to_string()));
@@ -157,7 +156,7 @@ async fn memory_that_cannot_be_read() {
             let answer = run(&aws, &config).await;
             assert_refused(&aws, &answer, "state_unreadable", observed);
             assert!(answer.refusals[0].observed.contains(&object), "{}", answer.refusals[0].observed);
-            assert_eq!(support::object(&aws, BUCKET, &object), Some(content), "it is left as it is");
+            assert_eq!(self::object(&aws, BUCKET, &object), Some(content), "it is left as it is");
         }
         for kind in [FaultKind::AccessDenied, FaultKind::ServerError(503), FaultKind::CutBody] {
             let aws = account().await;
@@ -199,7 +198,7 @@ async fn all_of_them_together() {
     aws.fault(Fault::on("ecs:DescribeServices").kind(FaultKind::AccessDenied));
     aws.fault(Fault::on("s3:PutObject").matching("images.jsonl.gz").kind(FaultKind::AccessDenied));
     put(&aws, BUCKET, &format!("{STATE}/usage-counts.json.gz"), "x");
-    let now = support::now().millis();
+    let now = now().millis();
     let lock = json!({"run_id": "other", "taken_at": now, "ends_at": now + 60_000});
     let lock = json!({"schema": "ecr-cleanup/run-lock", "number": 1, "content": lock});
     put(&aws, BUCKET, &format!("{STATE}/run-lock.json.gz"), gzip(&lock.to_string()));
@@ -257,9 +256,7 @@ async fn refused_and_failed_runs_are_reported_too() {
 
     aws.fault(Fault::on("ecr:DescribeRepositories").kind(FaultKind::AccessDenied));
     let before = keys(&aws, REPORTS);
-    let request = ecr_cleanup::run::Request { mode: Mode::Delete, only: None, stop_at: None };
-    let program = support::program(&aws, FULL);
-    assert!(program.prepare(request).await.is_err());
+    assert!(program(&aws, FULL).prepare(request(Mode::Delete)).await.is_err());
     let after: Vec<String> = keys(&aws, REPORTS).into_iter().filter(|key| !before.contains(key)).collect();
     assert_eq!(after.len(), 1, "{after:?}");
     let report: Value = serde_json::from_slice(&object(&aws, REPORTS, &after[0]).unwrap()).unwrap();

@@ -1,19 +1,10 @@
 //! What other services use stays, where they are switched on, and whatever cannot be read of them stops every deletion.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
 
-mod support;
-
-use std::time::Duration;
-
-use ecr_cleanup::{
-    config::{Config, Mode},
-    report::{Answer, Status},
-    run::{Program, Request},
-};
+use crate::support::{Words, faults::try_to_run, program, run};
+use ecr_cleanup::report::Status;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Region, SimulatedAws, World, days_ago};
-use support::{Words, clients_that_wait, program, run};
 
 /// The image that only the service uses.
 const USED: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/app:used";
@@ -433,10 +424,7 @@ async fn outcome(case: &Case, operation: &str, from: u64, kind: FaultKind) -> Re
     aws.edit(|world| base(world, case));
     let matching = if operation.starts_with("ecs:") { "job:1" } else { "" };
     aws.fault(Fault::on(operation).matching(matching).call(from).kind(kind.clone()));
-    let patience = Duration::from_millis(if matches!(kind, FaultKind::Hang) { 600 } else { 20_000 });
-    let program = Program::new(Config::parse(&config(case.service)).unwrap(), clients_that_wait(&aws, patience));
-    let request = Request { mode: Mode::Delete, only: None, stop_at: None };
-    let answer: Answer = program.prepare(request).await.unwrap().finish().await.answer;
+    let answer = try_to_run(&aws, &config(case.service), &kind).await.unwrap();
     let refusals: Vec<String> = answer.refusals.iter().map(ToString::to_string).collect();
     let good = answer.status == Status::Refused
         && aws.mutations().is_empty()

@@ -1,21 +1,14 @@
 //! What lasts between runs: caches, the soak ledger, the lock, and reports.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
-
-#[path = "support_state/mod.rs"]
-mod support;
 
 use std::time::Duration;
 
-use ecr_cleanup::{
-    config::Mode,
-    report::Status,
-    run::{Program, Request},
+use crate::support::{
+    plan, program, request, run, set_clock,
+    state::{BUCKET, FULL, REPORTS, STATE, account, garbage, guards, gunzip, gzip, object, put},
 };
+use ecr_cleanup::{config::Mode, report::Status, run::Program};
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
-use support::{
-    BUCKET, FULL, REPORTS, STATE, account, garbage, guards, gunzip, gzip, object, plan, put, run, set_clock,
-};
 
 #[tokio::test]
 async fn what_never_changes_is_read_once_in_a_lifetime() {
@@ -59,7 +52,7 @@ async fn caches_that_cannot_be_used_are_built_anew() {
         let good = {
             let aws = account().await;
             run(&aws, FULL).await;
-            support::object(&aws, BUCKET, &object).unwrap()
+            self::object(&aws, BUCKET, &object).unwrap()
         };
         let newer = gzip(&json!({"schema": format!("ecr-cleanup/{key}"), "number": 2, "content": {}}).to_string());
         let foreign = gzip(&json!({"schema": "somebody/else", "number": 1, "content": {}}).to_string());
@@ -71,7 +64,7 @@ async fn caches_that_cannot_be_used_are_built_anew() {
             let answer = run(&aws, FULL).await;
             assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 3), "{:?}", answer.refusals);
             assert!(answer.warnings.iter().any(|warning| warning.contains(&object)), "{:?}", answer.warnings);
-            let after = support::object(&aws, BUCKET, &object).unwrap();
+            let after = self::object(&aws, BUCKET, &object).unwrap();
             // What somebody else or a newer version wrote is not written over.
             assert_eq!(if mended { &good } else { &content }, &after, "{key}");
         }
@@ -168,10 +161,9 @@ async fn of_two_runs_at_once_one_works() {
     for _ in 0..10 {
         let aws = account().await;
         aws.edit(|world| garbage(world, 150));
-        let programs: [Program; 2] = [support::program(&aws, FULL), support::program(&aws, FULL)];
-        let request = || Request { mode: Mode::Delete, only: None, stop_at: None };
+        let programs: [Program; 2] = [program(&aws, FULL), program(&aws, FULL)];
         let [a, b] = &programs;
-        let (a, b) = tokio::join!(a.prepare(request()), b.prepare(request()));
+        let (a, b) = tokio::join!(a.prepare(request(Mode::Delete)), b.prepare(request(Mode::Delete)));
         let (a, b) = tokio::join!(a.unwrap().finish(), b.unwrap().finish());
         let mut ends = [(a.answer.status, guards(&a.answer)), (b.answer.status, guards(&b.answer))];
         ends.sort_by_key(|(status, _)| *status == Status::Refused);

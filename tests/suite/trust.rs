@@ -1,18 +1,17 @@
 //! Answers that can be trusted: verifying, keep lists, and lifecycle policies.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
-
-#[path = "support_state/mod.rs"]
-mod support;
 
 use std::{
     process::{Command, Stdio},
     time::Duration,
 };
 
-use ecr_cleanup::{config::Mode, function::handle, report::Status, run::Request, verify::Verification};
+use crate::support::{
+    plan, program, request, run, set_clock,
+    state::{account, guards, put},
+};
+use ecr_cleanup::{config::Mode, function::handle, report::Status, verify::Verification};
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
-use support::{account, guards, plan, program, put, run, set_clock};
 
 /// What the release command prints, and its exit code.
 async fn command(aws: &SimulatedAws, arguments: &[&str]) -> (String, Option<i32>) {
@@ -132,7 +131,7 @@ async fn the_function_verifies_and_sends_the_metric() {
         let live = app.digest("live").unwrap().to_owned();
         app.remove(&live);
     });
-    let event: Value = serde_json::from_str(include_str!("../events/verify.json")).unwrap();
+    let event: Value = serde_json::from_str(include_str!("../../events/verify.json")).unwrap();
     let mut stdout = Vec::new();
     let deadline = std::time::SystemTime::now() + Duration::from_mins(15);
     let answer = handle(&program(&aws, "mode: delete"), &event, deadline, &mut stdout).await.unwrap();
@@ -326,7 +325,7 @@ async fn every_threat_can_be_listed() {
         unused.lifecycle_policy = Some(policy(&json!({"tagStatus": "any"})));
     });
     let program = program(&aws, "mode: plan");
-    let prepared = program.prepare(Request { mode: Mode::Plan, only: None, stop_at: None }).await.unwrap();
+    let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
     let found = prepared.lifecycle();
     let threats: Vec<_> = found.iter().flat_map(|(_, threats)| threats.as_ref().unwrap()).collect();
     let threats: Vec<_> = threats.iter().map(|threat| (threat.image.as_str(), threat.in_use, threat.rule)).collect();

@@ -1,6 +1,6 @@
 //! Trying every right: what is missing, as the statement to add.
 
-use crate::world::{CONFIG, one_cluster, program};
+use super::world::{CONFIG, one_cluster, program};
 use serde_json::json;
 use simulated_aws::{Fault, FaultKind};
 
@@ -8,7 +8,7 @@ use simulated_aws::{Fault, FaultKind};
 async fn nothing_is_missing_where_everything_is_granted() {
     let (aws, prod) = one_cluster().await;
     prod.define("argoproj.io", "v1alpha1", "rollouts", "Rollout");
-    let access = program(&aws, "").await.access().await.unwrap();
+    let access = program(&aws, "").access().await.unwrap();
     assert!(access.is_complete(), "{access}");
     assert_eq!((access.actions, access.clusters), (21, 1));
     assert!(access.to_string().ends_with("Nothing is missing.\n"), "{access}");
@@ -25,7 +25,7 @@ async fn what_is_missing_is_printed_as_what_to_add() {
     }
     aws.fault(Fault::on("ecr:BatchGetImage").kind(FaultKind::AccessDenied));
     let config = CONFIG.replace("ecs: false", "ecs: false, eks: { helm_history: true }");
-    let access = program(&aws, &config).await.access().await.unwrap();
+    let access = program(&aws, &config).access().await.unwrap();
     assert!(!access.is_complete());
     let statement = json!({"Effect": "Allow", "Action": ["ecr:BatchGetImage"], "Resource": "*"});
     assert_eq!(access.statement, Some(statement));
@@ -40,7 +40,7 @@ async fn what_is_missing_is_printed_as_what_to_add() {
 
     aws.clear_faults();
     aws.fault(Fault::on("eks:ListClusters").kind(FaultKind::AccessDenied));
-    let access = program(&aws, CONFIG).await.access().await.unwrap();
+    let access = program(&aws, CONFIG).access().await.unwrap();
     assert_eq!((access.denied_actions, access.problems), (vec!["eks:ListClusters"], Vec::new()));
 }
 
@@ -51,7 +51,7 @@ fn the_cluster_role_grants_what_is_read_and_no_more() {
     let text = std::fs::read_to_string(path).unwrap();
     let granted: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
     let granted = granted.join("\n");
-    for (plural, _) in crate::objects::of_every_kind("") {
+    for (plural, _) in super::objects::of_every_kind("") {
         assert!(granted.contains(plural), "{plural}");
     }
     assert!(!granted.contains("secrets"));

@@ -1,9 +1,9 @@
 //! What Kubernetes itself decides: the same test against the simulated cluster and against a real API server, where one is
 //! at hand, so that the one cannot drift from the other.
 
-use crate::api_server::ApiServer;
-use crate::objects::image;
-use crate::world::{CONFIG, program, push, run};
+use super::api_server::ApiServer;
+use super::objects::image;
+use super::world::{CONFIG, program, push, run};
 use serde_json::{Value, json};
 use simulated_aws::SimulatedAws;
 use simulated_cluster::{Signer, SimulatedCluster};
@@ -146,18 +146,18 @@ async fn check(cluster: Cluster, name: &str) {
 
     for (caller, problem) in [(Caller::Nobody, "cannot list resource"), (Caller::Stranger, "Unauthorized")] {
         std::fs::write(&file, cluster.kubeconfig(caller)).unwrap();
-        let ran = run(&program(&aws, &config).await).await;
+        let ran = run(&program(&aws, &config)).await;
         assert!(ran.error().starts_with("cluster `real`: `list` of `"), "{name}: {}", ran.error());
         assert!(ran.error().contains(problem), "{name}: {}", ran.error());
         assert_eq!(aws.mutations().len(), 0, "{name}");
-        let access = program(&aws, &config).await.access().await.unwrap();
+        let access = program(&aws, &config).access().await.unwrap();
         assert!(!access.is_complete(), "{name}: {access}");
     }
 
     std::fs::write(&file, cluster.kubeconfig(Caller::Reader)).unwrap();
-    let access = program(&aws, &config).await.access().await.unwrap();
+    let access = program(&aws, &config).access().await.unwrap();
     assert!(access.missing_rules.is_empty() && access.problems.is_empty(), "{name}: {access}");
-    let ran = run(&program(&aws, &config).await).await;
+    let ran = run(&program(&aws, &config)).await;
     assert!(ran.coverage("real").complete, "{name}: {:?}", ran.answer.in_use);
     assert_eq!(aws.tags("app"), expected, "{name}");
     std::fs::remove_file(&file).unwrap();

@@ -1,7 +1,7 @@
 //! What goes wrong: nothing is deleted, and the message says where and what to do.
 
-use crate::objects::{custom, deployment, image, of_every_kind, secret};
-use crate::world::{CONFIG, one_cluster, patience, program, program_with, push, run};
+use super::objects::{custom, deployment, image, of_every_kind, secret};
+use super::world::{CONFIG, one_cluster, patience, program, program_with, push, run};
 use serde_json::json;
 use simulated_aws::{Fault as AwsFault, FaultKind as AwsFaultKind};
 use simulated_cluster::{Fault, FaultKind, SimulatedCluster};
@@ -37,7 +37,7 @@ async fn any_fault_on_any_list_stops_deletion() {
     let (aws, prod) = one_cluster().await;
     push(&aws, "nobody");
     let kinds = fill(&prod);
-    let program = program(&aws, &CONFIG.replace("ecs: false", HELM)).await;
+    let program = program(&aws, &CONFIG.replace("ecs: false", HELM));
     let everywhere = [
         FaultKind::Status(400),
         FaultKind::Status(401),
@@ -76,7 +76,7 @@ async fn any_fault_on_any_list_stops_deletion() {
 async fn hostile_answers_stop_deletion_and_nothing_else() {
     let (aws, prod) = one_cluster().await;
     push(&aws, "nobody");
-    let program = program(&aws, CONFIG).await;
+    let program = program(&aws, CONFIG);
     prod.fault(Fault::first("deployments", FaultKind::Bomb));
     assert!(
         run(&program).await.error().contains("`list` of `deployments.apps` failed: the answer is larger than 32 MiB")
@@ -96,8 +96,7 @@ async fn no_answer_stops_deletion() {
         &aws,
         CONFIG,
         ecr_cleanup::kubernetes::Patience { answer: Duration::from_millis(300), attempts: 1, ..patience() },
-    )
-    .await;
+    );
     prod.fault(Fault::first("jobs", FaultKind::Hang));
     let ran = run(&program).await;
     assert!(
@@ -113,7 +112,7 @@ async fn what_passes_is_tried_again() {
     let (aws, prod) = one_cluster().await;
     push(&aws, "nobody");
     let kinds = fill(&prod);
-    let program = program(&aws, CONFIG).await;
+    let program = program(&aws, CONFIG);
     for (plural, _) in kinds.iter().filter(|(plural, _)| *plural != "secrets") {
         prod.heal();
         prod.fault(Fault::first(plural, FaultKind::Status(503)).times(1));
@@ -136,7 +135,7 @@ async fn a_denied_kind_is_named_with_what_to_grant() {
     let (aws, prod) = one_cluster().await;
     push(&aws, "nobody");
     let kinds = fill(&prod);
-    let program = program(&aws, &CONFIG.replace("ecs: false", HELM)).await;
+    let program = program(&aws, &CONFIG.replace("ecs: false", HELM));
     for (plural, name) in &kinds {
         prod.heal();
         prod.deny(plural);
@@ -154,7 +153,7 @@ async fn discovery_fails_closed() {
     let (aws, prod) = one_cluster().await;
     push(&aws, "nobody");
     fill(&prod);
-    let program = program(&aws, CONFIG).await;
+    let program = program(&aws, CONFIG);
     for kind in [FaultKind::Status(500), FaultKind::Status(403), FaultKind::Drop] {
         prod.heal();
         prod.fault(Fault::first("discovery", kind));
@@ -177,7 +176,7 @@ async fn discovery_fails_closed() {
     prod.clear_record();
     prod.stale("argoproj.io");
     let exclude = "ecs: false, eks: { custom_resources: { exclude: ['argoproj.io/*'] } }";
-    let without = crate::world::program(&aws, &CONFIG.replace("ecs: false", exclude)).await;
+    let without = super::world::program(&aws, &CONFIG.replace("ecs: false", exclude));
     assert_eq!(run(&without).await.answer.counts.deleted, 1);
     assert!(!prod.requests().iter().any(|request| request.contains("rollouts")));
 }
@@ -186,7 +185,7 @@ async fn discovery_fails_closed() {
 async fn eks_itself_fails_closed() {
     let (aws, _prod) = one_cluster().await;
     push(&aws, "nobody");
-    let program = program(&aws, CONFIG).await;
+    let program = program(&aws, CONFIG);
     for operation in ["eks:ListClusters", "eks:DescribeCluster"] {
         for kind in [
             AwsFaultKind::AccessDenied,
@@ -216,14 +215,14 @@ async fn a_cluster_with_nothing_in_it_is_more_often_a_mistake() {
     push(&aws, "nobody");
     let empty = SimulatedCluster::start("empty").await;
     let described = simulated_aws::EksCluster::active(empty.endpoint(), empty.authority());
-    crate::world::describe(&aws, "empty", described);
-    let ran = run(&program(&aws, CONFIG).await).await;
+    super::world::describe(&aws, "empty", described);
+    let ran = run(&program(&aws, CONFIG)).await;
     assert!(ran.error().contains("cluster `empty`: it has no pods and no deployments at all"), "{}", ran.error());
     assert_eq!(aws.mutations().len(), 0);
 
-    let allowed = program(&aws, &CONFIG.replace("ecs: false", "ecs: false, eks: { allow_empty: [empty] }")).await;
+    let allowed = program(&aws, &CONFIG.replace("ecs: false", "ecs: false, eks: { allow_empty: [empty] }"));
     assert_eq!(run(&allowed).await.answer.counts.deleted, 1);
     empty.apply(deployment("a", "b", "nginx"));
     push(&aws, "again");
-    assert_eq!(run(&program(&aws, CONFIG).await).await.answer.counts.deleted, 1);
+    assert_eq!(run(&program(&aws, CONFIG)).await.answer.counts.deleted, 1);
 }

@@ -1,5 +1,4 @@
 //! What Kubernetes clusters use, from the clusters of a simulated EKS to what is deleted in a simulated ECR.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod access;
 mod api_server;

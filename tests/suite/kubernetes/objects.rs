@@ -2,7 +2,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "a manifest reads best where it is used")]
 
-use crate::world::HOST;
+use crate::support::HOST;
 use serde_json::{Value, json};
 
 pub(crate) fn image(tag: &str) -> String {

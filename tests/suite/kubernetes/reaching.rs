@@ -1,7 +1,8 @@
 //! Reaching clusters: their states, certificates, tokens; and contexts of a kubeconfig.
 
-use crate::objects::{deployment, image};
-use crate::world::{CONFIG, HOST, SECRET, add_cluster, clients, describe, one_cluster, patience, program, push, run};
+use super::objects::{deployment, image};
+use super::world::{CONFIG, add_cluster, describe, one_cluster, patience, program, push, run, signer};
+use crate::support::{HOST, SECRET, clients};
 use ecr_cleanup::{config::Config, image::Time, report::Status, run::Program};
 use simulated_aws::{EksCluster, SimulatedAws};
 use simulated_cluster::{Signer, SimulatedCluster};
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 async fn no_clusters_are_no_use_and_no_failure() {
     let aws = SimulatedAws::start().await;
     push(&aws, "nobody");
-    let ran = run(&program(&aws, CONFIG).await).await;
+    let ran = run(&program(&aws, CONFIG)).await;
     assert_eq!(ran.answer.in_use.len(), 1);
     let eks = &ran.answer.in_use[0];
     assert_eq!((eks.source, eks.complete, eks.references, &eks.cluster), ("eks", true, 0, &None));
@@ -36,7 +37,7 @@ async fn the_state_of_a_cluster_decides() {
         let active = EksCluster::active(prod.endpoint(), prod.authority());
         let cluster = if reached { active } else { EksCluster::in_status(status) };
         describe(&aws, "prod", EksCluster { status: status.to_owned(), ..cluster });
-        let ran = run(&program(&aws, CONFIG).await).await;
+        let ran = run(&program(&aws, CONFIG)).await;
         let coverage = ran.coverage("prod");
         if problem.is_empty() {
             assert!(coverage.complete, "{status}: {coverage:?}");
@@ -70,7 +71,7 @@ async fn only_the_authority_that_eks_names_is_trusted_and_only_for_its_host() {
         (EksCluster { authority: None, ..EksCluster::active(prod.endpoint(), "") }, "certificate authority"),
     ] {
         describe(&aws, "prod", cluster);
-        let ran = run(&program(&aws, CONFIG).await).await;
+        let ran = run(&program(&aws, CONFIG)).await;
         assert!(ran.error().starts_with("cluster `prod`: "), "{}", ran.error());
         assert!(ran.error().contains(problem), "{problem}: {}", ran.error());
     }
@@ -85,7 +86,7 @@ async fn a_token_is_good_for_its_cluster_alone() {
     // The same server under another name: a token is signed for the name.
     describe(&aws, "prod", EksCluster::in_status("CREATING"));
     describe(&aws, "another", EksCluster::active(prod.endpoint(), prod.authority()));
-    let ran = run(&program(&aws, CONFIG).await).await;
+    let ran = run(&program(&aws, CONFIG)).await;
     let error = ran.error();
     assert!(error.starts_with("cluster `another`: `list` of `API groups` was refused"), "{error}");
     assert!(error.contains("aws eks create-access-entry --cluster-name another"), "{error}");
@@ -103,7 +104,7 @@ async fn a_token_is_signed_again_before_it_is_ten_minutes_old() {
     let now = || u64::try_from(NOW.load(Ordering::SeqCst)).unwrap();
     prod.only(Signer { now, ..Signer::new("eu-west-1", SECRET) });
     let clock = || Time::from_millis(NOW.fetch_add(61, Ordering::SeqCst) * 1000).unwrap();
-    let clients = clients(&aws, patience()).await.with_clock(clock);
+    let clients = clients(&aws).with_patience(patience()).with_clock(clock);
     let usage = Program::new(Config::parse(CONFIG).unwrap(), clients).in_use().await.unwrap();
     assert!(usage.coverage().iter().all(|coverage| coverage.complete), "{:?}", usage.coverage());
     // A minute passes with every request, of which there are a dozen.
@@ -120,7 +121,7 @@ async fn a_cluster_that_is_left_out_is_listed_as_not_read() {
         push(&aws, tag);
     }
     let config = CONFIG.replace("ecs: false", "ecs: false, eks: { clusters: ['prod*'] }");
-    let ran = run(&program(&aws, &config).await).await;
+    let ran = run(&program(&aws, &config)).await;
     let left_out = ran.coverage("lab");
     assert_eq!((left_out.complete, left_out.references), (true, 0));
     assert!(left_out.note.as_deref().unwrap().starts_with("not read: `in_use.eks.clusters` leaves it out"));
@@ -129,7 +130,7 @@ async fn a_cluster_that_is_left_out_is_listed_as_not_read() {
 
     // A name that is none is more likely a typing error than a cluster that is gone.
     let config = CONFIG.replace("ecs: false", "ecs: false, eks: { clusters: [prdo] }");
-    let ran = run(&program(&aws, &config).await).await;
+    let ran = run(&program(&aws, &config)).await;
     assert!(ran.error().starts_with("cluster `prdo`: `in_use.eks.clusters` names it"), "{}", ran.error());
 }
 
@@ -140,7 +141,7 @@ async fn a_cluster_that_is_deleted_meanwhile_is_no_failure() {
     aws.after("eks:ListClusters", 1, |world| {
         world.home().eks.clear();
     });
-    let ran = run(&program(&aws, CONFIG).await).await;
+    let ran = run(&program(&aws, CONFIG)).await;
     assert_eq!(ran.answer.in_use.len(), 1);
     assert_eq!(ran.answer.counts.deleted, 1);
 }
@@ -164,7 +165,7 @@ async fn contexts_of_a_kubeconfig_are_read_beside_eks() {
         let contexts = format!("ecs: false, kubernetes: [{{kubeconfig: '{}', context: {context}}}]", file.display());
         CONFIG.replace("ecs: false", &contexts)
     };
-    let ran = run(&program(&aws, &contexts("on-premises")).await).await;
+    let ran = run(&program(&aws, &contexts("on-premises"))).await;
     assert_eq!(aws.tags("app"), ["newest", "prod", "site"]);
     assert_eq!(ran.coverage("on-premises").source, "kubernetes");
     assert_eq!(site.tokens(), ["a-secret-token"]);
@@ -181,12 +182,12 @@ async fn contexts_of_a_kubeconfig_are_read_beside_eks() {
         ("{".to_owned(), "on-premises", "not the YAML of a kubeconfig"),
     ] {
         std::fs::write(&file, changed).unwrap();
-        let ran = run(&program(&aws, &contexts(context)).await).await;
+        let ran = run(&program(&aws, &contexts(context))).await;
         assert!(ran.error().contains(problem), "{problem}: {}", ran.error());
         assert!(!ran.error().contains("a-secret-token"));
     }
     std::fs::remove_dir_all(&folder).unwrap();
-    let ran = run(&program(&aws, &contexts("on-premises")).await).await;
+    let ran = run(&program(&aws, &contexts("on-premises"))).await;
     assert!(ran.error().contains("cannot be read"), "{}", ran.error());
 }
 
@@ -195,7 +196,7 @@ async fn a_cluster_in_another_account_is_reached_with_the_role_there() {
     let aws = SimulatedAws::start().await;
     let cluster = SimulatedCluster::start("prod").await;
     // What the simulated AWS gives whoever assumes a role.
-    cluster.only(Signer::new("us-east-1", "simulated"));
+    cluster.only(signer("us-east-1", "simulated"));
     cluster.apply(deployment("shop", "web", &format!("{HOST}/app:member")));
     let described = EksCluster::active(cluster.endpoint(), cluster.authority());
     aws.edit(|world| world.region("222222222222", "us-east-1").eks.insert("prod".to_owned(), described));
@@ -204,13 +205,13 @@ async fn a_cluster_in_another_account_is_reached_with_the_role_there() {
     let sources = format!("ecs: false, eks: {{ clusters: [prod] }}, accounts: [{account}]");
     let config = CONFIG.replace("ecs: false", &sources);
     // Named, and in one of the two places: that is enough.
-    let ran = run(&program(&aws, &config).await).await;
+    let ran = run(&program(&aws, &config)).await;
     assert!(ran.answer.refusals.is_empty(), "{:?}", ran.answer.refusals);
     assert!(ran.why("member").contains("Deployment `shop/web`"), "{}", ran.why("member"));
     assert_eq!((ran.why("old").as_str(), aws.deletions().len()), ("", 1));
     assert_eq!(&*ran.coverage("prod").account, "222222222222");
     // Named, and nowhere.
-    let ran = run(&program(&aws, &config.replace("[prod]", "[prdo]")).await).await;
+    let ran = run(&program(&aws, &config.replace("[prod]", "[prdo]"))).await;
     assert!(ran.error().starts_with("cluster `prdo`: `in_use.eks.clusters` names it"), "{}", ran.error());
     assert_eq!(ran.answer.status, Status::Refused);
 }

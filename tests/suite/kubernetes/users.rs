@@ -1,7 +1,8 @@
 //! Who uses what: every kind of user keeps its image, and is named in the reason.
 
-use crate::objects::{config_map, custom, deployment, image, of_every_kind, pod, secret, template};
-use crate::world::{CONFIG, HOST, add_cluster, one_cluster, program, push, run};
+use super::objects::{config_map, custom, deployment, image, of_every_kind, pod, secret, template};
+use super::world::{CONFIG, add_cluster, one_cluster, program, push, run};
+use crate::support::HOST;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
 use simulated_aws::{Push, SimulatedAws, days_ago};
@@ -35,7 +36,7 @@ async fn an_old_image_stays_whoever_its_only_user_is() {
     prod.apply(manifest("batch/v1", "CronJob", json!({"spec": {"suspend": true, "jobTemplate": job}})));
     prod.apply(custom("argoproj.io/v1alpha1", "Rollout", "web", json!({"template": template(&image("rollout"))})));
 
-    let ran = run(&program(&aws, CONFIG).await).await;
+    let ran = run(&program(&aws, CONFIG)).await;
     for (tag, user) in [
         ("init", "Pod `shop/web-1` in cluster `prod`"),
         ("debug", "Pod `shop/web-2` in cluster `staging`"),
@@ -61,7 +62,7 @@ async fn every_built_in_kind_is_read() {
         prod.apply(manifest);
     }
     push(&aws, "nobody");
-    run(&program(&aws, CONFIG).await).await;
+    run(&program(&aws, CONFIG)).await;
     let mut expected: Vec<&str> = kinds.iter().map(|(plural, _)| *plural).chain(["newest"]).collect();
     expected.sort_unstable();
     assert_eq!(aws.tags("app"), expected);
@@ -101,7 +102,7 @@ async fn whatever_form_a_runtime_gives_a_digest_it_protects() {
     let spec = json!({"containers": [{"name": "c", "image": "nginx:1"}]});
     prod.apply(pod("web", spec, json!({"phase": "Running", "containerStatuses": containers})));
 
-    let ran = run(&program(&aws, CONFIG).await).await;
+    let ran = run(&program(&aws, CONFIG)).await;
     assert!(ran.coverage("prod").complete, "{:?}", ran.answer.in_use);
     let left = aws.digests("app");
     for digest in [index, child, platform, parent, pulled] {
@@ -128,7 +129,7 @@ async fn image_volumes_and_text_anywhere_count() {
     web["metadata"]["annotations"] = json!({"injector": format!("{{\"image\":\"{}\"}}", image("annotation"))});
     prod.apply(web);
     prod.apply(config_map("agents", json!({"pods.json": json!({image("key"): [1]}).to_string()})));
-    run(&program(&aws, CONFIG).await).await;
+    run(&program(&aws, CONFIG)).await;
     assert_eq!(aws.tags("app"), ["annotation", "argument", "key", "newest", "variable", "volume"]);
 }
 
@@ -150,7 +151,7 @@ async fn a_repository_named_without_its_tag_keeps_what_may_be_meant() {
         // To watch a repository is not to use it.
         let watched = json!({"image": format!("{HOST}/app")});
         prod.apply(custom("image.toolkit.fluxcd.io/v1", "ImageRepository", "app", watched));
-        let ran = run(&program(&aws, CONFIG).await).await;
+        let ran = run(&program(&aws, CONFIG)).await;
         assert_eq!(aws.tags("app"), kept, "{values}: {:?}", ran.answer.in_use);
         if kept.len() > 1 {
             let why = ran.why("2.3.4");
@@ -165,7 +166,7 @@ async fn no_tag_in_the_image_of_a_pod_is_latest() {
     push(&aws, "latest");
     push(&aws, "nobody");
     prod.apply(deployment("shop", "web", &format!("{HOST}/app")));
-    run(&program(&aws, CONFIG).await).await;
+    run(&program(&aws, CONFIG)).await;
     assert_eq!(aws.tags("app"), ["latest", "newest"]);
 }
 
@@ -182,20 +183,20 @@ async fn helm_history_counts_where_it_is_asked_for() {
     });
     let stored = BASE64_STANDARD.encode(BASE64_STANDARD.encode(release.to_string()));
     prod.apply(secret("sh.helm.release.v1.web.v2", &stored));
-    let ran = run(&program(&aws, &config).await).await;
+    let ran = run(&program(&aws, &config)).await;
     assert!(ran.why("hook").starts_with("Helm release `shop/web revision 2` in cluster `prod`"), "{}", ran.why("hook"));
     assert_eq!(aws.tags("app"), ["hook", "manifest", "newest"]);
 
     // Without it, Secrets are not even asked for.
     prod.clear_record();
-    run(&program(&aws, CONFIG).await).await;
+    run(&program(&aws, CONFIG)).await;
     assert_eq!(aws.tags("app"), ["newest"]);
     assert!(!prod.requests().iter().any(|request| request.contains("secrets")), "{:?}", prod.requests());
 
     // A release that cannot be read is in the way.
     push(&aws, "again");
     prod.apply(secret("sh.helm.release.v1.web.v3", "%%%"));
-    let ran = run(&program(&aws, &config).await).await;
+    let ran = run(&program(&aws, &config)).await;
     assert!(ran.error().contains("cluster `prod`: Helm release `shop/sh.helm.release.v1.web.v3` cannot be read"));
     assert!(aws.tags("app").contains(&"again".to_owned()));
 }
@@ -205,7 +206,7 @@ async fn a_reference_that_cannot_be_understood_stops_deletion() {
     let (aws, prod) = one_cluster().await;
     push(&aws, "nobody");
     prod.apply(deployment("shop", "web", &format!("{HOST}/app:${{TAG}}")));
-    let ran = run(&program(&aws, CONFIG).await).await;
+    let ran = run(&program(&aws, CONFIG)).await;
     let error = ran.error();
     assert!(error.starts_with("cluster `prod`: Deployment `shop/web` in cluster `prod`: `"), "{error}");
     assert_eq!(aws.deletions(), []);
@@ -223,7 +224,7 @@ async fn a_tag_that_moved_under_a_running_pod_is_reported() {
         let newest = app.digest("newest").unwrap().to_owned();
         app.tag(&newest, "prod");
     });
-    let ran = run(&program(&aws, CONFIG).await).await;
+    let ran = run(&program(&aws, CONFIG)).await;
     let hygiene = &ran.answer.hygiene;
     assert_eq!((hygiene.pulled_by_tag.count, hygiene.moved_tags.count), (1, 1), "{hygiene:?}");
     assert_eq!(hygiene.moved_tags.first[0].runs.to_string(), old);

@@ -1,21 +1,17 @@
 //! Two clusters, a repository, and a run.
 
-use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::Credentials;
 use ecr_cleanup::{
-    aws::Clients,
     config::{Config, Mode},
     kubernetes::Patience,
     report::Answer,
-    run::{Program, Request},
+    run::Program,
     usage::Coverage,
 };
 use simulated_aws::{EksCluster, Push, SimulatedAws, days_ago};
 use simulated_cluster::{Signer, SimulatedCluster};
 use std::time::Duration;
 
-pub(crate) const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
-pub(crate) const SECRET: &str = "simulated-secret";
+use crate::support::{SECRET, clients, now, request};
 
 /// The sources and policies of most tests: Kubernetes alone, one image kept by its age.
 pub(crate) const CONFIG: &str = "
@@ -44,10 +40,15 @@ pub(crate) async fn one_cluster() -> (SimulatedAws, SimulatedCluster) {
 /// A cluster that EKS describes and that accepts only tokens made for it.
 pub(crate) async fn add_cluster(aws: &SimulatedAws, name: &str) -> SimulatedCluster {
     let cluster = SimulatedCluster::start(name).await;
-    cluster.only(Signer::new("eu-west-1", SECRET));
-    cluster.apply(crate::objects::deployment("kube-system", "coredns", "registry.k8s.io/coredns:1"));
+    cluster.only(signer("eu-west-1", SECRET));
+    cluster.apply(super::objects::deployment("kube-system", "coredns", "registry.k8s.io/coredns:1"));
     describe(aws, name, EksCluster::active(cluster.endpoint(), cluster.authority()));
     cluster
+}
+
+/// Whose tokens are accepted, by the clock of the tests.
+pub(crate) fn signer(region: &str, secret: &str) -> Signer {
+    Signer { now: || u64::try_from(now().millis() / 1000).unwrap(), ..Signer::new(region, secret) }
 }
 
 pub(crate) fn describe(aws: &SimulatedAws, name: &str, cluster: EksCluster) {
@@ -66,23 +67,12 @@ pub(crate) fn push(aws: &SimulatedAws, tag: &str) -> String {
     })
 }
 
-pub(crate) async fn clients(aws: &SimulatedAws, patience: Patience) -> Clients {
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .endpoint_url(aws.endpoint())
-        .region(Region::from_static("eu-west-1"))
-        .credentials_provider(Credentials::new("AKIAHOME", SECRET, None, None, "test"))
-        .retry_config(aws_config::retry::RetryConfig::disabled())
-        .load()
-        .await;
-    Clients::new(&config, false).with_patience(patience)
+pub(crate) fn program(aws: &SimulatedAws, config: &str) -> Program {
+    program_with(aws, config, patience())
 }
 
-pub(crate) async fn program(aws: &SimulatedAws, config: &str) -> Program {
-    program_with(aws, config, patience()).await
-}
-
-pub(crate) async fn program_with(aws: &SimulatedAws, config: &str, patience: Patience) -> Program {
-    Program::new(Config::parse(config).unwrap(), clients(aws, patience).await)
+pub(crate) fn program_with(aws: &SimulatedAws, config: &str, patience: Patience) -> Program {
+    Program::new(Config::parse(config).unwrap(), clients(aws).with_patience(patience))
 }
 
 /// What became of a run, and why images stayed.
@@ -117,7 +107,7 @@ impl Ran {
 
 /// A run that deletes.
 pub(crate) async fn run(program: &Program) -> Ran {
-    let prepared = program.prepare(Request { mode: Mode::Delete, only: None, stop_at: None }).await.unwrap();
+    let prepared = program.prepare(request(Mode::Delete)).await.unwrap();
     let mut kept = Vec::new();
     for repository in &prepared.plan.repositories {
         for (image, verdict) in repository.images().filter(|(_, verdict)| !verdict.deletes()) {

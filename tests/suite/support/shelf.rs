@@ -1,7 +1,4 @@
 //! Repositories made of named images, judged by the planner alone.
-#![allow(dead_code, reason = "each test uses its part")]
-
-pub(crate) mod road;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -152,11 +149,6 @@ impl Put<'_> {
         let restored_at = self.image().pushed_at;
         let archival = Archival { archived_at: Some(hours_ago(archived_hours)), restored_at };
         self.image().archival = Some(Box::new(archival));
-        self
-    }
-
-    pub(crate) fn edit(mut self, edit: impl FnOnce(&mut Image)) -> Self {
-        edit(self.image());
         self
     }
 }
