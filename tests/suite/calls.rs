@@ -4,7 +4,7 @@ use crate::support::{Words, plan};
 use ecr_cleanup::report::Status;
 use simulated_aws::{Push, SimulatedAws, World, days_ago};
 
-const REPOSITORIES: usize = 300;
+const REPOSITORIES: usize = 60;
 const FAMILIES: usize = 1_000;
 const SERVICES: usize = 100;
 

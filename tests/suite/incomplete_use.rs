@@ -3,11 +3,10 @@
 
 use crate::support::{
     DELETE, HOST, Words,
-    faults::{ANY_CALL, PAGES, try_to_run},
+    faults::{ANY_CALL, PAGES, try_all, try_to_run},
     run,
 };
 use ecr_cleanup::report::{Answer, Status};
-use futures::{StreamExt, stream};
 use simulated_aws::{
     ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, Fault, FaultKind, SimulatedAws, World,
     days_ago,
@@ -211,10 +210,7 @@ async fn nothing_goes_while_any_call_to_ecs_fails_in_any_way() {
             cases.extend(kinds(call.form).into_iter().map(|kind| (call, from, kind)));
         }
     }
-    let outcomes = stream::iter(cases).map(|(call, from, kind)| outcome(call, from, kind)).buffer_unordered(12);
-    let outcomes: Vec<Result<(), String>> = outcomes.collect().await;
-    let wrong: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
-    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+    try_all(cases, async |(call, from, kind)| outcome(call, from, kind).await).await;
 }
 
 #[tokio::test]

@@ -44,44 +44,42 @@ fn assert_left_alone((aws, answer): &(SimulatedAws, Answer), images: usize, why:
 
 #[tokio::test]
 async fn without_the_list_of_repositories_there_is_no_run() {
-    for kind in any_list() {
-        for from in [1, 2] {
-            let aws = SimulatedAws::start().await;
-            aws.edit(|world| {
-                two_repositories(world);
-                for number in 0..if from == 2 { 1000 } else { 0 } {
-                    world.home().repository(&format!("many/{number}"));
-                }
-            });
-            aws.fault(Fault::on("ecr:DescribeRepositories").call(from).kind(kind.clone()));
-            let error = try_to_run(&aws, DELETE, &kind).await.map(|answer| answer.summary).unwrap_err().to_string();
-            assert!(error.contains("ecr:DescribeRepositories"), "{kind:?}: {error}");
-            assert_eq!(aws.mutations().len(), 0, "{kind:?}");
-        }
-    }
+    let cases = any_list().flat_map(|kind| [(kind.clone(), 1), (kind, 2)]).map(|(kind, from)| async move {
+        let aws = SimulatedAws::start().await;
+        aws.edit(|world| {
+            two_repositories(world);
+            for number in 0..if from == 2 { 1000 } else { 0 } {
+                world.home().repository(&format!("many/{number}"));
+            }
+        });
+        aws.fault(Fault::on("ecr:DescribeRepositories").call(from).kind(kind.clone()));
+        let error = try_to_run(&aws, DELETE, &kind).await.map(|answer| answer.summary).unwrap_err().to_string();
+        assert!(error.contains("ecr:DescribeRepositories"), "{kind:?}: {error}");
+        assert_eq!(aws.mutations().len(), 0, "{kind:?}");
+    });
+    join_all(cases).await;
 }
 
 #[tokio::test]
 async fn a_repository_that_cannot_be_listed_is_left_and_named_and_the_others_are_cleaned() {
-    for kind in any_list() {
-        for from in [1, 2] {
-            let aws = SimulatedAws::start().await;
-            let stored = aws.edit(|world| {
-                two_repositories(world);
-                world.garbage(ODD, if from == 2 { 1000 } else { 0 });
-                world.home().repository(ODD).len()
-            });
-            aws.fault(Fault::on("ecr:DescribeImages").matching(ODD).call(from).kind(kind.clone()));
-            let answer = try_to_run(&aws, DELETE, &kind).await.unwrap();
-            assert_eq!(answer.status, Status::CompletedWithFailures, "{kind:?}: {}", answer.summary);
-            assert_eq!((aws.digests(GOOD).len(), aws.digests(ODD).len()), (1, stored), "{kind:?}");
-            let failure = failures(&answer, "not_listed");
-            assert_eq!((&failure.repositories, failure.images), (&vec![ODD.to_owned()], 0), "{kind:?}");
-            assert!(failure.message.contains("ecr:DescribeImages"), "{kind:?}: {}", failure.message);
-            let made = aws.calls_to("ecr:DescribeImages");
-            assert!(made.iter().filter(|call| call.body["repositoryName"] == ODD).count() as u64 >= from, "{kind:?}");
-        }
-    }
+    let cases = any_list().flat_map(|kind| [(kind.clone(), 1), (kind, 2)]).map(|(kind, from)| async move {
+        let aws = SimulatedAws::start().await;
+        let stored = aws.edit(|world| {
+            two_repositories(world);
+            world.garbage(ODD, if from == 2 { 1000 } else { 0 });
+            world.home().repository(ODD).len()
+        });
+        aws.fault(Fault::on("ecr:DescribeImages").matching(ODD).call(from).kind(kind.clone()));
+        let answer = try_to_run(&aws, DELETE, &kind).await.unwrap();
+        assert_eq!(answer.status, Status::CompletedWithFailures, "{kind:?}: {}", answer.summary);
+        assert_eq!((aws.digests(GOOD).len(), aws.digests(ODD).len()), (1, stored), "{kind:?}");
+        let failure = failures(&answer, "not_listed");
+        assert_eq!((&failure.repositories, failure.images), (&vec![ODD.to_owned()], 0), "{kind:?}");
+        assert!(failure.message.contains("ecr:DescribeImages"), "{kind:?}: {}", failure.message);
+        let made = aws.calls_to("ecr:DescribeImages");
+        assert!(made.iter().filter(|call| call.body["repositoryName"] == ODD).count() as u64 >= from, "{kind:?}");
+    });
+    join_all(cases).await;
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! What other services use stays, where they are switched on, and whatever cannot be read of them stops every deletion.
 
-use crate::support::{Words, faults::try_to_run, program, run};
+use crate::support::{
+    Words,
+    faults::{try_all, try_to_run},
+    program, run,
+};
 use ecr_cleanup::report::Status;
-use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Region, SimulatedAws, World, days_ago};
 
@@ -457,10 +460,7 @@ async fn nothing_goes_while_any_call_to_any_service_fails_in_any_way() {
             }
         }
     }
-    let outcomes = stream::iter(cases).map(|(case, operation, from, kind)| outcome(case, operation, from, kind));
-    let outcomes: Vec<Result<(), String>> = outcomes.buffer_unordered(12).collect().await;
-    let wrong: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
-    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+    try_all(cases, async |(case, operation, from, kind)| outcome(case, operation, from, kind).await).await;
 }
 
 #[tokio::test]

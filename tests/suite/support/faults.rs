@@ -8,6 +8,7 @@ use ecr_cleanup::{
     report::Answer,
     run::Program,
 };
+use futures::{StreamExt, stream};
 use simulated_aws::{FaultKind, SimulatedAws};
 
 use super::{PATIENT, answer, clients_that_wait, request};
@@ -38,4 +39,11 @@ pub(crate) async fn try_to_run(aws: &SimulatedAws, config: &str, kind: &FaultKin
     let attempt = if matches!(kind, FaultKind::Hang) { Duration::from_millis(600) } else { PATIENT };
     let program = Program::new(Config::parse(config).unwrap(), clients_that_wait(aws, attempt));
     answer(&program, request(Mode::Delete)).await
+}
+
+/// Tries many cases, some at a time, and panics with what is wrong with any of them.
+pub(crate) async fn try_all<Case>(cases: Vec<Case>, outcome: impl AsyncFn(Case) -> Result<(), String>) {
+    let outcomes = stream::iter(cases).map(|case| outcome(case)).buffer_unordered(12);
+    let wrong: Vec<String> = outcomes.filter_map(async |outcome| outcome.err()).collect().await;
+    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
 }
