@@ -5,7 +5,7 @@ use ecr_cleanup::report::Status;
 use simulated_aws::{Push, SimulatedAws, World, days_ago};
 
 const REPOSITORIES: u64 = 60;
-const FAMILIES: usize = 1_000;
+const FAMILIES: u64 = 1_000;
 const SERVICES: usize = 100;
 
 fn large(world: &mut World) {
@@ -38,7 +38,7 @@ async fn a_large_account_takes_the_fewest_calls_and_none_twice() {
     assert_eq!(answer.counts.candidates, REPOSITORIES * (1_000 - 10 - 3));
 
     let reading = aws.count("ecr:DescribeImages") + aws.count("ecr:DescribeRepositories");
-    assert_eq!(reading, REPOSITORIES + 1, "a page of images for each repository, and one of repositories");
+    assert_eq!(reading as u64, REPOSITORIES + 1, "a page of images for each repository, and one of repositories");
     for (operation, calls) in [
         ("ecs:ListTaskDefinitions", 30),
         ("ecs:DescribeTaskDefinition", 3_000),

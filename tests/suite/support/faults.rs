@@ -36,7 +36,7 @@ pub(crate) fn any_list() -> impl Iterator<Item = FaultKind> {
 /// A run that deletes, and does not wait long for what hangs. Nothing else may run out of time, however busy the machine
 /// is.
 pub(crate) async fn try_to_run(aws: &SimulatedAws, config: &str, kind: &FaultKind) -> Result<Answer, ApiError> {
-    let attempt = if matches!(kind, FaultKind::Hang) { Duration::from_millis(600) } else { PATIENT };
+    let attempt = if matches!(kind, FaultKind::Hang) { Duration::from_millis(1500) } else { PATIENT };
     let program = Program::new(Config::parse(config).unwrap(), clients_that_wait(aws, attempt));
     answer(&program, request(Mode::Delete)).await
 }
