@@ -14,7 +14,7 @@ NEEDS_NO_PERMISSION = {"sts:GetCallerIdentity"}
 _LAMBDA_ITSELF = json.loads((PROJECT / "infra/shared/permissions.json").read_text())["lambda_itself"]
 FOR_LAMBDA = {action for statement in _LAMBDA_ITSELF for action in statement["actions"]}
 
-# Allowed, and not called in a run against moto. tests/infra.rs proves those of ECS against the simulated AWS.
+# Allowed, and not called in a run against moto. tests/suite/infra.rs proves those of ECS against the simulated AWS.
 NOT_IN_MOTO = {
     "ecs:ListDaemons": "moto has no daemons",
     "ecs:DescribeDaemon": "moto has no daemons",

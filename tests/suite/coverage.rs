@@ -1,0 +1,170 @@
+//! The coverage check: a repository from which somebody may pull whose use is not read is left alone.
+
+use crate::support::{DELETE, Words, line, plan, run};
+use ecr_cleanup::report::{Answer, Status};
+use serde_json::{Value, json};
+use simulated_aws::{Fault, FaultKind, Object, SimulatedAws, World};
+
+const APP: &str = "team/app";
+const OTHER: &str = "team/other";
+
+async fn account(edit: impl FnOnce(&mut World)) -> SimulatedAws {
+    let aws = SimulatedAws::start().await;
+    aws.edit(|world| {
+        world.somebody();
+        world.garbage(APP, 3);
+        world.garbage(OTHER, 2);
+        edit(world);
+    });
+    aws
+}
+
+fn policy(principal: &Value) -> String {
+    json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": principal,
+        "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]}]})
+    .to_string()
+}
+
+fn third(world: &mut World) {
+    let text = policy(&json!({"AWS": "arn:aws:iam::333333333333:root"}));
+    world.home().repository(APP).repository_policy = Some(text);
+}
+
+fn assert_left_alone(answer: &Answer, because: &str) {
+    let why = line(answer, APP).left_alone.as_deref().unwrap();
+    assert!(why.contains(because), "{why}");
+    assert!(line(answer, OTHER).left_alone.is_none());
+    assert!(answer.warnings.iter().any(|warning| warning.contains(APP) && warning.contains(because)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_repository_from_which_an_unread_account_may_pull_is_left_alone() {
+    let aws = account(third).await;
+    let planned = plan(&aws, "").await;
+    assert_left_alone(&planned, "account 333333333333");
+    assert_eq!(planned.counts.candidates, 2);
+    let answer = run(&aws, DELETE).await;
+    assert_left_alone(&answer, "account 333333333333");
+    assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 2), "{}", answer.summary);
+    assert_eq!(aws.digests(APP).len(), 4);
+}
+
+#[tokio::test]
+async fn a_warning_is_enough_if_the_configuration_says_so() {
+    let aws = account(third).await;
+    let answer = run(&aws, "{mode: delete, guards: {unread_pull_accounts: warn}}").await;
+    assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 5), "{}", answer.summary);
+    assert!(answer.warnings.iter().any(|warning| warning.contains("account 333333333333")), "{:?}", answer.warnings);
+}
+
+#[tokio::test]
+async fn an_account_that_is_read_may_pull() {
+    let config = r#"{mode: delete, in_use: {accounts: [{role_arn: "arn:aws:iam::333333333333:role/reader"}]}}"#;
+    let aws = account(third).await;
+    assert_eq!(run(&aws, config).await.counts.deleted, 5);
+
+    let aws = account(|world| {
+        third(world);
+        let list = json!({"schema": "ecr-cleanup/keep-list/1", "generated_at": "2026-11-21T11:00:00Z", "max_age": "24h",
+            "account": "333333333333", "images": []});
+        world.bucket("lists").insert("third.json".to_owned(), Object::new(list.to_string()));
+    })
+    .await;
+    let answer = run(&aws, "{mode: delete, in_use: {keep_lists: ['s3://lists/third.json']}}").await;
+    assert_eq!(answer.counts.deleted, 5, "{}", answer.summary);
+}
+
+#[tokio::test]
+async fn its_own_account_and_one_that_was_deleted_may_pull() {
+    let aws = account(|world| {
+        let text = policy(&json!({"AWS": ["111111111111", "AROAEXAMPLEID12345678"]}));
+        world.home().repository(APP).repository_policy = Some(text);
+    })
+    .await;
+    assert_eq!(run(&aws, DELETE).await.counts.deleted, 5);
+}
+
+#[tokio::test]
+async fn lambda_of_its_own_account_may_pull_where_it_is_read() {
+    let text = policy(&json!({"Service": "lambda.amazonaws.com"}));
+    let by_lambda = |world: &mut World| world.home().repository(APP).repository_policy = Some(text.clone());
+    let aws = account(by_lambda).await;
+    assert_eq!(run(&aws, DELETE).await.counts.deleted, 5);
+    let aws = account(by_lambda).await;
+    let answer = run(&aws, "{mode: delete, in_use: {lambda: false}}").await;
+    assert_left_alone(&answer, "`lambda.amazonaws.com`");
+}
+
+#[tokio::test]
+async fn an_organisation_or_anybody_cannot_be_read() {
+    for (text, because) in [
+        (policy(&json!("*")), "any account"),
+        (policy(&json!({"Service": "codebuild.amazonaws.com"})), "`codebuild.amazonaws.com`"),
+        (
+            json!({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "ecr:*",
+                "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-example"}}}})
+            .to_string(),
+            "organisation o-example",
+        ),
+        ("{}".to_owned(), "a policy cannot be understood"),
+    ] {
+        let aws = account(|world| world.home().repository(APP).repository_policy = Some(text)).await;
+        assert_left_alone(&run(&aws, DELETE).await, because);
+        assert_eq!(aws.digests(APP).len(), 4, "{because}");
+    }
+}
+
+#[tokio::test]
+async fn the_policy_of_the_registry_counts_too() {
+    let aws = account(|world| {
+        let statement = json!({"Effect": "Allow", "Principal": {"AWS": "333333333333"}, "Action": "ecr:*",
+            "Resource": "arn:aws:ecr:eu-west-1:111111111111:repository/team/ap*"});
+        world.home().ecr.policy = Some(json!({"Statement": [statement]}).to_string());
+    })
+    .await;
+    assert_left_alone(&run(&aws, DELETE).await, "account 333333333333");
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_leaves_alone() {
+    let aws = account(|_| {}).await;
+    aws.fault(Fault::on("ecr:GetRepositoryPolicy").matching(APP).kind(FaultKind::AccessDenied));
+    assert_left_alone(&run(&aws, DELETE).await, "`ecr:GetRepositoryPolicy`");
+    for operation in ["ecr:DescribeRegistry", "ecr:GetRegistryPolicy"] {
+        for kind in [FaultKind::AccessDenied, FaultKind::ServerError(500), FaultKind::BadJson] {
+            let aws = account(|_| {}).await;
+            aws.fault(Fault::on(operation).kind(kind.clone()));
+            let answer = run(&aws, DELETE).await;
+            assert_eq!((answer.counts.deleted, aws.mutations().len()), (0, 0), "{operation} {kind:?}");
+            assert!(line(&answer, APP).left_alone.as_deref().unwrap().contains(operation), "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn deletions_that_are_repeated_where_nobody_looks_are_not_made() {
+    let replicated = |deletes: Value, filter: &str| {
+        let rule = json!({"destinations": [{"region": "us-east-1", "registryId": "111111111111"}],
+            "repositoryFilters": [{"filter": filter, "filterType": "PREFIX_MATCH"}], "deleteReplication": deletes});
+        move |world: &mut World| world.home().ecr.replication_rules.push(rule)
+    };
+    let aws = account(replicated(json!({"enabled": true}), "team/app")).await;
+    assert_left_alone(&run(&aws, DELETE).await, "111111111111 us-east-1");
+    assert_eq!(aws.digests(APP).len(), 4);
+    let read = "{mode: delete, in_use: {accounts: [{regions: [us-east-1]}]}}";
+    assert_eq!(run(&aws, read).await.counts.deleted, 3);
+    for (deletes, filter) in
+        [(json!({"enabled": false}), "team/"), (Value::Null, "team/"), (json!({"enabled": true}), "x")]
+    {
+        let aws = account(replicated(deletes, filter)).await;
+        assert_eq!(run(&aws, DELETE).await.counts.deleted, 5);
+    }
+}
+
+#[tokio::test]
+async fn only_repositories_with_something_to_delete_are_asked_about() {
+    let aws = account(|_| {}).await;
+    plan(&aws, "").await;
+    let counts = ["ecr:GetRepositoryPolicy", "ecr:GetRegistryPolicy", "ecr:DescribeRegistry"].map(|it| aws.count(it));
+    assert_eq!(counts, [2, 1, 1], "`used` has nothing to delete");
+}

@@ -1,0 +1,46 @@
+//! Sizes: an upper bound by default, and exact where asked for.
+
+use crate::support::{program, request, shelf::HELM};
+use ecr_cleanup::{config::Mode, report::ExactBytes};
+use serde_json::json;
+use simulated_aws::{CONFIG, MANIFEST, Push, SimulatedAws, days_ago};
+
+/// An image of layers that are as large as their numbers.
+fn image(layers: &[i64]) -> Push {
+    let descriptors: Vec<_> = layers
+        .iter()
+        .map(|size| json!({"mediaType": "layer", "digest": format!("sha256:{size:064}"), "size": size}))
+        .collect();
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": {"mediaType": CONFIG, "digest": format!("sha256:{:064x}", layers.len()), "size": 1},
+        "layers": descriptors,
+    });
+    Push::manifest(manifest.to_string()).size(layers.iter().sum()).pushed_at(days_ago(9))
+}
+
+#[tokio::test]
+async fn each_layer_is_counted_once_if_that_is_asked_for() {
+    let aws = SimulatedAws::start().await;
+    aws.edit(|world| {
+        let app = world.home().repository("team/app");
+        let old = [app.push(image(&[1000, 200])), app.push(image(&[1000, 30]))];
+        app.push(Push::index(old).tag("old").pushed_at(days_ago(9)));
+        app.push(image(&[1000, 4, 5]).tag("keep"));
+        app.push(image(&[600]).tag("gone").archived_at(days_ago(5)));
+        app.push(Push::image().artifact_type(HELM).tag("chart").size(7).pushed_at(days_ago(9)));
+        world.home().repository("other").push(image(&[1000]).tag("old"));
+    });
+    let rules = "policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
+    let program = program(&aws, rules);
+    let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
+    let answer = prepared.answer();
+    assert_eq!((answer.bytes.scanned, answer.bytes.candidates), (1200 + 1030 + 1009 + 600 + 7 + 1000, 2230 + 1000));
+    assert_eq!((answer.counts.artifacts, answer.counts.images), (1, 7));
+    assert_eq!(aws.count("ecr:BatchGetImage"), 1, "the index, and nothing else");
+    let exact = prepared.exact_bytes().await.unwrap();
+    // What is archived cannot be read, and the chart of this test names no layer.
+    let scanned = 1000 + 200 + 30 + 4 + 5 + 600 + 1000;
+    assert_eq!(exact, ExactBytes { scanned, candidates: 200 + 30 + 1000, manifests_read: 5, unread: 1 });
+}

@@ -1,0 +1,368 @@
+//! Whatever cannot be read of what is in use stops every deletion: each call, on its first and on a later page or
+//! batch, going wrong in each way there is.
+
+use crate::support::{
+    DELETE, HOST, Words,
+    faults::{ANY_CALL, PAGES, try_all, try_to_run},
+    run,
+};
+use ecr_cleanup::report::{Answer, Status};
+use simulated_aws::{
+    ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, Fault, FaultKind, SimulatedAws, World,
+    days_ago,
+};
+
+const APP: &str = "team/app";
+/// One more than fits into the largest page or batch of any operation.
+const MANY: usize = 101;
+
+/// How an operation answers, and so what else can go wrong with it.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    List,
+    Batch,
+    One,
+}
+use Form::{Batch, List, One};
+
+/// A call that the program makes, and what has to be many for it to be made again.
+struct Call {
+    operation: &'static str,
+    form: Form,
+    /// Only calls whose body holds this.
+    matching: &'static str,
+    many: fn(&mut World),
+}
+
+impl Call {
+    const fn new(operation: &'static str, form: Form, many: fn(&mut World)) -> Self {
+        Self { operation, form, matching: "", many }
+    }
+}
+
+#[rustfmt::skip]
+const CALLS: &[Call] = &[
+    Call::new("ecs:ListClusters", List, clusters),
+    Call::new("ecs:DescribeClusters", Batch, clusters),
+    Call::new("ecs:ListServices", List, services),
+    Call::new("ecs:DescribeServices", Batch, some_services),
+    Call::new("ecs:DescribeExpressGatewayService", One, |_| {}),
+    Call { matching: r#""desiredStatus":"RUNNING""#, ..Call::new("ecs:ListTasks", List, running_tasks) },
+    Call { matching: r#""desiredStatus":"STOPPED""#, ..Call::new("ecs:ListTasks", List, stopped_tasks) },
+    Call::new("ecs:DescribeTasks", Batch, running_tasks),
+    Call::new("ecs:DescribeServiceDeployments", Batch, some_services),
+    Call::new("ecs:DescribeServiceRevisions", Batch, some_services),
+    Call::new("ecs:ListDaemons", List, daemons),
+    Call::new("ecs:DescribeDaemon", One, |_| {}),
+    Call::new("ecs:DescribeDaemonDeployments", Batch, some_daemons),
+    Call::new("ecs:DescribeDaemonRevisions", Batch, some_daemons),
+    Call::new("ecs:ListTaskDefinitions", List, definitions),
+    Call::new("ecs:DescribeTaskDefinition", One, |_| {}),
+];
+
+/// Two of everything that ECS has, and something to delete.
+fn base(world: &mut World) {
+    world.garbage(APP, 3);
+    for number in 0..2 {
+        let definition = world.define(&format!("web-{number}"), APP, "1.0");
+        world.deploy("prod", &format!("web-{number}"), &definition);
+        world.run_task("prod", &definition);
+        let stopped = world.run_task("prod", &definition);
+        world.home().cluster("prod").tasks.get_mut(&stopped).unwrap().stop(days_ago(0));
+        express(world, &format!("express-{number}"));
+        daemon(world, &format!("agent-{number}"));
+    }
+    world.home().cluster("prod").capacity_providers.push("own".to_owned());
+}
+
+fn express(world: &mut World, name: &str) {
+    let definition = world.define(name, APP, "1.0");
+    world.deploy("prod", name, &definition);
+    let image = format!("{}:1.0", world.home().repository(APP).uri());
+    let service = world.home().cluster("prod").service(name);
+    service.resource_management_type = Some("ECS".to_owned());
+    let express = ExpressService {
+        service_arn: service.service_arn.clone(),
+        service_name: name.to_owned(),
+        cluster: "prod".to_owned(),
+        active_configurations: vec![ExpressConfiguration {
+            service_revision_arn: Some(service.current_service_revisions[0].arn.clone()),
+            task_definition_arn: service.task_definition.clone(),
+            primary_container: ExpressContainer { image },
+        }],
+        created_at: days_ago(9),
+    };
+    world.home().ecs.express_services.insert(express.service_arn.clone(), express);
+}
+
+fn daemon(world: &mut World, name: &str) {
+    let image = format!("{}:1.0", world.home().repository(APP).uri());
+    let image = ContainerImage { container_name: "main".to_owned(), image, image_digest: None };
+    world.home().ecs.deploy_daemon("prod", name, vec![image]);
+}
+
+fn clusters(world: &mut World) {
+    for number in 0..MANY {
+        world.home().cluster(&format!("cluster-{number}"));
+    }
+}
+
+fn services(world: &mut World) {
+    for number in 0..MANY {
+        world.home().cluster("prod").service(&format!("empty-{number}"));
+    }
+}
+
+fn some_services(world: &mut World) {
+    for number in 0..21 {
+        world.deploy("prod", &format!("more-{number}"), "web-0");
+    }
+}
+
+fn running_tasks(world: &mut World) {
+    for number in 0..MANY {
+        world.home().cluster("prod").task(&format!("running-{number}"));
+    }
+}
+
+fn stopped_tasks(world: &mut World) {
+    for number in 0..MANY {
+        world.home().cluster("prod").task(&format!("stopped-{number}")).stop(days_ago(0));
+    }
+}
+
+fn daemons(world: &mut World) {
+    for number in 0..MANY {
+        daemon(world, &format!("more-{number}"));
+    }
+}
+
+fn some_daemons(world: &mut World) {
+    for number in 0..21 {
+        daemon(world, &format!("more-{number}"));
+    }
+}
+
+fn definitions(world: &mut World) {
+    for number in 0..MANY {
+        world.define(&format!("more-{number}"), APP, "1.0");
+    }
+}
+
+/// Every way in which a call of that form can go wrong.
+fn kinds(form: Form) -> Vec<FaultKind> {
+    let error = |code: &str| FaultKind::FailItem { code: code.to_owned() };
+    let mut kinds = ANY_CALL.to_vec();
+    match form {
+        List => kinds.extend(PAGES),
+        Batch => kinds.extend([FaultKind::LoseItem, error("INTERNAL"), error("ACCESS_DENIED")]),
+        One => {}
+    }
+    kinds
+}
+
+/// Runs with a fault from that call of the operation on, and says what is wrong with how it ended.
+async fn outcome(call: &Call, from: u64, kind: FaultKind) -> Result<(), String> {
+    let aws = SimulatedAws::start().await;
+    aws.edit(|world| {
+        base(world);
+        if from > 1 {
+            (call.many)(world);
+        }
+    });
+    let fault = Fault::on(call.operation).matching(call.matching).call(from).kind(kind.clone());
+    aws.fault(fault);
+    let answer = try_to_run(&aws, DELETE, &kind).await.unwrap();
+
+    let calls = aws.calls_to(call.operation).into_iter();
+    let calls = calls.filter(|made| made.body.to_string().contains(call.matching)).count();
+    let context = format!("{} from call {from}, {kind:?}: ", call.operation);
+    let fail = |what: String| Err(format!("{context}{what}"));
+    if calls < usize::try_from(from).unwrap() {
+        return fail(format!("only called {calls} times"));
+    }
+    let mutations = aws.mutations().len();
+    if mutations != 0 || answer.status != Status::Refused {
+        return fail(format!("{mutations} mutations, {}", answer.summary));
+    }
+    let refusals: Vec<String> = answer.refusals.iter().map(ToString::to_string).collect();
+    let [refusal] = refusals.as_slice() else { return fail(format!("{refusals:?}")) };
+    if !refusal.starts_with("source_incomplete: ") || !refusal.contains(call.operation) || answer.in_use[0].complete {
+        return fail(refusal.clone());
+    }
+    // Throttling and the like are tried again, a lack of permission is not.
+    let retried = matches!(kind, FaultKind::Throttle | FaultKind::ServerError(_) | FaultKind::Hang | FaultKind::Drop);
+    let denied = matches!(kind, FaultKind::AccessDenied);
+    if retried && calls <= usize::try_from(from).unwrap() {
+        return fail("not tried again".to_owned());
+    }
+    if denied && !refusal.contains("Grant the action") {
+        return fail(refusal.clone());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_goes_while_any_call_to_ecs_fails_in_any_way() {
+    let mut cases = Vec::new();
+    for call in CALLS {
+        for from in [1, 2] {
+            cases.extend(kinds(call.form).into_iter().map(|kind| (call, from, kind)));
+        }
+    }
+    try_all(cases, async |(call, from, kind)| outcome(call, from, kind).await).await;
+}
+
+#[tokio::test]
+async fn every_call_to_ecs_is_in_the_table() {
+    let aws = SimulatedAws::start().await;
+    aws.edit(base);
+    let answer = run(&aws, DELETE).await;
+    assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 3), "{}", answer.summary);
+    for call in aws.calls() {
+        let known = CALLS.iter().any(|known| known.operation == call.operation);
+        assert!(known || !call.operation.starts_with("ecs:"), "{} has no cases", call.operation);
+    }
+    for call in CALLS {
+        assert!(aws.count(call.operation) > 0, "{} is not called", call.operation);
+    }
+}
+
+/// A run of the ordinary world after a change to it.
+async fn run_with(edit: impl FnOnce(&mut World)) -> (SimulatedAws, Answer) {
+    let aws = SimulatedAws::start().await;
+    aws.edit(|world| {
+        base(world);
+        edit(world);
+    });
+    let answer = run(&aws, DELETE).await;
+    (aws, answer)
+}
+
+async fn run_failing_item(operation: &str, code: &str) -> (SimulatedAws, Answer) {
+    let aws = SimulatedAws::start().await;
+    aws.edit(base);
+    aws.fault(Fault::on(operation).once().kind(FaultKind::FailItem { code: code.to_owned() }));
+    let answer = run(&aws, DELETE).await;
+    (aws, answer)
+}
+
+#[tokio::test]
+async fn what_ended_between_list_and_description_is_no_failure() {
+    for operation in ["ecs:DescribeTasks", "ecs:DescribeServices", "ecs:DescribeClusters"] {
+        let (_, answer) = run_failing_item(operation, "MISSING").await;
+        assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 3), "{operation}: {}", answer.summary);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_revision_or_deployment_that_a_service_names_is_a_failure() {
+    for operation in [
+        "ecs:DescribeServiceRevisions",
+        "ecs:DescribeServiceDeployments",
+        "ecs:DescribeDaemonRevisions",
+        "ecs:DescribeDaemonDeployments",
+    ] {
+        let (aws, answer) = run_failing_item(operation, "MISSING").await;
+        assert_eq!(answer.status, Status::Refused, "{operation}: {}", answer.summary);
+        assert_eq!(aws.mutations().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_ecr_reference_that_cannot_be_understood_makes_the_source_incomplete() {
+    for image in [
+        format!("{HOST}/Team/App:1"),
+        format!("{HOST}/team/app:"),
+        format!("{HOST}/team/app@sha256:12"),
+        format!("{HOST}/team/app:1:2"),
+        format!("{HOST}/"),
+        HOST.to_owned(),
+    ] {
+        let (aws, answer) = run_with(|world| {
+            world.home().ecs.register("odd", [&image]);
+        })
+        .await;
+        assert_eq!(answer.status, Status::Refused, "{image}: {}", answer.summary);
+        let refusal = answer.refusals[0].to_string();
+        assert!(refusal.starts_with("source_incomplete") && refusal.contains("`odd:1`"), "{refusal}");
+        assert_eq!(aws.mutations().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_image_from_elsewhere_is_no_reason_to_stop() {
+    for image in ["nginx", "public.ecr.aws/nginx/nginx:1", "ghcr.io/Team/App:1", "localhost:5000/x@sha256:12"] {
+        let (_, answer) = run_with(|world| {
+            world.home().ecs.register("elsewhere", [image]);
+        })
+        .await;
+        assert_eq!(answer.status, Status::Completed, "{image}: {}", answer.summary);
+    }
+}
+
+#[tokio::test]
+async fn without_any_use_nothing_goes_unless_that_is_allowed() {
+    let aws = SimulatedAws::start().await;
+    aws.edit(|world| {
+        world.garbage(APP, 3);
+        // Neither a cluster with nothing in it nor images from elsewhere are use.
+        world.home().cluster("prod");
+        world.home().ecs.register("web", ["nginx"]);
+    });
+    let answer = run(&aws, DELETE).await;
+    assert_eq!(answer.status, Status::Refused, "{}", answer.summary);
+    assert_eq!(answer.refusals[0].guard.to_string(), "no_usage");
+    let off = run(&aws, "{mode: delete, in_use: {ecs: false}}").await;
+    assert_eq!(off.refusals[0].guard.to_string(), "no_usage");
+    assert_eq!(aws.mutations().len(), 0);
+
+    let answer = run(&aws, "{mode: delete, guards: {allow_no_usage: true}}").await;
+    assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 3), "{}", answer.summary);
+}
+
+#[tokio::test]
+async fn allowing_no_use_does_not_allow_unknown_use() {
+    let aws = SimulatedAws::start().await;
+    aws.edit(base);
+    aws.fault(Fault::on("ecs:ListClusters").kind(FaultKind::AccessDenied));
+    let answer = run(&aws, "{mode: delete, guards: {allow_no_usage: true}}").await;
+    assert_eq!(answer.refusals[0].guard.to_string(), "source_incomplete");
+    assert_eq!(aws.mutations().len(), 0);
+}
+
+#[tokio::test]
+async fn in_an_account_that_was_not_expected_nothing_goes() {
+    let aws = SimulatedAws::start().await;
+    aws.edit(base);
+    let answer = run(&aws, "{mode: delete, guards: {expected_accounts: ['222222222222']}}").await;
+    assert_eq!(answer.status, Status::Refused);
+    assert_eq!(answer.refusals[0].guard.to_string(), "wrong_account");
+    assert_eq!(aws.mutations().len(), 0);
+    let answer = run(&aws, "{mode: delete, guards: {expected_accounts: ['222222222222', '111111111111']}}").await;
+    assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 3), "{}", answer.summary);
+}
+
+#[tokio::test]
+async fn a_fault_that_passes_is_tried_again_and_changes_nothing() {
+    for kind in [FaultKind::Throttle, FaultKind::ServerError(500), FaultKind::ServerError(503), FaultKind::Drop] {
+        let aws = SimulatedAws::start().await;
+        aws.edit(base);
+        for call in CALLS {
+            aws.fault(Fault::on(call.operation).matching(call.matching).once().kind(kind.clone()));
+        }
+        let answer = run(&aws, DELETE).await;
+        assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 3), "{kind:?}: {}", answer.summary);
+    }
+}
+
+#[tokio::test]
+async fn the_answer_of_a_refused_run_names_what_would_have_gone() {
+    let aws = SimulatedAws::start().await;
+    aws.edit(base);
+    aws.fault(Fault::on("ecs:ListServices").kind(FaultKind::AccessDenied));
+    let answer = run(&aws, DELETE).await;
+    assert_eq!((answer.counts.candidates, answer.counts.deleted, answer.counts.untouched), (3, 0, 3));
+    let error = answer.in_use[0].error.as_deref().unwrap();
+    assert!(error.contains("AccessDeniedException") && error.contains("cluster/prod"), "{error}");
+}

@@ -1,0 +1,193 @@
+//! The infrastructure and the program agree: metrics on dashboards and alarms, and what a role has to allow.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use ecr_cleanup::{
+    config::{Mode, Service},
+    report::{METRICS, NAMESPACE, Status},
+};
+use serde_json::Value;
+use simulated_aws::{
+    ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, Push, SimulatedAws, World, days_ago,
+};
+
+use crate::support::run_as;
+
+fn shared(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra/shared").join(name);
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+fn sent() -> BTreeSet<String> {
+    METRICS.iter().map(|(name, _)| (*name).to_owned()).collect()
+}
+
+/// Every `[namespace, metric, dimension, value, ...]` on the dashboard.
+fn on_the_dashboard() -> Vec<Vec<String>> {
+    let dashboard = shared("dashboard.json");
+    let widgets = dashboard["widgets"].as_array().unwrap().iter();
+    let metrics = widgets.filter_map(|widget| widget["properties"]["metrics"].as_array()).flatten();
+    metrics.map(|metric| metric.as_array().unwrap()[..4].iter().map(text).collect()).collect()
+}
+
+#[test]
+fn the_dashboard_shows_every_metric_of_the_program_and_no_other() {
+    let own = on_the_dashboard().into_iter().filter(|metric| metric[0] == NAMESPACE);
+    let shown: BTreeSet<String> = own
+        .map(|metric| {
+            assert_eq!(metric[2..], ["Deployment", "${name}"]);
+            metric[1].clone()
+        })
+        .collect();
+    assert_eq!(shown, sent());
+}
+
+#[test]
+fn widgets_do_not_overlap() {
+    let dashboard = shared("dashboard.json");
+    let mut taken = BTreeSet::new();
+    for widget in dashboard["widgets"].as_array().unwrap() {
+        let [x, y, width, height] = ["x", "y", "width", "height"].map(|key| widget[key].as_u64().unwrap());
+        assert!(x + width <= 24, "{widget}");
+        for column in x..x + width {
+            assert!((y..y + height).all(|row| taken.insert((column, row))), "{widget}");
+        }
+    }
+}
+
+#[test]
+fn alarms_watch_metrics_that_are_sent() {
+    let mut watched = BTreeSet::new();
+    for (name, alarm) in shared("alarms.json").as_object().unwrap() {
+        let (namespace, metric) = (text(&alarm["namespace"]), text(&alarm["metric"]));
+        let dimensions: Vec<&String> = alarm["dimensions"].as_object().unwrap().keys().collect();
+        if namespace == NAMESPACE {
+            assert!(sent().contains(&metric), "{name}: {metric}");
+            assert_eq!(dimensions, ["Deployment"], "{name}");
+            watched.insert(metric);
+        }
+    }
+    let expected = [
+        "GuardTrips",
+        "ImagesFailed",
+        "MissingImages",
+        "RunsCompleted",
+        "RunsRefused",
+        "RunsTruncated",
+        "SourcesFailed",
+    ];
+    assert_eq!(watched, expected.map(ToOwned::to_owned).into());
+}
+
+#[test]
+fn every_alarm_s_runbook_section_exists() {
+    let runbook = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbook.md")).unwrap();
+    for (name, alarm) in shared("alarms.json").as_object().unwrap() {
+        let description = text(&alarm["description"]);
+        let (_, section) = description.split_once("Runbook: ").unwrap_or_else(|| panic!("{name} names no section"));
+        let heading = format!("\n## {}\n", section.trim_end_matches('.'));
+        assert!(runbook.contains(&heading), "{name}: {section}");
+    }
+}
+
+/// What a statement of `permissions.json` allows.
+fn actions(statements: &Value) -> BTreeSet<String> {
+    statements.as_array().unwrap().iter().flat_map(|one| one["actions"].as_array().unwrap()).map(text).collect()
+}
+
+/// An account with everything that leads to a call.
+fn everything(world: &mut World) {
+    let app = world.home().repository("app");
+    let old = app.push(Push::image().pushed_at(days_ago(400)));
+    app.push(Push::index([&old]).tag("1.0").pushed_at(days_ago(400)));
+    app.push(Push::image().pushed_at(days_ago(300)));
+    let image = format!("{}:1.0", app.uri());
+    world.home().deploy_function("hello", "app", "1.0");
+    let ecs = &mut world.home().ecs;
+    ecs.register("web", [&image]);
+    ecs.cluster("prod").capacity_providers = vec!["own-instances".to_owned()];
+    ecs.deploy_daemon(
+        "prod",
+        "agent",
+        vec![ContainerImage { container_name: "main".to_owned(), image: image.clone(), image_digest: None }],
+    );
+    world.deploy("prod", "web", "web");
+    world.run_task("prod", "web");
+    let ecs = &mut world.home().ecs;
+    let service = ecs.cluster("prod").service("express");
+    service.resource_management_type = Some("ECS".to_owned());
+    let arn = service.service_arn.clone();
+    let express = ExpressService {
+        service_arn: arn.clone(),
+        service_name: "express".to_owned(),
+        cluster: "prod".to_owned(),
+        active_configurations: vec![ExpressConfiguration {
+            service_revision_arn: None,
+            task_definition_arn: None,
+            primary_container: ExpressContainer { image },
+        }],
+        created_at: days_ago(1),
+    };
+    ecs.express_services.insert(arn, express);
+}
+
+/// What a run calls that has everything to call for.
+async fn called(mode: Mode, config: &str) -> BTreeSet<String> {
+    let aws = SimulatedAws::start().await;
+    aws.edit(everything);
+    let answer = run_as(&aws, config, mode).await;
+    let expected = if mode == Mode::Plan { Status::Planned } else { Status::Completed };
+    assert_eq!(answer.status, expected, "{answer:?}");
+    // GetCallerIdentity needs no permission.
+    aws.calls().into_iter().map(|call| call.operation).filter(|operation| !operation.starts_with("sts:")).collect()
+}
+
+/// The calls of a table of `src/usage/services`.
+fn calls(table: &Value) -> BTreeSet<String> {
+    match table {
+        Value::Object(members) => {
+            let own = members.get("call").map(text);
+            members.values().flat_map(calls).chain(own).collect()
+        }
+        Value::Array(values) => values.iter().flat_map(calls).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+/// `services.rs` shows that all of them are called.
+#[test]
+fn every_service_may_be_asked_exactly_what_is_asked_of_it() {
+    let permissions = shared("permissions.json");
+    let services = permissions["services"].as_object().unwrap();
+    let names: Vec<&str> = services.keys().map(String::as_str).collect();
+    assert_eq!(names, Service::ALL.map(Service::name));
+    for (name, statements) in services {
+        let table = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/usage/services/tables/{name}.json"));
+        let mut asked = calls(&serde_json::from_str(&fs::read_to_string(table).unwrap()).unwrap());
+        // Of any of them, the task definitions that it names.
+        asked.insert("ecs:DescribeTaskDefinition".to_owned());
+        assert_eq!(actions(statements), asked, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_calls_exactly_what_it_is_given_permission_for() {
+    let permissions = shared("permissions.json");
+    let sources = &permissions["sources"];
+    let (registry, ecs) = (actions(&permissions["registry"]), actions(&sources["ecs"]));
+    let delete = actions(&permissions["delete"]);
+
+    let planning = &registry | &ecs;
+    assert_eq!(called(Mode::Plan, "{ mode: plan, in_use: { eks: false, lambda: false } }").await, planning);
+    let with_lambda = &planning | &actions(&sources["lambda"]);
+    assert_eq!(called(Mode::Plan, "{ mode: plan, in_use: { eks: false } }").await, with_lambda);
+    let deleting = &planning | &delete;
+    assert_eq!(called(Mode::Delete, "{ mode: delete, in_use: { eks: false, lambda: false } }").await, deleting);
+    let by_rules =
+        "{ mode: delete, in_use: { ecs: false, eks: false, lambda: false }, guards: { allow_no_usage: true } }";
+    assert_eq!(called(Mode::Delete, by_rules).await, &registry | &delete);
+}

@@ -1,0 +1,62 @@
+//! Trying every right: what is missing, as the statement to add.
+
+use super::world::{CONFIG, one_cluster, program};
+use serde_json::json;
+use simulated_aws::{Fault, FaultKind};
+
+#[tokio::test]
+async fn nothing_is_missing_where_everything_is_granted() {
+    let (aws, prod) = one_cluster().await;
+    prod.define("argoproj.io", "v1alpha1", "rollouts", "Rollout");
+    let access = program(&aws, "").access().await.unwrap();
+    assert!(access.is_complete(), "{access}");
+    assert_eq!((access.actions, access.clusters), (21, 1));
+    assert!(access.to_string().ends_with("Nothing is missing.\n"), "{access}");
+    assert_eq!(aws.mutations().len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_printed_as_what_to_add() {
+    let (aws, prod) = one_cluster().await;
+    prod.define("argoproj.io", "v1alpha1", "rollouts", "Rollout");
+    prod.define("argoproj.io", "v1alpha1", "workflows", "Workflow");
+    for plural in ["rollouts", "workflows", "pods", "configmaps", "secrets"] {
+        prod.deny(plural);
+    }
+    aws.fault(Fault::on("ecr:BatchGetImage").kind(FaultKind::AccessDenied));
+    let config = CONFIG.replace("ecs: false", "ecs: false, eks: { helm_history: true }");
+    let access = program(&aws, &config).access().await.unwrap();
+    assert!(!access.is_complete());
+    let statement = json!({"Effect": "Allow", "Action": ["ecr:BatchGetImage"], "Resource": "*"});
+    assert_eq!(access.statement, Some(statement));
+    assert_eq!(
+        access.missing_rules["prod"],
+        [
+            "- { apiGroups: [\"\"], resources: [pods, configmaps, secrets], verbs: [list] }",
+            "- { apiGroups: [\"argoproj.io\"], resources: [rollouts, workflows], verbs: [list] }",
+        ]
+    );
+    assert_eq!(access.untried, ["ecr:BatchDeleteImage"]);
+
+    aws.clear_faults();
+    aws.fault(Fault::on("eks:ListClusters").kind(FaultKind::AccessDenied));
+    let access = program(&aws, CONFIG).access().await.unwrap();
+    assert_eq!((access.denied_actions, access.problems), (vec!["eks:ListClusters"], Vec::new()));
+}
+
+/// The rules in the file are those that the program needs: without a custom resource it can read a cluster with these.
+#[test]
+fn the_cluster_role_grants_what_is_read_and_no_more() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/infra/kubernetes/clusterrole.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let granted: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let granted = granted.join("\n");
+    for (plural, _) in super::objects::of_every_kind("") {
+        assert!(granted.contains(plural), "{plural}");
+    }
+    assert!(!granted.contains("secrets"));
+    assert!(!granted.contains("apiGroups: [\"*\"]"));
+    for verbs in granted.lines().filter(|line| line.contains("verbs:")) {
+        assert!(verbs.contains("verbs: [list]"), "{verbs}");
+    }
+}

@@ -1,0 +1,10 @@
+//! What Kubernetes clusters use, from the clusters of a simulated EKS to what is deleted in a simulated ECR.
+
+mod access;
+mod api_server;
+mod conformance;
+mod faults;
+mod objects;
+mod reaching;
+mod users;
+mod world;

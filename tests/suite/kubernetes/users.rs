@@ -1,0 +1,232 @@
+//! Who uses what: every kind of user keeps its image, and is named in the reason.
+
+use super::objects::{config_map, custom, deployment, image, of_every_kind, pod, secret, template};
+use super::world::{CONFIG, add_cluster, one_cluster, program, push, run};
+use crate::support::HOST;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::json;
+use simulated_aws::{Push, SimulatedAws, days_ago};
+
+#[tokio::test]
+async fn an_old_image_stays_whoever_its_only_user_is() {
+    let aws = SimulatedAws::start().await;
+    let [prod, staging] = [add_cluster(&aws, "prod").await, add_cluster(&aws, "staging").await];
+    prod.define("argoproj.io", "v1alpha1", "rollouts", "Rollout");
+    for tag in ["init", "debug", "zero", "revision", "suspended", "rollout", "nobody"] {
+        push(&aws, tag);
+    }
+    let main = json!([{"name": "main", "image": "nginx:1"}]);
+    let init = json!({"initContainers": [{"name": "init", "image": image("init")}], "containers": main});
+    prod.apply(pod("web-1", init, json!({"phase": "Pending"})));
+    let debug = json!({"ephemeralContainers": [{"name": "debug", "image": image("debug")}], "containers": main});
+    staging.apply(pod("web-2", debug, json!({"phase": "Running"})));
+    let replica_set = json!({"spec": {"replicas": 0, "template": template(&image("zero"))}});
+    let manifest = |api_version: &str, kind: &str, rest: serde_json::Value| {
+        let mut manifest = rest;
+        manifest["apiVersion"] = api_version.into();
+        manifest["kind"] = kind.into();
+        manifest["metadata"] = json!({"namespace": "shop", "name": "web"});
+        manifest
+    };
+    staging.apply(manifest("apps/v1", "ReplicaSet", replica_set));
+    let data =
+        json!({"data": {"spec": {"template": {"$patch": "replace", "spec": template(&image("revision"))["spec"]}}}});
+    prod.apply(manifest("apps/v1", "ControllerRevision", data));
+    let job = json!({"spec": {"template": template(&image("suspended"))}});
+    prod.apply(manifest("batch/v1", "CronJob", json!({"spec": {"suspend": true, "jobTemplate": job}})));
+    prod.apply(custom("argoproj.io/v1alpha1", "Rollout", "web", json!({"template": template(&image("rollout"))})));
+
+    let ran = run(&program(&aws, CONFIG)).await;
+    for (tag, user) in [
+        ("init", "Pod `shop/web-1` in cluster `prod`"),
+        ("debug", "Pod `shop/web-2` in cluster `staging`"),
+        ("zero", "ReplicaSet `shop/web` in cluster `staging`"),
+        ("revision", "ControllerRevision `shop/web` in cluster `prod`"),
+        ("suspended", "CronJob `shop/web` in cluster `prod`"),
+        ("rollout", "Rollout `shop/web` in cluster `prod`"),
+    ] {
+        assert!(ran.why(tag).starts_with(user), "{tag}: {}", ran.why(tag));
+    }
+    assert_eq!(aws.tags("app"), ["debug", "init", "newest", "revision", "rollout", "suspended", "zero"]);
+    assert_eq!((ran.coverage("prod").complete, ran.coverage("staging").complete), (true, true));
+    assert_eq!(ran.coverage("prod").references, 4);
+}
+
+#[tokio::test]
+async fn every_built_in_kind_is_read() {
+    let (aws, prod) = one_cluster().await;
+    let kinds = of_every_kind("");
+    for (plural, _) in &kinds {
+        push(&aws, plural);
+        let (_, manifest) = of_every_kind(&image(plural)).into_iter().find(|(kind, _)| kind == plural).unwrap();
+        prod.apply(manifest);
+    }
+    push(&aws, "nobody");
+    run(&program(&aws, CONFIG)).await;
+    let mut expected: Vec<&str> = kinds.iter().map(|(plural, _)| *plural).chain(["newest"]).collect();
+    expected.sort_unstable();
+    assert_eq!(aws.tags("app"), expected);
+}
+
+#[tokio::test]
+async fn whatever_form_a_runtime_gives_a_digest_it_protects() {
+    let (aws, prod) = one_cluster().await;
+    let (index, child, platform, parent, other, pulled) = aws.edit(|world| {
+        let old = || Push::image().pushed_at(days_ago(90));
+        let app = world.home().repository("app");
+        app.push(Push::image().tag("newest").pushed_at(days_ago(1)));
+        let child = app.push(old());
+        let index = app.push(Push::index([&child]).tag("index").pushed_at(days_ago(90)));
+        let platform = app.push(old());
+        let parent = app.push(Push::index([&platform]).tag("parent").pushed_at(days_ago(90)));
+        let pulled = app.push(old().tag("pulled"));
+        app.push(old().tag("nobody"));
+        let other = world.home().repository("other").push(old().tag("x"));
+        world.home().repository("other").push(Push::image().tag("newest").pushed_at(days_ago(1)));
+        (index, child, platform, parent, other, pulled)
+    });
+    let statuses = [
+        // The digest of an index; that of one platform; that of an image in another repository.
+        format!("{HOST}/app@{index}"),
+        format!("{HOST}/app@{platform}"),
+        format!("{HOST}/app@{other}"),
+        format!("docker-pullable://{HOST}/app@{pulled}"),
+        // A configuration's, which is no manifest; and what says nothing at all.
+        format!("sha256:{}", "c".repeat(64)),
+        format!("docker://sha256:{}", "d".repeat(64)),
+        String::new(),
+        "sha256:tooshort".to_owned(),
+    ];
+    let containers: Vec<_> =
+        statuses.iter().map(|id| json!({"name": "c", "image": "docker.io/library/nginx:1", "imageID": id})).collect();
+    let spec = json!({"containers": [{"name": "c", "image": "nginx:1"}]});
+    prod.apply(pod("web", spec, json!({"phase": "Running", "containerStatuses": containers})));
+
+    let ran = run(&program(&aws, CONFIG)).await;
+    assert!(ran.coverage("prod").complete, "{:?}", ran.answer.in_use);
+    let left = aws.digests("app");
+    for digest in [index, child, platform, parent, pulled] {
+        assert!(left.contains(&digest), "{digest}: {left:?}");
+    }
+    assert_eq!(left.len(), 6, "those and the newest");
+    assert_eq!(aws.digests("other").len(), 2, "a digest protects wherever it is stored: {other}");
+}
+
+#[tokio::test]
+async fn image_volumes_and_text_anywhere_count() {
+    let (aws, prod) = one_cluster().await;
+    for tag in ["volume", "annotation", "argument", "variable", "key", "nobody"] {
+        push(&aws, tag);
+    }
+    let spec = json!({
+        "containers": [{
+            "name": "c", "image": "nginx:1", "args": [format!("--reloader={}", image("argument"))],
+            "env": [{"name": "RELATED_IMAGE", "value": image("variable")}],
+        }],
+        "volumes": [{"name": "model", "image": {"reference": image("volume")}}],
+    });
+    let mut web = pod("web", spec, json!({}));
+    web["metadata"]["annotations"] = json!({"injector": format!("{{\"image\":\"{}\"}}", image("annotation"))});
+    prod.apply(web);
+    prod.apply(config_map("agents", json!({"pods.json": json!({image("key"): [1]}).to_string()})));
+    run(&program(&aws, CONFIG)).await;
+    assert_eq!(aws.tags("app"), ["annotation", "argument", "key", "newest", "variable", "volume"]);
+}
+
+#[tokio::test]
+async fn a_repository_named_without_its_tag_keeps_what_may_be_meant() {
+    for (values, kept) in [
+        (json!({"image": {"repository": format!("{HOST}/app"), "tag": "2.3.4"}}), &["2.3.4", "newest"][..]),
+        (json!({"values": format!("image:\n  repository: {HOST}/app\n  tag: v2.3.4\n")}), &["2.3.4", "newest"]),
+        (json!({"image": {"repository": format!("{HOST}/app"), "tag": 2.3}}), &["2.3.4", "7.8.9", "newest"]),
+        (json!({"image": format!("{HOST}/app:$(params.tag)")}), &["2.3.4", "7.8.9", "newest"]),
+        (json!({"images": [format!("{HOST}/*"), HOST]}), &["newest"]),
+    ] {
+        let (aws, prod) = one_cluster().await;
+        push(&aws, "2.3.4");
+        push(&aws, "7.8.9");
+        prod.define("helm.toolkit.fluxcd.io", "v2", "helmreleases", "HelmRelease");
+        prod.define("image.toolkit.fluxcd.io", "v1", "imagerepositories", "ImageRepository");
+        prod.apply(custom("helm.toolkit.fluxcd.io/v2", "HelmRelease", "web", values.clone()));
+        // To watch a repository is not to use it.
+        let watched = json!({"image": format!("{HOST}/app")});
+        prod.apply(custom("image.toolkit.fluxcd.io/v1", "ImageRepository", "app", watched));
+        let ran = run(&program(&aws, CONFIG)).await;
+        assert_eq!(aws.tags("app"), kept, "{values}: {:?}", ran.answer.in_use);
+        if kept.len() > 1 {
+            let why = ran.why("2.3.4");
+            assert!(why.starts_with("HelmRelease `shop/web` in cluster `prod` names its repository"), "{why}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_tag_in_the_image_of_a_pod_is_latest() {
+    let (aws, prod) = one_cluster().await;
+    push(&aws, "latest");
+    push(&aws, "nobody");
+    prod.apply(deployment("shop", "web", &format!("{HOST}/app")));
+    run(&program(&aws, CONFIG)).await;
+    assert_eq!(aws.tags("app"), ["latest", "newest"]);
+}
+
+#[tokio::test]
+async fn helm_history_counts_where_it_is_asked_for() {
+    let (aws, prod) = one_cluster().await;
+    let config = CONFIG.replace("ecs: false", "ecs: false, eks: { helm_history: true }");
+    for tag in ["manifest", "hook", "nobody"] {
+        push(&aws, tag);
+    }
+    let release = json!({
+        "name": "web", "version": 2, "manifest": format!("spec:\n- image: \"{}\"\n", image("manifest")),
+        "hooks": [{"manifest": format!("image: {}", image("hook"))}],
+    });
+    let stored = BASE64_STANDARD.encode(BASE64_STANDARD.encode(release.to_string()));
+    prod.apply(secret("sh.helm.release.v1.web.v2", &stored));
+    let ran = run(&program(&aws, &config)).await;
+    assert!(ran.why("hook").starts_with("Helm release `shop/web revision 2` in cluster `prod`"), "{}", ran.why("hook"));
+    assert_eq!(aws.tags("app"), ["hook", "manifest", "newest"]);
+
+    // Without it, Secrets are not even asked for.
+    prod.clear_record();
+    run(&program(&aws, CONFIG)).await;
+    assert_eq!(aws.tags("app"), ["newest"]);
+    assert!(!prod.requests().iter().any(|request| request.contains("secrets")), "{:?}", prod.requests());
+
+    // A release that cannot be read is in the way.
+    push(&aws, "again");
+    prod.apply(secret("sh.helm.release.v1.web.v3", "%%%"));
+    let ran = run(&program(&aws, &config)).await;
+    assert!(ran.error().contains("cluster `prod`: Helm release `shop/sh.helm.release.v1.web.v3` cannot be read"));
+    assert!(aws.tags("app").contains(&"again".to_owned()));
+}
+
+#[tokio::test]
+async fn a_reference_that_cannot_be_understood_stops_deletion() {
+    let (aws, prod) = one_cluster().await;
+    push(&aws, "nobody");
+    prod.apply(deployment("shop", "web", &format!("{HOST}/app:${{TAG}}")));
+    let ran = run(&program(&aws, CONFIG)).await;
+    let error = ran.error();
+    assert!(error.starts_with("cluster `prod`: Deployment `shop/web` in cluster `prod`: `"), "{error}");
+    assert_eq!(aws.deletions(), []);
+}
+
+#[tokio::test]
+async fn a_tag_that_moved_under_a_running_pod_is_reported() {
+    let (aws, prod) = one_cluster().await;
+    let old = push(&aws, "prod");
+    let spec = json!({"containers": [{"name": "c", "image": image("prod")}]});
+    let status = |id: &str| json!({"phase": "Running", "containerStatuses": [{"name": "c", "imageID": id}]});
+    prod.apply(pod("web", spec, status(&format!("{HOST}/app@{old}"))));
+    aws.edit(|world| {
+        let app = world.home().repository("app");
+        let newest = app.digest("newest").unwrap().to_owned();
+        app.tag(&newest, "prod");
+    });
+    let ran = run(&program(&aws, CONFIG)).await;
+    let hygiene = &ran.answer.hygiene;
+    assert_eq!((hygiene.pulled_by_tag.count, hygiene.moved_tags.count), (1, 1), "{hygiene:?}");
+    assert_eq!(hygiene.moved_tags.first[0].runs.to_string(), old);
+    assert_eq!(hygiene.moved_tags.first[0].user, "Pod `shop/web` in cluster `prod`");
+}

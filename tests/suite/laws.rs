@@ -1,0 +1,496 @@
+//! Laws that hold for every inventory, every use and every policy.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use crate::support::{DELETE, HOST, Words, now, run};
+use ecr_cleanup::{
+    config::Config,
+    image::{ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
+    inventory::{Child, Content, Images, Inventory, Repository},
+    plan::{KeepReason, LeftAlone, Plan, RepositoryPlan, Verdict, plan},
+    policy::Policies,
+    usage::{Collector, Coverage, Usage, User},
+};
+use proptest::{collection::vec, prelude::*, sample::subsequence};
+use simulated_aws::{Push, SimulatedAws, days_ago};
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// Rules of every kind, to take some of.
+const RULES: [&str; 9] = [
+    "{name: latest, tags: '^latest$'}",
+    "{name: snapshots, tags: 'SNAPSHOT', newest: 2}",
+    "{name: releases, tags: '^1[.]', except: 'SNAPSHOT', newest: 2}",
+    "{name: versions, tags: '^1[.]', newest: 1, by: version}",
+    "{name: branches, tags: '^(?<branch>[a-z]+)-', newest: 1, per: branch, newest_groups: 1}",
+    "{name: young, pushed_within: 3d}",
+    "{name: pulled, pulled_within: 3d}",
+    "{name: settling, untagged: true, pushed_within: 1d}",
+    "{name: newest, newest: 1}",
+];
+const TAGS: [&str; 10] =
+    ["latest", "1.0", "1.1", "1.2", "1.10", "1.0-SNAPSHOT", "1.1-SNAPSHOT", "main-1", "main-2", "dev-1"];
+
+/// An image of a generated repository; numbers stand for other images of it.
+#[derive(Debug, Clone)]
+struct Slot {
+    pushed: Option<i64>,
+    pulled: Option<i64>,
+    status: Status,
+    artifact: bool,
+    /// What it names, if it is an index: images before it, since a manifest cannot name what does not exist yet. An
+    /// index refers to nothing here, so that nothing belongs to its own part.
+    children: Option<Vec<usize>>,
+    subject: Option<usize>,
+    /// Signs that image by its tag.
+    signs: Option<usize>,
+    tags: Vec<usize>,
+}
+
+#[derive(Debug, Clone)]
+struct World {
+    repositories: Vec<Vec<Slot>>,
+    /// Repository and image, or tag where the last says so.
+    uses: Vec<(usize, usize, bool)>,
+    rules: Vec<&'static str>,
+    delete_unmatched: bool,
+}
+
+fn slot() -> impl Strategy<Value = Slot> {
+    let hours = || prop_oneof![1 => Just(None), 20 => (-2_i64..240).prop_map(|hours| Some(hours * DAY / 24))];
+    let status = prop_oneof![12 => Just(Status::Active), 1 => Just(Status::Archived), 1 => Just(Status::Unknown)];
+    let children = prop_oneof![3 => Just(None), 1 => vec(0_usize..12, 0..3).prop_map(Some)];
+    let other = |weight| prop_oneof![8 => Just(None), weight => (0_usize..12).prop_map(Some)];
+    let tags = vec(0..TAGS.len(), 0..3);
+    let artifact = prop::bool::weighted(0.1);
+    (hours(), hours(), status, artifact, children, other(1), other(1), tags).prop_map(
+        |(pushed, pulled, status, artifact, children, subject, signs, tags)| Slot {
+            pushed,
+            pulled,
+            status,
+            artifact,
+            children,
+            subject,
+            signs,
+            tags,
+        },
+    )
+}
+
+fn world() -> impl Strategy<Value = World> {
+    let repositories = vec(vec(slot(), 0..12), 1..3);
+    let uses = vec((0_usize..2, 0_usize..12, any::<bool>()), 0..3);
+    (repositories, uses, subsequence(RULES.to_vec(), 1..4), any::<bool>())
+        .prop_map(|(repositories, uses, rules, delete_unmatched)| World { repositories, uses, rules, delete_unmatched })
+}
+
+/// The digest of an image: its order says nothing of when it was pushed.
+fn digest(repository: usize, slot: usize) -> Digest {
+    Digest::from_bytes([u8::try_from((slot * 7 + 3) % 12 + repository * 100).unwrap(); 32])
+}
+
+fn name(repository: usize) -> RepositoryName {
+    RepositoryName::new(["team/app", "team/other"][repository]).unwrap()
+}
+
+impl World {
+    fn images(&self, repository: usize) -> Images {
+        let mut taken = BTreeSet::new();
+        let mut images = Images::default();
+        for (position, slot) in self.repositories[repository].iter().enumerate() {
+            let digest = digest(repository, position);
+            let other = |other: usize| self::digest(repository, other);
+            // A tag belongs to one image.
+            let mut tags: BTreeSet<Tag> =
+                slot.tags.iter().filter(|&&tag| taken.insert(tag)).map(|&tag| Tag::new(TAGS[tag]).unwrap()).collect();
+            let index = slot.children.is_some();
+            let earlier = |other: &usize| !index && *other < position;
+            if let (Some(signed), true) = (slot.signs.filter(earlier), tags.is_empty()) {
+                tags.insert(Tag::new(&format!("sha256-{}.sig", other(signed).hex())).unwrap());
+            }
+            if let Some(children) = &slot.children {
+                let children = children.iter().filter(|&&child| child < position);
+                let children = children.map(|&child| Child { digest: other(child), role: None });
+                // An archived index cannot be read.
+                if slot.status != Status::Archived {
+                    images.children.insert(digest, children.collect());
+                }
+            }
+            images.images.push(Image {
+                digest,
+                tags: tags.into_iter().collect(),
+                pushed_at: slot.pushed.and_then(|ago| Time::from_millis(now().millis() - ago)),
+                pulled_at: slot.pulled.and_then(|ago| Time::from_millis(now().millis() - ago)),
+                bytes: 1,
+                media_type: if index { MediaType::Index } else { MediaType::Image },
+                artifact_type: if slot.artifact { ArtifactType::HelmChart } else { ArtifactType::ContainerImage },
+                subject: slot.subject.filter(earlier).map(|subject| Box::new(other(subject))),
+                archival: None,
+                status: slot.status,
+            });
+        }
+        images
+    }
+
+    fn inventory(&self) -> Inventory {
+        let registry = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
+        let repositories = (0..self.repositories.len()).map(|repository| Repository {
+            name: name(repository),
+            policy: Some(0),
+            mutable_tags: true,
+            content: Content::Complete(self.images(repository)),
+        });
+        Inventory { registry, repositories: repositories.collect() }
+    }
+
+    /// The references in use.
+    fn references(&self) -> Vec<String> {
+        let uses = self.uses.iter().map(|&(repository, image, by_tag)| {
+            let (name, digest) = (name(repository), digest(repository, image));
+            let tag = TAGS[image % TAGS.len()];
+            if by_tag { format!("{HOST}/{name}:{tag}") } else { format!("{HOST}/{name}@{digest}") }
+        });
+        uses.collect()
+    }
+
+    fn usage(&self) -> Usage {
+        let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
+        let name = "web".to_owned();
+        let user = Arc::new(User { place, kind: "ECS service".into(), name, cluster: None, live: true });
+        let mut found = Collector::new(Arc::default());
+        for reference in self.references() {
+            found.add(&user, &reference, None).unwrap();
+        }
+        let coverage = Coverage {
+            source: "ecs",
+            account: "111111111111".into(),
+            region: "eu-west-1".into(),
+            cluster: None,
+            note: None,
+            complete: true,
+            references: found.len(),
+            error: None,
+        };
+        let mut usage = Usage::default();
+        usage.add(coverage, found);
+        usage
+    }
+
+    fn policies(&self) -> Policies {
+        let rules = self.rules.join(", ");
+        let unmatched = self.delete_unmatched;
+        let text = format!("policies: [{{repositories: ['**'], keep: [{rules}], delete_unmatched: {unmatched}}}]");
+        Config::parse(&text).unwrap().policies
+    }
+
+    fn plan(&self) -> Plan {
+        plan(self.inventory(), &self.usage(), &self.policies(), now())
+    }
+}
+
+type Doomed = BTreeSet<(String, Digest)>;
+
+fn doomed(plan: &Plan) -> Doomed {
+    let images = plan.repositories.iter().flat_map(|repository| {
+        repository.images().map(|(image, verdict)| (repository.name.to_string(), image.digest, verdict.deletes()))
+    });
+    images.filter(|(.., deletes)| *deletes).map(|(name, digest, _)| (name, digest)).collect()
+}
+
+fn unmatched(repository: &RepositoryPlan) -> bool {
+    repository.left_alone == Some(LeftAlone::NoTagMatched)
+}
+
+/// What has to stay of a repository since it is used: the used images, the indexes they are parts of, and everything
+/// that those need or that refers to them. Written without the program's graph.
+fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest> {
+    let references: BTreeSet<String> = world.references().into_iter().collect();
+    let stored = &repository.stored;
+    let named = |image: &Image| {
+        let by_digest = references.iter().any(|reference| reference.ends_with(&image.digest.to_string()));
+        by_digest || image.tags.iter().any(|tag| references.contains(&format!("{HOST}/{}:{tag}", repository.name)))
+    };
+    let mut used: BTreeSet<Digest> =
+        stored.images.iter().filter(|image| named(image)).map(|image| image.digest).collect();
+    loop {
+        let parents =
+            stored.children.iter().filter(|(_, children)| children.iter().any(|one| used.contains(&one.digest)));
+        let parents: Vec<Digest> = parents.map(|(parent, _)| *parent).filter(|parent| !used.contains(parent)).collect();
+        if parents.is_empty() {
+            break;
+        }
+        used.extend(parents);
+    }
+    loop {
+        let before = used.len();
+        let children: Vec<Digest> =
+            used.iter().filter_map(|digest| stored.children.get(digest)).flatten().map(|child| child.digest).collect();
+        used.extend(children);
+        let refers = |image: &&Image| image.subjects().any(|subject| used.contains(&subject));
+        let referrers: Vec<Digest> = stored.images.iter().filter(refers).map(|image| image.digest).collect();
+        used.extend(referrers);
+        if used.len() == before {
+            return used;
+        }
+    }
+}
+
+/// The world as it is after what is doomed has gone.
+fn without(plan: &Plan) -> Inventory {
+    let gone = doomed(plan);
+    let repositories = plan.repositories.iter().map(|repository| {
+        let stays = |digest: &Digest| !gone.contains(&(repository.name.to_string(), *digest));
+        let images = repository.stored.images.iter().filter(|image| stays(&image.digest)).cloned().collect();
+        let children = repository.stored.children.iter().filter(|(digest, _)| stays(digest));
+        let children: HashMap<_, _> = children.map(|(digest, children)| (*digest, children.clone())).collect();
+        Repository {
+            name: repository.name.clone(),
+            policy: Some(0),
+            mutable_tags: true,
+            content: Content::Complete(Images { images, children, ..Images::default() }),
+        }
+    });
+    Inventory { registry: (*plan.registries[0]).clone(), repositories: repositories.collect() }
+}
+
+/// Whether an index goes and leaves a part that something else keeps: as an image of its own, it takes places from then
+/// on.
+fn frees_a_part(plan: &Plan) -> bool {
+    let gone = doomed(plan);
+    plan.repositories.iter().any(|repository| {
+        let is_gone = |digest: &Digest| gone.contains(&(repository.name.to_string(), *digest));
+        let freed = repository.stored.children.iter().filter(|(index, _)| is_gone(index)).flat_map(|(_, parts)| parts);
+        let mut freed = freed.filter(|part| !is_gone(&part.digest));
+        freed.any(|part| repository.image(&part.digest).is_some())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn each_image_has_one_verdict_with_its_reasons(world in world()) {
+        let plan = world.plan();
+        for (position, repository) in plan.repositories.iter().enumerate() {
+            let stored: BTreeSet<Digest> = world.images(position).images.iter().map(|image| image.digest).collect();
+            let judged: Vec<Digest> = repository.images().map(|(image, _)| image.digest).collect();
+            prop_assert_eq!(judged.len(), repository.verdicts.len());
+            prop_assert_eq!(judged.len(), stored.len());
+            prop_assert_eq!(judged.into_iter().collect::<BTreeSet<_>>(), stored);
+            for verdict in &repository.verdicts {
+                if let Verdict::Keep(reasons) = verdict {
+                    prop_assert!(!reasons.is_empty());
+                }
+                prop_assert!(repository.left_alone.is_none() || !verdict.deletes());
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_in_the_closure_of_use_goes(world in world()) {
+        for repository in &world.plan().repositories {
+            let needed = closure_of_use(&world, repository);
+            for (image, verdict) in repository.images() {
+                prop_assert!(!verdict.deletes() || !needed.contains(&image.digest), "{}", image.digest);
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_rule_without_places_matches_stays(world in world()) {
+        let young = |time: Option<Time>| time.is_none_or(|time| now().millis() - time.millis() <= 3 * DAY);
+        for repository in &world.plan().repositories {
+            for (image, verdict) in repository.images() {
+                let has = |rule: &str| world.rules.iter().any(|text| text.starts_with(&format!("{{name: {rule},")));
+                let matched = (has("latest") && image.tags.iter().any(|tag| &**tag == "latest"))
+                    || (has("young") && young(image.pushed_at))
+                    || (has("pulled") && young(image.pulled_at.or(image.pushed_at)));
+                prop_assert!(!matched || !verdict.deletes(), "{}", image.digest);
+            }
+        }
+    }
+
+    #[test]
+    fn the_newest_of_a_rule_stay(world in world()) {
+        let rule = |text: &&&str| text.contains("name: snapshots");
+        for repository in world.plan().repositories.iter().filter(|_| world.rules.iter().any(|text| rule(&text))) {
+            let snapshot = |image: &Image| image.tags.iter().any(|tag| tag.contains("SNAPSHOT"));
+            let mut snapshots: Vec<_> = repository.images().filter(|(image, _)| snapshot(image)).collect();
+            snapshots.sort_by_key(|(image, _)| (std::cmp::Reverse(image.pushed_at), image.digest));
+            for (image, verdict) in snapshots.into_iter().filter(|(image, _)| image.may_take_place()).take(2) {
+                prop_assert!(!verdict.deletes(), "{}", image.digest);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_stays(world in world()) {
+        for repository in &world.plan().repositories {
+            for (image, verdict) in repository.images() {
+                let known = image.status == Status::Active && image.pushed_at.is_some_and(|pushed| pushed <= now());
+                prop_assert!(known || !verdict.deletes(), "{}", image.digest);
+            }
+        }
+    }
+
+    /// But for a repository that was left alone since no rule was about it (K7): a rule that is about it is what says
+    /// that it may be cleaned.
+    #[test]
+    fn one_more_rule_never_deletes_more(world in world(), more in subsequence(RULES.to_vec(), 1..3)) {
+        let before = world.plan();
+        let rules = world.rules.iter().copied().chain(more);
+        let rules: Vec<_> = rules.collect::<BTreeSet<_>>().into_iter().collect();
+        let after = World { rules, ..world }.plan();
+        for (before, after) in before.repositories.iter().zip(&after.repositories) {
+            for ((image, before_verdict), (_, after_verdict)) in before.images().zip(after.images()) {
+                let more = after_verdict.deletes() && !before_verdict.deletes();
+                prop_assert!(unmatched(before) || !more, "{}", image.digest);
+            }
+        }
+    }
+
+    #[test]
+    fn one_more_use_never_deletes_more(world in world(), more in vec((0_usize..2, 0_usize..12, any::<bool>()), 1..3)) {
+        let before = doomed(&world.plan());
+        let mut used = world.clone();
+        used.uses.extend(more);
+        let after = doomed(&used.plan());
+        prop_assert!(after.is_subset(&before), "{:?}", after.difference(&before).collect::<Vec<_>>());
+    }
+
+    /// A tag can take a place from another image, and make an untagged image one that is judged by its tag. What it
+    /// cannot do is harm an image that stays for a use or for a tag it has already.
+    #[test]
+    fn one_more_tag_never_costs_an_image_what_keeps_it(world in world(), tag in 0..TAGS.len()) {
+        let before = world.plan();
+        let by_name = |reason: &KeepReason| {
+            matches!(reason, KeepReason::InUse(_) | KeepReason::Rule { tag: Some(_), .. } | KeepReason::NoVersion { .. })
+        };
+        for (repository, plan) in before.repositories.iter().enumerate() {
+            let taken = plan.images().any(|(image, _)| image.tags.iter().any(|known| &**known == TAGS[tag]));
+            let kept = plan.images().filter(|(_, verdict)| match verdict {
+                Verdict::Keep(reasons) => reasons.iter().any(by_name),
+                Verdict::Delete(_) => false,
+            });
+            for (image, _) in kept.filter(|_| !taken) {
+                let slots = 0..world.repositories[repository].len();
+                let slot = slots.into_iter().find(|&slot| digest(repository, slot) == image.digest).unwrap();
+                let mut tagged = world.clone();
+                tagged.repositories[repository][slot].tags.push(tag);
+                let gone = doomed(&tagged.plan());
+                prop_assert!(!gone.contains(&(plan.name.to_string(), image.digest)), "{}", image.digest);
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_what_is_read_changes_nothing(world in world(), seed in any::<u64>()) {
+        let mut shuffled = world.inventory();
+        shuffled.repositories.reverse();
+        for repository in &mut shuffled.repositories {
+            if let Content::Complete(images) = &mut repository.content {
+                let key = |image: &Image| u64::from(image.digest.hex().as_bytes()[1]).wrapping_mul(seed | 1);
+                images.images.sort_by_key(key);
+            }
+        }
+        let (one, other) = (world.plan(), plan(shuffled, &world.usage(), &world.policies(), now()));
+        prop_assert_eq!(serde_json::to_value(&one).unwrap(), serde_json::to_value(&other).unwrap());
+        for (one, other) in one.repositories.iter().zip(&other.repositories) {
+            prop_assert_eq!(one.units(), other.units());
+        }
+    }
+
+    /// But for an index that goes and leaves a part that something else keeps, which takes places from then on.
+    #[test]
+    fn a_second_plan_right_after_deletes_nothing(world in world()) {
+        let first = world.plan();
+        prop_assume!(!frees_a_part(&first));
+        let second = plan(without(&first), &world.usage(), &world.policies(), now());
+        prop_assert_eq!(doomed(&second), Doomed::new());
+    }
+
+    #[test]
+    fn each_doomed_image_goes_once_and_after_the_indexes_that_name_it(world in world()) {
+        for repository in &world.plan().repositories {
+            let images = &repository.stored.images;
+            let mut levels = BTreeMap::new();
+            for (unit, of) in repository.units().iter().enumerate() {
+                prop_assert!(of.images.is_sorted());
+                for doomed in &of.images {
+                    let digest = images[doomed.index as usize].digest;
+                    prop_assert!(levels.insert(digest, (unit, doomed.level)).is_none(), "{} twice", digest);
+                }
+            }
+            let doomed: Vec<_> = repository.images().filter(|(_, verdict)| verdict.deletes()).collect();
+            prop_assert_eq!(levels.len(), doomed.len());
+            for (index, children) in &repository.stored.children {
+                for child in children {
+                    if let (Some((unit, level)), Some((child_unit, child_level))) = (levels.get(index), levels.get(&child.digest)) {
+                        prop_assert!(unit == child_unit && level < child_level);
+                    }
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The whole road, over HTTP: what is in use is there afterwards, and the next run has nothing to do.
+    #[test]
+    fn a_whole_run_never_takes_what_is_in_use(
+        images in vec((0_u64..60, 0_usize..3, prop::bool::weighted(0.3)), 1..30),
+        used in vec((0_usize..30, any::<bool>()), 1..4),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let result: Result<(), TestCaseError> = runtime.block_on(async {
+            let aws = SimulatedAws::start().await;
+            let needed: Vec<String> = aws.edit(|world| {
+                let mut needed = Vec::new();
+                let mut stored = Vec::new();
+                for (position, (days, tags, index)) in images.iter().enumerate() {
+                    let mut push = Push::image();
+                    if *index {
+                        let children = [world.untagged("team/app", *days), world.untagged("team/app", *days)];
+                        push = Push::index(&children);
+                        stored.push(children.to_vec());
+                    } else {
+                        stored.push(Vec::new());
+                    }
+                    for tag in 0..*tags {
+                        push = push.tag(format!("1.{position}.{tag}"));
+                    }
+                    let digest = world.home().repository("team/app").push(push.pushed_at(days_ago(*days)));
+                    stored[position].push(digest);
+                }
+                for (position, as_task) in &used {
+                    let whole = &stored[position % stored.len()];
+                    let image = format!("{}@{}", world.home().repository("team/app").uri(), whole[0]);
+                    let definition = world.home().ecs.register("used", [image]);
+                    if *as_task {
+                        world.run_task("prod", &definition);
+                        world.home().ecs.set_status(&definition, "INACTIVE");
+                    }
+                    needed.extend(whole.clone());
+                }
+                needed
+            });
+            let first = run(&aws, DELETE).await;
+            prop_assert!(first.failures.is_empty() && first.refusals.is_empty(), "{}", first.summary);
+            prop_assert_eq!(first.counts.deleted, first.counts.candidates);
+            let left: BTreeSet<_> = aws.digests("team/app").into_iter().collect();
+            prop_assert!(needed.iter().all(|digest| left.contains(digest)));
+            prop_assert_eq!(left.len() as u64, first.counts.kept);
+            aws.clear_record();
+            let second = run(&aws, DELETE).await;
+            prop_assert_eq!(second.counts.candidates, 0);
+            prop_assert_eq!(aws.mutations().len(), 0);
+            Ok(())
+        });
+        result?;
+    }
+}

@@ -1,0 +1,39 @@
+//! The tests that cross rooms, in one program: the whole road against a simulated AWS and simulated clusters, and the
+//! planner alone. What measures the memory of its own process is not here.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+// What is promised, and what holds whatever is stored and used.
+mod acceptance;
+mod graph;
+mod graph_laws;
+mod graph_world;
+mod laws;
+
+// What is in use, and what goes wrong while it is read.
+mod accounts;
+mod incomplete_use;
+mod kubernetes;
+mod lambda;
+mod services;
+
+// What stops or limits a run, and what happens during one.
+mod budget;
+mod coverage;
+mod endings;
+mod inventory_faults;
+mod races;
+mod safety_net;
+
+// What a run keeps, says and costs.
+mod archive;
+mod calls;
+mod exact_sizes;
+mod hygiene;
+mod state_store;
+mod trust;
+
+// What the texts around the program say.
+mod architecture;
+mod infra;

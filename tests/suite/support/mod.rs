@@ -1,0 +1,179 @@
+//! What the tests share: the program against a simulated AWS, and words for what is stored and used.
+//!
+//! The program is the real one, with the unmodified SDK over real HTTP; only the endpoint, the credentials, the clock and
+//! the patience of the clients are the tests' own.
+
+pub(crate) mod faults;
+pub(crate) mod shelf;
+pub(crate) mod state;
+
+use std::{cell::Cell, collections::BTreeSet, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
+use ecr_cleanup::{
+    aws::{ApiError, Clients},
+    config::{Config, Mode},
+    image::Time,
+    plan::{Plan, RepositoryPlan},
+    report::{Answer, FailureGroup, RepositoryLine},
+    run::{Program, Request},
+};
+use futures::future::LocalBoxFuture;
+use simulated_aws::{Moment, Push, SimulatedAws, World, days_ago};
+use tokio::time::Instant;
+
+/// A configuration that deletes, and is the default otherwise.
+pub(crate) const DELETE: &str = "mode: delete";
+/// The home registry.
+pub(crate) const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
+/// The secret key of the program's own credentials.
+pub(crate) const SECRET: &str = "secret";
+/// How long one attempt of a call may take where nothing is meant to hang.
+const PATIENT: Duration = Duration::from_secs(20);
+
+thread_local! {
+    static LATER: Cell<i64> = const { Cell::new(0) };
+}
+
+/// The time of the simulated world. Every test runs in a thread of its own, and has a clock of its own.
+pub(crate) fn now() -> Time {
+    Time::from_millis(Moment::NOW.epoch_milliseconds() + LATER.get()).unwrap()
+}
+
+/// Sets the program's clock and that of the world, counted from the world's beginning.
+pub(crate) fn set_clock(aws: &SimulatedAws, later: Duration) {
+    LATER.set(i64::try_from(later.as_millis()).unwrap());
+    aws.edit(|world| world.now = Moment::NOW + later);
+}
+
+pub(crate) fn clients(aws: &SimulatedAws) -> Clients {
+    clients_that_wait(aws, PATIENT)
+}
+
+/// Clients that give up an attempt after this time.
+fn clients_that_wait(aws: &SimulatedAws, attempt: Duration) -> Clients {
+    let credentials = Credentials::new("AKIAHOME", SECRET, None, None, "tests");
+    let retries = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(1));
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(attempt * 3).build();
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("eu-west-1"))
+        .endpoint_url(aws.endpoint())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(retries)
+        .timeout_config(timeouts)
+        .build();
+    Clients::new(&config, false).with_clock(now)
+}
+
+pub(crate) fn program(aws: &SimulatedAws, config: &str) -> Program {
+    Program::new(Config::parse(config).unwrap(), clients(aws))
+}
+
+/// A run in this mode, of every repository and for as long as it takes.
+pub(crate) fn request(mode: Mode) -> Request {
+    Request { mode, only: None, stop_at: None }
+}
+
+/// What a run says of itself, or why there was none. Every test takes the road through here, so that it is compiled once.
+pub(crate) fn answer(program: &Program, request: Request) -> LocalBoxFuture<'_, Result<Answer, ApiError>> {
+    Box::pin(async { Ok(program.prepare(request).await?.finish().await.answer) })
+}
+
+/// What a run would do.
+pub(crate) async fn plan(aws: &SimulatedAws, config: &str) -> Answer {
+    run_as(aws, config, Mode::Plan).await
+}
+
+/// What a run does.
+pub(crate) async fn run(aws: &SimulatedAws, config: &str) -> Answer {
+    run_as(aws, config, Mode::Delete).await
+}
+
+/// What a run does in this mode.
+pub(crate) async fn run_as(aws: &SimulatedAws, config: &str, mode: Mode) -> Answer {
+    answer(&program(aws, config), request(mode)).await.unwrap()
+}
+
+/// What a run does that has to stop at this time.
+pub(crate) async fn run_until(aws: &SimulatedAws, config: &str, stop_at: Instant) -> Answer {
+    let request = Request { stop_at: Some(stop_at), ..request(Mode::Delete) };
+    answer(&program(aws, config), request).await.unwrap()
+}
+
+/// The digests a plan dooms, sorted.
+pub(crate) fn doomed(plan: &Plan) -> Vec<String> {
+    let images = plan.repositories.iter().flat_map(RepositoryPlan::images);
+    let doomed = images.filter(|(_, verdict)| verdict.deletes()).map(|(image, _)| image.digest.to_string());
+    doomed.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The digests that were deleted, sorted.
+pub(crate) fn deleted(aws: &SimulatedAws) -> Vec<String> {
+    let digests: BTreeSet<_> = aws.deletions().into_iter().map(|deletion| deletion.digest).collect();
+    digests.into_iter().collect()
+}
+
+/// What an answer says of one repository.
+pub(crate) fn line<'a>(answer: &'a Answer, repository: &str) -> &'a RepositoryLine {
+    answer.repositories.iter().find(|line| line.name == repository).unwrap()
+}
+
+/// The failures of one code.
+pub(crate) fn failures<'a>(answer: &'a Answer, code: &str) -> &'a FailureGroup {
+    let group = answer.failures.iter().find(|group| group.code == code);
+    group.unwrap_or_else(|| panic!("no `{code}` in {:?}", answer.failures))
+}
+
+/// How many images were deleted, failed and left untouched.
+pub(crate) fn fates(answer: &Answer) -> (u64, u64, u64) {
+    (answer.counts.deleted, answer.counts.failed, answer.counts.untouched)
+}
+
+/// Words for what is stored and used in the home account and Region.
+pub(crate) trait Words {
+    /// An image with one tag, pushed so many days ago; its digest.
+    fn tagged(&mut self, repository: &str, tag: &str, days: u64) -> String;
+    /// An image without a tag, pushed so many days ago; its digest.
+    fn untagged(&mut self, repository: &str, days: u64) -> String;
+    /// An index without a tag of two images, all pushed so many days ago; index, first and second child.
+    fn multi_arch(&mut self, repository: &str, days: u64) -> [String; 3];
+    /// A task definition that names this tag of the repository; `family:revision`.
+    fn define(&mut self, family: &str, repository: &str, tag: &str) -> String;
+    /// Something in use, so that a run is not refused: an image in a repository `used`.
+    fn somebody(&mut self);
+    /// A repository with one image that stays and old untagged ones that go; their digests.
+    fn garbage(&mut self, repository: &str, images: u64) -> Vec<String>;
+}
+
+impl Words for World {
+    fn tagged(&mut self, repository: &str, tag: &str, days: u64) -> String {
+        self.home().repository(repository).push(Push::image().tag(tag).pushed_at(days_ago(days)))
+    }
+
+    fn untagged(&mut self, repository: &str, days: u64) -> String {
+        self.home().repository(repository).push(Push::image().pushed_at(days_ago(days)))
+    }
+
+    fn multi_arch(&mut self, repository: &str, days: u64) -> [String; 3] {
+        let [one, other] = [self.untagged(repository, days), self.untagged(repository, days)];
+        let index = Push::index([&one, &other]).pushed_at(days_ago(days));
+        [self.home().repository(repository).push(index), one, other]
+    }
+
+    fn define(&mut self, family: &str, repository: &str, tag: &str) -> String {
+        let uri = self.home().repository(repository).uri();
+        self.home().ecs.register(family, [format!("{uri}:{tag}")])
+    }
+
+    fn somebody(&mut self) {
+        self.tagged("used", "1", 1);
+        self.define("somebody", "used", "1");
+    }
+
+    fn garbage(&mut self, repository: &str, images: u64) -> Vec<String> {
+        self.tagged(repository, "1.0", 1);
+        (0..images).map(|image| self.untagged(repository, 10 + images - image)).collect()
+    }
+}

@@ -1,0 +1,235 @@
+//! Repositories made of named images, judged by the planner alone.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use ecr_cleanup::{
+    config::Config,
+    image::{Archival, ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
+    inventory::{Child, Content, Images, Inventory, Repository},
+    plan::{Plan, Terms, Verdict, plan},
+    policy::Policies,
+    usage::{Collector, Coverage, Usage, User},
+};
+use sha2::{Digest as _, Sha256};
+
+/// 2026-11-21T12:00:00Z.
+const NOW: i64 = 1_795_262_400_000;
+const HOUR: i64 = 3_600_000;
+
+/// The artifact types of what is attached to images.
+pub(crate) const NOTATION: &str = "application/vnd.cncf.notary.signature";
+pub(crate) const SPDX: &str = "application/spdx+json";
+pub(crate) const COSIGN: &str = "application/vnd.dev.cosign.artifact.sig.v1+json";
+pub(crate) const ATTESTATION: &str = "application/vnd.docker.attestation.manifest.v1+json";
+pub(crate) const SOCI_V1: &str = "application/vnd.amazon.soci.index.v1+json";
+pub(crate) const SOCI_V2: &str = "application/vnd.amazon.soci.index.v2+json";
+pub(crate) const HELM: &str = "application/vnd.cncf.helm.config.v1+json";
+
+/// The moment so many hours ago.
+pub(crate) fn hours_ago(hours: i64) -> Time {
+    Time::from_millis(NOW - hours * HOUR).unwrap()
+}
+
+/// The digest of the image of that name.
+pub(crate) fn digest(name: &str) -> Digest {
+    Digest::from_bytes(Sha256::digest(name).into())
+}
+
+/// A repository under construction.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shelf {
+    images: Vec<Image>,
+    children: HashMap<Digest, Vec<Child>>,
+    names: BTreeMap<Digest, String>,
+}
+
+/// An image that was put on a shelf, to be described further.
+pub(crate) struct Put<'a> {
+    shelf: &'a mut Shelf,
+    name: &'a str,
+}
+
+impl Shelf {
+    /// Puts an untagged image on the shelf, pushed so many hours ago.
+    pub(crate) fn put<'a>(&'a mut self, name: &'a str, hours: i64) -> Put<'a> {
+        self.names.insert(digest(name), name.to_owned());
+        self.images.push(Image {
+            digest: digest(name),
+            tags: Box::default(),
+            pushed_at: Some(hours_ago(hours)),
+            pulled_at: None,
+            archival: None,
+            bytes: 10,
+            media_type: MediaType::Image,
+            artifact_type: ArtifactType::ContainerImage,
+            subject: None,
+            status: Status::Active,
+        });
+        Put { shelf: self, name }
+    }
+
+    /// Takes images off the shelf.
+    pub(crate) fn without(mut self, gone: &BTreeSet<Digest>) -> Self {
+        self.images.retain(|image| !gone.contains(&image.digest));
+        self.children.retain(|digest, _| !gone.contains(digest));
+        self
+    }
+
+    /// What people call a digest here.
+    pub(crate) fn name(&self, digest: &Digest) -> &str {
+        &self.names[digest]
+    }
+
+    /// The names, in the order of the digests.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.values().map(String::as_str)
+    }
+
+    pub(crate) fn images(&self) -> &[Image] {
+        &self.images
+    }
+
+    pub(crate) fn children(&self) -> &HashMap<Digest, Vec<Child>> {
+        &self.children
+    }
+}
+
+impl Put<'_> {
+    fn image(&mut self) -> &mut Image {
+        self.shelf.images.last_mut().unwrap()
+    }
+
+    pub(crate) fn tag(mut self, tag: &str) -> Self {
+        let mut tags: Vec<Tag> = self.image().tags.to_vec();
+        tags.push(Tag::new(tag).unwrap());
+        tags.sort_unstable();
+        self.image().tags = tags.into();
+        self
+    }
+
+    /// A tag that attaches it to another image: `sha256-<hex>` and a suffix.
+    pub(crate) fn attached_to(self, name: &str, suffix: &str) -> Self {
+        self.tag(&format!("sha256-{}{suffix}", digest(name).hex()))
+    }
+
+    /// Makes it an index of these, each `name` or `name=role`.
+    pub(crate) fn index(mut self, children: &[&str]) -> Self {
+        self.image().media_type = MediaType::Index;
+        let children = children.iter().map(|child| {
+            let (name, role) = child.split_once('=').map_or((*child, None), |(name, role)| (name, Some(role.into())));
+            Child { digest: digest(name), role }
+        });
+        self.shelf.children.insert(digest(self.name), children.collect());
+        self
+    }
+
+    pub(crate) fn subject(mut self, name: &str) -> Self {
+        self.image().subject = Some(Box::new(digest(name)));
+        self
+    }
+
+    pub(crate) fn artifact(mut self, artifact_type: &str) -> Self {
+        self.image().artifact_type = ArtifactType::new(Some(artifact_type));
+        self
+    }
+
+    /// In the archive since so many hours ago; what an index names is then not known.
+    pub(crate) fn archived(mut self, hours: i64) -> Self {
+        self.image().status = Status::Archived;
+        self.image().archival = Some(Box::new(Archival { archived_at: Some(hours_ago(hours)), restored_at: None }));
+        self.shelf.children.remove(&digest(self.name));
+        self
+    }
+
+    /// Was in the archive and came back when it is said to be pushed.
+    pub(crate) fn restored(mut self, archived_hours: i64) -> Self {
+        let restored_at = self.image().pushed_at;
+        let archival = Archival { archived_at: Some(hours_ago(archived_hours)), restored_at };
+        self.image().archival = Some(Box::new(archival));
+        self
+    }
+}
+
+/// The policies of a configuration.
+pub(crate) fn policies(document: &str) -> Policies {
+    Config::parse(document).unwrap_or_else(|error| panic!("{document}\n{error}")).policies
+}
+
+/// Use of these: `repository:tag`, or the name of an image for its digest.
+pub(crate) fn usage(uses: &[&str]) -> Usage {
+    let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
+    let service = |name: &str| {
+        let (place, name) = (place.clone(), name.to_owned());
+        Arc::new(User { place, kind: "ECS service".into(), name, cluster: None, live: true })
+    };
+    let mut found = Collector::new(Arc::default());
+    for text in uses {
+        let image = match text.split_once(':') {
+            Some(_) => format!("111111111111.dkr.ecr.eu-west-1.amazonaws.com/{text}"),
+            None => digest(text).to_string(),
+        };
+        found.add(&service("web"), &image, None).unwrap();
+    }
+    let coverage = Coverage {
+        source: "ecs",
+        account: place.account.clone(),
+        region: place.region.clone(),
+        cluster: None,
+        note: None,
+        complete: true,
+        references: found.len(),
+        error: None,
+    };
+    let mut usage = Usage::default();
+    usage.add(coverage, found);
+    usage
+}
+
+/// Plans these repositories, all of them judged by the first policy.
+pub(crate) fn plan_all(
+    shelves: &[(&str, &Shelf)],
+    usage: &Usage,
+    policies: &Policies,
+    terms: impl Into<Terms>,
+) -> Plan {
+    let repositories = shelves.iter().map(|(name, shelf)| Repository {
+        name: RepositoryName::new(name).unwrap(),
+        policy: Some(0),
+        mutable_tags: true,
+        content: Content::Complete(Images {
+            images: shelf.images.clone(),
+            children: shelf.children.clone(),
+            ..Images::default()
+        }),
+    });
+    let registry = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
+    plan(Inventory { registry, repositories: repositories.collect() }, usage, policies, terms)
+}
+
+/// Plans one repository, `team/app`.
+pub(crate) fn plan_one(shelf: &Shelf, uses: &[&str], document: &str) -> Plan {
+    plan_all(&[("team/app", shelf)], &usage(uses), &policies(document), hours_ago(0))
+}
+
+/// The digests that a plan deletes of a repository.
+pub(crate) fn doomed(plan: &Plan, repository: &str) -> BTreeSet<Digest> {
+    let images = plan.repository(repository).unwrap().images();
+    images.filter(|(_, verdict)| verdict.deletes()).map(|(image, _)| image.digest).collect()
+}
+
+/// The names of what a plan deletes of a repository, sorted.
+pub(crate) fn goes(plan: &Plan, repository: &str, shelf: &Shelf) -> Vec<String> {
+    let mut names: Vec<String> = doomed(plan, repository).iter().map(|digest| shelf.name(digest).to_owned()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Why an image stays or goes, a sentence each.
+pub(crate) fn because(plan: &Plan, repository: &str, name: &str) -> Vec<String> {
+    let repository = plan.repository(repository).unwrap();
+    let (_, verdict): (&Image, &Verdict) = repository.images().find(|(image, _)| image.digest == digest(name)).unwrap();
+    repository.because(verdict)
+}

@@ -1,0 +1,73 @@
+//! An account in which a run remembers and reports, and what lies in its buckets.
+
+use std::io::Read;
+
+use ecr_cleanup::report::Answer;
+use simulated_aws::{Push, SimulatedAws, World, days_ago};
+
+pub(crate) const BUCKET: &str = "memory";
+pub(crate) const REPORTS: &str = "reports";
+/// Where the state of the home account and Region lies.
+pub(crate) const STATE: &str = "prefix/111111111111/eu-west-1";
+/// Deletes, remembers, and reports.
+pub(crate) const FULL: &str = "{mode: delete, state: 's3://memory/prefix', report: 's3://reports', notify: 'arn:aws:sns:us-east-1:111111111111:t'}";
+
+/// An account with buckets, an image in use, one that the rules keep, an index, and old images nobody needs.
+pub(crate) async fn account() -> SimulatedAws {
+    let aws = SimulatedAws::start().await;
+    aws.edit(|world| {
+        world.bucket(BUCKET);
+        world.bucket(REPORTS);
+        let app = world.home().repository("app");
+        let uri = app.uri();
+        let live = app.push(Push::image().content("live").pushed_at(days_ago(90)).tag("live"));
+        let child = app.push(Push::image().content("child").pushed_at(days_ago(5)));
+        app.push(Push::index([&child]).content("index").tag("latest").pushed_at(days_ago(5)));
+        assert!(app.contains(&live));
+        world.home().ecs.register("web", [format!("{uri}:live")]);
+        world.home().ecs.register("web", [format!("{uri}:latest")]);
+        world.deploy("prod", "web", "web:1");
+        world.home().deploy_function("hello", "app", "live");
+        world.home().publish_function("hello");
+        garbage(world, 3);
+    });
+    aws
+}
+
+/// Old images without a tag.
+pub(crate) fn garbage(world: &mut World, images: u64) -> Vec<String> {
+    let app = world.home().repository("app");
+    (0..images).map(|number| app.push(Push::image().pushed_at(days_ago(30 + number)))).collect()
+}
+
+/// The names of the guards that tripped.
+pub(crate) fn guards(answer: &Answer) -> Vec<String> {
+    answer.refusals.iter().map(|refusal| refusal.guard.to_string()).collect()
+}
+
+/// The bytes of an object.
+pub(crate) fn object(aws: &SimulatedAws, bucket: &str, key: &str) -> Option<Vec<u8>> {
+    aws.read(|world| Some(world.buckets.get(bucket)?.get(key)?.content.clone()))
+}
+
+/// The keys of a bucket.
+pub(crate) fn keys(aws: &SimulatedAws, bucket: &str) -> Vec<String> {
+    aws.read(|world| world.buckets.get(bucket).map(|bucket| bucket.keys().cloned().collect()).unwrap_or_default())
+}
+
+pub(crate) fn put(aws: &SimulatedAws, bucket: &str, key: &str, content: impl Into<Vec<u8>>) {
+    let object = simulated_aws::Object::new(content);
+    aws.edit(|world| world.bucket(bucket).insert(key.to_owned(), object));
+}
+
+pub(crate) fn gunzip(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(bytes).read_to_string(&mut text).unwrap();
+    text
+}
+
+pub(crate) fn gzip(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    flate2::read::GzEncoder::new(text.as_bytes(), flate2::Compression::fast()).read_to_end(&mut bytes).unwrap();
+    bytes
+}
