@@ -4,7 +4,7 @@ use crate::support::{Words, plan};
 use ecr_cleanup::report::Status;
 use simulated_aws::{Push, SimulatedAws, World, days_ago};
 
-const REPOSITORIES: u64 = 60;
+const REPOSITORIES: u64 = 300;
 const FAMILIES: u64 = 1_000;
 const SERVICES: usize = 100;
 
