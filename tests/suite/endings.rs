@@ -149,10 +149,16 @@ async fn killed_at(aws: &SimulatedAws, call: u64, after: bool) -> bool {
     *child.lock().unwrap() = Some(command(aws).spawn().unwrap());
     loop {
         let status = child.lock().unwrap().as_mut().unwrap().try_wait().unwrap();
-        if let Some(status) = status {
-            return status.code().is_none();
-        }
         sleep(Duration::from_millis(5)).await;
+        if let Some(status) = status {
+            let killed = status.code().is_none();
+            // What it had sent before is carried out all the same.
+            let mut calls = None;
+            while calls.replace(aws.total()) != Some(aws.total()) {
+                sleep(Duration::from_millis(20)).await;
+            }
+            return killed;
+        }
     }
 }
 
