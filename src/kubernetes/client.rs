@@ -293,6 +293,10 @@ impl Write for Capped {
             self.full = true;
             return Err(io::Error::other("too large"));
         }
+        if part.len() > self.bytes.capacity() - self.bytes.len() {
+            // By an eighth at a time: doubled, a page would take up to twice its size.
+            self.bytes.reserve_exact(part.len().max(self.bytes.len() / 8));
+        }
         self.bytes.extend_from_slice(part);
         Ok(part.len())
     }

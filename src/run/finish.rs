@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use futures::FutureExt;
+use futures::{FutureExt, future::LocalBoxFuture};
 use tracing::Instrument;
 
 use super::{Finished, Prepared, Program, log_missing, log_refusals, within};
@@ -17,32 +17,34 @@ use crate::{
     verify,
 };
 
-impl Prepared<'_> {
+impl<'a> Prepared<'a> {
     /// Does what was asked for: deletes or archives what the plan says if the mode is to, and otherwise nothing. Writes down what
     /// the next run should know, and the report.
-    pub async fn finish(mut self) -> Finished {
-        let mode = self.request.mode;
-        let outcome = if self.out_of_time { None } else { Box::pin(self.get_ready_and_act()).await };
-        let mut answer = self.gather(mode, outcome.as_ref());
-        self.look_at_missing(&mut answer, outcome.as_ref()).await;
-        self.publish(&mut answer).await;
-        log_missing(&self.run_id, &answer.missing);
-        let seconds = self.started.elapsed().as_secs_f64();
-        let calls = self.program.clients.calls.so_far().since(self.calls_before);
-        let metrics = Metrics::ended(&answer, seconds, calls);
-        tracing::info!(
-            event = "run_completed",
-            run_id = self.run_id,
-            status = %answer.status,
-            images_scanned = answer.counts.images,
-            images_deleted = answer.counts.deleted,
-            images_archived = answer.counts.archived,
-            images_failed = answer.counts.failed,
-            bytes_deleted = answer.bytes.deleted,
-            duration_s = seconds,
-            "{}", answer.summary
-        );
-        Finished { answer, metrics }
+    pub fn finish(mut self) -> LocalBoxFuture<'a, Finished> {
+        Box::pin(async move {
+            let mode = self.request.mode;
+            let outcome = if self.out_of_time { None } else { Box::pin(self.get_ready_and_act()).await };
+            let mut answer = self.gather(mode, outcome.as_ref());
+            self.look_at_missing(&mut answer, outcome.as_ref()).await;
+            self.publish(&mut answer).await;
+            log_missing(&self.run_id, &answer.missing);
+            let seconds = self.started.elapsed().as_secs_f64();
+            let calls = self.program.clients.calls.so_far().since(self.calls_before);
+            let metrics = Metrics::ended(&answer, seconds, calls);
+            tracing::info!(
+                event = "run_completed",
+                run_id = self.run_id,
+                status = %answer.status,
+                images_scanned = answer.counts.images,
+                images_deleted = answer.counts.deleted,
+                images_archived = answer.counts.archived,
+                images_failed = answer.counts.failed,
+                bytes_deleted = answer.bytes.deleted,
+                duration_s = seconds,
+                "{}", answer.summary
+            );
+            Finished { answer, metrics }
+        })
     }
 
     /// Takes the lock, proves that state and report can be written, and acts if no guard objects. Time that runs out

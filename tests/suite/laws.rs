@@ -337,13 +337,14 @@ proptest! {
     }
 
     /// But for a repository that was left alone since no rule was about it (K7): a rule that is about it is what says
-    /// that it may be cleaned.
+    /// that it may be cleaned. And but for a part that the rule keeps while its index goes, which takes a place from then on.
     #[test]
     fn one_more_rule_never_deletes_more(world in world(), more in subsequence(RULES.to_vec(), 1..3)) {
         let before = world.plan();
         let rules = world.rules.iter().copied().chain(more);
         let rules: Vec<_> = rules.collect::<BTreeSet<_>>().into_iter().collect();
         let after = World { rules, ..world }.plan();
+        prop_assume!(!frees_a_part(&after));
         for (before, after) in before.repositories.iter().zip(&after.repositories) {
             for ((image, before_verdict), (_, after_verdict)) in before.images().zip(after.images()) {
                 let more = after_verdict.deletes() && !before_verdict.deletes();
