@@ -25,6 +25,8 @@ const CLUSTERS: usize = 4;
 const PODS: usize = 5_000;
 /// Of each cluster.
 const REPLICA_SETS: usize = 1_250;
+/// What runs everywhere: so few that what is known of it in the end is small beside a page.
+const DEPLOYMENTS: usize = 10;
 /// Objects a page.
 const PAGE: usize = 500;
 /// Pages that may be in memory at once.
@@ -43,26 +45,32 @@ fn main() {
     }
 }
 
-fn metadata(name: &str) -> Value {
-    json!({"namespace": "shop", "name": name, "annotations": {"filler": "x".repeat(FILLER)}})
+fn metadata(number: usize) -> Value {
+    json!({
+        "namespace": "shop", "name": format!("web-{}-{number}", number % DEPLOYMENTS),
+        "generateName": format!("web-{}-", number % DEPLOYMENTS), "annotations": {"filler": "x".repeat(FILLER)},
+    })
+}
+
+fn tag(number: usize) -> String {
+    format!("{HOST}/app:{}", number % DEPLOYMENTS)
 }
 
 fn pod(number: usize) -> Value {
-    let image = format!("{HOST}/app:{}", number / 4);
+    let digest = number % DEPLOYMENTS;
     json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": metadata(&format!("web-{number}")),
-        "spec": {"containers": [{"name": "main", "image": image}]},
+        "apiVersion": "v1", "kind": "Pod", "metadata": metadata(number),
+        "spec": {"containers": [{"name": "main", "image": tag(number)}]},
         "status": {"phase": "Running", "containerStatuses": [
-            {"name": "main", "image": image, "imageID": format!("{HOST}/app@sha256:{number:064x}")},
+            {"name": "main", "image": tag(number), "imageID": format!("{HOST}/app@sha256:{digest:064x}")},
         ]},
     })
 }
 
 fn replica_set(number: usize) -> Value {
-    let image = format!("{HOST}/app:{number}");
     json!({
-        "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": metadata(&format!("web-{number}")),
-        "spec": {"replicas": 0, "template": {"spec": {"containers": [{"name": "main", "image": image}]}}},
+        "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": metadata(number),
+        "spec": {"replicas": 0, "template": {"spec": {"containers": [{"name": "main", "image": tag(number)}]}}},
     })
 }
 
@@ -125,7 +133,7 @@ fn measure(runtime: &tokio::runtime::Runtime) {
     );
     assert!(usage.coverage().iter().all(|coverage| coverage.complete), "{:?}", usage.coverage());
     // Each tag, and each digest.
-    assert_eq!(usage.references().len(), PODS / 4 + PODS);
+    assert_eq!(usage.references().len(), 2 * DEPLOYMENTS);
     assert_eq!(asked["pods"], CLUSTERS * PODS / PAGE);
     assert_eq!(asked["replica_sets"], CLUSTERS * REPLICA_SETS.div_ceil(PAGE));
     assert!(beyond < 2 << 20, "{beyond} bytes a page beyond the page");
