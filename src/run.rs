@@ -156,81 +156,77 @@ impl Program {
     ///
     /// # Errors
     /// Where it is not even known who the program is.
-    pub fn in_use(&self) -> LocalBoxFuture<'_, Result<Usage, ApiError>> {
-        Box::pin(async move { Ok(self.everywhere(&new_id()).await?.1) })
+    pub async fn in_use(&self) -> Result<Usage, ApiError> {
+        Ok(self.everywhere(&new_id()).await?.1)
     }
 
     /// The places of the configuration, and what is in use there.
-    async fn everywhere(&self, run_id: &str) -> Result<(Places, Usage), ApiError> {
-        let own = self.clients.identity().await?;
-        let state = self.state(&own).await;
-        let caches = state.map(|state| state.caches).unwrap_or_default();
-        let places = Places::enter(&self.clients, own, &self.config, run_id).await?;
-        let usage = self.read_usage(&places, &caches).await;
-        Ok((places, usage))
+    fn everywhere<'a>(&'a self, run_id: &'a str) -> LocalBoxFuture<'a, Result<(Places, Usage), ApiError>> {
+        Box::pin(async move {
+            let own = self.clients.identity().await?;
+            let state = self.state(&own).await;
+            let caches = state.map(|state| state.caches).unwrap_or_default();
+            let places = Places::enter(&self.clients, own, &self.config, run_id).await?;
+            let usage = self.read_usage(&places, &caches).await;
+            Ok((places, usage))
+        })
     }
 
     /// What is in use, and the keep list that says so, or why there can be none.
     ///
     /// # Errors
     /// Where it is not even known who the program is.
-    pub fn keep_list(&self) -> LocalBoxFuture<'_, Result<(Usage, Result<KeepList, String>), ApiError>> {
-        Box::pin(async move {
-            let began = self.clients.now();
-            let (places, usage) = self.everywhere(&new_id()).await?;
-            let list = KeepList::of(&usage, &places.own.registry, began);
-            Ok((usage, list))
-        })
+    pub async fn keep_list(&self) -> Result<(Usage, Result<KeepList, String>), ApiError> {
+        let began = self.clients.now();
+        let (places, usage) = self.everywhere(&new_id()).await?;
+        let list = KeepList::of(&usage, &places.own.registry, began);
+        Ok((usage, list))
     }
 
     /// Asks whether every image in use can be pulled (U10).
     ///
     /// # Errors
     /// Where it is not even known who the program is.
-    pub fn verify(&self) -> LocalBoxFuture<'_, Result<(Verification, Metrics), ApiError>> {
-        Box::pin(async move {
-            let started = Instant::now();
-            let calls_before = self.clients.calls.so_far();
-            let run_id = new_id();
-            let (places, usage) = Box::pin(self.everywhere(&run_id)).await?;
-            let verification = Box::pin(verify::verify(&places.registries, &usage, &run_id)).await;
-            log_missing(&run_id, &verification.missing);
-            let metrics = Metrics::verified(
-                &verification,
-                started.elapsed().as_secs_f64(),
-                self.clients.calls.so_far().since(calls_before),
-            );
-            tracing::info!(event = "verified", run_id, verified = verification.verified, "{}", verification.summary);
-            Ok((verification, metrics))
-        })
+    pub async fn verify(&self) -> Result<(Verification, Metrics), ApiError> {
+        let started = Instant::now();
+        let calls_before = self.clients.calls.so_far();
+        let run_id = new_id();
+        let (places, usage) = self.everywhere(&run_id).await?;
+        let verification = verify::verify(&places.registries, &usage, &run_id).await;
+        log_missing(&run_id, &verification.missing);
+        let metrics = Metrics::verified(
+            &verification,
+            started.elapsed().as_secs_f64(),
+            self.clients.calls.so_far().since(calls_before),
+        );
+        tracing::info!(event = "verified", run_id, verified = verification.verified, "{}", verification.summary);
+        Ok((verification, metrics))
     }
 
     /// Which rights are missing.
     ///
     /// # Errors
     /// Where it is not even known who the program is.
-    pub fn access(&self) -> LocalBoxFuture<'_, Result<Access, ApiError>> {
-        Box::pin(async move {
-            let own = self.clients.identity().await?;
-            let places = Places::enter(&self.clients, own, &self.config, &new_id()).await?;
-            let pages = eks::pages();
-            let mut access = Access::new(&self.config, &places.own.registry);
-            for (registry, clients) in &places.registries {
-                access.try_registry(registry, clients).await;
+    pub async fn access(&self) -> Result<Access, ApiError> {
+        let own = self.clients.identity().await?;
+        let places = Places::enter(&self.clients, own, &self.config, &new_id()).await?;
+        let pages = eks::pages();
+        let mut access = Access::new(&self.config, &places.own.registry);
+        for (registry, clients) in &places.registries {
+            access.try_registry(registry, clients).await;
+        }
+        for (place, clients) in &places.open {
+            access.try_sources(place, clients, &self.config.in_use, self.eks_in(place, clients, &pages)).await;
+            for service in self.services_in(place, clients, &Arc::default()) {
+                access.try_service(place, service).await;
             }
-            for (place, clients) in &places.open {
-                access.try_sources(place, clients, &self.config.in_use, self.eks_in(place, clients, &pages)).await;
-                for service in self.services_in(place, clients, &Arc::default()) {
-                    access.try_service(place, service).await;
-                }
-            }
-            access.problems.extend(places.closed().map(|closed| closed.error.to_string()));
-            for cluster in self.contexts(&places.own.registry, &pages) {
-                access.try_cluster(cluster).await;
-            }
-            access.conclude();
-            Ok(access)
-        })
+        }
+        access.problems.extend(places.closed().map(|closed| closed.error.to_string()));
+        for cluster in self.contexts(&places.own.registry, &pages) {
+            access.try_cluster(cluster).await;
+        }
+        access.conclude();
+        Ok(access)
     }
 
     /// Gathers, plans and guards.
@@ -238,23 +234,21 @@ impl Program {
     /// # Errors
     /// Where it is not known who the program is, or the repositories cannot be listed. Whatever else fails is part of
     /// the plan or a refusal.
-    pub fn prepare(&self, request: Request) -> LocalBoxFuture<'_, Result<Prepared<'_>, ApiError>> {
-        Box::pin(async move {
-            let started = Instant::now();
-            let calls_before = self.clients.calls.so_far();
-            let run_id = new_id();
-            tracing::info!(event = "run_started", run_id, mode = %request.mode, version = crate::report::VERSION, "started");
-            let stop_at = request.stop_at;
-            let prepared = Box::pin(self.gather_and_plan(request, started, calls_before, run_id.clone())).await;
-            if let (Err(error), Some(location)) = (&prepared, &self.config.report) {
-                let publication = Publication::new(&self.clients, location, &run_id);
-                let failed = report::failed(&run_id, error);
-                if let Some(Err(problem)) = self.at_the_end(stop_at, publication.answer(&failed)).await {
-                    tracing::error!(event = "report_unwritable", run_id, "the report could not be written: {problem}");
-                }
+    pub async fn prepare(&self, request: Request) -> Result<Prepared<'_>, ApiError> {
+        let started = Instant::now();
+        let calls_before = self.clients.calls.so_far();
+        let run_id = new_id();
+        tracing::info!(event = "run_started", run_id, mode = %request.mode, version = crate::report::VERSION, "started");
+        let stop_at = request.stop_at;
+        let prepared = Box::pin(self.gather_and_plan(request, started, calls_before, run_id.clone())).await;
+        if let (Err(error), Some(location)) = (&prepared, &self.config.report) {
+            let publication = Publication::new(&self.clients, location, &run_id);
+            let failed = report::failed(&run_id, error);
+            if let Some(Err(problem)) = self.at_the_end(stop_at, publication.answer(&failed)).await {
+                tracing::error!(event = "report_unwritable", run_id, "the report could not be written: {problem}");
             }
-            prepared
-        })
+        }
+        prepared
     }
 
     async fn gather_and_plan(
@@ -302,19 +296,27 @@ impl Program {
     }
 
     /// Reads what is stored and what is in use, and plans.
-    async fn read(&self, request: &Request, own: Identity, run_id: &str, now: Time) -> Result<Read, ApiError> {
-        let places = Places::enter(&self.clients, own, &self.config, run_id).await?;
-        let state = self.state(&places.own).await;
-        let caches = state.as_ref().map(|state| Arc::clone(&state.caches)).unwrap_or_default();
-        let inventories = self.read_registries(request, &places, &caches);
-        let (inventories, usage) = tokio::join!(inventories, self.read_usage(&places, &caches));
-        let terms = Terms { now, archive: self.archiving(request.mode) };
-        let mut plan = plan(inventories?, &usage, &self.config.policies, terms);
-        if guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository) {
-            plan.judge_again(&usage, &self.config.policies);
-        }
-        let warnings = self.spare_unread_pulls(&mut plan, &usage, &places).await;
-        Ok(Read { places, state, caches, plan, usage, warnings })
+    fn read<'a>(
+        &'a self,
+        request: &'a Request,
+        own: Identity,
+        run_id: &'a str,
+        now: Time,
+    ) -> LocalBoxFuture<'a, Result<Read, ApiError>> {
+        Box::pin(async move {
+            let places = Places::enter(&self.clients, own, &self.config, run_id).await?;
+            let state = self.state(&places.own).await;
+            let caches = state.as_ref().map(|state| Arc::clone(&state.caches)).unwrap_or_default();
+            let inventories = self.read_registries(request, &places, &caches);
+            let (inventories, usage) = tokio::join!(inventories, self.read_usage(&places, &caches));
+            let terms = Terms { now, archive: self.archiving(request.mode) };
+            let mut plan = plan(inventories?, &usage, &self.config.policies, terms);
+            if guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository) {
+                plan.judge_again(&usage, &self.config.policies);
+            }
+            let warnings = self.spare_unread_pulls(&mut plan, &usage, &places).await;
+            Ok(Read { places, state, caches, plan, usage, warnings })
+        })
     }
 
     /// What is stored in every registry.
@@ -355,19 +357,13 @@ impl Program {
     ///
     /// # Errors
     /// Where there is no such image, its repository cannot be read, or a call fails.
-    pub fn restore<'a>(
-        &'a self,
-        image: &'a ImageReference,
-        pause: Duration,
-    ) -> LocalBoxFuture<'a, Result<Restored, RestoreError>> {
-        Box::pin(async move {
-            let own = self.clients.identity().await?;
-            let places = Places::enter(&self.clients, own, &self.config, &new_id()).await?;
-            if let Some(closed) = places.closed().next() {
-                return Err(closed.error.into());
-            }
-            cleanup::restore(&places.registries, image, pause).await
-        })
+    pub async fn restore(&self, image: &ImageReference, pause: Duration) -> Result<Restored, RestoreError> {
+        let own = self.clients.identity().await?;
+        let places = Places::enter(&self.clients, own, &self.config, &new_id()).await?;
+        if let Some(closed) = places.closed().next() {
+            return Err(closed.error.into());
+        }
+        cleanup::restore(&places.registries, image, pause).await
     }
 }
 
@@ -413,19 +409,16 @@ impl Prepared<'_> {
     ///
     /// # Errors
     /// Where a call fails.
-    pub fn exact_bytes(&self) -> LocalBoxFuture<'_, Result<ExactBytes, ApiError>> {
-        Box::pin(async move {
-            let mut bytes = ExactBytes::default();
-            for repository in &self.plan.repositories {
-                let readable = |image: &&Image| image.media_type != MediaType::Index && image.status == Status::Active;
-                let images: Vec<_> =
-                    repository.stored.images.iter().filter(readable).map(|image| image.digest).collect();
-                let Some(clients) = self.places.registries.get(&*repository.registry) else { continue };
-                let layers = inventory::layers(clients, &repository.name, &images).await?;
-                bytes += ExactBytes::of(repository, &layers);
-            }
-            Ok(bytes)
-        })
+    pub async fn exact_bytes(&self) -> Result<ExactBytes, ApiError> {
+        let mut bytes = ExactBytes::default();
+        for repository in &self.plan.repositories {
+            let readable = |image: &&Image| image.media_type != MediaType::Index && image.status == Status::Active;
+            let images: Vec<_> = repository.stored.images.iter().filter(readable).map(|image| image.digest).collect();
+            let Some(clients) = self.places.registries.get(&*repository.registry) else { continue };
+            let layers = inventory::layers(clients, &repository.name, &images).await?;
+            bytes += ExactBytes::of(repository, &layers);
+        }
+        Ok(bytes)
     }
 
     /// The answer as it would be without acting.

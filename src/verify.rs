@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::LocalBoxFuture, stream};
 use serde::Serialize;
 
 use crate::{
@@ -155,41 +155,49 @@ pub(crate) fn missing_now(plan: &Plan, usage: &Usage, listing: &Listing) -> Vec<
 }
 
 /// Asks ECR for every image in use.
-pub(crate) async fn verify(clients: &BTreeMap<Registry, Clients>, usage: &Usage, run_id: &str) -> Verification {
-    let registries: Vec<Arc<Registry>> = clients.keys().cloned().map(Arc::new).collect();
-    let listing = list(clients, used(&registries, usage)).await;
-    let mut missing =
-        missing_from(&registries, usage, |registry, name| listing.stored(registry, name).unwrap_or(Stored::Unknown));
-    let omitted = missing.len().saturating_sub(CAP);
-    let failures = listing.failures(registries.len() > 1);
-    let not_asked: BTreeMap<String, String> = failures.map(|(title, problem)| (title, problem.to_owned())).collect();
-    let references = references(&registries, usage).count();
-    let (live, later): (Vec<_>, Vec<_>) = missing.iter().partition(|missing| missing.live);
-    let mut summary = match live.len() {
-        0 => format!("Of {references} references in use, everything live that could be asked for can be pulled."),
-        live => format!("{live} of {references} references in use cannot be pulled: see `missing`."),
-    };
-    if !later.is_empty() {
-        summary += &format!(" {} more are only kept for later, and their images are gone.", later.len());
-    }
-    let incomplete = usage.coverage().iter().filter(|coverage| !coverage.complete).count();
-    if incomplete > 0 || !not_asked.is_empty() {
-        summary += &format!(
-            " Not everything could be asked: {} repositories did not answer, {incomplete} sources of use are incomplete.",
-            not_asked.len()
-        );
-    }
-    let verified = live.is_empty() && incomplete == 0 && not_asked.is_empty();
-    missing.truncate(CAP);
-    Verification {
-        summary,
-        verified,
-        run_id: run_id.to_owned(),
-        version: VERSION,
-        references,
-        missing,
-        not_asked,
-        in_use: usage.coverage().to_vec(),
-        omitted,
-    }
+pub(crate) fn verify<'a>(
+    clients: &'a BTreeMap<Registry, Clients>,
+    usage: &'a Usage,
+    run_id: &'a str,
+) -> LocalBoxFuture<'a, Verification> {
+    Box::pin(async move {
+        let registries: Vec<Arc<Registry>> = clients.keys().cloned().map(Arc::new).collect();
+        let listing = list(clients, used(&registries, usage)).await;
+        let mut missing = missing_from(&registries, usage, |registry, name| {
+            listing.stored(registry, name).unwrap_or(Stored::Unknown)
+        });
+        let omitted = missing.len().saturating_sub(CAP);
+        let failures = listing.failures(registries.len() > 1);
+        let not_asked: BTreeMap<String, String> =
+            failures.map(|(title, problem)| (title, problem.to_owned())).collect();
+        let references = references(&registries, usage).count();
+        let (live, later): (Vec<_>, Vec<_>) = missing.iter().partition(|missing| missing.live);
+        let mut summary = match live.len() {
+            0 => format!("Of {references} references in use, everything live that could be asked for can be pulled."),
+            live => format!("{live} of {references} references in use cannot be pulled: see `missing`."),
+        };
+        if !later.is_empty() {
+            summary += &format!(" {} more are only kept for later, and their images are gone.", later.len());
+        }
+        let incomplete = usage.coverage().iter().filter(|coverage| !coverage.complete).count();
+        if incomplete > 0 || !not_asked.is_empty() {
+            summary += &format!(
+                " Not everything could be asked: {} repositories did not answer, {incomplete} sources of use are incomplete.",
+                not_asked.len()
+            );
+        }
+        let verified = live.is_empty() && incomplete == 0 && not_asked.is_empty();
+        missing.truncate(CAP);
+        Verification {
+            summary,
+            verified,
+            run_id: run_id.to_owned(),
+            version: VERSION,
+            references,
+            missing,
+            not_asked,
+            in_use: usage.coverage().to_vec(),
+            omitted,
+        }
+    })
 }
