@@ -20,6 +20,7 @@ pub(crate) use counter::Counting;
 pub use counter::{CallCounter, Calls};
 pub(crate) use endpoint::Endpoint;
 pub use error::ApiError;
+pub(crate) use error::chain;
 pub(crate) use json::{CallError, JsonService};
 pub(crate) use lambda::{FunctionCode, FunctionConfiguration, LambdaService};
 pub use pace::Bucket;

@@ -32,6 +32,7 @@ use rustls::{
 use serde::Deserialize;
 
 use super::token::Authentication;
+use crate::aws::chain;
 
 /// The most bytes of an answer, decompressed.
 const LARGEST: usize = 32 << 20;
@@ -327,18 +328,4 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 fn jittered(time: Duration) -> Duration {
     let part = RandomState::new().hash_one(0) % 512;
     time * (512 + u32::try_from(part).unwrap_or_default()) / 1024
-}
-
-/// An error with all its causes, each once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
 }

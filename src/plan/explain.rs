@@ -26,6 +26,9 @@ pub struct Explanation {
     pub tags: Vec<String>,
     /// Whether it would be deleted.
     pub deletes: bool,
+    /// Whether it would be moved to the archive.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub archives: bool,
     /// Why, a sentence each.
     pub because: Vec<String>,
     /// The image of the same name in other registries.
@@ -39,7 +42,11 @@ impl fmt::Display for Explanation {
         match self.digest {
             None => writeln!(f, "{host}{}: there is no such image", self.repository)?,
             Some(digest) => {
-                let fate = if self.deletes { "goes" } else { "stays" };
+                let fate = match (self.deletes, self.archives) {
+                    (true, _) => "goes",
+                    (false, true) => "goes to the archive",
+                    (false, false) => "stays",
+                };
                 writeln!(f, "{host}{}@{digest} {fate}", self.repository)?;
                 writeln!(f, "  tags: {}", if self.tags.is_empty() { "none".to_owned() } else { self.tags.join(", ") })?;
             }
@@ -86,12 +93,14 @@ impl Plan {
         };
         let image = &repository.stored.images[position];
         let verdict = &repository.verdicts[position];
+        let archives = verdict.deletes() && self.archives(image);
         Explanation {
             repository: repository.name.clone(),
             host,
             digest: Some(image.digest),
             tags: image.tags.iter().map(ToString::to_string).collect(),
-            deletes: verdict.deletes(),
+            deletes: verdict.deletes() && !archives,
+            archives,
             because: repository.because(verdict),
             also: Vec::new(),
         }
@@ -106,6 +115,7 @@ impl Explanation {
             digest: None,
             tags: Vec::new(),
             deletes: false,
+            archives: false,
             because: vec![because],
             also: Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{program, run_as, shelf::SPDX};
+use crate::support::{program, request, run_as, shelf::SPDX};
 use ecr_cleanup::{
     cleanup::RestoreError,
     config::Mode,
@@ -55,6 +55,12 @@ async fn candidates_are_archived_indexes_first_and_nothing_is_deleted() {
     let planned = run_as(&aws, &document, Mode::Plan).await;
     assert!(planned.summary.starts_with("Would archive 5 of 6 images in 1 repository: "), "{}", planned.summary);
     assert!(aws.mutations().is_empty());
+    let program = program(&aws, &document);
+    let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
+    for (image, fate) in [("old", "goes to the archive\n"), ("used", "stays\n")] {
+        let explanation = prepared.explain(&program.reference(&format!("team/app:{image}")).unwrap());
+        assert!(explanation.to_string().contains(fate) && !explanation.deletes, "{explanation}");
+    }
 
     let answer = run_as(&aws, &document, Mode::Archive).await;
     assert_eq!((answer.status, fates(&answer)), (Status::Completed, [5, 5, 0, 0]), "{}", answer.summary);
