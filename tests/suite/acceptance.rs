@@ -7,7 +7,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::support::{DELETE, Words, deleted, doomed, plan, program, request, run};
 use ecr_cleanup::{
     config::Mode,
     function::{FunctionError, handle},
@@ -16,6 +15,8 @@ use ecr_cleanup::{
 };
 use serde_json::{Value, json};
 use simulated_aws::{Push, SimulatedAws, World, days_ago, hours_ago};
+
+use crate::support::{DELETE, Words, deleted, doomed, plan, program, request, run};
 
 const APP: &str = "team/app";
 

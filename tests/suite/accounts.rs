@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{plan, program, request, run};
 use ecr_cleanup::{
     config::Mode,
     plan::Missing,
@@ -11,6 +10,8 @@ use ecr_cleanup::{
 };
 use serde_json::json;
 use simulated_aws::{Fault, FaultKind, Place, Push, SimulatedAws, Trust, World, days_ago};
+
+use crate::support::{plan, program, request, run};
 
 const OWN: &str = "111111111111";
 const SECOND: &str = "222222222222";

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::support::{program, request, run_as, shelf::SPDX};
 use ecr_cleanup::{
     cleanup::RestoreError,
     config::Mode,
@@ -10,6 +9,8 @@ use ecr_cleanup::{
     report::{Answer, Status},
 };
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, World, days_ago, hours_ago};
+
+use crate::support::{program, request, run_as, shelf::SPDX};
 
 const RULES: &str = "policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
 const MOVE: &str = "ecr:UpdateImageStorageClass";

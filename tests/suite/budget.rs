@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::support::{DELETE, Words, deleted, fates, line, run, run_until};
 use ecr_cleanup::report::Status;
 use simulated_aws::{Fault, FaultKind, SimulatedAws, World};
 use tokio::time::Instant;
+
+use crate::support::{DELETE, Words, deleted, fates, line, run, run_until};
 
 const APP: &str = "team/app";
 const OTHER: &str = "team/other";

@@ -1,8 +1,9 @@
 //! How many calls a large account takes: the fewest pages there are, and no call twice.
 
-use crate::support::{Words, plan};
 use ecr_cleanup::report::Status;
 use simulated_aws::{Push, SimulatedAws, World, days_ago};
+
+use crate::support::{Words, plan};
 
 const REPOSITORIES: u64 = 300;
 const FAMILIES: u64 = 1_000;

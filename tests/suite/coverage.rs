@@ -1,9 +1,10 @@
 //! The coverage check: a repository from which somebody may pull whose use is not read is left alone.
 
-use crate::support::{DELETE, Words, line, plan, run};
 use ecr_cleanup::report::{Answer, Status};
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Object, SimulatedAws, World};
+
+use crate::support::{DELETE, Words, line, plan, run};
 
 const APP: &str = "team/app";
 const OTHER: &str = "team/other";

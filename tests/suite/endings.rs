@@ -7,10 +7,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::support::{
-    answer, program, request, run, set_clock,
-    state::{FULL, account},
-};
 use ecr_cleanup::{
     config::Mode,
     report::Status,
@@ -19,6 +15,11 @@ use ecr_cleanup::{
 use futures::{StreamExt, future::join_all, stream};
 use simulated_aws::{Fault, FaultKind, Moment, Push, SimulatedAws};
 use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::support::{
+    answer, program, request, run, set_clock,
+    state::{FULL, account},
+};
 
 /// Where time can be lost: the operation, what its call is about, and how the run ends.
 const DEADLINES: [(&str, &str, Status); 22] = [

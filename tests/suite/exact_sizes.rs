@@ -1,9 +1,10 @@
 //! Sizes: an upper bound by default, and exact where asked for.
 
-use crate::support::{program, request, shelf::HELM};
 use ecr_cleanup::{config::Mode, report::ExactBytes};
 use serde_json::json;
 use simulated_aws::{CONFIG, MANIFEST, Push, SimulatedAws, days_ago};
+
+use crate::support::{program, request, shelf::HELM};
 
 /// An image of layers that are as large as their numbers.
 fn image(layers: &[i64]) -> Push {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use ecr_cleanup::plan::{Archiving, Terms};
+use jiff::SignedDuration;
+
 use crate::support::shelf::{
     ATTESTATION, COSIGN, HELM, NOTATION, SOCI_V1, SOCI_V2, SPDX, Shelf, because, digest, doomed, goes, hours_ago,
     plan_all, plan_one, policies, usage,
 };
-use ecr_cleanup::plan::{Archiving, Terms};
-use jiff::SignedDuration;
 
 const DAY: i64 = 24;
 

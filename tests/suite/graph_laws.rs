@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::support::shelf::{self, Shelf, digest, doomed, hours_ago, plan_all, policies, usage};
 use ecr_cleanup::{
     image::{Digest, Image, Status},
     plan::{Archiving, KeepReason, Plan, Terms, Verdict},
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
+
+use crate::support::shelf::{self, Shelf, digest, doomed, hours_ago, plan_all, policies, usage};
 
 const NAMES: [&str; 14] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n"];
 const ARTIFACTS: [&str; 4] = ["", "", shelf::NOTATION, shelf::SOCI_V2];

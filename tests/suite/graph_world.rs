@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ecr_cleanup::report::Status;
+use serde_json::json;
+use simulated_aws::{Fault, FaultKind, INDEX, MANIFEST, Push, SimulatedAws, World, days_ago};
+
 use crate::support::{
     run,
     shelf::{ATTESTATION, NOTATION, SPDX},
 };
-use ecr_cleanup::report::Status;
-use serde_json::json;
-use simulated_aws::{Fault, FaultKind, INDEX, MANIFEST, Push, SimulatedAws, World, days_ago};
 
 const IMAGES: u32 = 200;
 const DELETE: &str =

@@ -1,8 +1,9 @@
 //! Habits that make it hard to say what runs are reported, and nothing is deleted for them.
 
-use crate::support::{Words, plan, run};
 use ecr_cleanup::report::{Hygiene, MovedTag};
 use simulated_aws::{Container, Push, SimulatedAws, World};
+
+use crate::support::{Words, plan, run};
 
 const APP: &str = "team/app";
 

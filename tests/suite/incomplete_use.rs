@@ -1,15 +1,16 @@
 //! Whatever cannot be read of what is in use stops every deletion: each call, on its first and on a later page or
 //! batch, going wrong in each way there is.
 
-use crate::support::{
-    DELETE, HOST, Words,
-    faults::{ANY_CALL, PAGES, try_all, try_to_run},
-    run,
-};
 use ecr_cleanup::report::{Answer, Status};
 use simulated_aws::{
     ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, Fault, FaultKind, SimulatedAws, World,
     days_ago,
+};
+
+use crate::support::{
+    DELETE, HOST, Words,
+    faults::{ANY_CALL, PAGES, try_all, try_to_run},
+    run,
 };
 
 const APP: &str = "team/app";

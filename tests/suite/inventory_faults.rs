@@ -1,13 +1,14 @@
 //! What goes wrong while ECR is read: one repository's trouble is its own, and what is not understood is not deleted.
 
+use ecr_cleanup::report::{Answer, Status};
+use futures::future::join_all;
+use simulated_aws::{Fault, FaultKind, INDEX, PullThroughCacheRule, Push, SimulatedAws, World, days_ago};
+
 use crate::support::{
     DELETE, Words, failures,
     faults::{any_list, try_to_run},
     line, run,
 };
-use ecr_cleanup::report::{Answer, Status};
-use futures::future::join_all;
-use simulated_aws::{Fault, FaultKind, INDEX, PullThroughCacheRule, Push, SimulatedAws, World, days_ago};
 
 const GOOD: &str = "team/good";
 const ODD: &str = "team/odd";

@@ -1,12 +1,13 @@
 //! What only Lambda uses stays, and whatever cannot be read of Lambda stops every deletion.
 
+use ecr_cleanup::report::{Answer, Status};
+use simulated_aws::{Fault, FaultKind, FunctionVersion, SimulatedAws, World};
+
 use crate::support::{
     DELETE, Words, deleted,
     faults::{ANY_CALL, PAGES, try_all, try_to_run},
     run,
 };
-use ecr_cleanup::report::{Answer, Status};
-use simulated_aws::{Fault, FaultKind, FunctionVersion, SimulatedAws, World};
 
 /// Only what rules keep by name stays without use.
 const KEEPS_LITTLE: &str =

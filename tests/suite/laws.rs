@@ -1,21 +1,19 @@
 //! Laws that hold for every inventory, every use and every policy.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::support::{DELETE, HOST, Words, now, run};
 use ecr_cleanup::{
     config::Config,
     image::{ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
     inventory::{Child, Content, Images, Inventory, Repository},
     plan::{KeepReason, LeftAlone, Plan, RepositoryPlan, Verdict, plan},
     policy::Policies,
-    usage::{Collector, Coverage, Usage, User},
+    usage::Usage,
 };
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 use simulated_aws::{Push, SimulatedAws, days_ago};
+
+use crate::support::{DELETE, HOST, Words, now, run, shelf::usage_of};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -157,26 +155,7 @@ impl World {
     }
 
     fn usage(&self) -> Usage {
-        let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
-        let name = "web".to_owned();
-        let user = Arc::new(User { place, kind: "ECS service".into(), name, cluster: None, live: true });
-        let mut found = Collector::new(Arc::default());
-        for reference in self.references() {
-            found.add(&user, &reference, None).unwrap();
-        }
-        let coverage = Coverage {
-            source: "ecs",
-            account: "111111111111".into(),
-            region: "eu-west-1".into(),
-            cluster: None,
-            note: None,
-            complete: true,
-            references: found.len(),
-            error: None,
-        };
-        let mut usage = Usage::default();
-        usage.add(coverage, found);
-        usage
+        usage_of(self.references())
     }
 
     fn policies(&self) -> Policies {

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use crate::support::{DELETE, Words, answer, failures, fates, program, request, run};
 use ecr_cleanup::{
     config::Mode,
     guard::Guard,
@@ -11,6 +10,8 @@ use ecr_cleanup::{
     run::Patience,
 };
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, World, days_ago};
+
+use crate::support::{DELETE, Words, answer, failures, fates, program, request, run};
 
 const APP: &str = "team/app";
 const OTHER: &str = "team/other";

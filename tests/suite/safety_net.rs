@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use crate::support::{
-    now, plan, program, request, run, set_clock,
-    state::{BUCKET, FULL, REPORTS, STATE, account, garbage, guards, gzip, keys, object, put},
-};
 use ecr_cleanup::{
     config::Mode,
     report::{Answer, Status},
 };
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, SimulatedAws};
+
+use crate::support::{
+    now, plan, program, request, run, set_clock,
+    state::{BUCKET, FULL, REPORTS, STATE, account, garbage, guards, gzip, keys, object, put},
+};
 
 /// Asserts a refusal: nothing was changed, the answer names the guard, and says everything a person needs.
 fn assert_refused(aws: &SimulatedAws, answer: &Answer, guard: &str, observed: &str) {

@@ -1,13 +1,14 @@
 //! What other services use stays, where they are switched on, and whatever cannot be read of them stops every deletion.
 
+use ecr_cleanup::report::Status;
+use serde_json::{Value, json};
+use simulated_aws::{Fault, FaultKind, Region, SimulatedAws, World, days_ago};
+
 use crate::support::{
     Words,
     faults::{try_all, try_to_run},
     program, run,
 };
-use ecr_cleanup::report::Status;
-use serde_json::{Value, json};
-use simulated_aws::{Fault, FaultKind, Region, SimulatedAws, World, days_ago};
 
 /// The image that only the service uses.
 const USED: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/app:used";

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use ecr_cleanup::{config::Mode, report::Status, run::Program};
+use serde_json::{Value, json};
+use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
+
 use crate::support::{
     plan, program, request, run, set_clock,
     state::{BUCKET, FULL, REPORTS, STATE, account, garbage, guards, gunzip, gzip, object, put},
 };
-use ecr_cleanup::{config::Mode, report::Status, run::Program};
-use serde_json::{Value, json};
-use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
 
 #[tokio::test]
 async fn what_never_changes_is_read_once_in_a_lifetime() {

@@ -5,13 +5,14 @@ use std::{
     time::Duration,
 };
 
+use ecr_cleanup::{config::Mode, function::handle, report::Status, verify::Verification};
+use serde_json::{Value, json};
+use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
+
 use crate::support::{
     plan, program, request, run, set_clock,
     state::{account, guards, put},
 };
-use ecr_cleanup::{config::Mode, function::handle, report::Status, verify::Verification};
-use serde_json::{Value, json};
-use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
 
 /// What the release command prints, and its exit code.
 async fn command(aws: &SimulatedAws, arguments: &[&str]) -> (String, Option<i32>) {

@@ -2,8 +2,9 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "a manifest reads best where it is used")]
 
-use crate::support::HOST;
 use serde_json::{Value, json};
+
+use crate::support::HOST;
 
 pub(crate) fn image(tag: &str) -> String {
     format!("{HOST}/app:{tag}")

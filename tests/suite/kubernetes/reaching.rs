@@ -2,11 +2,12 @@
 
 use super::objects::{deployment, image};
 use super::world::{CONFIG, add_cluster, describe, one_cluster, patience, program, push, run, signer};
-use crate::support::{HOST, SECRET, clients};
 use ecr_cleanup::{config::Config, image::Time, report::Status, run::Program};
 use simulated_aws::{EksCluster, SimulatedAws};
 use simulated_cluster::{Signer, SimulatedCluster};
 use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::support::{HOST, SECRET, clients};
 
 #[tokio::test]
 async fn no_clusters_are_no_use_and_no_failure() {

@@ -2,10 +2,11 @@
 
 use super::objects::{config_map, custom, deployment, image, of_every_kind, pod, secret, template};
 use super::world::{CONFIG, add_cluster, one_cluster, program, push, run};
-use crate::support::HOST;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
 use simulated_aws::{Push, SimulatedAws, days_ago};
+
+use crate::support::HOST;
 
 #[tokio::test]
 async fn an_old_image_stays_whoever_its_only_user_is() {

@@ -15,6 +15,8 @@ use ecr_cleanup::{
 };
 use sha2::{Digest as _, Sha256};
 
+use super::HOST;
+
 /// 2026-11-21T12:00:00Z.
 const NOW: i64 = 1_795_262_400_000;
 const HOUR: i64 = 3_600_000;
@@ -160,29 +162,24 @@ pub(crate) fn policies(document: &str) -> Policies {
 
 /// Use of these: `repository:tag`, or the name of an image for its digest.
 pub(crate) fn usage(uses: &[&str]) -> Usage {
+    usage_of(uses.iter().map(|text| match text.split_once(':') {
+        Some(_) => format!("{HOST}/{text}"),
+        None => digest(text).to_string(),
+    }))
+}
+
+/// Use of these references by a service, and nothing else to know.
+pub(crate) fn usage_of(references: impl IntoIterator<Item = String>) -> Usage {
     let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
-    let service = |name: &str| {
-        let (place, name) = (place.clone(), name.to_owned());
-        Arc::new(User { place, kind: "ECS service".into(), name, cluster: None, live: true })
-    };
+    let (account, region) = (place.account.clone(), place.region.clone());
+    let name = "web".to_owned();
+    let service = Arc::new(User { place, kind: "ECS service".into(), name, cluster: None, live: true });
     let mut found = Collector::new(Arc::default());
-    for text in uses {
-        let image = match text.split_once(':') {
-            Some(_) => format!("111111111111.dkr.ecr.eu-west-1.amazonaws.com/{text}"),
-            None => digest(text).to_string(),
-        };
-        found.add(&service("web"), &image, None).unwrap();
+    for reference in references {
+        found.add(&service, &reference, None).unwrap();
     }
-    let coverage = Coverage {
-        source: "ecs",
-        account: place.account.clone(),
-        region: place.region.clone(),
-        cluster: None,
-        note: None,
-        complete: true,
-        references: found.len(),
-        error: None,
-    };
+    let (source, cluster, note, complete, error) = ("ecs", None, None, true, None);
+    let coverage = Coverage { source, account, region, cluster, note, complete, references: found.len(), error };
     let mut usage = Usage::default();
     usage.add(coverage, found);
     usage
