@@ -7,8 +7,8 @@ use aws_smithy_http_client::{
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-/// What the SDK would make by itself, with `HTTPS_PROXY` and `NO_PROXY` honoured, but for the crypto provider: AWS-LC adds two
-/// megabytes and, where its jitter entropy is not turned off, thirty milliseconds to every cold start.
+/// What the SDK would make by itself, with `HTTPS_PROXY` and `NO_PROXY` honoured, but for the crypto provider: AWS-LC adds
+/// 0.7 MB and, where its jitter entropy is not turned off, thirty milliseconds to every cold start.
 pub(super) fn client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector = ConnectorBuilder::default().tls_provider(Provider::rustls(CryptoMode::Ring));
