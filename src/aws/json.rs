@@ -183,11 +183,12 @@ impl Intercept for Naming {
 }
 
 /// Whether a failure to connect is the resolver's certainty that there is no such host, in the words of glibc, musl and
-/// macOS. That it cannot tell now is something else.
+/// macOS. That it cannot tell now is something else. So is that it does not find a proxy, which stands behind a
+/// `tunnel error`: that says nothing of the host.
 fn says_no_such_host(error: &str) -> bool {
     const WORDS: [&str; 3] =
         ["Name or service not known", "Name does not resolve", "nodename nor servname provided, or not known"];
-    error.contains("dns error") && WORDS.iter().any(|words| error.contains(words))
+    error.contains("client error (Connect): dns error: ") && WORDS.iter().any(|words| error.contains(words))
 }
 
 fn serialize((_, wire): Call) -> Result<HttpRequest, BoxError> {
@@ -258,7 +259,8 @@ mod tests {
 
     #[test]
     fn a_host_that_is_not_there_is_told_from_one_that_cannot_be_looked_up_now() {
-        let error = |words: &str| format!("dispatch failure: io error: dns error: failed to lookup address: {words}");
+        let connect = "dispatch failure: io error: client error (Connect)";
+        let error = |words: &str| format!("{connect}: dns error: failed to lookup address information: {words}");
         for words in ["Name or service not known", "Name does not resolve"] {
             assert!(says_no_such_host(&error(words)), "{words}");
         }
@@ -266,6 +268,11 @@ mod tests {
             assert!(!says_no_such_host(&error(words)), "{words}");
         }
         assert!(!says_no_such_host("ServiceException: Name or service not known"));
+        let proxy = format!(
+            "{connect}: tunnel error: failed to create underlying connection: dns error: failed to lookup address \
+             information: Name or service not known"
+        );
+        assert!(!says_no_such_host(&proxy));
     }
 
     /// A network in which nothing is found.
@@ -274,7 +281,7 @@ mod tests {
 
     impl HttpConnector for Nowhere {
         fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-            let cause = format!("dns error: failed to lookup address information: {}", self.0);
+            let cause = format!("client error (Connect): dns error: failed to lookup address information: {}", self.0);
             HttpConnectorFuture::ready(Err(ConnectorError::io(cause.into())))
         }
     }

@@ -3,6 +3,7 @@
 import datetime
 import http.server
 import ipaddress
+import json
 import ssl
 import subprocess
 import threading
@@ -94,3 +95,17 @@ def test_the_way_to_aws_is_through_the_proxy(programs, listening):
     proxy = f"http://127.0.0.1:{listening.server_port}"
     assert "sts:GetCallerIdentity" in plan(programs, HTTPS_PROXY=proxy)
     assert listening.asked == [("CONNECT", "sts.eu-west-1.amazonaws.com:443")]
+
+
+def test_a_proxy_that_is_not_found_says_nothing_of_what_is_offered(account, programs):
+    """What needs no proxy is read; a service behind one cannot be asked, which is not that it is not there."""
+    environment = account.environment()
+    endpoint = environment.pop("AWS_ENDPOINT_URL")
+    reached = {f"AWS_ENDPOINT_URL_{service}": endpoint for service in ("STS", "ECR", "ECS", "LAMBDA")}
+    unreached = {"HTTPS_PROXY": "http://no-such-proxy.invalid:1", "AWS_MAX_ATTEMPTS": "1"}
+    config = json.dumps({"in_use": {"eks": False, "services": ["batch"]}})
+    command = [programs.command, "plan", "--output", "json", "--config", config]
+    ran = subprocess.run(command, env={**environment, **reached, **unreached}, capture_output=True, text=True)
+    read = {source["source"]: source for source in json.loads(ran.stdout)["in_use"]}
+    assert {name: source["complete"] for name, source in read.items()} == {"ecs": True, "lambda": True, "batch": False}
+    assert "tunnel error" in read["batch"]["error"]
