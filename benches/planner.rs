@@ -38,11 +38,21 @@ enum Kind {
 }
 
 fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let arguments: Vec<String> = env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
     match arguments.as_slice() {
         // What valgrind counts: a world is built, and with `plan` also judged.
         [kind, what] => {
-            let (inventory, usage) = world(COUNTED, if kind == "graph" { Kind::Graph } else { Kind::Plain })?;
+            let (inventory, usage) = world(
+                COUNTED,
+                if kind == "graph" {
+                    Kind::Graph
+                } else {
+                    Kind::Plain
+                },
+            )?;
             let policies = policies()?;
             if what == "plan" {
                 black_box(judge(inventory, &usage, &policies));
@@ -56,23 +66,50 @@ fn main() -> Result<(), Failure> {
 }
 
 fn table(kind: Kind) -> Result<(), Failure> {
-    let bound = if kind == Kind::Graph { 2_000.0 } else { 1_000.0 };
+    let bound = if kind == Kind::Graph {
+        2_000.0
+    } else {
+        1_000.0
+    };
     println!("{kind:?}, bound {bound:.0} ns an image");
     let mut costs = Vec::new();
     for size in SIZES {
         let cost = cost(size, kind)?;
-        println!("  {size:>9} images: {cost:6.0} ns an image, ratio to the bound {:.2}", cost / bound);
+        println!(
+            "  {size:>9} images: {cost:6.0} ns an image, ratio to the bound {:.2}",
+            cost / bound
+        );
         costs.push(cost);
     }
-    println!("  1,000,000 to 10,000: {:.2} (bound 1.5)", costs[3] / costs[1]);
-    let name = if kind == Kind::Graph { "graph" } else { "plain" };
+    println!(
+        "  1,000,000 to 10,000: {:.2} (bound 1.5)",
+        costs[3] / costs[1]
+    );
+    let name = if kind == Kind::Graph {
+        "graph"
+    } else {
+        "plain"
+    };
     for (what, tool, before, after) in [
-        ("instructions", &["--tool=callgrind", "--callgrind-out-file=/dev/null"][..], "Collected : ", ""),
-        ("allocations", &["--tool=memcheck", "--undef-value-errors=no"][..], "total heap usage: ", " allocs"),
+        (
+            "instructions",
+            &["--tool=callgrind", "--callgrind-out-file=/dev/null"][..],
+            "Collected : ",
+            "",
+        ),
+        (
+            "allocations",
+            &["--tool=memcheck", "--undef-value-errors=no"][..],
+            "total heap usage: ",
+            " allocs",
+        ),
     ] {
         let count = |what: &str| counted(tool, [name, what], before, after);
         match (count("build"), count("plan")) {
-            (Ok(build), Ok(plan)) => println!("  {what}: {:.1} an image", (plan - build) / f64::from(COUNTED)),
+            (Ok(build), Ok(plan)) => println!(
+                "  {what}: {:.1} an image",
+                (plan - build) / f64::from(COUNTED)
+            ),
             (Err(problem), _) | (_, Err(problem)) => println!("  {what}: not counted ({problem})"),
         }
     }
@@ -85,7 +122,9 @@ fn cost(size: u32, kind: Kind) -> Result<f64, Failure> {
     let policies = policies()?;
     let mut best = f64::INFINITY;
     for _ in 0..TIMES {
-        let worlds = (0..LARGEST / size).map(|_| world(size, kind)).collect::<Result<Vec<_>, _>>()?;
+        let worlds = (0..LARGEST / size)
+            .map(|_| world(size, kind))
+            .collect::<Result<Vec<_>, _>>()?;
         let start = computed()?;
         for (inventory, usage) in worlds {
             black_box(judge(inventory, &usage, &policies));
@@ -98,7 +137,11 @@ fn cost(size: u32, kind: Kind) -> Result<f64, Failure> {
 /// The nanoseconds that this thread has computed so far: what other processes take of the machine does not count.
 fn computed() -> Result<f64, Failure> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(text.split_whitespace().next().ok_or("no scheduler statistics")?.parse()?)
+    Ok(text
+        .split_whitespace()
+        .next()
+        .ok_or("no scheduler statistics")?
+        .parse()?)
 }
 
 fn judge(inventory: Inventory, usage: &Usage, policies: &Policies) -> Option<Plan> {
@@ -107,11 +150,25 @@ fn judge(inventory: Inventory, usage: &Usage, policies: &Policies) -> Option<Pla
 
 /// A number that valgrind prints between two texts.
 fn counted(tool: &[&str], arguments: [&str; 2], before: &str, after: &str) -> Result<f64, Failure> {
-    let output = Command::new("valgrind").args(tool).arg(env::current_exe()?).args(arguments).output()?;
+    let output = Command::new("valgrind")
+        .args(tool)
+        .arg(env::current_exe()?)
+        .args(arguments)
+        .output()?;
     let text = String::from_utf8_lossy(&output.stderr);
-    let number = text.split_once(before).map(|(_, rest)| rest.lines().next().unwrap_or_default());
-    let number = number.map(|rest| rest.split_once(after).filter(|_| !after.is_empty()).map_or(rest, |(it, _)| it));
-    Ok(number.ok_or("valgrind counted nothing")?.trim().replace(',', "").parse()?)
+    let number = text
+        .split_once(before)
+        .map(|(_, rest)| rest.lines().next().unwrap_or_default());
+    let number = number.map(|rest| {
+        rest.split_once(after)
+            .filter(|_| !after.is_empty())
+            .map_or(rest, |(it, _)| it)
+    });
+    Ok(number
+        .ok_or("valgrind counted nothing")?
+        .trim()
+        .replace(',', "")
+        .parse()?)
 }
 
 fn policies() -> Result<Policies, Failure> {
@@ -119,16 +176,30 @@ fn policies() -> Result<Policies, Failure> {
 }
 
 fn world(size: u32, kind: Kind) -> Result<(Inventory, Usage), Failure> {
-    let registry = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
-    let repositories = (0..size / REPOSITORY).map(|number| repository(number, kind)).collect::<Result<_, _>>()?;
-    let user =
-        User { place: registry.clone(), kind: "ECS service".into(), name: "web".to_owned(), cluster: None, live: true };
+    let registry = Registry {
+        account: "111111111111".into(),
+        region: "eu-west-1".into(),
+    };
+    let repositories = (0..size / REPOSITORY)
+        .map(|number| repository(number, kind))
+        .collect::<Result<_, _>>()?;
+    let user = User {
+        place: registry.clone(),
+        kind: "ECS service".into(),
+        name: "web".to_owned(),
+        cluster: None,
+        live: true,
+    };
     let user = Arc::new(user);
     let mut found = Collector::new(Arc::default());
     for number in 0..size / REPOSITORY {
         for image in [5, 105, 905] {
             let host = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
-            found.add(&user, &format!("{host}/{}:{}", name(number), tag(image)), None)?;
+            found.add(
+                &user,
+                &format!("{host}/{}:{}", name(number), tag(image)),
+                None,
+            )?;
         }
     }
     let coverage = Coverage {
@@ -143,7 +214,13 @@ fn world(size: u32, kind: Kind) -> Result<(Inventory, Usage), Failure> {
     };
     let mut usage = Usage::default();
     usage.add(coverage, found);
-    Ok((Inventory { registry, repositories }, usage))
+    Ok((
+        Inventory {
+            registry,
+            repositories,
+        },
+        usage,
+    ))
 }
 
 fn name(repository: u32) -> String {
@@ -155,7 +232,9 @@ fn tag(image: u32) -> String {
 }
 
 fn digest(repository: u32, image: u32) -> Digest {
-    Digest::from_bytes(Sha256::digest([repository.to_be_bytes(), image.to_be_bytes()].concat()).into())
+    Digest::from_bytes(
+        Sha256::digest([repository.to_be_bytes(), image.to_be_bytes()].concat()).into(),
+    )
 }
 
 fn repository(number: u32, kind: Kind) -> Result<Repository, Failure> {
@@ -175,8 +254,10 @@ fn repository(number: u32, kind: Kind) -> Result<Repository, Failure> {
         };
         match position % 10 {
             3 if kind == Kind::Graph => {
-                let children = [position - 1, position - 2]
-                    .map(|part| Child { digest: digest(number, part), role: Some("linux/arm64".into()) });
+                let children = [position - 1, position - 2].map(|part| Child {
+                    digest: digest(number, part),
+                    role: Some("linux/arm64".into()),
+                });
                 stored.children.insert(image.digest, children.into());
                 image.media_type = MediaType::Index;
                 image.tags = [Tag::new(&tag(position))?].into();

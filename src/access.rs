@@ -48,7 +48,10 @@ pub struct Access {
 impl Access {
     /// Nothing is known yet.
     pub(crate) fn new(config: &Config, own: &Registry) -> Self {
-        let mut access = Self { own: own.account.clone(), ..Self::default() };
+        let mut access = Self {
+            own: own.account.clone(),
+            ..Self::default()
+        };
         if config.mode != Mode::Plan {
             access.untried.push("ecr:BatchDeleteImage");
         }
@@ -62,7 +65,11 @@ impl Access {
             ]);
         }
         if let Some(eks) = &config.in_use.eks {
-            let names = eks.clusters.patterns().iter().filter(|name| eks.clusters.names_exactly(name));
+            let names = eks
+                .clusters
+                .patterns()
+                .iter()
+                .filter(|name| eks.clusters.names_exactly(name));
             access.expected.extend(names.cloned());
         }
         access
@@ -83,7 +90,13 @@ impl Access {
     }
 
     /// Tries every right that the sources of a place need.
-    pub(crate) async fn try_sources(&mut self, place: &Registry, clients: &Clients, in_use: &InUse, eks: Option<Eks>) {
+    pub(crate) async fn try_sources(
+        &mut self,
+        place: &Registry,
+        clients: &Clients,
+        in_use: &InUse,
+        eks: Option<Eks>,
+    ) {
         self.note(place, clients.try_sources(in_use).await);
         let Some(eks) = eks else { return };
         match eks.clusters().await {
@@ -105,7 +118,11 @@ impl Access {
             Ok(tried) => {
                 self.note(place, tried.tried);
                 self.untried.extend(
-                    tried.untried.into_iter().filter(|action| !self.untried.contains(action)).collect::<Vec<_>>(),
+                    tried
+                        .untried
+                        .into_iter()
+                        .filter(|action| !self.untried.contains(action))
+                        .collect::<Vec<_>>(),
                 );
             }
             Err(error) => self.problems.push(error.to_string()),
@@ -124,9 +141,12 @@ impl Access {
                 }
                 let lines = by_group.iter().map(|(group, resources)| {
                     let resources = resources.join(", ");
-                    format!("- {{ apiGroups: [\"{group}\"], resources: [{resources}], verbs: [list] }}")
+                    format!(
+                        "- {{ apiGroups: [\"{group}\"], resources: [{resources}], verbs: [list] }}"
+                    )
                 });
-                self.missing_rules.insert(cluster.cluster.clone(), lines.collect());
+                self.missing_rules
+                    .insert(cluster.cluster.clone(), lines.collect());
             }
             Err(error) => self.problems.push(error.to_string()),
         }
@@ -135,7 +155,8 @@ impl Access {
     /// Ends the trying.
     pub(crate) fn conclude(&mut self) {
         if !self.denied_actions.is_empty() {
-            self.statement = Some(json!({"Effect": "Allow", "Action": self.denied_actions, "Resource": "*"}));
+            self.statement =
+                Some(json!({"Effect": "Allow", "Action": self.denied_actions, "Resource": "*"}));
         }
         for cluster in &self.expected {
             self.problems.push(Problem::Unknown.of(cluster).to_string());
@@ -161,22 +182,43 @@ impl Access {
     }
 
     fn is_denied(&self, place: &Registry, action: &str) -> bool {
-        let elsewhere = self.denied_elsewhere.get(&place.to_string()).into_iter().flatten();
-        self.denied_actions.iter().chain(elsewhere).any(|denied| *denied == action)
+        let elsewhere = self
+            .denied_elsewhere
+            .get(&place.to_string())
+            .into_iter()
+            .flatten();
+        self.denied_actions
+            .iter()
+            .chain(elsewhere)
+            .any(|denied| *denied == action)
     }
 }
 
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Tried {} actions of AWS, and asked {} clusters.", self.actions, self.clusters)?;
+        writeln!(
+            f,
+            "Tried {} actions of AWS, and asked {} clusters.",
+            self.actions, self.clusters
+        )?;
         if let Some(statement) = &self.statement {
-            writeln!(f, "\nDenied on AWS. Add this statement to the policy of the program's role:\n{statement:#}")?;
+            writeln!(
+                f,
+                "\nDenied on AWS. Add this statement to the policy of the program's role:\n{statement:#}"
+            )?;
         }
         for (place, actions) in &self.denied_elsewhere {
-            writeln!(f, "\nDenied in {place}. Allow to the role there: {}", actions.join(", "))?;
+            writeln!(
+                f,
+                "\nDenied in {place}. Allow to the role there: {}",
+                actions.join(", ")
+            )?;
         }
         for (cluster, rules) in &self.missing_rules {
-            writeln!(f, "\nDenied in cluster `{cluster}`. Add these rules to the ClusterRole `ecr-cleanup-reader`:")?;
+            writeln!(
+                f,
+                "\nDenied in cluster `{cluster}`. Add these rules to the ClusterRole `ecr-cleanup-reader`:"
+            )?;
             for rule in rules {
                 writeln!(f, "{rule}")?;
             }
@@ -188,8 +230,16 @@ impl fmt::Display for Access {
             }
         }
         if !self.untried.is_empty() {
-            writeln!(f, "\nNeeded too, and not tried: {}", self.untried.join(", "))?;
+            writeln!(
+                f,
+                "\nNeeded too, and not tried: {}",
+                self.untried.join(", ")
+            )?;
         }
-        if self.is_complete() { writeln!(f, "\nNothing is missing.") } else { Ok(()) }
+        if self.is_complete() {
+            writeln!(f, "\nNothing is missing.")
+        } else {
+            Ok(())
+        }
     }
 }

@@ -114,21 +114,37 @@ impl Event {
         if let Some(envelope) = envelope(fields) {
             return Err(EventError::Envelope(envelope));
         }
-        if let Some(field) = fields.keys().find(|field| !FIELDS.contains(&field.as_str())) {
-            return Err(EventError::Field { field: field.clone(), suggestion: suggestion(field) });
+        if let Some(field) = fields
+            .keys()
+            .find(|field| !FIELDS.contains(&field.as_str()))
+        {
+            return Err(EventError::Field {
+                field: field.clone(),
+                suggestion: suggestion(field),
+            });
         }
         let verify = match fields.get("verify") {
             None => false,
             Some(Value::Bool(true)) if fields.len() == 1 => true,
             Some(Value::Bool(true)) => {
-                let problem = "verifying asks for every image in use; leave out the other fields".to_owned();
-                return Err(EventError::Value { field: "verify", problem });
+                let problem =
+                    "verifying asks for every image in use; leave out the other fields".to_owned();
+                return Err(EventError::Value {
+                    field: "verify",
+                    problem,
+                });
             }
             Some(other) => {
-                return Err(EventError::Value { field: "verify", problem: format!("expected `true`, got {other}") });
+                return Err(EventError::Value {
+                    field: "verify",
+                    problem: format!("expected `true`, got {other}"),
+                });
             }
         };
-        let explain = fields.get("explain").map(|value| text("explain", value)).transpose()?;
+        let explain = fields
+            .get("explain")
+            .map(|value| text("explain", value))
+            .transpose()?;
         let mode = mode(fields)?.unwrap_or(Mode::Plan);
         if explain.is_some() && mode != Mode::Plan {
             return Err(EventError::Value {
@@ -141,14 +157,23 @@ impl Event {
             return Err(EventError::Widens { asked, configured });
         }
         let only = fields.get("repositories").map(globs).transpose()?;
-        Ok(Self { mode, only, explain, verify, trigger: Trigger::Person })
+        Ok(Self {
+            mode,
+            only,
+            explain,
+            verify,
+            trigger: Trigger::Person,
+        })
     }
 }
 
 /// A schedule's event: `detail` is an object from a rule and a string from Scheduler, and says nothing in either.
 fn is_scheduled(fields: &Map<String, Value>) -> bool {
     let is = |field: &str, values: &[&str]| {
-        fields.get(field).and_then(Value::as_str).is_some_and(|value| values.contains(&value))
+        fields
+            .get(field)
+            .and_then(Value::as_str)
+            .is_some_and(|value| values.contains(&value))
     };
     is("detail-type", &["Scheduled Event"]) && is("source", &["aws.events", "aws.scheduler"])
 }
@@ -161,7 +186,9 @@ fn envelope(fields: &Map<String, Value>) -> Option<String> {
     }
     let name = match fields {
         _ if fields.contains_key("Records") => "a batch of records from SNS, SQS, S3 or a stream",
-        _ if fields.contains_key("requestContext") => "a web request, or a record of a failed invocation",
+        _ if fields.contains_key("requestContext") => {
+            "a web request, or a record of a failed invocation"
+        }
         _ if fields.contains_key("awslogs") => "a batch of log lines",
         _ => return None,
     };
@@ -169,51 +196,85 @@ fn envelope(fields: &Map<String, Value>) -> Option<String> {
 }
 
 fn mode(fields: &Map<String, Value>) -> Result<Option<Mode>, EventError> {
-    let value = |field, problem: &str| EventError::Value { field, problem: problem.to_owned() };
+    let value = |field, problem: &str| EventError::Value {
+        field,
+        problem: problem.to_owned(),
+    };
     let asked = match fields.get("mode") {
         None => None,
         Some(mode) => match mode.as_str() {
             Some("plan") => Some(Mode::Plan),
             Some("archive") => Some(Mode::Archive),
             Some("delete") => Some(Mode::Delete),
-            _ => return Err(value("mode", &format!("expected `plan`, `archive` or `delete`, got {mode}"))),
+            _ => {
+                return Err(value(
+                    "mode",
+                    &format!("expected `plan`, `archive` or `delete`, got {mode}"),
+                ));
+            }
         },
     };
     match (fields.get("dry_run"), asked) {
         (None, asked) => Ok(asked),
         (Some(Value::Bool(true)), None | Some(Mode::Plan)) => Ok(Some(Mode::Plan)),
-        (Some(Value::Bool(true)), Some(_)) => Err(value("dry_run", "`true` contradicts `mode`; write `mode` alone")),
-        (Some(Value::Bool(false)), _) => {
-            Err(value("dry_run", "`false` does not say what to do; write `\"mode\":\"delete\"`"))
-        }
+        (Some(Value::Bool(true)), Some(_)) => Err(value(
+            "dry_run",
+            "`true` contradicts `mode`; write `mode` alone",
+        )),
+        (Some(Value::Bool(false)), _) => Err(value(
+            "dry_run",
+            "`false` does not say what to do; write `\"mode\":\"delete\"`",
+        )),
         (Some(other), _) => Err(value("dry_run", &format!("expected `true`, got {other}"))),
     }
 }
 
 fn text(field: &'static str, value: &Value) -> Result<String, EventError> {
-    let problem = || EventError::Value { field, problem: format!("expected a string, got {value}") };
-    value.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned).ok_or_else(problem)
+    let problem = || EventError::Value {
+        field,
+        problem: format!("expected a string, got {value}"),
+    };
+    value
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .map(ToOwned::to_owned)
+        .ok_or_else(problem)
 }
 
 fn globs(value: &Value) -> Result<RepositoryGlobs, EventError> {
     let field = "repositories";
     let list = value.as_array().filter(|list| !list.is_empty());
-    let list =
-        list.ok_or_else(|| EventError::Value { field, problem: format!("expected a list of globs, got {value}") })?;
-    let globs = list.iter().map(|glob| text(field, glob)).collect::<Result<Vec<_>, _>>()?;
+    let list = list.ok_or_else(|| EventError::Value {
+        field,
+        problem: format!("expected a list of globs, got {value}"),
+    })?;
+    let globs = list
+        .iter()
+        .map(|glob| text(field, glob))
+        .collect::<Result<Vec<_>, _>>()?;
     RepositoryGlobs::new(&globs).map_err(|problems| EventError::Value {
         field,
-        problem: problems.into_iter().map(|(_, problem)| problem).collect::<Vec<_>>().join("; "),
+        problem: problems
+            .into_iter()
+            .map(|(_, problem)| problem)
+            .collect::<Vec<_>>()
+            .join("; "),
     })
 }
 
 /// The accepted field that a misspelt one is closest to in form: the same letters but for case and separators.
 fn suggestion(field: &str) -> Option<&'static str> {
-    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let plain = |text: &str| {
+        text.chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect::<String>()
+            .to_ascii_lowercase()
+    };
     let written = plain(field);
     let close = |name: &&&str| {
         let name = plain(name);
-        name == written || (written.len() > 3 && (name.starts_with(&written) || written.starts_with(&name)))
+        name == written
+            || (written.len() > 3 && (name.starts_with(&written) || written.starts_with(&name)))
     };
     FIELDS.iter().find(close).copied()
 }
@@ -225,7 +286,10 @@ mod tests {
     use super::*;
 
     fn parse(event: &Value, configured: &str) -> Result<Event, EventError> {
-        Event::parse(event, &Config::parse(&format!("mode: {configured}")).unwrap())
+        Event::parse(
+            event,
+            &Config::parse(&format!("mode: {configured}")).unwrap(),
+        )
     }
 
     #[test]
@@ -241,19 +305,41 @@ mod tests {
 
     #[test]
     fn an_empty_event_only_plans() {
-        for event in [json!({}), Value::Null, json!({"repositories": ["a/*"]}), json!({"dry_run": true})] {
+        for event in [
+            json!({}),
+            Value::Null,
+            json!({"repositories": ["a/*"]}),
+            json!({"dry_run": true}),
+        ] {
             assert_eq!(parse(&event, "delete").unwrap().mode, Mode::Plan, "{event}");
         }
     }
 
     #[test]
     fn an_event_narrows_and_never_widens() {
-        assert_eq!(parse(&json!({"mode": "delete"}), "delete").unwrap().mode, Mode::Delete);
-        assert_eq!(parse(&json!({"mode": "plan"}), "delete").unwrap().mode, Mode::Plan);
+        assert_eq!(
+            parse(&json!({"mode": "delete"}), "delete").unwrap().mode,
+            Mode::Delete
+        );
+        assert_eq!(
+            parse(&json!({"mode": "plan"}), "delete").unwrap().mode,
+            Mode::Plan
+        );
         let error = parse(&json!({"mode": "delete"}), "plan").unwrap_err();
-        assert_eq!(error, EventError::Widens { asked: "delete", configured: "plan" });
-        let only = parse(&json!({"repositories": ["team/*"]}), "plan").unwrap().only.unwrap();
-        assert!(only.matches("team/app") && !only.matches("team/app/api") && !only.matches("other"));
+        assert_eq!(
+            error,
+            EventError::Widens {
+                asked: "delete",
+                configured: "plan"
+            }
+        );
+        let only = parse(&json!({"repositories": ["team/*"]}), "plan")
+            .unwrap()
+            .only
+            .unwrap();
+        assert!(
+            only.matches("team/app") && !only.matches("team/app/api") && !only.matches("other")
+        );
     }
 
     #[test]
@@ -271,21 +357,51 @@ mod tests {
                 json!({"Mode": "plan"}),
                 "unknown field `Mode`; accepted are `mode`, `repositories`, `explain`, `verify`, `dry_run` (did you mean `mode`?)",
             ),
-            (json!({"dry_run": false}), "`dry_run`: `false` does not say what to do; write `\"mode\":\"delete\"`"),
-            (json!({"dry_run": true, "mode": "delete"}), "`dry_run`: `true` contradicts `mode`; write `mode` alone"),
-            (json!({"dry_run": "yes"}), "`dry_run`: expected `true`, got \"yes\""),
-            (json!({"mode": "purge"}), "`mode`: expected `plan`, `archive` or `delete`, got \"purge\""),
-            (json!({"repositories": []}), "`repositories`: expected a list of globs, got []"),
-            (json!({"repositories": "a"}), "`repositories`: expected a list of globs, got \"a\""),
-            (json!({"repositories": [1]}), "`repositories`: expected a string, got 1"),
+            (
+                json!({"dry_run": false}),
+                "`dry_run`: `false` does not say what to do; write `\"mode\":\"delete\"`",
+            ),
+            (
+                json!({"dry_run": true, "mode": "delete"}),
+                "`dry_run`: `true` contradicts `mode`; write `mode` alone",
+            ),
+            (
+                json!({"dry_run": "yes"}),
+                "`dry_run`: expected `true`, got \"yes\"",
+            ),
+            (
+                json!({"mode": "purge"}),
+                "`mode`: expected `plan`, `archive` or `delete`, got \"purge\"",
+            ),
+            (
+                json!({"repositories": []}),
+                "`repositories`: expected a list of globs, got []",
+            ),
+            (
+                json!({"repositories": "a"}),
+                "`repositories`: expected a list of globs, got \"a\"",
+            ),
+            (
+                json!({"repositories": [1]}),
+                "`repositories`: expected a string, got 1",
+            ),
             (json!({"explain": 5}), "`explain`: expected a string, got 5"),
-            (json!({"explain": "a:1", "mode": "delete"}), "`explain`: explaining changes nothing; leave out `mode`"),
-            (json!({"verify": false}), "`verify`: expected `true`, got false"),
+            (
+                json!({"explain": "a:1", "mode": "delete"}),
+                "`explain`: explaining changes nothing; leave out `mode`",
+            ),
+            (
+                json!({"verify": false}),
+                "`verify`: expected `true`, got false",
+            ),
             (
                 json!({"verify": true, "mode": "delete"}),
                 "`verify`: verifying asks for every image in use; leave out the other fields",
             ),
-            (json!([]), "expected an object such as `{\"mode\":\"plan\"}`, got a list"),
+            (
+                json!([]),
+                "expected an object such as `{\"mode\":\"plan\"}`, got a list",
+            ),
             (
                 json!({"Records": []}),
                 "this is a batch of records from SNS, SQS, S3 or a stream; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `verify`, `dry_run`",

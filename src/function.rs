@@ -61,30 +61,44 @@ pub async fn handle(
 ) -> Result<Value, FunctionError> {
     let event = Event::parse(event, program.config())?;
     let explain = match &event.explain {
-        Some(text) => Some(program.reference(text).map_err(|problem| EventError::Value { field: "explain", problem })?),
+        Some(text) => Some(
+            program
+                .reference(text)
+                .map_err(|problem| EventError::Value {
+                    field: "explain",
+                    problem,
+                })?,
+        ),
         None => None,
     };
-    let deployment = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "ecr-cleanup".to_owned());
+    let deployment =
+        env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "ecr-cleanup".to_owned());
     let mut send = |metrics: &Metrics, run_id: &str| {
         let line = metrics.line(&deployment, run_id, program.now().millis());
         // Metrics that cannot be written are no reason to stop.
         let _ = writeln!(stdout, "{line}");
     };
-    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    let left = deadline
+        .duration_since(SystemTime::now())
+        .unwrap_or_default();
     let stop_at = Instant::now() + left.saturating_sub(MARGIN);
     if event.verify {
         send(&Metrics::started(), "");
         let verified = timeout_at(stop_at, program.verify()).await;
         let (verification, metrics) = verified.map_err(|_| FunctionError::OutOfTime)??;
         send(&metrics, &verification.run_id);
-        return Ok(serde_json::to_value(&verification).unwrap_or_else(|error| json!({"summary": error.to_string()})));
+        return Ok(serde_json::to_value(&verification)
+            .unwrap_or_else(|error| json!({"summary": error.to_string()})));
     }
-    let request = Request { mode: event.mode, only: event.only, stop_at: Some(stop_at) };
+    let request = Request {
+        mode: event.mode,
+        only: event.only,
+        stop_at: Some(stop_at),
+    };
     send(&Metrics::started(), "");
-    let prepared = program
-        .prepare(request)
-        .await
-        .inspect_err(|error| tracing::error!(event = "run_failed", error = %error, "nothing could be planned"))?;
+    let prepared = program.prepare(request).await.inspect_err(
+        |error| tracing::error!(event = "run_failed", error = %error, "nothing could be planned"),
+    )?;
     let explanation = explain.map(|image| prepared.explain(&image));
     let finished = prepared.finish().await;
     let mut answer = finished.answer;
@@ -105,7 +119,10 @@ pub async fn handle(
 /// Where the configuration cannot be found or used.
 pub async fn program_from_environment(clients: Clients) -> Result<Program, ConfigError> {
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let (document, pin) = (variable("ECR_CLEANUP_CONFIG"), variable("ECR_CLEANUP_CONFIG_SHA256"));
+    let (document, pin) = (
+        variable("ECR_CLEANUP_CONFIG"),
+        variable("ECR_CLEANUP_CONFIG_SHA256"),
+    );
     let config = Config::load(document.as_deref(), pin.as_deref(), &clients).await?;
     Ok(Program::new(config, clients))
 }

@@ -111,7 +111,12 @@ impl Program {
     #[must_use]
     pub fn new(config: Config, clients: Clients) -> Self {
         let aliases = Arc::new(Aliases::new(&config.registry_aliases));
-        Self { config, clients, aliases, patience: Patience::default() }
+        Self {
+            config,
+            clients,
+            aliases,
+            patience: Patience::default(),
+        }
     }
 
     /// The same program with another patience, for a test that has no time.
@@ -122,8 +127,16 @@ impl Program {
     }
 
     /// A result, if it comes while there is time to use it: what ends a run may take until shortly before it is killed.
-    async fn at_the_end<T>(&self, stop_at: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
-        within(stop_at.map(|stop_at| stop_at + self.patience.last_words), work).await
+    async fn at_the_end<T>(
+        &self,
+        stop_at: Option<Instant>,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        within(
+            stop_at.map(|stop_at| stop_at + self.patience.last_words),
+            work,
+        )
+        .await
     }
 
     /// The configuration.
@@ -145,9 +158,9 @@ impl Program {
     pub fn reference(&self, text: &str) -> Result<ImageReference, String> {
         match ImageReference::parse_lenient(text, &self.aliases) {
             Ok(Parsed::Ecr(reference)) => Ok(reference),
-            Ok(Parsed::Digest(_) | Parsed::Elsewhere(_)) => {
-                Err(format!("`{text}` names no repository: write `REPOSITORY:TAG` or `REPOSITORY@DIGEST`"))
-            }
+            Ok(Parsed::Digest(_) | Parsed::Elsewhere(_)) => Err(format!(
+                "`{text}` names no repository: write `REPOSITORY:TAG` or `REPOSITORY@DIGEST`"
+            )),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -161,7 +174,10 @@ impl Program {
     }
 
     /// The places of the configuration, and what is in use there.
-    fn everywhere<'a>(&'a self, run_id: &'a str) -> LocalBoxFuture<'a, Result<(Places, Usage), ApiError>> {
+    fn everywhere<'a>(
+        &'a self,
+        run_id: &'a str,
+    ) -> LocalBoxFuture<'a, Result<(Places, Usage), ApiError>> {
         Box::pin(async move {
             let own = self.clients.identity().await?;
             let state = self.state(&own).await;
@@ -199,7 +215,13 @@ impl Program {
             started.elapsed().as_secs_f64(),
             self.clients.calls.so_far().since(calls_before),
         );
-        tracing::info!(event = "verified", run_id, verified = verification.verified, "{}", verification.summary);
+        tracing::info!(
+            event = "verified",
+            run_id,
+            verified = verification.verified,
+            "{}",
+            verification.summary
+        );
         Ok((verification, metrics))
     }
 
@@ -216,12 +238,21 @@ impl Program {
             access.try_registry(registry, clients).await;
         }
         for (place, clients) in &places.open {
-            access.try_sources(place, clients, &self.config.in_use, self.eks_in(place, clients, &pages)).await;
+            access
+                .try_sources(
+                    place,
+                    clients,
+                    &self.config.in_use,
+                    self.eks_in(place, clients, &pages),
+                )
+                .await;
             for service in self.services_in(place, clients, &Arc::default()) {
                 access.try_service(place, service).await;
             }
         }
-        access.problems.extend(places.closed().map(|closed| closed.error.to_string()));
+        access
+            .problems
+            .extend(places.closed().map(|closed| closed.error.to_string()));
         for cluster in self.contexts(&places.own.registry, &pages) {
             access.try_cluster(cluster).await;
         }
@@ -240,12 +271,18 @@ impl Program {
         let run_id = new_id();
         tracing::info!(event = "run_started", run_id, mode = %request.mode, version = crate::report::VERSION, "started");
         let stop_at = request.stop_at;
-        let prepared = Box::pin(self.gather_and_plan(request, started, calls_before, run_id.clone())).await;
+        let prepared =
+            Box::pin(self.gather_and_plan(request, started, calls_before, run_id.clone())).await;
         if let (Err(error), Some(location)) = (&prepared, &self.config.report) {
             let publication = Publication::new(&self.clients, location, &run_id);
             let failed = report::failed(&run_id, error);
-            if let Some(Err(problem)) = self.at_the_end(stop_at, publication.answer(&failed)).await {
-                tracing::error!(event = "report_unwritable", run_id, "the report could not be written: {problem}");
+            if let Some(Err(problem)) = self.at_the_end(stop_at, publication.answer(&failed)).await
+            {
+                tracing::error!(
+                    event = "report_unwritable",
+                    run_id,
+                    "the report could not be written: {problem}"
+                );
             }
         }
         prepared
@@ -263,8 +300,14 @@ impl Program {
         let reading = self.read(&request, own.clone(), &run_id, now);
         let read = within(request.stop_at, reading).await;
         let out_of_time = read.is_none();
-        let Read { places, state, caches, plan, usage, mut warnings } =
-            read.unwrap_or_else(|| Ok(Read::nothing(own, now)))?;
+        let Read {
+            places,
+            state,
+            caches,
+            plan,
+            usage,
+            mut warnings,
+        } = read.unwrap_or_else(|| Ok(Read::nothing(own, now)))?;
         let mut obstacles = places.unexpected.clone();
         if let Some(state) = &state {
             obstacles.extend(state.refusals.iter().cloned());
@@ -306,16 +349,29 @@ impl Program {
         Box::pin(async move {
             let places = Places::enter(&self.clients, own, &self.config, run_id).await?;
             let state = self.state(&places.own).await;
-            let caches = state.as_ref().map(|state| Arc::clone(&state.caches)).unwrap_or_default();
+            let caches = state
+                .as_ref()
+                .map(|state| Arc::clone(&state.caches))
+                .unwrap_or_default();
             let inventories = self.read_registries(request, &places, &caches);
             let (inventories, usage) = tokio::join!(inventories, self.read_usage(&places, &caches));
-            let terms = Terms { now, archive: self.archiving(request.mode) };
+            let terms = Terms {
+                now,
+                archive: self.archiving(request.mode),
+            };
             let mut plan = plan(inventories?, &usage, &self.config.policies, terms);
             if guard::spare_repositories(&mut plan, self.config.guards.max_percent_per_repository) {
                 plan.judge_again(&usage, &self.config.policies);
             }
             let warnings = self.spare_unread_pulls(&mut plan, &usage, &places).await;
-            Ok(Read { places, state, caches, plan, usage, warnings })
+            Ok(Read {
+                places,
+                state,
+                caches,
+                plan,
+                usage,
+                warnings,
+            })
         })
     }
 
@@ -326,15 +382,24 @@ impl Program {
         places: &Places,
         caches: &Caches,
     ) -> Result<Vec<Inventory>, ApiError> {
-        let scope = Scope { policies: &self.config.policies, only: request.only.as_ref(), indexes: &caches.indexes };
-        let inventories = places.registries.iter().map(|(registry, clients)| async move {
-            inventory::read(clients, registry.clone(), scope).await.map_err(|mut error| {
-                if places.registries.len() > 1 {
-                    error.resource.get_or_insert_with(|| registry.to_string());
-                }
-                error
-            })
-        });
+        let scope = Scope {
+            policies: &self.config.policies,
+            only: request.only.as_ref(),
+            indexes: &caches.indexes,
+        };
+        let inventories = places
+            .registries
+            .iter()
+            .map(|(registry, clients)| async move {
+                inventory::read(clients, registry.clone(), scope)
+                    .await
+                    .map_err(|mut error| {
+                        if places.registries.len() > 1 {
+                            error.resource.get_or_insert_with(|| registry.to_string());
+                        }
+                        error
+                    })
+            });
         try_join_all(inventories).await
     }
 
@@ -343,13 +408,24 @@ impl Program {
         let location = self.config.state.as_ref()?;
         let soaks = !self.config.guards.soak.is_zero();
         // In a box, since the futures of S3 are large.
-        Some(Box::pin(State::read(&self.clients, location, &identity.registry, soaks)).await)
+        Some(
+            Box::pin(State::read(
+                &self.clients,
+                location,
+                &identity.registry,
+                soaks,
+            ))
+            .await,
+        )
     }
 
     /// How the archive is treated. A dry run treats it as the configured mode does, so that it shows the same.
     fn archiving(&self, mode: Mode) -> Archiving {
         let candidates = [mode, self.config.mode].contains(&Mode::Archive);
-        Archiving { candidates, delete_after: self.config.archive.delete_after }
+        Archiving {
+            candidates,
+            delete_after: self.config.archive.delete_after,
+        }
     }
 
     /// Brings an image back from the archive, with its parts and whatever refers to them, and waits until all of it
@@ -357,7 +433,11 @@ impl Program {
     ///
     /// # Errors
     /// Where there is no such image, its repository cannot be read, or a call fails.
-    pub async fn restore(&self, image: &ImageReference, pause: Duration) -> Result<Restored, RestoreError> {
+    pub async fn restore(
+        &self,
+        image: &ImageReference,
+        pause: Duration,
+    ) -> Result<Restored, RestoreError> {
         let own = self.clients.identity().await?;
         let places = Places::enter(&self.clients, own, &self.config, &new_id()).await?;
         if let Some(closed) = places.closed().next() {
@@ -380,7 +460,14 @@ struct Read {
 impl Read {
     fn nothing(own: Identity, now: Time) -> Self {
         let (places, plan) = (Places::nowhere(own), Plan::empty(now));
-        Self { places, state: None, caches: Arc::default(), plan, usage: Usage::default(), warnings: Vec::new() }
+        Self {
+            places,
+            state: None,
+            caches: Arc::default(),
+            plan,
+            usage: Usage::default(),
+            warnings: Vec::new(),
+        }
     }
 }
 
@@ -412,9 +499,19 @@ impl Prepared<'_> {
     pub async fn exact_bytes(&self) -> Result<ExactBytes, ApiError> {
         let mut bytes = ExactBytes::default();
         for repository in &self.plan.repositories {
-            let readable = |image: &&Image| image.media_type != MediaType::Index && image.status == Status::Active;
-            let images: Vec<_> = repository.stored.images.iter().filter(readable).map(|image| image.digest).collect();
-            let Some(clients) = self.places.registries.get(&*repository.registry) else { continue };
+            let readable = |image: &&Image| {
+                image.media_type != MediaType::Index && image.status == Status::Active
+            };
+            let images: Vec<_> = repository
+                .stored
+                .images
+                .iter()
+                .filter(readable)
+                .map(|image| image.digest)
+                .collect();
+            let Some(clients) = self.places.registries.get(&*repository.registry) else {
+                continue;
+            };
             let layers = inventory::layers(clients, &repository.name, &images).await?;
             bytes += ExactBytes::of(repository, &layers);
         }
@@ -429,7 +526,10 @@ impl Prepared<'_> {
 
     /// What the guards judge.
     fn case(&self, now: Time) -> guard::Case<'_> {
-        static NOTHING: Memory = Memory { ledger: None, counts: None };
+        static NOTHING: Memory = Memory {
+            ledger: None,
+            counts: None,
+        };
         guard::Case {
             plan: &self.plan,
             usage: &self.usage,
@@ -454,7 +554,9 @@ impl Prepared<'_> {
         });
         answer.warnings.extend(self.warnings.iter().cloned());
         answer.warnings.extend(self.soaking());
-        answer.warnings.extend(self.program.config.in_use.unprotected());
+        answer
+            .warnings
+            .extend(self.program.config.in_use.unprotected());
         answer
     }
 

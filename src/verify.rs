@@ -86,23 +86,32 @@ impl Listing {
     /// The repositories that could not be listed, with the reason.
     pub(crate) fn failures(&self, told_apart: bool) -> impl Iterator<Item = (String, &str)> {
         self.0.iter().filter_map(move |((registry, name), images)| {
-            let title = if told_apart { format!("{}/{name}", registry.host()) } else { name.to_string() };
+            let title = if told_apart {
+                format!("{}/{name}", registry.host())
+            } else {
+                name.to_string()
+            };
             Some((title, images.as_ref().err()?.as_str()))
         })
     }
 
     /// What is known of a repository; none if it was not listed.
     fn stored(&self, registry: &Registry, name: &RepositoryName) -> Option<Stored<'_>> {
-        Some(match self.0.get(&(Arc::new(registry.clone()), name.clone()))? {
-            Ok(Some(images)) => Stored::Images(images),
-            Ok(None) => Stored::NoRepository,
-            Err(_) => return None,
-        })
+        Some(
+            match self.0.get(&(Arc::new(registry.clone()), name.clone()))? {
+                Ok(Some(images)) => Stored::Images(images),
+                Ok(None) => Stored::NoRepository,
+                Err(_) => return None,
+            },
+        )
     }
 }
 
 /// Lists repositories, for what they hold now of the images in use.
-pub(crate) async fn list(clients: &BTreeMap<Registry, Clients>, repositories: BTreeMap<Named, Used<'_>>) -> Listing {
+pub(crate) async fn list(
+    clients: &BTreeMap<Registry, Clients>,
+    repositories: BTreeMap<Named, Used<'_>>,
+) -> Listing {
     let listings = stream::iter(repositories).map(|((registry, name), used)| async move {
         let images = match clients.get(&*registry) {
             None => Err(format!("nothing lets the program into {registry}")),
@@ -123,10 +132,15 @@ pub(crate) async fn list(clients: &BTreeMap<Registry, Clients>, repositories: BT
 }
 
 /// The repositories of some registries that something in use names, each with the images it names there.
-pub(crate) fn used<'a>(registries: &'a [Arc<Registry>], usage: &'a Usage) -> BTreeMap<Named, Used<'a>> {
+pub(crate) fn used<'a>(
+    registries: &'a [Arc<Registry>],
+    usage: &'a Usage,
+) -> BTreeMap<Named, Used<'a>> {
     let mut repositories = BTreeMap::<_, Used<'_>>::new();
     for (registry, reference) in references(registries, usage) {
-        let used = repositories.entry((Arc::clone(registry), reference.repository.clone())).or_default();
+        let used = repositories
+            .entry((Arc::clone(registry), reference.repository.clone()))
+            .or_default();
         used.digests.extend(reference.digest);
         used.tags.extend(&reference.tag);
     }
@@ -137,20 +151,26 @@ fn references<'a>(
     registries: &'a [Arc<Registry>],
     usage: &'a Usage,
 ) -> impl Iterator<Item = (&'a Arc<Registry>, &'a ImageReference)> {
-    usage.references().filter_map(move |(reference, _)| match reference {
-        Reference::Image(image) => {
-            let registry = registries.iter().find(|registry| image.registry.as_ref() == Some(&***registry))?;
-            Some((registry, image))
-        }
-        Reference::Digest(_) | Reference::Repository(_) => None,
-    })
+    usage
+        .references()
+        .filter_map(move |(reference, _)| match reference {
+            Reference::Image(image) => {
+                let registry = registries
+                    .iter()
+                    .find(|registry| image.registry.as_ref() == Some(&***registry))?;
+                Some((registry, image))
+            }
+            Reference::Digest(_) | Reference::Repository(_) => None,
+        })
 }
 
 /// What is missing now, where some repositories have been listed again since the plan. What could not be listed again
 /// was not deleted by this program: it holds what the plan saw.
 pub(crate) fn missing_now(plan: &Plan, usage: &Usage, listing: &Listing) -> Vec<Missing> {
     missing_from(&plan.registries, usage, |registry, name| {
-        listing.stored(registry, name).unwrap_or_else(|| plan.stored(registry, name))
+        listing
+            .stored(registry, name)
+            .unwrap_or_else(|| plan.stored(registry, name))
     })
 }
 
@@ -168,18 +188,30 @@ pub(crate) fn verify<'a>(
         });
         let omitted = missing.len().saturating_sub(CAP);
         let failures = listing.failures(registries.len() > 1);
-        let not_asked: BTreeMap<String, String> =
-            failures.map(|(title, problem)| (title, problem.to_owned())).collect();
+        let not_asked: BTreeMap<String, String> = failures
+            .map(|(title, problem)| (title, problem.to_owned()))
+            .collect();
         let references = references(&registries, usage).count();
         let (live, later): (Vec<_>, Vec<_>) = missing.iter().partition(|missing| missing.live);
         let mut summary = match live.len() {
-            0 => format!("Of {references} references in use, everything live that could be asked for can be pulled."),
-            live => format!("{live} of {references} references in use cannot be pulled: see `missing`."),
+            0 => format!(
+                "Of {references} references in use, everything live that could be asked for can be pulled."
+            ),
+            live => {
+                format!("{live} of {references} references in use cannot be pulled: see `missing`.")
+            }
         };
         if !later.is_empty() {
-            summary += &format!(" {} more are only kept for later, and their images are gone.", later.len());
+            summary += &format!(
+                " {} more are only kept for later, and their images are gone.",
+                later.len()
+            );
         }
-        let incomplete = usage.coverage().iter().filter(|coverage| !coverage.complete).count();
+        let incomplete = usage
+            .coverage()
+            .iter()
+            .filter(|coverage| !coverage.complete)
+            .count();
         if incomplete > 0 || !not_asked.is_empty() {
             summary += &format!(
                 " Not everything could be asked: {} repositories did not answer, {incomplete} sources of use are incomplete.",

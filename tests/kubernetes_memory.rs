@@ -37,7 +37,10 @@ const SERVE: &str = "--serve-the-clusters";
 const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     if env::args().nth(1).is_some_and(|argument| argument == SERVE) {
         runtime.block_on(serve());
     } else {
@@ -83,14 +86,30 @@ async fn serve() {
         (0..PODS).for_each(|number| cluster.apply(pod(number)));
         (0..REPLICA_SETS).for_each(|number| cluster.apply(replica_set(number)));
         let described = EksCluster::active(cluster.endpoint(), cluster.authority());
-        aws.edit(|world| world.home().eks.insert(format!("cluster-{number}"), described));
+        aws.edit(|world| {
+            world
+                .home()
+                .eks
+                .insert(format!("cluster-{number}"), described)
+        });
         clusters.push(cluster);
     }
     println!("{}", aws.endpoint());
     // Until the other end is closed.
-    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await.unwrap().unwrap();
-    let requests: Vec<String> = clusters.iter().flat_map(SimulatedCluster::requests).collect();
-    let asked_for = |kind: &str| requests.iter().filter(|request| request.contains(kind)).count();
+    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()))
+        .await
+        .unwrap()
+        .unwrap();
+    let requests: Vec<String> = clusters
+        .iter()
+        .flat_map(SimulatedCluster::requests)
+        .collect();
+    let asked_for = |kind: &str| {
+        requests
+            .iter()
+            .filter(|request| request.contains(kind))
+            .count()
+    };
     println!(
         "{}",
         json!({"pods": asked_for("/pods?"), "replica_sets": asked_for("/replicasets?"), "all": requests.len()})
@@ -99,7 +118,12 @@ async fn serve() {
 
 fn measure(runtime: &tokio::runtime::Runtime) {
     let mut server = Command::new(env::current_exe().unwrap());
-    let mut server = server.arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut server = server
+        .arg(SERVE)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
     let endpoint = said.next().unwrap().unwrap();
     let config = aws_config::defaults(BehaviorVersion::latest())
@@ -108,20 +132,28 @@ fn measure(runtime: &tokio::runtime::Runtime) {
         .credentials_provider(Credentials::new("AKIAHOME", "secret", None, None, "test"));
     let config = runtime.block_on(config.load());
     let clients = Clients::new(&config, false);
-    let program = Program::new(Config::parse("in_use: { ecs: false, lambda: false }").unwrap(), clients);
+    let program = Program::new(
+        Config::parse("in_use: { ecs: false, lambda: false }").unwrap(),
+        clients,
+    );
 
     let mut usage = None;
-    let AllocationInfo { bytes_max, bytes_current, .. } =
-        allocation_counter::measure(|| usage = Some(runtime.block_on(program.in_use()).unwrap()));
+    let AllocationInfo {
+        bytes_max,
+        bytes_current,
+        ..
+    } = allocation_counter::measure(|| usage = Some(runtime.block_on(program.in_use()).unwrap()));
     let usage = usage.unwrap();
-    let [peak, kept] = [i64::try_from(bytes_max).unwrap(), bytes_current].map(|bytes| usize::try_from(bytes).unwrap());
+    let [peak, kept] = [i64::try_from(bytes_max).unwrap(), bytes_current]
+        .map(|bytes| usize::try_from(bytes).unwrap());
 
     drop(server.stdin.take());
     let asked: Value = serde_json::from_str(&said.next().unwrap().unwrap()).unwrap();
     server.wait().unwrap();
     let page = PAGE * pod(0).to_string().len();
     let beyond = peak.saturating_sub(kept + AT_ONCE * page) / AT_ONCE;
-    let megabytes = |bytes: usize| format!("{}.{} MB", bytes >> 20, (bytes >> 10) % 1024 * 10 / 1024);
+    let megabytes =
+        |bytes: usize| format!("{}.{} MB", bytes >> 20, (bytes >> 10) % 1024 * 10 / 1024);
     let _ = writeln!(
         std::io::stdout(),
         "{CLUSTERS} clusters of {PODS} pods and {REPLICA_SETS} ReplicaSets: {asked} requests; a page has {}, {} stay in \
@@ -131,10 +163,17 @@ fn measure(runtime: &tokio::runtime::Runtime) {
         megabytes(peak),
         megabytes(beyond),
     );
-    assert!(usage.coverage().iter().all(|coverage| coverage.complete), "{:?}", usage.coverage());
+    assert!(
+        usage.coverage().iter().all(|coverage| coverage.complete),
+        "{:?}",
+        usage.coverage()
+    );
     // Each tag, and each digest.
     assert_eq!(usage.references().len(), 2 * DEPLOYMENTS);
     assert_eq!(asked["pods"], CLUSTERS * PODS / PAGE);
-    assert_eq!(asked["replica_sets"], CLUSTERS * REPLICA_SETS.div_ceil(PAGE));
+    assert_eq!(
+        asked["replica_sets"],
+        CLUSTERS * REPLICA_SETS.div_ceil(PAGE)
+    );
     assert!(beyond < 2 << 20, "{beyond} bytes a page beyond the page");
 }

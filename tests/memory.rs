@@ -21,7 +21,9 @@ fn image(repository: u32, number: u32) -> Image {
     let mut digest = [0; 32];
     digest[..4].copy_from_slice(&repository.to_be_bytes());
     digest[4..8].copy_from_slice(&number.to_be_bytes());
-    let tag = number.is_multiple_of(2).then(|| Tag::new(&format!("2026.11.{number}-main")).unwrap());
+    let tag = number
+        .is_multiple_of(2)
+        .then(|| Tag::new(&format!("2026.11.{number}-main")).unwrap());
     Image {
         digest: Digest::from_bytes(digest),
         tags: tag.into_iter().collect(),
@@ -37,12 +39,17 @@ fn image(repository: u32, number: u32) -> Image {
 }
 
 fn repository(number: u32) -> Repository {
-    let images = (0..IMAGES).map(|image_number| image(number, image_number)).collect();
+    let images = (0..IMAGES)
+        .map(|image_number| image(number, image_number))
+        .collect();
     Repository {
         name: RepositoryName::new(&format!("team/app-{number}")).unwrap(),
         policy: Some(0),
         mutable_tags: true,
-        content: Content::Complete(Images { images, ..Images::default() }),
+        content: Content::Complete(Images {
+            images,
+            ..Images::default()
+        }),
     }
 }
 
@@ -52,7 +59,10 @@ fn planned(document: &str) -> (usize, i64, i64) {
     let mut inventory = None;
     let stored = measure(|| {
         inventory = Some(Inventory {
-            registry: Registry { account: "111111111111".into(), region: "eu-west-1".into() },
+            registry: Registry {
+                account: "111111111111".into(),
+                region: "eu-west-1".into(),
+            },
             repositories: (0..REPOSITORIES).map(repository).collect(),
         });
     });
@@ -62,24 +72,46 @@ fn planned(document: &str) -> (usize, i64, i64) {
     let config = Config::parse(document).unwrap();
     let now = Time::from_millis(1_800_000_000_000).unwrap();
     let mut planned = None;
-    let judged = measure(|| planned = inventory.take().map(|it| plan(it, &Usage::default(), &config.policies, now)));
-    let doomed = planned.unwrap().repositories.into_iter().flat_map(|of| of.verdicts).filter(Verdict::deletes).count();
-    let [bytes, allocations] = [judged.bytes_max, judged.count_total].map(|it| i64::try_from(it).unwrap());
+    let judged = measure(|| {
+        planned = inventory
+            .take()
+            .map(|it| plan(it, &Usage::default(), &config.policies, now));
+    });
+    let doomed = planned
+        .unwrap()
+        .repositories
+        .into_iter()
+        .flat_map(|of| of.verdicts)
+        .filter(Verdict::deletes)
+        .count();
+    let [bytes, allocations] =
+        [judged.bytes_max, judged.count_total].map(|it| i64::try_from(it).unwrap());
     (doomed, stored + bytes / ALL, allocations * 100 / ALL)
 }
 
 #[test]
 fn an_image_that_goes_takes_little_memory_and_hardly_an_allocation() {
     let (doomed, bytes, allocations) = planned("mode: delete");
-    assert_eq!(doomed, (IMAGES * REPOSITORIES - REPOSITORIES * 10) as usize, "ten releases of each repository stay");
+    assert_eq!(
+        doomed,
+        (IMAGES * REPOSITORIES - REPOSITORIES * 10) as usize,
+        "ten releases of each repository stay"
+    );
     assert!(bytes <= 250, "{bytes} bytes an image");
-    assert!(allocations <= 20, "{allocations} allocations for a hundred images");
+    assert!(
+        allocations <= 20,
+        "{allocations} allocations for a hundred images"
+    );
 }
 
 #[test]
 fn an_image_that_stays_takes_little_more() {
-    let (doomed, bytes, allocations) = planned("policies: [{ repositories: ['**'], keep: [{ newest: 100000 }] }]");
+    let (doomed, bytes, allocations) =
+        planned("policies: [{ repositories: ['**'], keep: [{ newest: 100000 }] }]");
     assert_eq!(doomed, 0);
     assert!(bytes <= 300, "{bytes} bytes an image");
-    assert!(allocations <= 400, "{allocations} allocations for a hundred images");
+    assert!(
+        allocations <= 400,
+        "{allocations} allocations for a hundred images"
+    );
 }

@@ -22,15 +22,23 @@ use world::{CONFIG, Size};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let named = |name: &str| Size::named(name).ok_or_else(|| format!("no world is called `{name}`"));
+    let arguments: Vec<String> = env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
+    let named =
+        |name: &str| Size::named(name).ok_or_else(|| format!("no world is called `{name}`"));
     if let [serve, name] = arguments.as_slice()
         && serve == "serve"
     {
         return server::serve(named(name)?).await;
     }
     let all = ["start", "team", "company", "giant"].map(str::to_owned);
-    for name in if arguments.is_empty() { &all[..] } else { &arguments } {
+    for name in if arguments.is_empty() {
+        &all[..]
+    } else {
+        &arguments
+    } {
         if name == "start" {
             start::measure().await?;
         } else {
@@ -43,7 +51,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// Prints the rows of a world: a first run, and a second one that remembers it.
 fn measure(size: Size) -> Result<(), Box<dyn Error>> {
     let mut server = Server::start(size)?;
-    println!("{}, in a process of {} MB, of which {} images go", size.name, size.megabytes, size.garbage());
+    println!(
+        "{}, in a process of {} MB, of which {} images go",
+        size.name,
+        size.megabytes,
+        size.garbage()
+    );
     let mut ecs = Vec::new();
     for run in ["first", "second"] {
         // By the next run, the buckets of the account are full again.
@@ -51,9 +64,20 @@ fn measure(size: Size) -> Result<(), Box<dyn Error>> {
         let (took, answer) = clean(size, &server)?;
         let asked = server.asked()?;
         print(run, took, &asked, &answer);
-        ecs.push(asked.sum(|operation, calls| if operation.starts_with("ecs:") { calls.answered } else { 0 }));
+        ecs.push(asked.sum(|operation, calls| {
+            if operation.starts_with("ecs:") {
+                calls.answered
+            } else {
+                0
+            }
+        }));
     }
-    println!("  calls to ECS: {} and {}, {:.0} times fewer", ecs[0], ecs[1], count(ecs[0]) / count(ecs[1]));
+    println!(
+        "  calls to ECS: {} and {}, {:.0} times fewer",
+        ecs[0],
+        ecs[1],
+        count(ecs[0]) / count(ecs[1])
+    );
     Ok(())
 }
 
@@ -73,7 +97,10 @@ fn clean(size: Size, server: &Server) -> Result<(Took, Value), Box<dyn Error>> {
     let reader = std::thread::spawn(move || std::io::read_to_string(output));
     let took = watch(process, started)?;
     let text = reader.join().map_err(|_| "the reader panicked")??;
-    Ok((took, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    Ok((
+        took,
+        serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    ))
 }
 
 fn print(run: &str, took: Took, asked: &Asked, answer: &Value) {
@@ -97,11 +124,20 @@ fn print(run: &str, took: Took, asked: &Asked, answer: &Value) {
         100.0 * count(throttled) / count(calls),
         asked.kubernetes,
         asked.deleted,
-        if took.succeeded { "succeeded" } else { "FAILED" },
-        answer["summary"].as_str().map_or_else(|| answer.to_string(), ToOwned::to_owned),
+        if took.succeeded {
+            "succeeded"
+        } else {
+            "FAILED"
+        },
+        answer["summary"]
+            .as_str()
+            .map_or_else(|| answer.to_string(), ToOwned::to_owned),
     );
     for (phase, calls) in ["gather", "ask", "act", "look"].iter().zip(&asked.phases) {
-        let calls: Vec<_> = calls.iter().map(|(operation, calls)| format!("{operation} {}", calls.answered)).collect();
+        let calls: Vec<_> = calls
+            .iter()
+            .map(|(operation, calls)| format!("{operation} {}", calls.answered))
+            .collect();
         println!("    {phase}: {}", calls.join(", "));
     }
 }

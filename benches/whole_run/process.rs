@@ -23,7 +23,11 @@ pub(crate) struct Took {
 /// process has for itself and can write to (heap, stacks, private mappings), touched or not.
 pub(crate) fn limited(program: &str, megabytes: u64) -> Command {
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("ulimit -d {}; exec \"$0\" \"$@\"", megabytes * 1024), program]);
+    command.args([
+        "-c",
+        &format!("ulimit -d {}; exec \"$0\" \"$@\"", megabytes * 1024),
+        program,
+    ]);
     command
 }
 
@@ -36,7 +40,12 @@ pub(crate) fn watch(mut process: Child, started: Instant) -> std::io::Result<Too
         let cpu = cpu(process.id());
         if has_ended(process.id()) {
             let wall = started.elapsed().as_secs_f64();
-            return Ok(Took { wall, cpu, resident, succeeded: process.wait()?.success() });
+            return Ok(Took {
+                wall,
+                cpu,
+                resident,
+                succeeded: process.wait()?.success(),
+            });
         }
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -53,7 +62,9 @@ pub(crate) fn resident_at_most(id: u32) -> f64 {
 /// State, and the fields after it.
 fn fields(id: u32) -> Vec<String> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    let fields = stat.rsplit_once(')').map(|(_, fields)| fields.split_whitespace().map(str::to_owned).collect());
+    let fields = stat
+        .rsplit_once(')')
+        .map(|(_, fields)| fields.split_whitespace().map(str::to_owned).collect());
     fields.unwrap_or_default()
 }
 
@@ -62,7 +73,11 @@ fn has_ended(id: u32) -> bool {
 }
 
 fn cpu(id: u32) -> f64 {
-    let ticks = |field: Option<&String>| field.and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
+    let ticks = |field: Option<&String>| {
+        field
+            .and_then(|field| field.parse::<f64>().ok())
+            .unwrap_or_default()
+    };
     let fields = fields(id);
     (ticks(fields.get(11)) + ticks(fields.get(12))) / TICKS
 }

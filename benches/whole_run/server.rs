@@ -35,13 +35,27 @@ impl Asked {
     /// Gathering ends where it is asked who else may need what would go, that ends with the first image that is looked at
     /// again, and acting with the last deletion.
     fn of(calls: &[Call]) -> [BTreeMap<String, Calls>; 4] {
-        let again = |call: &Call| call.operation == "ecr:DescribeImages" && call.body.get("imageIds").is_some();
+        let again = |call: &Call| {
+            call.operation == "ecr:DescribeImages" && call.body.get("imageIds").is_some()
+        };
         let act = calls.iter().position(again).unwrap_or(calls.len());
-        let asks = |call: &Call| call.operation == "ecr:GetRegistryPolicy" || call.operation == "ecr:DescribeRegistry";
+        let asks = |call: &Call| {
+            call.operation == "ecr:GetRegistryPolicy" || call.operation == "ecr:DescribeRegistry"
+        };
         let ask = calls.iter().position(asks).unwrap_or(act);
         let deletes = |call: &Call| call.operation == "ecr:BatchDeleteImage";
-        let end = calls.iter().rposition(deletes).map_or(act, |last| last + 1).max(act);
-        [&calls[..ask], &calls[ask..act], &calls[act..end], &calls[end..]].map(|calls| {
+        let end = calls
+            .iter()
+            .rposition(deletes)
+            .map_or(act, |last| last + 1)
+            .max(act);
+        [
+            &calls[..ask],
+            &calls[ask..act],
+            &calls[act..end],
+            &calls[end..],
+        ]
+        .map(|calls| {
             let mut counts = BTreeMap::<String, Calls>::new();
             for call in calls {
                 let of = counts.entry(call.operation.clone()).or_default();
@@ -53,7 +67,11 @@ impl Asked {
     }
 
     pub(crate) fn sum(&self, of: impl Fn(&str, Calls) -> usize) -> usize {
-        self.phases.iter().flatten().map(|(operation, calls)| of(operation, *calls)).sum()
+        self.phases
+            .iter()
+            .flatten()
+            .map(|(operation, calls)| of(operation, *calls))
+            .sum()
     }
 }
 
@@ -75,7 +93,10 @@ pub(crate) async fn serve(size: Size) -> Result<(), Box<dyn std::error::Error>> 
 fn report(aws: &SimulatedAws, clusters: &[simulated_cluster::SimulatedCluster]) -> Asked {
     let asked = Asked {
         phases: Asked::of(&aws.calls()),
-        kubernetes: clusters.iter().map(|cluster| cluster.requests().len()).sum(),
+        kubernetes: clusters
+            .iter()
+            .map(|cluster| cluster.requests().len())
+            .sum(),
         deleted: aws.deletions().len(),
     };
     aws.clear_record();
@@ -96,10 +117,22 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(size: Size) -> std::io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        let mut process = command.args(["serve", size.name]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut process = command
+            .args(["serve", size.name])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
         let missing = || std::io::Error::other("no pipe to the simulated AWS");
-        let (questions, answers) = (process.stdin.take(), process.stdout.take().ok_or_else(missing)?);
-        let mut server = Self { process, questions, answers: BufReader::new(answers), endpoint: String::new() };
+        let (questions, answers) = (
+            process.stdin.take(),
+            process.stdout.take().ok_or_else(missing)?,
+        );
+        let mut server = Self {
+            process,
+            questions,
+            answers: BufReader::new(answers),
+            endpoint: String::new(),
+        };
         server.endpoint = server.line()?;
         Ok(server)
     }
@@ -135,7 +168,13 @@ impl Drop for Server {
 pub(crate) fn bounds(asked: &Asked) -> [f64; 4] {
     let answer = (LATENCY + JITTER / 2).as_secs_f64();
     let phases = [0, 1, 2, 3].map(|phase| (&asked.phases[phase], STEPS[phase]));
-    phases.map(|(calls, steps)| if calls.is_empty() { 0.0 } else { bound(calls) + answer * steps })
+    phases.map(|(calls, steps)| {
+        if calls.is_empty() {
+            0.0
+        } else {
+            bound(calls) + answer * steps
+        }
+    })
 }
 
 /// From who the program is over the state, clusters, services, tasks, deployments and revisions to task definitions; the
@@ -153,7 +192,10 @@ fn bound(phase: &BTreeMap<String, Calls>) -> f64 {
             buckets.entry(name).or_insert((0.0, rate, burst)).0 += calls;
         }
     }
-    buckets.values().map(|(calls, rate, burst)| (calls - burst) / rate).fold(bound, f64::max)
+    buckets
+        .values()
+        .map(|(calls, rate, burst)| (calls - burst) / rate)
+        .fold(bound, f64::max)
 }
 
 /// How many calls of an operation the program makes at once.

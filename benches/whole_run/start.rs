@@ -33,7 +33,8 @@ const STARTS: usize = 11;
 
 /// What the function under test is, and how large.
 pub(crate) fn function() -> String {
-    env::var("ECR_CLEANUP_FUNCTION").unwrap_or_else(|_| env!("CARGO_BIN_EXE_ecr-cleanup-lambda").to_owned())
+    env::var("ECR_CLEANUP_FUNCTION")
+        .unwrap_or_else(|_| env!("CARGO_BIN_EXE_ecr-cleanup-lambda").to_owned())
 }
 
 /// Prints the row of the start.
@@ -93,7 +94,10 @@ async fn start(size: Size) -> Result<(Duration, f64, String), Failure> {
     let resident = resident_at_most(process.id());
     process.kill()?;
     process.wait()?;
-    let at = first_call.lock().map_err(|_| "a poisoned lock")?.ok_or("no call was made")?;
+    let at = first_call
+        .lock()
+        .map_err(|_| "a poisoned lock")?
+        .ok_or("no call was made")?;
     Ok((at - started, resident, answer.chars().take(60).collect()))
 }
 
@@ -123,10 +127,16 @@ async fn exchange(
             return std::future::pending().await;
         }
         let deadline = SystemTime::now() + Duration::from_mins(15);
-        let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let deadline = deadline
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis();
         let mut response = Response::new(Full::from("{}"));
         let headers = [
-            ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned()),
+            (
+                "lambda-runtime-aws-request-id",
+                "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned(),
+            ),
             ("lambda-runtime-deadline-ms", deadline.to_string()),
             (
                 "lambda-runtime-invoked-function-arn",
@@ -140,7 +150,12 @@ async fn exchange(
         }
         return Ok(response);
     }
-    let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
+    let body = request
+        .into_body()
+        .collect()
+        .await
+        .map(Collected::to_bytes)
+        .unwrap_or_default();
     answered.send_replace(String::from_utf8_lossy(&body).into_owned());
     let mut response = Response::new(Full::from("{}"));
     *response.status_mut() = hyper::StatusCode::ACCEPTED;

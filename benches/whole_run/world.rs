@@ -95,19 +95,31 @@ impl Size {
     }
 
     /// The simulated AWS and its Kubernetes clusters, filled.
-    pub(crate) async fn build(self, latency: Duration, jitter: Duration) -> (SimulatedAws, Vec<SimulatedCluster>) {
+    pub(crate) async fn build(
+        self,
+        latency: Duration,
+        jitter: Duration,
+    ) -> (SimulatedAws, Vec<SimulatedCluster>) {
         let mut clusters = Vec::new();
-        let mut world = World { now: now(), ..World::default() };
+        let mut world = World {
+            now: now(),
+            ..World::default()
+        };
         self.fill(&mut world);
         for number in 0..self.kubernetes_clusters {
             let name = format!("kubernetes-{number}");
             let cluster = SimulatedCluster::start(&name).await;
             cluster.latency(latency);
             self.apply(&cluster, number);
-            world.home().eks.insert(name, EksCluster::active(cluster.endpoint(), cluster.authority()));
+            world.home().eks.insert(
+                name,
+                EksCluster::active(cluster.endpoint(), cluster.authority()),
+            );
             clusters.push(cluster);
         }
-        let aws = SimulatedAws::builder().latency(latency, jitter).rate_limits(RateLimits::documented());
+        let aws = SimulatedAws::builder()
+            .latency(latency, jitter)
+            .rate_limits(RateLimits::documented());
         (aws.world(world).start().await, clusters)
     }
 
@@ -131,12 +143,21 @@ impl Size {
             }
         }
         let places = (0..self.task_definitions).map(|number| {
-            let uri = world.home().repository(&repository(number % self.repositories)).uri();
-            let definition =
-                world.home().ecs.register(&format!("family-{}", number / 4), [format!("{uri}:{}", tag(3))]);
+            let uri = world
+                .home()
+                .repository(&repository(number % self.repositories))
+                .uri();
+            let definition = world.home().ecs.register(
+                &format!("family-{}", number / 4),
+                [format!("{uri}:{}", tag(3))],
+            );
             (definition, number)
         });
-        for (definition, number) in places.collect::<Vec<_>>().into_iter().take(ECS_CLUSTERS * SERVICES) {
+        for (definition, number) in places
+            .collect::<Vec<_>>()
+            .into_iter()
+            .take(ECS_CLUSTERS * SERVICES)
+        {
             let cluster = format!("cluster-{}", number % ECS_CLUSTERS);
             world.deploy(&cluster, &format!("service-{number}"), &definition);
             world.run_task(&cluster, &definition);
@@ -146,7 +167,10 @@ impl Size {
     fn apply(self, cluster: &SimulatedCluster, number: usize) {
         for pod in 0..self.pods / self.kubernetes_clusters {
             let name = repository((pod + number) % self.repositories);
-            let image = format!("111111111111.dkr.ecr.eu-west-1.amazonaws.com/{name}:{}", tag(4));
+            let image = format!(
+                "111111111111.dkr.ecr.eu-west-1.amazonaws.com/{name}:{}",
+                tag(4)
+            );
             cluster.apply(json!({
                 "apiVersion": "v1", "kind": "Pod",
                 "metadata": {"namespace": format!("namespace-{}", pod % 50), "name": format!("pod-{pod}")},
@@ -167,6 +191,8 @@ fn tag(image: usize) -> String {
 
 /// The real time, since the program reads the real clock.
 fn now() -> Moment {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     Moment::from_epoch_seconds(i64::try_from(since.as_secs()).unwrap_or_default())
 }

@@ -85,7 +85,9 @@ impl Clients {
             .operation_timeout(tuning.operation_timeout)
             .build();
         // Whoever sets the SDK's own variable knows better.
-        let attempts = env::var("AWS_MAX_ATTEMPTS").ok().and_then(|attempts| attempts.parse::<NonZeroU32>().ok());
+        let attempts = env::var("AWS_MAX_ATTEMPTS")
+            .ok()
+            .and_then(|attempts| attempts.parse::<NonZeroU32>().ok());
         let retries = RetryConfig::standard()
             .with_max_attempts(attempts.map_or(tuning.attempts, NonZeroU32::get))
             .with_initial_backoff(tuning.first_backoff);
@@ -108,7 +110,11 @@ impl Clients {
 
     fn counted(config: &SdkConfig, paced: bool, calls: Arc<CallCounter>) -> Self {
         let counting = Counting(Arc::clone(&calls));
-        let pace = Arc::new(if paced { Pace::documented() } else { Pace::unlimited() });
+        let pace = Arc::new(if paced {
+            Pace::documented()
+        } else {
+            Pace::unlimited()
+        });
         let slowing = Slowing(Arc::clone(&pace));
         let ecr = aws_sdk_ecr::config::Builder::from(config)
             .interceptor(counting.clone())
@@ -118,10 +124,19 @@ impl Clients {
             .interceptor(counting.clone())
             .interceptor(slowing.clone())
             .build();
-        let eks = aws_sdk_eks::config::Builder::from(config).interceptor(counting.clone()).interceptor(slowing).build();
-        let sts = aws_sdk_sts::config::Builder::from(config).interceptor(counting.clone()).build();
-        let s3 = aws_sdk_s3::config::Builder::from(config).interceptor(counting.clone()).build();
-        let sns = aws_sdk_sns::config::Builder::from(config).interceptor(counting).build();
+        let eks = aws_sdk_eks::config::Builder::from(config)
+            .interceptor(counting.clone())
+            .interceptor(slowing)
+            .build();
+        let sts = aws_sdk_sts::config::Builder::from(config)
+            .interceptor(counting.clone())
+            .build();
+        let s3 = aws_sdk_s3::config::Builder::from(config)
+            .interceptor(counting.clone())
+            .build();
+        let sns = aws_sdk_sns::config::Builder::from(config)
+            .interceptor(counting)
+            .build();
         Self {
             ecr: aws_sdk_ecr::Client::from_conf(ecr),
             ecs: aws_sdk_ecs::Client::from_conf(ecs),
@@ -146,19 +161,37 @@ impl Clients {
         let credentials = RoleCredentials::new(self.sts.clone(), role.clone(), session.to_owned());
         credentials.credentials().await?;
         let credentials = SharedCredentialsProvider::new(credentials);
-        Ok(self.like(&self.config.to_builder().credentials_provider(credentials).build()))
+        Ok(self.like(
+            &self
+                .config
+                .to_builder()
+                .credentials_provider(credentials)
+                .build(),
+        ))
     }
 
     /// The same clients in another Region.
     #[must_use]
     pub(crate) fn in_region(&self, region: &str) -> Self {
-        self.like(&self.config.to_builder().region(Region::new(region.to_owned())).build())
+        self.like(
+            &self
+                .config
+                .to_builder()
+                .region(Region::new(region.to_owned()))
+                .build(),
+        )
     }
 
     /// Clients that count together with these, and keep a pace of their own.
     fn like(&self, config: &SdkConfig) -> Self {
-        let Self { patience, clock, .. } = *self;
-        Self { patience, clock, ..Self::counted(config, self.paced, Arc::clone(&self.calls)) }
+        let Self {
+            patience, clock, ..
+        } = *self;
+        Self {
+            patience,
+            clock,
+            ..Self::counted(config, self.paced, Arc::clone(&self.calls))
+        }
     }
 
     /// The same clients with another clock, for a simulated account that lives at another time.
@@ -211,36 +244,62 @@ impl Clients {
     pub async fn identity(&self) -> Result<Identity, ApiError> {
         const OPERATION: &str = "sts:GetCallerIdentity";
         let missing = |what: &str| ApiError::answer(OPERATION, "", format!("no {what}"));
-        let region =
-            self.config.region().map(Region::as_ref).ok_or_else(|| missing("Region is configured; set AWS_REGION"))?;
-        let answer =
-            self.sts.get_caller_identity().send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
-        let account = answer.account().ok_or_else(|| missing("account in the answer"))?;
-        let registry = Registry { account: account.into(), region: region.into() };
-        Ok(Identity { registry, arn: answer.arn().unwrap_or_default().to_owned() })
+        let region = self
+            .config
+            .region()
+            .map(Region::as_ref)
+            .ok_or_else(|| missing("Region is configured; set AWS_REGION"))?;
+        let answer = self
+            .sts
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| ApiError::new(OPERATION, "", &error))?;
+        let account = answer
+            .account()
+            .ok_or_else(|| missing("account in the answer"))?;
+        let registry = Registry {
+            account: account.into(),
+            region: region.into(),
+        };
+        Ok(Identity {
+            registry,
+            arn: answer.arn().unwrap_or_default().to_owned(),
+        })
     }
 
     /// The value of a parameter of SSM.
     async fn parameter(&self, name: &str) -> Result<String, ApiError> {
         const OPERATION: &str = "ssm:GetParameter";
-        let service = self.json_service(Endpoint { id: "SSM", prefix: "ssm", signing: "ssm" });
+        let service = self.json_service(Endpoint {
+            id: "SSM",
+            prefix: "ssm",
+            signing: "ssm",
+        });
         let service = service.map_err(|problem| ApiError::answer(OPERATION, name, problem))?;
         let answer = service.call(OPERATION, name, parameter(name)).await?;
         let value = answer.pointer("/Parameter/Value").and_then(Value::as_str);
-        value.map(ToOwned::to_owned).ok_or_else(|| ApiError::answer(OPERATION, name, "the parameter has no value"))
+        value
+            .map(ToOwned::to_owned)
+            .ok_or_else(|| ApiError::answer(OPERATION, name, "the parameter has no value"))
     }
 }
 
 /// The request for a parameter of SSM.
 fn parameter(name: &str) -> Wire {
-    Wire::json("1.1", "AmazonSSM.GetParameter".to_owned(), &json!({"Name": name, "WithDecryption": true}))
+    Wire::json(
+        "1.1",
+        "AmazonSSM.GetParameter".to_owned(),
+        &json!({"Name": name, "WithDecryption": true}),
+    )
 }
 
 impl Fetch for Clients {
     async fn s3(&self, bucket: &str, key: &str) -> Result<Vec<u8>, String> {
         let name = format!("s3://{bucket}/{key}");
         let object = self.s3.get_object().bucket(bucket).key(key).send().await;
-        let object = object.map_err(|error| ApiError::new("s3:GetObject", &name, &error).to_string())?;
+        let object =
+            object.map_err(|error| ApiError::new("s3:GetObject", &name, &error).to_string())?;
         let bytes = object.body.collect().await;
         bytes
             .map(aws_smithy_types::byte_stream::AggregatedBytes::to_vec)
@@ -248,7 +307,9 @@ impl Fetch for Clients {
     }
 
     async fn ssm(&self, name: &str) -> Result<String, String> {
-        self.parameter(name).await.map_err(|error| error.to_string())
+        self.parameter(name)
+            .await
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -258,8 +319,14 @@ mod tests {
 
     #[test]
     fn a_parameter_is_asked_for_as_the_sdks_do() {
-        let models: Value = serde_json::from_str(include_str!("../../tests/moto/aws_models.json")).unwrap();
-        let Wire { method, uri, headers, body } = parameter("/ecr-cleanup/configuration");
+        let models: Value =
+            serde_json::from_str(include_str!("../../tests/moto/aws_models.json")).unwrap();
+        let Wire {
+            method,
+            uri,
+            headers,
+            body,
+        } = parameter("/ecr-cleanup/configuration");
         let body: Value = serde_json::from_str(&body).unwrap();
         let (content_type, target) = (&headers[0], &headers[1]);
         assert_eq!((content_type.0, target.0), ("content-type", "x-amz-target"));

@@ -37,7 +37,10 @@ impl CallCounter {
     /// The calls so far. Clients outlive a run, so what a run made is what came since it began.
     #[must_use]
     pub fn so_far(&self) -> Calls {
-        Calls { sent: self.calls.load(Ordering::Relaxed), throttled: self.throttles.load(Ordering::Relaxed) }
+        Calls {
+            sent: self.calls.load(Ordering::Relaxed),
+            throttled: self.throttles.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -45,7 +48,10 @@ impl Calls {
     /// The calls that came after `before`.
     #[must_use]
     pub const fn since(self, before: Self) -> Self {
-        Self { sent: self.sent - before.sent, throttled: self.throttled - before.throttled }
+        Self {
+            sent: self.sent - before.sent,
+            throttled: self.throttled - before.throttled,
+        }
     }
 }
 
@@ -81,7 +87,9 @@ impl Intercept for Counting {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.throttles.fetch_add(u64::from(is_throttled(context)), Ordering::Relaxed);
+        self.0
+            .throttles
+            .fetch_add(u64::from(is_throttled(context)), Ordering::Relaxed);
         Ok(())
     }
 }
@@ -91,7 +99,8 @@ pub(super) fn is_throttled(context: &FinalizerInterceptorContextRef<'_>) -> bool
     context.response().is_some_and(|response| {
         let status = response.status().as_u16();
         let code = response.body().bytes().unwrap_or_default();
-        status == 429 || (status >= 400 && contains(code, b"Throttl") | contains(code, b"TooManyRequests"))
+        status == 429
+            || (status >= 400 && contains(code, b"Throttl") | contains(code, b"TooManyRequests"))
     })
 }
 

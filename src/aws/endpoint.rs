@@ -34,16 +34,28 @@ impl Endpoint<'_> {
     /// Where that is not known, in words.
     pub(super) fn address(&self, config: &SdkConfig, region: &Region) -> Result<Address, String> {
         if let Some(url) = self.written(config) {
-            return Ok(Address { url, tells_absence: false });
+            return Ok(Address {
+                url,
+                tells_absence: false,
+            });
         }
-        let (fips, dual_stack) = (config.use_fips() == Some(true), config.use_dual_stack() == Some(true));
+        let (fips, dual_stack) = (
+            config.use_fips() == Some(true),
+            config.use_dual_stack() == Some(true),
+        );
         let url = self.url(region.as_ref(), fips, dual_stack)?;
-        Ok(Address { url, tells_absence: !fips && !dual_stack })
+        Ok(Address {
+            url,
+            tells_absence: !fips && !dual_stack,
+        })
     }
 
     /// The variable that names the endpoint of the service.
     pub(super) fn variable(&self) -> String {
-        format!("AWS_ENDPOINT_URL_{}", self.id.to_uppercase().replace(' ', "_"))
+        format!(
+            "AWS_ENDPOINT_URL_{}",
+            self.id.to_uppercase().replace(' ', "_")
+        )
     }
 
     /// The endpoint that somebody wrote for the service, or for all.
@@ -52,8 +64,14 @@ impl Endpoint<'_> {
         if config.get_origin("endpoint_url").is_client_config() {
             return for_all;
         }
-        let key = ServiceConfigKey::builder().service_id(self.id).env("AWS_ENDPOINT_URL").profile("endpoint_url");
-        let for_service = key.build().ok().and_then(|key| config.service_config()?.load_config(key));
+        let key = ServiceConfigKey::builder()
+            .service_id(self.id)
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url");
+        let for_service = key
+            .build()
+            .ok()
+            .and_then(|key| config.service_config()?.load_config(key));
         for_service.or(for_all)
     }
 
@@ -63,7 +81,11 @@ impl Endpoint<'_> {
                 "the partition of Region `{region}` is not known to this version, and so neither are its host names"
             )
         })?;
-        let suffix = if dual_stack { partition.dual_stack_suffix } else { partition.dns_suffix };
+        let suffix = if dual_stack {
+            partition.dual_stack_suffix
+        } else {
+            partition.dns_suffix
+        };
         let begin = match (self.id, partition.id, fips, dual_stack) {
             ("Batch", "aws", true, false) => "fips.batch",
             ("Batch", "aws-us-gov", true, false) => "batch",
@@ -110,16 +132,30 @@ mod tests {
 
     #[test]
     fn hosts_are_where_the_sdks_find_them() {
-        let models: Models = serde_json::from_str(include_str!("../../tests/moto/aws_models.json")).unwrap();
+        let models: Models =
+            serde_json::from_str(include_str!("../../tests/moto/aws_models.json")).unwrap();
         let mut held = 0;
         for host in &models.hosts {
-            let endpoint = Endpoint { id: &host.id, prefix: &host.prefix, signing: "" };
+            let endpoint = Endpoint {
+                id: &host.id,
+                prefix: &host.prefix,
+                signing: "",
+            };
             for (partition, regions) in &models.regions {
                 let suffix = &models.suffixes[partition][usize::from(host.dual_stack)];
-                let is_named = |region: &&String| host.regions.as_ref().is_none_or(|named| named.contains(region));
+                let is_named = |region: &&String| {
+                    host.regions
+                        .as_ref()
+                        .is_none_or(|named| named.contains(region))
+                };
                 for region in regions.iter().filter(is_named) {
                     let expected = format!("https://{}.{region}.{suffix}", host.begin);
-                    assert_eq!(endpoint.url(region, host.fips, host.dual_stack), Ok(expected), "{}", host.id);
+                    assert_eq!(
+                        endpoint.url(region, host.fips, host.dual_stack),
+                        Ok(expected),
+                        "{}",
+                        host.id
+                    );
                     held += 1;
                 }
             }
@@ -131,20 +167,50 @@ mod tests {
 
     #[test]
     fn only_a_plain_host_name_tells_that_a_service_is_not_offered() {
-        let endpoint = Endpoint { id: "Batch", prefix: "batch", signing: "batch" };
+        let endpoint = Endpoint {
+            id: "Batch",
+            prefix: "batch",
+            signing: "batch",
+        };
         let address = |fips: bool, dual_stack: bool, written: Option<&str>| {
             let mut config = SdkConfig::builder();
-            config.set_use_fips(Some(fips)).set_use_dual_stack(Some(dual_stack));
+            config
+                .set_use_fips(Some(fips))
+                .set_use_dual_stack(Some(dual_stack));
             config.set_endpoint_url(written.map(ToOwned::to_owned));
-            endpoint.address(&config.build(), &Region::new("eu-west-1")).unwrap()
+            endpoint
+                .address(&config.build(), &Region::new("eu-west-1"))
+                .unwrap()
         };
         for (found, url, tells_absence) in [
-            (address(false, false, None), "https://batch.eu-west-1.amazonaws.com", true),
-            (address(true, false, None), "https://fips.batch.eu-west-1.amazonaws.com", false),
-            (address(false, true, None), "https://batch.eu-west-1.api.aws", false),
-            (address(true, true, Some("https://batch.example")), "https://batch.example", false),
+            (
+                address(false, false, None),
+                "https://batch.eu-west-1.amazonaws.com",
+                true,
+            ),
+            (
+                address(true, false, None),
+                "https://fips.batch.eu-west-1.amazonaws.com",
+                false,
+            ),
+            (
+                address(false, true, None),
+                "https://batch.eu-west-1.api.aws",
+                false,
+            ),
+            (
+                address(true, true, Some("https://batch.example")),
+                "https://batch.example",
+                false,
+            ),
         ] {
-            assert_eq!(found, Address { url: url.to_owned(), tells_absence });
+            assert_eq!(
+                found,
+                Address {
+                    url: url.to_owned(),
+                    tells_absence
+                }
+            );
         }
     }
 }

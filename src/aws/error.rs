@@ -23,7 +23,11 @@ pub struct ApiError {
 
 impl ApiError {
     /// An answer that cannot be used, though the call itself succeeded.
-    pub(crate) fn answer(operation: &'static str, resource: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn answer(
+        operation: &'static str,
+        resource: &str,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             operation,
             resource: Some(resource.to_owned()).filter(|resource| !resource.is_empty()),
@@ -43,7 +47,10 @@ impl ApiError {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let (code, text) = match error.as_service_error() {
-            Some(service) => (service.code().map(ToOwned::to_owned), service.message().map(ToOwned::to_owned)),
+            Some(service) => (
+                service.code().map(ToOwned::to_owned),
+                service.message().map(ToOwned::to_owned),
+            ),
             None => (None, None),
         };
         let message = match (&code, text) {
@@ -52,10 +59,20 @@ impl ApiError {
             (None, _) => chain(error),
         };
         let html = error.raw_response().is_some_and(|response| {
-            response.headers().get("content-type").is_some_and(|content_type| content_type.starts_with("text/html"))
+            response
+                .headers()
+                .get("content-type")
+                .is_some_and(|content_type| content_type.starts_with("text/html"))
         });
-        let unknown_operation = html || code.as_deref().is_some_and(|code| code.contains("UnknownOperation"));
-        Self { code, unknown_operation, ..Self::answer(operation, resource, message) }
+        let unknown_operation = html
+            || code
+                .as_deref()
+                .is_some_and(|code| code.contains("UnknownOperation"));
+        Self {
+            code,
+            unknown_operation,
+            ..Self::answer(operation, resource, message)
+        }
     }
 
     /// Whether the service answered with this error code.

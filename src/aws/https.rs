@@ -11,7 +11,8 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 /// 0.7 MB and, where its jitter entropy is not turned off, thirty milliseconds to every cold start.
 pub(super) fn client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
-        let mut connector = ConnectorBuilder::default().tls_provider(Provider::rustls(CryptoMode::Ring));
+        let mut connector =
+            ConnectorBuilder::default().tls_provider(Provider::rustls(CryptoMode::Ring));
         connector.set_connector_settings(settings.cloned());
         if let Some(components) = components {
             connector.set_sleep_impl(components.sleep_impl());

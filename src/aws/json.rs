@@ -91,9 +91,14 @@ impl JsonService {
         pace: &Arc<Pace>,
         endpoint: Endpoint<'_>,
     ) -> Result<Self, String> {
-        let region = config.region().cloned().ok_or("no Region is configured; set AWS_REGION")?;
+        let region = config
+            .region()
+            .cloned()
+            .ok_or("no Region is configured; set AWS_REGION")?;
         let address = endpoint.address(config, &region)?;
-        let credentials = config.credentials_provider().ok_or("there are no AWS credentials")?;
+        let credentials = config
+            .credentials_provider()
+            .ok_or("there are no AWS credentials")?;
         let mut signing = Layer::new("signing");
         signing.store_put(AuthSchemeOptionResolverParams::new(()));
         // What may be tried again is counted for each Region, as the SDK's clients do.
@@ -109,13 +114,22 @@ impl JsonService {
             .with_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(schemes)))
             .with_identity_resolver(SCHEME_ID, credentials)
             .with_identity_cache(config.identity_cache());
-        let signing = StaticRuntimePlugin::new().with_config(signing.freeze()).with_runtime_components(components);
+        let signing = StaticRuntimePlugin::new()
+            .with_config(signing.freeze())
+            .with_runtime_components(components);
 
-        let retries = config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
+        let retries = config
+            .retry_config()
+            .cloned()
+            .unwrap_or_else(RetryConfig::standard);
         let mut builder = Operation::builder()
             .service_name(endpoint.id.to_owned())
             .operation_name("call")
-            .behavior_version(config.behavior_version().unwrap_or_else(BehaviorVersion::v2026_01_12))
+            .behavior_version(
+                config
+                    .behavior_version()
+                    .unwrap_or_else(BehaviorVersion::v2026_01_12),
+            )
             .endpoint_url(&address.url)
             .standard_retry(&retries)
             .retry_classifier(HttpStatusCodeClassifier::default())
@@ -138,26 +152,44 @@ impl JsonService {
         if let Some(time) = config.time_source() {
             builder = builder.time_source(time);
         }
-        let operation = builder.serializer(serialize).deserializer(deserialize).build();
-        Ok(Self { operation, address, variable: endpoint.variable() })
+        let operation = builder
+            .serializer(serialize)
+            .deserializer(deserialize)
+            .build();
+        Ok(Self {
+            operation,
+            address,
+            variable: endpoint.variable(),
+        })
     }
 
     /// Makes a call about `resource`; empty if it is about nothing in particular.
-    pub(crate) async fn call(&self, operation: &'static str, resource: &str, wire: Wire) -> Result<Value, CallError> {
-        self.operation.invoke((operation, wire)).await.map_err(|error| {
-            let failed_to_connect = matches!(error, SdkError::DispatchFailure(_));
-            let no_such_host = failed_to_connect && says_no_such_host(&chain(&error));
-            let error = ApiError::new(operation, resource, &error);
-            match (no_such_host, self.address.tells_absence) {
-                (true, true) => CallError::Absent(error),
-                (true, false) => {
-                    let (url, variable) = (&self.address.url, &self.variable);
-                    let message = format!("{}: no `{url}` is found; name another with {variable}", error.message);
-                    CallError::Api(ApiError { message, ..error })
+    pub(crate) async fn call(
+        &self,
+        operation: &'static str,
+        resource: &str,
+        wire: Wire,
+    ) -> Result<Value, CallError> {
+        self.operation
+            .invoke((operation, wire))
+            .await
+            .map_err(|error| {
+                let failed_to_connect = matches!(error, SdkError::DispatchFailure(_));
+                let no_such_host = failed_to_connect && says_no_such_host(&chain(&error));
+                let error = ApiError::new(operation, resource, &error);
+                match (no_such_host, self.address.tells_absence) {
+                    (true, true) => CallError::Absent(error),
+                    (true, false) => {
+                        let (url, variable) = (&self.address.url, &self.variable);
+                        let message = format!(
+                            "{}: no `{url}` is found; name another with {variable}",
+                            error.message
+                        );
+                        CallError::Api(ApiError { message, ..error })
+                    }
+                    (false, _) => CallError::Api(error),
                 }
-                (false, _) => CallError::Api(error),
-            }
-        })
+            })
     }
 }
 
@@ -175,9 +207,14 @@ impl Intercept for Naming {
         context: &BeforeSerializationInterceptorContextRef<'_>,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let (operation, _) = context.input().downcast_ref::<Call>().ok_or("the input is no call")?;
+        let (operation, _) = context
+            .input()
+            .downcast_ref::<Call>()
+            .ok_or("the input is no call")?;
         let (_, name) = operation.split_once(':').unwrap_or(("", operation));
-        config.interceptor_state().store_put(Metadata::new(name, self.0.clone()));
+        config
+            .interceptor_state()
+            .store_put(Metadata::new(name, self.0.clone()));
         Ok(())
     }
 }
@@ -186,9 +223,13 @@ impl Intercept for Naming {
 /// macOS. That it cannot tell now is something else. So is that it does not find a proxy, which stands behind a
 /// `tunnel error`: that says nothing of the host.
 fn says_no_such_host(error: &str) -> bool {
-    const WORDS: [&str; 3] =
-        ["Name or service not known", "Name does not resolve", "nodename nor servname provided, or not known"];
-    error.contains("client error (Connect): dns error: ") && WORDS.iter().any(|words| error.contains(words))
+    const WORDS: [&str; 3] = [
+        "Name or service not known",
+        "Name does not resolve",
+        "nodename nor servname provided, or not known",
+    ];
+    error.contains("client error (Connect): dns error: ")
+        && WORDS.iter().any(|words| error.contains(words))
 }
 
 fn serialize((_, wire): Call) -> Result<HttpRequest, BoxError> {
@@ -204,11 +245,16 @@ fn serialize((_, wire): Call) -> Result<HttpRequest, BoxError> {
 fn deserialize(response: &HttpResponse) -> Result<Value, OrchestratorError<ServiceError>> {
     let body = response.body().bytes().unwrap_or_default();
     if response.status().is_success() {
-        return serde_json::from_slice(body).map_err(|error| OrchestratorError::other(format!("not JSON: {error}")));
+        return serde_json::from_slice(body)
+            .map_err(|error| OrchestratorError::other(format!("not JSON: {error}")));
     }
     let header = response.headers().get("x-amzn-errortype");
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    Err(OrchestratorError::operation(ServiceError::read(header, &body, response.status().as_u16())))
+    Err(OrchestratorError::operation(ServiceError::read(
+        header,
+        &body,
+        response.status().as_u16(),
+    )))
 }
 
 /// What a service answers instead of what it was asked for.
@@ -223,7 +269,8 @@ impl ServiceError {
         let code = code.map(|code| code.split(':').next().unwrap_or(code));
         let code = code.map(|code| code.rsplit('#').next().unwrap_or(code).to_owned());
         let message = text(&["message", "Message", "errorMessage"]);
-        let mut error = ErrorMetadata::builder().code(code.unwrap_or_else(|| format!("HTTP {status}")));
+        let mut error =
+            ErrorMetadata::builder().code(code.unwrap_or_else(|| format!("HTTP {status}")));
         if let Some(message) = message {
             error = error.message(message);
         }
@@ -249,7 +296,10 @@ impl ProvideErrorMetadata for ServiceError {
 mod tests {
     use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
     use aws_smithy_runtime_api::client::{
-        http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
+        http::{
+            HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
+            http_client_fn,
+        },
         result::ConnectorError,
     };
     use aws_types::region::Region;
@@ -260,14 +310,22 @@ mod tests {
     #[test]
     fn a_host_that_is_not_there_is_told_from_one_that_cannot_be_looked_up_now() {
         let connect = "dispatch failure: io error: client error (Connect)";
-        let error = |words: &str| format!("{connect}: dns error: failed to lookup address information: {words}");
+        let error = |words: &str| {
+            format!("{connect}: dns error: failed to lookup address information: {words}")
+        };
         for words in ["Name or service not known", "Name does not resolve"] {
             assert!(says_no_such_host(&error(words)), "{words}");
         }
-        for words in ["Temporary failure in name resolution", "Try again", "No address associated with hostname"] {
+        for words in [
+            "Temporary failure in name resolution",
+            "Try again",
+            "No address associated with hostname",
+        ] {
             assert!(!says_no_such_host(&error(words)), "{words}");
         }
-        assert!(!says_no_such_host("ServiceException: Name or service not known"));
+        assert!(!says_no_such_host(
+            "ServiceException: Name or service not known"
+        ));
         let proxy = format!(
             "{connect}: tunnel error: failed to create underlying connection: dns error: failed to lookup address \
              information: Name or service not known"
@@ -281,16 +339,26 @@ mod tests {
 
     impl HttpConnector for Nowhere {
         fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-            let cause = format!("client error (Connect): dns error: failed to lookup address information: {}", self.0);
+            let cause = format!(
+                "client error (Connect): dns error: failed to lookup address information: {}",
+                self.0
+            );
             HttpConnectorFuture::ready(Err(ConnectorError::io(cause.into())))
         }
     }
 
     /// A service without a host.
-    fn absent(region: &'static str, endpoint_url: Option<&str>, fips: bool, words: &'static str) -> JsonService {
+    fn absent(
+        region: &'static str,
+        endpoint_url: Option<&str>,
+        fips: bool,
+        words: &'static str,
+    ) -> JsonService {
         let client = http_client_fn(move |_, _| SharedHttpConnector::new(Nowhere(words)));
         let mut config = config(region, client);
-        config.set_endpoint_url(endpoint_url.map(ToOwned::to_owned)).set_use_fips(Some(fips));
+        config
+            .set_endpoint_url(endpoint_url.map(ToOwned::to_owned))
+            .set_use_fips(Some(fips));
         service(&config.build(), &Arc::new(Pace::unlimited())).unwrap()
     }
 
@@ -304,39 +372,67 @@ mod tests {
     }
 
     fn service(config: &SdkConfig, pace: &Arc<Pace>) -> Result<JsonService, String> {
-        let endpoint = Endpoint { id: "Lambda", prefix: "lambda", signing: "lambda" };
+        let endpoint = Endpoint {
+            id: "Lambda",
+            prefix: "lambda",
+            signing: "lambda",
+        };
         JsonService::new(config, &Arc::default(), pace, endpoint)
     }
 
     async fn call(service: &JsonService) -> Result<Value, CallError> {
-        service.call("lambda:GetFunction", "", Wire::get("/".to_owned())).await
+        service
+            .call("lambda:GetFunction", "", Wire::get("/".to_owned()))
+            .await
     }
 
     #[tokio::test]
     async fn a_service_without_a_host_is_not_offered_there() {
-        let (certain, uncertain) = ("Name or service not known", "Temporary failure in name resolution");
+        let (certain, uncertain) = (
+            "Name or service not known",
+            "Temporary failure in name resolution",
+        );
         let plain = call(&absent("eu-west-1", None, false, certain)).await;
         assert!(matches!(plain, Err(CallError::Absent(_))), "{plain:?}");
         // What is offered everywhere is not absent: it cannot be asked.
         let error = ApiError::from(plain.unwrap_err()).to_string();
-        assert!(error.starts_with("`lambda:GetFunction` failed: ") && error.ends_with(certain), "{error}");
+        assert!(
+            error.starts_with("`lambda:GetFunction` failed: ") && error.ends_with(certain),
+            "{error}"
+        );
         let plain = call(&absent("eu-west-1", None, false, uncertain)).await;
         assert!(matches!(plain, Err(CallError::Api(_))), "{plain:?}");
         // Somebody may have misspelt this one.
-        let written = call(&absent("eu-west-1", Some("https://lambda.example"), false, certain)).await;
+        let written = call(&absent(
+            "eu-west-1",
+            Some("https://lambda.example"),
+            false,
+            certain,
+        ))
+        .await;
         assert!(matches!(written, Err(CallError::Api(_))), "{written:?}");
         // The service may well be there, and have no host of this kind.
-        let Err(CallError::Api(fips)) = call(&absent("eu-west-1", None, true, certain)).await else { panic!() };
-        let expected =
-            "no `https://lambda-fips.eu-west-1.amazonaws.com` is found; name another with AWS_ENDPOINT_URL_LAMBDA";
+        let Err(CallError::Api(fips)) = call(&absent("eu-west-1", None, true, certain)).await
+        else {
+            panic!()
+        };
+        let expected = "no `https://lambda-fips.eu-west-1.amazonaws.com` is found; name another with AWS_ENDPOINT_URL_LAMBDA";
         assert!(fips.message.ends_with(expected), "{fips}");
     }
 
     #[test]
     fn a_region_that_no_partition_has_is_refused() {
         let client = http_client_fn(|_, _| SharedHttpConnector::new(Nowhere("")));
-        let refused = service(&config("moon-east-1", client).build(), &Arc::new(Pace::unlimited())).err().unwrap();
-        assert!(refused.starts_with("the partition of Region `moon-east-1` is not known"), "{refused}");
+        let refused = service(
+            &config("moon-east-1", client).build(),
+            &Arc::new(Pace::unlimited()),
+        )
+        .err()
+        .unwrap();
+        assert!(
+            refused.starts_with("the partition of Region `moon-east-1` is not known"),
+            "{refused}"
+        );
     }
 
     /// A service that is asked too often.
@@ -347,33 +443,60 @@ mod tests {
         fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
             let body = SdkBody::from(r#"{"message": "Rate exceeded"}"#);
             let mut response = HttpResponse::new(429.try_into().unwrap(), body);
-            response.headers_mut().insert("x-amzn-errortype", "TooManyRequestsException");
+            response
+                .headers_mut()
+                .insert("x-amzn-errortype", "TooManyRequestsException");
             HttpConnectorFuture::ready(Ok(response))
         }
     }
 
     #[tokio::test]
     async fn a_throttled_call_slows_down_its_own_bucket() {
-        let config = config("eu-west-1", http_client_fn(|_, _| SharedHttpConnector::new(Throttling))).build();
+        let config = config(
+            "eu-west-1",
+            http_client_fn(|_, _| SharedHttpConnector::new(Throttling)),
+        )
+        .build();
         let pace = Arc::new(Pace::documented());
-        let rates = || [Bucket::Lambda, Bucket::LambdaGetFunction].map(|bucket| pace.rate(bucket).unwrap());
+        let rates =
+            || [Bucket::Lambda, Bucket::LambdaGetFunction].map(|bucket| pace.rate(bucket).unwrap());
         let [list, get] = rates();
-        let Err(CallError::Api(error)) = call(&service(&config, &pace).unwrap()).await else { panic!() };
+        let Err(CallError::Api(error)) = call(&service(&config, &pace).unwrap()).await else {
+            panic!()
+        };
         assert_eq!(error.code.as_deref(), Some("TooManyRequestsException"));
         let [list_after, get_after] = rates();
-        assert!(list_after >= list && get_after < get, "{list} {get}, then {list_after} {get_after}");
+        assert!(
+            list_after >= list && get_after < get,
+            "{list} {get}, then {list_after} {get_after}"
+        );
     }
 
     #[test]
     fn the_code_of_an_error_is_found_wherever_it_stands() {
         for (header, body) in [
-            (Some("ThrottlingException:http://internal.amazon.com/"), json!({"message": "slow down"})),
-            (None, json!({"__type": "com.amazonaws.batch#ThrottlingException", "Message": "slow down"})),
-            (None, json!({"code": "ThrottlingException", "message": "slow down"})),
+            (
+                Some("ThrottlingException:http://internal.amazon.com/"),
+                json!({"message": "slow down"}),
+            ),
+            (
+                None,
+                json!({"__type": "com.amazonaws.batch#ThrottlingException", "Message": "slow down"}),
+            ),
+            (
+                None,
+                json!({"code": "ThrottlingException", "message": "slow down"}),
+            ),
         ] {
             let error = ServiceError::read(header, &body, 400);
-            assert_eq!((error.code(), error.message()), (Some("ThrottlingException"), Some("slow down")));
+            assert_eq!(
+                (error.code(), error.message()),
+                (Some("ThrottlingException"), Some("slow down"))
+            );
         }
-        assert_eq!(ServiceError::read(None, &Value::Null, 502).code(), Some("HTTP 502"));
+        assert_eq!(
+            ServiceError::read(None, &Value::Null, 502).code(),
+            Some("HTTP 502")
+        );
     }
 }

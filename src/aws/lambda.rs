@@ -10,7 +10,11 @@ use super::{
     wire::{encoded, parsed},
 };
 
-const ENDPOINT: Endpoint<'static> = Endpoint { id: "Lambda", prefix: "lambda", signing: "lambda" };
+const ENDPOINT: Endpoint<'static> = Endpoint {
+    id: "Lambda",
+    prefix: "lambda",
+    signing: "lambda",
+};
 const PAGE: u8 = 50;
 
 /// AWS Lambda in one account and Region.
@@ -81,18 +85,34 @@ impl LambdaService {
     /// Where it cannot be reached with this configuration.
     pub(crate) fn new(clients: &Clients) -> Result<Self, ApiError> {
         let service = clients.json_service(ENDPOINT);
-        service.map(Self).map_err(|problem| ApiError::answer(Self::LIST, "", problem))
+        service
+            .map(Self)
+            .map_err(|problem| ApiError::answer(Self::LIST, "", problem))
     }
 
     /// A page of all versions of all functions.
-    pub(crate) async fn list_functions(&self, marker: Option<&str>) -> Result<FunctionsPage, ApiError> {
-        let answer = self.0.call(Self::LIST, "", Wire::get(list_uri(marker))).await?;
+    pub(crate) async fn list_functions(
+        &self,
+        marker: Option<&str>,
+    ) -> Result<FunctionsPage, ApiError> {
+        let answer = self
+            .0
+            .call(Self::LIST, "", Wire::get(list_uri(marker)))
+            .await?;
         page(answer)
     }
 
     /// A version of a function; `title` is what messages call it.
-    pub(crate) async fn get_function(&self, title: &str, name: &str, version: &str) -> Result<Function, ApiError> {
-        let answer = self.0.call(Self::GET, title, Wire::get(get_uri(name, version))).await?;
+    pub(crate) async fn get_function(
+        &self,
+        title: &str,
+        name: &str,
+        version: &str,
+    ) -> Result<Function, ApiError> {
+        let answer = self
+            .0
+            .call(Self::GET, title, Wire::get(get_uri(name, version)))
+            .await?;
         parsed(Self::GET, title, answer)
     }
 }
@@ -100,20 +120,33 @@ impl LambdaService {
 fn page(answer: Value) -> Result<FunctionsPage, ApiError> {
     let page: Listed = parsed(LambdaService::LIST, "", answer)?;
     let read = |function: Value| {
-        let name = function.get("FunctionName").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let name = function
+            .get("FunctionName")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         parsed(LambdaService::LIST, &name, function)
     };
-    let functions = page.functions.map(|functions| functions.into_iter().map(read).collect()).transpose()?;
+    let functions = page
+        .functions
+        .map(|functions| functions.into_iter().map(read).collect())
+        .transpose()?;
     Ok((functions, page.next_marker))
 }
 
 fn list_uri(marker: Option<&str>) -> String {
-    let marker = marker.map(|marker| format!("&Marker={}", encoded(marker))).unwrap_or_default();
+    let marker = marker
+        .map(|marker| format!("&Marker={}", encoded(marker)))
+        .unwrap_or_default();
     format!("/2015-03-31/functions?FunctionVersion=ALL&MaxItems={PAGE}{marker}")
 }
 
 fn get_uri(name: &str, version: &str) -> String {
-    format!("/2015-03-31/functions/{}?Qualifier={}", encoded(name), encoded(version))
+    format!(
+        "/2015-03-31/functions/{}?Qualifier={}",
+        encoded(name),
+        encoded(version)
+    )
 }
 
 #[cfg(test)]
@@ -124,22 +157,35 @@ mod tests {
 
     #[test]
     fn requests_are_as_the_sdks_make_them() {
-        let models: Value = serde_json::from_str(include_str!("../../tests/moto/aws_models.json")).unwrap();
+        let models: Value =
+            serde_json::from_str(include_str!("../../tests/moto/aws_models.json")).unwrap();
         let requests = [
             ("lambda:ListFunctions", list_uri(Some("a/b+c=="))),
             ("lambda:GetFunction", get_uri("my-function", "$LATEST")),
         ];
         for (operation, uri) in requests {
-            assert_eq!(json!({"method": "GET", "uri": uri, "body": ""}), models["requests"][operation]);
+            assert_eq!(
+                json!({"method": "GET", "uri": uri, "body": ""}),
+                models["requests"][operation]
+            );
         }
-        assert_eq!(list_uri(None), "/2015-03-31/functions?FunctionVersion=ALL&MaxItems=50");
+        assert_eq!(
+            list_uri(None),
+            "/2015-03-31/functions?FunctionVersion=ALL&MaxItems=50"
+        );
     }
 
     #[test]
     fn what_is_missing_is_none() {
-        assert_eq!(page(json!({"NextMarker": null, "New": 1})), Ok((None, None)));
+        assert_eq!(
+            page(json!({"NextMarker": null, "New": 1})),
+            Ok((None, None))
+        );
         let nothing = FunctionConfiguration::default();
-        assert_eq!(page(json!({"Functions": [{}], "NextMarker": "x"})), Ok((Some(vec![nothing]), Some("x".into()))));
+        assert_eq!(
+            page(json!({"Functions": [{}], "NextMarker": "x"})),
+            Ok((Some(vec![nothing]), Some("x".into())))
+        );
         let function: Function = parsed(LambdaService::GET, "app", json!({"Code": {}})).unwrap();
         assert!(function.configuration.is_none() && function.code.unwrap().image_uri.is_none());
     }
@@ -150,11 +196,17 @@ mod tests {
         let error = |error: ApiError| error.to_string();
         for (answer, field) in [
             (json!({"Functions": {}}), "Functions: invalid type: map"),
-            (json!({"Functions": [], "NextMarker": 7}), "NextMarker: invalid type: integer"),
+            (
+                json!({"Functions": [], "NextMarker": 7}),
+                "NextMarker: invalid type: integer",
+            ),
             (json!("none"), "invalid type: string"),
         ] {
             let message = error(page(answer).unwrap_err());
-            assert!(message.starts_with(&format!("`lambda:ListFunctions` {start} {field}")), "{message}");
+            assert!(
+                message.starts_with(&format!("`lambda:ListFunctions` {start} {field}")),
+                "{message}"
+            );
         }
         for (field, value) in [
             ("FunctionArn", json!(["arn"])),
@@ -164,17 +216,26 @@ mod tests {
         ] {
             let functions = json!({"Functions": [{"FunctionName": "fine"}, {"FunctionName": "app", field: value}]});
             let message = error(page(functions).unwrap_err());
-            let expected = format!("`lambda:ListFunctions` for `app` {start} {field}: invalid type: ");
+            let expected =
+                format!("`lambda:ListFunctions` for `app` {start} {field}: invalid type: ");
             assert!(message.starts_with(&expected), "{message}");
         }
         for (answer, field) in [
             (json!({"Configuration": "app"}), "Configuration"),
-            (json!({"Configuration": {"LastUpdateStatus": 1}}), "Configuration.LastUpdateStatus"),
+            (
+                json!({"Configuration": {"LastUpdateStatus": 1}}),
+                "Configuration.LastUpdateStatus",
+            ),
             (json!({"Code": {"ImageUri": ["app"]}}), "Code.ImageUri"),
-            (json!({"Code": {"ResolvedImageUri": 1}}), "Code.ResolvedImageUri"),
+            (
+                json!({"Code": {"ResolvedImageUri": 1}}),
+                "Code.ResolvedImageUri",
+            ),
         ] {
-            let message = error(parsed::<Function>(LambdaService::GET, "app:7", answer).unwrap_err());
-            let expected = format!("`lambda:GetFunction` for `app:7` {start} {field}: invalid type: ");
+            let message =
+                error(parsed::<Function>(LambdaService::GET, "app:7", answer).unwrap_err());
+            let expected =
+                format!("`lambda:GetFunction` for `app:7` {start} {field}: invalid type: ");
             assert!(message.starts_with(&expected), "{message}");
         }
     }

@@ -81,16 +81,49 @@ impl Bucket {
 
     const fn quota(self) -> Quota {
         match self {
-            Self::TaskDefinitions | Self::Clusters | Self::ServiceDeployments | Self::ServiceRevisions => {
-                Quota { first: 18.0, most: 18.0, burst: 40.0 }
-            }
-            Self::Tasks | Self::Services => Quota { first: 18.0, most: 18.0, burst: 80.0 },
-            Self::OtherEcs | Self::Eks => Quota { first: 5.0, most: 5.0, burst: 10.0 },
-            Self::Lambda => Quota { first: 12.0, most: 12.0, burst: 12.0 },
-            Self::LambdaGetFunction => Quota { first: 80.0, most: 80.0, burst: 80.0 },
-            Self::OtherService => Quota { first: 10.0, most: 10.0, burst: 20.0 },
-            Self::EcrRead | Self::EcrLifecycle => Quota { first: 20.0, most: 20.0, burst: 30.0 },
-            Self::EcrDelete | Self::EcrStorageClass => Quota { first: 10.0, most: 20.0, burst: 20.0 },
+            Self::TaskDefinitions
+            | Self::Clusters
+            | Self::ServiceDeployments
+            | Self::ServiceRevisions => Quota {
+                first: 18.0,
+                most: 18.0,
+                burst: 40.0,
+            },
+            Self::Tasks | Self::Services => Quota {
+                first: 18.0,
+                most: 18.0,
+                burst: 80.0,
+            },
+            Self::OtherEcs | Self::Eks => Quota {
+                first: 5.0,
+                most: 5.0,
+                burst: 10.0,
+            },
+            Self::Lambda => Quota {
+                first: 12.0,
+                most: 12.0,
+                burst: 12.0,
+            },
+            Self::LambdaGetFunction => Quota {
+                first: 80.0,
+                most: 80.0,
+                burst: 80.0,
+            },
+            Self::OtherService => Quota {
+                first: 10.0,
+                most: 10.0,
+                burst: 20.0,
+            },
+            Self::EcrRead | Self::EcrLifecycle => Quota {
+                first: 20.0,
+                most: 20.0,
+                burst: 30.0,
+            },
+            Self::EcrDelete | Self::EcrStorageClass => Quota {
+                first: 10.0,
+                most: 20.0,
+                burst: 20.0,
+            },
         }
     }
 
@@ -136,7 +169,9 @@ impl Pace {
     /// The documented pace.
     pub(super) fn documented() -> Self {
         let now = Instant::now();
-        Self(Some(Bucket::ALL.map(|bucket| Mutex::new(Meter::new(bucket.quota(), now)))))
+        Self(Some(
+            Bucket::ALL.map(|bucket| Mutex::new(Meter::new(bucket.quota(), now))),
+        ))
     }
 
     /// No pace at all, against a service that has no limits.
@@ -145,7 +180,10 @@ impl Pace {
     }
 
     pub(super) async fn wait(&self, bucket: Bucket) {
-        let wait = self.meter(bucket).map(|mut meter| meter.take(Instant::now())).unwrap_or_default();
+        let wait = self
+            .meter(bucket)
+            .map(|mut meter| meter.take(Instant::now()))
+            .unwrap_or_default();
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
@@ -159,7 +197,11 @@ impl Pace {
 
     fn meter(&self, bucket: Bucket) -> Option<MutexGuard<'_, Meter>> {
         // Whatever panicked, the numbers of a meter are as good as before.
-        Some(self.0.as_ref()?[bucket as usize].lock().unwrap_or_else(PoisonError::into_inner))
+        Some(
+            self.0.as_ref()?[bucket as usize]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 }
 
@@ -186,7 +228,13 @@ const LEAST: f64 = 1.0 / 16.0;
 
 impl Meter {
     const fn new(quota: Quota, now: Instant) -> Self {
-        Self { quota, rate: quota.first, room: quota.burst, at: now, slowed_at: None }
+        Self {
+            quota,
+            rate: quota.first,
+            room: quota.burst,
+            at: now,
+            slowed_at: None,
+        }
     }
 
     /// Takes room for a call, and says how long it has to wait for it.
@@ -200,7 +248,10 @@ impl Meter {
     /// Halves the rate, and leaves no room for a burst.
     fn slow_down(&mut self, now: Instant) {
         self.catch_up(now);
-        if self.slowed_at.is_none_or(|at| now.saturating_duration_since(at) >= ONE_SIGN) {
+        if self
+            .slowed_at
+            .is_none_or(|at| now.saturating_duration_since(at) >= ONE_SIGN)
+        {
             self.rate = (self.rate / 2.0).max(self.quota.most * LEAST);
             self.room = self.room.min(0.0);
             self.slowed_at = Some(now);
@@ -254,7 +305,12 @@ mod tests {
 
     impl Service {
         fn new(rate: f64, burst: f64, now: Instant) -> Self {
-            Self { rate, burst, tokens: burst, at: now }
+            Self {
+                rate,
+                burst,
+                tokens: burst,
+                at: now,
+            }
         }
 
         fn allows(&mut self, now: Instant) -> bool {
@@ -270,7 +326,10 @@ mod tests {
     /// Makes calls, each again until it is answered, and says how many were throttled and how long all took.
     fn make(calls: u32, bucket: Bucket, rate: f64, burst: f64) -> (u32, f64) {
         let start = Instant::now();
-        let (mut meter, mut service) = (Meter::new(bucket.quota(), start), Service::new(rate, burst, start));
+        let (mut meter, mut service) = (
+            Meter::new(bucket.quota(), start),
+            Service::new(rate, burst, start),
+        );
         let (mut now, mut throttled) = (start, 0);
         for _ in 0..calls {
             now += meter.take(now);
@@ -285,13 +344,18 @@ mod tests {
 
     #[test]
     fn what_a_service_documents_is_used_and_never_exceeded() {
-        for (bucket, rate, burst) in
-            [(Bucket::TaskDefinitions, 20.0, 50.0), (Bucket::EcrRead, 20.0, 40.0), (Bucket::EcrDelete, 20.0, 40.0)]
-        {
+        for (bucket, rate, burst) in [
+            (Bucket::TaskDefinitions, 20.0, 50.0),
+            (Bucket::EcrRead, 20.0, 40.0),
+            (Bucket::EcrDelete, 20.0, 40.0),
+        ] {
             let (throttled, seconds) = make(10_000, bucket, rate, burst);
             assert_eq!(throttled, 0, "{bucket:?}");
             let bound = (10_000.0 - burst) / rate;
-            assert!(seconds < bound * 1.15, "{bucket:?}: {seconds} of {bound} seconds");
+            assert!(
+                seconds < bound * 1.15,
+                "{bucket:?}: {seconds} of {bound} seconds"
+            );
         }
     }
 
@@ -301,7 +365,10 @@ mod tests {
             let (throttled, seconds) = make(10_000, Bucket::EcrRead, rate, rate);
             assert!(throttled < 100, "{rate}: {throttled} throttled");
             let bound = 10_000.0 / rate;
-            assert!(seconds < bound * 1.5, "{rate}: {seconds} of {bound} seconds");
+            assert!(
+                seconds < bound * 1.5,
+                "{rate}: {seconds} of {bound} seconds"
+            );
         }
     }
 
@@ -312,7 +379,10 @@ mod tests {
         for _ in 0..8 {
             meter.slow_down(start);
         }
-        assert!((meter.rate - 10.0).abs() < 1e-9 && meter.room <= 0.0, "{meter:?}");
+        assert!(
+            (meter.rate - 10.0).abs() < 1e-9 && meter.room <= 0.0,
+            "{meter:?}"
+        );
         for _ in 0..210 {
             meter.take(start);
         }
@@ -342,7 +412,10 @@ mod tests {
             ("ECR", "BatchDeleteImage"),
             ("ECR", "UpdateImageStorageClass"),
         ];
-        assert_eq!(names.map(|(service, operation)| Bucket::of(service, operation)), Bucket::ALL.map(Some));
+        assert_eq!(
+            names.map(|(service, operation)| Bucket::of(service, operation)),
+            Bucket::ALL.map(Some)
+        );
         assert!(Bucket::of("S3", "GetObject").is_none());
     }
 }

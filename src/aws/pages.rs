@@ -23,14 +23,24 @@ where
     let mut token = None;
     loop {
         let (items, next) = page(token).await?;
-        all.extend(items.ok_or_else(|| ApiError::answer(operation, resource, "a page came without its list"))?);
+        all.extend(items.ok_or_else(|| {
+            ApiError::answer(operation, resource, "a page came without its list")
+        })?);
         match next {
             None => return Ok(all),
             Some(next) if next.is_empty() => {
-                return Err(ApiError::answer(operation, resource, "a page came with an empty `nextToken`"));
+                return Err(ApiError::answer(
+                    operation,
+                    resource,
+                    "a page came with an empty `nextToken`",
+                ));
             }
             Some(next) if !seen.insert(next.clone()) => {
-                return Err(ApiError::answer(operation, resource, "the same `nextToken` came twice"));
+                return Err(ApiError::answer(
+                    operation,
+                    resource,
+                    "the same `nextToken` came twice",
+                ));
             }
             next => token = next,
         }

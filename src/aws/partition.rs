@@ -17,18 +17,55 @@ impl Partition {
     /// Source: the AWS SDKs' `partitions.json`.
     pub(crate) fn of(region: &str) -> Option<Self> {
         const KNOWN: [(&[&str], &str, &str, &str); 8] = [
-            (&["cn-"], "aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+            (
+                &["cn-"],
+                "aws-cn",
+                "amazonaws.com.cn",
+                "api.amazonwebservices.com.cn",
+            ),
             (&["us-gov-"], "aws-us-gov", "amazonaws.com", "api.aws"),
-            (&["eusc-"], "aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu"),
+            (
+                &["eusc-"],
+                "aws-eusc",
+                "amazonaws.eu",
+                "api.amazonwebservices.eu",
+            ),
             (&["us-iso-"], "aws-iso", "c2s.ic.gov", "api.aws.ic.gov"),
-            (&["us-isob-"], "aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud"),
-            (&["eu-isoe-"], "aws-iso-e", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
-            (&["us-isof-"], "aws-iso-f", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
-            (&["us-", "eu-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-"], "aws", "amazonaws.com", "api.aws"),
+            (
+                &["us-isob-"],
+                "aws-iso-b",
+                "sc2s.sgov.gov",
+                "api.aws.scloud",
+            ),
+            (
+                &["eu-isoe-"],
+                "aws-iso-e",
+                "cloud.adc-e.uk",
+                "api.cloud-aws.adc-e.uk",
+            ),
+            (
+                &["us-isof-"],
+                "aws-iso-f",
+                "csp.hci.ic.gov",
+                "api.aws.hci.ic.gov",
+            ),
+            (
+                &[
+                    "us-", "eu-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-",
+                ],
+                "aws",
+                "amazonaws.com",
+                "api.aws",
+            ),
         ];
         let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| region.starts_with(prefix));
-        let (_, id, dns_suffix, dual_stack_suffix) = KNOWN.iter().find(|(prefixes, ..)| begins(prefixes))?;
-        Some(Self { id, dns_suffix, dual_stack_suffix })
+        let (_, id, dns_suffix, dual_stack_suffix) =
+            KNOWN.iter().find(|(prefixes, ..)| begins(prefixes))?;
+        Some(Self {
+            id,
+            dns_suffix,
+            dual_stack_suffix,
+        })
     }
 }
 

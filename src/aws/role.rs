@@ -30,13 +30,20 @@ pub(super) struct RoleCredentials {
 impl RoleCredentials {
     /// The role as `sts` lets its caller in.
     pub(super) const fn new(sts: aws_sdk_sts::Client, role: Role, session: String) -> Self {
-        Self { sts, role, session, current: Mutex::new(None) }
+        Self {
+            sts,
+            role,
+            session,
+            current: Mutex::new(None),
+        }
     }
 
     /// Credentials that hold for a while.
     pub(super) async fn credentials(&self) -> Result<Credentials, ApiError> {
         if let Some(current) = &*self.current.lock().unwrap_or_else(PoisonError::into_inner)
-            && current.expiry().is_some_and(|expiry| expiry > SystemTime::now() + MARGIN)
+            && current
+                .expiry()
+                .is_some_and(|expiry| expiry > SystemTime::now() + MARGIN)
         {
             return Ok(current.clone());
         }
@@ -47,14 +54,27 @@ impl RoleCredentials {
 
     async fn assume(&self) -> Result<Credentials, ApiError> {
         let Role { arn, external_id } = &self.role;
-        let request = self.sts.assume_role().role_arn(arn).role_session_name(&self.session);
+        let request = self
+            .sts
+            .assume_role()
+            .role_arn(arn)
+            .role_session_name(&self.session);
         let answer = request.set_external_id(external_id.clone()).send().await;
         let answer = answer.map_err(|error| ApiError::new(OPERATION, arn, &error))?;
         let incomplete = |what: &str| ApiError::answer(OPERATION, arn, what);
-        let given = answer.credentials.ok_or_else(|| incomplete("the answer holds no credentials"))?;
-        let expiry = SystemTime::try_from(given.expiration).map_err(|error| incomplete(&error.to_string()))?;
+        let given = answer
+            .credentials
+            .ok_or_else(|| incomplete("the answer holds no credentials"))?;
+        let expiry = SystemTime::try_from(given.expiration)
+            .map_err(|error| incomplete(&error.to_string()))?;
         let (id, secret) = (given.access_key_id, given.secret_access_key);
-        Ok(Credentials::new(id, secret, Some(given.session_token), Some(expiry), "AssumeRole"))
+        Ok(Credentials::new(
+            id,
+            secret,
+            Some(given.session_token),
+            Some(expiry),
+            "AssumeRole",
+        ))
     }
 }
 
@@ -64,7 +84,10 @@ impl ProvideCredentials for RoleCredentials {
         Self: 'a,
     {
         future::ProvideCredentials::new(async {
-            let credentials: provider::Result = self.credentials().await.map_err(CredentialsError::provider_error);
+            let credentials: provider::Result = self
+                .credentials()
+                .await
+                .map_err(CredentialsError::provider_error);
             credentials
         })
     }

@@ -21,7 +21,12 @@ pub(crate) struct Wire {
 impl Wire {
     /// A request for what is at a path.
     pub(crate) fn get(uri: String) -> Self {
-        Self { method: "GET".to_owned(), uri, headers: Vec::new(), body: String::new() }
+        Self {
+            method: "GET".to_owned(),
+            uri,
+            headers: Vec::new(),
+            body: String::new(),
+        }
     }
 
     /// A request in the protocol that AWS calls JSON, in this version. The target is the operation with its prefix.
@@ -59,6 +64,11 @@ pub(crate) fn parsed<T: DeserializeOwned>(
     resource: &str,
     answer: Value,
 ) -> Result<T, ApiError> {
-    serde_path_to_error::deserialize(answer)
-        .map_err(|error| ApiError::answer(operation, resource, format!("the answer is not as documented: {error}")))
+    serde_path_to_error::deserialize(answer).map_err(|error| {
+        ApiError::answer(
+            operation,
+            resource,
+            format!("the answer is not as documented: {error}"),
+        )
+    })
 }

@@ -14,15 +14,23 @@ use serde_json::Value;
 async fn main() -> Result<(), Error> {
     log::start_in_function();
     // A configuration that cannot be used fails every invocation, in words, rather than the start.
-    let program = &program_from_environment(Clients::from_environment(Tuning::default()).await).await;
+    let program =
+        &program_from_environment(Clients::from_environment(Tuning::default()).await).await;
     let answer = |event: LambdaEvent<Value>| async move {
         let deadline = event.context.deadline();
-        let program = program.as_ref().map_err(|error| diagnostic(&FunctionError::InvalidConfig(error.clone())))?;
-        handle(program, &event.payload, deadline, stdout()).await.map_err(|error| diagnostic(&error))
+        let program = program
+            .as_ref()
+            .map_err(|error| diagnostic(&FunctionError::InvalidConfig(error.clone())))?;
+        handle(program, &event.payload, deadline, stdout())
+            .await
+            .map_err(|error| diagnostic(&error))
     };
     run(service_fn(answer)).await
 }
 
 fn diagnostic(error: &FunctionError) -> Diagnostic {
-    Diagnostic { error_type: error.name().to_owned(), error_message: error.to_string() }
+    Diagnostic {
+        error_type: error.name().to_owned(),
+        error_message: error.to_string(),
+    }
 }

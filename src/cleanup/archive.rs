@@ -22,9 +22,17 @@ pub(super) async fn move_image(
     to: TargetStorageClass,
 ) -> Result<Option<ImageStatus>, ApiError> {
     clients.paced(Bucket::EcrStorageClass).await;
-    let request = clients.ecr.update_image_storage_class().repository_name(repository);
-    let request = request.image_id(inventory::identifier(digest)).target_storage_class(to);
-    let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, repository, &error))?;
+    let request = clients
+        .ecr
+        .update_image_storage_class()
+        .repository_name(repository);
+    let request = request
+        .image_id(inventory::identifier(digest))
+        .target_storage_class(to);
+    let answer = request
+        .send()
+        .await
+        .map_err(|error| ApiError::new(OPERATION, repository, &error))?;
     Ok(answer.image_status)
 }
 
@@ -43,7 +51,11 @@ impl Cleaning<'_, '_> {
             // The indexes that name it have just gone to the archive; ECR may need a moment to know.
             self.check_time()?;
             if let Some(message) = self.archive_one(index).await? {
-                self.outcome.failed.push(Failure { index, code: REFUSED.to_owned(), message });
+                self.outcome.failed.push(Failure {
+                    index,
+                    code: REFUSED.to_owned(),
+                    message,
+                });
                 remaining.push(index);
             }
         }
@@ -61,8 +73,13 @@ impl Cleaning<'_, '_> {
                 return Ok(None);
             }
             Ok(status) => {
-                let status = status.map_or("no status".to_owned(), |status| format!("`{}`", status.as_str()));
-                ("no_answer".to_owned(), format!("ECR answered with {status} for an image that was to be archived"))
+                let status = status.map_or("no status".to_owned(), |status| {
+                    format!("`{}`", status.as_str())
+                });
+                (
+                    "no_answer".to_owned(),
+                    format!("ECR answered with {status} for an image that was to be archived"),
+                )
             }
             Err(error) if error.is("ImageNotFoundException") => {
                 self.outcome.gone.push(index);
@@ -70,16 +87,27 @@ impl Cleaning<'_, '_> {
             }
             Err(error) if error.is(REFUSED) => return Ok(Some(error.message)),
             Err(error) if error.is("RepositoryNotFoundException") => return Err(Stop::Vanished),
-            Err(error) if Stop::if_protected(&error).is_some() => return Err(Stop::from_call(&error)),
-            Err(error) => (error.code.clone().unwrap_or_else(|| "no_answer".to_owned()), error.message),
+            Err(error) if Stop::if_protected(&error).is_some() => {
+                return Err(Stop::from_call(&error));
+            }
+            Err(error) => (
+                error.code.clone().unwrap_or_else(|| "no_answer".to_owned()),
+                error.message,
+            ),
         };
         // Whether the call was carried out is not known.
-        let current = self.in_time(inventory::describe(clients, repository, &[digest])).await?;
+        let current = self
+            .in_time(inventory::describe(clients, repository, &[digest]))
+            .await?;
         if current.is_ok_and(|images| images.iter().any(|image| image.status == Status::Archived)) {
             self.archived(index);
             return Ok(None);
         }
-        self.outcome.failed.push(Failure { index, code: code.clone(), message: message.clone() });
+        self.outcome.failed.push(Failure {
+            index,
+            code: code.clone(),
+            message: message.clone(),
+        });
         Err(Stop::Failure { code, message })
     }
 

@@ -38,8 +38,14 @@ impl Cleaning<'_, '_> {
         self.check_time()?;
         let refused = self.delete_once(&refused).await?;
         for &index in &refused {
-            let message = "an index that still exists names it; it goes in the run after that index".to_owned();
-            self.outcome.failed.push(Failure { index, code: REFERENCED.to_owned(), message });
+            let message =
+                "an index that still exists names it; it goes in the run after that index"
+                    .to_owned();
+            self.outcome.failed.push(Failure {
+                index,
+                code: REFERENCED.to_owned(),
+                message,
+            });
         }
         Ok(refused)
     }
@@ -48,9 +54,14 @@ impl Cleaning<'_, '_> {
     /// repository.
     async fn delete_once(&mut self, batch: &[u32]) -> Result<Vec<u32>, Stop> {
         debug_assert!(batch.len() <= BATCH);
-        let digests: Vec<(u32, Digest)> =
-            batch.iter().map(|&index| (index, self.repository.stored.images[index as usize].digest)).collect();
-        let answer = match self.in_time(self.call(digests.iter().map(|(_, digest)| digest))).await? {
+        let digests: Vec<(u32, Digest)> = batch
+            .iter()
+            .map(|&index| (index, self.repository.stored.images[index as usize].digest))
+            .collect();
+        let answer = match self
+            .in_time(self.call(digests.iter().map(|(_, digest)| digest)))
+            .await?
+        {
             Ok(answer) => answer,
             // Whether the call was carried out is not known, unless it was denied.
             Err(error) => {
@@ -58,7 +69,11 @@ impl Cleaning<'_, '_> {
                     return Err(protected);
                 }
                 return self
-                    .settle(&digests, &error.code.clone().unwrap_or_else(|| "no_answer".to_owned()), &error.message)
+                    .settle(
+                        &digests,
+                        &error.code.clone().unwrap_or_else(|| "no_answer".to_owned()),
+                        &error.message,
+                    )
                     .await;
             }
         };
@@ -73,8 +88,17 @@ impl Cleaning<'_, '_> {
                 Some((code, _)) if code == NOT_FOUND => self.outcome.gone.push(index),
                 Some((code, _)) if code == REFERENCED => refused.push(index),
                 Some((code, message)) => {
-                    stop = stop.or_else(|| Some(Stop::Failure { code: code.clone(), message: message.clone() }));
-                    self.outcome.failed.push(Failure { index, code: code.clone(), message: message.clone() });
+                    stop = stop.or_else(|| {
+                        Some(Stop::Failure {
+                            code: code.clone(),
+                            message: message.clone(),
+                        })
+                    });
+                    self.outcome.failed.push(Failure {
+                        index,
+                        code: code.clone(),
+                        message: message.clone(),
+                    });
                 }
             }
         }
@@ -90,18 +114,30 @@ impl Cleaning<'_, '_> {
 
     /// Looks up once more what became of images: those that are gone were deleted, those that are not failed, and
     /// stop the repository.
-    async fn settle(&mut self, open: &[(u32, Digest)], code: &str, message: &str) -> Result<Vec<u32>, Stop> {
+    async fn settle(
+        &mut self,
+        open: &[(u32, Digest)],
+        code: &str,
+        message: &str,
+    ) -> Result<Vec<u32>, Stop> {
         let digests: Vec<Digest> = open.iter().map(|&(_, digest)| digest).collect();
         let described = inventory::describe(self.clients, &self.repository.name, &digests);
         let there = match self.in_time(described).await? {
-            Ok(images) => images.into_iter().map(|image| image.digest).collect::<HashSet<_>>(),
+            Ok(images) => images
+                .into_iter()
+                .map(|image| image.digest)
+                .collect::<HashSet<_>>(),
             Err(error) if error.is("RepositoryNotFoundException") => return Err(Stop::Vanished),
             Err(_) => digests.into_iter().collect(),
         };
         for &(index, digest) in open {
             if there.contains(&digest) {
                 let (code, message) = (code.to_owned(), message.to_owned());
-                self.outcome.failed.push(Failure { index, code, message });
+                self.outcome.failed.push(Failure {
+                    index,
+                    code,
+                    message,
+                });
             } else {
                 self.deleted(index);
             }
@@ -109,7 +145,10 @@ impl Cleaning<'_, '_> {
         if there.is_empty() {
             Ok(Vec::new())
         } else {
-            Err(Stop::Failure { code: code.to_owned(), message: message.to_owned() })
+            Err(Stop::Failure {
+                code: code.to_owned(),
+                message: message.to_owned(),
+            })
         }
     }
 
@@ -132,17 +171,42 @@ impl Cleaning<'_, '_> {
         let (clients, repository) = (self.clients, &self.repository.name);
         clients.paced(Bucket::EcrDelete).await;
         let ids = digests.map(inventory::identifier).collect();
-        let request = clients.ecr.batch_delete_image().repository_name(&**repository).set_image_ids(Some(ids));
+        let request = clients
+            .ecr
+            .batch_delete_image()
+            .repository_name(&**repository)
+            .set_image_ids(Some(ids));
         let attempts = Arc::new(CallCounter::default());
-        let output = request.customize().interceptor(Counting(Arc::clone(&attempts))).send().await;
+        let output = request
+            .customize()
+            .interceptor(Counting(Arc::clone(&attempts)))
+            .send()
+            .await;
         let output = output.map_err(|error| ApiError::new(OPERATION, repository, &error))?;
         let Calls { sent, throttled } = attempts.so_far();
-        let mut answer = Answer { tried_before: sent - throttled > 1, ..Answer::default() };
-        answer.deleted.extend(output.image_ids().iter().filter_map(|id| id.image_digest()?.parse::<Digest>().ok()));
+        let mut answer = Answer {
+            tried_before: sent - throttled > 1,
+            ..Answer::default()
+        };
+        answer.deleted.extend(
+            output
+                .image_ids()
+                .iter()
+                .filter_map(|id| id.image_digest()?.parse::<Digest>().ok()),
+        );
         for failure in output.failures() {
-            let code = failure.failure_code().map_or("no_code", |code| code.as_str()).to_owned();
-            let reason = failure.failure_reason().unwrap_or("no reason given").to_owned();
-            match failure.image_id().and_then(|id| id.image_digest()?.parse().ok()) {
+            let code = failure
+                .failure_code()
+                .map_or("no_code", |code| code.as_str())
+                .to_owned();
+            let reason = failure
+                .failure_reason()
+                .unwrap_or("no reason given")
+                .to_owned();
+            match failure
+                .image_id()
+                .and_then(|id| id.image_digest()?.parse().ok())
+            {
                 Some(digest) => {
                     answer.failures.insert(digest, (code, reason));
                 }

@@ -34,21 +34,37 @@ impl Cleaning<'_, '_> {
     pub(super) async fn drop_changed(&mut self, units: &mut Vec<Vec<Doomed>>) -> Result<(), Stop> {
         let repository = self.repository;
         let images = &repository.stored.images;
-        let doomed = units.iter().flatten().map(|doomed| images[doomed.index as usize].digest);
-        let parts_of_all = units.iter().flat_map(|unit| parts(repository, unit)).map(|part| part.digest);
-        let digests: Vec<Digest> = doomed.chain(parts_of_all).collect::<BTreeSet<_>>().into_iter().collect();
+        let doomed = units
+            .iter()
+            .flatten()
+            .map(|doomed| images[doomed.index as usize].digest);
+        let parts_of_all = units
+            .iter()
+            .flat_map(|unit| parts(repository, unit))
+            .map(|part| part.digest);
+        let digests: Vec<Digest> = doomed
+            .chain(parts_of_all)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
         let mut current: HashMap<Digest, Image> = HashMap::with_capacity(digests.len());
         for batch in digests.chunks(BATCH) {
             self.check_time()?;
             let described = inventory::describe(self.clients, &self.repository.name, batch);
-            let described = self.in_time(described).await?.map_err(|error| Stop::from_call(&error))?;
+            let described = self
+                .in_time(described)
+                .await?
+                .map_err(|error| Stop::from_call(&error))?;
             current.extend(described.into_iter().map(|image| (image.digest, image)));
         }
         let outcome = &mut self.outcome;
         let stored = &repository.stored;
         units.retain_mut(|unit| {
-            let pulled = parts(repository, unit)
-                .any(|part| current.get(&part.digest).is_some_and(|now| is_pulled(stored, part, now)));
+            let pulled = parts(repository, unit).any(|part| {
+                current
+                    .get(&part.digest)
+                    .is_some_and(|now| is_pulled(stored, part, now))
+            });
             unit.retain(|doomed| {
                 let there = current.contains_key(&images[doomed.index as usize].digest);
                 if !there {
@@ -62,7 +78,9 @@ impl Cleaning<'_, '_> {
             });
             let change = change.or(pulled.then_some(Change::Pulled));
             if let Some(change) = change {
-                outcome.spared.extend(unit.iter().map(|doomed| (doomed.index, change)));
+                outcome
+                    .spared
+                    .extend(unit.iter().map(|doomed| (doomed.index, change)));
             }
             change.is_none() && !unit.is_empty()
         });
@@ -75,7 +93,10 @@ impl Cleaning<'_, '_> {
 fn parts<'a>(repository: &'a RepositoryPlan, unit: &[Doomed]) -> impl Iterator<Item = &'a Image> {
     let stored = &repository.stored;
     let mut seen = BTreeSet::new();
-    let mut pending: Vec<Digest> = unit.iter().map(|doomed| stored.images[doomed.index as usize].digest).collect();
+    let mut pending: Vec<Digest> = unit
+        .iter()
+        .map(|doomed| stored.images[doomed.index as usize].digest)
+        .collect();
     while let Some(digest) = pending.pop() {
         for child in stored.children.get(&digest).into_iter().flatten() {
             if seen.insert(child.digest) {
@@ -83,7 +104,8 @@ fn parts<'a>(repository: &'a RepositoryPlan, unit: &[Doomed]) -> impl Iterator<I
             }
         }
     }
-    seen.into_iter().filter_map(|digest| repository.image(&digest))
+    seen.into_iter()
+        .filter_map(|digest| repository.image(&digest))
 }
 
 /// What changed about an image.
@@ -112,7 +134,8 @@ fn is_our_reading(stored: &Images, planned: &Image, pulled_at: Option<Time>) -> 
     match (&stored.manifests_read, pulled_at) {
         (Some(read), Some(pulled_at)) if planned.media_type == MediaType::Index => {
             let millis = pulled_at.millis();
-            read.start().millis() - CLOCK_SKEW <= millis && millis <= read.end().millis() + CLOCK_SKEW
+            read.start().millis() - CLOCK_SKEW <= millis
+                && millis <= read.end().millis() + CLOCK_SKEW
         }
         _ => false,
     }

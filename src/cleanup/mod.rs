@@ -69,8 +69,16 @@ impl Cleaner<'_> {
     /// Deletes or archives what was cleared.
     pub async fn clean(&self, clearance: Clearance<'_>) -> Outcome {
         let plan = clearance.plan();
-        let freshness = Mutex::new(Freshness { read_at: self.usage_read_at, spared: Vec::new(), lost: None });
-        let work = plan.repositories.iter().zip(&clearance.selection().units).enumerate();
+        let freshness = Mutex::new(Freshness {
+            read_at: self.usage_read_at,
+            spared: Vec::new(),
+            lost: None,
+        });
+        let work = plan
+            .repositories
+            .iter()
+            .zip(&clearance.selection().units)
+            .enumerate();
         let repositories = stream::iter(work.filter(|(_, (_, units))| !units.is_empty()))
             .map(|(position, (repository, units))| {
                 let mut outcome = RepositoryOutcome::new(position);
@@ -80,20 +88,34 @@ impl Cleaner<'_> {
                         outcome.stopped = Some(Stop::no_clients(&repository.registry));
                         return outcome;
                     };
-                    Cleaning { cleaner: self, clients, plan, position, repository, freshness, outcome }
-                        .clean(units)
-                        .await
+                    Cleaning {
+                        cleaner: self,
+                        clients,
+                        plan,
+                        position,
+                        repository,
+                        freshness,
+                        outcome,
+                    }
+                    .clean(units)
+                    .await
                 }
             })
             .buffer_unordered(AT_ONCE)
             .collect::<Vec<_>>()
             .await;
         let lost = freshness.into_inner().lost;
-        Outcome { repositories, beyond_limit: clearance.selection().beyond_limit, usage_lost: lost }
+        Outcome {
+            repositories,
+            beyond_limit: clearance.selection().beyond_limit,
+            usage_lost: lost,
+        }
     }
 
     fn is_over(&self) -> bool {
-        self.stop_at.is_some_and(|stop_at| Instant::now() >= stop_at) || self.lock_lost.is_some_and(Cell::get)
+        self.stop_at
+            .is_some_and(|stop_at| Instant::now() >= stop_at)
+            || self.lock_lost.is_some_and(Cell::get)
     }
 }
 
@@ -123,8 +145,11 @@ impl Cleaning<'_, '_> {
     async fn clean_group(&mut self, units: &[Unit]) -> Result<(), Stop> {
         self.check_time()?;
         let spared = self.spared_by_fresh_use().await?;
-        let beyond_limit: HashSet<u32> =
-            units.iter().flat_map(|unit| &unit.images[unit.may_go..]).map(|doomed| doomed.index).collect();
+        let beyond_limit: HashSet<u32> = units
+            .iter()
+            .flat_map(|unit| &unit.images[unit.may_go..])
+            .map(|doomed| doomed.index)
+            .collect();
         let mut units: Vec<Vec<Doomed>> = units
             .iter()
             .map(|unit| unit.images.clone())
@@ -134,14 +159,26 @@ impl Cleaning<'_, '_> {
         for unit in &mut units {
             unit.retain(|doomed| !beyond_limit.contains(&doomed.index));
         }
-        let last_level = units.iter().flatten().map(|doomed| doomed.level).max().unwrap_or_default();
+        let last_level = units
+            .iter()
+            .flatten()
+            .map(|doomed| doomed.level)
+            .max()
+            .unwrap_or_default();
         for level in 0..=last_level {
-            let batch: Vec<u32> =
-                units.iter().flatten().filter(|doomed| doomed.level == level).map(|doomed| doomed.index).collect();
+            let batch: Vec<u32> = units
+                .iter()
+                .flatten()
+                .filter(|doomed| doomed.level == level)
+                .map(|doomed| doomed.index)
+                .collect();
             let mut remaining = HashSet::new();
-            let (to_delete, to_archive): (Vec<u32>, Vec<u32>) = batch
-                .into_iter()
-                .partition(|&index| !self.plan.archives(&self.repository.stored.images[index as usize]));
+            let (to_delete, to_archive): (Vec<u32>, Vec<u32>) =
+                batch.into_iter().partition(|&index| {
+                    !self
+                        .plan
+                        .archives(&self.repository.stored.images[index as usize])
+                });
             for batch in to_delete.chunks(BATCH) {
                 self.check_time()?;
                 remaining.extend(self.delete(batch).await?);
@@ -158,12 +195,18 @@ impl Cleaning<'_, '_> {
     async fn in_time<T>(&self, call: impl Future<Output = T>) -> Result<T, Stop> {
         match self.cleaner.stop_at {
             None => Ok(call.await),
-            Some(stop_at) => timeout_at(stop_at + self.cleaner.in_flight, call).await.map_err(|_| Stop::OutOfTime),
+            Some(stop_at) => timeout_at(stop_at + self.cleaner.in_flight, call)
+                .await
+                .map_err(|_| Stop::OutOfTime),
         }
     }
 
     fn check_time(&self) -> Result<(), Stop> {
-        if self.cleaner.is_over() { Err(Stop::OutOfTime) } else { Ok(()) }
+        if self.cleaner.is_over() {
+            Err(Stop::OutOfTime)
+        } else {
+            Ok(())
+        }
     }
 
     /// The images that use, read again where it is old, has come to keep.
@@ -179,7 +222,11 @@ impl Cleaning<'_, '_> {
         }
         match &freshness.lost {
             Some(_) => Err(Stop::UseUnknown),
-            None => Ok(freshness.spared.get(self.position).cloned().unwrap_or_default()),
+            None => Ok(freshness
+                .spared
+                .get(self.position)
+                .cloned()
+                .unwrap_or_default()),
         }
     }
 }

@@ -80,13 +80,17 @@ impl RepositoryOutcome {
 
 impl Stop {
     pub(super) fn no_clients(registry: &Registry) -> Self {
-        Self::Failure { code: "no_clients".to_owned(), message: format!("nothing lets the program into {registry}") }
+        Self::Failure {
+            code: "no_clients".to_owned(),
+            message: format!("nothing lets the program into {registry}"),
+        }
     }
 
     /// An explicit denial is somebody's will; a permission that is only missing is a mistake. Source: the IAM user guide,
     /// "Access denied error message examples".
     pub(super) fn if_protected(error: &ApiError) -> Option<Self> {
-        let is_explicit = error.is("AccessDeniedException") && error.message.contains("explicit deny");
+        let is_explicit =
+            error.is("AccessDeniedException") && error.message.contains("explicit deny");
         is_explicit.then(|| Self::Protected(error.message.clone()))
     }
 
@@ -98,6 +102,9 @@ impl Stop {
             return protected;
         }
         let code = error.code.clone().unwrap_or_else(|| "no_answer".to_owned());
-        Self::Failure { code, message: error.to_string() }
+        Self::Failure {
+            code,
+            message: error.to_string(),
+        }
     }
 }

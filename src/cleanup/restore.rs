@@ -64,22 +64,38 @@ pub async fn restore(
     pause: Duration,
 ) -> Result<Restored, RestoreError> {
     let clients = find(registries, image).await?;
-    let mut restored = Restored { image: image.clone(), digests: BTreeSet::new() };
+    let mut restored = Restored {
+        image: image.clone(),
+        digests: BTreeSet::new(),
+    };
     loop {
         let images = read(clients, &image.repository).await?;
-        let start = digest_of(&images, image).ok_or_else(|| RestoreError::NoImage(image.clone()))?;
+        let start =
+            digest_of(&images, image).ok_or_else(|| RestoreError::NoImage(image.clone()))?;
         let away = away(&images, start);
         if away.is_empty() {
             return Ok(restored);
         }
         for &(digest, status) in &away {
             if status == Status::Archived {
-                move_image(clients, &image.repository, &digest, TargetStorageClass::Standard).await?;
+                move_image(
+                    clients,
+                    &image.repository,
+                    &digest,
+                    TargetStorageClass::Standard,
+                )
+                .await?;
             }
             restored.digests.insert(digest);
         }
         tracing::info!(event = "restoring", repository = %image.repository, images = away.len(), "waiting for the archive");
-        wait(clients, &image.repository, away.iter().map(|&(digest, _)| digest).collect(), pause).await?;
+        wait(
+            clients,
+            &image.repository,
+            away.iter().map(|&(digest, _)| digest).collect(),
+            pause,
+        )
+        .await?;
     }
 }
 
@@ -88,7 +104,11 @@ async fn find<'a>(
     registries: &'a BTreeMap<Registry, Clients>,
     image: &ImageReference,
 ) -> Result<&'a Clients, RestoreError> {
-    if let Some(clients) = image.registry.as_ref().and_then(|registry| registries.get(registry)) {
+    if let Some(clients) = image
+        .registry
+        .as_ref()
+        .and_then(|registry| registries.get(registry))
+    {
         return Ok(clients);
     }
     if let (1, Some(clients)) = (registries.len(), registries.values().next()) {
@@ -108,7 +128,11 @@ async fn find<'a>(
         [(_, clients)] => Ok(clients),
         _ => Err(RestoreError::Several {
             image: image.clone(),
-            hosts: found.iter().map(|(registry, _)| registry.host()).collect::<Vec<_>>().join("`, `"),
+            hosts: found
+                .iter()
+                .map(|(registry, _)| registry.host())
+                .collect::<Vec<_>>()
+                .join("`, `"),
         }),
     }
 }
@@ -118,17 +142,24 @@ fn digest_of(images: &Images, image: &ImageReference) -> Option<Digest> {
     let mut stored = images.images.iter();
     let meant = match (image.digest, &image.tag) {
         (Some(digest), _) => stored.find(|stored| stored.digest == digest),
-        (None, tag) => stored.find(|stored| tag.as_ref().is_some_and(|tag| stored.tags.contains(tag))),
+        (None, tag) => {
+            stored.find(|stored| tag.as_ref().is_some_and(|tag| stored.tags.contains(tag)))
+        }
     };
     meant.map(|stored| stored.digest)
 }
 
 async fn read(clients: &Clients, repository: &RepositoryName) -> Result<Images, RestoreError> {
-    let unreadable = |problem| RestoreError::Unreadable { repository: repository.clone(), problem };
+    let unreadable = |problem| RestoreError::Unreadable {
+        repository: repository.clone(),
+        problem,
+    };
     match inventory::read_images(clients, repository, &Cache::default()).await? {
         Content::Complete(images) => Ok(images),
         Content::Unclear { why, .. } => Err(unreadable(why.to_string())),
-        Content::NotRead(_) | Content::Vanished | Content::Failed(_) => Err(unreadable("it was not read".to_owned())),
+        Content::NotRead(_) | Content::Vanished | Content::Failed(_) => {
+            Err(unreadable("it was not read".to_owned()))
+        }
     }
 }
 
@@ -136,17 +167,32 @@ async fn read(clients: &Clients, repository: &RepositoryName) -> Result<Images, 
 fn away(images: &Images, start: Digest) -> Vec<(Digest, Status)> {
     let mut referrers: HashMap<Digest, Vec<Digest>> = HashMap::new();
     for image in &images.images {
-        image.subjects().for_each(|subject| referrers.entry(subject).or_default().push(image.digest));
+        image
+            .subjects()
+            .for_each(|subject| referrers.entry(subject).or_default().push(image.digest));
     }
-    let status: HashMap<Digest, Status> = images.images.iter().map(|image| (image.digest, image.status)).collect();
+    let status: HashMap<Digest, Status> = images
+        .images
+        .iter()
+        .map(|image| (image.digest, image.status))
+        .collect();
     let (mut reached, mut open) = (BTreeSet::from([start]), vec![start]);
     while let Some(digest) = open.pop() {
-        let parts = images.children.get(&digest).into_iter().flatten().map(|child| child.digest);
+        let parts = images
+            .children
+            .get(&digest)
+            .into_iter()
+            .flatten()
+            .map(|child| child.digest);
         let attached = referrers.get(&digest).into_iter().flatten().copied();
         open.extend(parts.chain(attached).filter(|next| reached.insert(*next)));
     }
-    let known = reached.into_iter().filter_map(|digest| Some((digest, *status.get(&digest)?)));
-    known.filter(|(_, status)| matches!(status, Status::Archived | Status::Restoring)).collect()
+    let known = reached
+        .into_iter()
+        .filter_map(|digest| Some((digest, *status.get(&digest)?)));
+    known
+        .filter(|(_, status)| matches!(status, Status::Archived | Status::Restoring))
+        .collect()
 }
 
 /// Waits until none of these is on its way any more.
@@ -160,7 +206,9 @@ async fn wait(
         let mut waiting = Vec::new();
         for batch in digests.chunks(super::BATCH) {
             let images = inventory::describe(clients, repository, batch).await?;
-            let away = images.into_iter().filter(|image| matches!(image.status, Status::Archived | Status::Restoring));
+            let away = images
+                .into_iter()
+                .filter(|image| matches!(image.status, Status::Archived | Status::Restoring));
             waiting.extend(away.map(|image| image.digest));
         }
         if waiting.is_empty() {

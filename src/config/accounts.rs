@@ -11,17 +11,37 @@ use super::{
 pub(super) fn registries(written: &List<raw::Registry>, problems: &mut Problems) -> Vec<Registry> {
     let path = Path::of_keys("registries");
     if written.0.is_empty() {
-        problems.add(&path, "expected a registry; leave it out for that of the caller's own account and Region");
+        problems.add(
+            &path,
+            "expected a registry; leave it out for that of the caller's own account and Region",
+        );
     }
     let mut registries: Vec<Registry> = Vec::new();
     for (index, written) in written.items() {
         let path = path.index(index);
-        let region = written.region.as_ref().inspect(|text| check_region(text, &path.key("region"), problems));
-        let role = role(written.role_arn.as_ref(), written.external_id.as_ref(), &path, problems);
-        let registry = Registry { region: region.cloned(), role };
+        let region = written
+            .region
+            .as_ref()
+            .inspect(|text| check_region(text, &path.key("region"), problems));
+        let role = role(
+            written.role_arn.as_ref(),
+            written.external_id.as_ref(),
+            &path,
+            problems,
+        );
+        let registry = Registry {
+            region: region.cloned(),
+            role,
+        };
         let arn = |registry: &Registry| registry.role.as_ref().map(|role| role.arn.clone());
-        if registries.iter().any(|other| other.region == registry.region && arn(other) == arn(&registry)) {
-            problems.add_unless_known(&path, "is written twice: an entry above has the same role and Region");
+        if registries
+            .iter()
+            .any(|other| other.region == registry.region && arn(other) == arn(&registry))
+        {
+            problems.add_unless_known(
+                &path,
+                "is written twice: an entry above has the same role and Region",
+            );
         }
         registries.push(registry);
     }
@@ -29,7 +49,11 @@ pub(super) fn registries(written: &List<raw::Registry>, problems: &mut Problems)
 }
 
 /// The accounts as they are written.
-pub(super) fn accounts(written: &List<raw::Account>, path: &Path, problems: &mut Problems) -> Vec<Account> {
+pub(super) fn accounts(
+    written: &List<raw::Account>,
+    path: &Path,
+    problems: &mut Problems,
+) -> Vec<Account> {
     let accounts = written.items().map(|(index, written)| {
         let path = path.index(index);
         let role = role(written.role_arn.as_ref(), written.external_id.as_ref(), &path, problems);
@@ -53,11 +77,19 @@ pub(super) fn accounts(written: &List<raw::Account>, path: &Path, problems: &mut
     accounts.collect()
 }
 
-fn role(arn: Option<&String>, external_id: Option<&String>, path: &Path, problems: &mut Problems) -> Option<Role> {
+fn role(
+    arn: Option<&String>,
+    external_id: Option<&String>,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<Role> {
     if let Some(id) = external_id {
         let path = path.key("external_id");
         if !is_external_id(id) {
-            problems.add(&path, "expected 2 to 1224 letters, digits and `_ + = , . @ : / -`");
+            problems.add(
+                &path,
+                "expected 2 to 1224 letters, digits and `_ + = , . @ : / -`",
+            );
         } else if arn.is_none() {
             problems.add_unless_known(&path, "needs `role_arn`, the role that asks for it");
         }
@@ -70,7 +102,10 @@ fn role(arn: Option<&String>, external_id: Option<&String>, path: &Path, problem
         );
         problems.add(&path.key("role_arn"), message);
     }
-    Some(Role { arn: arn.clone(), external_id: external_id.cloned() })
+    Some(Role {
+        arn: arn.clone(),
+        external_id: external_id.cloned(),
+    })
 }
 
 /// "`AssumeRole`", AWS STS API Reference.
@@ -81,23 +116,40 @@ fn is_external_id(text: &str) -> bool {
 
 fn check_region(text: &str, path: &Path, problems: &mut Problems) {
     if !registry::is_region(text) {
-        problems.add(path, format!("expected an AWS Region such as `eu-west-1`, found {}", quoted(text)));
+        problems.add(
+            path,
+            format!(
+                "expected an AWS Region such as `eu-west-1`, found {}",
+                quoted(text)
+            ),
+        );
     }
 }
 
 /// A registry as it would be written.
 pub(super) fn written_registry(registry: &Registry) -> raw::Registry {
     let (role_arn, external_id) = written_role(registry.role.as_ref());
-    raw::Registry { region: registry.region.clone(), role_arn, external_id }
+    raw::Registry {
+        region: registry.region.clone(),
+        role_arn,
+        external_id,
+    }
 }
 
 /// An account as it would be written.
 pub(super) fn written_account(account: &Account) -> raw::Account {
     let (role_arn, external_id) = written_role(account.role.as_ref());
     let regions = (!account.regions.is_empty()).then(|| account.regions.iter().cloned().collect());
-    raw::Account { role_arn, external_id, regions }
+    raw::Account {
+        role_arn,
+        external_id,
+        regions,
+    }
 }
 
 fn written_role(role: Option<&Role>) -> (Option<String>, Option<String>) {
-    (role.map(|role| role.arn.clone()), role.and_then(|role| role.external_id.clone()))
+    (
+        role.map(|role| role.arn.clone()),
+        role.and_then(|role| role.external_id.clone()),
+    )
 }

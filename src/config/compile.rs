@@ -3,7 +3,8 @@
 //! Each function records what is wrong and goes on; it gives `None` only where a problem is recorded.
 
 use super::{
-    Archive, Config, EcsUse, EksUse, InUse, KubernetesUse, S3Location, S3Objects, Service, TaskDefinitions, accounts,
+    Archive, Config, EcsUse, EksUse, InUse, KubernetesUse, S3Location, S3Objects, Service,
+    TaskDefinitions, accounts,
     error::{Path, Problems, quoted},
     guards, policies,
     raw::{self, Document},
@@ -13,7 +14,11 @@ use super::{
 use crate::policy::RepositoryGlobs;
 
 /// The configuration that `document` means; `defaults` has the keep rules of policies without any.
-pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut Problems) -> Option<Config> {
+pub(super) fn compile(
+    document: &Document,
+    defaults: &Document,
+    problems: &mut Problems,
+) -> Option<Config> {
     let root = Path::default();
     let version = required(&root, "version", document.version, problems);
     let mode = required(&root, "mode", document.mode, problems);
@@ -29,7 +34,10 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
         let message = format!("expected 1, the only version there is, found {}", version.0);
         problems.add_unless_known(&root.key("version"), message);
     }
-    let registries = document.registries.as_ref().map(|written| accounts::registries(written, problems));
+    let registries = document
+        .registries
+        .as_ref()
+        .map(|written| accounts::registries(written, problems));
     let mut default_keep = defaults.policies.iter().flat_map(List::items);
     let default_keep = default_keep.find_map(|(_, policy)| policy.keep.as_ref());
     let policies = policies.and_then(|written| policies::compile(written, default_keep, problems));
@@ -39,11 +47,20 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
         let has_state = document.state.is_some() || problems.knows(&root.key("state"));
         guards::compile(written, has_state, problems)
     });
-    let price =
-        cost.and_then(|written| required(&root.key("cost"), "usd_per_gb_month", written.usd_per_gb_month, problems));
+    let price = cost.and_then(|written| {
+        required(
+            &root.key("cost"),
+            "usd_per_gb_month",
+            written.usd_per_gb_month,
+            problems,
+        )
+    });
     let state = location("state", document.state.as_ref(), problems);
     let report = location("report", document.report.as_ref(), problems);
-    let notify = document.notify.as_ref().map(|topic| topic_arn(topic, problems));
+    let notify = document
+        .notify
+        .as_ref()
+        .map(|topic| topic_arn(topic, problems));
     Some(Config {
         version: version?.0.get(),
         mode: mode?,
@@ -55,13 +72,20 @@ pub(super) fn compile(document: &Document, defaults: &Document, problems: &mut P
         state,
         report,
         notify,
-        archive: Archive { delete_after: archive?.delete_after.map(|after| after.0) },
+        archive: Archive {
+            delete_after: archive?.delete_after.map(|after| after.0),
+        },
         usd_per_gb_month: price?.0,
     })
 }
 
 /// What is written for `key` of `mapping`. A gap is a problem of the mapping, unless a wrong value was taken out there.
-pub(super) fn required<T>(mapping: &Path, key: &str, value: Option<T>, problems: &mut Problems) -> Option<T> {
+pub(super) fn required<T>(
+    mapping: &Path,
+    key: &str,
+    value: Option<T>,
+    problems: &mut Problems,
+) -> Option<T> {
     if value.is_none() {
         problems.add_unless_known(mapping, format!("`{key}` is missing"));
     }
@@ -80,21 +104,35 @@ fn compile_in_use(written: &raw::InUse, problems: &mut Problems) -> Option<InUse
     };
     let contexts = required(&path, "kubernetes", written.kubernetes.as_ref(), problems)?;
     let kubernetes = compile_contexts(contexts, &path.key("kubernetes"), problems)?;
-    let lambda = matches!(required(&path, "lambda", written.lambda.as_ref(), problems)?, Switch::On(_));
+    let lambda = matches!(
+        required(&path, "lambda", written.lambda.as_ref(), problems)?,
+        Switch::On(_)
+    );
     let keep_lists = required(&path, "keep_lists", written.keep_lists.as_ref(), problems)?;
     let keep_lists = compile_keep_lists(keep_lists, &path.key("keep_lists"), problems);
     let services = required(&path, "services", written.services.as_ref(), problems)?;
     let services = compile_services(services, &path.key("services"), problems);
     let accounts = required(&path, "accounts", written.accounts.as_ref(), problems)?;
     let accounts = accounts::accounts(accounts, &path.key("accounts"), problems);
-    Some(InUse { ecs, eks, kubernetes, lambda, services, accounts, keep_lists })
+    Some(InUse {
+        ecs,
+        eks,
+        kubernetes,
+        lambda,
+        services,
+        accounts,
+        keep_lists,
+    })
 }
 
 fn compile_services(written: &List<Service>, path: &Path, problems: &mut Problems) -> Vec<Service> {
     let mut services = Vec::new();
     for (index, &service) in written.items() {
         if services.contains(&service) {
-            problems.add(&path.index(index), format!("{} is written twice", quoted(service.name())));
+            problems.add(
+                &path.index(index),
+                format!("{} is written twice", quoted(service.name())),
+            );
         } else {
             services.push(service);
         }
@@ -102,7 +140,11 @@ fn compile_services(written: &List<Service>, path: &Path, problems: &mut Problem
     services
 }
 
-fn compile_keep_lists(written: &List<String>, path: &Path, problems: &mut Problems) -> Vec<S3Objects> {
+fn compile_keep_lists(
+    written: &List<String>,
+    path: &Path,
+    problems: &mut Problems,
+) -> Vec<S3Objects> {
     let mut lists = Vec::new();
     for (index, text) in written.items() {
         match S3Objects::parse(text) {
@@ -115,7 +157,9 @@ fn compile_keep_lists(written: &List<String>, path: &Path, problems: &mut Proble
 
 /// The place that `key` names; none too where it names none, which is recorded.
 fn location(key: &str, written: Option<&String>, problems: &mut Problems) -> Option<S3Location> {
-    S3Location::parse(written?).map_err(|message| problems.add(&Path::of_keys(key), message)).ok()
+    S3Location::parse(written?)
+        .map_err(|message| problems.add(&Path::of_keys(key), message))
+        .ok()
 }
 
 fn topic_arn(text: &str, problems: &mut Problems) -> String {
@@ -124,7 +168,10 @@ fn topic_arn(text: &str, problems: &mut Problems) -> String {
         if !region.is_empty() && registry::is_account(account) && !name.is_empty());
     if !is_topic {
         let example = "arn:aws:sns:eu-west-1:111111111111:topic";
-        let message = format!("expected the ARN of an SNS topic, such as `{example}`, found {}", quoted(text));
+        let message = format!(
+            "expected the ARN of an SNS topic, such as `{example}`, found {}",
+            quoted(text)
+        );
         problems.add(&Path::of_keys("notify"), message);
     }
     text.to_owned()
@@ -135,39 +182,66 @@ fn compile_eks(written: &raw::Eks, path: &Path, problems: &mut Problems) -> Opti
     let clusters = clusters.and_then(|written| {
         let path = path.key("clusters");
         if written.0.is_empty() {
-            problems.add(&path, "expected a glob; every cluster is `**`, and none is `eks: false`");
+            problems.add(
+                &path,
+                "expected a glob; every cluster is `**`, and none is `eks: false`",
+            );
             return None;
         }
         policies::globs(written, &path, problems)
     });
     let allow_empty = required(path, "allow_empty", written.allow_empty.as_ref(), problems);
-    let allow_empty = allow_empty.map(|names| names.items().map(|(_, name)| name.clone()).collect());
+    let allow_empty =
+        allow_empty.map(|names| names.items().map(|(_, name)| name.clone()).collect());
     let helm_history = required(path, "helm_history", written.helm_history, problems);
-    let custom = required(path, "custom_resources", written.custom_resources.as_ref(), problems);
+    let custom = required(
+        path,
+        "custom_resources",
+        written.custom_resources.as_ref(),
+        problems,
+    );
     let exclude = custom.and_then(|custom| {
         let path = path.key("custom_resources");
         let written = required(&path, "exclude", custom.exclude.as_ref(), problems)?;
         compile_exclude(written, &path.key("exclude"), problems)
     });
-    Some(EksUse { clusters: clusters?, allow_empty: allow_empty?, helm_history: helm_history?, exclude: exclude? })
+    Some(EksUse {
+        clusters: clusters?,
+        allow_empty: allow_empty?,
+        helm_history: helm_history?,
+        exclude: exclude?,
+    })
 }
 
 /// Globs on `GROUP/KIND`, none of which can leave out a workload.
-fn compile_exclude(written: &List<String>, path: &Path, problems: &mut Problems) -> Option<RepositoryGlobs> {
+fn compile_exclude(
+    written: &List<String>,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<RepositoryGlobs> {
     let mut all_good = true;
     for (index, text) in written.items() {
         let message = match text.split_once('/') {
-            Some((group, kind)) if group.is_empty() || kind.is_empty() || kind.contains('/') => None,
-            Some(("apps" | "batch", _)) => Some("names built-in workloads, which are always read".to_owned()),
+            Some((group, kind)) if group.is_empty() || kind.is_empty() || kind.contains('/') => {
+                None
+            }
+            Some(("apps" | "batch", _)) => {
+                Some("names built-in workloads, which are always read".to_owned())
+            }
             Some(("core", kind)) if kind != "ConfigMap" => {
                 Some("of the built-in kinds only `core/ConfigMap` can be left out".to_owned())
             }
-            Some((group, _)) if group.starts_with('*') => Some("expected one group: `*` stands for kinds".to_owned()),
+            Some((group, _)) if group.starts_with('*') => {
+                Some("expected one group: `*` stands for kinds".to_owned())
+            }
             Some(_) => continue,
             None => None,
         };
         let message = message.unwrap_or_else(|| {
-            format!("expected `GROUP/KIND` or `GROUP/*`, such as `argoproj.io/Workflow`, found {}", quoted(text))
+            format!(
+                "expected `GROUP/KIND` or `GROUP/*`, such as `argoproj.io/Workflow`, found {}",
+                quoted(text)
+            )
         });
         problems.add(&path.index(index), message);
         all_good = false;
@@ -175,14 +249,21 @@ fn compile_exclude(written: &List<String>, path: &Path, problems: &mut Problems)
     policies::globs(written, path, problems).filter(|_| all_good)
 }
 
-fn compile_contexts(written: &List<raw::Context>, path: &Path, problems: &mut Problems) -> Option<Vec<KubernetesUse>> {
+fn compile_contexts(
+    written: &List<raw::Context>,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<Vec<KubernetesUse>> {
     let contexts: Vec<Option<KubernetesUse>> = written
         .items()
         .map(|(index, written)| {
             let path = path.index(index);
             let kubeconfig = required(&path, "kubeconfig", written.kubeconfig.clone(), problems);
             let context = required(&path, "context", written.context.clone(), problems);
-            Some(KubernetesUse { kubeconfig: kubeconfig?, context: context? })
+            Some(KubernetesUse {
+                kubeconfig: kubeconfig?,
+                context: context?,
+            })
         })
         .collect();
     contexts.into_iter().collect()
@@ -207,7 +288,10 @@ fn compile_aliases(written: &List<String>, problems: &mut Problems) -> Vec<Strin
     for (index, alias) in written.items() {
         match registry::alias(alias) {
             Ok(alias) if aliases.contains(&alias) => {
-                problems.add(&path.index(index), format!("{} is written twice", quoted(&alias)));
+                problems.add(
+                    &path.index(index),
+                    format!("{} is written twice", quoted(&alias)),
+                );
             }
             Ok(alias) => aliases.push(alias),
             Err(message) => problems.add(&path.index(index), message),

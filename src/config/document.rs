@@ -22,7 +22,11 @@ pub(super) fn parse(text: &str) -> Result<Value, Problem> {
         Err(error) => error,
     };
     let is_yaml = error.is_syntax() && !text.trim_start().starts_with("{\"");
-    if is_yaml { yaml(text) } else { Err(json_problem(&error)) }
+    if is_yaml {
+        yaml(text)
+    } else {
+        Err(json_problem(&error))
+    }
 }
 
 fn json_problem(error: &serde_json::Error) -> Problem {
@@ -37,7 +41,8 @@ fn yaml(text: &str) -> Result<Value, Problem> {
     // `no`, `on` and the like are words, as in YAML 1.2: a tag or a repository may be called so.
     let options = serde_saphyr::options! { strict_booleans: true };
     let tree = serde_saphyr::from_str_with_options::<Tree>(text, options);
-    tree.map(|tree| tree.0).map_err(|error| yaml_problem(error.without_snippet()))
+    tree.map(|tree| tree.0)
+        .map_err(|error| yaml_problem(error.without_snippet()))
 }
 
 fn yaml_problem(error: &YamlError) -> Problem {
@@ -48,7 +53,10 @@ fn yaml_problem(error: &YamlError) -> Problem {
     };
     let place = error.location().map_or_else(
         || Place::Setting(Path::default()),
-        |location| Place::Position { line: location.line(), column: location.column() },
+        |location| Place::Position {
+            line: location.line(),
+            column: location.column(),
+        },
     );
     Problem::new(place, message)
 }

@@ -34,14 +34,22 @@ impl Duration {
         let total = count.checked_mul(*minutes).filter(|total| *total <= most);
         let total = total.and_then(|total| i64::try_from(total).ok());
         let too_long = || format!("expected at most {MOST_DAYS}d, found {}", quoted(text));
-        total.map(|total| Self(SignedDuration::from_mins(total))).ok_or_else(too_long)
+        total
+            .map(|total| Self(SignedDuration::from_mins(total)))
+            .ok_or_else(too_long)
     }
 }
 
 fn not_a_duration(text: &str, unit: &str) -> String {
     let calendar = text.starts_with(['P', 'p'])
-        || ["mo", "month", "M", "y", "Y", "year"].iter().any(|name| unit.starts_with(name));
-    let advice = if calendar { "; months and years differ in length: write days" } else { "" };
+        || ["mo", "month", "M", "y", "Y", "year"]
+            .iter()
+            .any(|name| unit.starts_with(name));
+    let advice = if calendar {
+        "; months and years differ in length: write days"
+    } else {
+        ""
+    };
     format!("expected {FORM}, found {}{advice}", quoted(text))
 }
 
@@ -122,19 +130,27 @@ mod tests {
     #[test]
     fn all_else_is_refused() {
         for text in [
-            "", "d", "30", "-1d", "+1d", "1.5d", "1 d", " 1d", "1d ", "1D", "1s", "1ms", "1d12h", "d1", "1dd", "1m\n",
-            "٣d", "1d1",
+            "", "d", "30", "-1d", "+1d", "1.5d", "1 d", " 1d", "1d ", "1D", "1s", "1ms", "1d12h",
+            "d1", "1dd", "1m\n", "٣d", "1d1",
         ] {
             let expected = format!("expected {FORM}, found {}", quoted(text));
             assert_eq!(Duration::parse(text), Err(expected), "{text}");
         }
         for text in ["1mo", "1y", "2months", "1M", "1Y", "P1M", "P30D", "1year"] {
             let error = Duration::parse(text).unwrap_err();
-            assert!(error.ends_with("; months and years differ in length: write days"), "{error}");
+            assert!(
+                error.ends_with("; months and years differ in length: write days"),
+                "{error}"
+            );
         }
-        for text in
-            ["3651d", "999999d", "522w", "99999999999999999999w", "18446744073709551615w", "9223372036854775807d"]
-        {
+        for text in [
+            "3651d",
+            "999999d",
+            "522w",
+            "99999999999999999999w",
+            "18446744073709551615w",
+            "9223372036854775807d",
+        ] {
             let expected = format!("expected at most 3650d, found `{text}`");
             assert_eq!(Duration::parse(text), Err(expected));
         }

@@ -22,8 +22,13 @@ fn document(config: &Config) -> Document {
     Document {
         version: NonZeroU32::new(config.version).map(Count),
         mode: Some(config.mode),
-        registries: (!config.registries.is_empty())
-            .then(|| config.registries.iter().map(accounts::written_registry).collect()),
+        registries: (!config.registries.is_empty()).then(|| {
+            config
+                .registries
+                .iter()
+                .map(accounts::written_registry)
+                .collect()
+        }),
         policies: Some(config.policies.0.iter().map(policy).collect()),
         in_use: Some(in_use(&config.in_use)),
         registry_aliases: Some(config.registry_aliases.iter().cloned().collect()),
@@ -31,8 +36,12 @@ fn document(config: &Config) -> Document {
         state: config.state.as_ref().map(ToString::to_string),
         report: config.report.as_ref().map(ToString::to_string),
         notify: config.notify.clone(),
-        archive: Some(raw::Archive { delete_after: config.archive.delete_after.map(Duration) }),
-        cost: Some(raw::Cost { usd_per_gb_month: Some(Price(config.usd_per_gb_month)) }),
+        archive: Some(raw::Archive {
+            delete_after: config.archive.delete_after.map(Duration),
+        }),
+        cost: Some(raw::Cost {
+            usd_per_gb_month: Some(Price(config.usd_per_gb_month)),
+        }),
     }
 }
 
@@ -79,7 +88,9 @@ fn in_use(in_use: &super::InUse) -> raw::InUse {
             TaskDefinitions::Referenced => scalar::TaskDefinitions::Referenced,
             TaskDefinitions::Newest(count) => scalar::TaskDefinitions::Newest(Some(Count(count))),
         };
-        Switch::On(raw::Ecs { task_definitions: Some(task_definitions) })
+        Switch::On(raw::Ecs {
+            task_definitions: Some(task_definitions),
+        })
     });
     let eks = in_use.eks.as_ref().map_or(Switch::Off, |eks| {
         Switch::On(raw::Eks {
@@ -96,11 +107,29 @@ fn in_use(in_use: &super::InUse) -> raw::InUse {
         context: Some(cluster.context.clone()),
     });
     let kubernetes = Some(contexts.collect());
-    let lambda = if in_use.lambda { Switch::On(raw::Lambda {}) } else { Switch::Off };
+    let lambda = if in_use.lambda {
+        Switch::On(raw::Lambda {})
+    } else {
+        Switch::Off
+    };
     let keep_lists = Some(in_use.keep_lists.iter().map(ToString::to_string).collect());
-    let accounts = Some(in_use.accounts.iter().map(accounts::written_account).collect());
+    let accounts = Some(
+        in_use
+            .accounts
+            .iter()
+            .map(accounts::written_account)
+            .collect(),
+    );
     let services = Some(in_use.services.iter().copied().collect());
-    raw::InUse { ecs: Some(ecs), eks: Some(eks), kubernetes, lambda: Some(lambda), services, accounts, keep_lists }
+    raw::InUse {
+        ecs: Some(ecs),
+        eks: Some(eks),
+        kubernetes,
+        lambda: Some(lambda),
+        services,
+        accounts,
+        keep_lists,
+    }
 }
 
 fn guards(guards: &super::Guards) -> raw::Guards {

@@ -27,7 +27,9 @@ impl ConfigError {
 
 impl From<Problem> for ConfigError {
     fn from(problem: Problem) -> Self {
-        Self { problems: vec![problem] }
+        Self {
+            problems: vec![problem],
+        }
     }
 }
 
@@ -47,7 +49,10 @@ pub struct Problem {
 
 impl Problem {
     pub(super) fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into() }
+        Self {
+            place,
+            message: message.into(),
+        }
     }
 }
 
@@ -166,7 +171,11 @@ pub(super) fn quoted(text: &str) -> String {
         _ => c.escape_debug().to_string(),
     };
     let shown: String = text.chars().take(LONGEST).map(escaped).collect();
-    let rest = if text.chars().nth(LONGEST).is_some() { "..." } else { "" };
+    let rest = if text.chars().nth(LONGEST).is_some() {
+        "..."
+    } else {
+        ""
+    };
     format!("`{shown}`{rest}")
 }
 
@@ -235,6 +244,8 @@ impl Problems {
         }
         self.found.sort();
         self.found.dedup();
-        Err(ConfigError { problems: self.found })
+        Err(ConfigError {
+            problems: self.found,
+        })
     }
 }

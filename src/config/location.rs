@@ -17,12 +17,19 @@ impl S3Location {
     /// The key of something below this place.
     #[must_use]
     pub fn key(&self, rest: &str) -> String {
-        if self.prefix.is_empty() { rest.to_owned() } else { format!("{}/{rest}", self.prefix) }
+        if self.prefix.is_empty() {
+            rest.to_owned()
+        } else {
+            format!("{}/{rest}", self.prefix)
+        }
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (bucket, prefix) = split(text, "s3://BUCKET/PREFIX")?;
-        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            prefix: prefix.trim_matches('/').to_owned(),
+        })
     }
 }
 
@@ -57,16 +64,27 @@ impl S3Objects {
     /// Whether it means this key.
     #[must_use]
     pub fn matches(&self, key: &str) -> bool {
-        let (pattern, key): (Vec<&str>, Vec<&str>) = (self.key.split('/').collect(), key.split('/').collect());
-        pattern.len() == key.len() && pattern.iter().zip(key).all(|(pattern, name)| matches_name(pattern, name))
+        let (pattern, key): (Vec<&str>, Vec<&str>) =
+            (self.key.split('/').collect(), key.split('/').collect());
+        pattern.len() == key.len()
+            && pattern
+                .iter()
+                .zip(key)
+                .all(|(pattern, name)| matches_name(pattern, name))
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (bucket, key) = split(text, "s3://BUCKET/KEY")?;
         if key.is_empty() || key.ends_with('/') {
-            return Err(format!("expected `s3://BUCKET/KEY`, with `*` for any part of a name, found {}", quoted(text)));
+            return Err(format!(
+                "expected `s3://BUCKET/KEY`, with `*` for any part of a name, found {}",
+                quoted(text)
+            ));
         }
-        Ok(Self { bucket: bucket.to_owned(), key: key.to_owned() })
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        })
     }
 }
 
@@ -78,20 +96,28 @@ impl Display for S3Objects {
 
 /// Whether a name between slashes matches a pattern with `*`.
 fn matches_name(pattern: &str, name: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(name) = name.strip_prefix(start) else { return false };
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let Some(name) = name.strip_prefix(start) else {
+        return false;
+    };
     let mut rests = name.char_indices().map(|(at, _)| &name[at..]).chain([""]);
     rests.any(|tail| matches_name(rest, tail))
 }
 
 /// The bucket and what follows it.
 fn split<'t>(text: &'t str, form: &str) -> Result<(&'t str, &'t str), String> {
-    let parts = text.strip_prefix("s3://").map(|rest| rest.split_once('/').unwrap_or((rest, "")));
+    let parts = text
+        .strip_prefix("s3://")
+        .map(|rest| rest.split_once('/').unwrap_or((rest, "")));
     let is_bucket = |bucket: &str| {
-        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
+        let good =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
         (3..=63).contains(&bucket.len()) && bucket.bytes().all(good)
     };
-    let parts = parts.filter(|(bucket, key)| is_bucket(bucket) && !key.chars().any(char::is_control));
+    let parts =
+        parts.filter(|(bucket, key)| is_bucket(bucket) && !key.chars().any(char::is_control));
     parts.ok_or_else(|| format!("expected `{form}`, found {}", quoted(text)))
 }
 
@@ -113,7 +139,14 @@ mod tests {
             assert_eq!(objects.matches(key), expected, "{key}");
         }
         assert!(S3Objects::parse("s3://bucket/a.json").unwrap().is_one());
-        for text in ["s3://bucket", "s3://bucket/", "s3://bucket/a/", "https://bucket/a", "s3:///a", "s3://BUCKET/a"] {
+        for text in [
+            "s3://bucket",
+            "s3://bucket/",
+            "s3://bucket/a/",
+            "https://bucket/a",
+            "s3:///a",
+            "s3://BUCKET/a",
+        ] {
             assert!(S3Objects::parse(text).is_err(), "{text}");
         }
     }

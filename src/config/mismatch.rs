@@ -10,7 +10,10 @@ use super::error::quoted;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Mismatch {
     /// A key the mapping does not have.
-    UnknownKey { key: String, accepted: &'static [&'static str] },
+    UnknownKey {
+        key: String,
+        accepted: &'static [&'static str],
+    },
     /// Anything else, in words.
     Value(String),
 }
@@ -35,7 +38,11 @@ impl std::error::Error for Mismatch {}
 impl Mismatch {
     /// Something that is none of some words.
     pub(super) fn none_of(found: Unexpected<'_>, words: &[&str]) -> Self {
-        Self::Value(format!("expected {}, found {}", any_of(words, "or"), in_words(found)))
+        Self::Value(format!(
+            "expected {}, found {}",
+            any_of(words, "or"),
+            in_words(found)
+        ))
     }
 }
 
@@ -51,7 +58,10 @@ impl de::Error for Mismatch {
             "a string" => ("", "text".to_owned()),
             expected => ("", expected.to_owned()),
         };
-        Self::Value(format!("expected {expected}, found {}{advice}", in_words(found)))
+        Self::Value(format!(
+            "expected {expected}, found {}{advice}",
+            in_words(found)
+        ))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -69,13 +79,22 @@ impl de::Error for Mismatch {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::UnknownKey { key: field.to_owned(), accepted: expected }
+        Self::UnknownKey {
+            key: field.to_owned(),
+            accepted: expected,
+        }
     }
 }
 
 /// Whether YAML reads an unquoted text as something else: an account id, say, or a version.
 fn is_bare(found: Unexpected<'_>) -> bool {
-    matches!(found, Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) | Unexpected::Bool(_))
+    matches!(
+        found,
+        Unexpected::Unsigned(_)
+            | Unexpected::Signed(_)
+            | Unexpected::Float(_)
+            | Unexpected::Bool(_)
+    )
 }
 
 fn in_words(found: Unexpected<'_>) -> String {
@@ -128,8 +147,15 @@ fn edits(a: &str, b: &str) -> usize {
             } else {
                 let changed = table[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
                 let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                let swapped = if swapped { table[i - 2][j - 2] + 1 } else { usize::MAX };
-                changed.min(swapped).min(table[i - 1][j] + 1).min(table[i][j - 1] + 1)
+                let swapped = if swapped {
+                    table[i - 2][j - 2] + 1
+                } else {
+                    usize::MAX
+                };
+                changed
+                    .min(swapped)
+                    .min(table[i - 1][j] + 1)
+                    .min(table[i][j - 1] + 1)
             };
         }
     }
@@ -142,7 +168,15 @@ mod tests {
 
     #[test]
     fn a_near_miss_is_recognised() {
-        let names = ["mode", "policies", "keep", "tags", "newest", "newest_groups", "usd_per_gb_month"];
+        let names = [
+            "mode",
+            "policies",
+            "keep",
+            "tags",
+            "newest",
+            "newest_groups",
+            "usd_per_gb_month",
+        ];
         for (written, expected) in [
             ("mdoe", Some("mode")),
             ("Mode", Some("mode")),

@@ -122,7 +122,9 @@ pub enum UnreadPulls {
 }
 
 /// What a run may do with the images nobody needs, from the least to the most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Mode {
@@ -161,7 +163,9 @@ pub struct InUse {
 }
 
 /// A service that can use images, besides those that are read unless they are switched off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Service {
@@ -224,11 +228,21 @@ impl InUse {
     /// What is said of sources that are switched off, so that nobody believes in a protection that is not there.
     #[must_use]
     pub fn unprotected(&self) -> Option<String> {
-        let sources = [("ecs", self.ecs.is_some()), ("eks", self.eks.is_some()), ("lambda", self.lambda)];
-        let off: Vec<String> =
-            sources.iter().filter(|(_, on)| !on).map(|(source, _)| format!("`in_use.{source}`")).collect();
+        let sources = [
+            ("ecs", self.ecs.is_some()),
+            ("eks", self.eks.is_some()),
+            ("lambda", self.lambda),
+        ];
+        let off: Vec<String> = sources
+            .iter()
+            .filter(|(_, on)| !on)
+            .map(|(source, _)| format!("`in_use.{source}`"))
+            .collect();
         let is = if off.len() == 1 { "is" } else { "are" };
-        let text = format!("{} {is} off: images that are used only there are not protected", off.join(" and "));
+        let text = format!(
+            "{} {is} off: images that are used only there are not protected",
+            off.join(" and ")
+        );
         (!off.is_empty()).then_some(text)
     }
 }
@@ -347,7 +361,11 @@ impl Config {
     /// # Errors
     ///
     /// All problems of the document at once, or why it could not be read.
-    pub async fn load(spec: Option<&str>, sha256: Option<&str>, fetch: &impl Fetch) -> Result<Self, ConfigError> {
+    pub async fn load(
+        spec: Option<&str>,
+        sha256: Option<&str>,
+        fetch: &impl Fetch,
+    ) -> Result<Self, ConfigError> {
         let source = Source::parse(spec.unwrap_or_default())?;
         let text = source.read(sha256, fetch).await?;
         Self::parse(&text)

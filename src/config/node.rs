@@ -61,7 +61,9 @@ impl<'de> Deserializer<'de> for Node<'de> {
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.iter().map(Node))),
             Value::Object(entries) => {
-                let entries = entries.iter().map(|(key, value)| (key.as_str(), Node(value)));
+                let entries = entries
+                    .iter()
+                    .map(|(key, value)| (key.as_str(), Node(value)));
                 visitor.visit_map(MapDeserializer::new(entries))
             }
         }

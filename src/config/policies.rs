@@ -8,7 +8,9 @@ use super::{
     raw,
     scalar::List,
 };
-use crate::policy::{Action, KeepRule, KeepRules, Order, Pattern, Policies, Policy, RepositoryGlobs};
+use crate::policy::{
+    Action, KeepRule, KeepRules, Order, Pattern, Policies, Policy, RepositoryGlobs,
+};
 
 /// The longest name of a rule, in characters.
 const LONGEST_NAME: usize = 64;
@@ -21,7 +23,10 @@ pub(super) fn compile(
 ) -> Option<Policies> {
     let path = Path::of_keys("policies");
     if written.0.is_empty() {
-        problems.add(&path, "expected a policy; leave the key out for the default ones");
+        problems.add(
+            &path,
+            "expected a policy; leave the key out for the default ones",
+        );
     }
     let mut policies = Vec::new();
     let mut all_good = true;
@@ -30,7 +35,11 @@ pub(super) fn compile(
         let repositories = repositories(written, &path, problems);
         let action = action(written, default_keep, &path, problems);
         if let (Some(repositories), Some(action)) = (repositories, action) {
-            policies.push(Policy { position, repositories, action });
+            policies.push(Policy {
+                position,
+                repositories,
+                action,
+            });
         } else {
             all_good = false;
         }
@@ -38,7 +47,11 @@ pub(super) fn compile(
     all_good.then_some(Policies(policies))
 }
 
-fn repositories(policy: &raw::Policy, path: &Path, problems: &mut Problems) -> Option<RepositoryGlobs> {
+fn repositories(
+    policy: &raw::Policy,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<RepositoryGlobs> {
     let written = required(path, "repositories", policy.repositories.as_ref(), problems)?;
     let path = path.key("repositories");
     if written.0.is_empty() {
@@ -49,7 +62,11 @@ fn repositories(policy: &raw::Policy, path: &Path, problems: &mut Problems) -> O
 }
 
 /// The globs of a list, each problem at its place.
-pub(super) fn globs(written: &List<String>, path: &Path, problems: &mut Problems) -> Option<RepositoryGlobs> {
+pub(super) fn globs(
+    written: &List<String>,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<RepositoryGlobs> {
     // A blank keeps the places of the others; what it stands for is a problem already.
     let texts: Vec<String> = written.items().map(|(_, text)| text.clone()).collect();
     let places: Vec<usize> = written.items().map(|(place, _)| place).collect();
@@ -77,7 +94,8 @@ fn action(
         Some(written) => {
             let path = path.key("keep");
             if written.0.is_empty() {
-                let advice = "say what to keep; to leave repositories alone write `leave_alone: true`";
+                let advice =
+                    "say what to keep; to leave repositories alone write `leave_alone: true`";
                 problems.add(&path, format!("keeps nothing: {advice}"));
             }
             rules(written, &path, problems)
@@ -89,16 +107,29 @@ fn action(
         }
     };
     if leave_alone {
-        let written = [("keep", policy.keep.is_some()), ("delete_unmatched", delete_unmatched)];
+        let written = [
+            ("keep", policy.keep.is_some()),
+            ("delete_unmatched", delete_unmatched),
+        ];
         for (key, _) in written.iter().filter(|(_, is_written)| *is_written) {
-            problems.add(path, format!("`leave_alone: true` contradicts `{key}`: leave one of them out"));
+            problems.add(
+                path,
+                format!("`leave_alone: true` contradicts `{key}`: leave one of them out"),
+            );
         }
         return Some(Action::LeaveAlone);
     }
-    Some(Action::Keep(KeepRules { rules: rules?, delete_unmatched }))
+    Some(Action::Keep(KeepRules {
+        rules: rules?,
+        delete_unmatched,
+    }))
 }
 
-fn rules(written: &List<raw::KeepRule>, path: &Path, problems: &mut Problems) -> Option<Vec<KeepRule>> {
+fn rules(
+    written: &List<raw::KeepRule>,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<Vec<KeepRule>> {
     let mut names: HashMap<String, usize> = HashMap::new();
     let mut rules = Vec::new();
     let mut all_good = true;
@@ -106,7 +137,10 @@ fn rules(written: &List<raw::KeepRule>, path: &Path, problems: &mut Problems) ->
         let path = path.index(position);
         let name = name(written, position, &path, problems);
         if let Some(first) = names.insert(name.clone(), position) {
-            let message = format!("{} is the name of rule [{first}] too: names are unique in a policy", quoted(&name));
+            let message = format!(
+                "{} is the name of rule [{first}] too: names are unique in a policy",
+                quoted(&name)
+            );
             problems.add(&path.key("name"), message);
         }
         match rule(written, name, &path, problems) {
@@ -123,14 +157,23 @@ fn name(rule: &raw::KeepRule, position: usize, path: &Path, problems: &mut Probl
     };
     let length = name.chars().count();
     if name.trim().is_empty() || length > LONGEST_NAME || name.chars().any(char::is_control) {
-        let found = if length > LONGEST_NAME { format!("{length} characters") } else { quoted(name) };
+        let found = if length > LONGEST_NAME {
+            format!("{length} characters")
+        } else {
+            quoted(name)
+        };
         let message = format!("expected 1 to {LONGEST_NAME} visible characters, found {found}");
         problems.add(&path.key("name"), message);
     }
     name.clone()
 }
 
-fn rule(written: &raw::KeepRule, name: String, path: &Path, problems: &mut Problems) -> Option<KeepRule> {
+fn rule(
+    written: &raw::KeepRule,
+    name: String,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<KeepRule> {
     check_conditions(written, path, problems);
     let tags = pattern(written.tags.as_ref(), &path.key("tags"), problems);
     let except = pattern(written.except.as_ref(), &path.key("except"), problems);
@@ -167,15 +210,41 @@ fn check_conditions(rule: &raw::KeepRule, path: &Path, problems: &mut Problems) 
     let counts = rule.newest.is_some() || rule.newest_groups.is_some();
     let by_version = rule.by == Some(raw::Order::Version);
     let complaints = [
-        (rule.except.is_some() && !has_tags, "except", "needs `tags`, which it narrows; every tag is `tags: '.'`"),
-        (rule.per.is_some() && !has_tags, "per", "needs `tags` with a group of that name"),
-        (rule.per.is_some() && !counts, "per", "needs `newest` or `newest_groups`, which count by it"),
-        (rule.newest_groups.is_some() && rule.per.is_none(), "newest_groups", "needs `per`, whose values it counts"),
-        (by_version && !has_tags, "by", "`version` needs `tags`, which have the versions"),
-        (rule.by.is_some() && !counts, "by", "needs `newest` or `newest_groups`, which count in that order"),
+        (
+            rule.except.is_some() && !has_tags,
+            "except",
+            "needs `tags`, which it narrows; every tag is `tags: '.'`",
+        ),
+        (
+            rule.per.is_some() && !has_tags,
+            "per",
+            "needs `tags` with a group of that name",
+        ),
+        (
+            rule.per.is_some() && !counts,
+            "per",
+            "needs `newest` or `newest_groups`, which count by it",
+        ),
+        (
+            rule.newest_groups.is_some() && rule.per.is_none(),
+            "newest_groups",
+            "needs `per`, whose values it counts",
+        ),
+        (
+            by_version && !has_tags,
+            "by",
+            "`version` needs `tags`, which have the versions",
+        ),
+        (
+            rule.by.is_some() && !counts,
+            "by",
+            "needs `newest` or `newest_groups`, which count in that order",
+        ),
     ];
     let complaints = complaints.into_iter().filter(|(applies, ..)| *applies);
-    let needs: Vec<_> = complaints.map(|(_, key, message)| (path.key(key), message)).collect();
+    let needs: Vec<_> = complaints
+        .map(|(_, key, message)| (path.key(key), message))
+        .collect();
     if needs.is_empty() && !(has_tags || is_untagged || has_age || counts) {
         let keys = "`tags`, `untagged: true`, `pushed_within`, `pulled_within` or `newest`";
         problems.add(path, format!("has no condition: write {keys}"));
@@ -184,7 +253,10 @@ fn check_conditions(rule: &raw::KeepRule, path: &Path, problems: &mut Problems) 
         problems.add(&path, message);
     }
     if has_tags && is_untagged {
-        problems.add(path, "`tags` contradicts `untagged: true`: make it two rules");
+        problems.add(
+            path,
+            "`tags` contradicts `untagged: true`: make it two rules",
+        );
     }
 }
 
@@ -192,7 +264,11 @@ fn check_conditions(rule: &raw::KeepRule, path: &Path, problems: &mut Problems) 
 struct Reported;
 
 /// The compiled regex, if one is written.
-fn pattern(written: Option<&String>, path: &Path, problems: &mut Problems) -> Result<Option<Pattern>, Reported> {
+fn pattern(
+    written: Option<&String>,
+    path: &Path,
+    problems: &mut Problems,
+) -> Result<Option<Pattern>, Reported> {
     let Some(text) = written else { return Ok(None) };
     Pattern::new(text).map(Some).map_err(|error| {
         problems.add(path, regex_message(text, &error));
@@ -227,5 +303,11 @@ fn check_group(per: &str, tags: &Pattern, path: &Path, problems: &mut Problems) 
     } else {
         format!("it has {}", names.join(", "))
     };
-    problems.add(path, format!("expected a named group of `tags`, found {}: {names}", quoted(per)));
+    problems.add(
+        path,
+        format!(
+            "expected a named group of `tags`, found {}: {names}",
+            quoted(per)
+        ),
+    );
 }

@@ -102,7 +102,10 @@ pub(super) struct Policy {
 /// Keeps the images for which all its conditions hold. At least one of `tags`, `untagged: true`, `pushed_within`, `pulled_within`, `newest` and
 /// `newest_groups` is written.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a mapping with the conditions of a rule")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with the conditions of a rule"
+)]
 pub(super) struct KeepRule {
     /// What explanations call the rule, 1 to 64 characters, unique in its policy. Default: `rule N`, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,7 +151,10 @@ pub(super) enum Order {
 
 /// Where use of images is looked for; `false` switches a source off.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a mapping of `ecs` and other sources")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping of `ecs` and other sources"
+)]
 pub(super) struct InUse {
     /// Amazon ECS, in every cluster found. Default: on.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -214,7 +220,10 @@ pub(super) struct CustomResources {
 
 /// A Kubernetes cluster that is not of EKS; it is read as `in_use.eks` says.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a mapping with `kubeconfig` and `context`")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with `kubeconfig` and `context`"
+)]
 #[schemars(extend("required" = ["kubeconfig", "context"]))]
 pub(super) struct Context {
     /// The path of the kubeconfig file. Required.
@@ -280,7 +289,10 @@ pub(super) struct Guards {
 
 /// When deletion is allowed, by the clock on the wall. All four keys are written.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a mapping with `timezone`, `days`, `from` and `to`")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with `timezone`, `days`, `from` and `to`"
+)]
 pub(super) struct ChangeWindow {
     /// The IANA name of the time zone, such as `Europe/Berlin`.
     #[serde(skip_serializing_if = "Option::is_none")]

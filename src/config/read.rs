@@ -43,7 +43,9 @@ pub(super) fn check(mut tree: Value, problems: &mut Problems) -> Value {
 
 /// What was written, from a tree that [`check`] has passed.
 pub(super) fn accepted(tree: Value) -> Result<Document, ConfigError> {
-    let problem = |(path, mismatch): (Path, Mismatch)| Problem::new(Place::Setting(path), mismatch.to_string());
+    let problem = |(path, mismatch): (Path, Mismatch)| {
+        Problem::new(Place::Setting(path), mismatch.to_string())
+    };
     let document = read(&tree).map_err(problem);
     drop(tree);
     Ok(document?)
@@ -85,14 +87,16 @@ fn take_out(tree: &mut Value, path: &Path) -> bool {
     let Some((last, parents)) = path.segments().split_last() else {
         return false;
     };
-    let parent = parents.iter().try_fold(tree, |tree, segment| match segment {
-        Segment::Index(index) => tree.get_mut(index),
-        Segment::Key(key) => tree.get_mut(key),
-    });
+    let parent = parents
+        .iter()
+        .try_fold(tree, |tree, segment| match segment {
+            Segment::Index(index) => tree.get_mut(index),
+            Segment::Key(key) => tree.get_mut(key),
+        });
     match (parent, last) {
-        (Some(Value::Array(items)), Segment::Index(index)) => {
-            items.get_mut(*index).is_some_and(|item| !item.take().is_null())
-        }
+        (Some(Value::Array(items)), Segment::Index(index)) => items
+            .get_mut(*index)
+            .is_some_and(|item| !item.take().is_null()),
         (Some(Value::Object(entries)), Segment::Key(key)) => entries.remove(key).is_some(),
         _ => false,
     }

@@ -7,17 +7,33 @@ pub(super) fn alias(text: &str) -> Result<String, String> {
     let alias = text.to_ascii_lowercase();
     if let Some((_, rest)) = alias.split_once("://") {
         let host = rest.split('/').next().unwrap_or_default();
-        return Err(format!("expected a host name without a scheme, such as {}, found {}", quoted(host), quoted(text)));
+        return Err(format!(
+            "expected a host name without a scheme, such as {}, found {}",
+            quoted(host),
+            quoted(text)
+        ));
     }
     if let Some((host, _)) = alias.split_once('/') {
-        return Err(format!("expected a host name without a path, such as {}, found {}", quoted(host), quoted(text)));
+        return Err(format!(
+            "expected a host name without a path, such as {}, found {}",
+            quoted(host),
+            quoted(text)
+        ));
     }
-    let (host, port) = alias.split_once(':').map_or((alias.as_str(), None), |(host, port)| (host, Some(port)));
+    let (host, port) = alias
+        .split_once(':')
+        .map_or((alias.as_str(), None), |(host, port)| (host, Some(port)));
     if !is_host(host) || !port.is_none_or(is_port) {
-        return Err(format!("expected a host name such as `registry.example.com`, found {}", quoted(text)));
+        return Err(format!(
+            "expected a host name such as `registry.example.com`, found {}",
+            quoted(text)
+        ));
     }
     if is_ecr(host) {
-        return Err(format!("{} is a host of ECR itself, and needs no alias", quoted(text)));
+        return Err(format!(
+            "{} is a host of ECR itself, and needs no alias",
+            quoted(text)
+        ));
     }
     Ok(alias)
 }
@@ -25,8 +41,13 @@ pub(super) fn alias(text: &str) -> Result<String, String> {
 /// A DNS name: labels of letters, digits and inner hyphens.
 fn is_host(host: &str) -> bool {
     let is_label = |label: &str| {
-        let letters = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        (1..=63).contains(&label.len()) && letters && !label.starts_with('-') && !label.ends_with('-')
+        let letters = label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        (1..=63).contains(&label.len())
+            && letters
+            && !label.starts_with('-')
+            && !label.ends_with('-')
     };
     host.len() <= 253 && host.split('.').all(is_label)
 }
@@ -38,7 +59,10 @@ fn is_port(port: &str) -> bool {
 /// Any spelling of ECR's hosts, in any partition: `<account>.dkr.ecr...`, `<account>.dkr-ecr...`, and ECR Public.
 fn is_ecr(host: &str) -> bool {
     let private = host.split_once('.').is_some_and(|(account, rest)| {
-        is_account(account) && [".dkr.ecr", ".dkr-ecr"].iter().any(|service| format!(".{rest}").starts_with(service))
+        is_account(account)
+            && [".dkr.ecr", ".dkr-ecr"]
+                .iter()
+                .any(|service| format!(".{rest}").starts_with(service))
     });
     private || host == "public.ecr.aws" || host.ends_with(".public.ecr.aws")
 }
@@ -51,7 +75,8 @@ pub(super) fn is_account(text: &str) -> bool {
 /// Whether the text has the form of a Region's name: `eu-west-1`, `us-gov-west-1`, `eusc-de-east-1`.
 pub(super) fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
-    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_word =
+        |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
     match parts.split_last() {
         Some((number, words)) => {
             (2..=4).contains(&words.len())
@@ -95,16 +120,34 @@ mod tests {
 
     #[test]
     fn regions_and_roles_are_known_by_their_form() {
-        for region in ["eu-west-1", "us-gov-west-1", "us-isob-east-1", "cn-north-1", "eusc-de-east-1", "ap-southeast-7"]
-        {
+        for region in [
+            "eu-west-1",
+            "us-gov-west-1",
+            "us-isob-east-1",
+            "cn-north-1",
+            "eusc-de-east-1",
+            "ap-southeast-7",
+        ] {
             assert!(is_region(region), "{region}");
         }
-        for region in
-            ["", "eu-west", "eu-west-1a", "EU-WEST-1", "eu_west_1", "1", "west-1", "eu--1", "eu-west-123", "*"]
-        {
+        for region in [
+            "",
+            "eu-west",
+            "eu-west-1a",
+            "EU-WEST-1",
+            "eu_west_1",
+            "1",
+            "west-1",
+            "eu--1",
+            "eu-west-123",
+            "*",
+        ] {
             assert!(!is_region(region), "{region}");
         }
-        for arn in ["arn:aws:iam::222222222222:role/ecr-cleanup", "arn:aws-us-gov:iam::222222222222:role/a/b/c+d@e"] {
+        for arn in [
+            "arn:aws:iam::222222222222:role/ecr-cleanup",
+            "arn:aws-us-gov:iam::222222222222:role/a/b/c+d@e",
+        ] {
             assert!(is_role_arn(arn), "{arn}");
         }
         for arn in [
@@ -129,7 +172,10 @@ mod tests {
                 "https://registry.example.com/v2",
                 "expected a host name without a scheme, such as `registry.example.com`",
             ),
-            ("registry.example.com/team", "expected a host name without a path, such as `registry.example.com`"),
+            (
+                "registry.example.com/team",
+                "expected a host name without a path, such as `registry.example.com`",
+            ),
             ("", "expected a host name such as"),
             ("a b", "expected a host name such as"),
             ("-a.example.com", "expected a host name such as"),

@@ -37,7 +37,10 @@ impl Visitor<'_> for Whole {
             return Err(too_small(self.least, &value));
         }
         if value > self.most {
-            return Err(E::custom(format_args!("expected {} or less, found {value}", self.most)));
+            return Err(E::custom(format_args!(
+                "expected {} or less, found {value}",
+                self.most
+            )));
         }
         Ok(value)
     }
@@ -51,7 +54,11 @@ impl Visitor<'_> for Whole {
         // Where the parsers put whole numbers beyond 64 bits.
         if value.fract() == 0.0 && value.abs() >= 9e18 {
             let most = self.most;
-            let bound = if value < 0.0 { format!("{} or more", self.least) } else { format!("{most} or less") };
+            let bound = if value < 0.0 {
+                format!("{} or more", self.least)
+            } else {
+                format!("{most} or less")
+            };
             return Err(E::custom(format_args!("expected {bound}, found {value:e}")));
         }
         Err(E::invalid_type(Unexpected::Float(value), &self))
@@ -70,9 +77,14 @@ pub(super) struct Count(pub(super) NonZeroU32);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = deserializer.deserialize_u64(Whole { least: 1, most: u32::MAX.into() })?;
+        let value = deserializer.deserialize_u64(Whole {
+            least: 1,
+            most: u32::MAX.into(),
+        })?;
         let value = u32::try_from(value).ok().and_then(NonZeroU32::new);
-        value.map(Self).ok_or_else(|| de::Error::custom("expected 1 or more"))
+        value
+            .map(Self)
+            .ok_or_else(|| de::Error::custom("expected 1 or more"))
     }
 }
 
@@ -84,7 +96,12 @@ pub(super) struct Limit(pub(super) u64);
 
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_u64(Whole { least: 0, most: u64::MAX }).map(Self)
+        deserializer
+            .deserialize_u64(Whole {
+                least: 0,
+                most: u64::MAX,
+            })
+            .map(Self)
     }
 }
 
@@ -96,7 +113,10 @@ pub(super) struct Percent(#[schemars(range(min = 0, max = 100))] pub(super) u8);
 
 impl<'de> Deserialize<'de> for Percent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = deserializer.deserialize_u64(Whole { least: 0, most: 100 })?;
+        let value = deserializer.deserialize_u64(Whole {
+            least: 0,
+            most: 100,
+        })?;
         let value = u8::try_from(value).map_err(|_| de::Error::custom("expected 100 or less"))?;
         Ok(Self(value))
     }
@@ -221,7 +241,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for SwitchVisitor<T> {
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<Switch<T>, E> {
-        if value { Err(E::invalid_value(Unexpected::Bool(value), &self)) } else { Ok(Switch::Off) }
+        if value {
+            Err(E::invalid_value(Unexpected::Bool(value), &self))
+        } else {
+            Ok(Switch::Off)
+        }
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Switch<T>, A::Error> {

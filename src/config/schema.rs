@@ -14,7 +14,10 @@ use super::raw::Document;
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().for_deserialize();
     let settings = settings.with_transform(NoBlanks).with_transform(OneLine);
-    settings.into_generator().into_root_schema_for::<Document>().to_value()
+    settings
+        .into_generator()
+        .into_root_schema_for::<Document>()
+        .to_value()
 }
 
 /// A key may be left out, but not left blank: takes `null` from the types of optional keys.
@@ -56,7 +59,9 @@ impl Transform for OneLine {
     fn transform(&mut self, schema: &mut Schema) {
         transform_subschemas(self, schema);
         if let Some(Value::String(text)) = schema.get_mut("description") {
-            let paragraphs = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
+            let paragraphs = text
+                .split("\n\n")
+                .map(|paragraph| paragraph.replace('\n', " "));
             *text = paragraphs.collect::<Vec<_>>().join("\n\n");
         }
     }
@@ -71,7 +76,10 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config.schema.json");
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let file: Value = serde_json::from_str(&text).unwrap_or_default();
-        assert!(file == schema() && text.ends_with("}\n"), "run `ecr-cleanup schema > config.schema.json`");
+        assert!(
+            file == schema() && text.ends_with("}\n"),
+            "run `ecr-cleanup schema > config.schema.json`"
+        );
     }
 
     #[test]
@@ -79,6 +87,10 @@ mod tests {
         let text = schema().to_string();
         assert!(!text.contains("null"), "{text}");
         let objects = text.matches(r#""properties":{"#).count();
-        assert_eq!(text.matches(r#""additionalProperties":false"#).count(), objects + 1, "`lambda` has no properties");
+        assert_eq!(
+            text.matches(r#""additionalProperties":false"#).count(),
+            objects + 1,
+            "`lambda` has no properties"
+        );
     }
 }

@@ -73,15 +73,24 @@ impl Source {
         } else if let Some(object) = trimmed.strip_prefix("s3://") {
             let parts = object.split_once('/');
             let parts = parts.filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty());
-            parts.map(|(bucket, key)| Self::S3 { bucket: bucket.to_owned(), key: key.to_owned() })
+            parts.map(|(bucket, key)| Self::S3 {
+                bucket: bucket.to_owned(),
+                key: key.to_owned(),
+            })
         } else if let Some(name) = trimmed.strip_prefix("ssm:") {
-            (!name.is_empty()).then(|| Self::Ssm { name: name.to_owned() })
+            (!name.is_empty()).then(|| Self::Ssm {
+                name: name.to_owned(),
+            })
         } else {
             None
         };
         source.ok_or_else(|| {
-            let forms = "a document that begins with `{`, `file:PATH`, `s3://BUCKET/KEY` or `ssm:NAME`";
-            problem(VARIABLE, format!("expected {forms}, found {}", quoted(trimmed)))
+            let forms =
+                "a document that begins with `{`, `file:PATH`, `s3://BUCKET/KEY` or `ssm:NAME`";
+            problem(
+                VARIABLE,
+                format!("expected {forms}, found {}", quoted(trimmed)),
+            )
         })
     }
 
@@ -90,13 +99,20 @@ impl Source {
     /// # Errors
     ///
     /// It cannot be read, is larger than 1 MiB, is not UTF-8, or is not the document that is pinned.
-    pub async fn read(&self, sha256: Option<&str>, fetch: &impl Fetch) -> Result<String, ConfigError> {
+    pub async fn read(
+        &self,
+        sha256: Option<&str>,
+        fetch: &impl Fetch,
+    ) -> Result<String, ConfigError> {
         let pin = sha256.map(str::trim).filter(|pin| !pin.is_empty());
         let pin = pin.map(parse_pin).transpose()?;
         let cannot = |reason: String| problem(VARIABLE, format!("cannot read {self}: {reason}"));
         let bytes = match self {
             Self::Default if pin.is_some() => {
-                return Err(problem(PIN_VARIABLE, format!("pins a document, and `{VARIABLE}` names none")));
+                return Err(problem(
+                    PIN_VARIABLE,
+                    format!("pins a document, and `{VARIABLE}` names none"),
+                ));
             }
             Self::Default => return Ok(String::new()),
             Self::Inline(text) => text.clone().into_bytes(),
@@ -111,7 +127,10 @@ impl Source {
             let digest: [u8; 32] = Sha256::digest(&bytes).into();
             if digest != pin {
                 let found = hex::encode(digest);
-                return Err(problem(PIN_VARIABLE, format!("the document is another: {self} has the digest `{found}`")));
+                return Err(problem(
+                    PIN_VARIABLE,
+                    format!("the document is another: {self} has the digest `{found}`"),
+                ));
             }
         }
         String::from_utf8(bytes).map_err(|error| {
@@ -139,14 +158,19 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut file = file.take(MAX_BYTES as u64 + 1);
-    file.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
     Ok(bytes)
 }
 
 fn parse_pin(text: &str) -> Result<[u8; 32], ConfigError> {
     let mut pin = [0; 32];
-    hex::decode_to_slice(text, &mut pin)
-        .map_err(|_| problem(PIN_VARIABLE, format!("expected 64 hexadecimal digits, found {}", quoted(text))))?;
+    hex::decode_to_slice(text, &mut pin).map_err(|_| {
+        problem(
+            PIN_VARIABLE,
+            format!("expected 64 hexadecimal digits, found {}", quoted(text)),
+        )
+    })?;
     Ok(pin)
 }
 
@@ -175,7 +199,11 @@ mod tests {
     struct Shelf;
 
     impl Fetch for Shelf {
-        fn s3(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Vec<u8>, String>> + Send {
+        fn s3(
+            &self,
+            bucket: &str,
+            key: &str,
+        ) -> impl Future<Output = Result<Vec<u8>, String>> + Send {
             ready(match (bucket, key) {
                 ("bucket", "a/b.yaml") => Ok(DOCUMENT.into()),
                 ("bucket", "large") => Ok(vec![b' '; MAX_BYTES + 1]),
@@ -185,7 +213,11 @@ mod tests {
         }
 
         fn ssm(&self, name: &str) -> impl Future<Output = Result<String, String>> + Send {
-            ready(if name == "/ecr-cleanup/config" { Ok(DOCUMENT.to_owned()) } else { Err("not found".to_owned()) })
+            ready(if name == "/ecr-cleanup/config" {
+                Ok(DOCUMENT.to_owned())
+            } else {
+                Err("not found".to_owned())
+            })
         }
     }
 
@@ -227,8 +259,13 @@ mod tests {
 
     #[test]
     fn the_four_forms_and_none() {
-        let s3 = |bucket: &str, key: &str| Source::S3 { bucket: bucket.to_owned(), key: key.to_owned() };
-        let ssm = |name: &str| Source::Ssm { name: name.to_owned() };
+        let s3 = |bucket: &str, key: &str| Source::S3 {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        };
+        let ssm = |name: &str| Source::Ssm {
+            name: name.to_owned(),
+        };
         for (spec, expected) in [
             ("", Source::Default),
             (" \n", Source::Default),
@@ -269,7 +306,12 @@ mod tests {
         assert_eq!(load(None, None).unwrap().mode, Mode::Plan);
         assert_eq!(load(Some(""), Some(" ")).unwrap().mode, Mode::Plan);
         let file = Scratch::new("document", DOCUMENT.as_bytes());
-        for spec in [r#"{"mode": "delete"}"#, "s3://bucket/a/b.yaml", "ssm:/ecr-cleanup/config", &file.spec()] {
+        for spec in [
+            r#"{"mode": "delete"}"#,
+            "s3://bucket/a/b.yaml",
+            "ssm:/ecr-cleanup/config",
+            &file.spec(),
+        ] {
             assert_eq!(load(Some(spec), None).unwrap().mode, Mode::Delete, "{spec}");
         }
     }
@@ -278,23 +320,43 @@ mod tests {
     fn a_pinned_document_is_that_document() {
         let upper = DIGEST.to_uppercase();
         for pin in [DIGEST, &upper, &format!(" {DIGEST}\n")] {
-            assert!(load(Some("s3://bucket/a/b.yaml"), Some(pin)).is_ok(), "{pin}");
+            assert!(
+                load(Some("s3://bucket/a/b.yaml"), Some(pin)).is_ok(),
+                "{pin}"
+            );
         }
         let other = "0".repeat(64);
         for (spec, pin, expected) in [
             (
                 "ssm:/ecr-cleanup/config",
                 other.as_str(),
-                format!("the document is another: `ssm:/ecr-cleanup/config` has the digest `{DIGEST}`"),
+                format!(
+                    "the document is another: `ssm:/ecr-cleanup/config` has the digest `{DIGEST}`"
+                ),
             ),
-            ("ssm:/ecr-cleanup/config", "abc", "expected 64 hexadecimal digits, found `abc`".to_owned()),
+            (
+                "ssm:/ecr-cleanup/config",
+                "abc",
+                "expected 64 hexadecimal digits, found `abc`".to_owned(),
+            ),
             (
                 "ssm:/ecr-cleanup/config",
                 &DIGEST[1..],
-                format!("expected 64 hexadecimal digits, found `{}`...", &DIGEST[1..61]),
+                format!(
+                    "expected 64 hexadecimal digits, found `{}`...",
+                    &DIGEST[1..61]
+                ),
             ),
-            ("", DIGEST, "pins a document, and `ECR_CLEANUP_CONFIG` names none".to_owned()),
-            ("", "abc", "expected 64 hexadecimal digits, found `abc`".to_owned()),
+            (
+                "",
+                DIGEST,
+                "pins a document, and `ECR_CLEANUP_CONFIG` names none".to_owned(),
+            ),
+            (
+                "",
+                "abc",
+                "expected 64 hexadecimal digits, found `abc`".to_owned(),
+            ),
         ] {
             let error = load(Some(spec), Some(pin)).unwrap_err();
             assert_eq!(error, format!("ECR_CLEANUP_CONFIG_SHA256: {expected}"));
@@ -308,7 +370,10 @@ mod tests {
         let full = Scratch::new("full", &vec![b' '; MAX_BYTES]);
         assert!(load(Some(&full.spec()), None).is_ok());
         for (spec, reason) in [
-            ("file:/no/such/file", "No such file or directory (os error 2)"),
+            (
+                "file:/no/such/file",
+                "No such file or directory (os error 2)",
+            ),
             ("file:/", "Is a directory (os error 21)"),
             ("s3://bucket/secret", "access denied"),
             ("ssm:/other", "not found"),
@@ -318,7 +383,10 @@ mod tests {
             (&binary.spec(), "not UTF-8 at byte 6"),
         ] {
             let error = load(Some(spec), None).unwrap_err();
-            assert_eq!(error, format!("ECR_CLEANUP_CONFIG: cannot read `{spec}`: {reason}"));
+            assert_eq!(
+                error,
+                format!("ECR_CLEANUP_CONFIG: cannot read `{spec}`: {reason}")
+            );
         }
     }
 }

@@ -16,7 +16,12 @@ fn parse(text: &str) -> Config {
 fn errors(text: &str) -> Vec<String> {
     let error = Config::parse(text).expect_err(text);
     let lines = error.to_string();
-    let cut = |line: &str| line.split(" accepted: ").next().unwrap_or_default().to_owned();
+    let cut = |line: &str| {
+        line.split(" accepted: ")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
     lines.lines().map(cut).collect()
 }
 
@@ -36,14 +41,29 @@ fn rules_of(config: &Config, policy: usize) -> &[KeepRule] {
 #[test]
 fn no_document_is_the_default_file() {
     let defaults = parse(TEMPLATE);
-    for text in ["", "\n", "# nothing\n", "---\n", "{}", " {}\n", "\u{feff}", "version: 1"] {
+    for text in [
+        "",
+        "\n",
+        "# nothing\n",
+        "---\n",
+        "{}",
+        " {}\n",
+        "\u{feff}",
+        "version: 1",
+    ] {
         assert_eq!(parse(text), defaults, "{text:?}");
     }
     assert_eq!(defaults.mode, Mode::Plan);
     let every = RepositoryGlobs::new(&["**".to_owned()]).unwrap();
-    let eks =
-        EksUse { clusters: every, allow_empty: Vec::new(), helm_history: false, exclude: RepositoryGlobs::none() };
-    let ecs = EcsUse { task_definitions: TaskDefinitions::Active };
+    let eks = EksUse {
+        clusters: every,
+        allow_empty: Vec::new(),
+        helm_history: false,
+        exclude: RepositoryGlobs::none(),
+    };
+    let ecs = EcsUse {
+        task_definitions: TaskDefinitions::Active,
+    };
     assert_eq!(
         defaults.in_use,
         InUse {
@@ -91,16 +111,37 @@ policies:
 fn keys_left_out_keep_their_defaults_at_every_level() {
     let defaults = parse("");
     let written = parse("guards: { allow_no_usage: true }\nin_use: { ecs: {} }");
-    let guards = Guards { allow_no_usage: true, ..defaults.guards.clone() };
-    assert_eq!(written, Config { guards, ..defaults.clone() });
+    let guards = Guards {
+        allow_no_usage: true,
+        ..defaults.guards.clone()
+    };
+    assert_eq!(
+        written,
+        Config {
+            guards,
+            ..defaults.clone()
+        }
+    );
 
-    let written = parse("policies: [{ repositories: [a] }, { repositories: ['b/*'], delete_unmatched: true }]");
+    let written = parse(
+        "policies: [{ repositories: [a] }, { repositories: ['b/*'], delete_unmatched: true }]",
+    );
     assert_eq!(rules_of(&written, 0), rules_of(&defaults, 0));
     assert_eq!(rules_of(&written, 1), rules_of(&defaults, 0));
     assert_eq!(written.policies.0.len(), 2);
-    let positions: Vec<usize> = written.policies.0.iter().map(|policy| policy.position).collect();
+    let positions: Vec<usize> = written
+        .policies
+        .0
+        .iter()
+        .map(|policy| policy.position)
+        .collect();
     assert_eq!(positions, [0, 1]);
-    assert!(written.policies.of("b/c", false).is_some_and(|policy| policy.position == 1));
+    assert!(
+        written
+            .policies
+            .of("b/c", false)
+            .is_some_and(|policy| policy.position == 1)
+    );
 
     let written = parse("policies: [{ repositories: [a], leave_alone: true }]");
     assert_eq!(written.policies.0[0].action, Action::LeaveAlone);
@@ -198,28 +239,82 @@ cost: { usd_per_gb_month: 0 }
 
     assert_eq!(config.mode, Mode::Delete);
     let newest = TaskDefinitions::Newest(NonZeroU32::new(3).unwrap());
-    assert_eq!(config.in_use.ecs, Some(EcsUse { task_definitions: newest }));
-    let role = |arn: &str, id: &str| Some(Role { arn: arn.to_owned(), external_id: Some(id.to_owned()) });
-    let owned = |regions: &[&str]| regions.iter().map(|region| (*region).to_owned()).collect::<Vec<_>>();
-    assert_eq!(config.registries[0], Registry { region: Some("eu-west-1".to_owned()), role: None });
-    assert_eq!(config.registries[1].role, role("arn:aws:iam::222222222222:role/ecr-cleanup", "s3cret"));
-    assert_eq!(config.in_use.accounts[0], Account { role: None, regions: owned(&["us-east-1"]) });
+    assert_eq!(
+        config.in_use.ecs,
+        Some(EcsUse {
+            task_definitions: newest
+        })
+    );
+    let role = |arn: &str, id: &str| {
+        Some(Role {
+            arn: arn.to_owned(),
+            external_id: Some(id.to_owned()),
+        })
+    };
+    let owned = |regions: &[&str]| {
+        regions
+            .iter()
+            .map(|region| (*region).to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        config.registries[0],
+        Registry {
+            region: Some("eu-west-1".to_owned()),
+            role: None
+        }
+    );
+    assert_eq!(
+        config.registries[1].role,
+        role("arn:aws:iam::222222222222:role/ecr-cleanup", "s3cret")
+    );
+    assert_eq!(
+        config.in_use.accounts[0],
+        Account {
+            role: None,
+            regions: owned(&["us-east-1"])
+        }
+    );
     let reader = role("arn:aws:iam::333333333333:role/team/reader", "id");
-    assert_eq!(config.in_use.accounts[1], Account { role: reader, regions: owned(&["eu-west-1", "us-east-1"]) });
+    assert_eq!(
+        config.in_use.accounts[1],
+        Account {
+            role: reader,
+            regions: owned(&["eu-west-1", "us-east-1"])
+        }
+    );
     assert_eq!(config.guards.unread_pull_accounts, UnreadPulls::Warn);
     assert_eq!(config.registry_aliases, ["registry.example.com:5000"]);
-    assert_eq!(config.guards.expected_accounts, ["111111111111", "012345678901"]);
-    assert_eq!((config.guards.max_deletions_per_run, config.guards.max_percent_per_repository), (0, 0));
-    let names: Vec<&str> = rules_of(&config, 1).iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(
+        config.guards.expected_accounts,
+        ["111111111111", "012345678901"]
+    );
+    assert_eq!(
+        (
+            config.guards.max_deletions_per_run,
+            config.guards.max_percent_per_repository
+        ),
+        (0, 0)
+    );
+    let names: Vec<&str> = rules_of(&config, 1)
+        .iter()
+        .map(|rule| rule.name.as_str())
+        .collect();
     assert_eq!(names, ["rule 1", "pulled", "rule 3"]);
     assert_eq!(rules_of(&config, 1)[0].by, Order::Version);
-    assert_eq!(rules_of(&config, 1)[2].pushed_within, Some(jiff::SignedDuration::from_mins(90)));
+    assert_eq!(
+        rules_of(&config, 1)[2].pushed_within,
+        Some(jiff::SignedDuration::from_mins(90))
+    );
 
     // What `check-config` prints is a document of the same meaning.
     let printed = serde_json::to_string_pretty(&config).unwrap();
     assert_eq!(parse(&printed), config);
     let flow = "{mode: delete, guards: {allow_no_usage: true}}";
-    assert_eq!(parse(flow), parse(r#"{"mode": "delete", "guards": {"allow_no_usage": true}}"#));
+    assert_eq!(
+        parse(flow),
+        parse(r#"{"mode": "delete", "guards": {"allow_no_usage": true}}"#)
+    );
 }
 
 #[test]
@@ -229,18 +324,29 @@ fn modes_rise_from_plan_to_delete() {
 
 #[test]
 fn extremes_that_are_valid() {
-    let most =
-        parse("guards: { max_deletions_per_run: 18446744073709551615, max_percent_per_repository: 100, soak: 0m }");
+    let most = parse(
+        "guards: { max_deletions_per_run: 18446744073709551615, max_percent_per_repository: 100, soak: 0m }",
+    );
     assert_eq!(most.guards.max_deletions_per_run, u64::MAX);
-    let text =
-        "policies: [{ repositories: ['**'], keep: [{ newest: 4294967295, pushed_within: 1m, pulled_within: 3650d }] }]";
+    let text = "policies: [{ repositories: ['**'], keep: [{ newest: 4294967295, pushed_within: 1m, pulled_within: 3650d }] }]";
     let config = parse(text);
     assert_eq!(rules_of(&config, 0)[0].newest, NonZeroU32::new(u32::MAX));
-    assert_eq!(rules_of(&config, 0)[0].pushed_within, Some(jiff::SignedDuration::from_mins(1)));
+    assert_eq!(
+        rules_of(&config, 0)[0].pushed_within,
+        Some(jiff::SignedDuration::from_mins(1))
+    );
     let sources = parse("in_use: { eks: {}, kubernetes: [], lambda: {} }");
     assert_eq!(sources, parse(""));
-    assert!(parse("cost: { usd_per_gb_month: -0.0 }").usd_per_gb_month.is_sign_positive());
-    assert!(parse("guards: { <<: { allow_no_usage: true } }").guards.allow_no_usage);
+    assert!(
+        parse("cost: { usd_per_gb_month: -0.0 }")
+            .usd_per_gb_month
+            .is_sign_positive()
+    );
+    assert!(
+        parse("guards: { <<: { allow_no_usage: true } }")
+            .guards
+            .allow_no_usage
+    );
 }
 
 proptest! {
@@ -283,7 +389,8 @@ fn any_document() -> impl Strategy<Value = serde_json::Value> {
     leaf.prop_recursive(6, 64, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::hash_map(keys.clone(), inner, 0..6).prop_map(|map| map.into_iter().collect()),
+            prop::collection::hash_map(keys.clone(), inner, 0..6)
+                .prop_map(|map| map.into_iter().collect()),
         ]
     })
 }

@@ -65,18 +65,37 @@ pub struct Case<'a> {
 /// All refusals, if there is one.
 pub fn judge(case: Case<'_>) -> Result<Clearance<'_>, Vec<Refusal>> {
     let refusals = refusals(case);
-    if refusals.is_empty() { Ok(Clearance { plan: case.plan, selection: select(case) }) } else { Err(refusals) }
+    if refusals.is_empty() {
+        Ok(Clearance {
+            plan: case.plan,
+            selection: select(case),
+        })
+    } else {
+        Err(refusals)
+    }
 }
 
 /// The images that may go.
 #[must_use]
 pub fn select(case: Case<'_>) -> Selection {
-    let Case { plan, guards, memory, now, .. } = case;
+    let Case {
+        plan,
+        guards,
+        memory,
+        now,
+        ..
+    } = case;
     let has_soaked = |repository: &RepositoryPlan, index: u32| {
         guards.soak.is_zero()
             || memory.ledger.as_ref().is_some_and(|ledger| {
                 let image = &repository.stored.images[index as usize].digest;
-                ledger.has_soaked(&repository.registry, &repository.name, image, guards.soak, now)
+                ledger.has_soaked(
+                    &repository.registry,
+                    &repository.name,
+                    image,
+                    guards.soak,
+                    now,
+                )
             })
     };
     Selection::new(plan, guards.max_deletions_per_run, has_soaked)
@@ -85,10 +104,24 @@ pub fn select(case: Case<'_>) -> Selection {
 /// Every reason for which a run may not act.
 #[must_use]
 pub fn refusals(case: Case<'_>) -> Vec<Refusal> {
-    let Case { plan, guards, now, obstacles, .. } = case;
+    let Case {
+        plan,
+        guards,
+        now,
+        obstacles,
+        ..
+    } = case;
     let mut refusals = of_use(case);
-    let accounts: BTreeSet<&str> = plan.registries.iter().map(|registry| &*registry.account).collect();
-    refusals.extend(accounts.into_iter().filter_map(|account| unexpected(account, guards)));
+    let accounts: BTreeSet<&str> = plan
+        .registries
+        .iter()
+        .map(|registry| &*registry.account)
+        .collect();
+    refusals.extend(
+        accounts
+            .into_iter()
+            .filter_map(|account| unexpected(account, guards)),
+    );
     if let Some(window) = &guards.change_window
         && let (clock, false) = window::look(window, now)
     {
@@ -109,18 +142,35 @@ pub fn unexpected(account: &str, guards: &Guards) -> Option<Refusal> {
 /// Every reason for which what is in use by now, read again, cannot be trusted.
 #[must_use]
 pub fn fresh_use_refusals(case: Case<'_>, fresh: &Usage) -> Vec<Refusal> {
-    let mut refusals = of_use(Case { usage: fresh, ..case });
+    let mut refusals = of_use(Case {
+        usage: fresh,
+        ..case
+    });
     if refusals.is_empty() {
         let began = Counts::of(case.usage.coverage());
-        refusals.extend(drops(&began, "when this run began", fresh, case.guards.max_usage_drop_percent));
+        refusals.extend(drops(
+            &began,
+            "when this run began",
+            fresh,
+            case.guards.max_usage_drop_percent,
+        ));
     }
     refusals
 }
 
 /// Every reason for which use cannot be trusted.
 fn of_use(case: Case<'_>) -> Vec<Refusal> {
-    let Case { usage, guards, memory, .. } = case;
-    let incomplete = usage.coverage().iter().filter(|coverage| !coverage.complete).map(Refusal::source_incomplete);
+    let Case {
+        usage,
+        guards,
+        memory,
+        ..
+    } = case;
+    let incomplete = usage
+        .coverage()
+        .iter()
+        .filter(|coverage| !coverage.complete)
+        .map(Refusal::source_incomplete);
     let mut refusals: Vec<Refusal> = incomplete.collect();
     // What an incomplete source did not show says nothing of what is in use.
     if refusals.is_empty() {
@@ -128,8 +178,12 @@ fn of_use(case: Case<'_>) -> Vec<Refusal> {
             refusals.push(Refusal::no_usage(usage.coverage()));
         }
         let last = "in the last run that no guard stopped";
-        refusals
-            .extend(memory.counts.iter().flat_map(|counts| drops(counts, last, usage, guards.max_usage_drop_percent)));
+        refusals.extend(
+            memory
+                .counts
+                .iter()
+                .flat_map(|counts| drops(counts, last, usage, guards.max_usage_drop_percent)),
+        );
     }
     refusals
 }
@@ -141,6 +195,7 @@ fn drops(before: &Counts, when: &str, usage: &Usage, limit: u8) -> impl Iterator
     before.iter().filter_map(move |(source, before)| {
         let now = current.get(source);
         let shrunk_by = before.saturating_sub(now.unwrap_or_default());
-        (shrunk_by * 100 > usize::from(limit) * before).then(|| Refusal::usage_drop(source, now, before, when, limit))
+        (shrunk_by * 100 > usize::from(limit) * before)
+            .then(|| Refusal::usage_drop(source, now, before, when, limit))
     })
 }

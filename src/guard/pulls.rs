@@ -16,12 +16,27 @@ use crate::image::RepositoryName;
 /// The actions that an image is pulled with.
 const PULLING: [&str; 2] = ["ecr:batchgetimage", "ecr:getdownloadurlforlayer"];
 /// Condition keys whose values are accounts, or ARNs that name one.
-const ACCOUNTS: [&str; 4] = ["aws:principalaccount", "aws:sourceaccount", "aws:principalarn", "aws:sourcearn"];
+const ACCOUNTS: [&str; 4] = [
+    "aws:principalaccount",
+    "aws:sourceaccount",
+    "aws:principalarn",
+    "aws:sourcearn",
+];
 /// Condition keys whose values name an organisation, or begin with its name.
-const ORGANISATIONS: [&str; 4] =
-    ["aws:principalorgid", "aws:sourceorgid", "aws:principalorgpaths", "aws:sourceorgpaths"];
+const ORGANISATIONS: [&str; 4] = [
+    "aws:principalorgid",
+    "aws:sourceorgid",
+    "aws:principalorgpaths",
+    "aws:sourceorgpaths",
+];
 /// Operators that let in nothing but what they name.
-const NAMING: [&str; 5] = ["stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"];
+const NAMING: [&str; 5] = [
+    "stringequals",
+    "stringequalsignorecase",
+    "stringlike",
+    "arnequals",
+    "arnlike",
+];
 
 /// Whom a policy lets pull.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,7 +120,8 @@ enum Principal {
 pub fn pullers(policy: &str, repository: &RepositoryName) -> Result<BTreeSet<Puller>, String> {
     let policy: Policy = serde_json::from_str(policy).map_err(|error| error.to_string())?;
     let statements = policy.statement.as_slice().iter();
-    let pulling = statements.filter(|statement| statement.lets_pull() && statement.is_about(repository));
+    let pulling =
+        statements.filter(|statement| statement.lets_pull() && statement.is_about(repository));
     let mut pullers = BTreeSet::new();
     for statement in pulling {
         statement.add_pullers(&mut pullers)?;
@@ -116,7 +132,10 @@ pub fn pullers(policy: &str, repository: &RepositoryName) -> Result<BTreeSet<Pul
 impl Statement {
     fn lets_pull(&self) -> bool {
         let named = |patterns: &OneOrMore<String>, action: &str| {
-            patterns.as_slice().iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), action))
+            patterns
+                .as_slice()
+                .iter()
+                .any(|pattern| matches(&pattern.to_ascii_lowercase(), action))
         };
         let by_name = |action: &str| match (&self.action, &self.not_action) {
             (Some(actions), _) => named(actions, action),
@@ -129,10 +148,13 @@ impl Statement {
     /// Whether it is about a repository: the policy of one names none.
     fn is_about(&self, repository: &RepositoryName) -> bool {
         self.resource.as_ref().is_none_or(|resources| {
-            resources.as_slice().iter().any(|resource| match resource.split_once(":repository/") {
-                Some((_, pattern)) => matches(pattern, repository),
-                None => true,
-            })
+            resources
+                .as_slice()
+                .iter()
+                .any(|resource| match resource.split_once(":repository/") {
+                    Some((_, pattern)) => matches(pattern, repository),
+                    None => true,
+                })
         })
     }
 
@@ -180,7 +202,9 @@ impl Statement {
         for (operator, keys) in &self.condition {
             let operator = operator.to_ascii_lowercase();
             let operator = operator.strip_prefix("foranyvalue:").unwrap_or(&operator);
-            let Some(keys) = keys.as_object().filter(|_| NAMING.contains(&operator)) else { continue };
+            let Some(keys) = keys.as_object().filter(|_| NAMING.contains(&operator)) else {
+                continue;
+            };
             for (key, values) in keys {
                 if let Some(named) = named_by(&key.to_ascii_lowercase(), values) {
                     return named;
@@ -202,8 +226,13 @@ fn named_by(key: &str, values: &Value) -> Option<BTreeSet<Puller>> {
         if ACCOUNTS.contains(&key) {
             return account_of(value).map(|account| Puller::Account(account.into()));
         }
-        let organisation = value.split('/').next().filter(|id| id.starts_with("o-") && !id.contains(['*', '?']))?;
-        ORGANISATIONS.contains(&key).then(|| Puller::Organisation(organisation.into()))
+        let organisation = value
+            .split('/')
+            .next()
+            .filter(|id| id.starts_with("o-") && !id.contains(['*', '?']))?;
+        ORGANISATIONS
+            .contains(&key)
+            .then(|| Puller::Organisation(organisation.into()))
     };
     let named: BTreeSet<Puller> = values.iter().map(puller).collect::<Option<_>>()?;
     (!named.is_empty()).then_some(named)
@@ -211,12 +240,19 @@ fn named_by(key: &str, values: &Value) -> Option<BTreeSet<Puller>> {
 
 /// The account that a principal, an ARN or a condition's value names.
 fn account_of(text: &str) -> Option<&str> {
-    let account = if text.starts_with("arn:") { text.split(':').nth(4)? } else { text };
+    let account = if text.starts_with("arn:") {
+        text.split(':').nth(4)?
+    } else {
+        text
+    };
     (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
 }
 
 fn is_unique_id(text: &str) -> bool {
-    ["AROA", "AIDA"].iter().any(|prefix| text.starts_with(prefix)) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+    ["AROA", "AIDA"]
+        .iter()
+        .any(|prefix| text.starts_with(prefix))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 /// Whether a text matches a pattern with `*` for any text and `?` for any character.
@@ -231,7 +267,9 @@ fn matches(pattern: &str, text: &str) -> bool {
         }
         Some(wanted) => {
             let mut chars = text.chars();
-            chars.next().is_some_and(|char| wanted == '?' || wanted == char)
+            chars
+                .next()
+                .is_some_and(|char| wanted == '?' || wanted == char)
                 && matches(pattern_chars.as_str(), chars.as_str())
         }
     }
@@ -246,7 +284,11 @@ mod tests {
     fn said(statement: &Value) -> String {
         let policy = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
         match pullers(&policy, &RepositoryName::new("team/app").unwrap()) {
-            Ok(pullers) => pullers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            Ok(pullers) => pullers
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
             Err(problem) => format!("error: {problem}"),
         }
     }
@@ -256,14 +298,19 @@ mod tests {
     }
 
     fn on_condition(principal: &Value, condition: &Value) -> String {
-        said(&json!([{"Effect": "Allow", "Principal": principal, "Action": "ecr:*", "Condition": condition}]))
+        said(
+            &json!([{"Effect": "Allow", "Principal": principal, "Action": "ecr:*", "Condition": condition}]),
+        )
     }
 
     #[test]
     fn principals_are_known_by_every_form() {
         for (principal, expected) in [
             (json!({"AWS": "222222222222"}), "account 222222222222"),
-            (json!({"AWS": "arn:aws:iam::222222222222:root"}), "account 222222222222"),
+            (
+                json!({"AWS": "arn:aws:iam::222222222222:root"}),
+                "account 222222222222",
+            ),
             (
                 json!({"AWS": ["arn:aws:iam::222222222222:role/a", "arn:aws-cn:sts::333333333333:assumed-role/a/b"]}),
                 "account 222222222222, account 333333333333",
@@ -272,8 +319,14 @@ mod tests {
             (json!({"AWS": "somebody"}), "`somebody`"),
             (json!("*"), "any account"),
             (json!({"AWS": "*"}), "any account"),
-            (json!({"AWS": ["*", "222222222222"]}), "account 222222222222, any account"),
-            (json!({"Service": "codebuild.amazonaws.com"}), "`codebuild.amazonaws.com` for any account"),
+            (
+                json!({"AWS": ["*", "222222222222"]}),
+                "account 222222222222, any account",
+            ),
+            (
+                json!({"Service": "codebuild.amazonaws.com"}),
+                "`codebuild.amazonaws.com` for any account",
+            ),
             (
                 json!({"Federated": "arn:aws:iam::222222222222:saml-provider/x"}),
                 "`arn:aws:iam::222222222222:saml-provider/x`",
@@ -281,28 +334,64 @@ mod tests {
         ] {
             assert_eq!(said(&by(&principal)), expected, "{principal}");
         }
-        assert_eq!(said(&json!({"Effect": "Allow", "NotPrincipal": {"AWS": "1"}, "Action": "ecr:*"})), "any account");
+        assert_eq!(
+            said(&json!({"Effect": "Allow", "NotPrincipal": {"AWS": "1"}, "Action": "ecr:*"})),
+            "any account"
+        );
     }
 
     #[test]
     fn conditions_count_where_they_say_who_is_let_in() {
         let anybody = json!("*");
         for (condition, expected) in [
-            (json!({"StringEquals": {"aws:PrincipalOrgID": "o-abc"}}), "organisation o-abc"),
+            (
+                json!({"StringEquals": {"aws:PrincipalOrgID": "o-abc"}}),
+                "organisation o-abc",
+            ),
             (
                 json!({"StringLike": {"AWS:PrincipalOrgId": ["o-abc", "o-def"]}}),
                 "organisation o-abc, organisation o-def",
             ),
-            (json!({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-abc/r-1/ou-2/*"}}), "organisation o-abc"),
-            (json!({"StringEquals": {"aws:PrincipalAccount": ["222222222222"]}}), "account 222222222222"),
-            (json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/ci-*"}}), "account 222222222222"),
-            (json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/ci"}}), "any account"),
-            (json!({"StringLike": {"aws:PrincipalOrgID": "o-*"}}), "any account"),
-            (json!({"StringEquals": {"aws:PrincipalOrgID": []}}), "any account"),
-            (json!({"StringNotEquals": {"aws:PrincipalAccount": "222222222222"}}), "any account"),
-            (json!({"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-abc"}}), "any account"),
-            (json!({"ForAllValues:StringEquals": {"aws:PrincipalOrgID": "o-abc"}}), "any account"),
-            (json!({"StringEquals": {"aws:SourceVpc": "vpc-1"}}), "any account"),
+            (
+                json!({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-abc/r-1/ou-2/*"}}),
+                "organisation o-abc",
+            ),
+            (
+                json!({"StringEquals": {"aws:PrincipalAccount": ["222222222222"]}}),
+                "account 222222222222",
+            ),
+            (
+                json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/ci-*"}}),
+                "account 222222222222",
+            ),
+            (
+                json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/ci"}}),
+                "any account",
+            ),
+            (
+                json!({"StringLike": {"aws:PrincipalOrgID": "o-*"}}),
+                "any account",
+            ),
+            (
+                json!({"StringEquals": {"aws:PrincipalOrgID": []}}),
+                "any account",
+            ),
+            (
+                json!({"StringNotEquals": {"aws:PrincipalAccount": "222222222222"}}),
+                "any account",
+            ),
+            (
+                json!({"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-abc"}}),
+                "any account",
+            ),
+            (
+                json!({"ForAllValues:StringEquals": {"aws:PrincipalOrgID": "o-abc"}}),
+                "any account",
+            ),
+            (
+                json!({"StringEquals": {"aws:SourceVpc": "vpc-1"}}),
+                "any account",
+            ),
         ] {
             assert_eq!(on_condition(&anybody, &condition), expected, "{condition}");
         }
@@ -313,11 +402,22 @@ mod tests {
 
     #[test]
     fn only_what_lets_pull_counts_and_all_of_that() {
-        let statement = |action: Value| said(&json!([{"Effect": "Allow", "Principal": "*", "Action": action}]));
-        for action in ["*", "ecr:*", "ECR:batchgetimage", "ecr:GetDownload*", "ecr:Batch?etImage"] {
+        let statement =
+            |action: Value| said(&json!([{"Effect": "Allow", "Principal": "*", "Action": action}]));
+        for action in [
+            "*",
+            "ecr:*",
+            "ECR:batchgetimage",
+            "ecr:GetDownload*",
+            "ecr:Batch?etImage",
+        ] {
             assert_eq!(statement(json!(action)), "any account", "{action}");
         }
-        for action in [json!("ecr:PutImage"), json!(["ecr:BatchCheckLayerAvailability", "s3:*"]), json!([])] {
+        for action in [
+            json!("ecr:PutImage"),
+            json!(["ecr:BatchCheckLayerAvailability", "s3:*"]),
+            json!([]),
+        ] {
             assert_eq!(statement(action.clone()), "", "{action}");
         }
         let with = |key: &str, value: Value| {
@@ -326,16 +426,29 @@ mod tests {
             said(&statement)
         };
         assert_eq!(with("NotAction", json!("ecr:PutImage")), "any account");
-        assert_eq!(with("NotAction", json!("ecr:BatchGetImage")), "any account", "layers can be pulled still");
+        assert_eq!(
+            with("NotAction", json!("ecr:BatchGetImage")),
+            "any account",
+            "layers can be pulled still"
+        );
         assert_eq!(with("NotAction", json!("ecr:*")), "");
-        assert_eq!(said(&json!([{"Effect": "Deny", "Principal": "*", "Action": "ecr:*"}])), "");
+        assert_eq!(
+            said(&json!([{"Effect": "Deny", "Principal": "*", "Action": "ecr:*"}])),
+            ""
+        );
     }
 
     #[test]
     fn the_policy_of_a_registry_names_repositories() {
         for (resource, expected) in [
-            ("arn:aws:ecr:eu-west-1:111111111111:repository/team/*", "any account"),
-            ("arn:aws:ecr:eu-west-1:111111111111:repository/team/app", "any account"),
+            (
+                "arn:aws:ecr:eu-west-1:111111111111:repository/team/*",
+                "any account",
+            ),
+            (
+                "arn:aws:ecr:eu-west-1:111111111111:repository/team/app",
+                "any account",
+            ),
             ("*", "any account"),
             ("arn:aws:ecr:eu-west-1:111111111111:repository/other/*", ""),
         ] {

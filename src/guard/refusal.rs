@@ -61,13 +61,23 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}. {} {}", self.guard, self.observed, self.why, self.next)
+        write!(
+            f,
+            "{}: {}. {} {}",
+            self.guard, self.observed, self.why, self.next
+        )
     }
 }
 
 impl Refusal {
     pub(crate) fn source_incomplete(coverage: &Coverage) -> Self {
-        let Coverage { source, account, region, error, .. } = coverage;
+        let Coverage {
+            source,
+            account,
+            region,
+            error,
+            ..
+        } = coverage;
         let error = error.as_deref().unwrap_or("no error was given");
         if *source == ACCOUNT {
             return Self {
@@ -93,7 +103,9 @@ impl Refusal {
         };
         Self {
             guard: Guard::SourceIncomplete,
-            observed: format!("what `{source}` uses in {account} {region} could not be read completely: {error}"),
+            observed: format!(
+                "what `{source}` uses in {account} {region} could not be read completely: {error}"
+            ),
             why: "An image that is in use may not have been seen, so nothing is deleted.",
             next,
         }
@@ -102,9 +114,18 @@ impl Refusal {
     pub(crate) fn no_usage(coverage: &[Coverage]) -> Self {
         let sources: Vec<String> = coverage
             .iter()
-            .map(|coverage| format!("`{}` in {} {}", coverage.source, coverage.account, coverage.region))
+            .map(|coverage| {
+                format!(
+                    "`{}` in {} {}",
+                    coverage.source, coverage.account, coverage.region
+                )
+            })
             .collect();
-        let sources = if sources.is_empty() { "no source, since all are off".to_owned() } else { sources.join(", ") };
+        let sources = if sources.is_empty() {
+            "no source, since all are off".to_owned()
+        } else {
+            sources.join(", ")
+        };
         Self {
             guard: Guard::NoUsage,
             observed: format!("no image in ECR is in use anywhere (looked in: {sources})"),
@@ -117,13 +138,23 @@ impl Refusal {
     pub(crate) fn wrong_account(account: &str, expected: &[String]) -> Self {
         Self {
             guard: Guard::WrongAccount,
-            observed: format!("this is account {account}; expected {}", expected.join(" or ")),
+            observed: format!(
+                "this is account {account}; expected {}",
+                expected.join(" or ")
+            ),
             why: "The configuration was written for another account, so nothing is deleted.",
-            next: "Use that account's credentials, or add this one to `guards.expected_accounts`.".to_owned(),
+            next: "Use that account's credentials, or add this one to `guards.expected_accounts`."
+                .to_owned(),
         }
     }
 
-    pub(crate) fn usage_drop(source: &str, now: Option<usize>, before: usize, when: &str, limit: u8) -> Self {
+    pub(crate) fn usage_drop(
+        source: &str,
+        now: Option<usize>,
+        before: usize,
+        when: &str,
+        limit: u8,
+    ) -> Self {
         let now = match now {
             Some(now) => format!("found {now} references to images"),
             None => "is not read any more".to_owned(),
@@ -144,7 +175,8 @@ impl Refusal {
             guard: Guard::ChangeWindow,
             observed: format!("it is {clock}, outside the window {window}"),
             why: "Somebody wants to be around when images are deleted, so nothing is deleted now.",
-            next: "Run it again inside the window, or move the schedule or `guards.change_window`.".to_owned(),
+            next: "Run it again inside the window, or move the schedule or `guards.change_window`."
+                .to_owned(),
         }
     }
 
@@ -169,7 +201,9 @@ impl Refusal {
         };
         Self {
             guard: Guard::StateUnreadable,
-            observed: format!("what earlier runs remembered, or what this one has to, is out of reach: {problem}"),
+            observed: format!(
+                "what earlier runs remembered, or what this one has to, is out of reach: {problem}"
+            ),
             why: "Guards that depend on it cannot be judged, so nothing is deleted.",
             next,
         }
@@ -180,7 +214,8 @@ impl Refusal {
             guard: Guard::ReportUnwritable,
             observed: format!("the report could not be written: {problem}"),
             why: "Nobody could read afterwards what was deleted and why, so nothing is deleted.",
-            next: "Grant `s3:PutObject` on what `report` names, or correct or leave out `report`.".to_owned(),
+            next: "Grant `s3:PutObject` on what `report` names, or correct or leave out `report`."
+                .to_owned(),
         }
     }
 }

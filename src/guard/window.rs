@@ -25,7 +25,12 @@ pub(super) fn look(window: &ChangeWindow, now: Time) -> (String, bool) {
 
 /// The window in words: `mon, tue 08:00 to 18:00 Europe/Berlin`.
 pub(super) fn words(window: &ChangeWindow) -> String {
-    let day = |day: &jiff::civil::Weekday| format!("{day:?}").get(..3).unwrap_or_default().to_lowercase();
+    let day = |day: &jiff::civil::Weekday| {
+        format!("{day:?}")
+            .get(..3)
+            .unwrap_or_default()
+            .to_lowercase()
+    };
     let days: Vec<String> = window.days.iter().map(day).collect();
     let zone = window.timezone.iana_name().unwrap_or("UTC");
     let (from, to) = (window.from.strftime("%H:%M"), window.to.strftime("%H:%M"));
@@ -81,8 +86,12 @@ mod tests {
             assert_eq!(open(&night, at), expected, "{at}");
         }
         let whole_day = window("UTC", "fri", "08:00", "08:00");
-        assert!(open(&whole_day, "2026-11-21T07:59:00Z") && !open(&whole_day, "2026-11-21T08:00:00Z"));
-        assert!(!open(&whole_day, "2026-11-20T07:59:00Z") && open(&whole_day, "2026-11-20T08:00:00Z"));
+        assert!(
+            open(&whole_day, "2026-11-21T07:59:00Z") && !open(&whole_day, "2026-11-21T08:00:00Z")
+        );
+        assert!(
+            !open(&whole_day, "2026-11-20T07:59:00Z") && open(&whole_day, "2026-11-20T08:00:00Z")
+        );
     }
 
     #[test]
@@ -93,7 +102,10 @@ mod tests {
         assert!(open(&early, "2026-03-29T01:00:00Z"), "03:00");
         assert!(!open(&early, "2026-03-29T02:00:00Z"), "04:00");
         assert!(open(&early, "2026-10-25T00:30:00Z"), "02:30 in summer time");
-        assert!(!open(&early, "2026-10-25T01:10:00Z"), "02:10 in winter time");
+        assert!(
+            !open(&early, "2026-10-25T01:10:00Z"),
+            "02:10 in winter time"
+        );
         assert!(open(&early, "2026-10-25T01:30:00Z"), "02:30 in winter time");
         assert!(!open(&early, "2026-10-25T03:00:00Z"), "04:00");
     }

@@ -44,15 +44,27 @@ impl Image {
     /// What this image is to one of its subjects.
     #[must_use]
     pub fn attachment_to(&self, subject: &Digest) -> Attachment {
-        let sign = |text: &str| SIGNS.iter().find(|(part, _)| text.contains(part)).map(|&(_, meaning)| meaning);
+        let sign = |text: &str| {
+            SIGNS
+                .iter()
+                .find(|(part, _)| text.contains(part))
+                .map(|&(_, meaning)| meaning)
+        };
         let by_type = || match &self.artifact_type {
             ArtifactType::Other(artifact_type) => sign(artifact_type),
             ArtifactType::ContainerImage | ArtifactType::HelmChart => None,
         };
-        let tag = self.tags.iter().find(|tag| tag.attached_to().as_ref() == Some(subject));
+        let tag = self
+            .tags
+            .iter()
+            .find(|tag| tag.attached_to().as_ref() == Some(subject));
         let by_tag = || {
             let suffix = tag?.get("sha256-".len() + 64..)?;
-            if suffix.is_empty() { Some(Attachment::ListsReferrers) } else { sign(suffix) }
+            if suffix.is_empty() {
+                Some(Attachment::ListsReferrers)
+            } else {
+                sign(suffix)
+            }
         };
         by_tag().or_else(by_type).unwrap_or(Attachment::RefersTo)
     }

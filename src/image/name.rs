@@ -15,7 +15,9 @@ pub enum NameError {
     )]
     Repository(String),
     /// Not a tag.
-    #[error("`{0}` is no tag: expected 1 to 300 letters, digits, `_`, `.` and `-`, not beginning with `.` or `-`")]
+    #[error(
+        "`{0}` is no tag: expected 1 to 300 letters, digits, `_`, `.` and `-`, not beginning with `.` or `-`"
+    )]
     Tag(String),
 }
 
@@ -32,9 +34,15 @@ impl RepositoryName {
                 let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
                 bytes.first().is_some_and(alphanumeric)
                     && bytes.last().is_some_and(alphanumeric)
-                    && bytes.iter().all(|b| alphanumeric(b) || matches!(b, b'.' | b'_' | b'-'))
+                    && bytes
+                        .iter()
+                        .all(|b| alphanumeric(b) || matches!(b, b'.' | b'_' | b'-'))
             });
-        if valid { Ok(Self(text.into())) } else { Err(NameError::Repository(text.to_owned())) }
+        if valid {
+            Ok(Self(text.into()))
+        } else {
+            Err(NameError::Repository(text.to_owned()))
+        }
     }
 }
 
@@ -53,9 +61,15 @@ impl Tag {
     pub fn new(text: &str) -> Result<Self, NameError> {
         let bytes = text.as_bytes();
         let valid = (1..=300).contains(&bytes.len())
-            && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+            && bytes
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
             && !matches!(bytes.first(), Some(b'.' | b'-'));
-        if valid { Ok(Self(text.into())) } else { Err(NameError::Tag(text.to_owned())) }
+        if valid {
+            Ok(Self(text.into()))
+        } else {
+            Err(NameError::Tag(text.to_owned()))
+        }
     }
 
     /// The digest that a signature or attachment tag belongs to: `sha256-<hex>`, alone or followed by anything
@@ -108,9 +122,23 @@ mod tests {
     #[test]
     fn repository_names() {
         for name in ["ab", "team/app", "a.b/c_d/e-f", "a__b", "app-", "-app"] {
-            assert_eq!(RepositoryName::new(name).is_ok(), !name.starts_with('-') && !name.ends_with('-'), "{name}");
+            assert_eq!(
+                RepositoryName::new(name).is_ok(),
+                !name.starts_with('-') && !name.ends_with('-'),
+                "{name}"
+            );
         }
-        for name in ["", "a", "Team/app", "team//app", "/app", "app/", "team app", "äpp", &"a".repeat(257)] {
+        for name in [
+            "",
+            "a",
+            "Team/app",
+            "team//app",
+            "/app",
+            "app/",
+            "team app",
+            "äpp",
+            &"a".repeat(257),
+        ] {
             assert!(RepositoryName::new(name).is_err(), "{name}");
         }
     }
@@ -130,9 +158,19 @@ mod tests {
         let hex = "0f".repeat(32);
         let subject = Digest::from_hex(&hex).unwrap();
         for suffix in ["", ".sig", ".att", ".sbom", "-soci"] {
-            assert_eq!(Tag::new(&format!("sha256-{hex}{suffix}")).unwrap().attached_to(), Some(subject), "{suffix}");
+            assert_eq!(
+                Tag::new(&format!("sha256-{hex}{suffix}"))
+                    .unwrap()
+                    .attached_to(),
+                Some(subject),
+                "{suffix}"
+            );
         }
-        for tag in ["sha256-0f0f.sig".to_owned(), format!("sha256-{hex}0"), format!("v1-sha256-{hex}")] {
+        for tag in [
+            "sha256-0f0f.sig".to_owned(),
+            format!("sha256-{hex}0"),
+            format!("v1-sha256-{hex}"),
+        ] {
             assert_eq!(Tag::new(&tag).unwrap().attached_to(), None, "{tag}");
         }
     }

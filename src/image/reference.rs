@@ -24,7 +24,11 @@ impl Registry {
     /// The host that serves it.
     #[must_use]
     pub fn host(&self) -> String {
-        let suffix = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let suffix = if self.region.starts_with("cn-") {
+            "amazonaws.com.cn"
+        } else {
+            "amazonaws.com"
+        };
         format!("{}.dkr.ecr.{}.{suffix}", self.account, self.region)
     }
 }
@@ -93,7 +97,10 @@ impl ReferenceError {
     /// An error about `text`.
     #[must_use]
     pub fn new(text: &str, problem: impl fmt::Display) -> Self {
-        Self { text: text.to_owned(), problem: problem.to_string() }
+        Self {
+            text: text.to_owned(),
+            problem: problem.to_string(),
+        }
     }
 }
 
@@ -127,7 +134,9 @@ impl ImageReference {
                 }
             }
         };
-        Self::parse_path(path, registry).map(Parsed::Ecr).map_err(|problem| ReferenceError::new(text, problem))
+        Self::parse_path(path, registry)
+            .map(Parsed::Ecr)
+            .map_err(|problem| ReferenceError::new(text, problem))
     }
 
     /// Parses a reference that is not one to ECR, without its host; none if it is no reference at all.
@@ -152,25 +161,48 @@ impl ImageReference {
 
     fn parse_path(path: &str, registry: Option<Registry>) -> Result<Self, String> {
         let (named, digest) = match path.split_once('@') {
-            Some((named, digest)) => (named, Some(digest.parse::<Digest>().map_err(|error| error.to_string())?)),
+            Some((named, digest)) => (
+                named,
+                Some(
+                    digest
+                        .parse::<Digest>()
+                        .map_err(|error| error.to_string())?,
+                ),
+            ),
             None => (path, None),
         };
         let (repository, tag) = match named.split_once(':') {
-            Some((repository, tag)) => (repository, Some(Tag::new(tag).map_err(|error| error.to_string())?)),
+            Some((repository, tag)) => (
+                repository,
+                Some(Tag::new(tag).map_err(|error| error.to_string())?),
+            ),
             None => (named, None),
         };
         let repository = RepositoryName::new(repository).map_err(|error| error.to_string())?;
         let tag = tag.or_else(|| digest.is_none().then(Tag::latest));
-        Ok(Self { registry, repository, tag, digest })
+        Ok(Self {
+            registry,
+            repository,
+            tag,
+            digest,
+        })
     }
 }
 
-fn elsewhere_unless_ecr(text: &str, host: &str, path: &str, problem: &str) -> Result<Parsed, ReferenceError> {
+fn elsewhere_unless_ecr(
+    text: &str,
+    host: &str,
+    path: &str,
+    problem: &str,
+) -> Result<Parsed, ReferenceError> {
     let host = host.to_ascii_lowercase();
     if host.contains("dkr.ecr") || host.contains("dkr-ecr") {
         return Err(ReferenceError::new(text, problem));
     }
-    Ok(Parsed::Elsewhere(path.split_once('@').and_then(|(_, digest)| digest.parse().ok())))
+    Ok(Parsed::Elsewhere(
+        path.split_once('@')
+            .and_then(|(_, digest)| digest.parse().ok()),
+    ))
 }
 
 /// Reads `<account>.dkr.ecr[-fips].<region>.<suffix>` and its dual-stack form `<account>.dkr-ecr...`, under any
@@ -178,11 +210,23 @@ fn elsewhere_unless_ecr(text: &str, host: &str, path: &str, problem: &str) -> Re
 fn parse_host(host: &str) -> Option<Registry> {
     let host = host.split_once(':').map_or(host, |(name, _port)| name);
     let (account, rest) = host.split_once('.')?;
-    let rest = rest.strip_prefix("dkr.ecr").or_else(|| rest.strip_prefix("dkr-ecr"))?;
-    let (region, suffix) = rest.strip_prefix("-fips").unwrap_or(rest).strip_prefix('.')?.split_once('.')?;
+    let rest = rest
+        .strip_prefix("dkr.ecr")
+        .or_else(|| rest.strip_prefix("dkr-ecr"))?;
+    let (region, suffix) = rest
+        .strip_prefix("-fips")
+        .unwrap_or(rest)
+        .strip_prefix('.')?
+        .split_once('.')?;
     let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-    let is_region = !region.is_empty() && region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    (is_account && is_region && !suffix.is_empty()).then(|| Registry { account: account.into(), region: region.into() })
+    let is_region = !region.is_empty()
+        && region
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    (is_account && is_region && !suffix.is_empty()).then(|| Registry {
+        account: account.into(),
+        region: region.into(),
+    })
 }
 
 impl ImageReference {
@@ -193,8 +237,14 @@ impl ImageReference {
     }
 
     fn text(&self, digest: Option<String>) -> String {
-        let tag = self.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
-        let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
+        let tag = self
+            .tag
+            .as_ref()
+            .map(|tag| format!(":{tag}"))
+            .unwrap_or_default();
+        let digest = digest
+            .map(|digest| format!("@{digest}"))
+            .unwrap_or_default();
         format!("{}{tag}{digest}", self.repository)
     }
 }
@@ -220,7 +270,10 @@ mod tests {
     const HEX: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     fn parse(text: &str) -> Result<Parsed, ReferenceError> {
-        ImageReference::parse(text, &Aliases::new(&["Registry.Example.com:5000".to_owned()]))
+        ImageReference::parse(
+            text,
+            &Aliases::new(&["Registry.Example.com:5000".to_owned()]),
+        )
     }
 
     fn ecr(text: &str) -> ImageReference {
@@ -248,7 +301,10 @@ mod tests {
             " oci://111111111111.dkr.ecr.eu-west-1.amazonaws.com",
         ] {
             let reference = ecr(&format!("{host}/team/app:1.0"));
-            let registry = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
+            let registry = Registry {
+                account: "111111111111".into(),
+                region: "eu-west-1".into(),
+            };
             assert_eq!(reference.registry, Some(registry), "{host}");
             assert_eq!(reference.to_string(), "team/app:1.0", "{host}");
         }
@@ -265,25 +321,48 @@ mod tests {
         ] {
             assert_eq!(ecr(&format!("{host}/{written}")).to_string(), meant);
         }
-        assert_eq!(parse(&format!("sha256:{HEX}")), Ok(Parsed::Digest(Digest::from_hex(HEX).unwrap())));
+        assert_eq!(
+            parse(&format!("sha256:{HEX}")),
+            Ok(Parsed::Digest(Digest::from_hex(HEX).unwrap()))
+        );
     }
 
     #[test]
     fn an_alias_is_a_registry_of_its_own_name() {
         let reference = ecr("registry.example.com:5000/team/app:1");
-        assert_eq!((reference.registry.as_ref(), reference.to_string()), (None, "team/app:1".to_owned()));
-        assert_eq!(parse("registry.example.com/team/app:1"), Ok(Parsed::Elsewhere(None)), "another port, another host");
+        assert_eq!(
+            (reference.registry.as_ref(), reference.to_string()),
+            (None, "team/app:1".to_owned())
+        );
+        assert_eq!(
+            parse("registry.example.com/team/app:1"),
+            Ok(Parsed::Elsewhere(None)),
+            "another port, another host"
+        );
     }
 
     #[test]
     fn what_is_clearly_elsewhere_is_no_error() {
-        for text in ["", "nginx", "nginx:1", "team/app:1", "public.ecr.aws/x/y:1", "localhost:5000/x", "ghcr.io/A/B:1"]
-        {
+        for text in [
+            "",
+            "nginx",
+            "nginx:1",
+            "team/app:1",
+            "public.ecr.aws/x/y:1",
+            "localhost:5000/x",
+            "ghcr.io/A/B:1",
+        ] {
             assert_eq!(parse(text), Ok(Parsed::Elsewhere(None)), "{text}");
         }
         let digest = Digest::from_hex(HEX).unwrap();
-        assert_eq!(parse(&format!("mirror.example/x:1@{digest}")), Ok(Parsed::Elsewhere(Some(digest))));
-        assert_eq!(parse(&format!("nginx@{digest}")), Ok(Parsed::Elsewhere(Some(digest))));
+        assert_eq!(
+            parse(&format!("mirror.example/x:1@{digest}")),
+            Ok(Parsed::Elsewhere(Some(digest)))
+        );
+        assert_eq!(
+            parse(&format!("nginx@{digest}")),
+            Ok(Parsed::Elsewhere(Some(digest)))
+        );
     }
 
     #[test]
@@ -302,13 +381,18 @@ mod tests {
             "vpce-1.dkr.ecr.eu-west-1.vpce.amazonaws.com/app".to_owned(),
         ] {
             let error = parse(&text).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("`{text}` looks like an image in ECR")), "{error}");
+            assert!(
+                error.starts_with(&format!("`{text}` looks like an image in ECR")),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn a_person_may_leave_out_the_host() {
-        let Ok(Parsed::Ecr(reference)) = ImageReference::parse_lenient("team/app:1.2", &Aliases::default()) else {
+        let Ok(Parsed::Ecr(reference)) =
+            ImageReference::parse_lenient("team/app:1.2", &Aliases::default())
+        else {
             panic!("no reference");
         };
         assert_eq!(reference.to_string(), "team/app:1.2");

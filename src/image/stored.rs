@@ -93,12 +93,19 @@ impl Image {
     /// What people call it after its repository: `:tag` by the first tag, or `@` and a short digest.
     #[must_use]
     pub fn name(&self) -> String {
-        self.tags.first().map_or_else(|| format!("@{}", self.digest.short()), |tag| format!(":{tag}"))
+        self.tags.first().map_or_else(
+            || format!("@{}", self.digest.short()),
+            |tag| format!(":{tag}"),
+        )
     }
 
     /// What this image refers to, by its subject or by its tags: whatever keeps that keeps this one too (G3).
     pub fn subjects(&self) -> impl Iterator<Item = Digest> + '_ {
-        self.subject.as_deref().copied().into_iter().chain(self.tags.iter().filter_map(Tag::attached_to))
+        self.subject
+            .as_deref()
+            .copied()
+            .into_iter()
+            .chain(self.tags.iter().filter_map(Tag::attached_to))
     }
 }
 

@@ -72,10 +72,16 @@ mod tests {
 
     #[test]
     fn age_is_negative_in_the_future_and_never_overflows() {
-        let (early, late) = (Time::from_millis(1).unwrap(), Time::from_millis(3_600_001).unwrap());
+        let (early, late) = (
+            Time::from_millis(1).unwrap(),
+            Time::from_millis(3_600_001).unwrap(),
+        );
         assert_eq!(early.age(late), SignedDuration::from_hours(1));
         assert_eq!(late.age(early), SignedDuration::from_hours(-1));
-        let ends = (Time::from_millis(i64::MIN).unwrap(), Time::from_millis(i64::MAX).unwrap());
+        let ends = (
+            Time::from_millis(i64::MIN).unwrap(),
+            Time::from_millis(i64::MAX).unwrap(),
+        );
         assert_eq!(ends.0.age(ends.1), SignedDuration::from_millis(i64::MAX));
     }
 }

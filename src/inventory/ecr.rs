@@ -3,19 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecr::types::{
-    DescribeImagesFilter, ImageDetail, ImageIdentifier, ImageStatus, ImageStatusFilter, ImageTagMutability,
+    DescribeImagesFilter, ImageDetail, ImageIdentifier, ImageStatus, ImageStatusFilter,
+    ImageTagMutability,
 };
 use aws_smithy_types::{DateTime, retry::RetryConfig};
 use futures::{StreamExt, stream};
 
 use super::{
-    Child, Content, Images, Inventory, Lifecycle, NotRead, Repository, Unclear, lifecycle::lifecycle, manifest,
+    Child, Content, Images, Inventory, Lifecycle, NotRead, Repository, Unclear,
+    lifecycle::lifecycle, manifest,
 };
 use crate::{
     aws::{ApiError, Bucket, Clients, all_pages},
     image::{
-        Archival, ArtifactType, Digest, Image, MANIFEST_MEDIA_TYPES, MediaType, Registry, RepositoryName, Status, Tag,
-        Time,
+        Archival, ArtifactType, Digest, Image, MANIFEST_MEDIA_TYPES, MediaType, Registry,
+        RepositoryName, Status, Tag, Time,
     },
     policy::{Action, Policies, RepositoryGlobs},
     state::Cache,
@@ -43,15 +45,26 @@ pub struct Scope<'a> {
 ///
 /// # Errors
 /// Where the repositories themselves cannot be listed. What goes wrong in one repository is its own content.
-pub async fn read(clients: &Clients, registry: Registry, scope: Scope<'_>) -> Result<Inventory, ApiError> {
+pub async fn read(
+    clients: &Clients,
+    registry: Registry,
+    scope: Scope<'_>,
+) -> Result<Inventory, ApiError> {
     let names = described_repositories(clients).await?;
-    let caches = if names.is_empty() { Vec::new() } else { pull_through_cache_prefixes(clients).await? };
+    let caches = if names.is_empty() {
+        Vec::new()
+    } else {
+        pull_through_cache_prefixes(clients).await?
+    };
     let repositories = stream::iter(names)
         .map(|(name, mutable_tags)| read_repository(clients, scope, &caches, name, mutable_tags))
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
-    Ok(Inventory { registry, repositories })
+    Ok(Inventory {
+        registry,
+        repositories,
+    })
 }
 
 async fn read_repository(
@@ -64,14 +77,21 @@ async fn read_repository(
     let is_cache = caches.iter().any(|prefix| is_below(&name, prefix));
     let policy = scope.policies.of(&name, is_cache);
     let content = match policy {
-        _ if scope.only.is_some_and(|only| !only.matches(&name)) => Content::NotRead(NotRead::NotAsked),
-        None if scope.policies.of(&name, false).is_some() => Content::NotRead(NotRead::PullThroughCache),
-        None => Content::NotRead(NotRead::NoPolicy),
-        Some(policy) if policy.action == Action::LeaveAlone => {
-            Content::NotRead(NotRead::Policy { policy: policy.position })
+        _ if scope.only.is_some_and(|only| !only.matches(&name)) => {
+            Content::NotRead(NotRead::NotAsked)
         }
+        None if scope.policies.of(&name, false).is_some() => {
+            Content::NotRead(NotRead::PullThroughCache)
+        }
+        None => Content::NotRead(NotRead::NoPolicy),
+        Some(policy) if policy.action == Action::LeaveAlone => Content::NotRead(NotRead::Policy {
+            policy: policy.position,
+        }),
         // Asked for together, since nothing else of a run would have to wait for the lifecycle policy.
-        Some(_) => match tokio::join!(read_images(clients, &name, scope.indexes), lifecycle(clients, &name)) {
+        Some(_) => match tokio::join!(
+            read_images(clients, &name, scope.indexes),
+            lifecycle(clients, &name)
+        ) {
             (Ok(content), lifecycle) => content.with(lifecycle),
             (Err(error), _) if error.is("RepositoryNotFoundException") => Content::Vanished,
             (Err(error), _) => Content::Failed(error.to_string()),
@@ -79,7 +99,12 @@ async fn read_repository(
     };
     let policy = policy.map(|policy| policy.position);
     tracing::info!(event = "repository_read", repository = %name, images = image_count(&content), "read a repository");
-    Repository { name, policy, mutable_tags, content }
+    Repository {
+        name,
+        policy,
+        mutable_tags,
+        content,
+    }
 }
 
 impl Content {
@@ -100,26 +125,43 @@ fn image_count(content: &Content) -> usize {
 
 /// Whether a repository is one that a pull-through cache rule of that prefix fills. The prefix `ROOT` fills any.
 fn is_below(repository: &str, prefix: &str) -> bool {
-    prefix == "ROOT" || repository.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
+    prefix == "ROOT"
+        || repository
+            .strip_prefix(prefix)
+            .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The repositories by name, each with whether a tag in it can be moved to another image.
-async fn described_repositories(clients: &Clients) -> Result<BTreeMap<RepositoryName, bool>, ApiError> {
+async fn described_repositories(
+    clients: &Clients,
+) -> Result<BTreeMap<RepositoryName, bool>, ApiError> {
     const OPERATION: &str = "ecr:DescribeRepositories";
     let repositories = all_pages(OPERATION, "", |token| async move {
         clients.paced(Bucket::EcrRead).await;
-        let request = clients.ecr.describe_repositories().max_results(PAGE).set_next_token(token);
-        let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
+        let request = clients
+            .ecr
+            .describe_repositories()
+            .max_results(PAGE)
+            .set_next_token(token);
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| ApiError::new(OPERATION, "", &error))?;
         Ok((answer.repositories, answer.next_token))
     })
     .await?;
     let described = repositories.iter().map(|detail| {
         let is_immutable = detail.image_tag_mutability() == Some(&ImageTagMutability::Immutable);
-        RepositoryName::new(detail.repository_name().unwrap_or_default()).map(|name| (name, !is_immutable))
+        RepositoryName::new(detail.repository_name().unwrap_or_default())
+            .map(|name| (name, !is_immutable))
     });
-    described
-        .collect::<Result<_, _>>()
-        .map_err(|error| ApiError::answer(OPERATION, "", format!("a repository has no usable name: {error}")))
+    described.collect::<Result<_, _>>().map_err(|error| {
+        ApiError::answer(
+            OPERATION,
+            "",
+            format!("a repository has no usable name: {error}"),
+        )
+    })
 }
 
 /// The prefixes that pull-through cache rules fill. An endpoint that does not know the operation has no such caches.
@@ -127,8 +169,13 @@ async fn pull_through_cache_prefixes(clients: &Clients) -> Result<Vec<String>, A
     const OPERATION: &str = "ecr:DescribePullThroughCacheRules";
     let rules = all_pages(OPERATION, "", |token| async move {
         clients.paced(Bucket::EcrRead).await;
-        let request = clients.ecr.describe_pull_through_cache_rules().max_results(PAGE).set_next_token(token);
-        let quick = aws_sdk_ecr::config::Builder::new().retry_config(RetryConfig::standard().with_max_attempts(3));
+        let request = clients
+            .ecr
+            .describe_pull_through_cache_rules()
+            .max_results(PAGE)
+            .set_next_token(token);
+        let quick = aws_sdk_ecr::config::Builder::new()
+            .retry_config(RetryConfig::standard().with_max_attempts(3));
         let answer = request.customize().config_override(quick).send().await;
         let answer = answer.map_err(|error| ApiError::new(OPERATION, "", &error))?;
         Ok((answer.pull_through_cache_rules, answer.next_token))
@@ -155,11 +202,20 @@ pub(crate) async fn read_images(
     indexes: &Cache<Digest, Vec<Child>>,
 ) -> Result<Content, ApiError> {
     let (images, mut unclear) = list(clients, repository).await?;
-    let mut images = Images { images, ..Images::default() };
-    if let Some(image) = images.images.iter().find(|image| matches!(image.media_type, MediaType::Unknown(_)))
+    let mut images = Images {
+        images,
+        ..Images::default()
+    };
+    if let Some(image) = images
+        .images
+        .iter()
+        .find(|image| matches!(image.media_type, MediaType::Unknown(_)))
         && let MediaType::Unknown(media_type) = &image.media_type
     {
-        unclear = unclear.or(Some(Unclear::MediaType { digest: image.digest, media_type: media_type.clone() }));
+        unclear = unclear.or(Some(Unclear::MediaType {
+            digest: image.digest,
+            media_type: media_type.clone(),
+        }));
     }
     if unclear.is_none() {
         unclear = read_children(clients, repository, &mut images, indexes).await;
@@ -174,15 +230,27 @@ pub(crate) async fn read_images(
 ///
 /// # Errors
 /// Where a page fails.
-pub(crate) async fn list(clients: &Clients, repository: &str) -> Result<(Vec<Image>, Option<Unclear>), ApiError> {
+pub(crate) async fn list(
+    clients: &Clients,
+    repository: &str,
+) -> Result<(Vec<Image>, Option<Unclear>), ApiError> {
     const OPERATION: &str = "ecr:DescribeImages";
     let details = all_pages(OPERATION, repository, |token| async move {
         clients.paced(Bucket::EcrRead).await;
-        let request = clients.ecr.describe_images().repository_name(repository).max_results(PAGE);
+        let request = clients
+            .ecr
+            .describe_images()
+            .repository_name(repository)
+            .max_results(PAGE);
         let request = request.filter(every_status()).set_next_token(token);
-        let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, repository, &error))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| ApiError::new(OPERATION, repository, &error))?;
         // Converted page by page: an image takes a fraction of the room of what was read.
-        let images = answer.image_details.map(|details| details.iter().map(image_of).collect());
+        let images = answer
+            .image_details
+            .map(|details| details.iter().map(image_of).collect());
         Ok((images, answer.next_token))
     })
     .await?;
@@ -199,7 +267,9 @@ pub(crate) async fn list(clients: &Clients, repository: &str) -> Result<(Vec<Ima
 
 /// Without it, only active images are described.
 fn every_status() -> DescribeImagesFilter {
-    DescribeImagesFilter::builder().image_status(ImageStatusFilter::Any).build()
+    DescribeImagesFilter::builder()
+        .image_status(ImageStatusFilter::Any)
+        .build()
 }
 
 /// A digest that two pages report is one image with the tags of both: while images are pushed, pages may overlap.
@@ -220,7 +290,8 @@ async fn read_children(
     images: &mut Images,
     known: &Cache<Digest, Vec<Child>>,
 ) -> Option<Unclear> {
-    let is_readable = |image: &&Image| image.media_type == MediaType::Index && image.status == Status::Active;
+    let is_readable =
+        |image: &&Image| image.media_type == MediaType::Index && image.status == Status::Active;
     let mut unknown = Vec::new();
     for image in images.images.iter().filter(is_readable) {
         match known.get(&image.digest) {
@@ -234,7 +305,12 @@ async fn read_children(
     for batch in unknown.chunks(BATCH) {
         let mut manifests = match manifests(clients, repository, batch).await {
             Ok(manifests) => manifests,
-            Err(error) => return Some(Unclear::Index { digest: batch[0], problem: error.to_string() }),
+            Err(error) => {
+                return Some(Unclear::Index {
+                    digest: batch[0],
+                    problem: error.to_string(),
+                });
+            }
         };
         images.manifests_read = Some(start..=clients.now());
         for &digest in batch {
@@ -267,18 +343,25 @@ pub(super) async fn manifests(
         .repository_name(repository)
         .set_image_ids(Some(digests.iter().map(identifier).collect()))
         .set_accepted_media_types(Some(MANIFEST_MEDIA_TYPES.map(str::to_owned).to_vec()));
-    let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, repository, &error))?;
+    let answer = request
+        .send()
+        .await
+        .map_err(|error| ApiError::new(OPERATION, repository, &error))?;
     let digest_of = |id: Option<&ImageIdentifier>| id?.image_digest()?.parse::<Digest>().ok();
     let mut manifests = BTreeMap::new();
     for failure in answer.failures() {
         if let Some(digest) = digest_of(failure.image_id()) {
-            let code = failure.failure_code().map_or("no code", |code| code.as_str());
+            let code = failure
+                .failure_code()
+                .map_or("no code", |code| code.as_str());
             let reason = failure.failure_reason().unwrap_or("no reason given");
             manifests.insert(digest, Err(format!("{code}: {reason}")));
         }
     }
     for image in answer.images() {
-        if let (Some(digest), Some(manifest)) = (digest_of(image.image_id()), image.image_manifest()) {
+        if let (Some(digest), Some(manifest)) =
+            (digest_of(image.image_id()), image.image_manifest())
+        {
             manifests.insert(digest, Ok(manifest.to_owned()));
         }
     }
@@ -287,27 +370,45 @@ pub(super) async fn manifests(
 
 /// How a call names an image: by digest alone.
 pub(crate) fn identifier(digest: &Digest) -> ImageIdentifier {
-    ImageIdentifier::builder().image_digest(digest.to_string()).build()
+    ImageIdentifier::builder()
+        .image_digest(digest.to_string())
+        .build()
 }
 
 /// Describes at most 100 images again. Those that are gone are left out.
 ///
 /// # Errors
 /// Where the call fails, or an answer cannot be understood.
-pub(crate) async fn describe(clients: &Clients, repository: &str, digests: &[Digest]) -> Result<Vec<Image>, ApiError> {
+pub(crate) async fn describe(
+    clients: &Clients,
+    repository: &str,
+    digests: &[Digest],
+) -> Result<Vec<Image>, ApiError> {
     const OPERATION: &str = "ecr:DescribeImages";
     // One image that is gone makes the whole call fail, without saying surely which: halves find it.
     let mut pending = vec![digests];
     let mut images = Vec::with_capacity(digests.len());
     while let Some(digests) = pending.pop() {
         clients.paced(Bucket::EcrRead).await;
-        let request = clients.ecr.describe_images().repository_name(repository).filter(every_status());
+        let request = clients
+            .ecr
+            .describe_images()
+            .repository_name(repository)
+            .filter(every_status());
         let request = request.set_image_ids(Some(digests.iter().map(identifier).collect()));
-        match request.send().await.map_err(|error| ApiError::new(OPERATION, repository, &error)) {
+        match request
+            .send()
+            .await
+            .map_err(|error| ApiError::new(OPERATION, repository, &error))
+        {
             Ok(answer) => {
                 for detail in answer.image_details() {
                     let image = image_of(detail);
-                    images.push(image.map_err(|why| ApiError::answer(OPERATION, repository, why.to_string()))?);
+                    images.push(
+                        image.map_err(|why| {
+                            ApiError::answer(OPERATION, repository, why.to_string())
+                        })?,
+                    );
                 }
             }
             Err(error) if error.is("ImageNotFoundException") => {
@@ -324,27 +425,48 @@ pub(crate) async fn describe(clients: &Clients, repository: &str, digests: &[Dig
 
 /// An image as ECR describes it.
 fn image_of(detail: &ImageDetail) -> Result<Image, Unclear> {
-    let digest = detail.image_digest().unwrap_or_default().parse().map_err(|_| Unclear::NoDigest)?;
-    let tags: Result<BTreeSet<Tag>, _> = detail.image_tags().iter().map(|tag| Tag::new(tag)).collect();
-    let tags = tags.map_err(|error| Unclear::Tag { digest, problem: error.to_string() })?;
+    let digest = detail
+        .image_digest()
+        .unwrap_or_default()
+        .parse()
+        .map_err(|_| Unclear::NoDigest)?;
+    let tags: Result<BTreeSet<Tag>, _> = detail
+        .image_tags()
+        .iter()
+        .map(|tag| Tag::new(tag))
+        .collect();
+    let tags = tags.map_err(|error| Unclear::Tag {
+        digest,
+        problem: error.to_string(),
+    })?;
     let subject = match detail.subject_manifest_digest() {
         None => None,
         Some(subject) => {
-            let subject = subject.parse().map_err(|_| Unclear::Subject { digest, subject: subject.into() })?;
+            let subject = subject.parse().map_err(|_| Unclear::Subject {
+                digest,
+                subject: subject.into(),
+            })?;
             Some(Box::new(subject))
         }
     };
     // A restored image is as new as its restoring (K3).
-    let pushed_at = time(detail.image_pushed_at()).map(|pushed| Some(pushed).max(time(detail.last_activated_at())));
-    let archival =
-        Archival { archived_at: time(detail.last_archived_at()), restored_at: time(detail.last_activated_at()) };
+    let pushed_at = time(detail.image_pushed_at())
+        .map(|pushed| Some(pushed).max(time(detail.last_activated_at())));
+    let archival = Archival {
+        archived_at: time(detail.last_archived_at()),
+        restored_at: time(detail.last_activated_at()),
+    };
     Ok(Image {
         digest,
         tags: tags.into_iter().collect(),
         pushed_at: pushed_at.flatten(),
         pulled_at: time(detail.last_recorded_pull_time()),
-        archival: (archival.archived_at.is_some() || archival.restored_at.is_some()).then(|| Box::new(archival)),
-        bytes: detail.image_size_in_bytes().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
+        archival: (archival.archived_at.is_some() || archival.restored_at.is_some())
+            .then(|| Box::new(archival)),
+        bytes: detail
+            .image_size_in_bytes()
+            .and_then(|bytes| u64::try_from(bytes).ok())
+            .unwrap_or_default(),
         media_type: MediaType::new(detail.image_manifest_media_type()),
         artifact_type: ArtifactType::new(detail.artifact_media_type()),
         subject,
@@ -376,12 +498,23 @@ mod tests {
     #[test]
     fn what_ecr_leaves_out_is_unknown_or_absent() {
         let digest = Digest::from_bytes([7; 32]);
-        let bare = ImageDetail::builder().image_digest(digest.to_string()).build();
+        let bare = ImageDetail::builder()
+            .image_digest(digest.to_string())
+            .build();
         let image = image_of(&bare).unwrap();
-        assert_eq!((image.pushed_at, image.pulled_at, image.status), (None, None, Status::Active));
+        assert_eq!(
+            (image.pushed_at, image.pulled_at, image.status),
+            (None, None, Status::Active)
+        );
         assert!(matches!(image.media_type, MediaType::Unknown(_)));
-        assert_eq!(image_of(&ImageDetail::builder().build()), Err(Unclear::NoDigest));
-        let strange = ImageDetail::builder().image_digest(digest.to_string()).image_status("FROZEN".into()).build();
+        assert_eq!(
+            image_of(&ImageDetail::builder().build()),
+            Err(Unclear::NoDigest)
+        );
+        let strange = ImageDetail::builder()
+            .image_digest(digest.to_string())
+            .image_status("FROZEN".into())
+            .build();
         assert_eq!(image_of(&strange).unwrap().status, Status::Unknown);
     }
 
@@ -393,19 +526,32 @@ mod tests {
             .image_pushed_at(DateTime::from_secs(100))
             .last_activated_at(DateTime::from_secs(200))
             .build();
-        assert_eq!(image_of(&detail).unwrap().pushed_at, Time::from_millis(200_000));
+        assert_eq!(
+            image_of(&detail).unwrap().pushed_at,
+            Time::from_millis(200_000)
+        );
     }
 
     #[test]
     fn pages_that_overlap_add_up_their_tags() {
         let detail = |tag: &str| {
             let digest = Digest::from_bytes([7; 32]).to_string();
-            image_of(&ImageDetail::builder().image_digest(digest).image_tags(tag).build()).unwrap()
+            image_of(
+                &ImageDetail::builder()
+                    .image_digest(digest)
+                    .image_tags(tag)
+                    .build(),
+            )
+            .unwrap()
         };
         let mut images = BTreeMap::new();
         merge(&mut images, detail("a"));
         merge(&mut images, detail("b"));
-        let tags: Vec<_> = images.values().flat_map(|image| &image.tags).map(ToString::to_string).collect();
+        let tags: Vec<_> = images
+            .values()
+            .flat_map(|image| &image.tags)
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(tags, ["a", "b"]);
     }
 }

@@ -36,7 +36,9 @@ pub(crate) async fn layers(
     let mut layers = HashMap::with_capacity(images.len());
     for batch in images.chunks(BATCH) {
         for (digest, manifest) in manifests(clients, repository, batch).await? {
-            if let Ok(Ok(manifest)) = manifest.map(|text| serde_json::from_str::<ImageManifest>(&text)) {
+            if let Ok(Ok(manifest)) =
+                manifest.map(|text| serde_json::from_str::<ImageManifest>(&text))
+            {
                 layers.insert(digest, manifest.layers);
             }
         }

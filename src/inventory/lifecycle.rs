@@ -12,10 +12,20 @@ pub type Lifecycle = Option<Result<Box<str>, String>>;
 pub(super) async fn lifecycle(clients: &Clients, name: &RepositoryName) -> Lifecycle {
     const OPERATION: &str = "ecr:GetLifecyclePolicy";
     clients.paced(Bucket::EcrLifecycle).await;
-    let answer = clients.ecr.get_lifecycle_policy().repository_name(&**name).send().await;
+    let answer = clients
+        .ecr
+        .get_lifecycle_policy()
+        .repository_name(&**name)
+        .send()
+        .await;
     match answer.map_err(|error| ApiError::new(OPERATION, name, &error)) {
         Ok(answer) => answer.lifecycle_policy_text.map(|text| Ok(text.into())),
-        Err(error) if error.is("LifecyclePolicyNotFoundException") || error.is("RepositoryNotFoundException") => None,
+        Err(error)
+            if error.is("LifecyclePolicyNotFoundException")
+                || error.is("RepositoryNotFoundException") =>
+        {
+            None
+        }
         Err(error) => Some(Err(error.to_string())),
     }
 }

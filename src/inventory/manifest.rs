@@ -54,26 +54,41 @@ pub(super) fn children(manifest: &str) -> Result<Vec<Child>, String> {
         .manifests
         .into_iter()
         .map(|descriptor| {
-            let digest = descriptor.digest.parse().map_err(|error: crate::image::DigestError| error.to_string())?;
-            Ok(Child { digest, role: descriptor.role() })
+            let digest = descriptor
+                .digest
+                .parse()
+                .map_err(|error: crate::image::DigestError| error.to_string())?;
+            Ok(Child {
+                digest,
+                role: descriptor.role(),
+            })
         })
         .collect()
 }
 
 impl Descriptor {
     fn role(&self) -> Option<Box<str>> {
-        let attestation = self.annotations.as_ref().and_then(|annotations| annotations.reference_type.as_deref());
+        let attestation = self
+            .annotations
+            .as_ref()
+            .and_then(|annotations| annotations.reference_type.as_deref());
         if attestation == Some("attestation-manifest") {
             return Some("attestation".into());
         }
         match &self.platform {
-            Some(Platform { os, architecture, .. }) if os.is_empty() || os == "unknown" || architecture.is_empty() => {
-                None
-            }
-            Some(Platform { os, architecture, variant: None }) => Some(format!("{os}/{architecture}").into()),
-            Some(Platform { os, architecture, variant: Some(variant) }) => {
-                Some(format!("{os}/{architecture}/{variant}").into())
-            }
+            Some(Platform {
+                os, architecture, ..
+            }) if os.is_empty() || os == "unknown" || architecture.is_empty() => None,
+            Some(Platform {
+                os,
+                architecture,
+                variant: None,
+            }) => Some(format!("{os}/{architecture}").into()),
+            Some(Platform {
+                os,
+                architecture,
+                variant: Some(variant),
+            }) => Some(format!("{os}/{architecture}/{variant}").into()),
             None => None,
         }
         .or_else(|| self.artifact_type.as_deref().map(Into::into))
@@ -102,8 +117,11 @@ mod tests {
                 {"digest": digest(5)},
             ]
         });
-        let roles: Vec<_> =
-            children(&manifest.to_string()).unwrap().into_iter().map(|child| child.role.map(String::from)).collect();
+        let roles: Vec<_> = children(&manifest.to_string())
+            .unwrap()
+            .into_iter()
+            .map(|child| child.role.map(String::from))
+            .collect();
         let expected = [
             Some("linux/arm64/v8"),
             Some("linux/amd64"),
@@ -116,8 +134,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_understood_is_an_error() {
-        for manifest in ["", "{}", r#"{"manifests":{}}"#, r#"{"manifests":[{}]}"#, r#"{"manifests":[{"digest":"x"}]}"#]
-        {
+        for manifest in [
+            "",
+            "{}",
+            r#"{"manifests":{}}"#,
+            r#"{"manifests":[{}]}"#,
+            r#"{"manifests":[{"digest":"x"}]}"#,
+        ] {
             assert!(children(manifest).is_err(), "{manifest}");
         }
     }

@@ -31,18 +31,33 @@ impl Replication {
     /// Whether it is for this repository.
     #[must_use]
     pub fn is_for(&self, repository: &RepositoryName) -> bool {
-        self.prefixes.is_empty() || self.prefixes.iter().any(|prefix| repository.starts_with(prefix))
+        self.prefixes.is_empty()
+            || self
+                .prefixes
+                .iter()
+                .any(|prefix| repository.starts_with(prefix))
     }
 }
 
 /// The policy of a repository; none if it has none, or is gone.
-pub(crate) async fn repository_policy(clients: &Clients, name: &RepositoryName) -> Result<Option<String>, ApiError> {
+pub(crate) async fn repository_policy(
+    clients: &Clients,
+    name: &RepositoryName,
+) -> Result<Option<String>, ApiError> {
     const OPERATION: &str = "ecr:GetRepositoryPolicy";
     clients.paced(Bucket::EcrRead).await;
-    let answer = clients.ecr.get_repository_policy().repository_name(&**name).send().await;
+    let answer = clients
+        .ecr
+        .get_repository_policy()
+        .repository_name(&**name)
+        .send()
+        .await;
     match answer.map_err(|error| ApiError::new(OPERATION, name, &error)) {
         Ok(answer) => said(OPERATION, name, answer.policy_text),
-        Err(error) if error.is("RepositoryPolicyNotFoundException") || error.is("RepositoryNotFoundException") => {
+        Err(error)
+            if error.is("RepositoryPolicyNotFoundException")
+                || error.is("RepositoryNotFoundException") =>
+        {
             Ok(None)
         }
         Err(error) => Err(error),
@@ -53,7 +68,13 @@ pub(crate) async fn repository_policy(clients: &Clients, name: &RepositoryName) 
 pub(crate) async fn registry_policy(clients: &Clients) -> Result<Option<String>, ApiError> {
     const OPERATION: &str = "ecr:GetRegistryPolicy";
     clients.paced(Bucket::EcrRead).await;
-    match clients.ecr.get_registry_policy().send().await.map_err(|error| ApiError::new(OPERATION, "", &error)) {
+    match clients
+        .ecr
+        .get_registry_policy()
+        .send()
+        .await
+        .map_err(|error| ApiError::new(OPERATION, "", &error))
+    {
         Ok(answer) => said(OPERATION, "", answer.policy_text),
         Err(error) if error.is("RegistryPolicyNotFoundException") => Ok(None),
         Err(error) => Err(error),
@@ -61,8 +82,13 @@ pub(crate) async fn registry_policy(clients: &Clients) -> Result<Option<String>,
 }
 
 /// An answer that there is a policy holds its text.
-fn said(operation: &'static str, resource: &str, text: Option<String>) -> Result<Option<String>, ApiError> {
-    text.map(Some).ok_or_else(|| ApiError::answer(operation, resource, "the answer holds no policy"))
+fn said(
+    operation: &'static str,
+    resource: &str,
+    text: Option<String>,
+) -> Result<Option<String>, ApiError> {
+    text.map(Some)
+        .ok_or_else(|| ApiError::answer(operation, resource, "the answer holds no policy"))
 }
 
 /// The rules by which a registry repeats deletions elsewhere. The SDK does not know that they may, so the answer is read
@@ -71,8 +97,15 @@ pub(crate) async fn replications(clients: &Clients) -> Result<Vec<Replication>, 
     const OPERATION: &str = "ecr:DescribeRegistry";
     clients.paced(Bucket::EcrRead).await;
     let body = Body::default();
-    let request = clients.ecr.describe_registry().customize().interceptor(body.clone());
-    request.send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
+    let request = clients
+        .ecr
+        .describe_registry()
+        .customize()
+        .interceptor(body.clone());
+    request
+        .send()
+        .await
+        .map_err(|error| ApiError::new(OPERATION, "", &error))?;
     let body = std::mem::take(&mut *body.0.lock().unwrap_or_else(PoisonError::into_inner));
     parse(&body).map_err(|problem| ApiError::answer(OPERATION, "", problem))
 }
@@ -92,7 +125,10 @@ impl Intercept for Body {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(body) = context.response().and_then(|response| response.body().bytes()) {
+        if let Some(body) = context
+            .response()
+            .and_then(|response| response.body().bytes())
+        {
             body.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
         }
         Ok(())
@@ -140,13 +176,29 @@ struct Deletion {
 
 fn parse(answer: &[u8]) -> Result<Vec<Replication>, String> {
     let answer: Answer = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
-    let rules = answer.replication_configuration.into_iter().flat_map(|configuration| configuration.rules);
-    let repeating = rules.filter(|rule| rule.delete_replication.as_ref().is_some_and(|deletion| deletion.enabled));
+    let rules = answer
+        .replication_configuration
+        .into_iter()
+        .flat_map(|configuration| configuration.rules);
+    let repeating = rules.filter(|rule| {
+        rule.delete_replication
+            .as_ref()
+            .is_some_and(|deletion| deletion.enabled)
+    });
     let replications = repeating.map(|rule| {
         // A filter of another kind may be for any repository.
-        let all = rule.repository_filters.iter().any(|filter| filter.filter_type != "PREFIX_MATCH");
-        let prefixes = rule.repository_filters.into_iter().map(|filter| filter.filter);
-        let registry = |to: Destination| Registry { account: to.registry_id, region: to.region };
+        let all = rule
+            .repository_filters
+            .iter()
+            .any(|filter| filter.filter_type != "PREFIX_MATCH");
+        let prefixes = rule
+            .repository_filters
+            .into_iter()
+            .map(|filter| filter.filter);
+        let registry = |to: Destination| Registry {
+            account: to.registry_id,
+            region: to.region,
+        };
         Replication {
             prefixes: if all { Vec::new() } else { prefixes.collect() },
             destinations: rule.destinations.into_iter().map(registry).collect(),
@@ -162,23 +214,39 @@ mod tests {
     use super::*;
 
     fn parsed(rules: &Value) -> Vec<Replication> {
-        parse(json!({"registryId": "1", "replicationConfiguration": {"rules": rules}}).to_string().as_bytes()).unwrap()
+        parse(
+            json!({"registryId": "1", "replicationConfiguration": {"rules": rules}})
+                .to_string()
+                .as_bytes(),
+        )
+        .unwrap()
     }
 
     #[test]
     fn only_rules_that_repeat_deletions_count() {
         let to = json!([{"region": "us-east-1", "registryId": "222222222222"}]);
         for deletion in [json!(null), json!({"enabled": false})] {
-            assert_eq!(parsed(&json!([{"destinations": to, "deleteReplication": deletion}])), []);
+            assert_eq!(
+                parsed(&json!([{"destinations": to, "deleteReplication": deletion}])),
+                []
+            );
         }
         assert_eq!(parsed(&json!([{"destinations": to}])), []);
-        let rules = parsed(&json!([{"destinations": to, "deleteReplication": {"enabled": true},
-            "repositoryFilters": [{"filter": "team/", "filterType": "PREFIX_MATCH"}]}]));
-        assert_eq!(rules[0].destinations[0].to_string(), "222222222222 us-east-1");
-        let is_for = |rule: &Replication, name: &str| rule.is_for(&RepositoryName::new(name).unwrap());
+        let rules = parsed(
+            &json!([{"destinations": to, "deleteReplication": {"enabled": true},
+            "repositoryFilters": [{"filter": "team/", "filterType": "PREFIX_MATCH"}]}]),
+        );
+        assert_eq!(
+            rules[0].destinations[0].to_string(),
+            "222222222222 us-east-1"
+        );
+        let is_for =
+            |rule: &Replication, name: &str| rule.is_for(&RepositoryName::new(name).unwrap());
         assert!(is_for(&rules[0], "team/app") && !is_for(&rules[0], "other"));
-        let rules = parsed(&json!([{"destinations": to, "deleteReplication": {"enabled": true},
-            "repositoryFilters": [{"filter": "team/", "filterType": "OTHER"}]}]));
+        let rules = parsed(
+            &json!([{"destinations": to, "deleteReplication": {"enabled": true},
+            "repositoryFilters": [{"filter": "team/", "filterType": "OTHER"}]}]),
+        );
         assert!(is_for(&rules[0], "other"));
     }
 

@@ -16,7 +16,8 @@ use hyper::{
     Request, StatusCode,
     body::{Bytes, Incoming},
     header::{
-        ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT,
+        ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue,
+        RETRY_AFTER, USER_AGENT,
     },
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -144,7 +145,10 @@ impl Client {
         patience: Patience,
     ) -> Result<Self, ServerError> {
         let url = server.url.trim_end_matches('/');
-        let parsed = url.parse::<hyper::Uri>().ok().filter(|uri| uri.scheme_str() == Some("https"));
+        let parsed = url
+            .parse::<hyper::Uri>()
+            .ok()
+            .filter(|uri| uri.scheme_str() == Some("https"));
         if parsed.is_none() {
             return Err(ServerError::Url(server.url.to_owned()));
         }
@@ -152,10 +156,18 @@ impl Client {
         http.set_connect_timeout(Some(patience.connect));
         http.set_nodelay(true);
         http.enforce_http(false);
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls(server)?).https_only().enable_http1().wrap_connector(http);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls(server)?)
+            .https_only()
+            .enable_http1()
+            .wrap_connector(http);
         let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { http, url: url.to_owned(), authentication, patience })
+        Ok(Self {
+            http,
+            url: url.to_owned(),
+            authentication,
+            patience,
+        })
     }
 
     /// The body at a path, after as many attempts as it takes.
@@ -163,11 +175,14 @@ impl Client {
         let (mut attempts, mut backoff) = (1, self.patience.first_backoff);
         let mut renewed = false;
         loop {
-            let attempt = tokio::time::timeout(self.patience.answer, self.attempt(path, accept)).await;
+            let attempt =
+                tokio::time::timeout(self.patience.answer, self.attempt(path, accept)).await;
             let Attempt(failure, asked) = match attempt {
                 Ok(Ok(body)) => return Ok(body),
                 Ok(Err(failed)) => failed,
-                Err(_) => Failure::Connection(format!("no answer in {:?}", self.patience.answer)).into(),
+                Err(_) => {
+                    Failure::Connection(format!("no answer in {:?}", self.patience.answer)).into()
+                }
             };
             // The clock may have jumped, or the credentials may have been replaced.
             if failure.status() == Some(401) && !renewed && self.authentication.renew() {
@@ -177,7 +192,13 @@ impl Client {
             if !failure.may_pass() || attempts >= self.patience.attempts {
                 return Err(failure);
             }
-            tokio::time::sleep(asked.unwrap_or_default().max(jittered(backoff)).min(LONGEST_WAIT)).await;
+            tokio::time::sleep(
+                asked
+                    .unwrap_or_default()
+                    .max(jittered(backoff))
+                    .min(LONGEST_WAIT),
+            )
+            .await;
             attempts += 1;
             backoff = backoff.saturating_mul(2);
         }
@@ -188,17 +209,31 @@ impl Client {
             .authentication
             .bearer()
             .await
-            .map_err(|error| Failure::Status { status: 401, message: error.to_string() })?;
+            .map_err(|error| Failure::Status {
+                status: 401,
+                message: error.to_string(),
+            })?;
         let mut request = Request::get(format!("{}{path}", self.url))
             .header(ACCEPT, accept)
             .header(ACCEPT_ENCODING, "gzip")
-            .header(USER_AGENT, concat!("ecr-cleanup/", env!("CARGO_PKG_VERSION")));
+            .header(
+                USER_AGENT,
+                concat!("ecr-cleanup/", env!("CARGO_PKG_VERSION")),
+            );
         if let Some(bearer) = bearer {
-            let header = bearer.header().map_err(|error| Failure::Connection(error.to_string()))?;
+            let header = bearer
+                .header()
+                .map_err(|error| Failure::Connection(error.to_string()))?;
             request = request.header(AUTHORIZATION, header);
         }
-        let request = request.body(Empty::new()).map_err(|error| Failure::Connection(error.to_string()))?;
-        let response = self.http.request(request).await.map_err(|error| Failure::Connection(chain(&error)))?;
+        let request = request
+            .body(Empty::new())
+            .map_err(|error| Failure::Connection(error.to_string()))?;
+        let response = self
+            .http
+            .request(request)
+            .await
+            .map_err(|error| Failure::Connection(chain(&error)))?;
         let (head, body) = response.into_parts();
         let body = collect(body, &head.headers).await;
         if head.status == StatusCode::OK {
@@ -206,7 +241,10 @@ impl Client {
         }
         // What an error says is for people; that it cannot be read changes nothing about the error.
         let message = message(&body.unwrap_or_default());
-        let failure = Failure::Status { status: head.status.as_u16(), message };
+        let failure = Failure::Status {
+            status: head.status.as_u16(),
+            message,
+        };
         Err(Attempt(failure, retry_after(&head.headers)))
     }
 }
@@ -225,33 +263,49 @@ fn tls(server: &Server<'_>) -> Result<ClientConfig, ServerError> {
         .with_safe_default_protocol_versions()
         .map_err(|error| authority(&error))?
         .with_root_certificates(roots);
-    let Some((certificates, key)) = server.certificate else { return Ok(config.with_no_client_auth()) };
+    let Some((certificates, key)) = server.certificate else {
+        return Ok(config.with_no_client_auth());
+    };
     let own = |error: &dyn std::fmt::Display| ServerError::Certificate(error.to_string());
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificates).collect();
     let certificates = certificates.map_err(|error| own(&error))?;
     let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| own(&error))?;
-    config.with_client_auth_cert(certificates, key).map_err(|error| own(&error))
+    config
+        .with_client_auth_cert(certificates, key)
+        .map_err(|error| own(&error))
 }
 
 /// A body in whole, decompressed as it comes, and no more of it than [`LARGEST`].
 async fn collect(mut body: Incoming, headers: &HeaderMap) -> Result<Vec<u8>, Failure> {
-    let broken = |error: &dyn std::fmt::Display| Failure::Connection(format!("the answer broke off: {error}"));
+    let broken = |error: &dyn std::fmt::Display| {
+        Failure::Connection(format!("the answer broke off: {error}"))
+    };
     let mut sink = match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"identity") => Sink::Plain(Capped::default()),
         Some(b"gzip") => Sink::Gzip(Box::new(GzDecoder::new(Capped::default()))),
         Some(other) => {
             let other = String::from_utf8_lossy(other);
-            return Err(Failure::Connection(format!("the answer is encoded as `{other}`, which was not asked for")));
+            return Err(Failure::Connection(format!(
+                "the answer is encoded as `{other}`, which was not asked for"
+            )));
         }
     };
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| broken(&error))?;
-        let Some(data) = frame.data_ref() else { continue };
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
         let written = match &mut sink {
             Sink::Plain(plain) => plain.write_all(data),
             Sink::Gzip(gzip) => gzip.write_all(data),
         };
-        written.map_err(|error| if sink.is_full() { Failure::TooLarge } else { broken(&error) })?;
+        written.map_err(|error| {
+            if sink.is_full() {
+                Failure::TooLarge
+            } else {
+                broken(&error)
+            }
+        })?;
     }
     match sink {
         Sink::Plain(plain) => Ok(plain.bytes),
@@ -296,7 +350,8 @@ impl Write for Capped {
         }
         if part.len() > self.bytes.capacity() - self.bytes.len() {
             // By an eighth at a time: doubled, a page would take up to twice its size.
-            self.bytes.reserve_exact(part.len().max(self.bytes.len() / 8));
+            self.bytes
+                .reserve_exact(part.len().max(self.bytes.len() / 8));
         }
         self.bytes.extend_from_slice(part);
         Ok(part.len())
@@ -317,11 +372,21 @@ fn message(body: &[u8]) -> String {
         Ok(status) => status.message,
         Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
     };
-    if text.is_empty() { "no message".to_owned() } else { text.chars().take(MESSAGE).collect() }
+    if text.is_empty() {
+        "no message".to_owned()
+    } else {
+        text.chars().take(MESSAGE).collect()
+    }
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+    headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+        .map(Duration::from_secs)
 }
 
 /// Between half of a time and the whole of it.

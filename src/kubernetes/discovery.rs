@@ -141,7 +141,11 @@ pub(crate) async fn custom_kinds(
     let mut kinds = Vec::new();
     match groups.kind.as_str() {
         "APIGroupDiscoveryList" => {
-            for group in groups.items.iter().filter(|group| !is_skipped(&group.metadata.name)) {
+            for group in groups
+                .items
+                .iter()
+                .filter(|group| !is_skipped(&group.metadata.name))
+            {
                 kinds.extend(listable(group, exclude)?);
             }
         }
@@ -150,7 +154,11 @@ pub(crate) async fn custom_kinds(
                 kinds.extend(old_listable(client, cluster, group, exclude).await?);
             }
         }
-        other => return Err(Problem::Discovery(format!("`/apis` answered with a `{other}`"))),
+        other => {
+            return Err(Problem::Discovery(format!(
+                "`/apis` answered with a `{other}`"
+            )));
+        }
     }
     kinds.sort_by(|a, b| (&a.group, &a.plural).cmp(&(&b.group, &b.plural)));
     Ok(kinds)
@@ -163,7 +171,8 @@ fn is_skipped(group: &str) -> bool {
 /// Whether a setting leaves a kind out, by `GROUP/Kind` or `GROUP/plural`.
 pub(crate) fn is_excluded(exclude: &RepositoryGlobs, kind: &Kind) -> bool {
     let group = kind.group_name();
-    exclude.matches(&format!("{group}/{}", kind.name)) || exclude.matches(&format!("{group}/{}", kind.plural))
+    exclude.matches(&format!("{group}/{}", kind.name))
+        || exclude.matches(&format!("{group}/{}", kind.plural))
 }
 
 /// The kinds of a group, each in the first version that offers it: the one the server prefers.
@@ -172,12 +181,26 @@ fn listable(group: &Group, exclude: &RepositoryGlobs) -> Result<Vec<Kind>, Probl
     let mut kinds: Vec<Kind> = Vec::new();
     for version in &group.versions {
         // The server behind the group did not answer: what it holds is not known.
-        if version.freshness.as_deref() == Some("Stale") && !exclude.matches(&format!("{name}/any")) {
-            return Err(Problem::Discovery(format!("the API group `{name}/{}` does not answer", version.name)));
+        if version.freshness.as_deref() == Some("Stale") && !exclude.matches(&format!("{name}/any"))
+        {
+            return Err(Problem::Discovery(format!(
+                "the API group `{name}/{}` does not answer",
+                version.name
+            )));
         }
         for resource in &version.resources {
-            let kind = resource.response_kind.as_ref().map_or(&resource.plural, |kind| &kind.kind);
-            add(&mut kinds, name, &version.name, (&resource.plural, kind), &resource.verbs, exclude);
+            let kind = resource
+                .response_kind
+                .as_ref()
+                .map_or(&resource.plural, |kind| &kind.kind);
+            add(
+                &mut kinds,
+                name,
+                &version.name,
+                (&resource.plural, kind),
+                &resource.verbs,
+                exclude,
+            );
         }
     }
     Ok(kinds)
@@ -193,8 +216,19 @@ async fn old_listable(
     for OldVersion { version } in &group.versions {
         let path = format!("/apis/{}/{version}", group.name);
         let resources: OldResources = get(client, cluster, &path, "application/json").await?;
-        for resource in resources.resources.iter().filter(|resource| !resource.name.contains('/')) {
-            add(&mut kinds, &group.name, version, (&resource.name, &resource.kind), &resource.verbs, exclude);
+        for resource in resources
+            .resources
+            .iter()
+            .filter(|resource| !resource.name.contains('/'))
+        {
+            add(
+                &mut kinds,
+                &group.name,
+                version,
+                (&resource.name, &resource.kind),
+                &resource.verbs,
+                exclude,
+            );
         }
     }
     Ok(kinds)
@@ -221,11 +255,14 @@ async fn get<T: for<'de> Deserialize<'de>>(
     path: &str,
     accept: &str,
 ) -> Result<T, Problem> {
-    let body = client.get(path, accept).await.map_err(|failure| match failure {
-        Failure::Status { status: 401, .. } => {
-            Problem::of_list(&Kind::new(("", "", "API groups", "")), cluster, failure)
-        }
-        failure => Problem::Discovery(format!("`{path}`: {failure}")),
-    })?;
+    let body = client
+        .get(path, accept)
+        .await
+        .map_err(|failure| match failure {
+            Failure::Status { status: 401, .. } => {
+                Problem::of_list(&Kind::new(("", "", "API groups", "")), cluster, failure)
+            }
+            failure => Problem::Discovery(format!("`{path}`: {failure}")),
+        })?;
     serde_json::from_slice(&body).map_err(|error| Problem::Discovery(format!("`{path}`: {error}")))
 }

@@ -40,7 +40,9 @@ pub(crate) enum Problem {
     #[error(transparent)]
     Server(#[from] ServerError),
     /// It does not know the program.
-    #[error("`list` of `{kind}` was refused: it does not accept who the program says it is ({message}); {advice}")]
+    #[error(
+        "`list` of `{kind}` was refused: it does not accept who the program says it is ({message}); {advice}"
+    )]
     Unauthorized {
         /// What was asked for.
         kind: String,
@@ -106,7 +108,9 @@ pub(crate) enum Problem {
     )]
     Empty,
     /// The configuration names it, and there is no such cluster.
-    #[error("`in_use.eks.clusters` names it, and there is no such cluster here: correct the name or remove it")]
+    #[error(
+        "`in_use.eks.clusters` names it, and there is no such cluster here: correct the name or remove it"
+    )]
     Unknown,
     /// The file that describes it is of no use.
     #[error(transparent)]
@@ -116,21 +120,36 @@ pub(crate) enum Problem {
 impl Problem {
     /// The problem of that cluster.
     pub(crate) fn of(self, cluster: &str) -> ClusterError {
-        ClusterError { cluster: cluster.to_owned(), problem: Box::new(self) }
+        ClusterError {
+            cluster: cluster.to_owned(),
+            problem: Box::new(self),
+        }
     }
 
     /// What a failed list means.
     pub(crate) fn of_list(kind: &Kind, cluster: &str, failure: Failure) -> Self {
         match failure {
-            Failure::Status { status: 401, message } => Self::Unauthorized {
+            Failure::Status {
+                status: 401,
+                message,
+            } => Self::Unauthorized {
                 kind: kind.to_string(),
                 message,
                 advice: format!(
                     "give the program's role an access entry: `aws eks create-access-entry --cluster-name {cluster} --principal-arn ROLE_ARN --type STANDARD --kubernetes-groups ecr-cleanup:readers`, or check the token of the kubeconfig"
                 ),
             },
-            Failure::Status { status: 403, message } => Self::Denied { kind: kind.clone(), message },
-            failure => Self::List { kind: kind.to_string(), failure },
+            Failure::Status {
+                status: 403,
+                message,
+            } => Self::Denied {
+                kind: kind.clone(),
+                message,
+            },
+            failure => Self::List {
+                kind: kind.to_string(),
+                failure,
+            },
         }
     }
 }

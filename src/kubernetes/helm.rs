@@ -66,15 +66,24 @@ struct Data<'a> {
 impl Release {
     /// Whether a `ConfigMap` holds a release, by the labels that Helm gives it.
     pub(crate) fn is_in(object: &str) -> bool {
-        let labels = serde_json::from_str::<Labelled>(object).ok().and_then(|object| object.metadata.labels);
+        let labels = serde_json::from_str::<Labelled>(object)
+            .ok()
+            .and_then(|object| object.metadata.labels);
         labels.is_some_and(|labels| labels.get("owner").is_some_and(|owner| owner == "helm"))
     }
 
     /// Reads the release that an object of the API holds.
     pub(crate) fn read(object: &str, store: Store) -> Result<Self, String> {
         let object: Object<'_> = serde_json::from_str(object).map_err(|error| error.to_string())?;
-        let stored = object.data.and_then(|data| data.release).ok_or("it has no `data.release`")?;
-        let base64 = |text: &[u8]| BASE64_STANDARD.decode(text).map_err(|error| format!("bad base64: {error}"));
+        let stored = object
+            .data
+            .and_then(|data| data.release)
+            .ok_or("it has no `data.release`")?;
+        let base64 = |text: &[u8]| {
+            BASE64_STANDARD
+                .decode(text)
+                .map_err(|error| format!("bad base64: {error}"))
+        };
         let mut bytes = base64(stored.as_bytes())?;
         if store == Store::Secret {
             bytes = base64(&bytes)?;
@@ -103,7 +112,11 @@ impl Release {
 
     /// The texts of its manifests.
     pub(crate) fn manifests(&self) -> impl Iterator<Item = &str> {
-        let hooks = self.hooks.iter().flatten().filter_map(|hook| hook.manifest.as_deref());
+        let hooks = self
+            .hooks
+            .iter()
+            .flatten()
+            .filter_map(|hook| hook.manifest.as_deref());
         std::iter::once(self.manifest.as_str()).chain(hooks)
     }
 }
@@ -135,7 +148,8 @@ mod tests {
             "manifest": "image: a", "hooks": [{"name": "migrate", "manifest": "image: b"}, {}],
         });
         let text = release.to_string();
-        let in_map = json!({"data": {"release": BASE64_STANDARD.encode(gzip(text.as_bytes()))}}).to_string();
+        let in_map =
+            json!({"data": {"release": BASE64_STANDARD.encode(gzip(text.as_bytes()))}}).to_string();
         for release in [
             Release::read(&secret(&gzip(text.as_bytes())), Store::Secret),
             Release::read(&secret(text.as_bytes()), Store::Secret),
@@ -143,7 +157,10 @@ mod tests {
         ] {
             let release = release.unwrap();
             assert_eq!(release.title("web"), "web/shop revision 3");
-            assert_eq!(release.manifests().collect::<Vec<_>>(), ["image: a", "image: b"]);
+            assert_eq!(
+                release.manifests().collect::<Vec<_>>(),
+                ["image: a", "image: b"]
+            );
         }
     }
 
@@ -156,14 +173,28 @@ mod tests {
             gzip(&text)
         };
         let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
-        let deep = [br#"{"name":"x","version":1,"manifest":"","hooks":"#.as_slice(), &deep, b"}"].concat();
+        let deep = [
+            br#"{"name":"x","version":1,"manifest":"","hooks":"#.as_slice(),
+            &deep,
+            b"}",
+        ]
+        .concat();
         let cut = gzip(br#"{"name":"x","version":1,"manifest":""}"#);
         for (object, problem) in [
             ("{}".to_owned(), "no `data.release`"),
-            (json!({"data": {"release": "%%%"}}).to_string(), "bad base64"),
-            (json!({"data": {"release": BASE64_STANDARD.encode("%%%")}}).to_string(), "bad base64"),
+            (
+                json!({"data": {"release": "%%%"}}).to_string(),
+                "bad base64",
+            ),
+            (
+                json!({"data": {"release": BASE64_STANDARD.encode("%%%")}}).to_string(),
+                "bad base64",
+            ),
             (secret(b"{\"name\":1}"), "invalid type"),
-            (secret(b"{\"name\":\"x\",\"version\":1}"), "missing field `manifest`"),
+            (
+                secret(b"{\"name\":\"x\",\"version\":1}"),
+                "missing field `manifest`",
+            ),
             (secret(&cut[..cut.len() / 2]), ""),
             (secret(&bomb), "more than 32 MiB"),
             (secret(&gzip(&deep)), "invalid type"),

@@ -22,7 +22,8 @@ pub(crate) const CONFIG_MAPS: (&str, &str, &str, &str) = ("", "v1", "configmaps"
 /// Whatever runs.
 pub(crate) const PODS: (&str, &str, &str, &str) = ("", "v1", "pods", "Pod");
 /// The most common of all workloads.
-pub(crate) const DEPLOYMENTS: (&str, &str, &str, &str) = ("apps", "v1", "deployments", "Deployment");
+pub(crate) const DEPLOYMENTS: (&str, &str, &str, &str) =
+    ("apps", "v1", "deployments", "Deployment");
 
 /// The built-in kinds that hold a pod or its template, in the order in which they are read: parents first. What a
 /// parent names when it is listed is seen there; if it changed before, its child existed already and is listed later.
@@ -43,18 +44,36 @@ impl Kind {
     /// A kind by group, version, plural and name.
     pub(crate) fn new((group, version, plural, name): (&str, &str, &str, &str)) -> Self {
         let [group, version, plural, name] = [group, version, plural, name].map(str::to_owned);
-        Self { group, version, plural, name }
+        Self {
+            group,
+            version,
+            plural,
+            name,
+        }
     }
 
     /// Where all its objects are listed.
     pub(crate) fn path(&self) -> String {
-        let Self { group, version, plural, .. } = self;
-        if group.is_empty() { format!("/api/{version}/{plural}") } else { format!("/apis/{group}/{version}/{plural}") }
+        let Self {
+            group,
+            version,
+            plural,
+            ..
+        } = self;
+        if group.is_empty() {
+            format!("/api/{version}/{plural}")
+        } else {
+            format!("/apis/{group}/{version}/{plural}")
+        }
     }
 
     /// Its group as rules and settings write it.
     pub(crate) fn group_name(&self) -> &str {
-        if self.group.is_empty() { "core" } else { &self.group }
+        if self.group.is_empty() {
+            "core"
+        } else {
+            &self.group
+        }
     }
 }
 
@@ -62,6 +81,10 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.plural)?;
-        if self.group.is_empty() { Ok(()) } else { write!(f, ".{}", self.group) }
+        if self.group.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ".{}", self.group)
+        }
     }
 }

@@ -98,10 +98,20 @@ impl Context<'_> {
             // The message of the parser would quote the file, which holds secrets.
             .map_err(|_| self.error("it is not the YAML of a kubeconfig"))?;
         let missing = |what: &str, name: &str| self.error(format!("there is no {what} `{name}`"));
-        let context = config.contexts.iter().find(|context| context.name == self.name);
-        let names = &context.ok_or_else(|| missing("context", self.name))?.context;
-        let cluster = config.clusters.iter().find(|cluster| cluster.name == names.cluster);
-        let cluster = &cluster.ok_or_else(|| missing("cluster", &names.cluster))?.cluster;
+        let context = config
+            .contexts
+            .iter()
+            .find(|context| context.name == self.name);
+        let names = &context
+            .ok_or_else(|| missing("context", self.name))?
+            .context;
+        let cluster = config
+            .clusters
+            .iter()
+            .find(|cluster| cluster.name == names.cluster);
+        let cluster = &cluster
+            .ok_or_else(|| missing("cluster", &names.cluster))?
+            .cluster;
         let user = config.users.iter().find(|user| user.name == names.user);
         let user = &user.ok_or_else(|| missing("user", &names.user))?.user;
 
@@ -111,19 +121,31 @@ impl Context<'_> {
                 .into());
         }
         if cluster.tls_server_name.is_some() || cluster.proxy_url.is_some() {
-            return Err(self.error("`tls-server-name` and `proxy-url` are not supported").into());
+            return Err(self
+                .error("`tls-server-name` and `proxy-url` are not supported")
+                .into());
         }
-        let authority =
-            self.part(cluster.certificate_authority_data.as_deref(), cluster.certificate_authority.as_ref())?;
-        let authority = authority
-            .ok_or_else(|| self.error(format!("cluster `{}` has no `certificate-authority-data`", names.cluster)))?;
-        let certificate = self.part(user.client_certificate_data.as_deref(), user.client_certificate.as_ref())?;
+        let authority = self.part(
+            cluster.certificate_authority_data.as_deref(),
+            cluster.certificate_authority.as_ref(),
+        )?;
+        let authority = authority.ok_or_else(|| {
+            self.error(format!(
+                "cluster `{}` has no `certificate-authority-data`",
+                names.cluster
+            ))
+        })?;
+        let certificate = self.part(
+            user.client_certificate_data.as_deref(),
+            user.client_certificate.as_ref(),
+        )?;
         let key = self.part(user.client_key_data.as_deref(), user.client_key.as_ref())?;
         let authentication = match (&user.token, &user.token_file) {
             (Some(token), _) => Authentication::Given(Bearer::new(token)),
             (None, Some(file)) => {
                 let token = self.file(file)?;
-                let token = String::from_utf8(token).map_err(|_| self.error("the token file is not text"))?;
+                let token = String::from_utf8(token)
+                    .map_err(|_| self.error("the token file is not text"))?;
                 Authentication::Given(Bearer::new(&token))
             }
             (None, None) if certificate.is_some() => Authentication::Certificate,
@@ -144,11 +166,17 @@ impl Context<'_> {
     }
 
     /// What is written in base64, or in another file.
-    fn part(&self, data: Option<&str>, file: Option<&PathBuf>) -> Result<Option<Vec<u8>>, KubeconfigError> {
+    fn part(
+        &self,
+        data: Option<&str>,
+        file: Option<&PathBuf>,
+    ) -> Result<Option<Vec<u8>>, KubeconfigError> {
         match (data, file) {
             (Some(data), _) => {
                 let decoded = BASE64_STANDARD.decode(data.trim());
-                decoded.map(Some).map_err(|error| self.error(format!("bad base64: {error}")))
+                decoded
+                    .map(Some)
+                    .map_err(|error| self.error(format!("bad base64: {error}")))
             }
             (None, Some(file)) => self.file(file).map(Some),
             (None, None) => Ok(None),
@@ -162,7 +190,10 @@ impl Context<'_> {
     }
 
     fn error(&self, problem: impl Into<String>) -> KubeconfigError {
-        KubeconfigError { file: self.file.to_owned(), problem: problem.into() }
+        KubeconfigError {
+            file: self.file.to_owned(),
+            problem: problem.into(),
+        }
     }
 }
 

@@ -67,7 +67,9 @@ struct Metadata {
     resource_version: Option<String>,
 }
 
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     Option::deserialize(deserializer)
 }
 
@@ -101,23 +103,41 @@ impl Lister<'_> {
             let step = {
                 // A page is in memory until its objects have been looked at.
                 let _permit = self.pages.acquire().await;
-                match self.client.get(&list.query(limit, progress.token.as_deref()), JSON).await {
+                match self
+                    .client
+                    .get(&list.query(limit, progress.token.as_deref()), JSON)
+                    .await
+                {
                     Ok(body) => page(&body, &mut progress, &mut item).map_err(Ended::Problem)?,
                     Err(Failure::TooLarge) if limit > 1 => {
                         limit /= 2;
                         progress = Progress::default();
                         continue;
                     }
-                    Err(Failure::Status { status: 410, message }) => Step::Bad(format!("410: {message}")),
-                    Err(failure) if failure.status() == Some(404) => return Err(Ended::NotFound(failure)),
-                    Err(failure) => return Err(Ended::Problem(Problem::of_list(list.kind, self.cluster, failure))),
+                    Err(Failure::Status {
+                        status: 410,
+                        message,
+                    }) => Step::Bad(format!("410: {message}")),
+                    Err(failure) if failure.status() == Some(404) => {
+                        return Err(Ended::NotFound(failure));
+                    }
+                    Err(failure) => {
+                        return Err(Ended::Problem(Problem::of_list(
+                            list.kind,
+                            self.cluster,
+                            failure,
+                        )));
+                    }
                 }
             };
             match step {
                 Step::Done => return Ok(progress.items),
                 Step::Next(token) => progress.token = Some(token),
                 Step::Bad(problem) if restarts == RESTARTS => {
-                    return Err(Ended::Problem(Problem::Page { kind: list.kind.to_string(), problem }));
+                    return Err(Ended::Problem(Problem::Page {
+                        kind: list.kind.to_string(),
+                        problem,
+                    }));
                 }
                 Step::Bad(_) => {
                     restarts += 1;
@@ -130,7 +150,10 @@ impl Lister<'_> {
 
 impl List<'_> {
     fn query(&self, limit: u32, token: Option<&str>) -> String {
-        let mut path = format!("{}?limit={limit}&timeoutSeconds={SERVER_TIME}", self.kind.path());
+        let mut path = format!(
+            "{}?limit={limit}&timeoutSeconds={SERVER_TIME}",
+            self.kind.path()
+        );
         if let Some(selector) = self.selector {
             path.push('&');
             path.push_str(selector);
@@ -158,15 +181,24 @@ fn page(
 ) -> Result<Step, Problem> {
     let page: Page<'_> = match serde_json::from_slice(body) {
         Ok(page) => page,
-        Err(error) => return Ok(Step::Bad(format!("a page is not what was asked for: {error}"))),
+        Err(error) => {
+            return Ok(Step::Bad(format!(
+                "a page is not what was asked for: {error}"
+            )));
+        }
     };
     if !page.kind.ends_with("List") {
-        return Ok(Step::Bad(format!("a page is a `{}` and no list", page.kind)));
+        return Ok(Step::Bad(format!(
+            "a page is a `{}` and no list",
+            page.kind
+        )));
     }
     if progress.token.is_none() {
         progress.version.clone_from(&page.metadata.resource_version);
     } else if progress.version != page.metadata.resource_version {
-        return Ok(Step::Bad("a page belongs to another state than the first one".to_owned()));
+        return Ok(Step::Bad(
+            "a page belongs to another state than the first one".to_owned(),
+        ));
     }
     let next = page.metadata.next.filter(|token| !token.is_empty());
     if next.is_some() && next == progress.token {

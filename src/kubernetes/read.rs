@@ -73,7 +73,11 @@ impl Settings {
                 exclude: uses.exclude.clone(),
                 may_be_empty: uses.allow_empty.iter().any(|allowed| allowed == cluster),
             },
-            None => Self { helm_history: false, exclude: RepositoryGlobs::none(), may_be_empty: false },
+            None => Self {
+                helm_history: false,
+                exclude: RepositoryGlobs::none(),
+                may_be_empty: false,
+            },
         }
     }
 }
@@ -89,15 +93,29 @@ pub(crate) struct Rule {
 
 impl Cluster {
     /// Collects every reference to an image.
-    pub(crate) async fn read(&self, settings: &Settings, found: &mut Collector) -> Result<(), ClusterError> {
-        self.read_all(settings, found).await.map_err(|problem| problem.of(&self.name))
+    pub(crate) async fn read(
+        &self,
+        settings: &Settings,
+        found: &mut Collector,
+    ) -> Result<(), ClusterError> {
+        self.read_all(settings, found)
+            .await
+            .map_err(|problem| problem.of(&self.name))
     }
 
     async fn read_all(&self, settings: &Settings, found: &mut Collector) -> Result<(), Problem> {
-        let scanner = Scanner::new(found.aliases()).map_err(|error| Problem::Discovery(error.to_string()))?;
+        let scanner =
+            Scanner::new(found.aliases()).map_err(|error| Problem::Discovery(error.to_string()))?;
         let watchers = WATCHERS.map(str::to_owned);
-        let watchers = RepositoryGlobs::new(&watchers).map_err(|_| Problem::Discovery("bad glob".to_owned()))?;
-        let reader = Reader { cluster: self, settings, scanner, watchers, found: RefCell::new(found) };
+        let watchers = RepositoryGlobs::new(&watchers)
+            .map_err(|_| Problem::Discovery("bad glob".to_owned()))?;
+        let reader = Reader {
+            cluster: self,
+            settings,
+            scanner,
+            watchers,
+            found: RefCell::new(found),
+        };
 
         let custom = self.custom_kinds(settings).await?;
         let lists = stream::iter(&custom).map(|kind| reader.custom(kind));
@@ -116,7 +134,11 @@ impl Cluster {
                 shown += objects;
             }
         }
-        if shown == 0 && !settings.may_be_empty { Err(Problem::Empty) } else { Ok(()) }
+        if shown == 0 && !settings.may_be_empty {
+            Err(Problem::Empty)
+        } else {
+            Ok(())
+        }
     }
 
     async fn custom_kinds(&self, settings: &Settings) -> Result<Vec<Kind>, Problem> {
@@ -124,7 +146,10 @@ impl Cluster {
     }
 
     /// Tries every right that reading takes, and says which are missing.
-    pub(crate) async fn missing_rights(&self, settings: &Settings) -> Result<Vec<Rule>, ClusterError> {
+    pub(crate) async fn missing_rights(
+        &self,
+        settings: &Settings,
+    ) -> Result<Vec<Rule>, ClusterError> {
         let mut kinds: Vec<Kind> = WORKLOADS.into_iter().map(Kind::new).collect();
         let config_maps = Kind::new(CONFIG_MAPS);
         if !discovery::is_excluded(&settings.exclude, &config_maps) {
@@ -133,14 +158,19 @@ impl Cluster {
         if settings.helm_history {
             kinds.push(Kind::new(SECRETS));
         }
-        kinds.extend(self.custom_kinds(settings).await.map_err(|problem| problem.of(&self.name))?);
+        kinds.extend(
+            self.custom_kinds(settings)
+                .await
+                .map_err(|problem| problem.of(&self.name))?,
+        );
         let tries = stream::iter(&kinds).map(|kind| async move {
             let path = format!("{}?limit=1", kind.path());
             match self.client.get(&path, "application/json").await {
                 Ok(_) => Ok(None),
-                Err(Failure::Status { status: 403, .. }) => {
-                    Ok(Some(Rule { group: kind.group.clone(), resource: kind.plural.clone() }))
-                }
+                Err(Failure::Status { status: 403, .. }) => Ok(Some(Rule {
+                    group: kind.group.clone(),
+                    resource: kind.plural.clone(),
+                })),
                 Err(failure) => Err(Problem::of_list(kind, &self.name, failure).of(&self.name)),
             }
         });
@@ -169,46 +199,84 @@ enum Mention {
 
 impl Reader<'_> {
     fn lister(&self) -> Lister<'_> {
-        Lister { client: &self.cluster.client, cluster: &self.cluster.name, pages: &self.cluster.pages }
+        Lister {
+            client: &self.cluster.client,
+            cluster: &self.cluster.name,
+            pages: &self.cluster.pages,
+        }
     }
 
     fn user(&self, kind: &str, name: String, live: bool) -> Arc<User> {
-        let Cluster { name: cluster, place, .. } = self.cluster;
+        let Cluster {
+            name: cluster,
+            place,
+            ..
+        } = self.cluster;
         let (kind, cluster) = (kind.to_owned().into(), Some(cluster.clone()));
-        Arc::new(User { place: place.clone(), kind, name, cluster, live })
+        Arc::new(User {
+            place: place.clone(),
+            kind,
+            name,
+            cluster,
+            live,
+        })
     }
 
     /// A built-in kind that holds pods or their templates.
     async fn workloads(&self, kind: &Kind) -> Result<usize, Problem> {
-        let list = List { kind, limit: PAGE, selector: None };
-        let ended = self.lister().each(&list, |object| self.workload(kind, object)).await;
+        let list = List {
+            kind,
+            limit: PAGE,
+            selector: None,
+        };
+        let ended = self
+            .lister()
+            .each(&list, |object| self.workload(kind, object))
+            .await;
         ended.map_err(|ended| self.problem(kind, ended))
     }
 
     fn workload(&self, kind: &Kind, object: &str) -> Result<(), Problem> {
-        let workload: Workload<'_> = serde_json::from_str(object).map_err(|error| Problem::Object {
-            object: format!("{} `{}`", kind.name, title(object)),
-            problem: error.to_string(),
-        })?;
+        let workload: Workload<'_> =
+            serde_json::from_str(object).map_err(|error| Problem::Object {
+                object: format!("{} `{}`", kind.name, title(object)),
+                problem: error.to_string(),
+            })?;
         let name = workload.metadata.path();
         let user = self.user(&kind.name, name.clone(), workload.is_live());
         let images = workload.images();
         for image in images.iter().filter(|image| !image.is_empty()) {
             let added = self.found.borrow_mut().add(&user, image, None);
-            added.map_err(|error| Problem::Reference { object: user.to_string(), error })?;
+            added.map_err(|error| Problem::Reference {
+                object: user.to_string(),
+                error,
+            })?;
         }
         for (image, resolved) in workload.pulls() {
             self.found.borrow_mut().add_pull(&user, image, resolved);
         }
         // What else its text names may be a thing of the past, and is no reason for an alarm.
-        self.text(object.as_bytes(), || self.user(&kind.name, name.clone(), false), &images, Mention::Uses)
+        self.text(
+            object.as_bytes(),
+            || self.user(&kind.name, name.clone(), false),
+            &images,
+            Mention::Uses,
+        )
     }
 
     /// A custom kind.
     async fn custom(&self, kind: &Kind) -> Result<(), Problem> {
         let watches = discovery::is_excluded(&self.watchers, kind);
-        let mention = if watches { Mention::Watches } else { Mention::Uses };
-        let list = List { kind, limit: PAGE, selector: None };
+        let mention = if watches {
+            Mention::Watches
+        } else {
+            Mention::Uses
+        };
+        let list = List {
+            kind,
+            limit: PAGE,
+            selector: None,
+        };
         let object = |object: &str| {
             let user = || self.user(&kind.name, title(object), false);
             self.text(object.as_bytes(), user, &[], mention)
@@ -217,35 +285,65 @@ impl Reader<'_> {
             Ok(_) => Ok(()),
             // Its definition may have been deleted since the discovery.
             Err(Ended::NotFound(failure)) => {
-                let still_there = self.cluster.custom_kinds(self.settings).await?.contains(kind);
-                if still_there { Err(self.problem(kind, Ended::NotFound(failure))) } else { Ok(()) }
+                let still_there = self
+                    .cluster
+                    .custom_kinds(self.settings)
+                    .await?
+                    .contains(kind);
+                if still_there {
+                    Err(self.problem(kind, Ended::NotFound(failure)))
+                } else {
+                    Ok(())
+                }
             }
             Err(ended) => Err(self.problem(kind, ended)),
         }
     }
 
     async fn config_maps(&self, kind: &Kind) -> Result<(), Problem> {
-        let list = List { kind, limit: PAGE, selector: None };
+        let list = List {
+            kind,
+            limit: PAGE,
+            selector: None,
+        };
         let object = |object: &str| {
             if self.settings.helm_history && Release::is_in(object) {
                 return self.release(object, Store::ConfigMap);
             }
-            self.text(object.as_bytes(), || self.user(&kind.name, title(object), false), &[], Mention::Uses)
+            self.text(
+                object.as_bytes(),
+                || self.user(&kind.name, title(object), false),
+                &[],
+                Mention::Uses,
+            )
         };
-        self.lister().each(&list, object).await.map(drop).map_err(|ended| self.problem(kind, ended))
+        self.lister()
+            .each(&list, object)
+            .await
+            .map(drop)
+            .map_err(|ended| self.problem(kind, ended))
     }
 
     async fn secrets(&self) -> Result<(), Problem> {
         let kind = Kind::new(SECRETS);
-        let list = List { kind: &kind, limit: RELEASES, selector: Some(HELM_SECRETS) };
-        let listed = self.lister().each(&list, |object| self.release(object, Store::Secret)).await;
+        let list = List {
+            kind: &kind,
+            limit: RELEASES,
+            selector: Some(HELM_SECRETS),
+        };
+        let listed = self
+            .lister()
+            .each(&list, |object| self.release(object, Store::Secret))
+            .await;
         listed.map(drop).map_err(|ended| self.problem(&kind, ended))
     }
 
     fn release(&self, object: &str, store: Store) -> Result<(), Problem> {
         let stored = title(object);
-        let release =
-            Release::read(object, store).map_err(|problem| Problem::Release { release: stored.clone(), problem })?;
+        let release = Release::read(object, store).map_err(|problem| Problem::Release {
+            release: stored.clone(),
+            problem,
+        })?;
         let namespace = stored.split('/').next().unwrap_or_default();
         for manifest in release.manifests() {
             let user = || self.user("Helm release", release.title(namespace), false);
@@ -269,13 +367,21 @@ impl Reader<'_> {
             let user = whose.get_or_insert_with(&user);
             let mut found = self.found.borrow_mut();
             match hit {
-                Hit::Reference(reference) => found
-                    .add(user, &reference, None)
-                    .map_err(|error| Problem::Reference { object: user.to_string(), error })?,
+                Hit::Reference(reference) => {
+                    found
+                        .add(user, &reference, None)
+                        .map_err(|error| Problem::Reference {
+                            object: user.to_string(),
+                            error,
+                        })?;
+                }
                 Hit::Digest(digest) => found.add_digest(user, digest),
                 Hit::Repository(written, name) => {
-                    if mention == Mention::Uses && !known.iter().any(|known| known.trim().ends_with(&written)) {
-                        let words = words.get_or_insert_with(|| self.scanner.words(text).map(Arc::new));
+                    if mention == Mention::Uses
+                        && !known.iter().any(|known| known.trim().ends_with(&written))
+                    {
+                        let words =
+                            words.get_or_insert_with(|| self.scanner.words(text).map(Arc::new));
                         found.add_mention(user, name, words.clone());
                     }
                 }
@@ -295,5 +401,8 @@ impl Reader<'_> {
 /// What an object is called, as far as it says.
 fn title(object: &str) -> String {
     let header = serde_json::from_str::<Header>(object);
-    header.map_or_else(|_| Metadata::default().path(), |header| header.metadata.path())
+    header.map_or_else(
+        |_| Metadata::default().path(),
+        |header| header.metadata.path(),
+    )
 }

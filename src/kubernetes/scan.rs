@@ -39,7 +39,9 @@ impl Scanner {
     pub(crate) fn new(aliases: &Aliases) -> Result<Self, regex::Error> {
         const PART: &str = r"[a-z0-9]+(?:(?:[.]|__?|-+)[a-z0-9]+)*";
         // Any suffix, so that a new partition is no blind spot.
-        let mut hosts = r"[0-9]{12}[.]dkr[.-]ecr(?:-fips)?[.][a-z0-9-]+(?:[.][a-z0-9-]+)+(?::[0-9]+)?".to_owned();
+        let mut hosts =
+            r"[0-9]{12}[.]dkr[.-]ecr(?:-fips)?[.][a-z0-9-]+(?:[.][a-z0-9-]+)+(?::[0-9]+)?"
+                .to_owned();
         for alias in aliases.hosts() {
             hosts.push('|');
             hosts.push_str(&regex::escape(alias));
@@ -49,12 +51,17 @@ impl Scanner {
             r"(?-u)(?<host>(?i:{hosts}))(?<path>(?:\\*/{PART})+)(?::(?<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*))?(?:@(?<digest>sha256:[0-9a-fA-F]{{64}}))?|(?<bare>sha256:[0-9a-fA-F]{{64}})"
         );
         let numbers = Regex::new(r#"(?-u)(?i:tag|version)"\s*:\s*-?[0-9]"#)?;
-        Ok(Self { images: Regex::new(&images)?, numbers })
+        Ok(Self {
+            images: Regex::new(&images)?,
+            numbers,
+        })
     }
 
     /// Everything found in a text.
     pub(crate) fn scan<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = Hit> + 't {
-        self.images.captures_iter(text).flat_map(|found| hits(&found))
+        self.images
+            .captures_iter(text)
+            .flat_map(|found| hits(&found))
     }
 
     /// The words of a text that may be the tag of a repository it names; none if it may be any.
@@ -71,10 +78,19 @@ impl Scanner {
                 escaped = run.last() == Some(&b'\\');
                 continue;
             }
-            let Ok(word) = std::str::from_utf8(run) else { continue };
+            let Ok(word) = std::str::from_utf8(run) else {
+                continue;
+            };
             // What follows a backslash is, in part, an escape: `\n1.0`, `\u003c1.0`.
-            let without_escape = if word.starts_with('u') { word.get(5..) } else { word.get(1..) };
-            for word in [Some(word), without_escape.filter(|_| escaped)].into_iter().flatten() {
+            let without_escape = if word.starts_with('u') {
+                word.get(5..)
+            } else {
+                word.get(1..)
+            };
+            for word in [Some(word), without_escape.filter(|_| escaped)]
+                .into_iter()
+                .flatten()
+            {
                 for word in [word, word.trim_end_matches(['.', '_', '-'])] {
                     if (1..=LONGEST_TAG).contains(&word.len()) && !word.starts_with(['.', '-']) {
                         words.insert(word.into());
@@ -90,17 +106,27 @@ impl Scanner {
 }
 
 fn hits(found: &Captures<'_>) -> Vec<Hit> {
-    let text = |name| found.name(name).map(|part| String::from_utf8_lossy(part.as_bytes()));
+    let text = |name| {
+        found
+            .name(name)
+            .map(|part| String::from_utf8_lossy(part.as_bytes()))
+    };
     if let Some(bare) = text("bare") {
         return bare.parse().map(Hit::Digest).into_iter().collect();
     }
-    let (Some(host), Some(path)) = (text("host"), text("path")) else { return Vec::new() };
+    let (Some(host), Some(path)) = (text("host"), text("path")) else {
+        return Vec::new();
+    };
     let path = path.replace('\\', "");
     let (tag, digest) = (text("tag"), text("digest"));
     let name = format!("{host}{path}");
     // A name that no repository can have is none.
-    let Ok(repository) = RepositoryName::new(path.trim_start_matches('/')) else { return Vec::new() };
-    let suffix = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
+    let Ok(repository) = RepositoryName::new(path.trim_start_matches('/')) else {
+        return Vec::new();
+    };
+    let suffix = digest
+        .map(|digest| format!("@{digest}"))
+        .unwrap_or_default();
     match tag {
         None if suffix.is_empty() => vec![Hit::Repository(name, repository)],
         None => vec![Hit::Reference(name + &suffix)],
@@ -108,8 +134,12 @@ fn hits(found: &Captures<'_>) -> Vec<Hit> {
             // A sentence may end after a tag.
             let trimmed = tag.trim_end_matches(['.', '_', '-']);
             let tags: BTreeSet<Cow<'_, str>> = [tag.clone(), trimmed.into()].into();
-            let fitting = tags.iter().filter(|tag| (1..=LONGEST_TAG).contains(&tag.len()));
-            fitting.map(|tag| Hit::Reference(format!("{name}:{tag}{suffix}"))).collect()
+            let fitting = tags
+                .iter()
+                .filter(|tag| (1..=LONGEST_TAG).contains(&tag.len()));
+            fitting
+                .map(|tag| Hit::Reference(format!("{name}:{tag}{suffix}")))
+                .collect()
         }
     }
 }
@@ -122,31 +152,53 @@ mod tests {
     const HEX: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     fn scan(text: &str) -> Vec<String> {
-        let scanner = Scanner::new(&Aliases::new(&["registry.example.com:5000".to_owned()])).unwrap();
+        let scanner =
+            Scanner::new(&Aliases::new(&["registry.example.com:5000".to_owned()])).unwrap();
         let shown = |hit| match hit {
             Hit::Reference(text) => text,
             Hit::Repository(_, name) => format!("any of {name}"),
             Hit::Digest(digest) => digest.to_string(),
         };
-        scanner.scan(text.as_bytes()).map(|hit| shown(hit).replace(HOST, "HOST").replace(HEX, "HEX")).collect()
+        scanner
+            .scan(text.as_bytes())
+            .map(|hit| shown(hit).replace(HOST, "HOST").replace(HEX, "HEX"))
+            .collect()
     }
 
     #[test]
     fn finds_images_wherever_they_stand() {
         for (text, expected) in [
-            (format!(r#"{{"image":"{HOST}/team/app:1.0"}}"#), &["HOST/team/app:1.0"][..]),
-            (format!(r#"["--image={HOST}/app:1,{HOST}/bb:2"]"#), &["HOST/app:1", "HOST/bb:2"]),
+            (
+                format!(r#"{{"image":"{HOST}/team/app:1.0"}}"#),
+                &["HOST/team/app:1.0"][..],
+            ),
+            (
+                format!(r#"["--image={HOST}/app:1,{HOST}/bb:2"]"#),
+                &["HOST/app:1", "HOST/bb:2"],
+            ),
             (format!(r#"{{"{HOST}/app:1":{{}}}}"#), &["HOST/app:1"]),
-            (format!("{HOST}/app:1.0. It ends."), &["HOST/app:1.0", "HOST/app:1.0."]),
-            (format!("{HOST}/app:1@sha256:{HEX}"), &["HOST/app:1@sha256:HEX"]),
+            (
+                format!("{HOST}/app:1.0. It ends."),
+                &["HOST/app:1.0", "HOST/app:1.0."],
+            ),
+            (
+                format!("{HOST}/app:1@sha256:{HEX}"),
+                &["HOST/app:1@sha256:HEX"],
+            ),
             (format!("{HOST}/app@sha256:{HEX}"), &["HOST/app@sha256:HEX"]),
             (format!(r"{HOST}\/team\\/app:1"), &["HOST/team/app:1"]),
             (format!(r"image:\n{HOST}/app:1\n"), &["HOST/app:1"]),
             (format!(r"\u0026{HOST}/app:1"), &["HOST/app:1"]),
-            (format!("docker-pullable://{HOST}/app@sha256:{HEX} sha256:{HEX}"), &["HOST/app@sha256:HEX", "sha256:HEX"]),
+            (
+                format!("docker-pullable://{HOST}/app@sha256:{HEX} sha256:{HEX}"),
+                &["HOST/app@sha256:HEX", "sha256:HEX"],
+            ),
             (format!("nginx@sha256:{HEX}"), &["sha256:HEX"]),
             (format!("{HOST}:443/app:1"), &["HOST:443/app:1"]),
-            ("x.registry.example.com:5000/app:1".to_owned(), &["registry.example.com:5000/app:1"]),
+            (
+                "x.registry.example.com:5000/app:1".to_owned(),
+                &["registry.example.com:5000/app:1"],
+            ),
             (
                 "111111111111.DKR-ECR.eu-west-1.on.aws/app:1".to_owned(),
                 &["111111111111.DKR-ECR.eu-west-1.on.aws/app:1"],
@@ -161,9 +213,14 @@ mod tests {
 
     #[test]
     fn a_host_alone_and_what_is_elsewhere_name_nothing() {
-        for text in
-            [HOST, &format!("{HOST}/"), &format!("{HOST}/*"), "registry.example.com/app:1", "nginx:1", "sha256:12"]
-        {
+        for text in [
+            HOST,
+            &format!("{HOST}/"),
+            &format!("{HOST}/*"),
+            "registry.example.com/app:1",
+            "nginx:1",
+            "sha256:12",
+        ] {
             assert_eq!(scan(text), [""; 0], "{text}");
         }
     }
@@ -171,11 +228,16 @@ mod tests {
     #[test]
     fn the_words_of_a_text_may_be_tags() {
         let scanner = Scanner::new(&Aliases::default()).unwrap();
-        let words =
-            scanner.words(br#"{"repository":"x","tag":"1.2.3","n":5,"text":"tag: 1.10\n7.0. \u003c8"}"#).unwrap();
+        let words = scanner
+            .words(br#"{"repository":"x","tag":"1.2.3","n":5,"text":"tag: 1.10\n7.0. \u003c8"}"#)
+            .unwrap();
         for word in ["1.2.3", "1.10", "5", "7.0", "7.0.", "8"] {
             assert!(words.contains(word), "{word}: {words:?}");
         }
-        assert_eq!(scanner.words(br#"{"tag": 1.1}"#), None, "a number may have been 1.10");
+        assert_eq!(
+            scanner.words(br#"{"tag": 1.1}"#),
+            None,
+            "a number may have been 1.10"
+        );
     }
 }

@@ -40,7 +40,8 @@ impl Bearer {
 
     /// The value of the `Authorization` header, marked as sensitive.
     pub(crate) fn header(&self) -> Result<http::HeaderValue, TokenError> {
-        let mut value = http::HeaderValue::from_str(&format!("Bearer {}", self.0)).map_err(|_| TokenError::Header)?;
+        let mut value = http::HeaderValue::from_str(&format!("Bearer {}", self.0))
+            .map_err(|_| TokenError::Header)?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -62,7 +63,9 @@ pub(crate) enum TokenError {
     #[error("a token could not be signed: {0}")]
     Signing(String),
     /// The session token of the credentials is too long.
-    #[error("the token has {0} characters and a cluster reads {LONGEST}: use credentials with a shorter session token")]
+    #[error(
+        "the token has {0} characters and a cluster reads {LONGEST}: use credentials with a shorter session token"
+    )]
     TooLong(usize),
     /// It cannot be sent.
     #[error("the token has characters that cannot be sent")]
@@ -126,7 +129,13 @@ impl RoleToken {
         clock: fn() -> Time,
     ) -> Self {
         let (region, cluster) = (region.to_owned(), cluster.to_owned());
-        Self { credentials, region, cluster, clock, signed: Mutex::new(None) }
+        Self {
+            credentials,
+            region,
+            cluster,
+            clock,
+            signed: Mutex::new(None),
+        }
     }
 
     async fn bearer(&self) -> Result<Bearer, TokenError> {
@@ -138,16 +147,25 @@ impl RoleToken {
             return Ok(bearer.clone());
         }
         let credentials = self.credentials.provide_credentials().await;
-        let credentials = credentials.map_err(|error| TokenError::Credentials(error.to_string()))?;
+        let credentials =
+            credentials.map_err(|error| TokenError::Credentials(error.to_string()))?;
         let bearer = presign(&credentials, &self.region, &self.cluster, now)?;
         *self.signed.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, bearer.clone()));
         Ok(bearer)
     }
 }
 
-fn presign(credentials: &Credentials, region: &str, cluster: &str, now: SystemTime) -> Result<Bearer, TokenError> {
+fn presign(
+    credentials: &Credentials,
+    region: &str,
+    cluster: &str,
+    now: SystemTime,
+) -> Result<Bearer, TokenError> {
     let signing = |error: &dyn fmt::Display| TokenError::Signing(error.to_string());
-    let url = format!("https://{}/?Action=GetCallerIdentity&Version=2011-06-15", sts_host(region));
+    let url = format!(
+        "https://{}/?Action=GetCallerIdentity&Version=2011-06-15",
+        sts_host(region)
+    );
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
     // By convention; the authenticator counts its own 15 minutes.
@@ -164,11 +182,22 @@ fn presign(credentials: &Credentials, region: &str, cluster: &str, now: SystemTi
     let headers = [("x-k8s-aws-id", cluster)];
     let request = SignableRequest::new("GET", &url, headers.into_iter(), SignableBody::Bytes(b""));
     let request = request.map_err(|error| signing(&error))?;
-    let (instructions, _) = sign(request, &parameters.into()).map_err(|error| signing(&error))?.into_parts();
-    let mut signed = http::Request::get(&url).body(()).map_err(|error| signing(&error))?;
+    let (instructions, _) = sign(request, &parameters.into())
+        .map_err(|error| signing(&error))?
+        .into_parts();
+    let mut signed = http::Request::get(&url)
+        .body(())
+        .map_err(|error| signing(&error))?;
     instructions.apply_to_request_http1x(&mut signed);
-    let token = format!("k8s-aws-v1.{}", BASE64_URL_SAFE_NO_PAD.encode(signed.uri().to_string()));
-    if token.len() > LONGEST { Err(TokenError::TooLong(token.len())) } else { Ok(Bearer(token)) }
+    let token = format!(
+        "k8s-aws-v1.{}",
+        BASE64_URL_SAFE_NO_PAD.encode(signed.uri().to_string())
+    );
+    if token.len() > LONGEST {
+        Err(TokenError::TooLong(token.len()))
+    } else {
+        Ok(Bearer(token))
+    }
 }
 
 /// The host of STS in a Region: the authenticator accepts only one of the cluster's own partition.
@@ -186,8 +215,19 @@ mod tests {
 
     fn token(session: Option<&str>) -> Result<Bearer, TokenError> {
         let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
-        let credentials = Credentials::new("AKIDEXAMPLE", secret, session.map(str::to_owned), None, "test");
-        presign(&credentials, "eu-west-1", "my-cluster", SystemTime::UNIX_EPOCH + NEW_YEAR)
+        let credentials = Credentials::new(
+            "AKIDEXAMPLE",
+            secret,
+            session.map(str::to_owned),
+            None,
+            "test",
+        );
+        presign(
+            &credentials,
+            "eu-west-1",
+            "my-cluster",
+            SystemTime::UNIX_EPOCH + NEW_YEAR,
+        )
     }
 
     fn url(session: Option<&str>) -> String {
@@ -201,18 +241,27 @@ mod tests {
     fn signs_as_the_official_clients_do() {
         let url_of_key = url(None);
         assert!(
-            url_of_key.starts_with("https://sts.eu-west-1.amazonaws.com/?Action=GetCallerIdentity&"),
+            url_of_key
+                .starts_with("https://sts.eu-west-1.amazonaws.com/?Action=GetCallerIdentity&"),
             "{url_of_key}"
         );
         assert!(url_of_key.contains("X-Amz-Expires=60"), "{url_of_key}");
-        assert!(url_of_key.contains("X-Amz-SignedHeaders=host%3Bx-k8s-aws-id"), "{url_of_key}");
-        let signature = "X-Amz-Signature=40851dec30bb8fb6885cff3c186700d16f9d29f95f04f830ddfebff330953692";
+        assert!(
+            url_of_key.contains("X-Amz-SignedHeaders=host%3Bx-k8s-aws-id"),
+            "{url_of_key}"
+        );
+        let signature =
+            "X-Amz-Signature=40851dec30bb8fb6885cff3c186700d16f9d29f95f04f830ddfebff330953692";
         assert!(url_of_key.contains(signature), "{url_of_key}");
 
         let of_session = url(Some("IQoJb3JpZ2luX2VjEXAMPLE/token+x=="));
-        let signature = "X-Amz-Signature=540661df94148867c228d447d4de714e2c412fa2cc97b26608138acd696fa386";
+        let signature =
+            "X-Amz-Signature=540661df94148867c228d447d4de714e2c412fa2cc97b26608138acd696fa386";
         assert!(of_session.contains(signature), "{of_session}");
-        assert!(of_session.contains("X-Amz-Security-Token=IQoJb3JpZ2luX2VjEXAMPLE%2Ftoken%2Bx%3D%3D"), "{of_session}");
+        assert!(
+            of_session.contains("X-Amz-Security-Token=IQoJb3JpZ2luX2VjEXAMPLE%2Ftoken%2Bx%3D%3D"),
+            "{of_session}"
+        );
     }
 
     #[test]
@@ -224,7 +273,10 @@ mod tests {
     #[test]
     fn shows_nothing_of_the_secret() {
         assert_eq!(format!("{:?}", token(None).unwrap()), "Bearer(..)");
-        assert_eq!(format!("{:?}", token(None).unwrap().header().unwrap()), "Sensitive");
+        assert_eq!(
+            format!("{:?}", token(None).unwrap().header().unwrap()),
+            "Sensitive"
+        );
     }
 
     #[test]

@@ -110,12 +110,18 @@ impl Workload<'_> {
     /// Every text that names an image.
     pub(crate) fn images(&self) -> Vec<String> {
         let mut images = Vec::new();
-        let spec = self.spec.iter().chain(self.template.iter().filter_map(|template| template.spec.as_deref()));
+        let spec = self.spec.iter().chain(
+            self.template
+                .iter()
+                .filter_map(|template| template.spec.as_deref()),
+        );
         for spec in spec {
             spec.collect(&mut images);
         }
         // Where the data of a revision has another shape, reading the text of the whole object is all there is.
-        if let Some(revised) = self.data.and_then(|data| serde_json::from_str::<Template>(data.get()).ok())
+        if let Some(revised) = self
+            .data
+            .and_then(|data| serde_json::from_str::<Template>(data.get()).ok())
             && let Some(spec) = revised.spec
         {
             spec.collect(&mut images);
@@ -124,8 +130,15 @@ impl Workload<'_> {
             for container in status.lists().into_iter().flatten().flatten() {
                 images.extend(container.image.iter().chain(&container.image_id).cloned());
                 let mounts = container.volume_mounts.iter().flatten();
-                let mounted =
-                    mounts.filter_map(|mount| mount.volume_status.as_ref()?.image.as_ref()?.image_ref.as_ref());
+                let mounted = mounts.filter_map(|mount| {
+                    mount
+                        .volume_status
+                        .as_ref()?
+                        .image
+                        .as_ref()?
+                        .image_ref
+                        .as_ref()
+                });
                 images.extend(mounted.cloned());
             }
         }
@@ -134,21 +147,33 @@ impl Workload<'_> {
 
     /// What a pod pulls, as it is written, with what it got by that where it says so.
     pub(crate) fn pulls(&self) -> Vec<(&str, Option<&str>)> {
-        let Some(spec) = &self.spec else { return Vec::new() };
+        let Some(spec) = &self.spec else {
+            return Vec::new();
+        };
         let statuses = self.status.as_ref().map_or([None; 3], Status::lists);
         let statuses = || statuses.into_iter().flatten().flatten();
         let containers = spec.lists().into_iter().flatten().flatten();
         let pulls = containers.filter_map(|container| {
-            let status = statuses().find(|status| status.name.is_some() && status.name == container.name);
-            Some((container.image.as_deref()?, status.and_then(|status| status.image_id.as_deref())))
+            let status =
+                statuses().find(|status| status.name.is_some() && status.name == container.name);
+            Some((
+                container.image.as_deref()?,
+                status.and_then(|status| status.image_id.as_deref()),
+            ))
         });
         pulls.collect()
     }
 
     /// Whether it runs or is meant to run now.
     pub(crate) fn is_live(&self) -> bool {
-        let scaled_to_zero = self.spec.as_ref().is_some_and(|spec| spec.replicas == Some(0));
-        let phase = self.status.as_ref().and_then(|status| status.phase.as_deref());
+        let scaled_to_zero = self
+            .spec
+            .as_ref()
+            .is_some_and(|spec| spec.replicas == Some(0));
+        let phase = self
+            .status
+            .as_ref()
+            .and_then(|status| status.phase.as_deref());
         let is_template = self.spec.is_none();
         !scaled_to_zero && !is_template && !matches!(phase, Some("Succeeded" | "Failed"))
     }
@@ -156,18 +181,33 @@ impl Workload<'_> {
 
 impl Status {
     fn lists(&self) -> [Option<&Vec<ContainerStatus>>; 3] {
-        [&self.container_statuses, &self.init_container_statuses, &self.ephemeral_container_statuses]
-            .map(Option::as_ref)
+        [
+            &self.container_statuses,
+            &self.init_container_statuses,
+            &self.ephemeral_container_statuses,
+        ]
+        .map(Option::as_ref)
     }
 }
 
 impl Spec {
     fn lists(&self) -> [Option<&Vec<Container>>; 3] {
-        [&self.init_containers, &self.containers, &self.ephemeral_containers].map(Option::as_ref)
+        [
+            &self.init_containers,
+            &self.containers,
+            &self.ephemeral_containers,
+        ]
+        .map(Option::as_ref)
     }
 
     fn collect(&self, images: &mut Vec<String>) {
-        images.extend(self.lists().into_iter().flatten().flatten().filter_map(|container| container.image.clone()));
+        images.extend(
+            self.lists()
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter_map(|container| container.image.clone()),
+        );
         let volumes = self.volumes.iter().flatten();
         images.extend(volumes.filter_map(|volume| volume.image.as_ref()?.reference.clone()));
         for template in [&self.template, &self.job_template].into_iter().flatten() {
@@ -200,7 +240,9 @@ mod tests {
 
     fn images(object: &Value) -> Vec<String> {
         let text = object.to_string();
-        serde_json::from_str::<Workload<'_>>(&text).unwrap().images()
+        serde_json::from_str::<Workload<'_>>(&text)
+            .unwrap()
+            .images()
     }
 
     fn spec(image: &str) -> Value {
@@ -224,11 +266,25 @@ mod tests {
                 "ephemeralContainerStatuses": null,
             },
         });
-        let expected = ["init", "sidecar", "app", "debug", "data", "status", "id", "mounted", "init-status", ""];
+        let expected = [
+            "init",
+            "sidecar",
+            "app",
+            "debug",
+            "data",
+            "status",
+            "id",
+            "mounted",
+            "init-status",
+            "",
+        ];
         assert_eq!(images(&pod), expected);
         let text = pod.to_string();
         let pod: Workload<'_> = serde_json::from_str(&text).unwrap();
-        assert_eq!((pod.metadata.path().as_str(), pod.is_live()), ("shop/web-*", true));
+        assert_eq!(
+            (pod.metadata.path().as_str(), pod.is_live()),
+            ("shop/web-*", true)
+        );
     }
 
     #[test]
@@ -245,7 +301,12 @@ mod tests {
         })
         .to_string();
         let pod: Workload<'_> = serde_json::from_str(&pod).unwrap();
-        let expected = [("a:1", Some("a@sha256:2")), ("b:1", Some("b@sha256:1")), ("c:1", None), ("d:1", None)];
+        let expected = [
+            ("a:1", Some("a@sha256:2")),
+            ("b:1", Some("b@sha256:1")),
+            ("c:1", None),
+            ("d:1", None),
+        ];
         assert_eq!(pod.pulls(), expected);
     }
 
@@ -259,7 +320,10 @@ mod tests {
         ] {
             assert_eq!(images(&object), ["a"], "{object}");
         }
-        assert_eq!(images(&json!({"spec": {"template": null}, "data": [1]})), [""; 0]);
+        assert_eq!(
+            images(&json!({"spec": {"template": null}, "data": [1]})),
+            [""; 0]
+        );
     }
 
     #[test]
@@ -272,7 +336,13 @@ mod tests {
             (json!({"data": {}}), false),
         ] {
             let text = object.to_string();
-            assert_eq!(serde_json::from_str::<Workload<'_>>(&text).unwrap().is_live(), live, "{object}");
+            assert_eq!(
+                serde_json::from_str::<Workload<'_>>(&text)
+                    .unwrap()
+                    .is_live(),
+                live,
+                "{object}"
+            );
         }
     }
 }

@@ -38,7 +38,11 @@ pub struct Explanation {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = self.host.as_ref().map(|host| format!("{host}/")).unwrap_or_default();
+        let host = self
+            .host
+            .as_ref()
+            .map(|host| format!("{host}/"))
+            .unwrap_or_default();
         match self.digest {
             None => writeln!(f, "{host}{}: there is no such image", self.repository)?,
             Some(digest) => {
@@ -48,7 +52,15 @@ impl fmt::Display for Explanation {
                     (false, false) => "stays",
                 };
                 writeln!(f, "{host}{}@{digest} {fate}", self.repository)?;
-                writeln!(f, "  tags: {}", if self.tags.is_empty() { "none".to_owned() } else { self.tags.join(", ") })?;
+                writeln!(
+                    f,
+                    "  tags: {}",
+                    if self.tags.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        self.tags.join(", ")
+                    }
+                )?;
             }
         }
         for because in &self.because {
@@ -63,13 +75,22 @@ impl Plan {
     /// registry of the plan is looked for in all of them.
     #[must_use]
     pub fn explain(&self, reference: &ImageReference) -> Explanation {
-        let named = self.registries.iter().find(|registry| reference.registry.as_ref() == Some(&***registry));
+        let named = self
+            .registries
+            .iter()
+            .find(|registry| reference.registry.as_ref() == Some(&***registry));
         let registries = named.map_or(self.registries.as_slice(), std::slice::from_ref);
-        let all = registries.iter().map(|registry| self.explain_in(registry, reference));
-        let (found, not_found): (Vec<_>, Vec<_>) = all.partition(|explanation| explanation.digest.is_some());
+        let all = registries
+            .iter()
+            .map(|registry| self.explain_in(registry, reference));
+        let (found, not_found): (Vec<_>, Vec<_>) =
+            all.partition(|explanation| explanation.digest.is_some());
         let mut all = if found.is_empty() { not_found } else { found }.into_iter();
         match all.next() {
-            Some(first) => Explanation { also: all.collect(), ..first },
+            Some(first) => Explanation {
+                also: all.collect(),
+                ..first
+            },
             None => Explanation::unknown(reference, None, "nothing was read".to_owned()),
         }
     }
@@ -78,11 +99,20 @@ impl Plan {
         let host = (self.registries.len() > 1).then(|| registry.host());
         let unknown = |because: String| Explanation::unknown(reference, host.clone(), because);
         let Some(repository) = self.repository_in(registry, &reference.repository) else {
-            return unknown(format!("there is no repository `{}` in {registry}", reference.repository));
+            return unknown(format!(
+                "there is no repository `{}` in {registry}",
+                reference.repository
+            ));
         };
         let position = match (&reference.digest, &reference.tag) {
-            (Some(digest), _) => graph::position(&repository.stored.images, digest).map(|index| index as usize),
-            (None, Some(tag)) => repository.stored.images.iter().position(|image| image.tags.contains(tag)),
+            (Some(digest), _) => {
+                graph::position(&repository.stored.images, digest).map(|index| index as usize)
+            }
+            (None, Some(tag)) => repository
+                .stored
+                .images
+                .iter()
+                .position(|image| image.tags.contains(tag)),
             (None, None) => None,
         };
         let Some(position) = position else {
@@ -128,7 +158,10 @@ impl RepositoryPlan {
     pub fn because(&self, verdict: &Verdict) -> Vec<String> {
         match verdict {
             Verdict::Delete(reason) => vec![self.delete_sentence(reason)],
-            Verdict::Keep(reasons) => reasons.iter().map(|reason| self.keep_sentence(reason)).collect(),
+            Verdict::Keep(reasons) => reasons
+                .iter()
+                .map(|reason| self.keep_sentence(reason))
+                .collect(),
         }
     }
 
@@ -185,21 +218,39 @@ impl RepositoryPlan {
     fn delete_sentence(&self, reason: &DeleteReason) -> String {
         match reason {
             DeleteReason::Superseded { rule, place } => match place.places {
-                Some(places) => format!("place {} by rule `{rule}`, which keeps {places}; nobody uses it", place.place),
-                None => format!("its group is not among the newest that rule `{rule}` keeps; nobody uses it"),
+                Some(places) => format!(
+                    "place {} by rule `{rule}`, which keeps {places}; nobody uses it",
+                    place.place
+                ),
+                None => format!(
+                    "its group is not among the newest that rule `{rule}` keeps; nobody uses it"
+                ),
             },
             DeleteReason::NoRule => "no rule keeps any of its tags; nobody uses it".to_owned(),
             DeleteReason::Untagged => "it has no tag, and nobody uses it".to_owned(),
             DeleteReason::PartOf { index, role } => {
-                format!("goes with {}, whose {}part it is", self.name_of(index), spaced(role.as_deref()))
+                format!(
+                    "goes with {}, whose {}part it is",
+                    self.name_of(index),
+                    spaced(role.as_deref())
+                )
             }
-            DeleteReason::RefersTo { subject, how } => format!("goes with {}, {}", self.name_of(subject), clause(*how)),
-            DeleteReason::Orphan { subject, how } => format!("{}, {}, is gone", subject.short(), clause(*how)),
-            DeleteReason::Archived { since, charged_until } => {
+            DeleteReason::RefersTo { subject, how } => {
+                format!("goes with {}, {}", self.name_of(subject), clause(*how))
+            }
+            DeleteReason::Orphan { subject, how } => {
+                format!("{}, {}, is gone", subject.short(), clause(*how))
+            }
+            DeleteReason::Archived {
+                since,
+                charged_until,
+            } => {
                 let charge = charged_until
                     .map(|until| format!("; AWS charges for it until {until} all the same, 90 days being the least"))
                     .unwrap_or_default();
-                format!("archived since {since}, longer than `archive.delete_after`{charge}; nobody uses it")
+                format!(
+                    "archived since {since}, longer than `archive.delete_after`{charge}; nobody uses it"
+                )
             }
         }
     }
@@ -265,7 +316,9 @@ impl fmt::Display for LeftAlone {
                 "replication repeats its deletions in {}, and what is in use there is not read: add it to `in_use.accounts`; `guards.unread_pull_accounts: warn` cleans the repository all the same",
                 places.join(" and ")
             ),
-            Self::PullersUnknown { error } => write!(f, "who may pull from it could not be found out: {error}"),
+            Self::PullersUnknown { error } => {
+                write!(f, "who may pull from it could not be found out: {error}")
+            }
             Self::Vanished => write!(f, "it was deleted meanwhile"),
             Self::Failed { error } => write!(f, "its images could not be listed: {error}"),
         }
@@ -278,7 +331,10 @@ impl fmt::Display for NotRead {
             Self::NoPolicy => write!(f, "no policy matches it"),
             Self::Policy { policy } => write!(f, "`policies[{policy}]` says so"),
             Self::PullThroughCache => {
-                write!(f, "it is a pull-through cache, and no policy names it without a wildcard")
+                write!(
+                    f,
+                    "it is a pull-through cache, and no policy names it without a wildcard"
+                )
             }
             Self::NotAsked => write!(f, "this run was asked for other repositories"),
         }

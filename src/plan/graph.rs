@@ -24,11 +24,23 @@ impl Graph {
         let mut child_edges = Vec::new();
         let mut referrer_edges = Vec::new();
         for (index, image) in (0..).zip(images) {
-            let named = children.get(&image.digest).map(Vec::as_slice).unwrap_or_default();
-            child_edges.extend(named.iter().filter_map(|child| Some((index, position(&child.digest)?))));
-            referrer_edges.extend(image.subjects().filter_map(|subject| Some((position(&subject)?, index))));
+            let named = children
+                .get(&image.digest)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            child_edges.extend(
+                named
+                    .iter()
+                    .filter_map(|child| Some((index, position(&child.digest)?))),
+            );
+            referrer_edges.extend(
+                image
+                    .subjects()
+                    .filter_map(|subject| Some((position(&subject)?, index))),
+            );
         }
-        let reversed = |edges: &[(u32, u32)]| Relation::new(edges.iter().map(|&(a, b)| (b, a)).collect());
+        let reversed =
+            |edges: &[(u32, u32)]| Relation::new(edges.iter().map(|&(a, b)| (b, a)).collect());
         Self {
             parents: reversed(&child_edges),
             children: Relation::new(child_edges),
@@ -65,7 +77,9 @@ impl Graph {
 
 /// Where a digest stands among images that are sorted by digest.
 pub(super) fn position(images: &[Image], digest: &Digest) -> Option<u32> {
-    let position = images.binary_search_by(|image| image.digest.cmp(digest)).ok()?;
+    let position = images
+        .binary_search_by(|image| image.digest.cmp(digest))
+        .ok()?;
     u32::try_from(position).ok()
 }
 
@@ -83,6 +97,9 @@ impl Relation {
 
     fn of(&self, from: u32) -> impl Iterator<Item = u32> + '_ {
         let start = self.0.partition_point(|&(other, _)| other < from);
-        self.0[start..].iter().take_while(move |&&(other, _)| other == from).map(|&(_, to)| to)
+        self.0[start..]
+            .iter()
+            .take_while(move |&&(other, _)| other == from)
+            .map(|&(_, to)| to)
     }
 }

@@ -43,27 +43,52 @@ impl<'a> Judgement<'a> {
         terms: Terms,
     ) -> Result<Self, LeftAlone> {
         let stored = &repository.stored;
-        let Images { images, children, .. } = stored;
-        let tagged = images.iter().any(|image| !image.tags.is_empty() && !image.is_attachment());
-        let names: Vec<Arc<str>> = rules.rules.iter().map(|rule| Arc::from(rule.name.as_str())).collect();
+        let Images {
+            images, children, ..
+        } = stored;
+        let tagged = images
+            .iter()
+            .any(|image| !image.tags.is_empty() && !image.is_attachment());
+        let names: Vec<Arc<str>> = rules
+            .rules
+            .iter()
+            .map(|rule| Arc::from(rule.name.as_str()))
+            .collect();
         let mut graph = Graph::new(images, children);
-        let mut part: Vec<bool> = (0..).zip(images).map(|(index, _)| graph.parents(index).next().is_some()).collect();
+        let mut part: Vec<bool> = (0..)
+            .zip(images)
+            .map(|(index, _)| graph.parents(index).next().is_some())
+            .collect();
         loop {
-            let standing: Vec<_> =
-                images.iter().zip(&part).map(|(image, &part)| standing(image, part, &terms)).collect();
+            let standing: Vec<_> = images
+                .iter()
+                .zip(&part)
+                .map(|(image, &part)| standing(image, part, &terms))
+                .collect();
             let evaluation = rules.evaluate(images, &standing, terms.now);
             if tagged && !evaluation.any_tag_matched && !rules.delete_unmatched {
                 return Err(LeftAlone::NoTagMatched);
             }
             let (rules, reasons) = (names.clone(), vec![Vec::new(); images.len()]);
-            let mut judgement = Self { stored, images, graph, terms, rules, evaluation, reasons };
+            let mut judgement = Self {
+                stored,
+                images,
+                graph,
+                terms,
+                rules,
+                evaluation,
+                reasons,
+            };
             judgement.seed(repository, usage);
             judgement.close();
             // What stays while every index that names it goes is no part any more, and takes a place like any other:
             // else the next run would delete what this one has kept.
             let mut bereft = false;
             for (index, part) in (0..).zip(&mut part) {
-                if *part && judgement.keeps(index) && !judgement.graph.parents(index).any(|it| judgement.keeps(it)) {
+                if *part
+                    && judgement.keeps(index)
+                    && !judgement.graph.parents(index).any(|it| judgement.keeps(it))
+                {
                     *part = false;
                     bereft = true;
                 }
@@ -82,7 +107,13 @@ impl<'a> Judgement<'a> {
         let mentioned = usage.mentioned(name, self.images);
         for (index, image) in (0..).zip(self.images) {
             let reasons = &mut self.reasons[index as usize];
-            reasons.extend(mentioned.user_of(image).map(|user| KeepReason::RepositoryInUse { user: Arc::clone(user) }));
+            reasons.extend(
+                mentioned
+                    .user_of(image)
+                    .map(|user| KeepReason::RepositoryInUse {
+                        user: Arc::clone(user),
+                    }),
+            );
             reasons.extend(
                 usage
                     .of(&repository.registry, name, image)
@@ -97,7 +128,11 @@ impl<'a> Judgement<'a> {
                 let tag = kept.tag.map(|tag| image.tags[tag].clone());
                 let reason = match tag {
                     Some(tag) if kept.unordered => KeepReason::NoVersion { rule, tag },
-                    tag => KeepReason::Rule { rule, tag, place: kept.place },
+                    tag => KeepReason::Rule {
+                        rule,
+                        tag,
+                        place: kept.place,
+                    },
                 };
                 add(reasons, reason);
             }
@@ -109,7 +144,9 @@ impl<'a> Judgement<'a> {
             for parent in self.graph.parents(index) {
                 let reasons = &mut self.reasons[parent as usize];
                 if !reasons.iter().any(KeepReason::is_use) {
-                    reasons.push(KeepReason::HasPartInUse { part: self.images[index as usize].digest });
+                    reasons.push(KeepReason::HasPartInUse {
+                        part: self.images[index as usize].digest,
+                    });
                     used.push(parent);
                 }
             }
@@ -133,13 +170,17 @@ impl<'a> Judgement<'a> {
         let mut known = None;
         loop {
             // An index that stays since another one may name it may itself name more.
-            let staying =
-                (0..).zip(self.images).filter(|&(index, image)| self.stored.is_unread(image) && self.keeps(index));
+            let staying = (0..)
+                .zip(self.images)
+                .filter(|&(index, image)| self.stored.is_unread(image) && self.keeps(index));
             let unread = Unread::new(staying.map(|(_, image)| image));
-            let Some(all) = unread.filter(|_| unread != known) else { return };
+            let Some(all) = unread.filter(|_| unread != known) else {
+                return;
+            };
             for &index in &candidates {
                 if !self.keeps(index) && all.may_name(&self.images[index as usize]) {
-                    self.reasons[index as usize].push(KeepReason::PerhapsPartOf { index: all.index });
+                    self.reasons[index as usize]
+                        .push(KeepReason::PerhapsPartOf { index: all.index });
                 }
             }
             known = unread;
@@ -150,7 +191,8 @@ impl<'a> Judgement<'a> {
     fn close(&mut self) {
         self.spread(self.all(Self::holds), Self::holds);
         // What is only archived keeps from being deleted what is archived with it.
-        let archived = self.all(|judgement, index| judgement.keeps(index) && !judgement.holds(index));
+        let archived =
+            self.all(|judgement, index| judgement.keeps(index) && !judgement.holds(index));
         let settled = |judgement: &Self, index: u32| {
             judgement.keeps(index) || judgement.images[index as usize].status != Status::Archived
         };
@@ -162,37 +204,63 @@ impl<'a> Judgement<'a> {
         while let Some(index) = kept.pop() {
             let digest = self.images[index as usize].digest;
             let open = |dependents: &mut dyn Iterator<Item = u32>| -> Vec<u32> {
-                dependents.filter(|&dependent| !settled(self, dependent)).collect()
+                dependents
+                    .filter(|&dependent| !settled(self, dependent))
+                    .collect()
             };
-            let (children, referrers) = (open(&mut self.graph.children(index)), open(&mut self.graph.referrers(index)));
+            let (children, referrers) = (
+                open(&mut self.graph.children(index)),
+                open(&mut self.graph.referrers(index)),
+            );
             for &child in &children {
                 let role = self.role(digest, self.images[child as usize].digest);
-                add(&mut self.reasons[child as usize], KeepReason::PartOf { index: digest, role });
+                add(
+                    &mut self.reasons[child as usize],
+                    KeepReason::PartOf {
+                        index: digest,
+                        role,
+                    },
+                );
             }
             for &referrer in &referrers {
                 let how = self.images[referrer as usize].attachment_to(&digest);
-                add(&mut self.reasons[referrer as usize], KeepReason::RefersTo { subject: digest, how });
+                add(
+                    &mut self.reasons[referrer as usize],
+                    KeepReason::RefersTo {
+                        subject: digest,
+                        how,
+                    },
+                );
             }
             kept.extend(children.into_iter().chain(referrers));
         }
     }
 
     fn all(&self, wanted: impl Fn(&Self, u32) -> bool) -> Vec<u32> {
-        (0..).zip(self.images).map(|(index, _)| index).filter(|&index| wanted(self, index)).collect()
+        (0..)
+            .zip(self.images)
+            .map(|(index, _)| index)
+            .filter(|&index| wanted(self, index))
+            .collect()
     }
 
     /// Whether an image stays where it is, and so does what belongs to it. In mode `archive`, being archived is no
     /// reason for others to stay active.
     fn holds(&self, index: u32) -> bool {
         let archive = self.terms.archive.candidates;
-        self.reasons[index as usize].iter().any(|reason| !archive || *reason != KeepReason::Archived)
+        self.reasons[index as usize]
+            .iter()
+            .any(|reason| !archive || *reason != KeepReason::Archived)
     }
 
     /// Attachments that nothing keeps, with each subject that is not here: signatures may be stored in a repository
     /// of their own.
     pub(super) fn attached_elsewhere(&self) -> impl Iterator<Item = (u32, Digest)> + '_ {
-        let doomed = (0..).zip(self.images).filter(|&(index, _)| !self.keeps(index));
-        let subjects = doomed.flat_map(|(index, image)| image.subjects().map(move |subject| (index, subject)));
+        let doomed = (0..)
+            .zip(self.images)
+            .filter(|&(index, _)| !self.keeps(index));
+        let subjects =
+            doomed.flat_map(|(index, image)| image.subjects().map(move |subject| (index, subject)));
         subjects.filter(|(_, subject)| graph::position(self.images, subject).is_none())
     }
 
@@ -229,31 +297,58 @@ impl<'a> Judgement<'a> {
     fn delete_reason(&self, index: u32) -> DeleteReason {
         let image = &self.images[index as usize];
         if let (Status::Archived, Some(since)) = (image.status, image.archived_at()) {
-            return DeleteReason::Archived { since, charged_until: self.terms.charged_until(since) };
+            return DeleteReason::Archived {
+                since,
+                charged_until: self.terms.charged_until(since),
+            };
         }
         if let Some(missed) = &self.evaluation.missed[index as usize] {
-            return DeleteReason::Superseded { rule: Arc::clone(&self.rules[missed.rule]), place: missed.place };
+            return DeleteReason::Superseded {
+                rule: Arc::clone(&self.rules[missed.rule]),
+                place: missed.place,
+            };
         }
         let digest_of = |index: u32| self.images[index as usize].digest;
         // A client's list of referrers says less of them than they do.
         let mut parents = self.graph.parents(index);
-        let of_index = parents.find(|&parent| !self.images[parent as usize].is_attachment() || image.subject.is_none());
+        let of_index = parents.find(|&parent| {
+            !self.images[parent as usize].is_attachment() || image.subject.is_none()
+        });
         if let Some(index) = of_index.map(digest_of) {
-            return DeleteReason::PartOf { index: Box::new(index), role: self.role(index, image.digest) };
+            return DeleteReason::PartOf {
+                index: Box::new(index),
+                role: self.role(index, image.digest),
+            };
         }
         if let Some(subject) = self.graph.subjects(index).next().map(digest_of) {
-            return DeleteReason::RefersTo { subject: Box::new(subject), how: image.attachment_to(&subject) };
+            return DeleteReason::RefersTo {
+                subject: Box::new(subject),
+                how: image.attachment_to(&subject),
+            };
         }
         if (image.subject.is_some() || image.is_attachment())
             && let Some(subject) = image.subjects().next()
         {
-            return DeleteReason::Orphan { subject: Box::new(subject), how: image.attachment_to(&subject) };
+            return DeleteReason::Orphan {
+                subject: Box::new(subject),
+                how: image.attachment_to(&subject),
+            };
         }
-        if image.tags.is_empty() { DeleteReason::Untagged } else { DeleteReason::NoRule }
+        if image.tags.is_empty() {
+            DeleteReason::Untagged
+        } else {
+            DeleteReason::NoRule
+        }
     }
 
     fn role(&self, index: Digest, child: Digest) -> Option<Box<str>> {
-        self.stored.children.get(&index)?.iter().find(|named| named.digest == child)?.role.clone()
+        self.stored
+            .children
+            .get(&index)?
+            .iter()
+            .find(|named| named.digest == child)?
+            .role
+            .clone()
     }
 }
 
@@ -287,11 +382,16 @@ fn doubt(image: &Image, is_child: bool, terms: &Terms) -> Option<KeepReason> {
         (Status::Restoring, _) => Some(KeepReason::BeingRestored),
         (Status::Unknown, _) => Some(KeepReason::UnknownStatus),
         (Status::Active | Status::Archived, None) => Some(KeepReason::NoPushTime),
-        (Status::Active | Status::Archived, Some(pushed_at)) if pushed_at > now => Some(KeepReason::PushedInFuture),
+        (Status::Active | Status::Archived, Some(pushed_at)) if pushed_at > now => {
+            Some(KeepReason::PushedInFuture)
+        }
         (Status::Active | Status::Archived, Some(pushed_at)) => {
             let attachment = image.is_attachment();
             let alone = image.subject.is_none() && !attachment && !is_child;
-            if alone && image.artifact_type != ArtifactType::ContainerImage && !image.artifact_type.is_part() {
+            if alone
+                && image.artifact_type != ArtifactType::ContainerImage
+                && !image.artifact_type.is_part()
+            {
                 Some(KeepReason::Artifact)
             } else if (image.tags.is_empty() || attachment) && pushed_at.age(now) < PUSH_GRACE {
                 Some(KeepReason::JustPushed)

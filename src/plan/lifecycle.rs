@@ -66,8 +66,14 @@ impl Selection {
             // Several entries have to match all, each by some tag.
             "tagged" => {
                 !image.tags.is_empty()
-                    && self.tag_prefix_list.iter().all(|prefix| some_tag(&|tag| tag.starts_with(prefix)))
-                    && self.tag_pattern_list.iter().all(|pattern| some_tag(&|tag| matches(pattern, tag)))
+                    && self
+                        .tag_prefix_list
+                        .iter()
+                        .all(|prefix| some_tag(&|tag| tag.starts_with(prefix)))
+                    && self
+                        .tag_pattern_list
+                        .iter()
+                        .all(|pattern| some_tag(&|tag| matches(pattern, tag)))
             }
             _ => true,
         }
@@ -78,9 +84,11 @@ impl Selection {
 fn matches(pattern: &str, tag: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == tag,
-        Some((start, rest)) => tag
-            .strip_prefix(start)
-            .is_some_and(|tag| (0..=tag.len()).filter_map(|at| tag.get(at..)).any(|tail| matches(rest, tail))),
+        Some((start, rest)) => tag.strip_prefix(start).is_some_and(|tag| {
+            (0..=tag.len())
+                .filter_map(|at| tag.get(at..))
+                .any(|tail| matches(rest, tail))
+        }),
     }
 }
 
@@ -90,13 +98,24 @@ impl RepositoryPlan {
     /// # Errors
     /// Where the policy cannot be understood.
     pub fn threats(&self, policy: &str) -> Result<Vec<Threat>, String> {
-        let mut rules = serde_json::from_str::<Policy>(policy).map_err(|error| error.to_string())?.rules;
+        let mut rules = serde_json::from_str::<Policy>(policy)
+            .map_err(|error| error.to_string())?
+            .rules;
         rules.retain(|rule| rule.selection.storage_class.as_deref() != Some("archive"));
         rules.sort_by_key(|rule| rule.priority);
         // ECR expires no image that an index names.
-        let children: HashSet<Digest> = self.stored.children.values().flatten().map(|child| child.digest).collect();
+        let children: HashSet<Digest> = self
+            .stored
+            .children
+            .values()
+            .flatten()
+            .map(|child| child.digest)
+            .collect();
         let threats = self.images().filter_map(|(image, verdict)| {
-            if verdict.deletes() || image.status != Status::Active || children.contains(&image.digest) {
+            if verdict.deletes()
+                || image.status != Status::Active
+                || children.contains(&image.digest)
+            {
                 return None;
             }
             let rule = rules.iter().find(|rule| rule.selection.selects(image))?;

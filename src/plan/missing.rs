@@ -79,7 +79,9 @@ pub enum Stored<'a> {
 /// completely can tell.
 #[must_use]
 pub fn missing(plan: &Plan, usage: &Usage) -> Vec<Missing> {
-    missing_from(&plan.registries, usage, |registry, name| plan.stored(registry, name))
+    missing_from(&plan.registries, usage, |registry, name| {
+        plan.stored(registry, name)
+    })
 }
 
 /// The references in use that registries which store this cannot serve, live ones first.
@@ -93,17 +95,33 @@ pub fn missing_from<'a>(
     let mut lookup: Option<(&Registry, &RepositoryName, Lookup<'_>)> = None;
     let mut missing = Vec::new();
     for (reference, users) in usage.references() {
-        let Reference::Image(reference) = reference else { continue };
-        let registry = registries.iter().find(|registry| reference.registry.as_ref() == Some(&***registry));
+        let Reference::Image(reference) = reference else {
+            continue;
+        };
+        let registry = registries
+            .iter()
+            .find(|registry| reference.registry.as_ref() == Some(&***registry));
         let Some(registry) = registry else { continue };
         let name = &reference.repository;
-        if lookup.as_ref().is_none_or(|(place, of, _)| (*place, *of) != (&**registry, name)) {
+        if lookup
+            .as_ref()
+            .is_none_or(|(place, of, _)| (*place, *of) != (&**registry, name))
+        {
             lookup = Some((registry, name, Lookup::new(stored(registry, name))));
         }
-        if let Some(problem) = lookup.as_ref().and_then(|(_, _, lookup)| lookup.problem(reference)) {
+        if let Some(problem) = lookup
+            .as_ref()
+            .and_then(|(_, _, lookup)| lookup.problem(reference))
+        {
             let host = (registries.len() > 1).then(|| registry.host());
             let live = users.iter().any(|user| user.live);
-            missing.push(Missing { reference: reference.clone(), host, problem, live, users: names(users) });
+            missing.push(Missing {
+                reference: reference.clone(),
+                host,
+                problem,
+                live,
+                users: names(users),
+            });
         }
     }
     missing.sort_by_key(|missing| !missing.live);
@@ -114,7 +132,9 @@ impl Plan {
     /// What is known to be stored under the name of a repository.
     #[must_use]
     pub fn stored(&self, registry: &Registry, name: &RepositoryName) -> Stored<'_> {
-        let Some(repository) = self.repository_in(registry, name) else { return Stored::NoRepository };
+        let Some(repository) = self.repository_in(registry, name) else {
+            return Stored::NoRepository;
+        };
         match repository.left_alone {
             Some(LeftAlone::Vanished) => Stored::NoRepository,
             Some(LeftAlone::NotRead(_) | LeftAlone::Failed { .. }) => Stored::Unknown,
@@ -137,8 +157,15 @@ struct Lookup<'a> {
 
 impl<'a> Lookup<'a> {
     fn new(stored: Stored<'a>) -> Self {
-        let images = if let Stored::Images(images) = stored { images } else { &[] };
-        let by_tag = images.iter().flat_map(|image| image.tags.iter().map(move |tag| (tag, image))).collect();
+        let images = if let Stored::Images(images) = stored {
+            images
+        } else {
+            &[]
+        };
+        let by_tag = images
+            .iter()
+            .flat_map(|image| image.tags.iter().map(move |tag| (tag, image)))
+            .collect();
         Self { stored, by_tag }
     }
 
@@ -150,7 +177,9 @@ impl<'a> Lookup<'a> {
             Stored::Images(images) => images,
         };
         let image = match (&reference.digest, &reference.tag) {
-            (Some(digest), _) => graph::position(images, digest).and_then(|index| images.get(index as usize)),
+            (Some(digest), _) => {
+                graph::position(images, digest).and_then(|index| images.get(index as usize))
+            }
             (None, Some(tag)) => self.by_tag.get(tag).copied(),
             (None, None) => None,
         };

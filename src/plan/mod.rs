@@ -87,14 +87,27 @@ pub fn plan(
     terms: impl Into<Terms>,
 ) -> Plan {
     let (inventories, terms) = (inventories.into(), terms.into());
-    let (told_apart, mut registries, mut repositories) = (inventories.len() > 1, Vec::new(), Vec::new());
-    for Inventory { registry, repositories: read } in inventories {
+    let (told_apart, mut registries, mut repositories) =
+        (inventories.len() > 1, Vec::new(), Vec::new());
+    for Inventory {
+        registry,
+        repositories: read,
+    } in inventories
+    {
         let registry = Arc::new(registry);
-        repositories.extend(read.into_iter().map(|read| RepositoryPlan::new(read, &registry, told_apart)));
+        repositories.extend(
+            read.into_iter()
+                .map(|read| RepositoryPlan::new(read, &registry, told_apart)),
+        );
         registries.push(registry);
     }
     repositories.sort_by(|a, b| (&a.registry, &a.name).cmp(&(&b.registry, &b.name)));
-    let mut plan = Plan { registries, now: terms.now, archive: terms.archive, repositories };
+    let mut plan = Plan {
+        registries,
+        now: terms.now,
+        archive: terms.archive,
+        repositories,
+    };
     plan.judge_again(usage, policies);
     plan
 }
@@ -102,7 +115,10 @@ pub fn plan(
 impl Plan {
     /// Decides anew, after some repositories were left alone: what is attached to their images stays with them.
     pub fn judge_again(&mut self, usage: &Usage, policies: &Policies) {
-        let terms = Terms { now: self.now, archive: self.archive };
+        let terms = Terms {
+            now: self.now,
+            archive: self.archive,
+        };
         let judged = judge(&self.repositories, usage, policies, terms);
         for (repository, (left_alone, verdicts)) in self.repositories.iter_mut().zip(judged) {
             repository.left_alone = left_alone;
@@ -119,13 +135,18 @@ impl Plan {
     /// The images that this plan deletes and that what is in use by now keeps: for each repository their positions.
     #[must_use]
     pub fn spared(&self, usage: &Usage, policies: &Policies) -> Vec<HashSet<u32>> {
-        let terms = Terms { now: self.now, archive: self.archive };
+        let terms = Terms {
+            now: self.now,
+            archive: self.archive,
+        };
         judge(&self.repositories, usage, policies, terms)
             .into_iter()
             .zip(&self.repositories)
             .map(|((_, verdicts), repository)| {
                 let both = (0..).zip(verdicts.iter().zip(&repository.verdicts));
-                both.filter(|(_, (now, planned))| planned.deletes() && !now.deletes()).map(|(index, _)| index).collect()
+                both.filter(|(_, (now, planned))| planned.deletes() && !now.deletes())
+                    .map(|(index, _)| index)
+                    .collect()
             })
             .collect()
     }
@@ -133,20 +154,32 @@ impl Plan {
     /// A plan for nothing, since nothing was read.
     #[must_use]
     pub const fn empty(now: Time) -> Self {
-        let archive = Archiving { candidates: false, delete_after: None };
-        Self { registries: Vec::new(), now, archive, repositories: Vec::new() }
+        let archive = Archiving {
+            candidates: false,
+            delete_after: None,
+        };
+        Self {
+            registries: Vec::new(),
+            now,
+            archive,
+            repositories: Vec::new(),
+        }
     }
 
     /// The repository of that name, in the first registry that has one.
     #[must_use]
     pub fn repository(&self, name: &str) -> Option<&RepositoryPlan> {
-        self.registries.iter().find_map(|registry| self.repository_in(registry, name))
+        self.registries
+            .iter()
+            .find_map(|registry| self.repository_in(registry, name))
     }
 
     /// The repository of that name in a registry.
     #[must_use]
     pub fn repository_in(&self, registry: &Registry, name: &str) -> Option<&RepositoryPlan> {
-        let order = |repository: &RepositoryPlan| (&*repository.registry, &*repository.name).cmp(&(registry, name));
+        let order = |repository: &RepositoryPlan| {
+            (&*repository.registry, &*repository.name).cmp(&(registry, name))
+        };
         let position = self.repositories.binary_search_by(order).ok()?;
         self.repositories.get(position)
     }
@@ -162,9 +195,14 @@ fn judge(
     let mut judgements: Vec<Judged<'_>> = repositories
         .iter()
         .map(|repository| {
-            let judgement = match repository.policy.map(|position| &policies.0[position].action) {
+            let judgement = match repository
+                .policy
+                .map(|position| &policies.0[position].action)
+            {
                 _ if repository.left_alone.is_some() => Err(repository.left_alone.clone()),
-                Some(Action::Keep(rules)) => Judgement::new(repository, rules, usage, terms).map_err(Some),
+                Some(Action::Keep(rules)) => {
+                    Judgement::new(repository, rules, usage, terms).map_err(Some)
+                }
                 Some(Action::LeaveAlone) | None => Err(Some(LeftAlone::NotRead(NotRead::NoPolicy))),
             };
             match judgement {
@@ -216,7 +254,10 @@ fn keep_attached_elsewhere(judgements: &mut [Judged<'_>], repositories: &[Reposi
 }
 
 /// One round; whether it kept anything.
-fn keep_some_attached_elsewhere(judgements: &mut [Judged<'_>], repositories: &[RepositoryPlan]) -> bool {
+fn keep_some_attached_elsewhere(
+    judgements: &mut [Judged<'_>],
+    repositories: &[RepositoryPlan],
+) -> bool {
     let attached: Vec<(usize, u32, Digest)> = judgements
         .iter()
         .enumerate()
@@ -225,7 +266,9 @@ fn keep_some_attached_elsewhere(judgements: &mut [Judged<'_>], repositories: &[R
             Judged::Done(..) => None,
         })
         .flat_map(|(repository, judgement)| {
-            judgement.attached_elsewhere().map(move |(index, subject)| (repository, index, subject))
+            judgement
+                .attached_elsewhere()
+                .map(move |(index, subject)| (repository, index, subject))
         })
         .collect();
     if attached.is_empty() {
@@ -243,10 +286,18 @@ fn keep_some_attached_elsewhere(judgements: &mut [Judged<'_>], repositories: &[R
     let everything_read = repositories.iter().all(|repository| repository.read);
     let mut any = false;
     for (repository, index, subject) in attached {
-        let Judged::Open(judgement) = &mut judgements[repository] else { continue };
+        let Judged::Open(judgement) = &mut judgements[repository] else {
+            continue;
+        };
         let holder = kept_in.get(&subject).map(|&name| name.clone());
         if holder.is_some() || (!everything_read && !judgement.has_ordinary_images()) {
-            judgement.keep(index, KeepReason::AttachedElsewhere { subject, repository: holder });
+            judgement.keep(
+                index,
+                KeepReason::AttachedElsewhere {
+                    subject,
+                    repository: holder,
+                },
+            );
             any = true;
         }
     }
@@ -283,7 +334,10 @@ impl RepositoryPlan {
     /// What people call it: its name, with its host where there are several registries.
     #[must_use]
     pub fn title(&self) -> String {
-        self.host().map_or_else(|| self.name.to_string(), |host| format!("{host}/{}", self.name))
+        self.host().map_or_else(
+            || self.name.to_string(),
+            |host| format!("{host}/{}", self.name),
+        )
     }
 
     /// The host of its registry, where there are several registries.

@@ -35,10 +35,21 @@ impl RepositoryPlan {
     #[must_use]
     pub fn units(&self) -> Vec<Unit> {
         let graph = Graph::new(&self.stored.images, &self.stored.children);
-        let doomed: Vec<u32> =
-            (0..).zip(&self.verdicts).filter(|(_, verdict)| verdict.deletes()).map(|(index, _)| index).collect();
-        let slots: HashMap<u32, usize> = doomed.iter().enumerate().map(|(slot, &index)| (index, slot)).collect();
-        let dependents = |slot: usize| graph.dependents(doomed[slot]).filter_map(|index| slots.get(&index).copied());
+        let doomed: Vec<u32> = (0..)
+            .zip(&self.verdicts)
+            .filter(|(_, verdict)| verdict.deletes())
+            .map(|(index, _)| index)
+            .collect();
+        let slots: HashMap<u32, usize> = doomed
+            .iter()
+            .enumerate()
+            .map(|(slot, &index)| (index, slot))
+            .collect();
+        let dependents = |slot: usize| {
+            graph
+                .dependents(doomed[slot])
+                .filter_map(|index| slots.get(&index).copied())
+        };
 
         // What an index in the archive names is not known, so every archived image that may be part of one waits for all.
         let image = |slot: usize| &self.stored.images[doomed[slot] as usize];
@@ -66,9 +77,15 @@ impl RepositoryPlan {
         }
         let mut units: HashMap<usize, Unit> = HashMap::new();
         for (slot, &index) in doomed.iter().enumerate() {
-            let unit =
-                units.entry(sets.root(slot)).or_insert_with(|| Unit { images: Vec::new(), may_go: 0, oldest: None });
-            unit.images.push(Doomed { level: levels[slot], index });
+            let unit = units.entry(sets.root(slot)).or_insert_with(|| Unit {
+                images: Vec::new(),
+                may_go: 0,
+                oldest: None,
+            });
+            unit.images.push(Doomed {
+                level: levels[slot],
+                index,
+            });
             let pushed_at = self.stored.images[index as usize].pushed_at;
             unit.oldest = unit.oldest.into_iter().chain(pushed_at).min();
         }
@@ -77,13 +94,20 @@ impl RepositoryPlan {
             unit.images.sort_unstable();
             unit.may_go = unit.images.len();
         }
-        units.sort_unstable_by(|a, b| a.oldest.cmp(&b.oldest).then_with(|| a.images.cmp(&b.images)));
+        units.sort_unstable_by(|a, b| {
+            a.oldest
+                .cmp(&b.oldest)
+                .then_with(|| a.images.cmp(&b.images))
+        });
         units
     }
 }
 
 /// The level of each slot: at least its own, and one more than the highest of what it depends on. Those on a cycle come last, together.
-fn levels<I: Iterator<Item = usize>>(mut levels: Vec<u32>, dependents: impl Fn(usize) -> I) -> Vec<u32> {
+fn levels<I: Iterator<Item = usize>>(
+    mut levels: Vec<u32>,
+    dependents: impl Fn(usize) -> I,
+) -> Vec<u32> {
     let slots = levels.len();
     let mut waiting = vec![0_u32; slots];
     for slot in 0..slots {

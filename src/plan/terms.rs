@@ -27,7 +27,10 @@ pub struct Archiving {
 
 impl From<Time> for Terms {
     fn from(now: Time) -> Self {
-        Self { now, archive: Archiving::default() }
+        Self {
+            now,
+            archive: Archiving::default(),
+        }
     }
 }
 

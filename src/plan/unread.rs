@@ -24,12 +24,17 @@ impl Unread {
         let single = |index: &Image| Self {
             index: index.digest,
             last_pushed: index.pushed_at,
-            first_archived: index.archived_at().filter(|_| index.restored_at().is_none()),
+            first_archived: index
+                .archived_at()
+                .filter(|_| index.restored_at().is_none()),
         };
         indexes.map(single).reduce(|all, one| Self {
             index: all.index,
             last_pushed: all.last_pushed.zip(one.last_pushed).map(|(a, b)| a.max(b)),
-            first_archived: all.first_archived.zip(one.first_archived).map(|(a, b)| a.min(b)),
+            first_archived: all
+                .first_archived
+                .zip(one.first_archived)
+                .map(|(a, b)| a.min(b)),
         })
     }
 
@@ -37,7 +42,10 @@ impl Unread {
     /// pulled, and archives nothing of it while the index is active. So what came later is no part of them, nor what
     /// went to the archive before they did.
     pub(super) fn may_name(&self, image: &Image) -> bool {
-        let (Some(last_pushed), Some(first_archived)) = (self.last_pushed, self.first_archived) else { return true };
+        let (Some(last_pushed), Some(first_archived)) = (self.last_pushed, self.first_archived)
+        else {
+            return true;
+        };
         match (image.archived_at(), image.pushed_at) {
             (Some(archived), _) if image.status == Status::Archived => archived >= first_archived,
             (Some(archived), _) => archived < last_pushed || archived >= first_archived,

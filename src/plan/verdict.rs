@@ -195,7 +195,10 @@ impl KeepReason {
     /// Whether it says that somebody uses the image or a part of it.
     #[must_use]
     pub const fn is_use(&self) -> bool {
-        matches!(self, Self::InUse(_) | Self::RepositoryInUse { .. } | Self::HasPartInUse { .. })
+        matches!(
+            self,
+            Self::InUse(_) | Self::RepositoryInUse { .. } | Self::HasPartInUse { .. }
+        )
     }
 }
 

@@ -95,13 +95,25 @@ impl KeepRules {
 
 impl KeepRule {
     /// A rule without places keeps whatever meets its conditions.
-    fn keep_all(&self, rule: usize, images: &[Image], standing: &[Standing], now: Time, evaluation: &mut Evaluation) {
+    fn keep_all(
+        &self,
+        rule: usize,
+        images: &[Image],
+        standing: &[Standing],
+        now: Time,
+        evaluation: &mut Evaluation,
+    ) {
         for (index, image) in images.iter().enumerate() {
             let tag = self.matching_tags(image).next();
             evaluation.any_tag_matched |= tag.is_some();
             let competes = image.status != Status::Archived || standing[index] != Standing::None;
             if competes && self.meets(image, tag, now) {
-                evaluation.kept[index].push(Kept { rule, tag, place: None, unordered: false });
+                evaluation.kept[index].push(Kept {
+                    rule,
+                    tag,
+                    place: None,
+                    unordered: false,
+                });
             }
         }
     }
@@ -127,14 +139,23 @@ impl KeepRule {
                 continue;
             }
             if self.tags.is_none() {
-                groups.entry("").or_default().push(Contender { image: index, tag: None, version: None });
+                groups.entry("").or_default().push(Contender {
+                    image: index,
+                    tag: None,
+                    version: None,
+                });
             }
             for tag in tags {
                 let version = match self.by {
                     Order::Pushed => None,
                     Order::Version => match Version::parse(&image.tags[tag]) {
                         None => {
-                            evaluation.kept[index].push(Kept { rule, tag: Some(tag), place: None, unordered: true });
+                            evaluation.kept[index].push(Kept {
+                                rule,
+                                tag: Some(tag),
+                                place: None,
+                                unordered: true,
+                            });
                             continue;
                         }
                         version => version,
@@ -145,10 +166,18 @@ impl KeepRule {
                     // The same image again: it counts once (K4), by its highest version.
                     Some(last) if last.image == index => {
                         if version > last.version {
-                            *last = Contender { image: index, tag: Some(tag), version };
+                            *last = Contender {
+                                image: index,
+                                tag: Some(tag),
+                                version,
+                            };
                         }
                     }
-                    _ => group.push(Contender { image: index, tag: Some(tag), version }),
+                    _ => group.push(Contender {
+                        image: index,
+                        tag: Some(tag),
+                        version,
+                    }),
                 }
             }
         }
@@ -165,13 +194,21 @@ impl KeepRule {
         for (rank, (_, group)) in groups.iter().enumerate() {
             let mut taken = 0;
             for contender in group {
-                let place = Place { place: taken + 1, places };
+                let place = Place {
+                    place: taken + 1,
+                    places,
+                };
                 if standing[contender.image] == Standing::TakesPlace {
                     taken += 1;
                 }
                 let kept = rank < kept_groups && places.is_none_or(|places| place.place <= places);
                 if kept {
-                    let kept = Kept { rule, tag: contender.tag, place: Some(place), unordered: false };
+                    let kept = Kept {
+                        rule,
+                        tag: contender.tag,
+                        place: Some(place),
+                        unordered: false,
+                    };
                     evaluation.kept[contender.image].push(kept);
                 } else {
                     let missed = &mut evaluation.missed[contender.image];
@@ -185,7 +222,12 @@ impl KeepRule {
 
     /// The tags of an image that this rule is about, by position.
     fn matching_tags<'a>(&'a self, image: &'a Image) -> impl Iterator<Item = usize> + 'a {
-        image.tags.iter().enumerate().filter(|(_, tag)| self.matches_tag(tag)).map(|(index, _)| index)
+        image
+            .tags
+            .iter()
+            .enumerate()
+            .filter(|(_, tag)| self.matches_tag(tag))
+            .map(|(index, _)| index)
     }
 
     /// Whether an image meets every condition but its place.

@@ -98,7 +98,10 @@ impl Policies {
     /// cache (K1), whose images are somebody else's releases.
     #[must_use]
     pub fn of(&self, repository: &str, pull_through_cache: bool) -> Option<&Policy> {
-        let policy = self.0.iter().find(|policy| policy.repositories.matches(repository))?;
+        let policy = self
+            .0
+            .iter()
+            .find(|policy| policy.repositories.matches(repository))?;
         (!pull_through_cache || policy.repositories.names_exactly(repository)).then_some(policy)
     }
 }
@@ -126,6 +129,9 @@ impl KeepRule {
     /// Whether a tag is one that this rule is about.
     fn matches_tag(&self, tag: &str) -> bool {
         self.tags.as_ref().is_some_and(|tags| tags.is_match(tag))
-            && !self.except.as_ref().is_some_and(|except| except.is_match(tag))
+            && !self
+                .except
+                .as_ref()
+                .is_some_and(|except| except.is_match(tag))
     }
 }

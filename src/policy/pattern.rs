@@ -103,14 +103,22 @@ impl RepositoryGlobs {
             return Err(errors);
         }
         // Each glob compiled by itself, so all that is left is their size together.
-        let set = set.build().map_err(|error| vec![(0, error.kind().to_string())])?;
-        Ok(Self { texts: texts.to_vec(), set })
+        let set = set
+            .build()
+            .map_err(|error| vec![(0, error.kind().to_string())])?;
+        Ok(Self {
+            texts: texts.to_vec(),
+            set,
+        })
     }
 
     /// No globs, which match nothing.
     #[must_use]
     pub fn none() -> Self {
-        Self { texts: Vec::new(), set: GlobSet::empty() }
+        Self {
+            texts: Vec::new(),
+            set: GlobSet::empty(),
+        }
     }
 
     /// Whether some glob matches the whole name.
@@ -123,7 +131,9 @@ impl RepositoryGlobs {
     #[must_use]
     pub fn names_exactly(&self, repository: &str) -> bool {
         let is_plain = |text: &str| !text.contains(['*', '?', '[', ']', '{', '}', '\\']);
-        self.texts.iter().any(|text| text == repository && is_plain(text))
+        self.texts
+            .iter()
+            .any(|text| text == repository && is_plain(text))
     }
 
     /// The globs as they were written.
@@ -138,8 +148,13 @@ fn glob(text: &str) -> Result<Glob, String> {
         return Err("expected a glob, found an empty text".to_owned());
     }
     // `globset` would take `team**` for `team*`.
-    if !text.match_indices("**").all(|(at, stars)| is_whole_part(text, at, at + stars.len())) {
-        return Err("`**` stands for whole parts of a path: write `team/**`, `**/app` or `*`".to_owned());
+    if !text
+        .match_indices("**")
+        .all(|(at, stars)| is_whole_part(text, at, at + stars.len()))
+    {
+        return Err(
+            "`**` stands for whole parts of a path: write `team/**`, `**/app` or `*`".to_owned(),
+        );
     }
     let mut builder = GlobBuilder::new(text);
     builder.literal_separator(true).backslash_escape(true);
@@ -147,7 +162,9 @@ fn glob(text: &str) -> Result<Glob, String> {
 }
 
 fn is_whole_part(text: &str, start: usize, end: usize) -> bool {
-    let before = text.get(..start).and_then(|before| before.chars().next_back());
+    let before = text
+        .get(..start)
+        .and_then(|before| before.chars().next_back());
     let after = text.get(end..).and_then(|after| after.chars().next());
     matches!(before, None | Some('/' | '{' | ',')) && matches!(after, None | Some('/' | '}' | ','))
 }
@@ -184,12 +201,28 @@ mod tests {
     #[test]
     fn globs_match_whole_names() {
         for (glob, matching, other) in [
-            ("app", &["app"][..], &["apps", "my-app", "team/app", "app/x"][..]),
+            (
+                "app",
+                &["app"][..],
+                &["apps", "my-app", "team/app", "app/x"][..],
+            ),
             ("*", &["app"], &["team/app"]),
             ("**", &["app", "team/app", "a/b/c"], &[]),
-            ("team/*", &["team/app"], &["team", "team/app/api", "my/team/app"]),
-            ("team/**", &["team/app", "team/app/api"], &["team", "teams/app"]),
-            ("**/app", &["app", "team/app", "a/b/app"], &["my-app", "app/x"]),
+            (
+                "team/*",
+                &["team/app"],
+                &["team", "team/app/api", "my/team/app"],
+            ),
+            (
+                "team/**",
+                &["team/app", "team/app/api"],
+                &["team", "teams/app"],
+            ),
+            (
+                "**/app",
+                &["app", "team/app", "a/b/app"],
+                &["my-app", "app/x"],
+            ),
             ("a/**/z", &["a/z", "a/b/z", "a/b/c/z"], &["az", "a/b"]),
             ("app-?", &["app-1"], &["app-", "app-10", "app-/"]),
             ("app-[0-9]", &["app-1"], &["app-x"]),
@@ -212,7 +245,8 @@ mod tests {
     fn any_glob_is_enough_and_all_bad_ones_are_told() {
         let good = globs(&["web", "team/*"]).unwrap();
         assert!(good.matches("web") && good.matches("team/app") && !good.matches("app"));
-        let whole = "`**` stands for whole parts of a path: write `team/**`, `**/app` or `*`".to_owned();
+        let whole =
+            "`**` stands for whole parts of a path: write `team/**`, `**/app` or `*`".to_owned();
         assert_eq!(
             globs(&["", "app", "team**", "a[", "***", "{a,b", r"a\"]).unwrap_err(),
             [
@@ -220,7 +254,11 @@ mod tests {
                 (2, whole.clone()),
                 (3, "unclosed character class; missing ']'".to_owned()),
                 (4, whole),
-                (5, "unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)".to_owned()),
+                (
+                    5,
+                    "unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)"
+                        .to_owned()
+                ),
                 (6, r"dangling '\'".to_owned()),
             ]
         );
@@ -240,10 +278,16 @@ mod tests {
     fn globs_and_patterns_compare_and_serialize_by_their_text() {
         assert_eq!(globs(&["a", "b"]), globs(&["a", "b"]));
         assert_ne!(globs(&["a", "b"]), globs(&["b", "a"]));
-        assert_eq!(serde_json::to_string(&globs(&["a"]).unwrap()).unwrap(), r#"["a"]"#);
+        assert_eq!(
+            serde_json::to_string(&globs(&["a"]).unwrap()).unwrap(),
+            r#"["a"]"#
+        );
         assert_eq!(Pattern::new("^v").unwrap(), Pattern::new("^v").unwrap());
         assert_ne!(Pattern::new("^v").unwrap(), Pattern::new("v").unwrap());
-        assert_eq!(serde_json::to_string(&Pattern::new("^v").unwrap()).unwrap(), r#""^v""#);
+        assert_eq!(
+            serde_json::to_string(&Pattern::new("^v").unwrap()).unwrap(),
+            r#""^v""#
+        );
     }
 
     #[test]
@@ -251,7 +295,10 @@ mod tests {
         let pattern = Pattern::new(r"(?<branch>[a-z]+)-(\d+)-(?<build>\d+)").unwrap();
         assert!(pattern.is_match("x/main-1-2.tar"));
         assert!(!pattern.is_match("MAIN-1-2"));
-        assert_eq!(pattern.group_names().collect::<Vec<_>>(), ["branch", "build"]);
+        assert_eq!(
+            pattern.group_names().collect::<Vec<_>>(),
+            ["branch", "build"]
+        );
         assert_eq!(&pattern.captures("main-1-2").unwrap()["build"], "2");
         assert_eq!(pattern.group("main-1-2", "branch"), Some("main"));
         assert_eq!(pattern.group("main", "branch"), None);
@@ -259,7 +306,10 @@ mod tests {
 
     #[test]
     fn a_regex_of_more_than_a_mebibyte_is_refused() {
-        assert!(matches!(Pattern::new("[a-z]{1000000}"), Err(regex::Error::CompiledTooBig(_))));
+        assert!(matches!(
+            Pattern::new("[a-z]{1000000}"),
+            Err(regex::Error::CompiledTooBig(_))
+        ));
         assert!(matches!(Pattern::new("("), Err(regex::Error::Syntax(_))));
     }
 }

@@ -14,13 +14,22 @@ impl<'a> Version<'a> {
     /// The version in a tag; none if there is no number, or one beyond 64 bits.
     pub(super) fn parse(tag: &'a str) -> Option<Self> {
         let core = &tag[tag.find(|c: char| c.is_ascii_digit())?..];
-        let end = core.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(core.len());
+        let end = core
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(core.len());
         let (numbers, rest) = core.split_at(end);
-        let numbers = numbers.trim_end_matches('.').split('.').map(|n| n.parse().ok()).collect::<Option<_>>()?;
+        let numbers = numbers
+            .trim_end_matches('.')
+            .split('.')
+            .map(|n| n.parse().ok())
+            .collect::<Option<_>>()?;
         // Build metadata does not count; `+` cannot stand in a tag and is written `_`.
         let rest = rest.split('_').next().unwrap_or_default();
         let pre_release = Some(rest.trim_start_matches(['-', '.'])).filter(|text| !text.is_empty());
-        Some(Self { numbers, pre_release })
+        Some(Self {
+            numbers,
+            pre_release,
+        })
     }
 }
 
@@ -28,14 +37,22 @@ impl Ord for Version<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         let longest = self.numbers.len().max(other.numbers.len());
         let padded = |version: &Self| -> Vec<u64> {
-            version.numbers.iter().copied().chain(iter::repeat(0)).take(longest).collect()
+            version
+                .numbers
+                .iter()
+                .copied()
+                .chain(iter::repeat(0))
+                .take(longest)
+                .collect()
         };
-        padded(self).cmp(&padded(other)).then_with(|| match (self.pre_release, other.pre_release) {
-            (None, None) => Ordering::Equal,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(_), None) => Ordering::Less,
-            (Some(a), Some(b)) => compare_pre_releases(a, b),
-        })
+        padded(self)
+            .cmp(&padded(other))
+            .then_with(|| match (self.pre_release, other.pre_release) {
+                (None, None) => Ordering::Equal,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(_), None) => Ordering::Less,
+                (Some(a), Some(b)) => compare_pre_releases(a, b),
+            })
     }
 }
 
@@ -49,7 +66,9 @@ impl PartialOrd for Version<'_> {
 fn compare_pre_releases(a: &str, b: &str) -> Ordering {
     // `Ok` sorts below `Err`.
     let key = |identifier: &'_ str| identifier.parse::<u64>().map_err(|_| identifier.to_owned());
-    a.split(['.', '-']).map(key).cmp(b.split(['.', '-']).map(key))
+    a.split(['.', '-'])
+        .map(key)
+        .cmp(b.split(['.', '-']).map(key))
 }
 
 #[cfg(test)]
@@ -73,7 +92,10 @@ mod tests {
             "2.0.0.1",
             "2024.11.05",
         ];
-        let versions: Vec<_> = tags.iter().map(|tag| Version::parse(tag).unwrap()).collect();
+        let versions: Vec<_> = tags
+            .iter()
+            .map(|tag| Version::parse(tag).unwrap())
+            .collect();
         for pair in versions.windows(2) {
             assert!(pair[0] < pair[1], "{pair:?}");
         }

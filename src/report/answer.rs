@@ -181,8 +181,8 @@ impl Answer {
         let mut cap = CAP;
         self.cap(cap);
         loop {
-            let json =
-                serde_json::to_value(&self).unwrap_or_else(|error| serde_json::json!({"summary": error.to_string()}));
+            let json = serde_json::to_value(&self)
+                .unwrap_or_else(|error| serde_json::json!({"summary": error.to_string()}));
             if cap == 0 || json.to_string().len() <= MAX_BYTES {
                 return json;
             }

@@ -42,7 +42,10 @@ impl ExactBytes {
         let mut bytes = Self::default();
         let mut sizes: HashMap<&str, u64> = HashMap::new();
         let mut needed: HashSet<&str> = HashSet::new();
-        for (image, verdict) in repository.images().filter(|(image, _)| image.media_type != MediaType::Index) {
+        for (image, verdict) in repository
+            .images()
+            .filter(|(image, _)| image.media_type != MediaType::Index)
+        {
             if let Some(layers) = layers.get(&image.digest) {
                 bytes.manifests_read += 1;
                 sizes.extend(layers.iter().map(|layer| (&*layer.digest, layer.size)));
@@ -56,8 +59,11 @@ impl ExactBytes {
             }
         }
         bytes.scanned += sizes.values().sum::<u64>();
-        bytes.candidates +=
-            sizes.iter().filter(|(layer, _)| !needed.contains(*layer)).map(|(_, size)| size).sum::<u64>();
+        bytes.candidates += sizes
+            .iter()
+            .filter(|(layer, _)| !needed.contains(*layer))
+            .map(|(_, size)| size)
+            .sum::<u64>();
         bytes
     }
 }

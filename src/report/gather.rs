@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Answer, Bytes, Counts, FailureGroup, Hygiene, RepositoryLine, Status, VERSION, answer::Omitted};
+use super::{
+    Answer, Bytes, Counts, FailureGroup, Hygiene, RepositoryLine, Status, VERSION, answer::Omitted,
+};
 use crate::{
     cleanup::{Outcome, RepositoryOutcome, Stop},
     config::Mode,
@@ -45,19 +47,46 @@ pub struct Facts<'a> {
 /// Puts the answer together.
 #[must_use]
 pub fn gather(facts: Facts<'_>) -> Answer {
-    let Facts { plan, usage, outcome, .. } = facts;
+    let Facts {
+        plan,
+        usage,
+        outcome,
+        ..
+    } = facts;
     let mut totals = Totals::default();
     for (position, repository) in plan.repositories.iter().enumerate() {
-        let outcome = outcome.and_then(|outcome| outcome.repositories.iter().find(|of| of.position == position));
+        let outcome = outcome.and_then(|outcome| {
+            outcome
+                .repositories
+                .iter()
+                .find(|of| of.position == position)
+        });
         totals.add(plan, repository, outcome);
     }
-    totals.lines.sort_by(|a, b| b.candidate_bytes.cmp(&a.candidate_bytes).then_with(|| a.name.cmp(&b.name)));
-    let Totals { mut counts, bytes, to_archive, bytes_to_delete, bytes_archived, lines, failures, warnings } = totals;
+    totals.lines.sort_by(|a, b| {
+        b.candidate_bytes
+            .cmp(&a.candidate_bytes)
+            .then_with(|| a.name.cmp(&b.name))
+    });
+    let Totals {
+        mut counts,
+        bytes,
+        to_archive,
+        bytes_to_delete,
+        bytes_archived,
+        lines,
+        failures,
+        warnings,
+    } = totals;
     counts.untouched = counts.candidates - counts.deleted - counts.archived - counts.failed;
 
     let mut refusals = facts.refusals.to_vec();
     refusals.extend(outcome.and_then(|outcome| outcome.usage_lost.clone()));
-    let saved = if outcome.is_some() { bytes.deleted } else { bytes_to_delete };
+    let saved = if outcome.is_some() {
+        bytes.deleted
+    } else {
+        bytes_to_delete
+    };
     let mut answer = Answer {
         summary: String::new(),
         status: status(facts, !failures.is_empty()),
@@ -92,7 +121,10 @@ fn status(facts: Facts<'_>, failures: bool) -> Status {
         Status::Truncated
     } else if facts.mode == Mode::Plan {
         Status::Planned
-    } else if facts.outcome.is_none_or(|outcome| outcome.usage_lost.is_some()) {
+    } else if facts
+        .outcome
+        .is_none_or(|outcome| outcome.usage_lost.is_some())
+    {
         Status::Refused
     } else if failures {
         Status::CompletedWithFailures
@@ -123,7 +155,12 @@ struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, plan: &Plan, repository: &RepositoryPlan, outcome: Option<&RepositoryOutcome>) {
+    fn add(
+        &mut self,
+        plan: &Plan,
+        repository: &RepositoryPlan,
+        outcome: Option<&RepositoryOutcome>,
+    ) {
         if repository.left_alone == Some(LeftAlone::NotRead(NotRead::NotAsked)) {
             return;
         }
@@ -158,7 +195,11 @@ impl Totals {
             line.deleted = outcome.deleted.len() as u64;
             line.archived = outcome.archived.len() as u64;
             let images = &repository.stored.images;
-            let bytes_of = |done: &[u32]| done.iter().map(|&index| own_bytes(&images[index as usize])).sum::<u64>();
+            let bytes_of = |done: &[u32]| {
+                done.iter()
+                    .map(|&index| own_bytes(&images[index as usize]))
+                    .sum::<u64>()
+            };
             self.bytes.deleted += bytes_of(&outcome.deleted);
             self.bytes_archived += bytes_of(&outcome.archived);
             self.add_failures(repository, outcome);
@@ -166,7 +207,9 @@ impl Totals {
         match &repository.left_alone {
             Some(LeftAlone::Failed { error }) => self.fail(repository, "not_listed", error, 0),
             None | Some(LeftAlone::NotRead(_) | LeftAlone::Vanished) => {}
-            Some(why) => self.warnings.push(format!("`{}` is left alone: {why}", repository.title())),
+            Some(why) => self
+                .warnings
+                .push(format!("`{}` is left alone: {why}", repository.title())),
         }
         let counts = &mut self.counts;
         counts.repositories += u64::from(repository.was_read());
@@ -192,19 +235,24 @@ impl Totals {
             }
             Some(Stop::Protected(message)) => {
                 let name = &repository.name;
-                self.warnings.push(format!("`{name}` is protected by a policy, and its images stay: {message}"));
+                self.warnings.push(format!(
+                    "`{name}` is protected by a policy, and its images stay: {message}"
+                ));
             }
             _ => {}
         }
     }
 
     fn fail(&mut self, repository: &RepositoryPlan, code: &str, message: &str, images: u64) {
-        let group = self.failures.entry(code.to_owned()).or_insert_with(|| FailureGroup {
-            code: code.to_owned(),
-            message: message.to_owned(),
-            images: 0,
-            repositories: Vec::new(),
-        });
+        let group = self
+            .failures
+            .entry(code.to_owned())
+            .or_insert_with(|| FailureGroup {
+                code: code.to_owned(),
+                message: message.to_owned(),
+                images: 0,
+                repositories: Vec::new(),
+            });
         group.images += images;
         let name = repository.title();
         if group.repositories.len() < NAMED && !group.repositories.contains(&name) {
@@ -215,12 +263,28 @@ impl Totals {
 
 /// What ECR says an index takes is its largest child's size.
 fn own_bytes(image: &Image) -> u64 {
-    if image.media_type == MediaType::Index { 0 } else { image.bytes }
+    if image.media_type == MediaType::Index {
+        0
+    } else {
+        image.bytes
+    }
 }
 
 fn summary(answer: &Answer, facts: Facts<'_>, to_archive: u64, bytes_archived: u64) -> String {
-    let Counts { repositories, images, candidates, deleted, archived, failed, .. } = answer.counts;
-    let of_all = format!("{} in {}", plural(images, "image"), plural(repositories, "repository"));
+    let Counts {
+        repositories,
+        images,
+        candidates,
+        deleted,
+        archived,
+        failed,
+        ..
+    } = answer.counts;
+    let of_all = format!(
+        "{} in {}",
+        plural(images, "image"),
+        plural(repositories, "repository")
+    );
     // Archiving is no saving.
     let usd = match (facts.plan.archive.candidates, candidates - to_archive) {
         (true, 0) => String::new(),
@@ -232,7 +296,9 @@ fn summary(answer: &Answer, facts: Facts<'_>, to_archive: u64, bytes_archived: u
         _ => format!("delete {delete}"),
     };
     let planned = acts(to_archive, candidates - to_archive);
-    let done = acts(archived, deleted).replace("archive ", "archived ").replace("delete ", "deleted ");
+    let done = acts(archived, deleted)
+        .replace("archive ", "archived ")
+        .replace("delete ", "deleted ");
     let done = format!("{}{}", done[..1].to_uppercase(), &done[1..]);
     let left = candidates - deleted - archived - failed;
     let bytes = gigabytes(answer.bytes.deleted + bytes_archived);
@@ -257,11 +323,19 @@ fn summary(answer: &Answer, facts: Facts<'_>, to_archive: u64, bytes_archived: u
         summary += &format!(" {left} more are left for the next run.");
     }
     if failed > 0 {
-        let verb = if facts.plan.archive.candidates { "archived or deleted" } else { "deleted" };
+        let verb = if facts.plan.archive.candidates {
+            "archived or deleted"
+        } else {
+            "deleted"
+        };
         summary += &format!(" {failed} could not be {verb}.");
     }
     if let Some(refusal) = answer.refusals.first() {
-        let text = if answer.status == Status::Planned { " A run that deletes would be refused: " } else { " " };
+        let text = if answer.status == Status::Planned {
+            " A run that deletes would be refused: "
+        } else {
+            " "
+        };
         summary += &format!("{text}{refusal}");
         if answer.refusals.len() > 1 {
             summary += &format!(" ({} more under `refusals`)", answer.refusals.len() - 1);
@@ -269,7 +343,10 @@ fn summary(answer: &Answer, facts: Facts<'_>, to_archive: u64, bytes_archived: u
     }
     let live = answer.missing.iter().filter(|missing| missing.live).count() as u64;
     if live > 0 {
-        summary += &format!(" {} in use cannot be pulled: see `missing`.", plural(live, "image"));
+        summary += &format!(
+            " {} in use cannot be pulled: see `missing`.",
+            plural(live, "image")
+        );
     }
     summary
 }

@@ -60,7 +60,10 @@ pub struct PulledByTag {
 
 impl<T> Default for Findings<T> {
     fn default() -> Self {
-        Self { count: 0, first: Vec::new() }
+        Self {
+            count: 0,
+            first: Vec::new(),
+        }
     }
 }
 
@@ -80,11 +83,18 @@ impl Hygiene {
     /// What there is to say of a plan and the use it was made by. Only repositories that were read can tell.
     pub(super) fn of(plan: &Plan, usage: &Usage, policies: &Policies) -> Self {
         let mut hygiene = Self::default();
-        for repository in plan.repositories.iter().filter(|repository| repository.was_read()) {
+        for repository in plan
+            .repositories
+            .iter()
+            .filter(|repository| repository.was_read())
+        {
             if repository.mutable_tags {
                 hygiene.mutable_repositories.add(|| repository.title());
             }
-            if let Some(Action::Keep(rules)) = repository.policy.map(|position| &policies.0[position].action) {
+            if let Some(Action::Keep(rules)) = repository
+                .policy
+                .map(|position| &policies.0[position].action)
+            {
                 hygiene.look_at_tags(repository, rules);
             }
         }
@@ -104,9 +114,15 @@ impl Hygiene {
         if !rules.name_tags() {
             return;
         }
-        for image in repository.stored.images.iter().filter(|image| image.may_take_place()) {
+        for image in repository
+            .stored
+            .images
+            .iter()
+            .filter(|image| image.may_take_place())
+        {
             for tag in image.tags.iter().filter(|tag| !rules.match_tag(tag)) {
-                self.unmatched_tags.add(|| format!("{}:{tag}", repository.title()));
+                self.unmatched_tags
+                    .add(|| format!("{}:{tag}", repository.title()));
             }
         }
     }
@@ -118,8 +134,14 @@ impl Hygiene {
                 Some(registry) => plan.repository_in(registry, &image.repository),
                 None => plan.repository(&image.repository),
             };
-            let Some(repository) = repository else { continue };
-            let title = || repository.host().map_or_else(|| image.to_string(), |host| format!("{host}/{image}"));
+            let Some(repository) = repository else {
+                continue;
+            };
+            let title = || {
+                repository
+                    .host()
+                    .map_or_else(|| image.to_string(), |host| format!("{host}/{image}"))
+            };
             let first = |users: &mut dyn Iterator<Item = String>| users.next().unwrap_or_default();
             self.pulled_by_tag.add(|| PulledByTag {
                 image: title(),
@@ -127,12 +149,21 @@ impl Hygiene {
                 users: pull.users.len(),
             });
             let key = (&*repository.registry, &*repository.name);
-            let tags = by_tag.entry(key).or_insert_with(|| tags(&repository.stored));
-            let Some(&now) = image.tag.as_ref().and_then(|tag| tags.get(tag)) else { continue };
+            let tags = by_tag
+                .entry(key)
+                .or_insert_with(|| tags(&repository.stored));
+            let Some(&now) = image.tag.as_ref().and_then(|tag| tags.get(tag)) else {
+                continue;
+            };
             for (&runs, user) in &pull.resolved {
                 // What is not stored may be the digest of a configuration rather than of an image.
                 if repository.image(&runs).is_some() && !is_part(&repository.stored, runs, now) {
-                    self.moved_tags.add(|| MovedTag { image: title(), runs, now, user: user.to_string() });
+                    self.moved_tags.add(|| MovedTag {
+                        image: title(),
+                        runs,
+                        now,
+                        user: user.to_string(),
+                    });
                 }
             }
         }
@@ -140,7 +171,11 @@ impl Hygiene {
 }
 
 fn tags(stored: &Images) -> HashMap<&Tag, Digest> {
-    stored.images.iter().flat_map(|image| image.tags.iter().map(|tag| (tag, image.digest))).collect()
+    stored
+        .images
+        .iter()
+        .flat_map(|image| image.tags.iter().map(|tag| (tag, image.digest)))
+        .collect()
 }
 
 /// Whether a digest is another one, or a child of it to any depth.
@@ -153,7 +188,14 @@ fn is_part(stored: &Images, part: Digest, whole: Digest) -> bool {
         }
         if !seen.contains(&digest) {
             seen.push(digest);
-            open.extend(stored.children.get(&digest).into_iter().flatten().map(|child| child.digest));
+            open.extend(
+                stored
+                    .children
+                    .get(&digest)
+                    .into_iter()
+                    .flatten()
+                    .map(|child| child.digest),
+            );
         }
     }
     false

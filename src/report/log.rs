@@ -6,7 +6,9 @@
 use std::env;
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,18 +33,25 @@ fn lambda_level(level: &str) -> &'static str {
 /// What is logged: what `RUST_LOG` says if it can be understood, else this program's own words from `level` on and nothing but
 /// errors of all else, since the SDK repeats itself.
 fn filter(rust_log: Option<&str>, level: &str) -> Targets {
-    rust_log.filter(|directives| !directives.is_empty()).and_then(|directives| directives.parse().ok()).unwrap_or_else(
-        || {
+    rust_log
+        .filter(|directives| !directives.is_empty())
+        .and_then(|directives| directives.parse().ok())
+        .unwrap_or_else(|| {
             let level = level.parse().unwrap_or(LevelFilter::INFO);
-            Targets::new().with_default(LevelFilter::ERROR).with_target("ecr_cleanup", level)
-        },
-    )
+            Targets::new()
+                .with_default(LevelFilter::ERROR)
+                .with_target("ecr_cleanup", level)
+        })
 }
 
 /// Starts logging in a Lambda function, as its variables ask for.
 pub fn start_in_function() {
     let format = env::var("AWS_LAMBDA_LOG_FORMAT").unwrap_or_default();
-    let format = if format.eq_ignore_ascii_case("text") { Format::Text } else { Format::Json };
+    let format = if format.eq_ignore_ascii_case("text") {
+        Format::Text
+    } else {
+        Format::Json
+    };
     let level = lambda_level(&env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default());
     start(format, level, None);
 }
@@ -60,12 +69,18 @@ pub fn start(format: Format, level: &str, extra: Option<Box<dyn Layer<Registry> 
             .with_ansi(false)
             .with_filter(filter)
             .boxed(),
-        Format::Text => {
-            fmt::layer().with_target(false).with_ansi(false).with_writer(std::io::stderr).with_filter(filter).boxed()
-        }
+        Format::Text => fmt::layer()
+            .with_target(false)
+            .with_ansi(false)
+            .with_writer(std::io::stderr)
+            .with_filter(filter)
+            .boxed(),
     };
     // Whoever has set a subscriber already, a test for one, keeps it.
-    let _ = tracing_subscriber::registry().with(extra).with(lines).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(extra)
+        .with(lines)
+        .try_init();
 }
 
 #[cfg(test)]
@@ -77,21 +92,31 @@ mod tests {
     #[test]
     fn every_level_of_lambda_is_understood() {
         let levels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", ""].map(lambda_level);
-        assert_eq!(levels, ["trace", "debug", "info", "warn", "error", "error", "info"]);
+        assert_eq!(
+            levels,
+            ["trace", "debug", "info", "warn", "error", "error", "info"]
+        );
     }
 
     #[test]
     fn the_variable_wins_over_the_level_if_it_can_be_understood() {
         let logged = |rust_log: Option<&str>, level: &str| {
             let filter = filter(rust_log, level);
-            [("ecr_cleanup::run", Level::INFO), ("ecr_cleanup::run", Level::DEBUG), ("hyper", Level::WARN)]
-                .map(|(target, level)| filter.would_enable(target, &level))
+            [
+                ("ecr_cleanup::run", Level::INFO),
+                ("ecr_cleanup::run", Level::DEBUG),
+                ("hyper", Level::WARN),
+            ]
+            .map(|(target, level)| filter.would_enable(target, &level))
         };
         for unsaid in [None, Some(""), Some("ecr_cleanup=loud")] {
             assert_eq!(logged(unsaid, "info"), [true, false, false], "{unsaid:?}");
         }
         assert_eq!(logged(None, "debug"), [true, true, false]);
-        assert_eq!(logged(Some("ecr_cleanup=debug,warn"), "error"), [true, true, true]);
+        assert_eq!(
+            logged(Some("ecr_cleanup=debug,warn"), "error"),
+            [true, true, true]
+        );
         assert_eq!(logged(Some("error"), "trace"), [false, false, false]);
     }
 }

@@ -53,12 +53,22 @@ impl Metrics {
 
     /// What a run that has ended sends; `calls` are those it made.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "metrics are floating-point numbers")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "metrics are floating-point numbers"
+    )]
     pub fn ended(answer: &Answer, seconds: f64, calls: Calls) -> Self {
-        let Answer { counts, bytes, status, .. } = answer;
+        let Answer {
+            counts,
+            bytes,
+            status,
+            ..
+        } = answer;
         let one_if = |condition: bool| if condition { 1.0 } else { 0.0 };
-        let completed =
-            matches!(status, Status::Planned | Status::Completed | Status::CompletedWithFailures | Status::Truncated);
+        let completed = matches!(
+            status,
+            Status::Planned | Status::Completed | Status::CompletedWithFailures | Status::Truncated
+        );
         Self(vec![
             ("RunsStarted", 0.0),
             ("RunsCompleted", one_if(completed)),
@@ -73,13 +83,23 @@ impl Metrics {
             ("ImagesDeleted", counts.deleted as f64),
             ("ImagesArchived", counts.archived as f64),
             ("ImagesFailed", counts.failed as f64),
-            ("MissingImages", answer.missing.iter().filter(|missing| missing.live).count() as f64),
+            (
+                "MissingImages",
+                answer.missing.iter().filter(|missing| missing.live).count() as f64,
+            ),
             ("BytesScanned", bytes.scanned as f64),
             ("BytesCandidate", bytes.candidates as f64),
             ("BytesDeleted", bytes.deleted as f64),
             ("MonthlySavings", answer.monthly_savings_usd),
             ("SourcesExpected", answer.in_use.len() as f64),
-            ("SourcesFailed", answer.in_use.iter().filter(|coverage| !coverage.complete).count() as f64),
+            (
+                "SourcesFailed",
+                answer
+                    .in_use
+                    .iter()
+                    .filter(|coverage| !coverage.complete)
+                    .count() as f64,
+            ),
             ("GuardTrips", answer.refusals.len() as f64),
             ("ApiCalls", calls.sent as f64),
             ("ApiThrottles", calls.throttled as f64),
@@ -88,7 +108,10 @@ impl Metrics {
 
     /// What a verification sends: the metrics that it knows.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "metrics are floating-point numbers")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "metrics are floating-point numbers"
+    )]
     pub fn verified(verification: &Verification, seconds: f64, calls: Calls) -> Self {
         let in_use = &verification.in_use;
         Self(vec![
@@ -97,7 +120,10 @@ impl Metrics {
             ("RunDuration", seconds),
             ("MissingImages", verification.live_missing() as f64),
             ("SourcesExpected", in_use.len() as f64),
-            ("SourcesFailed", in_use.iter().filter(|coverage| !coverage.complete).count() as f64),
+            (
+                "SourcesFailed",
+                in_use.iter().filter(|coverage| !coverage.complete).count() as f64,
+            ),
             ("ApiCalls", calls.sent as f64),
             ("ApiThrottles", calls.throttled as f64),
         ])
@@ -107,9 +133,17 @@ impl Metrics {
     /// milliseconds since 1970.
     #[must_use]
     pub fn line(&self, deployment: &str, run_id: &str, millis: i64) -> String {
-        let unit = |name: &str| METRICS.iter().find(|(other, _)| *other == name).map_or("None", |(_, unit)| unit);
-        let definitions: Vec<Value> =
-            self.0.iter().map(|(name, _)| json!({"Name": name, "Unit": unit(name)})).collect();
+        let unit = |name: &str| {
+            METRICS
+                .iter()
+                .find(|(other, _)| *other == name)
+                .map_or("None", |(_, unit)| unit)
+        };
+        let definitions: Vec<Value> = self
+            .0
+            .iter()
+            .map(|(name, _)| json!({"Name": name, "Unit": unit(name)}))
+            .collect();
         let mut line = Map::new();
         line.insert(
             "_aws".to_owned(),
@@ -120,7 +154,11 @@ impl Metrics {
         );
         line.insert("Deployment".to_owned(), deployment.into());
         line.insert("run_id".to_owned(), run_id.into());
-        line.extend(self.0.iter().map(|&(name, value)| (name.to_owned(), json!(value))));
+        line.extend(
+            self.0
+                .iter()
+                .map(|&(name, value)| (name.to_owned(), json!(value))),
+        );
         Value::Object(line).to_string()
     }
 }

@@ -18,24 +18,47 @@ const LINES: usize = 5;
 ///
 /// # Errors
 /// Where the message cannot be sent.
-pub(crate) async fn notify(clients: &Clients, topic: &str, answer: &Answer) -> Result<(), ApiError> {
-    let Some((subject, message)) = compose(answer) else { return Ok(()) };
-    let request = clients.sns.publish().topic_arn(topic).subject(subject).message(message);
+pub(crate) async fn notify(
+    clients: &Clients,
+    topic: &str,
+    answer: &Answer,
+) -> Result<(), ApiError> {
+    let Some((subject, message)) = compose(answer) else {
+        return Ok(());
+    };
+    let request = clients
+        .sns
+        .publish()
+        .topic_arn(topic)
+        .subject(subject)
+        .message(message);
     let mut request = request.customize();
     if let Some(region) = topic.split(':').nth(3) {
         // A topic hears only in its own Region.
         let here = aws_sdk_sns::config::Builder::new().region(Region::new(region.to_owned()));
         request = request.config_override(here);
     }
-    Box::pin(request.send()).await.map(|_| ()).map_err(|error| ApiError::new("sns:Publish", topic, &error))
+    Box::pin(request.send())
+        .await
+        .map(|_| ())
+        .map_err(|error| ApiError::new("sns:Publish", topic, &error))
 }
 
 /// Subject and message; none where there is nothing to tell.
 fn compose(answer: &Answer) -> Option<(String, String)> {
-    let live: Vec<_> = answer.missing.iter().filter(|missing| missing.live).collect();
+    let live: Vec<_> = answer
+        .missing
+        .iter()
+        .filter(|missing| missing.live)
+        .collect();
     let acted = answer.mode != Mode::Plan;
-    let changed = answer.counts.deleted + answer.counts.archived > 0 || answer.status == Status::Truncated;
-    if !(acted && changed) && answer.refusals.is_empty() && answer.failures.is_empty() && live.is_empty() {
+    let changed =
+        answer.counts.deleted + answer.counts.archived > 0 || answer.status == Status::Truncated;
+    if !(acted && changed)
+        && answer.refusals.is_empty()
+        && answer.failures.is_empty()
+        && live.is_empty()
+    {
         return None;
     }
     let (images, done) = match (answer.counts.deleted, answer.counts.archived) {
@@ -49,8 +72,15 @@ fn compose(answer: &Answer) -> Option<(String, String)> {
         Status::CompletedWithFailures => format!("{images} images {done}, with failures"),
         Status::Completed | Status::Truncated => format!("{images} images {done}"),
     };
-    let missing = if live.is_empty() { String::new() } else { format!(", {} in use are missing", live.len()) };
-    let subject: String = format!("ecr-cleanup: {what}{missing}").chars().take(SUBJECT).collect();
+    let missing = if live.is_empty() {
+        String::new()
+    } else {
+        format!(", {} in use are missing", live.len())
+    };
+    let subject: String = format!("ecr-cleanup: {what}{missing}")
+        .chars()
+        .take(SUBJECT)
+        .collect();
     let mut message = format!("{}\n", answer.summary);
     let mut list = |title: &str, lines: Vec<String>| {
         if lines.is_empty() {
@@ -64,11 +94,23 @@ fn compose(answer: &Answer) -> Option<(String, String)> {
             message += &format!("- and {} more\n", lines.len() - LINES);
         }
     };
-    list("Refused:", answer.refusals.iter().map(ToString::to_string).collect());
-    list("Failed:", answer.failures.iter().map(|failure| format!("{}: {}", failure.code, failure.message)).collect());
+    list(
+        "Refused:",
+        answer.refusals.iter().map(ToString::to_string).collect(),
+    );
+    list(
+        "Failed:",
+        answer
+            .failures
+            .iter()
+            .map(|failure| format!("{}: {}", failure.code, failure.message))
+            .collect(),
+    );
     list(
         "In use, and cannot be pulled:",
-        live.iter().map(|missing| format!("{}, used by {}", missing.title(), missing.users.join(", "))).collect(),
+        live.iter()
+            .map(|missing| format!("{}, used by {}", missing.title(), missing.users.join(", ")))
+            .collect(),
     );
     if let Some(report) = &answer.report {
         message += &format!("\nReport: {report}\n");

@@ -25,8 +25,16 @@ pub(crate) struct Publication<'a> {
 }
 
 impl<'a> Publication<'a> {
-    pub(crate) const fn new(clients: &'a Clients, location: &'a S3Location, run_id: &'a str) -> Self {
-        Self { clients, location, run_id }
+    pub(crate) const fn new(
+        clients: &'a Clients,
+        location: &'a S3Location,
+        run_id: &'a str,
+    ) -> Self {
+        Self {
+            clients,
+            location,
+            run_id,
+        }
     }
 
     /// Where `report.json` is.
@@ -42,7 +50,9 @@ impl<'a> Publication<'a> {
         let mut lines = GzEncoder::new(Vec::new(), Compression::default());
         image_lines(&mut lines, plan).map_err(|error| error.to_string())?;
         let bytes = lines.finish().map_err(|error| error.to_string())?;
-        self.put("images.jsonl.gz", "application/gzip", bytes).await.map_err(|error| error.to_string())
+        self.put("images.jsonl.gz", "application/gzip", bytes)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     /// Writes the answer.
@@ -51,7 +61,9 @@ impl<'a> Publication<'a> {
     /// Where it cannot be written, in words.
     pub(crate) async fn answer(&self, answer: &impl Serialize) -> Result<(), String> {
         let bytes = serde_json::to_vec_pretty(answer).map_err(|error| error.to_string())?;
-        self.put("report.json", "application/json", bytes).await.map_err(|error| error.to_string())
+        self.put("report.json", "application/json", bytes)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     fn key(&self, name: &str) -> String {
@@ -61,9 +73,19 @@ impl<'a> Publication<'a> {
     async fn put(&self, name: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), ApiError> {
         let key = self.key(name);
         let address = format!("s3://{}/{key}", self.location.bucket);
-        let request = self.clients.s3.put_object().bucket(&self.location.bucket).key(key);
-        let request = request.content_type(content_type).body(ByteStream::from(bytes));
-        Box::pin(request.send()).await.map(|_| ()).map_err(|error| ApiError::new("s3:PutObject", &address, &error))
+        let request = self
+            .clients
+            .s3
+            .put_object()
+            .bucket(&self.location.bucket)
+            .key(key);
+        let request = request
+            .content_type(content_type)
+            .body(ByteStream::from(bytes));
+        Box::pin(request.send())
+            .await
+            .map(|_| ())
+            .map_err(|error| ApiError::new("s3:PutObject", &address, &error))
     }
 }
 

@@ -22,7 +22,11 @@ impl Prepared<'_> {
     /// the next run should know, and the report.
     pub async fn finish(mut self) -> Finished {
         let mode = self.request.mode;
-        let outcome = if self.out_of_time { None } else { self.get_ready_and_act().await };
+        let outcome = if self.out_of_time {
+            None
+        } else {
+            self.get_ready_and_act().await
+        };
         let mut answer = self.gather(mode, outcome.as_ref());
         self.look_at_missing(&mut answer, outcome.as_ref()).await;
         self.publish(&mut answer).await;
@@ -66,13 +70,28 @@ impl Prepared<'_> {
             let now = self.program.clients.now();
             let known = std::mem::take(&mut self.refusals);
             self.refusals = guard::refusals(self.case(now));
-            log_refusals(&self.run_id, self.refusals.iter().filter(|refusal| !known.contains(refusal)));
-            let outcome = if acts && !self.out_of_time { self.act(now, lock.as_ref()).await } else { None };
+            log_refusals(
+                &self.run_id,
+                self.refusals
+                    .iter()
+                    .filter(|refusal| !known.contains(refusal)),
+            );
+            let outcome = if acts && !self.out_of_time {
+                self.act(now, lock.as_ref()).await
+            } else {
+                None
+            };
             if let Some(lock) = lock {
                 if lock.lost().get() {
-                    self.warnings.push("another run took the lock meanwhile, so this one stopped early".to_owned());
-                } else if let Some(Err(problem)) = self.program.at_the_end(stop_at, lock.release()).await {
-                    self.warnings.push(format!("the run lock could not be given back, and ends by itself: {problem}"));
+                    self.warnings.push(
+                        "another run took the lock meanwhile, so this one stopped early".to_owned(),
+                    );
+                } else if let Some(Err(problem)) =
+                    self.program.at_the_end(stop_at, lock.release()).await
+                {
+                    self.warnings.push(format!(
+                        "the run lock could not be given back, and ends by itself: {problem}"
+                    ));
                 }
             }
             outcome
@@ -125,22 +144,37 @@ impl Prepared<'_> {
 
     async fn read_usage_again(&self) -> Result<Usage, Refusal> {
         let fresh = self.program.read_usage(&self.places, &self.caches).await;
-        let refusal = guard::fresh_use_refusals(self.case(self.plan.now), &fresh).into_iter().next();
+        let refusal = guard::fresh_use_refusals(self.case(self.plan.now), &fresh)
+            .into_iter()
+            .next();
         refusal.map_or(Ok(fresh), Err)
     }
 
     /// After deleting or archiving, asks ECR once more for the images in use of the repositories it touched.
-    fn look_at_missing<'b>(&'b self, answer: &'b mut Answer, outcome: Option<&'b Outcome>) -> LocalBoxFuture<'b, ()> {
+    fn look_at_missing<'b>(
+        &'b self,
+        answer: &'b mut Answer,
+        outcome: Option<&'b Outcome>,
+    ) -> LocalBoxFuture<'b, ()> {
         Box::pin(async move {
             let Some(outcome) = outcome else { return };
-            let touched = outcome.repositories.iter().filter(|of| !of.deleted.is_empty() || !of.archived.is_empty());
+            let touched = outcome
+                .repositories
+                .iter()
+                .filter(|of| !of.deleted.is_empty() || !of.archived.is_empty());
             let touched = touched.map(|of| &self.plan.repositories[of.position]);
-            let touched = touched.map(|repository| (Arc::clone(&repository.registry), repository.name.clone()));
+            let touched = touched
+                .map(|repository| (Arc::clone(&repository.registry), repository.name.clone()));
             let touched: BTreeSet<_> = touched.collect();
             let mut used = verify::used(&self.plan.registries, &self.usage);
             used.retain(|repository, _| touched.contains(repository));
             let program = self.program;
-            let listing = program.at_the_end(self.request.stop_at, verify::list(&self.places.registries, used)).await;
+            let listing = program
+                .at_the_end(
+                    self.request.stop_at,
+                    verify::list(&self.places.registries, used),
+                )
+                .await;
             match listing {
                 Some(listing) => {
                     answer.missing = verify::missing_now(&self.plan, &self.usage, &listing);
@@ -149,9 +183,10 @@ impl Prepared<'_> {
                     }));
                 }
                 None => {
-                    answer
-                        .warnings
-                        .push("there was no time to look whether every image in use is still there".to_owned());
+                    answer.warnings.push(
+                        "there was no time to look whether every image in use is still there"
+                            .to_owned(),
+                    );
                 }
             }
         })
@@ -160,33 +195,51 @@ impl Prepared<'_> {
     /// Writes the answer where reports go, and tells who wants to hear.
     fn publish<'b>(&'b self, answer: &'b mut Answer) -> LocalBoxFuture<'b, ()> {
         Box::pin(async move {
-            let Program { config, clients, .. } = self.program;
+            let Program {
+                config, clients, ..
+            } = self.program;
             let stop_at = self.request.stop_at;
             if let Some(publication) = self.publication() {
                 answer.report = Some(publication.address());
-                let problem = match self.program.at_the_end(stop_at, publication.answer(answer)).await {
+                let problem = match self
+                    .program
+                    .at_the_end(stop_at, publication.answer(answer))
+                    .await
+                {
                     Some(Ok(())) => None,
                     Some(Err(problem)) => Some(problem),
                     None => Some("there was no time".to_owned()),
                 };
                 if let Some(problem) = problem {
                     answer.report = None;
-                    answer.warnings.push(format!("the report could not be written: {problem}"));
+                    answer
+                        .warnings
+                        .push(format!("the report could not be written: {problem}"));
                 }
             }
             if let Some(topic) = &config.notify {
-                let problem = match self.program.at_the_end(stop_at, report::notify(clients, topic, answer)).await {
+                let problem = match self
+                    .program
+                    .at_the_end(stop_at, report::notify(clients, topic, answer))
+                    .await
+                {
                     Some(Ok(())) => return,
                     Some(Err(error)) => error.to_string(),
                     None => "there was no time".to_owned(),
                 };
-                answer.warnings.push(format!("nobody was notified: {problem}"));
+                answer
+                    .warnings
+                    .push(format!("nobody was notified: {problem}"));
             }
         })
     }
 
     fn publication(&self) -> Option<Publication<'_>> {
         let location = self.program.config.report.as_ref()?;
-        Some(Publication::new(&self.program.clients, location, &self.run_id))
+        Some(Publication::new(
+            &self.program.clients,
+            location,
+            &self.run_id,
+        ))
     }
 }

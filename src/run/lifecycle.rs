@@ -11,11 +11,21 @@ impl Prepared<'_> {
         self.lifecycle_of(|_| true)
     }
 
-    fn lifecycle_of(&self, wanted: impl Fn(&RepositoryPlan) -> bool) -> Vec<(String, Result<Vec<Threat>, String>)> {
-        let repositories = self.plan.repositories.iter().filter(|repository| wanted(repository));
+    fn lifecycle_of(
+        &self,
+        wanted: impl Fn(&RepositoryPlan) -> bool,
+    ) -> Vec<(String, Result<Vec<Threat>, String>)> {
+        let repositories = self
+            .plan
+            .repositories
+            .iter()
+            .filter(|repository| wanted(repository));
         let threats = repositories.filter_map(|repository| {
             let policy = repository.stored.lifecycle.as_ref()?;
-            let threats = policy.as_ref().map_err(Clone::clone).and_then(|policy| repository.threats(policy));
+            let threats = policy
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|policy| repository.threats(policy));
             Some((repository.title(), threats))
         });
         threats.collect()
@@ -23,7 +33,8 @@ impl Prepared<'_> {
 
     /// Warns of lifecycle policies that may take an image in use.
     pub(super) fn warn_of_lifecycles(&mut self) {
-        let has_images_in_use = |repository: &RepositoryPlan| repository.verdicts.iter().any(Verdict::in_use);
+        let has_images_in_use =
+            |repository: &RepositoryPlan| repository.verdicts.iter().any(Verdict::in_use);
         let found = self.lifecycle_of(has_images_in_use);
         let mut unread = 0;
         for (name, threats) in found {
@@ -42,13 +53,18 @@ impl Prepared<'_> {
                 }
                 Err(problem) if unread == 0 => {
                     unread += 1;
-                    self.warnings.push(format!("the lifecycle policy of `{name}` could not be read: {problem}"));
+                    self.warnings.push(format!(
+                        "the lifecycle policy of `{name}` could not be read: {problem}"
+                    ));
                 }
                 Err(_) => unread += 1,
             }
         }
         if unread > 1 {
-            self.warnings.push(format!("{} more lifecycle policies could not be read", unread - 1));
+            self.warnings.push(format!(
+                "{} more lifecycle policies could not be read",
+                unread - 1
+            ));
         }
     }
 }

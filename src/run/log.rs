@@ -26,7 +26,11 @@ pub(super) fn log_missing(run_id: &str, missing: &[Missing]) {
 
 pub(super) fn log_plan(run_id: &str, plan: &Plan, refusals: &[Refusal]) {
     for repository in &plan.repositories {
-        let candidates = repository.verdicts.iter().filter(|verdict| verdict.deletes()).count();
+        let candidates = repository
+            .verdicts
+            .iter()
+            .filter(|verdict| verdict.deletes())
+            .count();
         tracing::info!(
             event = "repository_planned",
             run_id,

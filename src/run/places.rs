@@ -45,14 +45,24 @@ impl Places {
     ) -> Result<Self, ApiError> {
         let home = &own.registry;
         let accounts = &config.in_use.accounts;
-        let of_registries = config.registries.iter().filter_map(|registry| registry.role.as_ref());
-        let roles: BTreeSet<&Role> =
-            of_registries.chain(accounts.iter().filter_map(|account| account.role.as_ref())).collect();
-        let entering = roles.into_iter().map(|role| async move { (role, enter(clients, role, session).await) });
-        let entered: BTreeMap<&Role, Result<Entered, ApiError>> = join_all(entering).await.into_iter().collect();
+        let of_registries = config
+            .registries
+            .iter()
+            .filter_map(|registry| registry.role.as_ref());
+        let roles: BTreeSet<&Role> = of_registries
+            .chain(accounts.iter().filter_map(|account| account.role.as_ref()))
+            .collect();
+        let entering = roles
+            .into_iter()
+            .map(|role| async move { (role, enter(clients, role, session).await) });
+        let entered: BTreeMap<&Role, Result<Entered, ApiError>> =
+            join_all(entering).await.into_iter().collect();
 
         let mut places = Self::nowhere(own.clone());
-        let here = Entered { account: home.account.clone(), clients: clients.clone() };
+        let here = Entered {
+            account: home.account.clone(),
+            clients: clients.clone(),
+        };
         let of = |role: &Option<Role>, region: Option<&str>| {
             let region = region.unwrap_or(&home.region);
             let (account, clients) = match role.as_ref().map(|role| (role, &entered[role])) {
@@ -60,7 +70,13 @@ impl Places {
                 Some((_, Ok(entered))) => (&*entered.account, Ok(entered.in_region(region, home))),
                 Some((role, Err(error))) => (account_of(role), Err(advised(error, role, &own))),
             };
-            (Registry { account: account.into(), region: region.into() }, clients)
+            (
+                Registry {
+                    account: account.into(),
+                    region: region.into(),
+                },
+                clients,
+            )
         };
         places.look_in(of(&None, None));
         for Account { role, regions } in accounts {
@@ -71,22 +87,35 @@ impl Places {
                 places.look_in(of(role, Some(region)));
             }
         }
-        let default = [crate::config::Registry { region: None, role: None }];
-        let registries = if config.registries.is_empty() { &default } else { config.registries.as_slice() };
+        let default = [crate::config::Registry {
+            region: None,
+            role: None,
+        }];
+        let registries = if config.registries.is_empty() {
+            &default
+        } else {
+            config.registries.as_slice()
+        };
         for (position, registry) in registries.iter().enumerate() {
             let (registry, clients) = of(&registry.role, registry.region.as_deref());
             if clients.is_ok()
                 && registry.account != home.account
                 && let Some(refusal) = guard::unexpected(&registry.account, &config.guards)
             {
-                places.unexpected.extend((!places.unexpected.contains(&refusal)).then_some(refusal));
+                places
+                    .unexpected
+                    .extend((!places.unexpected.contains(&refusal)).then_some(refusal));
                 continue;
             }
             if let Ok(clients) = &clients
-                && places.registries.insert(registry.clone(), clients.clone()).is_some()
+                && places
+                    .registries
+                    .insert(registry.clone(), clients.clone())
+                    .is_some()
             {
                 let entry = format!("registries[{position}]");
-                let problem = format!("it is {registry}, as an entry above is; write each registry once");
+                let problem =
+                    format!("it is {registry}, as an entry above is; write each registry once");
                 return Err(ApiError::answer("sts:GetCallerIdentity", &entry, problem));
             }
             places.look_in((registry, clients));
@@ -96,14 +125,27 @@ impl Places {
 
     /// No place at all.
     pub(super) const fn nowhere(own: Identity) -> Self {
-        Self { own, registries: BTreeMap::new(), open: Vec::new(), unexpected: Vec::new(), closed: Vec::new() }
+        Self {
+            own,
+            registries: BTreeMap::new(),
+            open: Vec::new(),
+            unexpected: Vec::new(),
+            closed: Vec::new(),
+        }
     }
 
     /// Adds a place for use, unless it is known already.
     fn look_in(&mut self, (place, clients): (Registry, Result<Clients, ApiError>)) {
         match clients {
-            Ok(clients) if self.open.iter().all(|(known, _)| *known != place) => self.open.push((place, clients)),
-            Err(error) if self.closed.iter().all(|known| *known != (place.clone(), error.clone())) => {
+            Ok(clients) if self.open.iter().all(|(known, _)| *known != place) => {
+                self.open.push((place, clients));
+            }
+            Err(error)
+                if self
+                    .closed
+                    .iter()
+                    .all(|known| *known != (place.clone(), error.clone())) =>
+            {
                 self.closed.push((place, error));
             }
             Ok(_) | Err(_) => {}
@@ -112,7 +154,10 @@ impl Places {
 
     /// What could not be entered, as sources that cannot be read.
     pub(super) fn closed(&self) -> impl Iterator<Item = Closed> {
-        self.closed.iter().map(|(place, error)| Closed { place: place.clone(), error: error.clone() })
+        self.closed.iter().map(|(place, error)| Closed {
+            place: place.clone(),
+            error: error.clone(),
+        })
     }
 }
 
@@ -125,7 +170,11 @@ struct Entered {
 impl Entered {
     /// Its clients in a Region; they are for that of `home` to begin with.
     fn in_region(&self, region: &str, home: &Registry) -> Clients {
-        if region == &*home.region { self.clients.clone() } else { self.clients.in_region(region) }
+        if region == &*home.region {
+            self.clients.clone()
+        } else {
+            self.clients.in_region(region)
+        }
     }
 }
 
@@ -143,8 +192,16 @@ fn account_of(role: &Role) -> &str {
 /// The error, with what to do where the role does not let the caller in.
 fn advised(error: &ApiError, role: &Role, own: &Identity) -> ApiError {
     let mut error = error.clone();
-    if error.code.as_deref().is_some_and(|code| code.contains("AccessDenied")) {
-        let id = if role.external_id.is_some() { " with the external id of the configuration" } else { "" };
+    if error
+        .code
+        .as_deref()
+        .is_some_and(|code| code.contains("AccessDenied"))
+    {
+        let id = if role.external_id.is_some() {
+            " with the external id of the configuration"
+        } else {
+            ""
+        };
         error.message += &format!(
             "; let `{}` assume it: the trust policy of that role has to allow it{id}, and the policy of the program's own role has to allow `sts:AssumeRole` on it",
             own.arn

@@ -27,19 +27,38 @@ struct Common {
 
 impl Program {
     /// Leaves repositories alone whose images somebody may use unseen, or warns of them.
-    pub(super) async fn spare_unread_pulls(&self, plan: &mut Plan, usage: &Usage, places: &Places) -> Vec<String> {
-        let candidates = (0..).zip(&plan.repositories).filter(|(_, repository)| repository.has_candidates());
+    pub(super) async fn spare_unread_pulls(
+        &self,
+        plan: &mut Plan,
+        usage: &Usage,
+        places: &Places,
+    ) -> Vec<String> {
+        let candidates = (0..)
+            .zip(&plan.repositories)
+            .filter(|(_, repository)| repository.has_candidates());
         let candidates: Vec<(usize, &RepositoryPlan, &Clients)> = candidates
             .filter_map(|(position, repository)| {
-                Some((position, repository, places.registries.get(&*repository.registry)?))
+                Some((
+                    position,
+                    repository,
+                    places.registries.get(&*repository.registry)?,
+                ))
             })
             .collect();
         let mut common: BTreeMap<&Registry, Common> = BTreeMap::new();
         for (_, repository, clients) in &candidates {
             if !common.contains_key(&*repository.registry) {
-                let (policy, replications) =
-                    tokio::join!(inventory::registry_policy(clients), inventory::replications(clients));
-                common.insert(&repository.registry, Common { policy, replications });
+                let (policy, replications) = tokio::join!(
+                    inventory::registry_policy(clients),
+                    inventory::replications(clients)
+                );
+                common.insert(
+                    &repository.registry,
+                    Common {
+                        policy,
+                        replications,
+                    },
+                );
             }
         }
         let reasons = stream::iter(&candidates).map(|(position, repository, clients)| {
@@ -56,7 +75,10 @@ impl Program {
             let Some(why) = why else { continue };
             let repository = &mut plan.repositories[position];
             match self.config.guards.unread_pull_accounts {
-                UnreadPulls::Warn => warnings.push(format!("`{}` is cleaned although {why}", repository.title())),
+                UnreadPulls::Warn => warnings.push(format!(
+                    "`{}` is cleaned although {why}",
+                    repository.title()
+                )),
                 UnreadPulls::Refuse => {
                     repository.leave_alone(why);
                     any = true;
@@ -77,39 +99,66 @@ fn unseen(
     common: &Common,
     usage: &Usage,
 ) -> Option<LeftAlone> {
-    let unknown = |error: &dyn std::fmt::Display| Some(LeftAlone::PullersUnknown { error: error.to_string() });
+    let unknown = |error: &dyn std::fmt::Display| {
+        Some(LeftAlone::PullersUnknown {
+            error: error.to_string(),
+        })
+    };
     let mut unread = BTreeSet::new();
     for policy in [policy, &common.policy] {
-        match policy.as_ref().map(|policy| policy.as_ref().map(|text| guard::pullers(text, &repository.name))) {
+        match policy.as_ref().map(|policy| {
+            policy
+                .as_ref()
+                .map(|text| guard::pullers(text, &repository.name))
+        }) {
             Ok(None) => {}
             Ok(Some(Ok(pullers))) => {
-                unread.extend(pullers.into_iter().filter(|puller| !is_read(puller, &repository.registry, usage)));
+                unread.extend(
+                    pullers
+                        .into_iter()
+                        .filter(|puller| !is_read(puller, &repository.registry, usage)),
+                );
             }
-            Ok(Some(Err(problem))) => return unknown(&format!("a policy cannot be understood: {problem}")),
+            Ok(Some(Err(problem))) => {
+                return unknown(&format!("a policy cannot be understood: {problem}"));
+            }
             Err(error) => return unknown(error),
         }
     }
     if !unread.is_empty() {
-        return Some(LeftAlone::PulledFrom { by: unread.iter().map(ToString::to_string).collect() });
+        return Some(LeftAlone::PulledFrom {
+            by: unread.iter().map(ToString::to_string).collect(),
+        });
     }
     let replications = match &common.replications {
         Ok(replications) => replications,
         Err(error) => return unknown(error),
     };
-    let repeated = replications.iter().filter(|rule| rule.is_for(&repository.name)).flat_map(|rule| &rule.destinations);
-    let unread: BTreeSet<String> = repeated.filter(|place| !usage.is_read_in(place)).map(ToString::to_string).collect();
-    (!unread.is_empty()).then(|| LeftAlone::Repeated { places: unread.into_iter().collect() })
+    let repeated = replications
+        .iter()
+        .filter(|rule| rule.is_for(&repository.name))
+        .flat_map(|rule| &rule.destinations);
+    let unread: BTreeSet<String> = repeated
+        .filter(|place| !usage.is_read_in(place))
+        .map(ToString::to_string)
+        .collect();
+    (!unread.is_empty()).then(|| LeftAlone::Repeated {
+        places: unread.into_iter().collect(),
+    })
 }
 
 /// Whether it is known what those use who are let in so.
 fn is_read(puller: &Puller, registry: &Registry, usage: &Usage) -> bool {
     match puller {
-        Puller::Account(account) => *account == registry.account || usage.accounts().contains(account),
+        Puller::Account(account) => {
+            *account == registry.account || usage.accounts().contains(account)
+        }
         // Lambda itself adds this to the policy of a repository that a function of its account is made from. Of another
         // account it lets in only those whom the policy names besides ("Amazon ECR cross-account permissions").
         Puller::Service(service) if **service == *"lambda.amazonaws.com" => {
             let read = |it: &Coverage| {
-                (it.source, &it.account) == ("lambda", &registry.account) && it.region == registry.region
+                (it.source, &it.account) == ("lambda", &registry.account)
+                    && it.region == registry.region
             };
             usage.coverage().iter().any(read)
         }

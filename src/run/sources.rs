@@ -32,7 +32,11 @@ impl Program {
         for (place, clients) in &places.open {
             sources.extend(self.sources_in(place, clients, caches, &pages));
         }
-        sources.extend(places.closed().map(|closed| Box::new(closed) as Box<dyn Source>));
+        sources.extend(
+            places
+                .closed()
+                .map(|closed| Box::new(closed) as Box<dyn Source>),
+        );
         let here = &places.own.registry;
         if !self.config.in_use.keep_lists.is_empty() {
             sources.push(Box::new(KeepLists {
@@ -42,7 +46,10 @@ impl Program {
                 aliases: Arc::clone(&self.aliases),
             }));
         }
-        sources.extend(self.contexts(here, &pages).map(|cluster| Box::new(cluster) as Box<dyn Source>));
+        sources.extend(
+            self.contexts(here, &pages)
+                .map(|cluster| Box::new(cluster) as Box<dyn Source>),
+        );
         sources
     }
 
@@ -65,17 +72,37 @@ impl Program {
         }
         if self.config.in_use.lambda {
             let (clients, place, caches) = (clients.clone(), place.clone(), Arc::clone(caches));
-            sources.push(Box::new(Lambda { clients, place, caches }));
+            sources.push(Box::new(Lambda {
+                clients,
+                place,
+                caches,
+            }));
         }
-        sources.extend(self.eks_in(place, clients, pages).map(|eks| Box::new(eks) as Box<dyn Source>));
-        sources.extend(self.services_in(place, clients, caches).map(|service| Box::new(service) as Box<dyn Source>));
+        sources.extend(
+            self.eks_in(place, clients, pages)
+                .map(|eks| Box::new(eks) as Box<dyn Source>),
+        );
+        sources.extend(
+            self.services_in(place, clients, caches)
+                .map(|service| Box::new(service) as Box<dyn Source>),
+        );
         sources
     }
 
     /// Amazon EKS in one account and Region, if it is read.
-    pub(super) fn eks_in(&self, place: &Registry, clients: &Clients, pages: &Arc<Semaphore>) -> Option<Eks> {
+    pub(super) fn eks_in(
+        &self,
+        place: &Registry,
+        clients: &Clients,
+        pages: &Arc<Semaphore>,
+    ) -> Option<Eks> {
         let uses = self.config.in_use.eks.clone()?;
-        Some(Eks { clients: clients.clone(), place: place.clone(), uses, pages: Arc::clone(pages) })
+        Some(Eks {
+            clients: clients.clone(),
+            place: place.clone(),
+            uses,
+            pages: Arc::clone(pages),
+        })
     }
 
     /// The other services that are switched on, in one account and Region.
@@ -85,21 +112,38 @@ impl Program {
         clients: &Clients,
         caches: &Arc<Caches>,
     ) -> impl Iterator<Item = OtherService> {
-        self.config.in_use.services.iter().map(move |&service| OtherService {
-            service,
-            clients: clients.clone(),
-            place: place.clone(),
-            caches: Arc::clone(caches),
-        })
+        self.config
+            .in_use
+            .services
+            .iter()
+            .map(move |&service| OtherService {
+                service,
+                clients: clients.clone(),
+                place: place.clone(),
+                caches: Arc::clone(caches),
+            })
     }
 
     /// The clusters that contexts of kubeconfigs name.
-    pub(super) fn contexts(&self, here: &Registry, pages: &Arc<Semaphore>) -> impl Iterator<Item = ClusterSource> {
+    pub(super) fn contexts(
+        &self,
+        here: &Registry,
+        pages: &Arc<Semaphore>,
+    ) -> impl Iterator<Item = ClusterSource> {
         let eks = self.config.in_use.eks.as_ref();
         self.config.in_use.kubernetes.iter().map(move |uses| {
-            let context = Context { file: &uses.kubeconfig, name: &uses.context };
+            let context = Context {
+                file: &uses.kubeconfig,
+                name: &uses.context,
+            };
             let settings = Settings::of(eks, &uses.context);
-            ClusterSource::from_context(&context, here.clone(), settings, self.clients.patience, pages)
+            ClusterSource::from_context(
+                &context,
+                here.clone(),
+                settings,
+                self.clients.patience,
+                pages,
+            )
         })
     }
 }

@@ -48,7 +48,12 @@ pub struct FunctionImage {
 
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
-        Self { known: BTreeMap::new(), used: Mutex::default(), turns: Mutex::default(), writable: true }
+        Self {
+            known: BTreeMap::new(),
+            used: Mutex::default(),
+            turns: Mutex::default(),
+            writable: true,
+        }
     }
 }
 
@@ -89,7 +94,10 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
 
     /// Notes a fact that was read.
     pub fn learn(&self, name: K, fact: V) {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(name, fact);
+        self.used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, fact);
     }
 }
 
@@ -101,12 +109,28 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
     {
         match found {
             Ok(None) => Self::default(),
-            Ok(Some(found)) => Self { known: found.content, ..Self::default() },
+            Ok(Some(found)) => Self {
+                known: found.content,
+                ..Self::default()
+            },
             Err(problem) => {
-                let writable = matches!(problem, Problem::Unusable { why: Unusable::Damaged(_), .. });
-                let end = if writable { "it is written anew" } else { "it is left as it is, and not used" };
+                let writable = matches!(
+                    problem,
+                    Problem::Unusable {
+                        why: Unusable::Damaged(_),
+                        ..
+                    }
+                );
+                let end = if writable {
+                    "it is written anew"
+                } else {
+                    "it is left as it is, and not used"
+                };
                 warnings.push(format!("the cache {problem}; {end}"));
-                Self { writable, ..Self::default() }
+                Self {
+                    writable,
+                    ..Self::default()
+                }
             }
         }
     }
@@ -116,7 +140,11 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
     where
         BTreeMap<K, V>: Content,
     {
-        let mut facts = self.used.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut facts = self
+            .used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if keep_unused {
             for (name, fact) in &self.known {
                 facts.entry(name.clone()).or_insert_with(|| fact.clone());

@@ -24,7 +24,9 @@ impl Counts {
 
     /// The counts by source, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.0.iter().map(|(source, &count)| (source.as_str(), count))
+        self.0
+            .iter()
+            .map(|(source, &count)| (source.as_str(), count))
     }
 
     /// What a source found; none if it was not read.
@@ -36,7 +38,10 @@ impl Counts {
 
 /// What a source is called in messages too: `ecs in 111111111111 eu-west-1`.
 fn source(coverage: &Coverage) -> String {
-    format!("{} in {} {}", coverage.source, coverage.account, coverage.region)
+    format!(
+        "{} in {} {}",
+        coverage.source, coverage.account, coverage.region
+    )
 }
 
 impl Content for Counts {

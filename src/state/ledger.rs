@@ -22,7 +22,10 @@ impl Ledger {
     /// time.
     pub fn observe(&mut self, plan: &Plan, use_is_complete: bool) {
         for registry in &plan.registries {
-            let repositories = plan.repositories.iter().filter(|repository| repository.registry == *registry);
+            let repositories = plan
+                .repositories
+                .iter()
+                .filter(|repository| repository.registry == *registry);
             let known = self.0.entry(registry.to_string()).or_default();
             observe(known, repositories, plan.now, use_is_complete);
         }
@@ -38,8 +41,13 @@ impl Ledger {
         soak: SignedDuration,
         now: Time,
     ) -> bool {
-        let since = self.0.get(&registry.to_string()).and_then(|all| all.get(&**repository)?.get(image));
-        since.and_then(|&since| Time::from_millis(since)).is_some_and(|since| since.age(now) >= soak)
+        let since = self
+            .0
+            .get(&registry.to_string())
+            .and_then(|all| all.get(&**repository)?.get(image));
+        since
+            .and_then(|&since| Time::from_millis(since))
+            .is_some_and(|since| since.age(now) >= soak)
     }
 }
 
@@ -61,7 +69,10 @@ fn observe<'a>(
             let since = candidates.filter_map(|(image, _)| {
                 let first = use_is_complete.then_some(now.millis());
                 // A time to come is a clock's mistake, and would let nothing soak for long: now is the latest.
-                let since = before.get(&image.digest).map(|&since| since.min(now.millis())).or(first)?;
+                let since = before
+                    .get(&image.digest)
+                    .map(|&since| since.min(now.millis()))
+                    .or(first)?;
                 Some((image.digest, since))
             });
             since.collect()

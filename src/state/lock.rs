@@ -37,8 +37,14 @@ impl Content for Lock {
 
 impl Lock {
     fn new(run_id: &str, now: Time) -> Self {
-        let ends_at = now.millis().saturating_add(i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX));
-        Self { run_id: run_id.to_owned(), taken_at: now.millis(), ends_at }
+        let ends_at = now
+            .millis()
+            .saturating_add(i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX));
+        Self {
+            run_id: run_id.to_owned(),
+            taken_at: now.millis(),
+            ends_at,
+        }
     }
 }
 
@@ -52,7 +58,11 @@ pub(crate) struct Held {
 }
 
 /// Takes the lock.
-pub(super) async fn take(store: &Store, run_id: &str, clock: fn() -> Time) -> Result<Held, Refusal> {
+pub(super) async fn take(
+    store: &Store,
+    run_id: &str,
+    clock: fn() -> Time,
+) -> Result<Held, Refusal> {
     let unreadable = |problem: Problem| Refusal::state_unreadable(&problem.to_string());
     let now = clock();
     let lock = Lock::new(run_id, now);
@@ -63,7 +73,10 @@ pub(super) async fn take(store: &Store, run_id: &str, clock: fn() -> Time) -> Re
         Some(found) if found.content.ends_at <= now.millis() => Condition::Unchanged(&found.etag),
         Some(found) => return Err(locked(&found.content, &name)),
     };
-    let mut etag = store.write_if(&lock, &condition).await.map_err(unreadable)?;
+    let mut etag = store
+        .write_if(&lock, &condition)
+        .await
+        .map_err(unreadable)?;
     if etag.is_none() {
         // Another run was faster, or the answer to the first attempt was lost and the lock is this run's own.
         match store.read::<Lock>().await.map_err(unreadable)? {
@@ -72,16 +85,32 @@ pub(super) async fn take(store: &Store, run_id: &str, clock: fn() -> Time) -> Re
             None => {}
         }
     }
-    let etag = etag.ok_or_else(|| Refusal::locked("another run took the lock at the same moment", &name))?;
+    let etag =
+        etag.ok_or_else(|| Refusal::locked("another run took the lock at the same moment", &name))?;
     let store = store.clone();
-    Ok(Held { store, run_id: run_id.to_owned(), etag: RefCell::new(etag), lost: Cell::new(false), clock })
+    Ok(Held {
+        store,
+        run_id: run_id.to_owned(),
+        etag: RefCell::new(etag),
+        lost: Cell::new(false),
+        clock,
+    })
 }
 
 fn locked(lock: &Lock, name: &str) -> Refusal {
-    let time = |millis| Time::from_millis(millis).map_or_else(|| "1970".to_owned(), |time| time.to_string());
-    let Lock { run_id, taken_at, ends_at } = lock;
-    let observed =
-        format!("run {run_id} holds the lock since {}, until {} at the latest", time(*taken_at), time(*ends_at));
+    let time = |millis| {
+        Time::from_millis(millis).map_or_else(|| "1970".to_owned(), |time| time.to_string())
+    };
+    let Lock {
+        run_id,
+        taken_at,
+        ends_at,
+    } = lock;
+    let observed = format!(
+        "run {run_id} holds the lock since {}, until {} at the latest",
+        time(*taken_at),
+        time(*ends_at)
+    );
     Refusal::locked(&observed, name)
 }
 
@@ -119,17 +148,28 @@ impl Held {
     /// That it could not be written, in words: it ends by itself.
     pub(crate) async fn release(self) -> Result<(), String> {
         let now = (self.clock)();
-        let ended = Lock { ends_at: now.millis(), ..Lock::new(&self.run_id, now) };
-        self.write(&ended).await.map_err(|problem| problem.to_string())
+        let ended = Lock {
+            ends_at: now.millis(),
+            ..Lock::new(&self.run_id, now)
+        };
+        self.write(&ended)
+            .await
+            .map_err(|problem| problem.to_string())
     }
 
     async fn write(&self, lock: &Lock) -> Result<(), Problem> {
         let etag = self.etag.borrow().clone();
-        match self.store.write_if(lock, &Condition::Unchanged(&etag)).await? {
+        match self
+            .store
+            .write_if(lock, &Condition::Unchanged(&etag))
+            .await?
+        {
             Some(etag) => *self.etag.borrow_mut() = etag,
             // The answer to a first attempt may have been lost: then it is this run's own all the same.
             None => match self.store.read::<Lock>().await? {
-                Some(found) if found.content.run_id == self.run_id => *self.etag.borrow_mut() = found.etag,
+                Some(found) if found.content.run_id == self.run_id => {
+                    *self.etag.borrow_mut() = found.etag;
+                }
                 _ => self.lost.set(true),
             },
         }

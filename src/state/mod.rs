@@ -60,14 +60,25 @@ pub struct State {
 
 impl State {
     /// Reads what is remembered. Nothing that is wrong with it stops the reading of what is stored and in use.
-    pub(crate) async fn read(clients: &Clients, location: &S3Location, place: &Registry, soaks: bool) -> Self {
+    pub(crate) async fn read(
+        clients: &Clients,
+        location: &S3Location,
+        place: &Registry,
+        soaks: bool,
+    ) -> Self {
         let store = Store::new(clients, location, place);
         let (definitions, functions, indexes, counts, ledger) = tokio::join!(
             store.read::<BTreeMap<String, Vec<String>>>(),
             store.read::<BTreeMap<String, FunctionImage>>(),
             store.read::<BTreeMap<Digest, Vec<Child>>>(),
             store.read::<Counts>(),
-            async { if soaks { Some(store.read::<Ledger>().await) } else { None } }
+            async {
+                if soaks {
+                    Some(store.read::<Ledger>().await)
+                } else {
+                    None
+                }
+            }
         );
         let mut refusals = Vec::new();
         let mut warnings = Vec::new();
@@ -77,13 +88,29 @@ impl State {
             indexes: Cache::from_found(indexes, &mut warnings),
         });
         let mut required = |problem: String| refusals.push(Refusal::state_unreadable(&problem));
-        let counts = counts.map_err(|problem| required(problem.to_string())).ok().flatten();
-        let ledger = ledger.and_then(|ledger| ledger.map_err(|problem| required(problem.to_string())).ok());
+        let counts = counts
+            .map_err(|problem| required(problem.to_string()))
+            .ok()
+            .flatten();
+        let ledger =
+            ledger.and_then(|ledger| ledger.map_err(|problem| required(problem.to_string())).ok());
         let memory = Memory {
             counts: counts.map(|found| found.content),
-            ledger: ledger.as_ref().map(|found| found.as_ref().map(|found| found.content.clone()).unwrap_or_default()),
+            ledger: ledger.as_ref().map(|found| {
+                found
+                    .as_ref()
+                    .map(|found| found.content.clone())
+                    .unwrap_or_default()
+            }),
         };
-        Self { store, caches, memory, refusals, warnings, ledger: ledger.map(LedgerVersion) }
+        Self {
+            store,
+            caches,
+            memory,
+            refusals,
+            warnings,
+            ledger: ledger.map(LedgerVersion),
+        }
     }
 
     /// Takes the run lock.
@@ -99,7 +126,12 @@ impl State {
     ///
     /// # Errors
     /// What could not be written, in words.
-    pub(crate) async fn record(&mut self, plan: &Plan, usage: &Usage, narrowed: bool) -> Result<(), String> {
+    pub(crate) async fn record(
+        &mut self,
+        plan: &Plan,
+        usage: &Usage,
+        narrowed: bool,
+    ) -> Result<(), String> {
         let complete = usage.coverage().iter().all(|coverage| coverage.complete);
         let keep_unused = narrowed || !complete;
         let (definitions, functions, indexes) = tokio::join!(
@@ -108,10 +140,16 @@ impl State {
             self.caches.indexes.write(&self.store, keep_unused)
         );
         if let Some(LedgerVersion(found)) = self.ledger.take() {
-            let ledger = self.store.update(found, |ledger| ledger.observe(plan, complete)).await;
+            let ledger = self
+                .store
+                .update(found, |ledger| ledger.observe(plan, complete))
+                .await;
             self.memory.ledger = Some(ledger.map_err(|problem| problem.to_string())?);
         }
-        definitions.and(functions).and(indexes).map_err(|problem| problem.to_string())
+        definitions
+            .and(functions)
+            .and(indexes)
+            .map_err(|problem| problem.to_string())
     }
 
     /// Writes down what each source found, for the next run to compare with. Only a run that no guard stops may do
@@ -124,7 +162,10 @@ impl State {
         if self.memory.counts.as_ref() == Some(&counts) {
             return Ok(());
         }
-        self.store.write(&counts).await.map_err(|problem| problem.to_string())
+        self.store
+            .write(&counts)
+            .await
+            .map_err(|problem| problem.to_string())
     }
 }
 

@@ -64,7 +64,11 @@ struct Letter<C> {
 
 /// The bytes of an object.
 pub(super) fn encode<C: Content>(content: &C) -> Result<Vec<u8>, String> {
-    let written = Written { schema: C::SCHEMA, number: C::NUMBER, content };
+    let written = Written {
+        schema: C::SCHEMA,
+        number: C::NUMBER,
+        content,
+    };
     let text = serde_json::to_vec(&written).map_err(|error| error.to_string())?;
     compress(&text).map_err(|error| error.to_string())
 }
@@ -84,16 +88,24 @@ pub(super) fn decode<C: Content>(bytes: &[u8]) -> Result<C, Unusable> {
     let damaged = |error: &dyn std::fmt::Display| Unusable::Damaged(error.to_string());
     let mut text = Vec::new();
     let mut decoder = GzDecoder::new(bytes).take(MAX_BYTES);
-    decoder.read_to_end(&mut text).map_err(|error| damaged(&error))?;
+    decoder
+        .read_to_end(&mut text)
+        .map_err(|error| damaged(&error))?;
     let envelope: Envelope = serde_json::from_slice(&text).map_err(|error| damaged(&error))?;
     if envelope.schema != C::SCHEMA {
         return Err(Unusable::Foreign(envelope.schema));
     }
     if envelope.number > C::NUMBER {
-        return Err(Unusable::Newer { found: envelope.number, known: C::NUMBER });
+        return Err(Unusable::Newer {
+            found: envelope.number,
+            known: C::NUMBER,
+        });
     }
     if envelope.number < C::NUMBER {
-        return Err(Unusable::Damaged(format!("no version wrote number {} of its schema", envelope.number)));
+        return Err(Unusable::Damaged(format!(
+            "no version wrote number {} of its schema",
+            envelope.number
+        )));
     }
     let letter: Letter<C> = serde_json::from_slice(&text).map_err(|error| damaged(&error))?;
     Ok(letter.content)
@@ -121,17 +133,27 @@ mod tests {
         let read = |bytes: &[u8]| decode::<Counts>(bytes).unwrap_err();
         let whole = encode(&Counts::default()).unwrap();
         for cut in 0..whole.len() {
-            assert!(matches!(read(&whole[..cut]), Unusable::Damaged(_)), "cut at {cut}");
+            assert!(
+                matches!(read(&whole[..cut]), Unusable::Damaged(_)),
+                "cut at {cut}"
+            );
         }
         for position in 10..whole.len() {
             let mut changed = whole.clone();
             changed[position] ^= 1;
             assert!(decode::<Counts>(&changed).is_err(), "changed at {position}");
         }
-        assert!(matches!(read(b"{\"schema\":\"ecr-cleanup/usage-counts\"}"), Unusable::Damaged(_)));
+        assert!(matches!(
+            read(b"{\"schema\":\"ecr-cleanup/usage-counts\"}"),
+            Unusable::Damaged(_)
+        ));
         let foreign = object(&json!({"schema": "somebody/else", "number": 1, "content": {}}));
-        assert_eq!(read(&foreign), Unusable::Foreign("somebody/else".to_owned()));
-        let newer = object(&json!({"schema": Counts::SCHEMA, "number": 2, "content": {"anything": true}}));
+        assert_eq!(
+            read(&foreign),
+            Unusable::Foreign("somebody/else".to_owned())
+        );
+        let newer =
+            object(&json!({"schema": Counts::SCHEMA, "number": 2, "content": {"anything": true}}));
         assert_eq!(read(&newer), Unusable::Newer { found: 2, known: 1 });
         let wrong = object(&json!({"schema": Counts::SCHEMA, "number": 1, "content": []}));
         assert!(matches!(read(&wrong), Unusable::Damaged(_)));

@@ -51,7 +51,11 @@ pub(super) enum Condition<'a> {
 impl Store {
     pub(super) fn new(clients: &Clients, location: &S3Location, place: &Registry) -> Self {
         let prefix = location.key(&format!("{}/{}", place.account, place.region));
-        Self { s3: clients.s3.clone(), bucket: location.bucket.clone(), prefix }
+        Self {
+            s3: clients.s3.clone(),
+            bucket: location.bucket.clone(),
+            prefix,
+        }
     }
 
     /// What people call an object.
@@ -70,14 +74,24 @@ impl Store {
             Ok(answer) => answer,
             Err(error) => {
                 let error = ApiError::new(OPERATION, &name, &error);
-                return if error.is("NoSuchKey") { Ok(None) } else { Err(error.into()) };
+                return if error.is("NoSuchKey") {
+                    Ok(None)
+                } else {
+                    Err(error.into())
+                };
             }
         };
-        let etag = answer.e_tag().ok_or_else(|| ApiError::answer(OPERATION, &name, "the answer has no `ETag`"))?;
+        let etag = answer
+            .e_tag()
+            .ok_or_else(|| ApiError::answer(OPERATION, &name, "the answer has no `ETag`"))?;
         let etag = etag.to_owned();
-        let bytes =
-            answer.body.collect().await.map_err(|error| ApiError::answer(OPERATION, &name, error.to_string()))?;
-        let content = object::decode(&bytes.into_bytes()).map_err(|why| Problem::Unusable { name, why })?;
+        let bytes = answer
+            .body
+            .collect()
+            .await
+            .map_err(|error| ApiError::answer(OPERATION, &name, error.to_string()))?;
+        let content =
+            object::decode(&bytes.into_bytes()).map_err(|why| Problem::Unusable { name, why })?;
         Ok(Some(Found { content, etag }))
     }
 
@@ -94,9 +108,18 @@ impl Store {
     ) -> Result<Option<String>, Problem> {
         const OPERATION: &str = "s3:PutObject";
         let name = self.name(C::KEY);
-        let bytes = object::encode(content).map_err(|why| Problem::Write { name: name.clone(), why })?;
-        let request = self.s3.put_object().bucket(&self.bucket).key(format!("{}/{}", self.prefix, C::KEY));
-        let request = request.content_type("application/gzip").body(ByteStream::from(bytes));
+        let bytes = object::encode(content).map_err(|why| Problem::Write {
+            name: name.clone(),
+            why,
+        })?;
+        let request =
+            self.s3
+                .put_object()
+                .bucket(&self.bucket)
+                .key(format!("{}/{}", self.prefix, C::KEY));
+        let request = request
+            .content_type("application/gzip")
+            .body(ByteStream::from(bytes));
         let request = match condition {
             Condition::None => request,
             Condition::Absent => request.if_none_match("*"),
@@ -104,14 +127,24 @@ impl Store {
         };
         match Box::pin(request.send()).await {
             Ok(answer) => {
-                let etag = answer.e_tag().ok_or_else(|| ApiError::answer(OPERATION, &name, "no `ETag`"))?;
+                let etag = answer
+                    .e_tag()
+                    .ok_or_else(|| ApiError::answer(OPERATION, &name, "no `ETag`"))?;
                 Ok(Some(etag.to_owned()))
             }
             Err(error) => {
                 let error = ApiError::new(OPERATION, &name, &error);
                 // The last is the answer where the object that was to be unchanged is gone.
-                let lost = ["PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"];
-                if lost.iter().any(|code| error.is(code)) { Ok(None) } else { Err(error.into()) }
+                let lost = [
+                    "PreconditionFailed",
+                    "ConditionalRequestConflict",
+                    "NoSuchKey",
+                ];
+                if lost.iter().any(|code| error.is(code)) {
+                    Ok(None)
+                } else {
+                    Err(error.into())
+                }
             }
         }
     }
@@ -126,12 +159,17 @@ impl Store {
             let (mut content, etag) = found.map(|found| (found.content, found.etag)).unzip();
             let content = content.get_or_insert_default();
             change(content);
-            let condition = etag.as_deref().map_or(Condition::Absent, Condition::Unchanged);
+            let condition = etag
+                .as_deref()
+                .map_or(Condition::Absent, Condition::Unchanged);
             if self.write_if(content, &condition).await?.is_some() {
                 return Ok(std::mem::take(content));
             }
             found = self.read().await?;
         }
-        Err(Problem::Write { name: self.name(C::KEY), why: format!("others wrote it {TRIES} times meanwhile") })
+        Err(Problem::Write {
+            name: self.name(C::KEY),
+            why: format!("others wrote it {TRIES} times meanwhile"),
+        })
     }
 }

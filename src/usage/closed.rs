@@ -25,7 +25,10 @@ impl Source for Closed {
         &self.place
     }
 
-    fn read<'a>(&'a self, _found: &'a mut Collector) -> LocalBoxFuture<'a, Result<(), SourceError>> {
+    fn read<'a>(
+        &'a self,
+        _found: &'a mut Collector,
+    ) -> LocalBoxFuture<'a, Result<(), SourceError>> {
         async { Err(self.error.clone().into()) }.boxed_local()
     }
 }

@@ -44,13 +44,22 @@ impl ClusterSource {
     ) -> Self {
         let state = match context.client(patience) {
             Ok(client) => {
-                let cluster =
-                    Cluster { name: context.name.to_owned(), place: place.clone(), client, pages: Arc::clone(pages) };
+                let cluster = Cluster {
+                    name: context.name.to_owned(),
+                    place: place.clone(),
+                    client,
+                    pages: Arc::clone(pages),
+                };
                 State::Read(Box::new(cluster), settings)
             }
             Err(problem) => State::Unreadable(problem),
         };
-        Self { name: "kubernetes", cluster: context.name.to_owned(), place, state }
+        Self {
+            name: "kubernetes",
+            cluster: context.name.to_owned(),
+            place,
+            state,
+        }
     }
 
     /// The rights that are missing to read it.

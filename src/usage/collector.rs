@@ -109,7 +109,12 @@ impl Collector {
     }
 
     /// Notes that `user` names a repository, and beside it words of which one may be the tag; none: it may be any.
-    pub(crate) fn add_mention(&mut self, user: &Arc<User>, repository: RepositoryName, words: Option<Words>) {
+    pub(crate) fn add_mention(
+        &mut self,
+        user: &Arc<User>,
+        repository: RepositoryName,
+        words: Option<Words>,
+    ) {
         self.note(user, Reference::Repository(repository.clone()));
         self.mentions.add(user, repository, words);
     }
@@ -118,10 +123,17 @@ impl Collector {
     ///
     /// # Errors
     /// Where the text or the digest looks like ECR and cannot be understood (U2).
-    pub fn add(&mut self, user: &Arc<User>, image: &str, digest: Option<&str>) -> Result<(), ReferenceError> {
+    pub fn add(
+        &mut self,
+        user: &Arc<User>,
+        image: &str,
+        digest: Option<&str>,
+    ) -> Result<(), ReferenceError> {
         let parsed = ImageReference::parse(image, &self.aliases)?;
         let resolved = match digest.map(str::parse::<Digest>) {
-            Some(Err(error)) if matches!(parsed, Parsed::Ecr(_)) => return Err(ReferenceError::new(image, error)),
+            Some(Err(error)) if matches!(parsed, Parsed::Ecr(_)) => {
+                return Err(ReferenceError::new(image, error));
+            }
             resolved => resolved.and_then(Result::ok),
         };
         match parsed {
@@ -131,7 +143,8 @@ impl Collector {
                 {
                     self.note(user, Reference::Digest(resolved));
                 }
-                self.through.add(user, Host::Ecr(reference.registry.clone()), &reference);
+                self.through
+                    .add(user, Host::Ecr(reference.registry.clone()), &reference);
                 self.note(user, Reference::Image(reference));
             }
             Parsed::Digest(digest) => self.note_digests(user, [Some(digest), resolved]),
@@ -147,12 +160,15 @@ impl Collector {
 
     /// Notes that `user` pulls `image` so, as it is written, and what it got by that, if it says so.
     pub(crate) fn add_pull(&mut self, user: &Arc<User>, image: &str, resolved: Option<&str>) {
-        let digest = resolved.and_then(|resolved| match ImageReference::parse(resolved, &self.aliases) {
-            Ok(Parsed::Ecr(reference)) => reference.digest,
-            Ok(Parsed::Digest(digest)) => Some(digest),
-            Ok(Parsed::Elsewhere(digest)) => digest,
-            Err(_) => None,
-        });
+        let digest =
+            resolved.and_then(
+                |resolved| match ImageReference::parse(resolved, &self.aliases) {
+                    Ok(Parsed::Ecr(reference)) => reference.digest,
+                    Ok(Parsed::Digest(digest)) => Some(digest),
+                    Ok(Parsed::Elsewhere(digest)) => digest,
+                    Err(_) => None,
+                },
+            );
         if let Ok(Parsed::Ecr(reference)) = ImageReference::parse(image, &self.aliases) {
             self.pulls.add(user, &reference, digest);
         }
@@ -165,7 +181,10 @@ impl Collector {
     }
 
     fn note(&mut self, user: &Arc<User>, reference: Reference) {
-        self.found.entry(reference).or_default().insert(Arc::clone(user));
+        self.found
+            .entry(reference)
+            .or_default()
+            .insert(Arc::clone(user));
     }
 
     /// How many distinct references were found.

@@ -54,7 +54,12 @@ impl Source for Eks {
 
     fn expected_clusters(&self) -> Vec<&str> {
         let clusters = &self.uses.clusters;
-        clusters.patterns().iter().filter(|name| clusters.names_exactly(name)).map(String::as_str).collect()
+        clusters
+            .patterns()
+            .iter()
+            .filter(|name| clusters.names_exactly(name))
+            .map(String::as_str)
+            .collect()
     }
 
     fn read<'a>(&'a self, found: &'a mut Collector) -> LocalBoxFuture<'a, Result<(), SourceError>> {
@@ -81,8 +86,16 @@ impl Eks {
         const OPERATION: &str = "eks:ListClusters";
         all_pages(OPERATION, "", |token| async move {
             self.clients.paced(Bucket::Eks).await;
-            let request = self.clients.eks.list_clusters().max_results(PAGE).set_next_token(token);
-            let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
+            let request = self
+                .clients
+                .eks
+                .list_clusters()
+                .max_results(PAGE)
+                .set_next_token(token);
+            let answer = request
+                .send()
+                .await
+                .map_err(|error| ApiError::new(OPERATION, "", &error))?;
             Ok((answer.clusters, answer.next_token))
         })
         .await
@@ -92,8 +105,9 @@ impl Eks {
     async fn cluster(&self, name: &str) -> Result<Option<ClusterSource>, ApiError> {
         const OPERATION: &str = "eks:DescribeCluster";
         if !self.uses.clusters.matches(name) {
-            let left_out =
-                State::Passed("not read: `in_use.eks.clusters` leaves it out, and what it alone uses is not protected");
+            let left_out = State::Passed(
+                "not read: `in_use.eks.clusters` leaves it out, and what it alone uses is not protected",
+            );
             return Ok(Some(self.source(name, left_out)));
         }
         self.clients.paced(Bucket::Eks).await;
@@ -101,26 +115,36 @@ impl Eks {
             Ok(answer) => answer,
             Err(error) => {
                 let error = ApiError::new(OPERATION, name, &error);
-                let gone =
-                    error.is("ResourceNotFoundException") && !self.names().await?.iter().any(|listed| listed == name);
+                let gone = error.is("ResourceNotFoundException")
+                    && !self.names().await?.iter().any(|listed| listed == name);
                 return if gone { Ok(None) } else { Err(error) };
             }
         };
-        let described =
-            answer.cluster.ok_or_else(|| ApiError::answer(OPERATION, name, "the answer has no `cluster`"))?;
-        let state = self.state(name, &described).unwrap_or_else(State::Unreadable);
+        let described = answer
+            .cluster
+            .ok_or_else(|| ApiError::answer(OPERATION, name, "the answer has no `cluster`"))?;
+        let state = self
+            .state(name, &described)
+            .unwrap_or_else(State::Unreadable);
         Ok(Some(self.source(name, state)))
     }
 
     fn source(&self, name: &str, state: State) -> ClusterSource {
-        ClusterSource { name: "eks", cluster: name.to_owned(), place: self.place.clone(), state }
+        ClusterSource {
+            name: "eks",
+            cluster: name.to_owned(),
+            place: self.place.clone(),
+            state,
+        }
     }
 
     fn state(&self, name: &str, described: &types::Cluster) -> Result<State, Problem> {
         match described.status() {
             Some(ClusterStatus::Active | ClusterStatus::Updating) => {}
             Some(ClusterStatus::Creating) if described.endpoint().is_none() => {
-                return Ok(State::Passed("it is being created and has no endpoint yet, so nothing runs in it"));
+                return Ok(State::Passed(
+                    "it is being created and has no endpoint yet, so nothing runs in it",
+                ));
             }
             Some(status) => return Err(Problem::Status(status.as_str().to_owned())),
             None => return Err(Problem::Incomplete("status")),
@@ -128,18 +152,33 @@ impl Eks {
         if described.outpost_config().is_some() {
             return Err(Problem::Outpost);
         }
-        let endpoint = described.endpoint().ok_or(Problem::Incomplete("endpoint"))?;
-        let authority = described.certificate_authority().and_then(|authority| authority.data());
+        let endpoint = described
+            .endpoint()
+            .ok_or(Problem::Incomplete("endpoint"))?;
+        let authority = described
+            .certificate_authority()
+            .and_then(|authority| authority.data());
         let authority = authority.ok_or(Problem::Incomplete("certificate authority"))?;
         let authority = BASE64_STANDARD
             .decode(authority)
             .map_err(|_| Problem::Incomplete("certificate authority that is base64"))?;
         let credentials = self.clients.credentials().ok_or(Problem::NoCredentials)?;
         let token = RoleToken::new(credentials, &self.place.region, name, self.clients.clock());
-        let server = Server { url: endpoint, authority: &authority, certificate: None };
+        let server = Server {
+            url: endpoint,
+            authority: &authority,
+            certificate: None,
+        };
         let client = Client::new(&server, Authentication::Role(token), self.clients.patience)?;
-        let cluster =
-            Cluster { name: name.to_owned(), place: self.place.clone(), client, pages: Arc::clone(&self.pages) };
-        Ok(State::Read(Box::new(cluster), Settings::of(Some(&self.uses), name)))
+        let cluster = Cluster {
+            name: name.to_owned(),
+            place: self.place.clone(),
+            client,
+            pages: Arc::clone(&self.pages),
+        };
+        Ok(State::Read(
+            Box::new(cluster),
+            Settings::of(Some(&self.uses), name),
+        ))
     }
 }

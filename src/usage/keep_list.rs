@@ -57,7 +57,8 @@ impl KeepList {
     /// Where a list would protect less than it seems to, in words: not everything is known, or something uses an image
     /// of a repository without saying which.
     pub fn of(usage: &Usage, place: &Registry, generated_at: Time) -> Result<Self, String> {
-        if usage.coverage().is_empty() || usage.coverage().iter().any(|coverage| !coverage.complete) {
+        if usage.coverage().is_empty() || usage.coverage().iter().any(|coverage| !coverage.complete)
+        {
             return Err("not everything that is in use is known".to_owned());
         }
         let images = usage.references().map(|(reference, _)| match reference {
@@ -69,7 +70,8 @@ impl KeepList {
         });
         Ok(Self {
             schema: SCHEMA.to_owned(),
-            generated_at: Timestamp::from_millisecond(generated_at.millis()).map_err(|error| error.to_string())?,
+            generated_at: Timestamp::from_millisecond(generated_at.millis())
+                .map_err(|error| error.to_string())?,
             max_age: MAX_AGE.to_owned(),
             account: Some(place.account.to_string()),
             region: Some(place.region.to_string()),
@@ -83,18 +85,29 @@ impl KeepList {
         struct Head {
             schema: String,
         }
-        let head: Head = serde_json::from_slice(text).map_err(|error| format!("it is no keep list: {error}"))?;
+        let head: Head =
+            serde_json::from_slice(text).map_err(|error| format!("it is no keep list: {error}"))?;
         if head.schema != SCHEMA {
-            return Err(format!("it is of the schema `{}`, and this version reads `{SCHEMA}`", head.schema));
+            return Err(format!(
+                "it is of the schema `{}`, and this version reads `{SCHEMA}`",
+                head.schema
+            ));
         }
-        let list: Self = serde_json::from_slice(text).map_err(|error| format!("it is malformed: {error}"))?;
+        let list: Self =
+            serde_json::from_slice(text).map_err(|error| format!("it is malformed: {error}"))?;
         let max_age = duration(&list.max_age).map_err(|problem| format!("`max_age`: {problem}"))?;
         let age = Time::from(list.generated_at).age(now);
         if age > max_age {
-            return Err(format!("it is stale: generated at {}, for at most {}", list.generated_at, list.max_age));
+            return Err(format!(
+                "it is stale: generated at {}, for at most {}",
+                list.generated_at, list.max_age
+            ));
         }
         if age < -CLOCK_SKEW {
-            return Err(format!("it was generated at {}, which is still to come", list.generated_at));
+            return Err(format!(
+                "it was generated at {}, which is still to come",
+                list.generated_at
+            ));
         }
         Ok(list)
     }
@@ -145,14 +158,24 @@ impl KeepLists {
             return Ok(vec![objects.key.clone()]);
         }
         let name = objects.to_string();
-        let pages = self.clients.s3.list_objects_v2().bucket(&objects.bucket).prefix(objects.prefix());
+        let pages = self
+            .clients
+            .s3
+            .list_objects_v2()
+            .bucket(&objects.bucket)
+            .prefix(objects.prefix());
         let mut pages = pages.into_paginator().send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| ApiError::new(OPERATION, &name, &error))?;
-            let listed = page.contents().iter().map(|object| object.key().map(ToOwned::to_owned));
+            let listed = page
+                .contents()
+                .iter()
+                .map(|object| object.key().map(ToOwned::to_owned));
             let listed: Option<Vec<String>> = listed.collect();
-            let listed = listed.ok_or_else(|| ApiError::answer(OPERATION, &name, "an object came without its key"))?;
+            let listed = listed.ok_or_else(|| {
+                ApiError::answer(OPERATION, &name, "an object came without its key")
+            })?;
             keys.extend(listed.into_iter().filter(|key| objects.matches(key)));
         }
         if keys.is_empty() {
@@ -168,30 +191,44 @@ impl KeepLists {
         let answer = Box::pin(request.send()).await;
         let answer = answer.map_err(|error| ApiError::new(OPERATION, &address, &error))?;
         let bytes = answer.body.collect().await;
-        let bytes = bytes.map_err(|error| ApiError::answer(OPERATION, &address, error.to_string()))?;
+        let bytes =
+            bytes.map_err(|error| ApiError::answer(OPERATION, &address, error.to_string()))?;
         let list = KeepList::parse(&bytes.into_bytes(), self.clients.now());
         let list = list.map_err(|problem| ApiError::answer("keep_list", &address, problem))?;
         Ok((address, list))
     }
 
     fn add(&self, address: &str, list: KeepList, found: &mut Collector) -> Result<(), SourceError> {
-        let account = list.account.map_or_else(|| self.place.account.clone(), Into::into);
-        let region = list.region.map_or_else(|| self.place.region.clone(), Into::into);
+        let account = list
+            .account
+            .map_or_else(|| self.place.account.clone(), Into::into);
+        let region = list
+            .region
+            .map_or_else(|| self.place.region.clone(), Into::into);
         let place = Registry { account, region };
         found.add_account(&place.account);
-        let user =
-            Arc::new(User { place, kind: "keep list".into(), name: address.to_owned(), cluster: None, live: false });
+        let user = Arc::new(User {
+            place,
+            kind: "keep list".into(),
+            name: address.to_owned(),
+            cluster: None,
+            live: false,
+        });
         for image in &list.images {
             // Elsewhere, an image outside ECR is passed over. Somebody who puts one here believes that it protects.
             let problem = match ImageReference::parse(image, &self.aliases) {
-                Ok(Parsed::Elsewhere(None)) => "it names no image of ECR; write the host too".to_owned(),
+                Ok(Parsed::Elsewhere(None)) => {
+                    "it names no image of ECR; write the host too".to_owned()
+                }
                 Ok(_) => match found.add(&user, image, None) {
                     Ok(()) => continue,
                     Err(error) => error.to_string(),
                 },
                 Err(error) => error.to_string(),
             };
-            return Err(ApiError::answer("keep_list", address, format!("`{image}`: {problem}")).into());
+            return Err(
+                ApiError::answer("keep_list", address, format!("`{image}`: {problem}")).into(),
+            );
         }
         Ok(())
     }
@@ -202,19 +239,32 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<KeepList, String> {
-        KeepList::parse(text.as_bytes(), Time::from("2026-11-21T12:00:00Z".parse::<Timestamp>().unwrap()))
+        KeepList::parse(
+            text.as_bytes(),
+            Time::from("2026-11-21T12:00:00Z".parse::<Timestamp>().unwrap()),
+        )
     }
 
     fn list(schema: &str, generated_at: &str, max_age: &str) -> String {
-        format!(r#"{{"schema": "{schema}", "generated_at": "{generated_at}", "max_age": "{max_age}", "images": []}}"#)
+        format!(
+            r#"{{"schema": "{schema}", "generated_at": "{generated_at}", "max_age": "{max_age}", "images": []}}"#
+        )
     }
 
     #[test]
     fn a_list_holds_for_its_age_and_not_a_moment_longer() {
         assert!(parse(&list(SCHEMA, "2026-11-20T12:00:00Z", "24h")).is_ok());
         for (generated_at, max_age, problem) in [
-            ("2026-11-20T11:59:59Z", "24h", "it is stale: generated at 2026-11-20T11:59:59Z, for at most 24h"),
-            ("2026-11-21T12:05:01Z", "24h", "it was generated at 2026-11-21T12:05:01Z, which is still to come"),
+            (
+                "2026-11-20T11:59:59Z",
+                "24h",
+                "it is stale: generated at 2026-11-20T11:59:59Z, for at most 24h",
+            ),
+            (
+                "2026-11-21T12:05:01Z",
+                "24h",
+                "it was generated at 2026-11-21T12:05:01Z, which is still to come",
+            ),
             ("2026-11-21T12:00:00Z", "1y", "`max_age`: expected"),
             ("yesterday", "24h", "it is malformed"),
         ] {
@@ -233,8 +283,14 @@ mod tests {
                 &list("ecr-cleanup/keep-list/2", "2026-11-21T12:00:00Z", "1h"),
                 "it is of the schema `ecr-cleanup/keep-list/2`",
             ),
-            (&list(SCHEMA, "2026-11-21T12:00:00Z", "1h").replace("images", "imgs"), "it is malformed"),
-            (&list(SCHEMA, "2026-11-21T12:00:00Z", "1h").replace("[]", "[1]"), "it is malformed"),
+            (
+                &list(SCHEMA, "2026-11-21T12:00:00Z", "1h").replace("images", "imgs"),
+                "it is malformed",
+            ),
+            (
+                &list(SCHEMA, "2026-11-21T12:00:00Z", "1h").replace("[]", "[1]"),
+                "it is malformed",
+            ),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.starts_with(problem), "{error}");

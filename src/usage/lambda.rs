@@ -17,7 +17,9 @@ use futures::{FutureExt, StreamExt, TryStreamExt, future::LocalBoxFuture, stream
 
 use super::{Collector, Source, SourceError, User};
 use crate::{
-    aws::{ApiError, Bucket, Clients, FunctionCode, FunctionConfiguration, LambdaService, all_pages},
+    aws::{
+        ApiError, Bucket, Clients, FunctionCode, FunctionConfiguration, LambdaService, all_pages,
+    },
     image::Registry,
     state::{Caches, FunctionImage},
 };
@@ -79,7 +81,10 @@ impl Source for Lambda {
                     live: true,
                 });
                 let added = found.add(&user, &image.written, image.digest.as_deref());
-                added.map_err(|error| SourceError::Reference { user: user.to_string(), error })?;
+                added.map_err(|error| SourceError::Reference {
+                    user: user.to_string(),
+                    error,
+                })?;
             }
             Ok(())
         }
@@ -116,7 +121,11 @@ impl Lambda {
                 return Ok(images);
             }
         }
-        Err(ApiError::answer(LIST, "", format!("functions changed while they were read, {ROUNDS} times in a row")))
+        Err(ApiError::answer(
+            LIST,
+            "",
+            format!("functions changed while they were read, {ROUNDS} times in a row"),
+        ))
     }
 
     /// Every version of every function that may have an image.
@@ -127,7 +136,9 @@ impl Lambda {
         })
         .await?;
         // What does not say how it is packaged may be an image.
-        let images = functions.iter().filter(|function| function.package_type.as_deref() != Some("Zip"));
+        let images = functions
+            .iter()
+            .filter(|function| function.package_type.as_deref() != Some("Zip"));
         images.map(Version::of).collect()
     }
 
@@ -147,53 +158,88 @@ impl Lambda {
     async fn get(&self, service: &LambdaService, version: &Version) -> Result<Read, ApiError> {
         let title = version.title();
         self.clients.paced(Bucket::LambdaGetFunction).await;
-        let answer = match service.get_function(&title, &version.name, &version.number).await {
+        let answer = match service
+            .get_function(&title, &version.name, &version.number)
+            .await
+        {
             Ok(answer) => answer,
             Err(error) if error.is("ResourceNotFoundException") => return Ok(Read::Changed),
             Err(error) => return Err(error),
         };
         let incomplete = |what: &str| ApiError::answer(LambdaService::GET, &title, what);
-        let configuration = answer.configuration.ok_or_else(|| incomplete("the answer has no `Configuration`"))?;
+        let configuration = answer
+            .configuration
+            .ok_or_else(|| incomplete("the answer has no `Configuration`"))?;
         // Until an update is through, the code before it goes on serving, and nothing says which that is.
         if configuration.last_update_status.as_deref() == Some("InProgress") {
-            return Err(incomplete("it is being updated, so that the image it runs cannot be told; run again later"));
+            return Err(incomplete(
+                "it is being updated, so that the image it runs cannot be told; run again later",
+            ));
         }
         if configuration.code_sha256 != version.code {
             return Ok(Read::Changed);
         }
-        let code = answer.code.ok_or_else(|| incomplete("the answer has no `Code`"))?;
-        image(&configuration, &code).map(Read::Image).map_err(incomplete)
+        let code = answer
+            .code
+            .ok_or_else(|| incomplete("the answer has no `Code`"))?;
+        image(&configuration, &code)
+            .map(Read::Image)
+            .map_err(incomplete)
     }
 }
 
 /// The image that a function has; none if it certainly has none.
-fn image(configuration: &FunctionConfiguration, code: &FunctionCode) -> Result<Option<FunctionImage>, &'static str> {
-    let Some(written) = code.image_uri.as_ref().filter(|written| !written.is_empty()) else {
+fn image(
+    configuration: &FunctionConfiguration,
+    code: &FunctionCode,
+) -> Result<Option<FunctionImage>, &'static str> {
+    let Some(written) = code
+        .image_uri
+        .as_ref()
+        .filter(|written| !written.is_empty())
+    else {
         let is_zip = match configuration.package_type.as_deref() {
             Some("Image") => false,
             Some("Zip") => true,
             // A way of packaging that is not known yet.
             _ => code.repository_type.as_deref() == Some("S3"),
         };
-        return if is_zip { Ok(None) } else { Err("the answer has no `ImageUri`") };
+        return if is_zip {
+            Ok(None)
+        } else {
+            Err("the answer has no `ImageUri`")
+        };
     };
     let digest = match (&code.resolved_image_uri, written.split_once('@')) {
         (Some(resolved), _) => {
-            let (_, digest) = resolved.split_once('@').ok_or("its `ResolvedImageUri` has no digest")?;
+            let (_, digest) = resolved
+                .split_once('@')
+                .ok_or("its `ResolvedImageUri` has no digest")?;
             Some(digest.to_owned())
         }
         (None, Some(_)) => None,
         (None, None) => return Err("the answer has no `ResolvedImageUri`"),
     };
-    Ok(Some(FunctionImage { written: written.clone(), digest }))
+    Ok(Some(FunctionImage {
+        written: written.clone(),
+        digest,
+    }))
 }
 
 impl Version {
     fn of(function: &FunctionConfiguration) -> Result<Self, ApiError> {
         let name = function.function_name.as_deref().unwrap_or_default();
-        let missing = |what: &str| ApiError::answer(LIST, name, format!("a function comes without its `{what}`"));
-        let arn = function.function_arn.as_ref().ok_or_else(|| missing("FunctionArn"))?;
-        let version = function.version.as_ref().ok_or_else(|| missing("Version"))?;
+        let missing = |what: &str| {
+            ApiError::answer(LIST, name, format!("a function comes without its `{what}`"))
+        };
+        let arn = function
+            .function_arn
+            .as_ref()
+            .ok_or_else(|| missing("FunctionArn"))?;
+        let version = function
+            .version
+            .as_ref()
+            .ok_or_else(|| missing("Version"))?;
         if name.is_empty() {
             return Err(missing("FunctionName"));
         }
@@ -215,7 +261,11 @@ impl Version {
 
     /// What people call it.
     fn title(&self) -> String {
-        if self.number == LATEST { self.name.clone() } else { format!("{}:{}", self.name, self.number) }
+        if self.number == LATEST {
+            self.name.clone()
+        } else {
+            format!("{}:{}", self.name, self.number)
+        }
     }
 }
 
@@ -231,34 +281,72 @@ mod tests {
             package_type: Some(package.to_owned()),
             ..FunctionConfiguration::default()
         };
-        let code = |repository: &str, image_uri: Option<String>, resolved_image_uri: Option<String>| FunctionCode {
+        let code = |repository: &str,
+                    image_uri: Option<String>,
+                    resolved_image_uri: Option<String>| FunctionCode {
             repository_type: Some(repository.to_owned()),
             image_uri,
             resolved_image_uri,
         };
         let (tag, pinned) = (Some(format!("{URI}:1")), Some(format!("{URI}@sha256:1")));
         let found = |digest: Option<&str>, written: &Option<String>| {
-            Ok(Some(FunctionImage { written: written.clone().unwrap(), digest: digest.map(ToOwned::to_owned) }))
+            Ok(Some(FunctionImage {
+                written: written.clone().unwrap(),
+                digest: digest.map(ToOwned::to_owned),
+            }))
         };
         for (package, code, expected) in [
-            ("Image", code("ECR", tag.clone(), pinned.clone()), found(Some("sha256:1"), &tag)),
-            ("Image", code("ECR", pinned.clone(), None), found(None, &pinned)),
-            ("Image", code("ECR", tag.clone(), None), Err("the answer has no `ResolvedImageUri`")),
-            ("Image", code("ECR", tag.clone(), tag.clone()), Err("its `ResolvedImageUri` has no digest")),
-            ("Image", code("ECR", None, pinned.clone()), Err("the answer has no `ImageUri`")),
-            ("Image", code("S3", None, None), Err("the answer has no `ImageUri`")),
-            ("Other", code("Other", None, None), Err("the answer has no `ImageUri`")),
+            (
+                "Image",
+                code("ECR", tag.clone(), pinned.clone()),
+                found(Some("sha256:1"), &tag),
+            ),
+            (
+                "Image",
+                code("ECR", pinned.clone(), None),
+                found(None, &pinned),
+            ),
+            (
+                "Image",
+                code("ECR", tag.clone(), None),
+                Err("the answer has no `ResolvedImageUri`"),
+            ),
+            (
+                "Image",
+                code("ECR", tag.clone(), tag.clone()),
+                Err("its `ResolvedImageUri` has no digest"),
+            ),
+            (
+                "Image",
+                code("ECR", None, pinned.clone()),
+                Err("the answer has no `ImageUri`"),
+            ),
+            (
+                "Image",
+                code("S3", None, None),
+                Err("the answer has no `ImageUri`"),
+            ),
+            (
+                "Other",
+                code("Other", None, None),
+                Err("the answer has no `ImageUri`"),
+            ),
             ("Other", code("S3", None, None), Ok(None)),
             ("Zip", code("S3", None, None), Ok(None)),
         ] {
-            assert_eq!(image(&function(package), &code), expected, "{package} {code:?}");
+            assert_eq!(
+                image(&function(package), &code),
+                expected,
+                "{package} {code:?}"
+            );
         }
     }
 
     #[test]
     fn a_published_version_is_remembered_by_function_number_and_code() {
         let version = |arn: &str, version: &str| {
-            let [name, arn, version, code] = ["app", arn, version, "c0de"].map(|text| Some(text.to_owned()));
+            let [name, arn, version, code] =
+                ["app", arn, version, "c0de"].map(|text| Some(text.to_owned()));
             let function = FunctionConfiguration {
                 function_name: name,
                 function_arn: arn,
@@ -270,7 +358,13 @@ mod tests {
         };
         let arn = "arn:aws:lambda:eu-west-1:111111111111:function:app";
         let key = Some(format!("{arn}:7 c0de"));
-        assert_eq!([version(arn, "7").key(), version(&format!("{arn}:7"), "7").key()], [key.clone(), key]);
+        assert_eq!(
+            [
+                version(arn, "7").key(),
+                version(&format!("{arn}:7"), "7").key()
+            ],
+            [key.clone(), key]
+        );
         assert_eq!(version(&format!("{arn}:$LATEST"), "$LATEST").key(), None);
     }
 }

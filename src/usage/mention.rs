@@ -21,7 +21,12 @@ pub(super) struct Mentions(HashMap<RepositoryName, BTreeMap<Arc<User>, Option<Wo
 
 impl Mentions {
     /// Notes a mention. The same user's words are taken together: what shares a name was made from one template.
-    pub(super) fn add(&mut self, user: &Arc<User>, repository: RepositoryName, words: Option<Words>) {
+    pub(super) fn add(
+        &mut self,
+        user: &Arc<User>,
+        repository: RepositoryName,
+        words: Option<Words>,
+    ) {
         let by_user = self.0.entry(repository).or_default();
         match by_user.get_mut(user) {
             None => {
@@ -50,7 +55,8 @@ impl Mentions {
         let uses = by_user.map(|(user, words)| {
             let words = words.as_deref().filter(|words| {
                 let tags = images.iter().flat_map(|image| &image.tags);
-                tags.into_iter().any(|tag| says_which(tag) && is_among(tag, words))
+                tags.into_iter()
+                    .any(|tag| says_which(tag) && is_among(tag, words))
             });
             (user, words)
         });
@@ -72,14 +78,19 @@ impl<'a> Mentioned<'a> {
         let uses = |words: Option<&BTreeSet<Box<str>>>| {
             words.is_none_or(|words| image.tags.iter().any(|tag| is_among(tag, words)))
         };
-        self.0.iter().find(|(_, words)| uses(*words)).map(|(user, _)| *user)
+        self.0
+            .iter()
+            .find(|(_, words)| uses(*words))
+            .map(|(user, _)| *user)
     }
 }
 
 /// Whether a word is this tag, with or without the `v` before a version.
 fn is_among(tag: &str, words: &BTreeSet<Box<str>>) -> bool {
     let bare = tag.strip_prefix('v').filter(|bare| !bare.is_empty());
-    words.contains(tag) || bare.is_some_and(|bare| words.contains(bare)) || words.contains(format!("v{tag}").as_str())
+    words.contains(tag)
+        || bare.is_some_and(|bare| words.contains(bare))
+        || words.contains(format!("v{tag}").as_str())
 }
 
 /// Whether a word that is this tag can hardly stand there for another reason: it has a digit, and is neither the
@@ -87,7 +98,8 @@ fn is_among(tag: &str, words: &BTreeSet<Box<str>>) -> bool {
 fn says_which(tag: &str) -> bool {
     let bare = tag.strip_prefix('v').unwrap_or(tag);
     let api = bare.replace("alpha", "").replace("beta", "");
-    tag.bytes().any(|byte| byte.is_ascii_digit()) && (api.len() >= 8 || !api.bytes().all(|byte| byte.is_ascii_digit()))
+    tag.bytes().any(|byte| byte.is_ascii_digit())
+        && (api.len() >= 8 || !api.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -112,15 +124,29 @@ mod tests {
 
     /// The tags in use when somebody names the repository beside these words.
     fn used(words: Option<&[&str]>, tags: &[&str]) -> Vec<String> {
-        let place = Registry { account: "1".into(), region: "r".into() };
-        let user = User { place, kind: "ConfigMap".into(), name: "a/b".to_owned(), cluster: None, live: false };
+        let place = Registry {
+            account: "1".into(),
+            region: "r".into(),
+        };
+        let user = User {
+            place,
+            kind: "ConfigMap".into(),
+            name: "a/b".to_owned(),
+            cluster: None,
+            live: false,
+        };
         let app = RepositoryName::new("app").unwrap();
         let words = words.map(|words| Arc::new(words.iter().map(|&word| word.into()).collect()));
         let mut mentions = Mentions::default();
         mentions.add(&Arc::new(user), app.clone(), words);
-        let images: Vec<Image> = (0..).zip(tags).map(|(number, tag)| image(number, tag)).collect();
+        let images: Vec<Image> = (0..)
+            .zip(tags)
+            .map(|(number, tag)| image(number, tag))
+            .collect();
         let mentioned = mentions.of(&app, &images);
-        let in_use = images.iter().filter(|image| mentioned.user_of(image).is_some());
+        let in_use = images
+            .iter()
+            .filter(|image| mentioned.user_of(image).is_some());
         in_use.map(|image| image.tags[0].to_string()).collect()
     }
 
@@ -140,7 +166,13 @@ mod tests {
     #[test]
     fn where_no_word_says_which_all_are_in_use() {
         let tags = ["1.2.3", "v1", "7", "latest"];
-        for words in [None, Some(&["other"][..]), Some(&["latest"]), Some(&["v1", "7"]), Some(&["v1beta1"])] {
+        for words in [
+            None,
+            Some(&["other"][..]),
+            Some(&["latest"]),
+            Some(&["v1", "7"]),
+            Some(&["v1beta1"]),
+        ] {
             assert_eq!(used(words, &tags), tags, "{words:?}");
         }
     }

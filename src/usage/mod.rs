@@ -86,10 +86,17 @@ pub async fn read(sources: &[Box<dyn Source>], aliases: &Arc<Aliases>) -> Usage 
     usage
 }
 
-fn read_one<'a>(source: &'a dyn Source, aliases: &'a Arc<Aliases>) -> LocalBoxFuture<'a, Vec<(Coverage, Collector)>> {
+fn read_one<'a>(
+    source: &'a dyn Source,
+    aliases: &'a Arc<Aliases>,
+) -> LocalBoxFuture<'a, Vec<(Coverage, Collector)>> {
     async move {
         let mut found = Collector::new(Arc::clone(aliases));
-        let error = source.read(&mut found).await.err().map(|error| error.to_string());
+        let error = source
+            .read(&mut found)
+            .await
+            .err()
+            .map(|error| error.to_string());
         let coverage = Coverage {
             source: source.name(),
             account: source.place().account.clone(),
@@ -212,10 +219,16 @@ impl Usage {
             let (digest, tag) = match &reference {
                 Reference::Digest(digest) => (Some(*digest), None),
                 Reference::Repository(_) => (None, None),
-                Reference::Image(image) => (image.digest, image.tag.clone().map(|tag| (image.repository.clone(), tag))),
+                Reference::Image(image) => (
+                    image.digest,
+                    image.tag.clone().map(|tag| (image.repository.clone(), tag)),
+                ),
             };
             if let Some(digest) = digest {
-                self.by_digest.entry(digest).or_default().extend(users.iter().cloned());
+                self.by_digest
+                    .entry(digest)
+                    .or_default()
+                    .extend(users.iter().cloned());
             }
             if let Some((repository, tag)) = tag {
                 let tags = self.by_tag.entry(repository).or_default();
@@ -227,7 +240,11 @@ impl Usage {
 
     /// Makes a source incomplete if no source of its name found a cluster.
     fn expect_cluster(&mut self, source: &dyn Source, cluster: &str) {
-        let of_name = || self.coverage.iter().filter(|coverage| coverage.source == source.name());
+        let of_name = || {
+            self.coverage
+                .iter()
+                .filter(|coverage| coverage.source == source.name())
+        };
         if of_name().any(|coverage| coverage.cluster.as_deref() == Some(cluster)) {
             return;
         }
@@ -238,10 +255,16 @@ impl Usage {
         let here = |coverage: &&mut Coverage| {
             coverage.source == source.name()
                 && coverage.cluster.is_none()
-                && (&coverage.account, &coverage.region) == (&source.place().account, &source.place().region)
+                && (&coverage.account, &coverage.region)
+                    == (&source.place().account, &source.place().region)
         };
         if let Some(coverage) = self.coverage.iter_mut().find(here) {
-            tracing::warn!(event = "cluster_unknown", source = coverage.source, cluster, "{error}");
+            tracing::warn!(
+                event = "cluster_unknown",
+                source = coverage.source,
+                cluster,
+                "{error}"
+            );
             coverage.complete = false;
             coverage.error.get_or_insert(error);
         }
@@ -256,7 +279,9 @@ impl Usage {
     /// Whether it was looked for use in this account and Region.
     #[must_use]
     pub fn is_read_in(&self, place: &Registry) -> bool {
-        let read = |coverage: &Coverage| (&coverage.account, &coverage.region) == (&place.account, &place.region);
+        let read = |coverage: &Coverage| {
+            (&coverage.account, &coverage.region) == (&place.account, &place.region)
+        };
         self.coverage.iter().any(read)
     }
 
@@ -281,17 +306,32 @@ impl Usage {
     /// The uses of an image, by each of its tags and by its digest. A digest is used wherever it is stored, a tag in
     /// the repository of that name in any registry (U1), and where a proxy or a cache may stand between.
     #[must_use]
-    pub fn of(&self, registry: &Registry, repository: &RepositoryName, image: &Image) -> Vec<InUse> {
+    pub fn of(
+        &self,
+        registry: &Registry,
+        repository: &RepositoryName,
+        image: &Image,
+    ) -> Vec<InUse> {
         let by_digest = self.by_digest.get(&image.digest).map(|users| (None, users));
         let tags = self.by_tag.get(repository);
-        let by_tag = image.tags.iter().filter_map(|tag| Some((Some(tag), tags?.get(tag)?)));
-        let through = self.through.of(registry, repository, &image.tags).map(|(tag, users)| (Some(tag), users));
+        let by_tag = image
+            .tags
+            .iter()
+            .filter_map(|tag| Some((Some(tag), tags?.get(tag)?)));
+        let through = self
+            .through
+            .of(registry, repository, &image.tags)
+            .map(|(tag, users)| (Some(tag), users));
         by_tag
             .chain(by_digest)
             .chain(through)
             .filter_map(|(tag, users)| {
                 let user = users.iter().max_by_key(|user| user.live)?;
-                Some(InUse { tag: tag.cloned(), user: Arc::clone(user), users: users.len() })
+                Some(InUse {
+                    tag: tag.cloned(),
+                    user: Arc::clone(user),
+                    users: users.len(),
+                })
             })
             .collect()
     }
@@ -311,19 +351,30 @@ mod tests {
     const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
 
     fn place() -> Registry {
-        Registry { account: "111111111111".into(), region: "eu-west-1".into() }
+        Registry {
+            account: "111111111111".into(),
+            region: "eu-west-1".into(),
+        }
     }
 
     fn user(name: &str) -> Arc<User> {
         let place = place();
-        Arc::new(User { place, kind: "ECS service".into(), name: name.to_owned(), cluster: None, live: true })
+        Arc::new(User {
+            place,
+            kind: "ECS service".into(),
+            name: name.to_owned(),
+            cluster: None,
+            live: true,
+        })
     }
 
     fn usage(uses: &[(&str, Option<Digest>)]) -> Usage {
         let mut collector = Collector::new(Arc::default());
         for (image, digest) in uses {
             let digest = digest.map(|digest| digest.to_string());
-            collector.add(&user(image), image, digest.as_deref()).unwrap();
+            collector
+                .add(&user(image), image, digest.as_deref())
+                .unwrap();
         }
         let coverage = Coverage {
             source: "test",
@@ -362,10 +413,20 @@ mod tests {
         let app = RepositoryName::new("team/app").unwrap();
         let uses = |image| usage.of(&place(), &app, &image).len();
         assert_eq!(uses(image(pinned, &[])), 1, "the digest it was resolved to");
-        assert_eq!(uses(image(Digest::from_bytes([2; 32]), &["prod"])), 1, "what the tag means now");
+        assert_eq!(
+            uses(image(Digest::from_bytes([2; 32]), &["prod"])),
+            1,
+            "what the tag means now"
+        );
         assert_eq!(uses(image(Digest::from_bytes([3; 32]), &["other"])), 0);
         assert_eq!(
-            usage.of(&place(), &RepositoryName::new("team/app-api").unwrap(), &image(pinned, &["prod"])).len(),
+            usage
+                .of(
+                    &place(),
+                    &RepositoryName::new("team/app-api").unwrap(),
+                    &image(pinned, &["prod"])
+                )
+                .len(),
             1
         );
     }
@@ -388,7 +449,9 @@ mod tests {
             found.add(&user(by), by, None).unwrap();
             let mut usage = Usage::default();
             usage.through.merge(found.through);
-            usage.of(&place(), &RepositoryName::new(repository).unwrap(), &tagged).len()
+            usage
+                .of(&place(), &RepositoryName::new(repository).unwrap(), &tagged)
+                .len()
         };
         let other = "222222222222.dkr.ecr.us-east-1.amazonaws.com";
         for (by, repository, count) in [
@@ -397,8 +460,16 @@ mod tests {
             (format!("{HOST}/shared/team/app:1.0"), "team/app", 0),
             (format!("{other}/shared/team/app:1.1"), "team/app", 0),
             (format!("{other}/shared/my-app:1.0"), "app", 0),
-            ("proxy.example.com/ecr/team/app:1.0".to_owned(), "team/app", 1),
-            ("docker.io/library/nginx:1.0".to_owned(), "docker-hub/library/nginx", 1),
+            (
+                "proxy.example.com/ecr/team/app:1.0".to_owned(),
+                "team/app",
+                1,
+            ),
+            (
+                "docker.io/library/nginx:1.0".to_owned(),
+                "docker-hub/library/nginx",
+                1,
+            ),
             ("nginx:1.0".to_owned(), "docker-hub/library/nginx", 1),
             ("mirror.example.com:5000/x/nginx:1.0".to_owned(), "nginx", 0),
             ("nginx:1.0".to_owned(), "nginx", 0),

@@ -22,14 +22,21 @@ pub struct Pull {
 }
 
 impl Pulls {
-    pub(super) fn add(&mut self, user: &Arc<User>, image: &ImageReference, resolved: Option<Digest>) {
+    pub(super) fn add(
+        &mut self,
+        user: &Arc<User>,
+        image: &ImageReference,
+        resolved: Option<Digest>,
+    ) {
         if !user.live || image.digest.is_some() {
             return;
         }
         let pull = self.0.entry(image.clone()).or_default();
         pull.users.insert(Arc::clone(user));
         if let Some(digest) = resolved {
-            pull.resolved.entry(digest).or_insert_with(|| Arc::clone(user));
+            pull.resolved
+                .entry(digest)
+                .or_insert_with(|| Arc::clone(user));
         }
     }
 

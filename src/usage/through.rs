@@ -35,8 +35,16 @@ pub(super) enum Host {
 impl Through {
     pub(super) fn add(&mut self, user: &Arc<User>, host: Host, image: &ImageReference) {
         let Some(tag) = &image.tag else { return };
-        let paths = self.0.entry(last_part(&image.repository).into()).or_default().entry(tag.clone()).or_default();
-        let path = Path { host, path: (*image.repository).into() };
+        let paths = self
+            .0
+            .entry(last_part(&image.repository).into())
+            .or_default()
+            .entry(tag.clone())
+            .or_default();
+        let path = Path {
+            host,
+            path: (*image.repository).into(),
+        };
         paths.entry(path).or_default().insert(Arc::clone(user));
     }
 
@@ -60,9 +68,13 @@ impl Through {
         tags: &'a [Tag],
     ) -> impl Iterator<Item = (&'a Tag, &'a Users)> {
         let by_tag = self.0.get(last_part(repository));
-        let paths = tags.iter().filter_map(move |tag| Some((tag, by_tag?.get(tag)?)));
+        let paths = tags
+            .iter()
+            .filter_map(move |tag| Some((tag, by_tag?.get(tag)?)));
         paths.flat_map(move |(tag, paths)| {
-            let meant = paths.iter().filter(move |(path, _)| path.may_mean(registry, repository));
+            let meant = paths
+                .iter()
+                .filter(move |(path, _)| path.may_mean(registry, repository));
             meant.map(move |(_, users)| (tag, users))
         })
     }
@@ -80,7 +92,8 @@ impl Path {
 
 /// Whether a path is the end of a longer one.
 fn is_end(end: &str, path: &str) -> bool {
-    path.strip_suffix(end).is_some_and(|prefix| prefix.ends_with('/'))
+    path.strip_suffix(end)
+        .is_some_and(|prefix| prefix.ends_with('/'))
 }
 
 fn last_part(path: &str) -> &str {
@@ -94,6 +107,8 @@ mod tests {
     #[test]
     fn only_whole_parts_of_a_path_are_its_end() {
         assert!(is_end("app", "team/app") && is_end("team/app", "proxy/team/app"));
-        assert!(!is_end("app", "app") && !is_end("app", "team/my-app") && !is_end("team/app", "app"));
+        assert!(
+            !is_end("app", "app") && !is_end("app", "team/my-app") && !is_end("team/app", "app")
+        );
     }
 }

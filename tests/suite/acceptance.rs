@@ -23,16 +23,33 @@ const APP: &str = "team/app";
 /// The repository of the promise, and the digests that are to go.
 fn team(world: &mut World) -> Vec<String> {
     world.tagged(APP, "latest", 200);
-    let snapshots: Vec<_> = (1..=8).map(|day| world.tagged(APP, &format!("2.0-{day}-SNAPSHOT"), day)).collect();
-    let mut releases: Vec<_> = (0..14).map(|minor| world.tagged(APP, &format!("1.{minor}"), 100 - minor)).collect();
+    let snapshots: Vec<_> = (1..=8)
+        .map(|day| world.tagged(APP, &format!("2.0-{day}-SNAPSHOT"), day))
+        .collect();
+    let mut releases: Vec<_> = (0..14)
+        .map(|minor| world.tagged(APP, &format!("1.{minor}"), 100 - minor))
+        .collect();
     let old = world.untagged(APP, 30);
-    world.home().repository(APP).push(Push::image().pushed_at(hours_ago(2)));
+    world
+        .home()
+        .repository(APP)
+        .push(Push::image().pushed_at(hours_ago(2)));
 
     // By tag: nothing but a service that wants a deregistered task definition.
     let definition = world.define("by-tag", APP, "1.0");
     world.home().ecs.set_status(&definition, "INACTIVE");
-    let arn = world.home().ecs.task_definition(&definition).unwrap().task_definition_arn.clone();
-    world.home().cluster("prod").service("by-tag").task_definition = Some(arn);
+    let arn = world
+        .home()
+        .ecs
+        .task_definition(&definition)
+        .unwrap()
+        .task_definition_arn
+        .clone();
+    world
+        .home()
+        .cluster("prod")
+        .service("by-tag")
+        .task_definition = Some(arn);
 
     // By digest: a running task.
     let image = format!("{}@{}", world.home().repository(APP).uri(), releases[1]);
@@ -49,7 +66,11 @@ fn team(world: &mut World) -> Vec<String> {
 }
 
 fn sorted(digests: Vec<String>) -> Vec<String> {
-    digests.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
+    digests
+        .into_iter()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
 }
 
 #[tokio::test]
@@ -65,23 +86,42 @@ async fn without_any_setting_only_what_nobody_needs_goes() {
     let dry_verdicts = prepared.plan.repositories[0].verdicts.clone();
     assert_eq!(doomed(&prepared.plan), expected);
     let dry = prepared.finish().await.answer;
-    assert_eq!((dry.status, dry.counts.candidates, dry.counts.untouched), (Status::Planned, 6, 6), "{}", dry.summary);
+    assert_eq!(
+        (dry.status, dry.counts.candidates, dry.counts.untouched),
+        (Status::Planned, 6, 6),
+        "{}",
+        dry.summary
+    );
     assert_eq!(aws.mutations().len(), 0);
     assert_eq!(aws.digests(APP), before);
 
     let prepared = program.prepare(request(Mode::Delete)).await.unwrap();
     assert_eq!(prepared.plan.repositories[0].verdicts, dry_verdicts);
     let real = prepared.finish().await.answer;
-    assert_eq!((real.status, real.counts.deleted), (Status::Completed, 6), "{}", real.summary);
-    assert_eq!((real.counts.images, real.counts.kept), (dry.counts.images, dry.counts.kept));
+    assert_eq!(
+        (real.status, real.counts.deleted),
+        (Status::Completed, 6),
+        "{}",
+        real.summary
+    );
+    assert_eq!(
+        (real.counts.images, real.counts.kept),
+        (dry.counts.images, dry.counts.kept)
+    );
     assert_eq!(deleted(&aws), expected);
-    let left: Vec<_> = before.into_iter().filter(|digest| !expected.contains(digest)).collect();
+    let left: Vec<_> = before
+        .into_iter()
+        .filter(|digest| !expected.contains(digest))
+        .collect();
     assert_eq!(aws.digests(APP), left);
 
     let tags: BTreeSet<_> = aws.tags(APP).into_iter().collect();
     let snapshots = (1..=5).map(|day| format!("2.0-{day}-SNAPSHOT"));
     let releases = [0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13].map(|minor| format!("1.{minor}"));
-    let kept: BTreeSet<_> = snapshots.chain(releases).chain(["latest".to_owned()]).collect();
+    let kept: BTreeSet<_> = snapshots
+        .chain(releases)
+        .chain(["latest".to_owned()])
+        .collect();
     assert_eq!(tags, kept);
 }
 
@@ -92,7 +132,10 @@ async fn a_second_run_right_after_deletes_nothing() {
     run(&aws, DELETE).await;
     aws.clear_record();
     let again = run(&aws, DELETE).await;
-    assert_eq!((again.status, again.counts.candidates), (Status::Completed, 0));
+    assert_eq!(
+        (again.status, again.counts.candidates),
+        (Status::Completed, 0)
+    );
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -100,8 +143,14 @@ async fn a_second_run_right_after_deletes_nothing() {
 async fn without_a_mode_nothing_is_deleted() {
     let aws = SimulatedAws::start().await;
     aws.edit(team);
-    let answer = call(&program(&aws, ""), &event("scheduled-rule")).await.0.unwrap();
-    assert_eq!((&answer["status"], &answer["mode"]), (&json!("planned"), &json!("plan")));
+    let answer = call(&program(&aws, ""), &event("scheduled-rule"))
+        .await
+        .0
+        .unwrap();
+    assert_eq!(
+        (&answer["status"], &answer["mode"]),
+        (&json!("planned"), &json!("plan"))
+    );
     assert_eq!(plan(&aws, "").await.counts.candidates, 6);
     assert_eq!(aws.mutations().len(), 0);
 }
@@ -118,7 +167,13 @@ async fn call(program: &Program, event: &Value) -> (Result<Value, FunctionError>
     let deadline = SystemTime::now() + Duration::from_mins(15);
     let answer = handle(program, event, deadline, &mut stdout).await;
     let lines = String::from_utf8(stdout).unwrap();
-    (answer, lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    (
+        answer,
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect(),
+    )
 }
 
 #[tokio::test]
@@ -136,12 +191,23 @@ async fn each_event_of_the_examples_does_what_its_name_says() {
         let expected = sorted(aws.edit(team));
         let answer = call(&program(&aws, DELETE), &event(name)).await.0.unwrap();
         if name == "verify" {
-            assert_eq!((&answer["verified"], aws.mutations().len()), (&json!(true), 0));
+            assert_eq!(
+                (&answer["verified"], aws.mutations().len()),
+                (&json!(true), 0)
+            );
             continue;
         }
         assert_eq!(answer["counts"]["candidates"], 6, "{name}");
-        assert_eq!(answer["status"], if deletes { "completed" } else { "planned" }, "{name}");
-        assert_eq!(deleted(&aws), if deletes { expected } else { Vec::new() }, "{name}");
+        assert_eq!(
+            answer["status"],
+            if deletes { "completed" } else { "planned" },
+            "{name}"
+        );
+        assert_eq!(
+            deleted(&aws),
+            if deletes { expected } else { Vec::new() },
+            "{name}"
+        );
         let explained = answer["explanation"].is_object();
         assert_eq!(explained, name == "explain");
     }
@@ -153,7 +219,11 @@ async fn an_empty_event_only_plans() {
     aws.edit(team);
     for event in [json!({}), Value::Null, json!({"dry_run": true})] {
         let answer = call(&program(&aws, DELETE), &event).await.0.unwrap();
-        assert_eq!((&answer["status"], &answer["counts"]["candidates"]), (&json!("planned"), &json!(6)), "{event}");
+        assert_eq!(
+            (&answer["status"], &answer["counts"]["candidates"]),
+            (&json!("planned"), &json!(6)),
+            "{event}"
+        );
     }
     assert_eq!(aws.mutations().len(), 0);
 }
@@ -169,15 +239,30 @@ async fn an_event_narrows_to_the_repositories_it_names() {
     let event = json!({"mode": "delete", "repositories": ["team/*"]});
     let answer = call(&program(&aws, DELETE), &event).await.0.unwrap();
     assert_eq!(answer["counts"]["deleted"], 2);
-    assert_eq!((aws.digests("team/app").len(), aws.digests("other/app").len()), (1, 3));
+    assert_eq!(
+        (
+            aws.digests("team/app").len(),
+            aws.digests("other/app").len()
+        ),
+        (1, 3)
+    );
 }
 
 #[tokio::test]
 async fn an_event_that_asks_to_archive_deletes_nothing() {
     let aws = SimulatedAws::start().await;
     aws.edit(team);
-    let answer = call(&program(&aws, DELETE), &json!({"mode": "archive"})).await.0.unwrap();
-    assert_eq!((aws.count("ecr:BatchDeleteImage"), &answer["counts"]["deleted"]), (0, &json!(0)));
+    let answer = call(&program(&aws, DELETE), &json!({"mode": "archive"}))
+        .await
+        .0
+        .unwrap();
+    assert_eq!(
+        (
+            aws.count("ecr:BatchDeleteImage"),
+            &answer["counts"]["deleted"]
+        ),
+        (0, &json!(0))
+    );
     assert_eq!(answer["counts"]["archived"], answer["counts"]["candidates"]);
 }
 
@@ -191,22 +276,37 @@ async fn errors_have_the_names_that_alarms_look_for() {
     let error = answer.unwrap_err();
     assert_eq!(error.name(), "Refused");
     assert!(error.to_string().contains("no_usage"), "{error}");
-    assert_eq!((&lines[1]["RunsRefused"], &lines[1]["GuardTrips"]), (&json!(1.0), &json!(1.0)));
+    assert_eq!(
+        (&lines[1]["RunsRefused"], &lines[1]["GuardTrips"]),
+        (&json!(1.0), &json!(1.0))
+    );
 
-    for wrong in [json!({"dryrun": true}), json!({"key1": "value1"}), json!([])] {
+    for wrong in [
+        json!({"dryrun": true}),
+        json!({"key1": "value1"}),
+        json!([]),
+    ] {
         let (answer, lines) = call(&program(&aws, DELETE), &wrong).await;
         assert_eq!(answer.unwrap_err().name(), "InvalidEvent", "{wrong}");
         assert_eq!(lines.len(), 0, "nothing was started");
     }
     let (answer, _) = call(&program(&aws, ""), &event("manual-delete")).await;
-    assert_eq!(answer.unwrap_err().name(), "InvalidEvent", "more than the configuration allows");
+    assert_eq!(
+        answer.unwrap_err().name(),
+        "InvalidEvent",
+        "more than the configuration allows"
+    );
 
-    let denied = simulated_aws::Fault::on("ecr:DescribeRepositories").kind(simulated_aws::FaultKind::AccessDenied);
+    let denied = simulated_aws::Fault::on("ecr:DescribeRepositories")
+        .kind(simulated_aws::FaultKind::AccessDenied);
     aws.fault(denied);
     let (answer, lines) = call(&program(&aws, DELETE), &event("scheduled-rule")).await;
     let error = answer.unwrap_err();
     assert_eq!((error.name(), lines.len()), ("Internal", 1), "{error}");
-    assert!(error.to_string().contains("ecr:DescribeRepositories"), "{error}");
+    assert!(
+        error.to_string().contains("ecr:DescribeRepositories"),
+        "{error}"
+    );
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -216,8 +316,14 @@ async fn a_plan_that_would_be_refused_says_so_and_succeeds() {
     aws.edit(|world| {
         world.garbage(APP, 2);
     });
-    let answer = call(&program(&aws, DELETE), &event("manual-plan")).await.0.unwrap();
-    assert_eq!((&answer["status"], &answer["refusals"][0]["guard"]), (&json!("planned"), &json!("no_usage")));
+    let answer = call(&program(&aws, DELETE), &event("manual-plan"))
+        .await
+        .0
+        .unwrap();
+    assert_eq!(
+        (&answer["status"], &answer["refusals"][0]["guard"]),
+        (&json!("planned"), &json!("no_usage"))
+    );
 }
 
 #[tokio::test]
@@ -230,19 +336,34 @@ async fn metrics_are_complete_and_in_the_embedded_format() {
     for line in &lines {
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Namespace"], NAMESPACE);
-        assert_eq!(line["_aws"]["Timestamp"], simulated_aws::Moment::NOW.epoch_milliseconds());
+        assert_eq!(
+            line["_aws"]["Timestamp"],
+            simulated_aws::Moment::NOW.epoch_milliseconds()
+        );
         for dimension in directive["Dimensions"][0].as_array().unwrap() {
             assert!(line[dimension.as_str().unwrap()].is_string(), "{dimension}");
         }
         for metric in directive["Metrics"].as_array().unwrap() {
-            assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{metric}");
+            assert!(
+                line[metric["Name"].as_str().unwrap()].is_number(),
+                "{metric}"
+            );
         }
     }
     let (started, ended) = (&lines[0], &lines[1]);
     assert_eq!(started["RunsStarted"], 1.0);
-    assert_eq!(started["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        started["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
     let declared = &ended["_aws"]["CloudWatchMetrics"][0]["Metrics"];
-    let expected: Vec<_> = METRICS.iter().map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect();
+    let expected: Vec<_> = METRICS
+        .iter()
+        .map(|(name, unit)| json!({"Name": name, "Unit": unit}))
+        .collect();
     assert_eq!(declared, &json!(expected));
     for (name, value) in [
         ("RunsStarted", 0),
@@ -288,13 +409,32 @@ async fn an_image_in_use_that_is_not_there_is_reported_with_its_user() {
         world.tagged(APP, "1.0", 3);
         let definition = world.define("web", APP, "9.9");
         world.deploy("prod", "web", &definition);
-        world.home().repository(APP).push(Push::image().tag("arch").archived_at(days_ago(1)));
+        world
+            .home()
+            .repository(APP)
+            .push(Push::image().tag("arch").archived_at(days_ago(1)));
         world.define("cold", APP, "arch");
     });
     let answer = plan(&aws, "").await;
-    let missing: Vec<_> = answer.missing.iter().map(|one| (one.reference.to_string(), one.live)).collect();
+    let missing: Vec<_> = answer
+        .missing
+        .iter()
+        .map(|one| (one.reference.to_string(), one.live))
+        .collect();
     assert_eq!(missing.len(), 2, "{missing:?}");
-    assert!(missing[0].0.ends_with("team/app:9.9") && missing[0].1, "{missing:?}");
-    assert!(missing[1].0.ends_with("team/app:arch") && !missing[1].1, "{missing:?}");
-    assert!(answer.missing[0].users.iter().any(|user| user.contains("`web` in cluster `prod`")), "{missing:?}");
+    assert!(
+        missing[0].0.ends_with("team/app:9.9") && missing[0].1,
+        "{missing:?}"
+    );
+    assert!(
+        missing[1].0.ends_with("team/app:arch") && !missing[1].1,
+        "{missing:?}"
+    );
+    assert!(
+        answer.missing[0]
+            .users
+            .iter()
+            .any(|user| user.contains("`web` in cluster `prod`")),
+        "{missing:?}"
+    );
 }

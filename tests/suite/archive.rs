@@ -12,7 +12,8 @@ use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, World, days_ago, hours
 
 use crate::support::{program, request, run_as, shelf::SPDX};
 
-const RULES: &str = "policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
+const RULES: &str =
+    "policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
 const MOVE: &str = "ecr:UpdateImageStorageClass";
 
 fn document(mode: &str, archive: &str) -> String {
@@ -36,7 +37,10 @@ fn fill(world: &mut World) -> Vec<String> {
 fn statuses(aws: &SimulatedAws, digests: &[String]) -> Vec<String> {
     aws.read(|world| {
         let app = world.stored("team/app").unwrap();
-        let status = |digest: &String| app.image(digest).map_or("gone".to_owned(), |image| image.status.to_string());
+        let status = |digest: &String| {
+            app.image(digest)
+                .map_or("gone".to_owned(), |image| image.status.to_string())
+        };
         let mut statuses: Vec<String> = digests.iter().map(status).collect();
         statuses.dedup();
         statuses
@@ -45,7 +49,12 @@ fn statuses(aws: &SimulatedAws, digests: &[String]) -> Vec<String> {
 
 fn fates(answer: &Answer) -> [u64; 4] {
     let counts = answer.counts;
-    [counts.candidates, counts.archived, counts.deleted, counts.failed]
+    [
+        counts.candidates,
+        counts.archived,
+        counts.deleted,
+        counts.failed,
+    ]
 }
 
 #[tokio::test]
@@ -54,23 +63,47 @@ async fn candidates_are_archived_indexes_first_and_nothing_is_deleted() {
     let old = aws.edit(fill);
     let document = document("archive", "{}");
     let planned = run_as(&aws, &document, Mode::Plan).await;
-    assert!(planned.summary.starts_with("Would archive 5 of 6 images in 1 repository: "), "{}", planned.summary);
+    assert!(
+        planned
+            .summary
+            .starts_with("Would archive 5 of 6 images in 1 repository: "),
+        "{}",
+        planned.summary
+    );
     assert!(aws.mutations().is_empty());
     let program = program(&aws, &document);
     let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
     for (image, fate) in [("old", "goes to the archive\n"), ("used", "stays\n")] {
-        let explanation = prepared.explain(&program.reference(&format!("team/app:{image}")).unwrap());
-        assert!(explanation.to_string().contains(fate) && !explanation.deletes, "{explanation}");
+        let explanation =
+            prepared.explain(&program.reference(&format!("team/app:{image}")).unwrap());
+        assert!(
+            explanation.to_string().contains(fate) && !explanation.deletes,
+            "{explanation}"
+        );
     }
 
     let answer = run_as(&aws, &document, Mode::Archive).await;
-    assert_eq!((answer.status, fates(&answer)), (Status::Completed, [5, 5, 0, 0]), "{}", answer.summary);
-    assert!(answer.summary.starts_with("Archived 5 of 6 images in 1 repository: "), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, fates(&answer)),
+        (Status::Completed, [5, 5, 0, 0]),
+        "{}",
+        answer.summary
+    );
+    assert!(
+        answer
+            .summary
+            .starts_with("Archived 5 of 6 images in 1 repository: "),
+        "{}",
+        answer.summary
+    );
     assert!(answer.monthly_savings_usd.abs() < f64::EPSILON);
     assert_eq!(statuses(&aws, &old), ["ARCHIVED"]);
     let moved = aws.calls_to(MOVE);
     assert_eq!(moved.len(), 5, "one call each, none refused");
-    assert_eq!(moved[0].body["imageId"]["imageDigest"], old[0], "the index before its parts");
+    assert_eq!(
+        moved[0].body["imageId"]["imageDigest"], old[0],
+        "the index before its parts"
+    );
     assert_eq!(aws.count("ecr:BatchDeleteImage"), 0);
 
     aws.clear_record();
@@ -82,7 +115,10 @@ async fn candidates_are_archived_indexes_first_and_nothing_is_deleted() {
 async fn an_event_may_archive_where_the_configuration_deletes() {
     let aws = SimulatedAws::start().await;
     let old = aws.edit(fill);
-    assert_eq!(fates(&run_as(&aws, &document("delete", "{}"), Mode::Archive).await), [5, 5, 0, 0]);
+    assert_eq!(
+        fates(&run_as(&aws, &document("delete", "{}"), Mode::Archive).await),
+        [5, 5, 0, 0]
+    );
     assert_eq!(statuses(&aws, &old), ["ARCHIVED"]);
     assert!(aws.deletions().is_empty());
 }
@@ -92,27 +128,52 @@ async fn what_changed_since_the_plan_is_not_archived() {
     let aws = SimulatedAws::start().await;
     let old = aws.edit(fill);
     let index = old[0].clone();
-    aws.after("ecr:BatchGetImage", 1, move |world| world.home().repository("team/app").tag(&index, "promoted"));
-    assert_eq!(fates(&run_as(&aws, &document("archive", "{}"), Mode::Archive).await), [5, 0, 0, 0]);
+    aws.after("ecr:BatchGetImage", 1, move |world| {
+        world.home().repository("team/app").tag(&index, "promoted");
+    });
+    assert_eq!(
+        fates(&run_as(&aws, &document("archive", "{}"), Mode::Archive).await),
+        [5, 0, 0, 0]
+    );
     assert_eq!(statuses(&aws, &old), ["ACTIVE"]);
 }
 
 #[tokio::test]
 async fn an_interrupted_run_is_completed_by_the_next() {
-    let error = FaultKind::Error { status: 400, code: "SomethingNew".to_owned(), message: "what?".to_owned() };
-    for (kind, status) in [(FaultKind::Drop, 0), (FaultKind::ServerError(500), 0), (error, 0), (FaultKind::BadJson, 1)]
-    {
+    let error = FaultKind::Error {
+        status: 400,
+        code: "SomethingNew".to_owned(),
+        message: "what?".to_owned(),
+    };
+    for (kind, status) in [
+        (FaultKind::Drop, 0),
+        (FaultKind::ServerError(500), 0),
+        (error, 0),
+        (FaultKind::BadJson, 1),
+    ] {
         let aws = SimulatedAws::start().await;
         let old = aws.edit(fill);
         aws.fault(Fault::on(MOVE).call(2).kind(kind.clone()));
         let answer = run_as(&aws, &document("archive", "{}"), Mode::Archive).await;
         if status == 0 {
-            assert_eq!((answer.status, fates(&answer)), (Status::CompletedWithFailures, [5, 1, 0, 1]), "{kind:?}");
+            assert_eq!(
+                (answer.status, fates(&answer)),
+                (Status::CompletedWithFailures, [5, 1, 0, 1]),
+                "{kind:?}"
+            );
             aws.clear_faults();
-            assert_eq!(fates(&run_as(&aws, &document("archive", "{}"), Mode::Archive).await), [4, 4, 0, 0], "{kind:?}");
+            assert_eq!(
+                fates(&run_as(&aws, &document("archive", "{}"), Mode::Archive).await),
+                [4, 4, 0, 0],
+                "{kind:?}"
+            );
         } else {
             // The call was carried out: a look tells.
-            assert_eq!((answer.status, fates(&answer)), (Status::Completed, [5, 5, 0, 0]), "{kind:?}");
+            assert_eq!(
+                (answer.status, fates(&answer)),
+                (Status::Completed, [5, 5, 0, 0]),
+                "{kind:?}"
+            );
         }
         assert_eq!(statuses(&aws, &old), ["ARCHIVED"], "{kind:?}");
     }
@@ -124,19 +185,44 @@ async fn archived_images_are_deleted_after_their_time_and_not_before() {
     let old = aws.edit(fill);
     let archive = |world: &mut World, old: &[String], days| {
         for digest in old {
-            let image = world.home().repository("team/app").image_mut(digest).unwrap();
+            let image = world
+                .home()
+                .repository("team/app")
+                .image_mut(digest)
+                .unwrap();
             (image.status, image.archived_at) = ("ARCHIVED".into(), Some(days_ago(days)));
         }
     };
     aws.edit(|world| archive(world, &old, 90));
-    for document in [document("delete", "{}"), document("archive", "{delete_after: 90d}")] {
-        let mode = if document.contains("delete_after") { Mode::Archive } else { Mode::Delete };
+    for document in [
+        document("delete", "{}"),
+        document("archive", "{delete_after: 90d}"),
+    ] {
+        let mode = if document.contains("delete_after") {
+            Mode::Archive
+        } else {
+            Mode::Delete
+        };
         assert_eq!(fates(&run_as(&aws, &document, mode).await), [0; 4]);
     }
     aws.edit(|world| archive(world, &old, 91));
-    let answer = run_as(&aws, &document("archive", "{delete_after: 90d}"), Mode::Archive).await;
-    assert_eq!((answer.status, fates(&answer)), (Status::Completed, [5, 0, 5, 0]), "{:?}", answer.failures);
-    assert!(answer.summary.starts_with("Deleted 5 of 6 images"), "{}", answer.summary);
+    let answer = run_as(
+        &aws,
+        &document("archive", "{delete_after: 90d}"),
+        Mode::Archive,
+    )
+    .await;
+    assert_eq!(
+        (answer.status, fates(&answer)),
+        (Status::Completed, [5, 0, 5, 0]),
+        "{:?}",
+        answer.failures
+    );
+    assert!(
+        answer.summary.starts_with("Deleted 5 of 6 images"),
+        "{}",
+        answer.summary
+    );
     assert_eq!(aws.count(MOVE), 0);
 }
 
@@ -168,7 +254,9 @@ async fn restoring_brings_back_an_image_with_its_parts_and_attachments_and_waits
     aws.clear_record();
     // AWS takes its time: two looks in vain, for the image and again for its parts.
     for call in [3, 7] {
-        aws.after("ecr:DescribeImages", call, |world| world.home().repository("team/app").finish_restores());
+        aws.after("ecr:DescribeImages", call, |world| {
+            world.home().repository("team/app").finish_restores();
+        });
     }
     let program = program(&aws, "{}");
     let reference = program.reference("team/app:old").unwrap();
@@ -176,7 +264,15 @@ async fn restoring_brings_back_an_image_with_its_parts_and_attachments_and_waits
     assert_eq!(restored.digests.len(), 5);
     assert_eq!(statuses(&aws, &old), ["ACTIVE"]);
     assert_eq!(aws.count(MOVE), 5, "one call each");
-    assert!(program.restore(&reference, Duration::ZERO).await.unwrap().digests.is_empty(), "again: nothing to do");
+    assert!(
+        program
+            .restore(&reference, Duration::ZERO)
+            .await
+            .unwrap()
+            .digests
+            .is_empty(),
+        "again: nothing to do"
+    );
 
     let nothing = program.reference("team/app:none").unwrap();
     let error = program.restore(&nothing, Duration::ZERO).await.unwrap_err();

@@ -29,14 +29,25 @@ async fn the_oldest_of_all_repositories_go_first_and_the_next_runs_finish_the_re
     let (aws, ages) = account(|world| {
         world.tagged(APP, "1.0", 1);
         world.tagged(OTHER, "1.0", 1);
-        (0..10).map(|step| world.untagged([APP, OTHER][step % 2], 100 - step as u64)).collect::<Vec<_>>()
+        (0..10)
+            .map(|step| world.untagged([APP, OTHER][step % 2], 100 - step as u64))
+            .collect::<Vec<_>>()
     })
     .await;
     for (run_number, expected) in [(0, &ages[..4]), (1, &ages[4..8]), (2, &ages[8..])] {
         aws.clear_record();
         let answer = run(&aws, &at_most(4)).await;
         let last = run_number == 2;
-        assert_eq!(answer.status, if last { Status::Completed } else { Status::Truncated }, "{}", answer.summary);
+        assert_eq!(
+            answer.status,
+            if last {
+                Status::Completed
+            } else {
+                Status::Truncated
+            },
+            "{}",
+            answer.summary
+        );
         let left = 10 - 4 * run_number - expected.len() as u64;
         assert_eq!(fates(&answer), (expected.len() as u64, 0, left));
         let mut expected = expected.to_vec();
@@ -45,7 +56,10 @@ async fn the_oldest_of_all_repositories_go_first_and_the_next_runs_finish_the_re
     }
     aws.clear_record();
     let answer = run(&aws, &at_most(4)).await;
-    assert_eq!((answer.status, answer.counts.candidates), (Status::Completed, 0));
+    assert_eq!(
+        (answer.status, answer.counts.candidates),
+        (Status::Completed, 0)
+    );
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -53,7 +67,12 @@ async fn the_oldest_of_all_repositories_go_first_and_the_next_runs_finish_the_re
 async fn a_limit_of_nothing_deletes_nothing() {
     let (aws, _) = account(|world| world.garbage(APP, 3)).await;
     let answer = run(&aws, &at_most(0)).await;
-    assert_eq!((answer.status, fates(&answer)), (Status::Truncated, (0, 0, 3)), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, fates(&answer)),
+        (Status::Truncated, (0, 0, 3)),
+        "{}",
+        answer.summary
+    );
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -62,7 +81,12 @@ async fn a_limit_that_is_just_enough_or_more_is_no_limit() {
     for limit in [3, 4] {
         let (aws, _) = account(|world| world.garbage(APP, 3)).await;
         let answer = run(&aws, &at_most(limit)).await;
-        assert_eq!((answer.status, fates(&answer)), (Status::Completed, (3, 0, 0)), "{}", answer.summary);
+        assert_eq!(
+            (answer.status, fates(&answer)),
+            (Status::Completed, (3, 0, 0)),
+            "{}",
+            answer.summary
+        );
     }
 }
 
@@ -75,7 +99,12 @@ async fn a_limit_within_a_multi_arch_image_takes_its_index_first_and_the_rest_ne
         })
         .await;
         let answer = run(&aws, &at_most(limit)).await;
-        assert_eq!((answer.status, fates(&answer)), (Status::Truncated, (limit, 0, 3 - limit)), "{}", answer.summary);
+        assert_eq!(
+            (answer.status, fates(&answer)),
+            (Status::Truncated, (limit, 0, 3 - limit)),
+            "{}",
+            answer.summary
+        );
         assert_eq!(aws.deletions()[0].digest, index);
         while run(&aws, &at_most(limit)).await.status == Status::Truncated {}
         assert_eq!(aws.tags(APP), ["1.0"]);
@@ -94,10 +123,23 @@ async fn a_repository_of_which_too_much_would_go_is_left_alone_and_no_other() {
         .await;
         let config = format!("{{mode: delete, guards: {{max_percent_per_repository: {limit}}}}}");
         let answer = run(&aws, &config).await;
-        assert_eq!(answer.status, Status::Completed, "{limit}: {}", answer.summary);
+        assert_eq!(
+            answer.status,
+            Status::Completed,
+            "{limit}: {}",
+            answer.summary
+        );
         assert_eq!(aws.digests(APP).len(), left, "{limit}");
-        assert_eq!(line(&answer, APP).left_alone.is_some(), left == 4, "{limit}");
-        assert_eq!(answer.warnings.iter().any(|warning| warning.contains(APP)), left == 4, "{limit}");
+        assert_eq!(
+            line(&answer, APP).left_alone.is_some(),
+            left == 4,
+            "{limit}"
+        );
+        assert_eq!(
+            answer.warnings.iter().any(|warning| warning.contains(APP)),
+            left == 4,
+            "{limit}"
+        );
     }
 }
 
@@ -105,8 +147,17 @@ async fn a_repository_of_which_too_much_would_go_is_left_alone_and_no_other() {
 async fn a_run_without_time_to_read_deletes_nothing_and_says_so() {
     let (aws, _) = account(|world| world.garbage(APP, 3)).await;
     let answer = run_until(&aws, DELETE, Instant::now()).await;
-    assert_eq!((answer.status, answer.counts.deleted), (Status::Truncated, 0), "{}", answer.summary);
-    assert!(answer.summary.contains("Time ran out"), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, answer.counts.deleted),
+        (Status::Truncated, 0),
+        "{}",
+        answer.summary
+    );
+    assert!(
+        answer.summary.contains("Time ran out"),
+        "{}",
+        answer.summary
+    );
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -114,11 +165,25 @@ async fn a_run_without_time_to_read_deletes_nothing_and_says_so() {
 async fn a_run_that_runs_out_of_time_ends_by_itself_and_the_next_one_finishes() {
     let (aws, _) = account(|world| world.garbage(APP, 250)).await;
     let time = Duration::from_secs(3);
-    aws.fault(Fault::on("ecr:BatchDeleteImage").once().kind(FaultKind::Delay(time)));
+    aws.fault(
+        Fault::on("ecr:BatchDeleteImage")
+            .once()
+            .kind(FaultKind::Delay(time)),
+    );
     let answer = run_until(&aws, DELETE, Instant::now() + time).await;
-    assert_eq!((answer.status, fates(&answer)), (Status::Truncated, (100, 0, 150)), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, fates(&answer)),
+        (Status::Truncated, (100, 0, 150)),
+        "{}",
+        answer.summary
+    );
     assert_eq!(aws.mutations().len(), 1);
     let next = run(&aws, DELETE).await;
-    assert_eq!((next.status, fates(&next)), (Status::Completed, (150, 0, 0)), "{}", next.summary);
+    assert_eq!(
+        (next.status, fates(&next)),
+        (Status::Completed, (150, 0, 0)),
+        "{}",
+        next.summary
+    );
     assert_eq!(aws.digests(APP).len(), 1);
 }

@@ -35,7 +35,13 @@ fn assert_left_alone(answer: &Answer, because: &str) {
     let why = line(answer, APP).left_alone.as_deref().unwrap();
     assert!(why.contains(because), "{why}");
     assert!(line(answer, OTHER).left_alone.is_none());
-    assert!(answer.warnings.iter().any(|warning| warning.contains(APP) && warning.contains(because)), "{answer:?}");
+    assert!(
+        answer
+            .warnings
+            .iter()
+            .any(|warning| warning.contains(APP) && warning.contains(because)),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]
@@ -46,7 +52,12 @@ async fn a_repository_from_which_an_unread_account_may_pull_is_left_alone() {
     assert_eq!(planned.counts.candidates, 2);
     let answer = run(&aws, DELETE).await;
     assert_left_alone(&answer, "account 333333333333");
-    assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 2), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, answer.counts.deleted),
+        (Status::Completed, 2),
+        "{}",
+        answer.summary
+    );
     assert_eq!(aws.digests(APP).len(), 4);
 }
 
@@ -54,8 +65,20 @@ async fn a_repository_from_which_an_unread_account_may_pull_is_left_alone() {
 async fn a_warning_is_enough_if_the_configuration_says_so() {
     let aws = account(third).await;
     let answer = run(&aws, "{mode: delete, guards: {unread_pull_accounts: warn}}").await;
-    assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 5), "{}", answer.summary);
-    assert!(answer.warnings.iter().any(|warning| warning.contains("account 333333333333")), "{:?}", answer.warnings);
+    assert_eq!(
+        (answer.status, answer.counts.deleted),
+        (Status::Completed, 5),
+        "{}",
+        answer.summary
+    );
+    assert!(
+        answer
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("account 333333333333")),
+        "{:?}",
+        answer.warnings
+    );
 }
 
 #[tokio::test]
@@ -71,7 +94,11 @@ async fn an_account_that_is_read_may_pull() {
         world.bucket("lists").insert("third.json".to_owned(), Object::new(list.to_string()));
     })
     .await;
-    let answer = run(&aws, "{mode: delete, in_use: {keep_lists: ['s3://lists/third.json']}}").await;
+    let answer = run(
+        &aws,
+        "{mode: delete, in_use: {keep_lists: ['s3://lists/third.json']}}",
+    )
+    .await;
     assert_eq!(answer.counts.deleted, 5, "{}", answer.summary);
 }
 
@@ -88,7 +115,8 @@ async fn its_own_account_and_one_that_was_deleted_may_pull() {
 #[tokio::test]
 async fn lambda_of_its_own_account_may_pull_where_it_is_read() {
     let text = policy(&json!({"Service": "lambda.amazonaws.com"}));
-    let by_lambda = |world: &mut World| world.home().repository(APP).repository_policy = Some(text.clone());
+    let by_lambda =
+        |world: &mut World| world.home().repository(APP).repository_policy = Some(text.clone());
     let aws = account(by_lambda).await;
     assert_eq!(run(&aws, DELETE).await.counts.deleted, 5);
     let aws = account(by_lambda).await;
@@ -100,7 +128,10 @@ async fn lambda_of_its_own_account_may_pull_where_it_is_read() {
 async fn an_organisation_or_anybody_cannot_be_read() {
     for (text, because) in [
         (policy(&json!("*")), "any account"),
-        (policy(&json!({"Service": "codebuild.amazonaws.com"})), "`codebuild.amazonaws.com`"),
+        (
+            policy(&json!({"Service": "codebuild.amazonaws.com"})),
+            "`codebuild.amazonaws.com`",
+        ),
         (
             json!({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "ecr:*",
                 "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-example"}}}})
@@ -109,7 +140,8 @@ async fn an_organisation_or_anybody_cannot_be_read() {
         ),
         ("{}".to_owned(), "a policy cannot be understood"),
     ] {
-        let aws = account(|world| world.home().repository(APP).repository_policy = Some(text)).await;
+        let aws =
+            account(|world| world.home().repository(APP).repository_policy = Some(text)).await;
         assert_left_alone(&run(&aws, DELETE).await, because);
         assert_eq!(aws.digests(APP).len(), 4, "{because}");
     }
@@ -129,15 +161,34 @@ async fn the_policy_of_the_registry_counts_too() {
 #[tokio::test]
 async fn what_cannot_be_asked_leaves_alone() {
     let aws = account(|_| {}).await;
-    aws.fault(Fault::on("ecr:GetRepositoryPolicy").matching(APP).kind(FaultKind::AccessDenied));
+    aws.fault(
+        Fault::on("ecr:GetRepositoryPolicy")
+            .matching(APP)
+            .kind(FaultKind::AccessDenied),
+    );
     assert_left_alone(&run(&aws, DELETE).await, "`ecr:GetRepositoryPolicy`");
     for operation in ["ecr:DescribeRegistry", "ecr:GetRegistryPolicy"] {
-        for kind in [FaultKind::AccessDenied, FaultKind::ServerError(500), FaultKind::BadJson] {
+        for kind in [
+            FaultKind::AccessDenied,
+            FaultKind::ServerError(500),
+            FaultKind::BadJson,
+        ] {
             let aws = account(|_| {}).await;
             aws.fault(Fault::on(operation).kind(kind.clone()));
             let answer = run(&aws, DELETE).await;
-            assert_eq!((answer.counts.deleted, aws.mutations().len()), (0, 0), "{operation} {kind:?}");
-            assert!(line(&answer, APP).left_alone.as_deref().unwrap().contains(operation), "{answer:?}");
+            assert_eq!(
+                (answer.counts.deleted, aws.mutations().len()),
+                (0, 0),
+                "{operation} {kind:?}"
+            );
+            assert!(
+                line(&answer, APP)
+                    .left_alone
+                    .as_deref()
+                    .unwrap()
+                    .contains(operation),
+                "{answer:?}"
+            );
         }
     }
 }
@@ -154,9 +205,11 @@ async fn deletions_that_are_repeated_where_nobody_looks_are_not_made() {
     assert_eq!(aws.digests(APP).len(), 4);
     let read = "{mode: delete, in_use: {accounts: [{regions: [us-east-1]}]}}";
     assert_eq!(run(&aws, read).await.counts.deleted, 3);
-    for (deletes, filter) in
-        [(json!({"enabled": false}), "team/"), (Value::Null, "team/"), (json!({"enabled": true}), "x")]
-    {
+    for (deletes, filter) in [
+        (json!({"enabled": false}), "team/"),
+        (Value::Null, "team/"),
+        (json!({"enabled": true}), "x"),
+    ] {
         let aws = account(replicated(deletes, filter)).await;
         assert_eq!(run(&aws, DELETE).await.counts.deleted, 5);
     }
@@ -166,6 +219,11 @@ async fn deletions_that_are_repeated_where_nobody_looks_are_not_made() {
 async fn only_repositories_with_something_to_delete_are_asked_about() {
     let aws = account(|_| {}).await;
     plan(&aws, "").await;
-    let counts = ["ecr:GetRepositoryPolicy", "ecr:GetRegistryPolicy", "ecr:DescribeRegistry"].map(|it| aws.count(it));
+    let counts = [
+        "ecr:GetRepositoryPolicy",
+        "ecr:GetRegistryPolicy",
+        "ecr:DescribeRegistry",
+    ]
+    .map(|it| aws.count(it));
     assert_eq!(counts, [2, 1, 1], "`used` has nothing to delete");
 }

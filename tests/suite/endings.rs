@@ -49,41 +49,62 @@ const DEADLINES: [(&str, &str, Status); 22] = [
 
 #[tokio::test]
 async fn a_run_ends_in_time_wherever_time_is_lost() {
-    let cases = DEADLINES.into_iter().map(|(operation, text, status)| async move {
-        let aws = account().await;
-        aws.fault(Fault::on(operation).matching(text).kind(FaultKind::Hang));
-        let stop_at = Instant::now() + Duration::from_secs(10);
-        let patience = Patience {
-            in_flight: Duration::from_millis(100),
-            last_words: Duration::from_millis(1500),
-            ..Patience::default()
-        };
-        let program = program(&aws, FULL).with_patience(patience);
-        let request = Request { stop_at: Some(stop_at), ..request(Mode::Delete) };
-        // The clients themselves would wait for twenty seconds.
-        let answer = timeout_at(stop_at + Duration::from_secs(9), answer(&program, request)).await;
-        let answer = answer.unwrap_or_else(|_| panic!("{operation} {text}: it did not end")).unwrap();
-        assert!(aws.count(operation) > 0, "{operation} {text} is not called");
-        assert_eq!(answer.status, status, "{operation} {text}: {}", answer.summary);
-        let left: u64 = if status == Status::Completed { 0 } else { 3 };
-        assert_eq!(aws.deletions().len() as u64, 3 - left, "{operation} {text}");
-        (aws, operation, text, left)
-    });
+    let cases = DEADLINES
+        .into_iter()
+        .map(|(operation, text, status)| async move {
+            let aws = account().await;
+            aws.fault(Fault::on(operation).matching(text).kind(FaultKind::Hang));
+            let stop_at = Instant::now() + Duration::from_secs(10);
+            let patience = Patience {
+                in_flight: Duration::from_millis(100),
+                last_words: Duration::from_millis(1500),
+                ..Patience::default()
+            };
+            let program = program(&aws, FULL).with_patience(patience);
+            let request = Request {
+                stop_at: Some(stop_at),
+                ..request(Mode::Delete)
+            };
+            // The clients themselves would wait for twenty seconds.
+            let answer =
+                timeout_at(stop_at + Duration::from_secs(9), answer(&program, request)).await;
+            let answer = answer
+                .unwrap_or_else(|_| panic!("{operation} {text}: it did not end"))
+                .unwrap();
+            assert!(aws.count(operation) > 0, "{operation} {text} is not called");
+            assert_eq!(
+                answer.status, status,
+                "{operation} {text}: {}",
+                answer.summary
+            );
+            let left: u64 = if status == Status::Completed { 0 } else { 3 };
+            assert_eq!(aws.deletions().len() as u64, 3 - left, "{operation} {text}");
+            (aws, operation, text, left)
+        });
     let ended = join_all(cases).await;
     // Where the lock could not be given back, it has ended by itself.
     for (aws, operation, text, left) in ended {
         aws.clear_faults();
         set_clock(&aws, Duration::from_mins(21));
         let answer = run(&aws, FULL).await;
-        assert_eq!(answer.status, Status::Completed, "{operation} {text}: {}", answer.summary);
+        assert_eq!(
+            answer.status,
+            Status::Completed,
+            "{operation} {text}: {}",
+            answer.summary
+        );
         assert_eq!(answer.counts.deleted, left, "{operation} {text}");
     }
 }
 
 /// How far the real clock, which the command goes by, is ahead of the world's.
 fn ahead() -> Duration {
-    let real = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    real.saturating_sub(Duration::from_secs(u64::try_from(Moment::NOW.epoch_seconds()).unwrap()))
+    let real = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap();
+    real.saturating_sub(Duration::from_secs(
+        u64::try_from(Moment::NOW.epoch_seconds()).unwrap(),
+    ))
 }
 
 /// More than two batches of images nobody needs, indexes with their parts among them, beside what is needed; at the
@@ -99,7 +120,11 @@ async fn crowded() -> SimulatedAws {
                 let child = repository.push(Push::image().pushed_at(at));
                 repository.push(Push::index([&child]).pushed_at(at));
             }
-            repository.push(Push::image().tag("latest-too").pushed_at(Moment::from_epoch_seconds(1_400_000_000)));
+            repository.push(
+                Push::image()
+                    .tag("latest-too")
+                    .pushed_at(Moment::from_epoch_seconds(1_400_000_000)),
+            );
         }
     });
     aws
@@ -108,15 +133,29 @@ async fn crowded() -> SimulatedAws {
 /// What must be there whatever happens.
 fn assert_nothing_broken(aws: &SimulatedAws, moment: &str) {
     let deletions = aws.deletions();
-    let distinct: BTreeSet<_> = deletions.iter().map(|deletion| (&deletion.repository, &deletion.digest)).collect();
-    assert_eq!(distinct.len(), deletions.len(), "{moment}: something was deleted twice");
-    assert!(deletions.iter().all(|deletion| deletion.tags.is_empty()), "{moment}: something tagged was deleted");
+    let distinct: BTreeSet<_> = deletions
+        .iter()
+        .map(|deletion| (&deletion.repository, &deletion.digest))
+        .collect();
+    assert_eq!(
+        distinct.len(),
+        deletions.len(),
+        "{moment}: something was deleted twice"
+    );
+    assert!(
+        deletions.iter().all(|deletion| deletion.tags.is_empty()),
+        "{moment}: something tagged was deleted"
+    );
     aws.read(|world| {
         let app = world.stored("app").unwrap();
         assert_eq!(app.tags(), ["latest", "latest-too", "live"], "{moment}");
         let index = app.digest("latest").unwrap();
         let manifest = app.manifest(index).unwrap();
-        let parts = app.digests().into_iter().filter(|digest| manifest.contains(digest.as_str())).count();
+        let parts = app
+            .digests()
+            .into_iter()
+            .filter(|digest| manifest.contains(digest.as_str()))
+            .count();
         assert_eq!(parts, 1, "{moment}: the index in use has lost its part");
     });
 }
@@ -127,9 +166,16 @@ fn command(aws: &SimulatedAws) -> Command {
     let config = r#"{"mode": "delete", "state": "s3://memory/prefix", "report": "s3://reports"}"#;
     command.args(["run", "--yes", "--output", "json", "--config", config]);
     command.env_clear();
-    command.env("AWS_ENDPOINT_URL", aws.endpoint()).env("AWS_REGION", "eu-west-1");
-    command.env("AWS_ACCESS_KEY_ID", "AKIAHOME").env("AWS_SECRET_ACCESS_KEY", "secret");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .env("AWS_ENDPOINT_URL", aws.endpoint())
+        .env("AWS_REGION", "eu-west-1");
+    command
+        .env("AWS_ACCESS_KEY_ID", "AKIAHOME")
+        .env("AWS_SECRET_ACCESS_KEY", "secret");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command
 }
 
@@ -176,14 +222,22 @@ async fn killed_at_any_moment_it_leaves_nothing_broken() {
         // Moments all over the run, in no order; the last calls are where deletion goes on.
         let call = 1 + kill * 37 % calls;
         let (aws, after) = (crowded().await, kill % 2 == 0);
-        let moment = format!("call {call} of {calls}, {}", if after { "after" } else { "before" });
+        let moment = format!(
+            "call {call} of {calls}, {}",
+            if after { "after" } else { "before" }
+        );
         let killed = killed_at(&aws, call, after).await;
         assert_nothing_broken(&aws, &moment);
         let by_then = aws.deletions().len() as u64;
         // Every lock of the command has ended by then.
         set_clock(&aws, ahead() + Duration::from_mins(21));
         let answer = run(&aws, FULL).await;
-        assert_eq!(answer.status, Status::Completed, "{moment}: {}", answer.summary);
+        assert_eq!(
+            answer.status,
+            Status::Completed,
+            "{moment}: {}",
+            answer.summary
+        );
         assert_eq!(answer.counts.deleted, all - by_then, "{moment}");
         assert_nothing_broken(&aws, &moment);
         assert_eq!(aws.digests("api").len(), 1, "{moment}");
@@ -193,5 +247,8 @@ async fn killed_at_any_moment_it_leaves_nothing_broken() {
     let ends: Vec<_> = stream::iter(moments).buffer_unordered(4).collect().await;
     let killed = ends.iter().filter(|(killed, _)| *killed).count();
     assert!(killed >= 50, "only {killed} runs were killed");
-    assert!(ends.iter().any(|(_, by_then)| (1..all).contains(by_then)), "none was killed while it deleted");
+    assert!(
+        ends.iter().any(|(_, by_then)| (1..all).contains(by_then)),
+        "none was killed while it deleted"
+    );
 }

@@ -18,7 +18,9 @@ fn image(layers: &[i64]) -> Push {
         "config": {"mediaType": CONFIG, "digest": format!("sha256:{:064x}", layers.len()), "size": 1},
         "layers": descriptors,
     });
-    Push::manifest(manifest.to_string()).size(layers.iter().sum()).pushed_at(days_ago(9))
+    Push::manifest(manifest.to_string())
+        .size(layers.iter().sum())
+        .pushed_at(days_ago(9))
 }
 
 #[tokio::test]
@@ -30,18 +32,43 @@ async fn each_layer_is_counted_once_if_that_is_asked_for() {
         app.push(Push::index(old).tag("old").pushed_at(days_ago(9)));
         app.push(image(&[1000, 4, 5]).tag("keep"));
         app.push(image(&[600]).tag("gone").archived_at(days_ago(5)));
-        app.push(Push::image().artifact_type(HELM).tag("chart").size(7).pushed_at(days_ago(9)));
-        world.home().repository("other").push(image(&[1000]).tag("old"));
+        app.push(
+            Push::image()
+                .artifact_type(HELM)
+                .tag("chart")
+                .size(7)
+                .pushed_at(days_ago(9)),
+        );
+        world
+            .home()
+            .repository("other")
+            .push(image(&[1000]).tag("old"));
     });
-    let rules = "policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
+    let rules =
+        "policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
     let program = program(&aws, rules);
     let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
     let answer = prepared.answer();
-    assert_eq!((answer.bytes.scanned, answer.bytes.candidates), (1200 + 1030 + 1009 + 600 + 7 + 1000, 2230 + 1000));
+    assert_eq!(
+        (answer.bytes.scanned, answer.bytes.candidates),
+        (1200 + 1030 + 1009 + 600 + 7 + 1000, 2230 + 1000)
+    );
     assert_eq!((answer.counts.artifacts, answer.counts.images), (1, 7));
-    assert_eq!(aws.count("ecr:BatchGetImage"), 1, "the index, and nothing else");
+    assert_eq!(
+        aws.count("ecr:BatchGetImage"),
+        1,
+        "the index, and nothing else"
+    );
     let exact = prepared.exact_bytes().await.unwrap();
     // What is archived cannot be read, and the chart of this test names no layer.
     let scanned = 1000 + 200 + 30 + 4 + 5 + 600 + 1000;
-    assert_eq!(exact, ExactBytes { scanned, candidates: 200 + 30 + 1000, manifests_read: 5, unread: 1 });
+    assert_eq!(
+        exact,
+        ExactBytes {
+            scanned,
+            candidates: 200 + 30 + 1000,
+            manifests_read: 5,
+            unread: 1
+        }
+    );
 }

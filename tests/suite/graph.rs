@@ -6,8 +6,8 @@ use ecr_cleanup::plan::{Archiving, Terms};
 use jiff::SignedDuration;
 
 use crate::support::shelf::{
-    ATTESTATION, COSIGN, HELM, NOTATION, SOCI_V1, SOCI_V2, SPDX, Shelf, because, digest, doomed, goes, hours_ago,
-    plan_all, plan_one, policies, usage,
+    ATTESTATION, COSIGN, HELM, NOTATION, SOCI_V1, SOCI_V2, SPDX, Shelf, because, digest, doomed,
+    goes, hours_ago, plan_all, plan_one, policies, usage,
 };
 
 const DAY: i64 = 24;
@@ -19,52 +19,106 @@ fn every_edge() -> Shelf {
     // A multi-arch image with BuildKit's attestation, which refers to its platform, and everything attached to it.
     shelf.put("1.5/amd64", ago(0) + 1);
     shelf.put("1.5/arm64", ago(0) + 1);
-    shelf.put("1.5/provenance", ago(0) + 1).artifact(ATTESTATION).subject("1.5/amd64");
-    let parts = ["1.5/amd64=linux/amd64", "1.5/arm64=linux/arm64", "1.5/provenance=attestation"];
+    shelf
+        .put("1.5/provenance", ago(0) + 1)
+        .artifact(ATTESTATION)
+        .subject("1.5/amd64");
+    let parts = [
+        "1.5/amd64=linux/amd64",
+        "1.5/arm64=linux/arm64",
+        "1.5/provenance=attestation",
+    ];
     shelf.put("1.5", ago(0)).tag("1.5").index(&parts);
     shelf.put("1.5.sig", ago(0)).attached_to("1.5", ".sig");
-    shelf.put("1.5.att", ago(0)).attached_to("1.5", ".att").artifact(COSIGN);
-    shelf.put("1.5 notation", ago(0)).subject("1.5").artifact(NOTATION);
-    shelf.put("1.5 sbom", ago(0)).subject("1.5/arm64").artifact(SPDX);
-    shelf.put("1.5 sbom signature", ago(0)).subject("1.5 sbom").artifact(NOTATION);
+    shelf
+        .put("1.5.att", ago(0))
+        .attached_to("1.5", ".att")
+        .artifact(COSIGN);
+    shelf
+        .put("1.5 notation", ago(0))
+        .subject("1.5")
+        .artifact(NOTATION);
+    shelf
+        .put("1.5 sbom", ago(0))
+        .subject("1.5/arm64")
+        .artifact(SPDX);
+    shelf
+        .put("1.5 sbom signature", ago(0))
+        .subject("1.5 sbom")
+        .artifact(NOTATION);
     // Two indexes that share a part, and an index of indexes.
     shelf.put("shared/arm64", ago(2));
     shelf.put("1.4/amd64", ago(1));
-    shelf.put("1.4", ago(1)).tag("1.4").index(&["1.4/amd64=linux/amd64", "shared/arm64=linux/arm64"]);
+    shelf
+        .put("1.4", ago(1))
+        .tag("1.4")
+        .index(&["1.4/amd64=linux/amd64", "shared/arm64=linux/arm64"]);
     shelf.put("1.3/amd64", ago(2));
-    shelf.put("1.3", ago(2)).index(&["1.3/amd64=linux/amd64", "shared/arm64=linux/arm64"]);
+    shelf
+        .put("1.3", ago(2))
+        .index(&["1.3/amd64=linux/amd64", "shared/arm64=linux/arm64"]);
     shelf.put("1.3/windows", ago(2));
-    shelf.put("1.3-all", ago(2)).tag("1.3-all").index(&["1.3", "1.3/windows=windows/amd64"]);
+    shelf
+        .put("1.3-all", ago(2))
+        .tag("1.3-all")
+        .index(&["1.3", "1.3/windows=windows/amd64"]);
     // A plain image whose client kept the list of its referrers under the fallback tag, with a SOCI index of version 1.
     shelf.put("1.2", ago(3)).tag("1.2");
     shelf.put("1.2 sbom", ago(3)).subject("1.2").artifact(SPDX);
-    shelf.put("1.2 list", ago(3)).attached_to("1.2", "").index(&["1.2 sbom"]);
-    shelf.put("1.2 soci", ago(3)).subject("1.2").artifact(SOCI_V1);
+    shelf
+        .put("1.2 list", ago(3))
+        .attached_to("1.2", "")
+        .index(&["1.2 sbom"]);
+    shelf
+        .put("1.2 soci", ago(3))
+        .subject("1.2")
+        .artifact(SOCI_V1);
     // SOCI of version 2: an index of the plain image and its SOCI manifest.
     shelf.put("1.1", ago(4)).tag("1.1");
     shelf.put("1.1 soci", ago(4)).artifact(SOCI_V2);
-    shelf.put("1.1-soci", ago(4) - 1).tag("1.1-soci").index(&["1.1=linux/amd64", "1.1 soci"]);
+    shelf
+        .put("1.1-soci", ago(4) - 1)
+        .tag("1.1-soci")
+        .index(&["1.1=linux/amd64", "1.1 soci"]);
     // A part with a tag of its own.
     shelf.put("1.0-amd64", ago(5)).tag("1.0-amd64");
-    shelf.put("1.0", ago(5)).tag("1.0").index(&["1.0-amd64=linux/amd64"]);
+    shelf
+        .put("1.0", ago(5))
+        .tag("1.0")
+        .index(&["1.0-amd64=linux/amd64"]);
     // What belongs to nothing that is still there.
     shelf.put("lost.sig", ago(1)).attached_to("lost", ".sig");
-    shelf.put("lost sbom", ago(1)).subject("lost").artifact(SPDX);
-    shelf.put("lost sbom signature", ago(1)).subject("lost sbom").artifact(NOTATION);
+    shelf
+        .put("lost sbom", ago(1))
+        .subject("lost")
+        .artifact(SPDX);
+    shelf
+        .put("lost sbom signature", ago(1))
+        .subject("lost sbom")
+        .artifact(NOTATION);
     shelf.put("lost/arm64", ago(1));
     shelf.put("lost soci", ago(1)).artifact(SOCI_V2);
     // What is no image.
     shelf.put("chart", ago(6)).tag("chart-1.0").artifact(HELM);
     shelf.put("chart.sig", ago(6)).attached_to("chart", ".sig");
-    shelf.put("model", ago(6)).artifact("application/vnd.example.model");
+    shelf
+        .put("model", ago(6))
+        .artifact("application/vnd.example.model");
     // A push that is going on: parts, then the index, then the tag and the signature.
     shelf.put("next/amd64", 0);
     shelf.put("next sbom", 0).subject("next").artifact(SPDX);
     shelf.put("next.sig", 0).attached_to("next", ".sig");
     // Archived long ago.
     shelf.put("0.5/amd64", ago(30)).archived(ago(20));
-    shelf.put("0.5", ago(30)).tag("0.5").index(&[]).archived(ago(20));
-    shelf.put("0.5.sig", ago(30)).attached_to("0.5", ".sig").archived(ago(20));
+    shelf
+        .put("0.5", ago(30))
+        .tag("0.5")
+        .index(&[])
+        .archived(ago(20));
+    shelf
+        .put("0.5.sig", ago(30))
+        .attached_to("0.5", ".sig")
+        .archived(ago(20));
     shelf
 }
 
@@ -136,12 +190,17 @@ fn document(rules: &str) -> String {
 #[test]
 fn each_image_has_its_fate() {
     let shelf = every_edge();
-    let mut fates: BTreeMap<&str, String> = shelf.names().map(|name| (name, String::new())).collect();
+    let mut fates: BTreeMap<&str, String> =
+        shelf.names().map(|name| (name, String::new())).collect();
     for (rules, uses) in CASES {
         let plan = plan_one(&shelf, uses, &document(rules));
         let gone = goes(&plan, "team/app", &shelf);
         for (name, fates) in &mut fates {
-            fates.push_str(if gone.iter().any(|gone| gone == name) { " -" } else { " +" });
+            fates.push_str(if gone.iter().any(|gone| gone == name) {
+                " -"
+            } else {
+                " +"
+            });
         }
     }
     let expected = FATES.trim().lines().map(str::trim);
@@ -149,7 +208,10 @@ fn each_image_has_its_fate() {
         .clone()
         .map(|line| {
             let name = line.split_once("  ").map_or(line, |(name, _)| name).trim();
-            format!("{name:<20}{}", fates.remove(name).unwrap_or_else(|| panic!("{name}?")))
+            format!(
+                "{name:<20}{}",
+                fates.remove(name).unwrap_or_else(|| panic!("{name}?"))
+            )
         })
         .collect();
     pretty(&expected.map(str::to_owned).collect::<Vec<_>>(), &actual);
@@ -169,28 +231,53 @@ fn pretty(expected: &[String], actual: &[String]) {
 #[test]
 fn reasons_say_what_belongs_to_what() {
     let shelf = every_edge();
-    let plan = plan_one(&shelf, &[], &document("{name: last, tags: '^1', newest: 1}"));
+    let plan = plan_one(
+        &shelf,
+        &[],
+        &document("{name: last, tags: '^1', newest: 1}"),
+    );
     for (name, expected) in [
         ("1.5/arm64", "kept as linux/arm64 part of team/app:1.5"),
         ("1.5/provenance", "kept as attestation part of team/app:1.5"),
         ("1.5.sig", "kept with team/app:1.5, which it signs"),
         ("1.5.att", "kept with team/app:1.5, which it attests"),
         ("1.5 notation", "kept with team/app:1.5, which it signs"),
-        ("1.4", "place 2 by rule `last`, which keeps 1; nobody uses it"),
-        ("1.4/amd64", "goes with team/app:1.4, whose linux/amd64 part it is"),
+        (
+            "1.4",
+            "place 2 by rule `last`, which keeps 1; nobody uses it",
+        ),
+        (
+            "1.4/amd64",
+            "goes with team/app:1.4, whose linux/amd64 part it is",
+        ),
         ("1.2 sbom", "goes with team/app:1.2, which it describes"),
-        ("1.2 list", "goes with team/app:1.2, whose referrers it lists"),
-        ("1.2 soci", "goes with team/app:1.2, whose layers it indexes"),
+        (
+            "1.2 list",
+            "goes with team/app:1.2, whose referrers it lists",
+        ),
+        (
+            "1.2 soci",
+            "goes with team/app:1.2, whose layers it indexes",
+        ),
         ("lost/arm64", "it has no tag, and nobody uses it"),
-        ("chart", "it is no container image and belongs to none, so no rule is about it"),
+        (
+            "chart",
+            "it is no container image and belongs to none, so no rule is about it",
+        ),
         ("0.5", "it is archived"),
     ] {
         assert_eq!(because(&plan, "team/app", name), [expected], "{name}");
     }
-    let orphan = [format!("{}, which it signs, is gone", digest("lost").short())];
+    let orphan = [format!(
+        "{}, which it signs, is gone",
+        digest("lost").short()
+    )];
     assert_eq!(because(&plan, "team/app", "lost.sig"), orphan);
     let used = plan_one(&shelf, &["shared/arm64"], &document(NOTHING));
-    let part = format!("its part team/app@{} is in use", digest("shared/arm64").short());
+    let part = format!(
+        "its part team/app@{} is in use",
+        digest("shared/arm64").short()
+    );
     assert_eq!(because(&used, "team/app", "1.4"), [part]);
 }
 
@@ -221,14 +308,32 @@ fn attachments_in_a_repository_of_their_own_follow_their_images_through_every_re
     apps.put("used", 9 * DAY).tag("1.0");
     apps.put("unused", 9 * DAY).tag("0.9");
     let mut signatures = Shelf::default();
-    signatures.put("used.sig", 9 * DAY).attached_to("used", ".sig");
-    signatures.put("unused.sig", 9 * DAY).attached_to("unused", ".sig");
-    signatures.put("used sbom", 9 * DAY).subject("used").artifact(SPDX);
+    signatures
+        .put("used.sig", 9 * DAY)
+        .attached_to("used", ".sig");
+    signatures
+        .put("unused.sig", 9 * DAY)
+        .attached_to("unused", ".sig");
+    signatures
+        .put("used sbom", 9 * DAY)
+        .subject("used")
+        .artifact(SPDX);
     let mut more = Shelf::default();
-    more.put("used.sig.sig", 9 * DAY).attached_to("used.sig", ".sig");
-    more.put("unused.sig.sig", 9 * DAY).attached_to("unused.sig", ".sig");
-    let shelves = [("apps", &apps), ("signatures", &signatures), ("a/more", &more)];
-    let plan = plan_all(&shelves, &usage(&["apps:1.0"]), &policies(&document(NOTHING)), hours_ago(0));
+    more.put("used.sig.sig", 9 * DAY)
+        .attached_to("used.sig", ".sig");
+    more.put("unused.sig.sig", 9 * DAY)
+        .attached_to("unused.sig", ".sig");
+    let shelves = [
+        ("apps", &apps),
+        ("signatures", &signatures),
+        ("a/more", &more),
+    ];
+    let plan = plan_all(
+        &shelves,
+        &usage(&["apps:1.0"]),
+        &policies(&document(NOTHING)),
+        hours_ago(0),
+    );
     assert_eq!(goes(&plan, "apps", &apps), ["unused"]);
     assert_eq!(goes(&plan, "signatures", &signatures), ["unused.sig"]);
     assert_eq!(goes(&plan, "a/more", &more), ["unused.sig.sig"]);
@@ -239,10 +344,17 @@ fn what_is_attached_to_a_repository_that_the_guard_spares_stays() {
     let mut apps = Shelf::default();
     apps.put("unused", 9 * DAY).tag("0.9");
     let mut signatures = Shelf::default();
-    signatures.put("unused.sig", 9 * DAY).attached_to("unused", ".sig");
+    signatures
+        .put("unused.sig", 9 * DAY)
+        .attached_to("unused", ".sig");
     signatures.put("other", 9 * DAY).tag("keep-this");
     let (usage, policies) = (usage(&[]), policies(&document("{tags: keep}")));
-    let mut plan = plan_all(&[("apps", &apps), ("signatures", &signatures)], &usage, &policies, hours_ago(0));
+    let mut plan = plan_all(
+        &[("apps", &apps), ("signatures", &signatures)],
+        &usage,
+        &policies,
+        hours_ago(0),
+    );
     assert_eq!(goes(&plan, "signatures", &signatures), ["unused.sig"]);
     assert!(ecr_cleanup::guard::spare_repositories(&mut plan, 50));
     plan.judge_again(&usage, &policies);
@@ -253,15 +365,32 @@ fn what_is_attached_to_a_repository_that_the_guard_spares_stays() {
 /// The terms of mode `archive`.
 fn archiving(delete_after_days: Option<i64>) -> Terms {
     let delete_after = delete_after_days.map(|days| SignedDuration::from_hours(days * DAY));
-    Terms { now: hours_ago(0), archive: Archiving { candidates: true, delete_after } }
+    Terms {
+        now: hours_ago(0),
+        archive: Archiving {
+            candidates: true,
+            delete_after,
+        },
+    }
 }
 
 /// A multi-arch image that was archived days ago, with its parts and signature.
 fn archived(shelf: &mut Shelf, days: i64) {
-    let [name, part, signature] = [format!("{days}"), format!("{days}/arm64"), format!("{days}.sig")];
+    let [name, part, signature] = [
+        format!("{days}"),
+        format!("{days}/arm64"),
+        format!("{days}.sig"),
+    ];
     shelf.put(&part, (days + 100) * DAY).archived(days * DAY);
-    shelf.put(&name, (days + 100) * DAY).tag(&format!("v{days}")).index(&[]).archived(days * DAY);
-    shelf.put(&signature, (days + 100) * DAY).attached_to(&name, ".sig").archived(days * DAY);
+    shelf
+        .put(&name, (days + 100) * DAY)
+        .tag(&format!("v{days}"))
+        .index(&[])
+        .archived(days * DAY);
+    shelf
+        .put(&signature, (days + 100) * DAY)
+        .attached_to(&name, ".sig")
+        .archived(days * DAY);
 }
 
 #[test]
@@ -272,13 +401,28 @@ fn archived_images_go_when_the_configuration_says_so_with_what_was_archived_with
     }
     let policies = policies(&document(NOTHING));
     let gone = |delete_after, uses: &[&str]| {
-        goes(&plan_all(&[("team/app", &shelf)], &usage(uses), &policies, archiving(delete_after)), "team/app", &shelf)
+        goes(
+            &plan_all(
+                &[("team/app", &shelf)],
+                &usage(uses),
+                &policies,
+                archiving(delete_after),
+            ),
+            "team/app",
+            &shelf,
+        )
     };
     assert!(gone(None, &[]).is_empty());
-    assert_eq!(gone(Some(90), &[]), ["200", "200.sig", "200/arm64", "91", "91.sig", "91/arm64"]);
+    assert_eq!(
+        gone(Some(90), &[]),
+        ["200", "200.sig", "200/arm64", "91", "91.sig", "91/arm64"]
+    );
     // What it names is not known, and so not known to be unneeded.
     assert_eq!(gone(Some(90), &["team/app:v200"]), ["91", "91.sig"]);
-    assert_eq!(gone(Some(90), &["91/arm64"]), ["200", "200.sig", "200/arm64", "91", "91.sig"]);
+    assert_eq!(
+        gone(Some(90), &["91/arm64"]),
+        ["200", "200.sig", "200/arm64", "91", "91.sig"]
+    );
 }
 
 #[test]
@@ -288,11 +432,18 @@ fn what_the_rules_would_keep_is_not_deleted_from_the_archive() {
     shelf.put("active", DAY).tag("v1");
     let gone = |rules: &str| {
         let (policies, terms) = (policies(&document(rules)), archiving(Some(90)));
-        goes(&plan_all(&[("team/app", &shelf)], &usage(&[]), &policies, terms), "team/app", &shelf)
+        goes(
+            &plan_all(&[("team/app", &shelf)], &usage(&[]), &policies, terms),
+            "team/app",
+            &shelf,
+        )
     };
     assert!(gone("{tags: '^v1'}").is_empty());
     assert!(gone("{tags: '^v', newest: 2}").is_empty());
-    assert_eq!(gone("{tags: '^v', newest: 1}"), ["100", "100.sig", "100/arm64"]);
+    assert_eq!(
+        gone("{tags: '^v', newest: 1}"),
+        ["100", "100.sig", "100/arm64"]
+    );
 }
 
 #[test]
@@ -300,11 +451,17 @@ fn aws_charges_for_ninety_days_of_archive() {
     let mut shelf = Shelf::default();
     archived(&mut shelf, 89);
     archived(&mut shelf, 90);
-    let plan = plan_all(&[("team/app", &shelf)], &usage(&[]), &policies(&document(NOTHING)), archiving(Some(30)));
+    let plan = plan_all(
+        &[("team/app", &shelf)],
+        &usage(&[]),
+        &policies(&document(NOTHING)),
+        archiving(Some(30)),
+    );
     let early = "archived since 2026-08-24T12:00:00Z, longer than `archive.delete_after`; AWS charges for it until \
                  2026-11-22T12:00:00Z all the same, 90 days being the least; nobody uses it";
     assert_eq!(because(&plan, "team/app", "89"), [early]);
-    let late = "archived since 2026-08-23T12:00:00Z, longer than `archive.delete_after`; nobody uses it";
+    let late =
+        "archived since 2026-08-23T12:00:00Z, longer than `archive.delete_after`; nobody uses it";
     assert_eq!(because(&plan, "team/app", "90"), [late]);
 }
 
@@ -316,20 +473,39 @@ fn archiving_goes_on_where_it_was_interrupted() {
     shelf.put("1.0", 9 * DAY).tag("1.0").index(&[]).archived(0);
     shelf.put("1.0.sig", 9 * DAY).attached_to("1.0", ".sig");
     shelf.put("2.0", 9 * DAY).tag("2.0");
-    shelf.put("2.0 sbom", 9 * DAY).subject("2.0").artifact(SPDX).archived(0);
-    shelf.put("2.0 sbom signature", 9 * DAY).subject("2.0 sbom").artifact(NOTATION);
+    shelf
+        .put("2.0 sbom", 9 * DAY)
+        .subject("2.0")
+        .artifact(SPDX)
+        .archived(0);
+    shelf
+        .put("2.0 sbom signature", 9 * DAY)
+        .subject("2.0 sbom")
+        .artifact(NOTATION);
     let policies = policies(&document("{tags: '^2'}"));
-    let gone =
-        |terms: Terms| goes(&plan_all(&[("team/app", &shelf)], &usage(&[]), &policies, terms), "team/app", &shelf);
+    let gone = |terms: Terms| {
+        goes(
+            &plan_all(&[("team/app", &shelf)], &usage(&[]), &policies, terms),
+            "team/app",
+            &shelf,
+        )
+    };
     assert_eq!(gone(archiving(None)), ["1.0.sig", "1.0/arm64"]);
-    assert!(gone(hours_ago(0).into()).is_empty(), "but nothing of it is deleted");
+    assert!(
+        gone(hours_ago(0).into()).is_empty(),
+        "but nothing of it is deleted"
+    );
 }
 
 #[test]
 fn an_archived_index_holds_back_only_what_it_may_name() {
     let mut shelf = Shelf::default();
     shelf.put("before", 20 * DAY);
-    shelf.put("index", 19 * DAY).tag("1.0").index(&[]).archived(5 * DAY);
+    shelf
+        .put("index", 19 * DAY)
+        .tag("1.0")
+        .index(&[])
+        .archived(5 * DAY);
     shelf.put("after", 18 * DAY);
     shelf.put("restored", 10 * DAY).restored(15 * DAY);
     shelf.put("restored part", 3 * DAY).restored(5 * DAY);

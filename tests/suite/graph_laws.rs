@@ -11,7 +11,9 @@ use proptest::prelude::*;
 
 use crate::support::shelf::{self, Shelf, digest, doomed, hours_ago, plan_all, policies, usage};
 
-const NAMES: [&str; 14] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n"];
+const NAMES: [&str; 14] = [
+    "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n",
+];
 const ARTIFACTS: [&str; 4] = ["", "", shelf::NOTATION, shelf::SOCI_V2];
 
 /// An image by the positions of what it is about, where a position beyond the last image is one that is not there.
@@ -37,15 +39,17 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         0..ARTIFACTS.len(),
         prop::option::weighted(0.15, 0..400_i64),
     )
-        .prop_map(|(hours, tag, children, subject, attached_to, artifact, archived)| Drawn {
-            hours,
-            tag,
-            children,
-            subject,
-            attached_to,
-            artifact,
-            archived,
-        })
+        .prop_map(
+            |(hours, tag, children, subject, attached_to, artifact, archived)| Drawn {
+                hours,
+                tag,
+                children,
+                subject,
+                attached_to,
+                artifact,
+                archived,
+            },
+        )
 }
 
 #[derive(Clone, Debug)]
@@ -59,10 +63,24 @@ struct World {
 impl World {
     fn plan_of(&self, stored: &Shelf) -> Plan {
         let (candidates, delete_after) = self.terms;
-        let archive = Archiving { candidates, delete_after: delete_after.map(SignedDuration::from_hours) };
-        let terms = Terms { now: hours_ago(0), archive };
-        let document = format!("policies: [{{repositories: ['**'], delete_unmatched: true, keep: [{}]}}]", self.rules);
-        plan_all(&[("team/app", stored)], &usage(&self.uses), &policies(&document), terms)
+        let archive = Archiving {
+            candidates,
+            delete_after: delete_after.map(SignedDuration::from_hours),
+        };
+        let terms = Terms {
+            now: hours_ago(0),
+            archive,
+        };
+        let document = format!(
+            "policies: [{{repositories: ['**'], delete_unmatched: true, keep: [{}]}}]",
+            self.rules
+        );
+        plan_all(
+            &[("team/app", stored)],
+            &usage(&self.uses),
+            &policies(&document),
+            terms,
+        )
     }
 
     fn plan(&self) -> Plan {
@@ -82,8 +100,14 @@ fn world() -> impl Strategy<Value = World> {
     ]);
     let images = prop::collection::vec(drawn(), 1..NAMES.len());
     let uses = prop::collection::vec(prop::sample::select(NAMES.to_vec()), 0..3);
-    (images, uses, rules, any::<bool>(), prop::option::of(0..300_i64)).prop_map(
-        |(images, uses, rules, archives, delete_after)| {
+    (
+        images,
+        uses,
+        rules,
+        any::<bool>(),
+        prop::option::of(0..300_i64),
+    )
+        .prop_map(|(images, uses, rules, archives, delete_after)| {
             let mut shelf = Shelf::default();
             for (name, drawn) in NAMES.iter().zip(images) {
                 let mut put = shelf.put(name, drawn.hours);
@@ -105,9 +129,13 @@ fn world() -> impl Strategy<Value = World> {
                     put.archived(hours.min(drawn.hours));
                 }
             }
-            World { shelf, uses, rules, terms: (archives, delete_after) }
-        },
-    )
+            World {
+                shelf,
+                uses,
+                rules,
+                terms: (archives, delete_after),
+            }
+        })
 }
 
 /// A plan with the edges of its images, by digest.
@@ -123,33 +151,59 @@ struct Read {
 
 fn read(world: &World, plan: &Plan) -> Read {
     let repository = plan.repository("team/app").unwrap();
-    let there: BTreeSet<Digest> = world.shelf.images().iter().map(|image| image.digest).collect();
+    let there: BTreeSet<Digest> = world
+        .shelf
+        .images()
+        .iter()
+        .map(|image| image.digest)
+        .collect();
     let judged: Vec<(&Image, &Verdict)> = repository.images().collect();
     let digests = |wanted: &dyn Fn(&Image, &Verdict) -> bool| -> BTreeSet<Digest> {
-        judged.iter().filter(|(image, verdict)| wanted(image, verdict)).map(|(image, _)| image.digest).collect()
+        judged
+            .iter()
+            .filter(|(image, verdict)| wanted(image, verdict))
+            .map(|(image, _)| image.digest)
+            .collect()
     };
     // For a reason of its own, or in a plan that deletes.
     let holds = |verdict: &Verdict| match verdict {
         Verdict::Keep(reasons) => reasons.iter().any(|reason| match reason {
-            KeepReason::Archived | KeepReason::PartOf { .. } | KeepReason::RefersTo { .. } => !world.terms.0,
+            KeepReason::Archived | KeepReason::PartOf { .. } | KeepReason::RefersTo { .. } => {
+                !world.terms.0
+            }
             _ => true,
         }),
         Verdict::Delete(_) => false,
     };
     let used: BTreeSet<Digest> = world.uses.iter().map(|name| digest(name)).collect();
     let children = world.shelf.children().iter().flat_map(|(index, children)| {
-        children.iter().map(|child| (*index, child.digest)).filter(|(index, child)| index != child)
+        children
+            .iter()
+            .map(|child| (*index, child.digest))
+            .filter(|(index, child)| index != child)
     });
     let referrers = world.shelf.images().iter().flat_map(|image| {
-        image.subjects().map(|subject| (subject, image.digest)).filter(|(subject, referrer)| subject != referrer)
+        image
+            .subjects()
+            .map(|subject| (subject, image.digest))
+            .filter(|(subject, referrer)| subject != referrer)
     });
     Read {
         kept: digests(&|_, verdict| !verdict.deletes()),
         held: digests(&|_, verdict| holds(verdict)),
         used: used.intersection(&there).copied().collect(),
-        children: children.filter(|(_, child)| there.contains(child)).collect(),
-        referrers: referrers.filter(|(subject, _)| there.contains(subject)).collect(),
-        status: world.shelf.images().iter().map(|image| (image.digest, image.status)).collect(),
+        children: children
+            .filter(|(_, child)| there.contains(child))
+            .collect(),
+        referrers: referrers
+            .filter(|(subject, _)| there.contains(subject))
+            .collect(),
+        status: world
+            .shelf
+            .images()
+            .iter()
+            .map(|image| (image.digest, image.status))
+            .collect(),
     }
 }
 
@@ -157,8 +211,11 @@ fn read(world: &World, plan: &Plan) -> Read {
 fn closure(start: &BTreeSet<Digest>, edges: &[(Digest, Digest)]) -> BTreeSet<Digest> {
     let mut reached = start.clone();
     loop {
-        let next: BTreeSet<Digest> =
-            edges.iter().filter(|(from, _)| reached.contains(from)).map(|&(_, to)| to).collect();
+        let next: BTreeSet<Digest> = edges
+            .iter()
+            .filter(|(from, _)| reached.contains(from))
+            .map(|&(_, to)| to)
+            .collect();
         let before = reached.len();
         reached.extend(next);
         if reached.len() == before {
@@ -226,7 +283,11 @@ fn on_or_after_cycle(edges: &[(Digest, Digest)], image: Digest) -> bool {
     let back: Vec<(Digest, Digest)> = edges.iter().map(|&(from, to)| (to, from)).collect();
     let above = closure(&BTreeSet::from([image]), &back);
     above.iter().any(|&start| {
-        let next = edges.iter().filter(|(from, _)| *from == start).map(|&(_, to)| to).collect();
+        let next = edges
+            .iter()
+            .filter(|(from, _)| *from == start)
+            .map(|&(_, to)| to)
+            .collect();
         closure(&next, edges).contains(&start)
     })
 }

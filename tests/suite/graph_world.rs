@@ -12,8 +12,7 @@ use crate::support::{
 };
 
 const IMAGES: u32 = 200;
-const DELETE: &str =
-    "mode: delete\npolicies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
+const DELETE: &str = "mode: delete\npolicies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
 
 /// Fills `team/app`: images by whether they are in use, with the digests of all that belongs to them.
 fn fill(world: &mut World) -> BTreeMap<bool, BTreeSet<String>> {
@@ -23,7 +22,11 @@ fn fill(world: &mut World) -> BTreeMap<bool, BTreeSet<String>> {
         let app = world.home().repository("team/app");
         let mut push = |push: Push| app.push(push.pushed_at(days_ago(days)));
         let platforms = [push(Push::image()), push(Push::image())];
-        let provenance = push(Push::image().artifact_type(ATTESTATION).subject(&platforms[0]));
+        let provenance = push(
+            Push::image()
+                .artifact_type(ATTESTATION)
+                .subject(&platforms[0]),
+        );
         let descriptor = |digest: &str, platform: &str| {
             let (os, architecture) = platform.split_once('/').unwrap();
             let platform = json!({"os": os, "architecture": architecture});
@@ -31,8 +34,11 @@ fn fill(world: &mut World) -> BTreeMap<bool, BTreeSet<String>> {
         };
         let mut attestation = descriptor(&provenance, "unknown/unknown");
         attestation["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest"});
-        let manifests =
-            [descriptor(&platforms[0], "linux/amd64"), descriptor(&platforms[1], "linux/arm64"), attestation];
+        let manifests = [
+            descriptor(&platforms[0], "linux/amd64"),
+            descriptor(&platforms[1], "linux/arm64"),
+            attestation,
+        ];
         let manifest = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
         let index = push(Push::manifest(manifest.to_string()).tag(format!("1.{number}")));
         let hex = index.strip_prefix("sha256:").unwrap().to_owned();
@@ -51,7 +57,9 @@ fn fill(world: &mut World) -> BTreeMap<bool, BTreeSet<String>> {
             };
             world.home().ecs.register(&format!("app-{number}"), [image]);
         }
-        let all = [index, provenance, signature, attested, sbom, signed].into_iter().chain(platforms);
+        let all = [index, provenance, signature, attested, sbom, signed]
+            .into_iter()
+            .chain(platforms);
         fates.entry(used).or_default().extend(all);
     }
     fates
@@ -64,16 +72,29 @@ async fn the_unused_half_goes_with_everything_attached_in_one_run() {
     let answer = run(&aws, DELETE).await;
     assert_eq!(answer.status, Status::Completed, "{}", answer.summary);
     assert_eq!(answer.counts.deleted, u64::from(IMAGES / 2 * 8));
-    assert_eq!(aws.digests("team/app").into_iter().collect::<BTreeSet<_>>(), fates[&true]);
-    let gone: Vec<String> = aws.deletions().into_iter().map(|deletion| deletion.digest).collect();
+    assert_eq!(
+        aws.digests("team/app").into_iter().collect::<BTreeSet<_>>(),
+        fates[&true]
+    );
+    let gone: Vec<String> = aws
+        .deletions()
+        .into_iter()
+        .map(|deletion| deletion.digest)
+        .collect();
     assert_eq!(gone.iter().cloned().collect::<BTreeSet<_>>(), fates[&false]);
     assert_eq!(gone.len(), fates[&false].len(), "nothing twice");
     // Nothing was asked for twice, so nothing was refused.
     let asked = aws.calls_to("ecr:BatchDeleteImage");
-    let asked = asked.iter().flat_map(|call| call.body["imageIds"].as_array().unwrap().clone());
+    let asked = asked
+        .iter()
+        .flat_map(|call| call.body["imageIds"].as_array().unwrap().clone());
     assert_eq!(asked.count(), gone.len());
     assert!(answer.failures.is_empty(), "{:?}", answer.failures);
-    assert_eq!(aws.count("ecr:BatchGetImage"), 2, "one call for 100 indexes");
+    assert_eq!(
+        aws.count("ecr:BatchGetImage"),
+        2,
+        "one call for 100 indexes"
+    );
     aws.clear_record();
     assert_eq!(run(&aws, DELETE).await.counts.candidates, 0);
     assert!(aws.mutations().is_empty());
@@ -82,9 +103,12 @@ async fn the_unused_half_goes_with_everything_attached_in_one_run() {
 /// The parts of an image come first, its index later, whenever in the run that is.
 #[tokio::test]
 async fn what_is_pushed_while_the_run_is_on_is_untouched() {
-    for (operation, call) in
-        [("ecr:DescribeImages", 1), ("ecr:BatchGetImage", 1), ("ecr:DescribeImages", 3), ("ecr:BatchDeleteImage", 2)]
-    {
+    for (operation, call) in [
+        ("ecr:DescribeImages", 1),
+        ("ecr:BatchGetImage", 1),
+        ("ecr:DescribeImages", 3),
+        ("ecr:BatchDeleteImage", 2),
+    ] {
         let aws = SimulatedAws::start().await;
         let fates = aws.edit(fill);
         aws.before(operation, call, |world| {
@@ -99,11 +123,19 @@ async fn what_is_pushed_while_the_run_is_on_is_untouched() {
             app.push(Push::index(parts).tag("new"));
         });
         let answer = run(&aws, DELETE).await;
-        assert_eq!(answer.status, Status::Completed, "{operation}: {}", answer.summary);
+        assert_eq!(
+            answer.status,
+            Status::Completed,
+            "{operation}: {}",
+            answer.summary
+        );
         let left: BTreeSet<String> = aws.digests("team/app").into_iter().collect();
         assert_eq!(left.len(), fates[&true].len() + 4, "{operation}");
         assert!(fates[&true].is_subset(&left), "{operation}");
-        assert!(aws.tags("team/app").contains(&"new".to_owned()), "{operation}");
+        assert!(
+            aws.tags("team/app").contains(&"new".to_owned()),
+            "{operation}"
+        );
     }
 }
 
@@ -112,30 +144,54 @@ async fn what_is_pushed_while_the_run_is_on_is_untouched() {
 async fn an_index_pushed_over_doomed_parts_at_the_last_moment_keeps_them() {
     let aws = SimulatedAws::start().await;
     let part = aws.edit(|world| {
-        world.home().ecs.register("other", ["111111111111.dkr.ecr.eu-west-1.amazonaws.com/other:1"]);
+        world.home().ecs.register(
+            "other",
+            ["111111111111.dkr.ecr.eu-west-1.amazonaws.com/other:1"],
+        );
         let app = world.home().repository("team/app");
         let part = app.push(Push::image().pushed_at(days_ago(9)));
-        app.push(Push::image().subject(&part).artifact_type(SPDX).pushed_at(days_ago(9)));
+        app.push(
+            Push::image()
+                .subject(&part)
+                .artifact_type(SPDX)
+                .pushed_at(days_ago(9)),
+        );
         part
     });
     let pushed = part.clone();
     aws.before("ecr:BatchDeleteImage", 1, move |world| {
-        world.home().repository("team/app").push(Push::index([pushed]).tag("new"));
+        world
+            .home()
+            .repository("team/app")
+            .push(Push::index([pushed]).tag("new"));
     });
     let answer = run(&aws, DELETE).await;
     assert_eq!(answer.status, Status::CompletedWithFailures);
     assert_eq!(answer.failures[0].code, "ImageReferencedByManifestList");
-    assert_eq!(aws.digests("team/app").len(), 3, "what refers to it stays with it");
+    assert_eq!(
+        aws.digests("team/app").len(),
+        3,
+        "what refers to it stays with it"
+    );
 }
 
 #[tokio::test]
 async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
     let aws = SimulatedAws::start().await;
     aws.edit(fill);
-    aws.fault(Fault::on("ecr:BatchGetImage").kind(FaultKind::FailItem { code: "ImageInaccessible".to_owned() }));
+    aws.fault(Fault::on("ecr:BatchGetImage").kind(FaultKind::FailItem {
+        code: "ImageInaccessible".to_owned(),
+    }));
     let answer = run(&aws, DELETE).await;
     assert_eq!(answer.counts.candidates, 0);
-    assert!(answer.warnings.iter().any(|warning| warning.contains("ImageInaccessible")), "{:?}", answer.warnings);
+    assert!(
+        answer
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("ImageInaccessible")),
+        "{:?}",
+        answer.warnings
+    );
     assert!(aws.mutations().is_empty());
 }
 
@@ -145,7 +201,10 @@ async fn all_of_an_image_is_looked_at_again_even_if_not_all_of_it_may_go() {
     for limit in [1, 3] {
         let aws = SimulatedAws::start().await;
         let image = aws.edit(|world| {
-            world.home().ecs.register("other", ["111111111111.dkr.ecr.eu-west-1.amazonaws.com/other:1"]);
+            world.home().ecs.register(
+                "other",
+                ["111111111111.dkr.ecr.eu-west-1.amazonaws.com/other:1"],
+            );
             let app = world.home().repository("team/app");
             let parts = [0, 1].map(|_| app.push(Push::image().pushed_at(days_ago(9))));
             app.push(Push::index(parts).tag("old").pushed_at(days_ago(9)));
@@ -156,7 +215,11 @@ async fn all_of_an_image_is_looked_at_again_even_if_not_all_of_it_may_go() {
         });
         let document = format!("{DELETE}\nguards: {{max_deletions_per_run: {limit}}}");
         let answer = run(&aws, &document).await;
-        assert_eq!((answer.counts.candidates, answer.counts.deleted), (3, 0), "{limit}");
+        assert_eq!(
+            (answer.counts.candidates, answer.counts.deleted),
+            (3, 0),
+            "{limit}"
+        );
         assert_eq!(aws.digests("team/app").len(), 3, "{limit}");
     }
 }

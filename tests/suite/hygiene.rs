@@ -8,7 +8,11 @@ use crate::support::{Words, plan, run};
 const APP: &str = "team/app";
 
 fn container(image: String, digest: &str) -> Container {
-    Container { name: "app".to_owned(), image: Some(image), image_digest: Some(digest.to_owned()) }
+    Container {
+        name: "app".to_owned(),
+        image: Some(image),
+        image_digest: Some(digest.to_owned()),
+    }
 }
 
 /// A running task whose only container was started from a tag and got a digest.
@@ -36,17 +40,31 @@ async fn a_tag_that_moved_under_a_running_task_is_named_with_both_digests() {
         world.home().repository(APP).tag(&index, "multi");
         run_from_tag(world, "platform", "multi", &child);
         run_from_tag(world, "whole", "multi", &index);
-        run_from_tag(world, "by-its-configuration", "prod", &format!("sha256:{:064}", 7));
+        run_from_tag(
+            world,
+            "by-its-configuration",
+            "prod",
+            &format!("sha256:{:064}", 7),
+        );
         let new = world.tagged(APP, "prod", 5);
         digests = vec![old, new];
     })
     .await;
     assert_eq!(hygiene.moved_tags.count, 1, "{:?}", hygiene.moved_tags);
-    let MovedTag { image, runs, now, user } = &hygiene.moved_tags.first[0];
+    let MovedTag {
+        image,
+        runs,
+        now,
+        user,
+    } = &hygiene.moved_tags.first[0];
     assert_eq!(image, "team/app:prod");
     assert_eq!([runs.to_string(), now.to_string()], digests[..]);
     assert!(user.starts_with("ECS task `"), "{user}");
-    assert_eq!(hygiene.pulled_by_tag.count, 2, "{:?}", hygiene.pulled_by_tag);
+    assert_eq!(
+        hygiene.pulled_by_tag.count, 2,
+        "{:?}",
+        hygiene.pulled_by_tag
+    );
     assert_eq!(hygiene.pulled_by_tag.first[1].users, 2);
 }
 
@@ -61,11 +79,16 @@ async fn a_digest_is_no_tag_and_what_is_for_later_pulls_nothing_now() {
         task.containers = vec![container(pinned, &image)];
     })
     .await;
-    assert_eq!(hygiene.pulled_by_tag.count, 0, "{:?}", hygiene.pulled_by_tag);
+    assert_eq!(
+        hygiene.pulled_by_tag.count, 0,
+        "{:?}",
+        hygiene.pulled_by_tag
+    );
 }
 
 #[tokio::test]
-async fn repositories_with_mutable_tags_and_tags_without_a_rule_are_counted_and_the_first_are_listed() {
+async fn repositories_with_mutable_tags_and_tags_without_a_rule_are_counted_and_the_first_are_listed()
+ {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
         world.somebody();
@@ -78,12 +101,33 @@ async fn repositories_with_mutable_tags_and_tags_without_a_rule_are_counted_and_
         let signature = Push::image().tag(format!("{}.sig", signed.replace(':', "-")));
         world.home().repository("team/locked").push(signature);
     });
-    let answer = run(&aws, "{mode: delete, policies: [{repositories: ['**'], keep: [{tags: '^(v|1$)'}]}]}").await;
-    let Hygiene { mutable_repositories, unmatched_tags, .. } = &answer.hygiene;
+    let answer = run(
+        &aws,
+        "{mode: delete, policies: [{repositories: ['**'], keep: [{tags: '^(v|1$)'}]}]}",
+    )
+    .await;
+    let Hygiene {
+        mutable_repositories,
+        unmatched_tags,
+        ..
+    } = &answer.hygiene;
     assert!(mutable_repositories.first.contains(&APP.to_owned()));
-    assert!(!mutable_repositories.first.iter().any(|name| name == "team/locked"), "{mutable_repositories:?}");
+    assert!(
+        !mutable_repositories
+            .first
+            .iter()
+            .any(|name| name == "team/locked"),
+        "{mutable_repositories:?}"
+    );
     assert_eq!((unmatched_tags.count, unmatched_tags.first.len()), (25, 20));
-    assert_eq!(unmatched_tags.first.iter().filter(|tag| tag.starts_with("team/app:odd-")).count(), 20);
+    assert_eq!(
+        unmatched_tags
+            .first
+            .iter()
+            .filter(|tag| tag.starts_with("team/app:odd-"))
+            .count(),
+        20
+    );
     let json = answer.to_json();
     assert_eq!(json["hygiene"]["unmatched_tags"]["count"], 25);
 }

@@ -3,8 +3,8 @@
 
 use ecr_cleanup::report::{Answer, Status};
 use simulated_aws::{
-    ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, Fault, FaultKind, SimulatedAws, World,
-    days_ago,
+    ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, Fault, FaultKind,
+    SimulatedAws, World, days_ago,
 };
 
 use crate::support::{
@@ -37,7 +37,12 @@ struct Call {
 
 impl Call {
     const fn new(operation: &'static str, form: Form, many: fn(&mut World)) -> Self {
-        Self { operation, form, matching: "", many }
+        Self {
+            operation,
+            form,
+            matching: "",
+            many,
+        }
     }
 }
 
@@ -69,11 +74,21 @@ fn base(world: &mut World) {
         world.deploy("prod", &format!("web-{number}"), &definition);
         world.run_task("prod", &definition);
         let stopped = world.run_task("prod", &definition);
-        world.home().cluster("prod").tasks.get_mut(&stopped).unwrap().stop(days_ago(0));
+        world
+            .home()
+            .cluster("prod")
+            .tasks
+            .get_mut(&stopped)
+            .unwrap()
+            .stop(days_ago(0));
         express(world, &format!("express-{number}"));
         daemon(world, &format!("agent-{number}"));
     }
-    world.home().cluster("prod").capacity_providers.push("own".to_owned());
+    world
+        .home()
+        .cluster("prod")
+        .capacity_providers
+        .push("own".to_owned());
 }
 
 fn express(world: &mut World, name: &str) {
@@ -93,12 +108,20 @@ fn express(world: &mut World, name: &str) {
         }],
         created_at: days_ago(9),
     };
-    world.home().ecs.express_services.insert(express.service_arn.clone(), express);
+    world
+        .home()
+        .ecs
+        .express_services
+        .insert(express.service_arn.clone(), express);
 }
 
 fn daemon(world: &mut World, name: &str) {
     let image = format!("{}:1.0", world.home().repository(APP).uri());
-    let image = ContainerImage { container_name: "main".to_owned(), image, image_digest: None };
+    let image = ContainerImage {
+        container_name: "main".to_owned(),
+        image,
+        image_digest: None,
+    };
     world.home().ecs.deploy_daemon("prod", name, vec![image]);
 }
 
@@ -110,7 +133,10 @@ fn clusters(world: &mut World) {
 
 fn services(world: &mut World) {
     for number in 0..MANY {
-        world.home().cluster("prod").service(&format!("empty-{number}"));
+        world
+            .home()
+            .cluster("prod")
+            .service(&format!("empty-{number}"));
     }
 }
 
@@ -122,13 +148,20 @@ fn some_services(world: &mut World) {
 
 fn running_tasks(world: &mut World) {
     for number in 0..MANY {
-        world.home().cluster("prod").task(&format!("running-{number}"));
+        world
+            .home()
+            .cluster("prod")
+            .task(&format!("running-{number}"));
     }
 }
 
 fn stopped_tasks(world: &mut World) {
     for number in 0..MANY {
-        world.home().cluster("prod").task(&format!("stopped-{number}")).stop(days_ago(0));
+        world
+            .home()
+            .cluster("prod")
+            .task(&format!("stopped-{number}"))
+            .stop(days_ago(0));
     }
 }
 
@@ -152,11 +185,17 @@ fn definitions(world: &mut World) {
 
 /// Every way in which a call of that form can go wrong.
 fn kinds(form: Form) -> Vec<FaultKind> {
-    let error = |code: &str| FaultKind::FailItem { code: code.to_owned() };
+    let error = |code: &str| FaultKind::FailItem {
+        code: code.to_owned(),
+    };
     let mut kinds = ANY_CALL.to_vec();
     match form {
         List => kinds.extend(PAGES),
-        Batch => kinds.extend([FaultKind::LoseItem, error("INTERNAL"), error("ACCESS_DENIED")]),
+        Batch => kinds.extend([
+            FaultKind::LoseItem,
+            error("INTERNAL"),
+            error("ACCESS_DENIED"),
+        ]),
         One => {}
     }
     kinds
@@ -171,12 +210,17 @@ async fn outcome(call: &Call, from: u64, kind: FaultKind) -> Result<(), String> 
             (call.many)(world);
         }
     });
-    let fault = Fault::on(call.operation).matching(call.matching).call(from).kind(kind.clone());
+    let fault = Fault::on(call.operation)
+        .matching(call.matching)
+        .call(from)
+        .kind(kind.clone());
     aws.fault(fault);
     let answer = try_to_run(&aws, DELETE, &kind).await.unwrap();
 
     let calls = aws.calls_to(call.operation).into_iter();
-    let calls = calls.filter(|made| made.body.to_string().contains(call.matching)).count();
+    let calls = calls
+        .filter(|made| made.body.to_string().contains(call.matching))
+        .count();
     let context = format!("{} from call {from}, {kind:?}: ", call.operation);
     let fail = |what: String| Err(format!("{context}{what}"));
     if calls < usize::try_from(from).unwrap() {
@@ -187,12 +231,20 @@ async fn outcome(call: &Call, from: u64, kind: FaultKind) -> Result<(), String> 
         return fail(format!("{mutations} mutations, {}", answer.summary));
     }
     let refusals: Vec<String> = answer.refusals.iter().map(ToString::to_string).collect();
-    let [refusal] = refusals.as_slice() else { return fail(format!("{refusals:?}")) };
-    if !refusal.starts_with("source_incomplete: ") || !refusal.contains(call.operation) || answer.in_use[0].complete {
+    let [refusal] = refusals.as_slice() else {
+        return fail(format!("{refusals:?}"));
+    };
+    if !refusal.starts_with("source_incomplete: ")
+        || !refusal.contains(call.operation)
+        || answer.in_use[0].complete
+    {
         return fail(refusal.clone());
     }
     // Throttling and the like are tried again, a lack of permission is not.
-    let retried = matches!(kind, FaultKind::Throttle | FaultKind::ServerError(_) | FaultKind::Hang | FaultKind::Drop);
+    let retried = matches!(
+        kind,
+        FaultKind::Throttle | FaultKind::ServerError(_) | FaultKind::Hang | FaultKind::Drop
+    );
     let denied = matches!(kind, FaultKind::AccessDenied);
     if retried && calls <= usize::try_from(from).unwrap() {
         return fail("not tried again".to_owned());
@@ -211,7 +263,10 @@ async fn nothing_goes_while_any_call_to_ecs_fails_in_any_way() {
             cases.extend(kinds(call.form).into_iter().map(|kind| (call, from, kind)));
         }
     }
-    try_all(cases, async |(call, from, kind)| outcome(call, from, kind).await).await;
+    try_all(cases, async |(call, from, kind)| {
+        outcome(call, from, kind).await
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -219,13 +274,26 @@ async fn every_call_to_ecs_is_in_the_table() {
     let aws = SimulatedAws::start().await;
     aws.edit(base);
     let answer = run(&aws, DELETE).await;
-    assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 3), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, answer.counts.deleted),
+        (Status::Completed, 3),
+        "{}",
+        answer.summary
+    );
     for call in aws.calls() {
         let known = CALLS.iter().any(|known| known.operation == call.operation);
-        assert!(known || !call.operation.starts_with("ecs:"), "{} has no cases", call.operation);
+        assert!(
+            known || !call.operation.starts_with("ecs:"),
+            "{} has no cases",
+            call.operation
+        );
     }
     for call in CALLS {
-        assert!(aws.count(call.operation) > 0, "{} is not called", call.operation);
+        assert!(
+            aws.count(call.operation) > 0,
+            "{} is not called",
+            call.operation
+        );
     }
 }
 
@@ -243,16 +311,27 @@ async fn run_with(edit: impl FnOnce(&mut World)) -> (SimulatedAws, Answer) {
 async fn run_failing_item(operation: &str, code: &str) -> (SimulatedAws, Answer) {
     let aws = SimulatedAws::start().await;
     aws.edit(base);
-    aws.fault(Fault::on(operation).once().kind(FaultKind::FailItem { code: code.to_owned() }));
+    aws.fault(Fault::on(operation).once().kind(FaultKind::FailItem {
+        code: code.to_owned(),
+    }));
     let answer = run(&aws, DELETE).await;
     (aws, answer)
 }
 
 #[tokio::test]
 async fn what_ended_between_list_and_description_is_no_failure() {
-    for operation in ["ecs:DescribeTasks", "ecs:DescribeServices", "ecs:DescribeClusters"] {
+    for operation in [
+        "ecs:DescribeTasks",
+        "ecs:DescribeServices",
+        "ecs:DescribeClusters",
+    ] {
         let (_, answer) = run_failing_item(operation, "MISSING").await;
-        assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 3), "{operation}: {}", answer.summary);
+        assert_eq!(
+            (answer.status, answer.counts.deleted),
+            (Status::Completed, 3),
+            "{operation}: {}",
+            answer.summary
+        );
     }
 }
 
@@ -265,7 +344,12 @@ async fn a_missing_revision_or_deployment_that_a_service_names_is_a_failure() {
         "ecs:DescribeDaemonDeployments",
     ] {
         let (aws, answer) = run_failing_item(operation, "MISSING").await;
-        assert_eq!(answer.status, Status::Refused, "{operation}: {}", answer.summary);
+        assert_eq!(
+            answer.status,
+            Status::Refused,
+            "{operation}: {}",
+            answer.summary
+        );
         assert_eq!(aws.mutations().len(), 0);
     }
 }
@@ -284,21 +368,39 @@ async fn an_ecr_reference_that_cannot_be_understood_makes_the_source_incomplete(
             world.home().ecs.register("odd", [&image]);
         })
         .await;
-        assert_eq!(answer.status, Status::Refused, "{image}: {}", answer.summary);
+        assert_eq!(
+            answer.status,
+            Status::Refused,
+            "{image}: {}",
+            answer.summary
+        );
         let refusal = answer.refusals[0].to_string();
-        assert!(refusal.starts_with("source_incomplete") && refusal.contains("`odd:1`"), "{refusal}");
+        assert!(
+            refusal.starts_with("source_incomplete") && refusal.contains("`odd:1`"),
+            "{refusal}"
+        );
         assert_eq!(aws.mutations().len(), 0);
     }
 }
 
 #[tokio::test]
 async fn an_image_from_elsewhere_is_no_reason_to_stop() {
-    for image in ["nginx", "public.ecr.aws/nginx/nginx:1", "ghcr.io/Team/App:1", "localhost:5000/x@sha256:12"] {
+    for image in [
+        "nginx",
+        "public.ecr.aws/nginx/nginx:1",
+        "ghcr.io/Team/App:1",
+        "localhost:5000/x@sha256:12",
+    ] {
         let (_, answer) = run_with(|world| {
             world.home().ecs.register("elsewhere", [image]);
         })
         .await;
-        assert_eq!(answer.status, Status::Completed, "{image}: {}", answer.summary);
+        assert_eq!(
+            answer.status,
+            Status::Completed,
+            "{image}: {}",
+            answer.summary
+        );
     }
 }
 
@@ -319,7 +421,12 @@ async fn without_any_use_nothing_goes_unless_that_is_allowed() {
     assert_eq!(aws.mutations().len(), 0);
 
     let answer = run(&aws, "{mode: delete, guards: {allow_no_usage: true}}").await;
-    assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 3), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, answer.counts.deleted),
+        (Status::Completed, 3),
+        "{}",
+        answer.summary
+    );
 }
 
 #[tokio::test]
@@ -336,24 +443,52 @@ async fn allowing_no_use_does_not_allow_unknown_use() {
 async fn in_an_account_that_was_not_expected_nothing_goes() {
     let aws = SimulatedAws::start().await;
     aws.edit(base);
-    let answer = run(&aws, "{mode: delete, guards: {expected_accounts: ['222222222222']}}").await;
+    let answer = run(
+        &aws,
+        "{mode: delete, guards: {expected_accounts: ['222222222222']}}",
+    )
+    .await;
     assert_eq!(answer.status, Status::Refused);
     assert_eq!(answer.refusals[0].guard.to_string(), "wrong_account");
     assert_eq!(aws.mutations().len(), 0);
-    let answer = run(&aws, "{mode: delete, guards: {expected_accounts: ['222222222222', '111111111111']}}").await;
-    assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 3), "{}", answer.summary);
+    let answer = run(
+        &aws,
+        "{mode: delete, guards: {expected_accounts: ['222222222222', '111111111111']}}",
+    )
+    .await;
+    assert_eq!(
+        (answer.status, answer.counts.deleted),
+        (Status::Completed, 3),
+        "{}",
+        answer.summary
+    );
 }
 
 #[tokio::test]
 async fn a_fault_that_passes_is_tried_again_and_changes_nothing() {
-    for kind in [FaultKind::Throttle, FaultKind::ServerError(500), FaultKind::ServerError(503), FaultKind::Drop] {
+    for kind in [
+        FaultKind::Throttle,
+        FaultKind::ServerError(500),
+        FaultKind::ServerError(503),
+        FaultKind::Drop,
+    ] {
         let aws = SimulatedAws::start().await;
         aws.edit(base);
         for call in CALLS {
-            aws.fault(Fault::on(call.operation).matching(call.matching).once().kind(kind.clone()));
+            aws.fault(
+                Fault::on(call.operation)
+                    .matching(call.matching)
+                    .once()
+                    .kind(kind.clone()),
+            );
         }
         let answer = run(&aws, DELETE).await;
-        assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 3), "{kind:?}: {}", answer.summary);
+        assert_eq!(
+            (answer.status, answer.counts.deleted),
+            (Status::Completed, 3),
+            "{kind:?}: {}",
+            answer.summary
+        );
     }
 }
 
@@ -363,7 +498,17 @@ async fn the_answer_of_a_refused_run_names_what_would_have_gone() {
     aws.edit(base);
     aws.fault(Fault::on("ecs:ListServices").kind(FaultKind::AccessDenied));
     let answer = run(&aws, DELETE).await;
-    assert_eq!((answer.counts.candidates, answer.counts.deleted, answer.counts.untouched), (3, 0, 3));
+    assert_eq!(
+        (
+            answer.counts.candidates,
+            answer.counts.deleted,
+            answer.counts.untouched
+        ),
+        (3, 0, 3)
+    );
     let error = answer.in_use[0].error.as_deref().unwrap();
-    assert!(error.contains("AccessDeniedException") && error.contains("cluster/prod"), "{error}");
+    assert!(
+        error.contains("AccessDeniedException") && error.contains("cluster/prod"),
+        "{error}"
+    );
 }

@@ -8,13 +8,16 @@ use ecr_cleanup::{
 };
 use serde_json::Value;
 use simulated_aws::{
-    ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, Push, SimulatedAws, World, days_ago,
+    ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, Push, SimulatedAws,
+    World, days_ago,
 };
 
 use crate::support::run_as;
 
 fn shared(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra/shared").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("infra/shared")
+        .join(name);
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -30,13 +33,19 @@ fn sent() -> BTreeSet<String> {
 fn on_the_dashboard() -> Vec<Vec<String>> {
     let dashboard = shared("dashboard.json");
     let widgets = dashboard["widgets"].as_array().unwrap().iter();
-    let metrics = widgets.filter_map(|widget| widget["properties"]["metrics"].as_array()).flatten();
-    metrics.map(|metric| metric.as_array().unwrap()[..4].iter().map(text).collect()).collect()
+    let metrics = widgets
+        .filter_map(|widget| widget["properties"]["metrics"].as_array())
+        .flatten();
+    metrics
+        .map(|metric| metric.as_array().unwrap()[..4].iter().map(text).collect())
+        .collect()
 }
 
 #[test]
 fn the_dashboard_shows_every_metric_of_the_program_and_no_other() {
-    let own = on_the_dashboard().into_iter().filter(|metric| metric[0] == NAMESPACE);
+    let own = on_the_dashboard()
+        .into_iter()
+        .filter(|metric| metric[0] == NAMESPACE);
     let shown: BTreeSet<String> = own
         .map(|metric| {
             assert_eq!(metric[2..], ["Deployment", "${name}"]);
@@ -51,10 +60,14 @@ fn widgets_do_not_overlap() {
     let dashboard = shared("dashboard.json");
     let mut taken = BTreeSet::new();
     for widget in dashboard["widgets"].as_array().unwrap() {
-        let [x, y, width, height] = ["x", "y", "width", "height"].map(|key| widget[key].as_u64().unwrap());
+        let [x, y, width, height] =
+            ["x", "y", "width", "height"].map(|key| widget[key].as_u64().unwrap());
         assert!(x + width <= 24, "{widget}");
         for column in x..x + width {
-            assert!((y..y + height).all(|row| taken.insert((column, row))), "{widget}");
+            assert!(
+                (y..y + height).all(|row| taken.insert((column, row))),
+                "{widget}"
+            );
         }
     }
 }
@@ -85,10 +98,13 @@ fn alarms_watch_metrics_that_are_sent() {
 
 #[test]
 fn every_alarm_s_runbook_section_exists() {
-    let runbook = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbook.md")).unwrap();
+    let runbook =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbook.md")).unwrap();
     for (name, alarm) in shared("alarms.json").as_object().unwrap() {
         let description = text(&alarm["description"]);
-        let (_, section) = description.split_once("Runbook: ").unwrap_or_else(|| panic!("{name} names no section"));
+        let (_, section) = description
+            .split_once("Runbook: ")
+            .unwrap_or_else(|| panic!("{name} names no section"));
         let heading = format!("\n## {}\n", section.trim_end_matches('.'));
         assert!(runbook.contains(&heading), "{name}: {section}");
     }
@@ -96,7 +112,13 @@ fn every_alarm_s_runbook_section_exists() {
 
 /// What a statement of `permissions.json` allows.
 fn actions(statements: &Value) -> BTreeSet<String> {
-    statements.as_array().unwrap().iter().flat_map(|one| one["actions"].as_array().unwrap()).map(text).collect()
+    statements
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|one| one["actions"].as_array().unwrap())
+        .map(text)
+        .collect()
 }
 
 /// An account with everything that leads to a call.
@@ -113,7 +135,11 @@ fn everything(world: &mut World) {
     ecs.deploy_daemon(
         "prod",
         "agent",
-        vec![ContainerImage { container_name: "main".to_owned(), image: image.clone(), image_digest: None }],
+        vec![ContainerImage {
+            container_name: "main".to_owned(),
+            image: image.clone(),
+            image_digest: None,
+        }],
     );
     world.deploy("prod", "web", "web");
     world.run_task("prod", "web");
@@ -140,10 +166,18 @@ async fn called(mode: Mode, config: &str) -> BTreeSet<String> {
     let aws = SimulatedAws::start().await;
     aws.edit(everything);
     let answer = run_as(&aws, config, mode).await;
-    let expected = if mode == Mode::Plan { Status::Planned } else { Status::Completed };
+    let expected = if mode == Mode::Plan {
+        Status::Planned
+    } else {
+        Status::Completed
+    };
     assert_eq!(answer.status, expected, "{answer:?}");
     // GetCallerIdentity needs no permission.
-    aws.calls().into_iter().map(|call| call.operation).filter(|operation| !operation.starts_with("sts:")).collect()
+    aws.calls()
+        .into_iter()
+        .map(|call| call.operation)
+        .filter(|operation| !operation.starts_with("sts:"))
+        .collect()
 }
 
 /// The calls of a table of `src/usage/services`.
@@ -166,7 +200,8 @@ fn every_service_may_be_asked_exactly_what_is_asked_of_it() {
     let names: Vec<&str> = services.keys().map(String::as_str).collect();
     assert_eq!(names, Service::ALL.map(Service::name));
     for (name, statements) in services {
-        let table = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/usage/services/tables/{name}.json"));
+        let table = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(format!("src/usage/services/tables/{name}.json"));
         let mut asked = calls(&serde_json::from_str(&fs::read_to_string(table).unwrap()).unwrap());
         // Of any of them, the task definitions that it names.
         asked.insert("ecs:DescribeTaskDefinition".to_owned());
@@ -182,12 +217,28 @@ async fn a_run_calls_exactly_what_it_is_given_permission_for() {
     let delete = actions(&permissions["delete"]);
 
     let planning = &registry | &ecs;
-    assert_eq!(called(Mode::Plan, "{ mode: plan, in_use: { eks: false, lambda: false } }").await, planning);
+    assert_eq!(
+        called(
+            Mode::Plan,
+            "{ mode: plan, in_use: { eks: false, lambda: false } }"
+        )
+        .await,
+        planning
+    );
     let with_lambda = &planning | &actions(&sources["lambda"]);
-    assert_eq!(called(Mode::Plan, "{ mode: plan, in_use: { eks: false } }").await, with_lambda);
+    assert_eq!(
+        called(Mode::Plan, "{ mode: plan, in_use: { eks: false } }").await,
+        with_lambda
+    );
     let deleting = &planning | &delete;
-    assert_eq!(called(Mode::Delete, "{ mode: delete, in_use: { eks: false, lambda: false } }").await, deleting);
-    let by_rules =
-        "{ mode: delete, in_use: { ecs: false, eks: false, lambda: false }, guards: { allow_no_usage: true } }";
+    assert_eq!(
+        called(
+            Mode::Delete,
+            "{ mode: delete, in_use: { eks: false, lambda: false } }"
+        )
+        .await,
+        deleting
+    );
+    let by_rules = "{ mode: delete, in_use: { ecs: false, eks: false, lambda: false }, guards: { allow_no_usage: true } }";
     assert_eq!(called(Mode::Delete, by_rules).await, &registry | &delete);
 }

@@ -2,7 +2,9 @@
 
 use ecr_cleanup::report::{Answer, Status};
 use futures::future::join_all;
-use simulated_aws::{Fault, FaultKind, INDEX, PullThroughCacheRule, Push, SimulatedAws, World, days_ago};
+use simulated_aws::{
+    Fault, FaultKind, INDEX, PullThroughCacheRule, Push, SimulatedAws, World, days_ago,
+};
 
 use crate::support::{
     DELETE, Words, failures,
@@ -28,58 +30,118 @@ async fn run_with(config: &str, edit: impl FnOnce(&mut World)) -> (SimulatedAws,
         edit(world);
     });
     let answer = run(&aws, config).await;
-    assert_eq!(aws.digests(GOOD).len(), 1, "the other repository is cleaned");
+    assert_eq!(
+        aws.digests(GOOD).len(),
+        1,
+        "the other repository is cleaned"
+    );
     (aws, answer)
 }
 
 /// Checks that the odd repository was left alone, with a warning that says why.
 fn assert_left_alone((aws, answer): &(SimulatedAws, Answer), images: usize, why: &str) {
-    assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 2), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, answer.counts.deleted),
+        (Status::Completed, 2),
+        "{}",
+        answer.summary
+    );
     assert_eq!(aws.digests(ODD).len(), images);
-    assert!(aws.mutations().iter().all(|call| call.body["repositoryName"] == GOOD));
+    assert!(
+        aws.mutations()
+            .iter()
+            .all(|call| call.body["repositoryName"] == GOOD)
+    );
     let line = line(answer, ODD);
     assert_eq!((line.candidates, line.deleted), (0, 0));
     let warning = answer.warnings.iter().find(|warning| warning.contains(ODD));
-    assert!(warning.is_some_and(|warning| warning.contains(why)), "{:?}", answer.warnings);
+    assert!(
+        warning.is_some_and(|warning| warning.contains(why)),
+        "{:?}",
+        answer.warnings
+    );
 }
 
 #[tokio::test]
 async fn without_the_list_of_repositories_there_is_no_run() {
-    let cases = any_list().flat_map(|kind| [(kind.clone(), 1), (kind, 2)]).map(|(kind, from)| async move {
-        let aws = SimulatedAws::start().await;
-        aws.edit(|world| {
-            two_repositories(world);
-            for number in 0..if from == 2 { 1000 } else { 0 } {
-                world.home().repository(&format!("many/{number}"));
-            }
+    let cases = any_list()
+        .flat_map(|kind| [(kind.clone(), 1), (kind, 2)])
+        .map(|(kind, from)| async move {
+            let aws = SimulatedAws::start().await;
+            aws.edit(|world| {
+                two_repositories(world);
+                for number in 0..if from == 2 { 1000 } else { 0 } {
+                    world.home().repository(&format!("many/{number}"));
+                }
+            });
+            aws.fault(
+                Fault::on("ecr:DescribeRepositories")
+                    .call(from)
+                    .kind(kind.clone()),
+            );
+            let error = try_to_run(&aws, DELETE, &kind)
+                .await
+                .map(|answer| answer.summary)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("ecr:DescribeRepositories"),
+                "{kind:?}: {error}"
+            );
+            assert_eq!(aws.mutations().len(), 0, "{kind:?}");
         });
-        aws.fault(Fault::on("ecr:DescribeRepositories").call(from).kind(kind.clone()));
-        let error = try_to_run(&aws, DELETE, &kind).await.map(|answer| answer.summary).unwrap_err().to_string();
-        assert!(error.contains("ecr:DescribeRepositories"), "{kind:?}: {error}");
-        assert_eq!(aws.mutations().len(), 0, "{kind:?}");
-    });
     join_all(cases).await;
 }
 
 #[tokio::test]
 async fn a_repository_that_cannot_be_listed_is_left_and_named_and_the_others_are_cleaned() {
-    let cases = any_list().flat_map(|kind| [(kind.clone(), 1), (kind, 2)]).map(|(kind, from)| async move {
-        let aws = SimulatedAws::start().await;
-        let stored = aws.edit(|world| {
-            two_repositories(world);
-            world.garbage(ODD, if from == 2 { 1000 } else { 0 });
-            world.home().repository(ODD).len()
+    let cases = any_list()
+        .flat_map(|kind| [(kind.clone(), 1), (kind, 2)])
+        .map(|(kind, from)| async move {
+            let aws = SimulatedAws::start().await;
+            let stored = aws.edit(|world| {
+                two_repositories(world);
+                world.garbage(ODD, if from == 2 { 1000 } else { 0 });
+                world.home().repository(ODD).len()
+            });
+            aws.fault(
+                Fault::on("ecr:DescribeImages")
+                    .matching(ODD)
+                    .call(from)
+                    .kind(kind.clone()),
+            );
+            let answer = try_to_run(&aws, DELETE, &kind).await.unwrap();
+            assert_eq!(
+                answer.status,
+                Status::CompletedWithFailures,
+                "{kind:?}: {}",
+                answer.summary
+            );
+            assert_eq!(
+                (aws.digests(GOOD).len(), aws.digests(ODD).len()),
+                (1, stored),
+                "{kind:?}"
+            );
+            let failure = failures(&answer, "not_listed");
+            assert_eq!(
+                (&failure.repositories, failure.images),
+                (&vec![ODD.to_owned()], 0),
+                "{kind:?}"
+            );
+            assert!(
+                failure.message.contains("ecr:DescribeImages"),
+                "{kind:?}: {}",
+                failure.message
+            );
+            let made = aws.calls_to("ecr:DescribeImages");
+            assert!(
+                made.iter()
+                    .filter(|call| call.body["repositoryName"] == ODD)
+                    .count() as u64
+                    >= from,
+                "{kind:?}"
+            );
         });
-        aws.fault(Fault::on("ecr:DescribeImages").matching(ODD).call(from).kind(kind.clone()));
-        let answer = try_to_run(&aws, DELETE, &kind).await.unwrap();
-        assert_eq!(answer.status, Status::CompletedWithFailures, "{kind:?}: {}", answer.summary);
-        assert_eq!((aws.digests(GOOD).len(), aws.digests(ODD).len()), (1, stored), "{kind:?}");
-        let failure = failures(&answer, "not_listed");
-        assert_eq!((&failure.repositories, failure.images), (&vec![ODD.to_owned()], 0), "{kind:?}");
-        assert!(failure.message.contains("ecr:DescribeImages"), "{kind:?}: {}", failure.message);
-        let made = aws.calls_to("ecr:DescribeImages");
-        assert!(made.iter().filter(|call| call.body["repositoryName"] == ODD).count() as u64 >= from, "{kind:?}");
-    });
     join_all(cases).await;
 }
 
@@ -91,7 +153,12 @@ async fn a_repository_that_vanishes_while_it_is_listed_is_no_failure() {
         world.home().ecr.repositories.remove(ODD);
     });
     let answer = run(&aws, DELETE).await;
-    assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 2), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, answer.counts.deleted),
+        (Status::Completed, 2),
+        "{}",
+        answer.summary
+    );
     assert!(answer.failures.is_empty(), "{:?}", answer.failures);
     assert!(line(&answer, ODD).left_alone.is_some());
 }
@@ -100,7 +167,12 @@ async fn a_repository_that_vanishes_while_it_is_listed_is_no_failure() {
 async fn an_image_without_a_digest_leaves_its_repository_alone() {
     let run = run_with(DELETE, |world| {
         let digest = world.untagged(ODD, 50);
-        world.home().repository(ODD).image_mut(&digest).unwrap().without_digest = true;
+        world
+            .home()
+            .repository(ODD)
+            .image_mut(&digest)
+            .unwrap()
+            .without_digest = true;
     })
     .await;
     assert_left_alone(&run, 4, "without a usable digest");
@@ -111,7 +183,12 @@ async fn an_unknown_media_type_leaves_its_repository_alone() {
     for media_type in [None, Some("application/vnd.example.index.v9+json")] {
         let run = run_with(DELETE, |world| {
             let digest = world.untagged(ODD, 50);
-            world.home().repository(ODD).image_mut(&digest).unwrap().media_type = media_type.map(Into::into);
+            world
+                .home()
+                .repository(ODD)
+                .image_mut(&digest)
+                .unwrap()
+                .media_type = media_type.map(Into::into);
         })
         .await;
         assert_left_alone(&run, 4, "media type");
@@ -120,15 +197,28 @@ async fn an_unknown_media_type_leaves_its_repository_alone() {
 
 #[tokio::test]
 async fn an_image_without_push_time_or_of_unknown_status_stays_and_the_rest_goes() {
-    for (push_time, status) in [(false, "ACTIVE"), (true, "FROZEN"), (true, "ACTIVATING"), (true, "ARCHIVED")] {
+    for (push_time, status) in [
+        (false, "ACTIVE"),
+        (true, "FROZEN"),
+        (true, "ACTIVATING"),
+        (true, "ARCHIVED"),
+    ] {
         let (aws, answer) = run_with(DELETE, |world| {
-            let digest = world.home().repository(ODD).push(Push::image().content("strange").pushed_at(days_ago(50)));
+            let digest = world
+                .home()
+                .repository(ODD)
+                .push(Push::image().content("strange").pushed_at(days_ago(50)));
             let image = world.home().repository(ODD).image_mut(&digest).unwrap();
             image.status = status.into();
             image.pushed_at = image.pushed_at.filter(|_| push_time);
         })
         .await;
-        assert_eq!((answer.status, answer.counts.deleted), (Status::Completed, 4), "{status}: {}", answer.summary);
+        assert_eq!(
+            (answer.status, answer.counts.deleted),
+            (Status::Completed, 4),
+            "{status}: {}",
+            answer.summary
+        );
         assert_eq!(aws.digests(ODD).len(), 2, "{status}");
     }
 }
@@ -137,7 +227,10 @@ async fn an_image_without_push_time_or_of_unknown_status_stays_and_the_rest_goes
 async fn an_archived_image_takes_no_place_and_stays() {
     let config = "{mode: delete, policies: [{repositories: ['**'], keep: [{name: newest, tags: '.', newest: 1}]}]}";
     let (aws, _) = run_with(config, |world| {
-        world.home().repository(ODD).push(Push::image().tag("2.0").archived_at(days_ago(1)));
+        world
+            .home()
+            .repository(ODD)
+            .push(Push::image().tag("2.0").archived_at(days_ago(1)));
     })
     .await;
     assert_eq!(aws.tags(ODD), ["1.0", "2.0"]);
@@ -152,15 +245,27 @@ async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
     let run = run_with(DELETE, |world| {
         let index = index(world);
         let failure = Some("KmsError".to_owned());
-        world.home().repository(ODD).image_mut(&index).unwrap().pull_failure = failure;
+        world
+            .home()
+            .repository(ODD)
+            .image_mut(&index)
+            .unwrap()
+            .pull_failure = failure;
     })
     .await;
     assert_left_alone(&run, 6, "KmsError");
 
-    for broken in [r#""manifests":[{"digest":"nonsense"}]"#, r#""manifests":{}"#, r#""layers":[]"#] {
+    for broken in [
+        r#""manifests":[{"digest":"nonsense"}]"#,
+        r#""manifests":{}"#,
+        r#""layers":[]"#,
+    ] {
         let run = run_with(DELETE, |world| {
             let manifest = format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}",{broken}}}"#);
-            world.home().repository(ODD).push(Push::manifest(manifest).pushed_at(days_ago(50)));
+            world
+                .home()
+                .repository(ODD)
+                .push(Push::manifest(manifest).pushed_at(days_ago(50)));
         })
         .await;
         assert_left_alone(&run, 4, "could not be read");
@@ -171,7 +276,9 @@ async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
 async fn an_answer_without_an_index_that_was_asked_for_leaves_its_repository_alone() {
     let faults = [
         FaultKind::LoseItem,
-        FaultKind::FailItem { code: "ImageNotFound".to_owned() },
+        FaultKind::FailItem {
+            code: "ImageNotFound".to_owned(),
+        },
         FaultKind::Throttle,
         FaultKind::AccessDenied,
         FaultKind::Drop,
@@ -201,8 +308,15 @@ async fn without_the_pull_through_cache_rules_there_is_no_run() {
         let aws = SimulatedAws::start().await;
         aws.edit(two_repositories);
         aws.fault(Fault::on("ecr:DescribePullThroughCacheRules").kind(kind.clone()));
-        let error = try_to_run(&aws, DELETE, &kind).await.map(|answer| answer.summary).unwrap_err().to_string();
-        assert!(error.contains("ecr:DescribePullThroughCacheRules"), "{kind:?}: {error}");
+        let error = try_to_run(&aws, DELETE, &kind)
+            .await
+            .map(|answer| answer.summary)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("ecr:DescribePullThroughCacheRules"),
+            "{kind:?}: {error}"
+        );
         assert_eq!(aws.mutations().len(), 0, "{kind:?}");
     });
     join_all(cases).await;
@@ -213,7 +327,11 @@ async fn where_pull_through_caches_are_not_known_there_are_none() {
     let aws = SimulatedAws::start().await;
     aws.edit(two_repositories);
     let code = "UnknownOperationException".to_owned();
-    let unknown = FaultKind::Error { status: 400, code, message: String::new() };
+    let unknown = FaultKind::Error {
+        status: 400,
+        code,
+        message: String::new(),
+    };
     aws.fault(Fault::on("ecr:DescribePullThroughCacheRules").kind(unknown));
     assert_eq!(run(&aws, DELETE).await.counts.deleted, 4);
 }
@@ -223,16 +341,28 @@ async fn a_pull_through_cache_is_cleaned_only_where_a_policy_names_it() {
     let cache = |world: &mut World| {
         world.garbage("mirror/nginx", 2);
         world.garbage("mirrored/app", 2);
-        world.home().ecr.pull_through_cache_rules.push(PullThroughCacheRule::new("mirror", "public.ecr.aws"));
+        world
+            .home()
+            .ecr
+            .pull_through_cache_rules
+            .push(PullThroughCacheRule::new("mirror", "public.ecr.aws"));
     };
     for (policies, left) in [
         ("[{repositories: ['**']}]", 3),
         ("[{repositories: ['mirror/*']}, {repositories: ['**']}]", 3),
-        ("[{repositories: ['mirror/nginx']}, {repositories: ['**']}]", 1),
+        (
+            "[{repositories: ['mirror/nginx']}, {repositories: ['**']}]",
+            1,
+        ),
     ] {
-        let (aws, answer) = run_with(&format!("{{mode: delete, policies: {policies}}}"), cache).await;
+        let (aws, answer) =
+            run_with(&format!("{{mode: delete, policies: {policies}}}"), cache).await;
         assert_eq!(aws.digests("mirror/nginx").len(), left, "{policies}");
-        assert_eq!(aws.digests("mirrored/app").len(), 1, "{policies}: only what is below the prefix is a cache");
+        assert_eq!(
+            aws.digests("mirrored/app").len(),
+            1,
+            "{policies}: only what is below the prefix is a cache"
+        );
         assert_eq!(answer.status, Status::Completed);
     }
 }
@@ -246,7 +376,11 @@ async fn a_repository_that_no_rule_is_about_is_left_alone_unless_that_is_asked_f
             world.tagged(ODD, &format!("build-{day}"), day);
         }
     };
-    let run = run_with(&format!("{{mode: delete, policies: [{{{policy}}}]}}"), other_names).await;
+    let run = run_with(
+        &format!("{{mode: delete, policies: [{{{policy}}}]}}"),
+        other_names,
+    )
+    .await;
     assert_left_alone(&run, 3, "tag");
     let asked = format!("{{mode: delete, policies: [{{{policy}, delete_unmatched: true}}]}}");
     let (aws, _) = run_with(&asked, other_names).await;
@@ -257,6 +391,10 @@ async fn a_repository_that_no_rule_is_about_is_left_alone_unless_that_is_asked_f
 async fn a_repository_that_its_policy_leaves_alone_is_not_even_read() {
     let config = "{mode: delete, policies: [{repositories: ['*/odd'], leave_alone: true}, {repositories: ['**']}]}";
     let (aws, _) = run_with(config, |_| {}).await;
-    assert!(aws.calls_to("ecr:DescribeImages").iter().all(|call| call.body["repositoryName"] != ODD));
+    assert!(
+        aws.calls_to("ecr:DescribeImages")
+            .iter()
+            .all(|call| call.body["repositoryName"] != ODD)
+    );
     assert_eq!(aws.digests(ODD).len(), 3);
 }

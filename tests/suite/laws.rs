@@ -29,8 +29,18 @@ const RULES: [&str; 9] = [
     "{name: settling, untagged: true, pushed_within: 1d}",
     "{name: newest, newest: 1}",
 ];
-const TAGS: [&str; 10] =
-    ["latest", "1.0", "1.1", "1.2", "1.10", "1.0-SNAPSHOT", "1.1-SNAPSHOT", "main-1", "main-2", "dev-1"];
+const TAGS: [&str; 10] = [
+    "latest",
+    "1.0",
+    "1.1",
+    "1.2",
+    "1.10",
+    "1.0-SNAPSHOT",
+    "1.1-SNAPSHOT",
+    "main-1",
+    "main-2",
+    "dev-1",
+];
 
 /// An image of a generated repository; numbers stand for other images of it.
 #[derive(Debug, Clone)]
@@ -64,25 +74,45 @@ fn slot() -> impl Strategy<Value = Slot> {
     let other = |weight| prop_oneof![8 => Just(None), weight => (0_usize..12).prop_map(Some)];
     let tags = vec(0..TAGS.len(), 0..3);
     let artifact = prop::bool::weighted(0.1);
-    (hours(), hours(), status, artifact, children, other(1), other(1), tags).prop_map(
-        |(pushed, pulled, status, artifact, children, subject, signs, tags)| Slot {
-            pushed,
-            pulled,
-            status,
-            artifact,
-            children,
-            subject,
-            signs,
-            tags,
-        },
+    (
+        hours(),
+        hours(),
+        status,
+        artifact,
+        children,
+        other(1),
+        other(1),
+        tags,
     )
+        .prop_map(
+            |(pushed, pulled, status, artifact, children, subject, signs, tags)| Slot {
+                pushed,
+                pulled,
+                status,
+                artifact,
+                children,
+                subject,
+                signs,
+                tags,
+            },
+        )
 }
 
 fn world() -> impl Strategy<Value = World> {
     let repositories = vec(vec(slot(), 0..12), 1..3);
     let uses = vec((0_usize..2, 0_usize..12, any::<bool>()), 0..3);
-    (repositories, uses, subsequence(RULES.to_vec(), 1..4), any::<bool>())
-        .prop_map(|(repositories, uses, rules, delete_unmatched)| World { repositories, uses, rules, delete_unmatched })
+    (
+        repositories,
+        uses,
+        subsequence(RULES.to_vec(), 1..4),
+        any::<bool>(),
+    )
+        .prop_map(|(repositories, uses, rules, delete_unmatched)| World {
+            repositories,
+            uses,
+            rules,
+            delete_unmatched,
+        })
 }
 
 /// The digest of an image: its order says nothing of when it was pushed.
@@ -102,8 +132,12 @@ impl World {
             let digest = digest(repository, position);
             let other = |other: usize| self::digest(repository, other);
             // A tag belongs to one image.
-            let mut tags: BTreeSet<Tag> =
-                slot.tags.iter().filter(|&&tag| taken.insert(tag)).map(|&tag| Tag::new(TAGS[tag]).unwrap()).collect();
+            let mut tags: BTreeSet<Tag> = slot
+                .tags
+                .iter()
+                .filter(|&&tag| taken.insert(tag))
+                .map(|&tag| Tag::new(TAGS[tag]).unwrap())
+                .collect();
             let index = slot.children.is_some();
             let earlier = |other: &usize| !index && *other < position;
             if let (Some(signed), true) = (slot.signs.filter(earlier), tags.is_empty()) {
@@ -111,7 +145,10 @@ impl World {
             }
             if let Some(children) = &slot.children {
                 let children = children.iter().filter(|&&child| child < position);
-                let children = children.map(|&child| Child { digest: other(child), role: None });
+                let children = children.map(|&child| Child {
+                    digest: other(child),
+                    role: None,
+                });
                 // An archived index cannot be read.
                 if slot.status != Status::Archived {
                     images.children.insert(digest, children.collect());
@@ -120,12 +157,27 @@ impl World {
             images.images.push(Image {
                 digest,
                 tags: tags.into_iter().collect(),
-                pushed_at: slot.pushed.and_then(|ago| Time::from_millis(now().millis() - ago)),
-                pulled_at: slot.pulled.and_then(|ago| Time::from_millis(now().millis() - ago)),
+                pushed_at: slot
+                    .pushed
+                    .and_then(|ago| Time::from_millis(now().millis() - ago)),
+                pulled_at: slot
+                    .pulled
+                    .and_then(|ago| Time::from_millis(now().millis() - ago)),
                 bytes: 1,
-                media_type: if index { MediaType::Index } else { MediaType::Image },
-                artifact_type: if slot.artifact { ArtifactType::HelmChart } else { ArtifactType::ContainerImage },
-                subject: slot.subject.filter(earlier).map(|subject| Box::new(other(subject))),
+                media_type: if index {
+                    MediaType::Index
+                } else {
+                    MediaType::Image
+                },
+                artifact_type: if slot.artifact {
+                    ArtifactType::HelmChart
+                } else {
+                    ArtifactType::ContainerImage
+                },
+                subject: slot
+                    .subject
+                    .filter(earlier)
+                    .map(|subject| Box::new(other(subject))),
                 archival: None,
                 status: slot.status,
             });
@@ -134,14 +186,20 @@ impl World {
     }
 
     fn inventory(&self) -> Inventory {
-        let registry = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
+        let registry = Registry {
+            account: "111111111111".into(),
+            region: "eu-west-1".into(),
+        };
         let repositories = (0..self.repositories.len()).map(|repository| Repository {
             name: name(repository),
             policy: Some(0),
             mutable_tags: true,
             content: Content::Complete(self.images(repository)),
         });
-        Inventory { registry, repositories: repositories.collect() }
+        Inventory {
+            registry,
+            repositories: repositories.collect(),
+        }
     }
 
     /// The references in use.
@@ -149,7 +207,11 @@ impl World {
         let uses = self.uses.iter().map(|&(repository, image, by_tag)| {
             let (name, digest) = (name(repository), digest(repository, image));
             let tag = TAGS[image % TAGS.len()];
-            if by_tag { format!("{HOST}/{name}:{tag}") } else { format!("{HOST}/{name}@{digest}") }
+            if by_tag {
+                format!("{HOST}/{name}:{tag}")
+            } else {
+                format!("{HOST}/{name}@{digest}")
+            }
         });
         uses.collect()
     }
@@ -161,7 +223,9 @@ impl World {
     fn policies(&self) -> Policies {
         let rules = self.rules.join(", ");
         let unmatched = self.delete_unmatched;
-        let text = format!("policies: [{{repositories: ['**'], keep: [{rules}], delete_unmatched: {unmatched}}}]");
+        let text = format!(
+            "policies: [{{repositories: ['**'], keep: [{rules}], delete_unmatched: {unmatched}}}]"
+        );
         Config::parse(&text).unwrap().policies
     }
 
@@ -174,9 +238,14 @@ type Doomed = BTreeSet<(String, Digest)>;
 
 fn doomed(plan: &Plan) -> Doomed {
     let images = plan.repositories.iter().flat_map(|repository| {
-        repository.images().map(|(image, verdict)| (repository.name.to_string(), image.digest, verdict.deletes()))
+        repository
+            .images()
+            .map(|(image, verdict)| (repository.name.to_string(), image.digest, verdict.deletes()))
     });
-    images.filter(|(.., deletes)| *deletes).map(|(name, digest, _)| (name, digest)).collect()
+    images
+        .filter(|(.., deletes)| *deletes)
+        .map(|(name, digest, _)| (name, digest))
+        .collect()
 }
 
 fn unmatched(repository: &RepositoryPlan) -> bool {
@@ -189,15 +258,30 @@ fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest
     let references: BTreeSet<String> = world.references().into_iter().collect();
     let stored = &repository.stored;
     let named = |image: &Image| {
-        let by_digest = references.iter().any(|reference| reference.ends_with(&image.digest.to_string()));
-        by_digest || image.tags.iter().any(|tag| references.contains(&format!("{HOST}/{}:{tag}", repository.name)))
+        let by_digest = references
+            .iter()
+            .any(|reference| reference.ends_with(&image.digest.to_string()));
+        by_digest
+            || image
+                .tags
+                .iter()
+                .any(|tag| references.contains(&format!("{HOST}/{}:{tag}", repository.name)))
     };
-    let mut used: BTreeSet<Digest> =
-        stored.images.iter().filter(|image| named(image)).map(|image| image.digest).collect();
+    let mut used: BTreeSet<Digest> = stored
+        .images
+        .iter()
+        .filter(|image| named(image))
+        .map(|image| image.digest)
+        .collect();
     loop {
-        let parents =
-            stored.children.iter().filter(|(_, children)| children.iter().any(|one| used.contains(&one.digest)));
-        let parents: Vec<Digest> = parents.map(|(parent, _)| *parent).filter(|parent| !used.contains(parent)).collect();
+        let parents = stored
+            .children
+            .iter()
+            .filter(|(_, children)| children.iter().any(|one| used.contains(&one.digest)));
+        let parents: Vec<Digest> = parents
+            .map(|(parent, _)| *parent)
+            .filter(|parent| !used.contains(parent))
+            .collect();
         if parents.is_empty() {
             break;
         }
@@ -205,11 +289,20 @@ fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest
     }
     loop {
         let before = used.len();
-        let children: Vec<Digest> =
-            used.iter().filter_map(|digest| stored.children.get(digest)).flatten().map(|child| child.digest).collect();
+        let children: Vec<Digest> = used
+            .iter()
+            .filter_map(|digest| stored.children.get(digest))
+            .flatten()
+            .map(|child| child.digest)
+            .collect();
         used.extend(children);
         let refers = |image: &&Image| image.subjects().any(|subject| used.contains(&subject));
-        let referrers: Vec<Digest> = stored.images.iter().filter(refers).map(|image| image.digest).collect();
+        let referrers: Vec<Digest> = stored
+            .images
+            .iter()
+            .filter(refers)
+            .map(|image| image.digest)
+            .collect();
         used.extend(referrers);
         if used.len() == before {
             return used;
@@ -222,17 +315,36 @@ fn without(plan: &Plan) -> Inventory {
     let gone = doomed(plan);
     let repositories = plan.repositories.iter().map(|repository| {
         let stays = |digest: &Digest| !gone.contains(&(repository.name.to_string(), *digest));
-        let images = repository.stored.images.iter().filter(|image| stays(&image.digest)).cloned().collect();
-        let children = repository.stored.children.iter().filter(|(digest, _)| stays(digest));
-        let children: HashMap<_, _> = children.map(|(digest, children)| (*digest, children.clone())).collect();
+        let images = repository
+            .stored
+            .images
+            .iter()
+            .filter(|image| stays(&image.digest))
+            .cloned()
+            .collect();
+        let children = repository
+            .stored
+            .children
+            .iter()
+            .filter(|(digest, _)| stays(digest));
+        let children: HashMap<_, _> = children
+            .map(|(digest, children)| (*digest, children.clone()))
+            .collect();
         Repository {
             name: repository.name.clone(),
             policy: Some(0),
             mutable_tags: true,
-            content: Content::Complete(Images { images, children, ..Images::default() }),
+            content: Content::Complete(Images {
+                images,
+                children,
+                ..Images::default()
+            }),
         }
     });
-    Inventory { registry: (*plan.registries[0]).clone(), repositories: repositories.collect() }
+    Inventory {
+        registry: (*plan.registries[0]).clone(),
+        repositories: repositories.collect(),
+    }
 }
 
 /// Whether an index goes and leaves a part that something else keeps: as an image of its own, it takes places from then
@@ -241,7 +353,12 @@ fn frees_a_part(plan: &Plan) -> bool {
     let gone = doomed(plan);
     plan.repositories.iter().any(|repository| {
         let is_gone = |digest: &Digest| gone.contains(&(repository.name.to_string(), *digest));
-        let freed = repository.stored.children.iter().filter(|(index, _)| is_gone(index)).flat_map(|(_, parts)| parts);
+        let freed = repository
+            .stored
+            .children
+            .iter()
+            .filter(|(index, _)| is_gone(index))
+            .flat_map(|(_, parts)| parts);
         let mut freed = freed.filter(|part| !is_gone(&part.digest));
         freed.any(|part| repository.image(&part.digest).is_some())
     })

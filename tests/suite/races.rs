@@ -33,7 +33,11 @@ async fn account<T>(edit: impl FnOnce(&mut World) -> T) -> (SimulatedAws, T) {
 }
 
 /// Runs with something that happens right before a call about the first repository.
-async fn run_racing(aws: &SimulatedAws, config: &str, race: impl FnOnce(&mut World) + Send + 'static) -> Answer {
+async fn run_racing(
+    aws: &SimulatedAws,
+    config: &str,
+    race: impl FnOnce(&mut World) + Send + 'static,
+) -> Answer {
     aws.before("ecr:DescribeImages", SECOND_LOOK, race);
     let answer = run(aws, config).await;
     assert!(aws.count("ecr:DescribeImages") as u64 >= SECOND_LOOK);
@@ -52,9 +56,17 @@ fn start_task(world: &mut World, repository: &str, digest: &str) {
 async fn an_image_that_was_tagged_after_the_plan_stays() {
     let (aws, image) = account(|world| world.untagged(APP, 50)).await;
     let tagged = image.clone();
-    let answer = run_racing(&aws, DELETE, move |world| world.home().repository(APP).tag(&tagged, "keep")).await;
+    let answer = run_racing(&aws, DELETE, move |world| {
+        world.home().repository(APP).tag(&tagged, "keep");
+    })
+    .await;
     assert!(aws.digests(APP).contains(&image));
-    assert_eq!((answer.status, fates(&answer)), (Status::Completed, (4, 0, 1)), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, fates(&answer)),
+        (Status::Completed, (4, 0, 1)),
+        "{}",
+        answer.summary
+    );
 }
 
 #[tokio::test]
@@ -123,16 +135,27 @@ async fn an_index_started_after_the_plan_stays_though_only_it_fits_the_limit() {
         world.multi_arch(APP, 50)
     });
     let index = images[0].clone();
-    aws.before("ecr:DescribeImages", 3, move |world| start_task(world, APP, &index));
+    aws.before("ecr:DescribeImages", 3, move |world| {
+        start_task(world, APP, &index);
+    });
     let answer = run(&aws, "{mode: delete, guards: {max_deletions_per_run: 1}}").await;
-    assert!(images.iter().all(|image| aws.digests(APP).contains(image)), "{}", answer.summary);
+    assert!(
+        images.iter().all(|image| aws.digests(APP).contains(image)),
+        "{}",
+        answer.summary
+    );
 }
 
 #[tokio::test]
 async fn an_unused_index_goes_with_its_children_in_spite_of_our_own_reading() {
     let (aws, _) = account(|world| world.multi_arch(APP, 50)).await;
     let answer = run(&aws, DELETE).await;
-    assert_eq!((answer.status, fates(&answer)), (Status::Completed, (7, 0, 0)), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, fates(&answer)),
+        (Status::Completed, (7, 0, 0)),
+        "{}",
+        answer.summary
+    );
     assert_eq!(aws.digests(APP).len(), 1);
 }
 
@@ -141,7 +164,12 @@ async fn an_image_that_was_archived_after_the_plan_stays() {
     let (aws, image) = account(|world| world.untagged(APP, 50)).await;
     let archived = image.clone();
     let answer = run_racing(&aws, DELETE, move |world| {
-        world.home().repository(APP).image_mut(&archived).unwrap().status = "ARCHIVED".into();
+        world
+            .home()
+            .repository(APP)
+            .image_mut(&archived)
+            .unwrap()
+            .status = "ARCHIVED".into();
     })
     .await;
     assert!(aws.digests(APP).contains(&image));
@@ -153,12 +181,21 @@ async fn an_image_that_somebody_else_deleted_is_no_failure_and_not_ours() {
     for operation in ["ecr:DescribeImages", "ecr:BatchDeleteImage"] {
         let (aws, image) = account(|world| world.untagged(APP, 50)).await;
         // Both repositories are cleaned at the same time: whichever comes first.
-        let call = if operation == "ecr:DescribeImages" { SECOND_LOOK } else { 1 };
+        let call = if operation == "ecr:DescribeImages" {
+            SECOND_LOOK
+        } else {
+            1
+        };
         aws.before(operation, call, move |world| {
             world.home().repository(APP).remove(&image);
         });
         let answer = run(&aws, DELETE).await;
-        assert_eq!((answer.status, fates(&answer)), (Status::Completed, (4, 0, 1)), "{operation}: {}", answer.summary);
+        assert_eq!(
+            (answer.status, fates(&answer)),
+            (Status::Completed, (4, 0, 1)),
+            "{operation}: {}",
+            answer.summary
+        );
         assert_eq!((aws.digests(APP).len(), aws.digests(OTHER).len()), (1, 1));
     }
 }
@@ -167,12 +204,21 @@ async fn an_image_that_somebody_else_deleted_is_no_failure_and_not_ours() {
 async fn a_repository_that_somebody_deleted_is_no_failure() {
     for operation in ["ecr:DescribeImages", "ecr:BatchDeleteImage"] {
         let (aws, ()) = account(|_| {}).await;
-        let call = if operation == "ecr:DescribeImages" { SECOND_LOOK } else { 1 };
+        let call = if operation == "ecr:DescribeImages" {
+            SECOND_LOOK
+        } else {
+            1
+        };
         aws.before(operation, call, |world| {
             world.home().ecr.repositories.remove(APP);
         });
         let answer = run(&aws, DELETE).await;
-        assert_eq!((answer.status, fates(&answer)), (Status::Completed, (2, 0, 2)), "{operation}: {}", answer.summary);
+        assert_eq!(
+            (answer.status, fates(&answer)),
+            (Status::Completed, (2, 0, 2)),
+            "{operation}: {}",
+            answer.summary
+        );
         assert_eq!(aws.digests(OTHER).len(), 1);
     }
 }
@@ -182,12 +228,20 @@ async fn an_image_that_a_new_index_names_is_refused_and_nothing_else_is_harmed()
     let (aws, image) = account(|world| world.untagged(APP, 50)).await;
     let child = image.clone();
     aws.before("ecr:BatchDeleteImage", 1, move |world| {
-        world.home().repository(APP).push(Push::index([&child]).tag("3.0"));
+        world
+            .home()
+            .repository(APP)
+            .push(Push::index([&child]).tag("3.0"));
     });
     let answer = run(&aws, DELETE).await;
     assert!(aws.digests(APP).contains(&image));
     let status = Status::CompletedWithFailures;
-    assert_eq!((answer.status, fates(&answer)), (status, (4, 1, 0)), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, fates(&answer)),
+        (status, (4, 1, 0)),
+        "{}",
+        answer.summary
+    );
     assert_eq!(failures(&answer, "ImageReferencedByManifestList").images, 1);
 }
 
@@ -196,7 +250,10 @@ async fn children_that_a_new_index_names_stay_while_their_old_index_goes() {
     let (aws, images) = account(|world| world.multi_arch(APP, 50)).await;
     let child = images[1].clone();
     aws.before("ecr:BatchDeleteImage", 1, move |world| {
-        world.home().repository(APP).push(Push::index([&child]).tag("3.0"));
+        world
+            .home()
+            .repository(APP)
+            .push(Push::index([&child]).tag("3.0"));
     });
     let answer = run(&aws, DELETE).await;
     assert!(aws.digests(APP).contains(&images[1]));
@@ -205,12 +262,20 @@ async fn children_that_a_new_index_names_stay_while_their_old_index_goes() {
 
 #[tokio::test]
 async fn what_was_deleted_counts_though_the_answer_was_lost() {
-    for fault in [Fault::on("ecr:BatchDeleteImage"), Fault::on("ecr:BatchDeleteImage").once()] {
+    for fault in [
+        Fault::on("ecr:BatchDeleteImage"),
+        Fault::on("ecr:BatchDeleteImage").once(),
+    ] {
         for kind in [FaultKind::DropAfter, FaultKind::CutBody, FaultKind::BadJson] {
             let (aws, ()) = account(|_| {}).await;
             aws.fault(fault.clone().matching(APP).kind(kind.clone()));
             let answer = run(&aws, DELETE).await;
-            assert_eq!((answer.status, fates(&answer)), (Status::Completed, (4, 0, 0)), "{kind:?}: {}", answer.summary);
+            assert_eq!(
+                (answer.status, fates(&answer)),
+                (Status::Completed, (4, 0, 0)),
+                "{kind:?}: {}",
+                answer.summary
+            );
             assert_eq!(aws.deletions().len(), 4);
         }
     }
@@ -219,12 +284,24 @@ async fn what_was_deleted_counts_though_the_answer_was_lost() {
 #[tokio::test]
 async fn what_an_answer_does_not_mention_is_looked_up_once_more() {
     let (aws, ()) = account(|_| {}).await;
-    aws.fault(Fault::on("ecr:BatchDeleteImage").matching(APP).kind(FaultKind::LoseItem));
+    aws.fault(
+        Fault::on("ecr:BatchDeleteImage")
+            .matching(APP)
+            .kind(FaultKind::LoseItem),
+    );
     let answer = run(&aws, DELETE).await;
-    assert_eq!((answer.status, fates(&answer)), (Status::Completed, (4, 0, 0)), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, fates(&answer)),
+        (Status::Completed, (4, 0, 0)),
+        "{}",
+        answer.summary
+    );
     let looks = aws.calls_to("ecr:DescribeImages").into_iter();
-    let looks = looks.filter(|call| call.body["repositoryName"] == APP && call.body["imageIds"].is_array());
-    let asked: Vec<_> = looks.map(|call| call.body["imageIds"].as_array().unwrap().len()).collect();
+    let looks =
+        looks.filter(|call| call.body["repositoryName"] == APP && call.body["imageIds"].is_array());
+    let asked: Vec<_> = looks
+        .map(|call| call.body["imageIds"].as_array().unwrap().len())
+        .collect();
     assert_eq!(asked, [2, 1]);
 }
 
@@ -232,31 +309,70 @@ async fn what_an_answer_does_not_mention_is_looked_up_once_more() {
 async fn a_failure_that_is_not_understood_stops_its_repository_and_no_other() {
     let (aws, _) = account(|world| world.garbage(APP, 150)).await;
     let code = "SomethingNew".to_owned();
-    aws.fault(Fault::on("ecr:BatchDeleteImage").matching(APP).once().kind(FaultKind::FailItem { code }));
+    aws.fault(
+        Fault::on("ecr:BatchDeleteImage")
+            .matching(APP)
+            .once()
+            .kind(FaultKind::FailItem { code }),
+    );
     let answer = run(&aws, DELETE).await;
     // Of the first hundred one failed; the rest of the repository was not tried.
     let status = Status::CompletedWithFailures;
-    assert_eq!((answer.status, fates(&answer)), (status, (99 + 2, 1, 52)), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, fates(&answer)),
+        (status, (99 + 2, 1, 52)),
+        "{}",
+        answer.summary
+    );
     let failure = failures(&answer, "SomethingNew");
-    assert_eq!((failure.images, &failure.repositories), (1, &vec![APP.to_owned()]));
+    assert_eq!(
+        (failure.images, &failure.repositories),
+        (1, &vec![APP.to_owned()])
+    );
     assert_eq!(aws.digests(OTHER).len(), 1);
-    let tried = aws.mutations().into_iter().filter(|call| call.body["repositoryName"] == APP).count();
+    let tried = aws
+        .mutations()
+        .into_iter()
+        .filter(|call| call.body["repositoryName"] == APP)
+        .count();
     assert_eq!(tried, 1);
 
     aws.clear_faults();
     let next = run(&aws, DELETE).await;
-    assert_eq!((next.status, next.counts.deleted), (Status::Completed, 53), "the next run goes on");
+    assert_eq!(
+        (next.status, next.counts.deleted),
+        (Status::Completed, 53),
+        "the next run goes on"
+    );
 }
 
 #[tokio::test]
 async fn a_call_that_fails_for_good_stops_its_repository_and_no_other() {
-    for kind in [FaultKind::Throttle, FaultKind::ServerError(500), FaultKind::AccessDenied, FaultKind::Drop] {
+    for kind in [
+        FaultKind::Throttle,
+        FaultKind::ServerError(500),
+        FaultKind::AccessDenied,
+        FaultKind::Drop,
+    ] {
         let (aws, ()) = account(|_| {}).await;
-        aws.fault(Fault::on("ecr:BatchDeleteImage").matching(APP).kind(kind.clone()));
+        aws.fault(
+            Fault::on("ecr:BatchDeleteImage")
+                .matching(APP)
+                .kind(kind.clone()),
+        );
         let answer = run(&aws, DELETE).await;
         let status = Status::CompletedWithFailures;
-        assert_eq!((answer.status, fates(&answer)), (status, (2, 2, 0)), "{kind:?}: {}", answer.summary);
-        assert_eq!((aws.digests(APP).len(), aws.digests(OTHER).len()), (3, 1), "{kind:?}");
+        assert_eq!(
+            (answer.status, fates(&answer)),
+            (status, (2, 2, 0)),
+            "{kind:?}: {}",
+            answer.summary
+        );
+        assert_eq!(
+            (aws.digests(APP).len(), aws.digests(OTHER).len()),
+            (3, 1),
+            "{kind:?}"
+        );
         assert_eq!(answer.failures[0].repositories, [APP], "{kind:?}");
     }
 }
@@ -266,44 +382,91 @@ async fn a_repository_whose_deletion_is_denied_explicitly_is_protected_and_no_fa
     let denied = |message: &str| FaultKind::Error {
         status: 400,
         code: "AccessDeniedException".to_owned(),
-        message: format!("User: x is not authorized to perform: ecr:BatchDeleteImage on resource: {APP} {message}"),
+        message: format!(
+            "User: x is not authorized to perform: ecr:BatchDeleteImage on resource: {APP} {message}"
+        ),
     };
-    for (mode, call) in [(DELETE, "ecr:BatchDeleteImage"), ("mode: archive", "ecr:UpdateImageStorageClass")] {
+    for (mode, call) in [
+        (DELETE, "ecr:BatchDeleteImage"),
+        ("mode: archive", "ecr:UpdateImageStorageClass"),
+    ] {
         let (aws, ()) = account(|_| {}).await;
-        aws.fault(Fault::on(call).matching(APP).kind(denied("with an explicit deny in an identity-based policy")));
+        aws.fault(
+            Fault::on(call)
+                .matching(APP)
+                .kind(denied("with an explicit deny in an identity-based policy")),
+        );
         let answer = run(&aws, mode).await;
-        assert_eq!((answer.status, answer.counts.failed, answer.counts.untouched), (Status::Completed, 0, 2), "{mode}");
+        assert_eq!(
+            (answer.status, answer.counts.failed, answer.counts.untouched),
+            (Status::Completed, 0, 2),
+            "{mode}"
+        );
         assert!(answer.failures.is_empty(), "{:?}", answer.failures);
         let warning = format!("`{APP}` is protected by a policy, and its images stay: ");
-        assert!(answer.warnings.iter().any(|other| other.starts_with(&warning)), "{:?}", answer.warnings);
+        assert!(
+            answer
+                .warnings
+                .iter()
+                .any(|other| other.starts_with(&warning)),
+            "{:?}",
+            answer.warnings
+        );
         assert_eq!(aws.digests(APP).len(), 3);
 
         let (aws, ()) = account(|_| {}).await;
         let missing = "because no identity-based policy allows the ecr:BatchDeleteImage action";
         aws.fault(Fault::on(call).matching(APP).kind(denied(missing)));
         let answer = run(&aws, mode).await;
-        assert_eq!(answer.status, Status::CompletedWithFailures, "{mode}: {}", answer.summary);
+        assert_eq!(
+            answer.status,
+            Status::CompletedWithFailures,
+            "{mode}: {}",
+            answer.summary
+        );
     }
 }
 
 #[tokio::test]
 async fn without_a_second_look_nothing_of_the_repository_goes() {
-    let kinds = [FaultKind::Throttle, FaultKind::AccessDenied, FaultKind::Drop, FaultKind::BadJson];
+    let kinds = [
+        FaultKind::Throttle,
+        FaultKind::AccessDenied,
+        FaultKind::Drop,
+        FaultKind::BadJson,
+    ];
     for kind in kinds {
         let (aws, ()) = account(|_| {}).await;
         let ids = r#""imageIds""#;
         // Whichever repository is looked at first.
-        aws.fault(Fault::on("ecr:DescribeImages").matching(ids).kind(kind.clone()));
+        aws.fault(
+            Fault::on("ecr:DescribeImages")
+                .matching(ids)
+                .kind(kind.clone()),
+        );
         let answer = run(&aws, DELETE).await;
-        assert_eq!((answer.status, fates(&answer)), (Status::CompletedWithFailures, (0, 0, 4)), "{}", answer.summary);
+        assert_eq!(
+            (answer.status, fates(&answer)),
+            (Status::CompletedWithFailures, (0, 0, 4)),
+            "{}",
+            answer.summary
+        );
         assert_eq!(aws.mutations().len(), 0, "{kind:?}");
     }
 }
 
 /// A run that takes all use for too old by the time it deletes.
 async fn run_with_old_use(aws: &SimulatedAws) -> Answer {
-    let patience = Patience { use_fresh_for: Duration::ZERO, ..Patience::default() };
-    answer(&program(aws, DELETE).with_patience(patience), request(Mode::Delete)).await.unwrap()
+    let patience = Patience {
+        use_fresh_for: Duration::ZERO,
+        ..Patience::default()
+    };
+    answer(
+        &program(aws, DELETE).with_patience(patience),
+        request(Mode::Delete),
+    )
+    .await
+    .unwrap()
 }
 
 #[tokio::test]
@@ -316,25 +479,55 @@ async fn use_that_has_grown_old_is_read_again_and_saves_what_it_names_by_now() {
     });
     let answer = run_with_old_use(&aws).await;
     assert!(aws.digests(APP).contains(&image), "{}", answer.summary);
-    assert_eq!((answer.status, fates(&answer)), (Status::Completed, (4, 0, 1)), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, fates(&answer)),
+        (Status::Completed, (4, 0, 1)),
+        "{}",
+        answer.summary
+    );
 }
 
 #[tokio::test]
 async fn use_that_cannot_be_read_again_stops_the_run() {
     let (aws, ()) = account(|_| ()).await;
-    aws.fault(Fault::on("ecs:ListTaskDefinitions").call(2).kind(FaultKind::AccessDenied));
+    aws.fault(
+        Fault::on("ecs:ListTaskDefinitions")
+            .call(2)
+            .kind(FaultKind::AccessDenied),
+    );
     let answer = run_with_old_use(&aws).await;
-    assert_eq!((answer.status, aws.mutations().len()), (Status::Refused, 0), "{}", answer.summary);
-    assert!(answer.summary.contains("`ecs:ListTaskDefinitions`"), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, aws.mutations().len()),
+        (Status::Refused, 0),
+        "{}",
+        answer.summary
+    );
+    assert!(
+        answer.summary.contains("`ecs:ListTaskDefinitions`"),
+        "{}",
+        answer.summary
+    );
 }
 
 #[tokio::test]
 async fn use_that_has_shrunk_when_it_is_read_again_stops_the_run() {
     let (aws, ()) = account(|_| ()).await;
-    aws.before("ecs:ListTaskDefinitions", 2, |world| world.home().ecs.task_definitions.clear());
+    aws.before("ecs:ListTaskDefinitions", 2, |world| {
+        world.home().ecs.task_definitions.clear();
+    });
     let answer = run_with_old_use(&aws).await;
-    assert_eq!((answer.status, aws.mutations().len()), (Status::Refused, 0), "{}", answer.summary);
-    assert_eq!(answer.refusals[0].guard, Guard::NoUsage, "{}", answer.summary);
+    assert_eq!(
+        (answer.status, aws.mutations().len()),
+        (Status::Refused, 0),
+        "{}",
+        answer.summary
+    );
+    assert_eq!(
+        answer.refusals[0].guard,
+        Guard::NoUsage,
+        "{}",
+        answer.summary
+    );
 
     let (aws, ()) = account(|world| {
         for _ in 0..3 {
@@ -345,11 +538,25 @@ async fn use_that_has_shrunk_when_it_is_read_again_stops_the_run() {
     })
     .await;
     aws.before("ecs:ListTaskDefinitions", 2, |world| {
-        world.home().ecs.task_definitions.retain(|_, definition| definition.family != "many");
+        world
+            .home()
+            .ecs
+            .task_definitions
+            .retain(|_, definition| definition.family != "many");
     });
     let answer = run_with_old_use(&aws).await;
-    assert_eq!((answer.status, aws.mutations().len()), (Status::Refused, 0), "{}", answer.summary);
+    assert_eq!(
+        (answer.status, aws.mutations().len()),
+        (Status::Refused, 0),
+        "{}",
+        answer.summary
+    );
     let refusal = &answer.refusals[0];
     assert_eq!(refusal.guard, Guard::UsageDrop, "{refusal}");
-    assert!(refusal.observed.contains("found 1 references to images, and found 4 when this run began"), "{refusal}");
+    assert!(
+        refusal
+            .observed
+            .contains("found 1 references to images, and found 4 when this run began"),
+        "{refusal}"
+    );
 }

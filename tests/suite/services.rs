@@ -46,13 +46,18 @@ fn app_runner(region: &mut Region) {
         "apprunner:ListServices",
         "ServiceSummaryList",
         "NextToken",
-        ["one", "two"].map(|name| json!({"ServiceName": name, "ServiceArn": format!("arn:{name}")})),
+        ["one", "two"]
+            .map(|name| json!({"ServiceName": name, "ServiceArn": format!("arn:{name}")})),
     );
     let service = |image: &str| {
         json!({"Service": {"ServiceName": "x",
         "SourceConfiguration": {"ImageRepository": {"ImageIdentifier": image}}}})
     };
-    region.script("apprunner:DescribeService", "arn:one", service("public.ecr.aws/x/y:1"));
+    region.script(
+        "apprunner:DescribeService",
+        "arn:one",
+        service("public.ecr.aws/x/y:1"),
+    );
     region.script("apprunner:DescribeService", "arn:two", service(USED));
 }
 
@@ -62,7 +67,10 @@ fn batch(region: &mut Region) {
         "batch:DescribeJobQueues",
         "jobQueues",
         "nextToken",
-        [json!({"jobQueueArn": "queue-1"}), json!({"jobQueueArn": "queue-2"})],
+        [
+            json!({"jobQueueArn": "queue-1"}),
+            json!({"jobQueueArn": "queue-2"}),
+        ],
     );
     region.script("batch:ListJobs", "", json!({"jobSummaryList": []}));
     region.script(
@@ -70,20 +78,38 @@ fn batch(region: &mut Region) {
         "queue-2\",\"jobStatus\":\"RUNNABLE\"",
         json!({"jobSummaryList": [{"jobId": "job-1"}], "nextToken": "jobs-2"}),
     );
-    region.script("batch:ListJobs", "jobs-2", json!({"jobSummaryList": [{"jobId": "job-2"}]}));
+    region.script(
+        "batch:ListJobs",
+        "jobs-2",
+        json!({"jobSummaryList": [{"jobId": "job-2"}]}),
+    );
     let job = |id: &str| json!({"jobId": id, "jobDefinition": format!("definition-of-{id}"), "container": {"image": "busybox"}});
-    region.script("batch:DescribeJobs", "", json!({"jobs": [job("job-1"), job("job-2")]}));
+    region.script(
+        "batch:DescribeJobs",
+        "",
+        json!({"jobs": [job("job-1"), job("job-2")]}),
+    );
     let definition = |arn: &str, image: &str| json!({"jobDefinitionArn": arn, "containerProperties": {"image": image}});
     listed(
         region,
         "batch:DescribeJobDefinitions",
         "jobDefinitions",
         "nextToken",
-        [definition("active-1", "busybox"), definition("active-2", "busybox:2")],
+        [
+            definition("active-1", "busybox"),
+            definition("active-2", "busybox:2"),
+        ],
     );
     // It is deregistered, and jobs of it wait.
-    let named = [definition("definition-of-job-1", USED), definition("definition-of-job-2", "busybox")];
-    region.script("batch:DescribeJobDefinitions", "definition-of-job-1", json!({"jobDefinitions": named}));
+    let named = [
+        definition("definition-of-job-1", USED),
+        definition("definition-of-job-2", "busybox"),
+    ];
+    region.script(
+        "batch:DescribeJobDefinitions",
+        "definition-of-job-1",
+        json!({"jobDefinitions": named}),
+    );
 }
 
 fn bedrock_agentcore(region: &mut Region) {
@@ -94,8 +120,13 @@ fn bedrock_agentcore(region: &mut Region) {
         "nextToken",
         ["one", "two"].map(|id| json!({"agentRuntimeId": id})),
     );
-    let version = |id: &str, version: &str| json!({"agentRuntimeId": id, "agentRuntimeVersion": version});
-    region.script("bedrock-agentcore:ListAgentRuntimeVersions", "", json!({"agentRuntimes": [version("one", "1")]}));
+    let version =
+        |id: &str, version: &str| json!({"agentRuntimeId": id, "agentRuntimeVersion": version});
+    region.script(
+        "bedrock-agentcore:ListAgentRuntimeVersions",
+        "",
+        json!({"agentRuntimes": [version("one", "1")]}),
+    );
     region.script(
         "bedrock-agentcore:ListAgentRuntimeVersions",
         "/two/",
@@ -107,8 +138,16 @@ fn bedrock_agentcore(region: &mut Region) {
         json!({"agentRuntimes": [version("two", "1")]}),
     );
     let runtime = |image: &str| json!({"agentRuntimeArtifact": {"containerConfiguration": {"containerUri": image}}});
-    region.script("bedrock-agentcore:GetAgentRuntime", "", runtime("public.ecr.aws/x/y:1"));
-    region.script("bedrock-agentcore:GetAgentRuntime", "/two/?version=1", runtime(USED));
+    region.script(
+        "bedrock-agentcore:GetAgentRuntime",
+        "",
+        runtime("public.ecr.aws/x/y:1"),
+    );
+    region.script(
+        "bedrock-agentcore:GetAgentRuntime",
+        "/two/?version=1",
+        runtime(USED),
+    );
     listed(
         region,
         "bedrock-agentcore:ListHarnesses",
@@ -123,11 +162,21 @@ fn bedrock_agentcore(region: &mut Region) {
         "nextToken",
         ["1", "2"].map(|version| json!({"harnessVersion": version})),
     );
-    region.script("bedrock-agentcore:GetHarness", "", json!({"harness": {"harnessName": "x"}}));
+    region.script(
+        "bedrock-agentcore:GetHarness",
+        "",
+        json!({"harness": {"harnessName": "x"}}),
+    );
 }
 
 fn codebuild(region: &mut Region) {
-    listed(region, "codebuild:ListProjects", "projects", "nextToken", [json!("one"), json!("two")]);
+    listed(
+        region,
+        "codebuild:ListProjects",
+        "projects",
+        "nextToken",
+        [json!("one"), json!("two")],
+    );
     let project = |name: &str, image: &str| {
         json!({"name": name, "environment": {"image": image,
         "environmentVariables": [{"name": "PUSH_TO", "value": "111111111111.dkr.ecr.eu-west-1.amazonaws.com/app"}]}})
@@ -137,7 +186,13 @@ fn codebuild(region: &mut Region) {
         "",
         json!({"projects": [project("two", USED), project("one", "aws/codebuild/standard:7.0")]}),
     );
-    listed(region, "codebuild:ListFleets", "fleets", "nextToken", [json!("arn-1"), json!("arn-2")]);
+    listed(
+        region,
+        "codebuild:ListFleets",
+        "fleets",
+        "nextToken",
+        [json!("arn-1"), json!("arn-2")],
+    );
     let fleets = ["arn-1", "arn-2"].map(|arn| json!({"arn": arn, "name": arn}));
     region.script("codebuild:BatchGetFleets", "", json!({"fleets": fleets}));
 }
@@ -152,17 +207,42 @@ fn eventbridge(region: &mut Region) {
     );
     let rules = |bus: &str, name: &str| json!({"Name": name, "EventBusName": bus});
     region.script("events:ListRules", "", json!({"Rules": []}));
-    region.script("events:ListRules", "\"other\"", json!({"Rules": [rules("other", "one")], "NextToken": "rules-2"}));
-    region.script("events:ListRules", "rules-2", json!({"Rules": [rules("other", "two")]}));
-    let target = |id: &str, task: &str| json!({"Id": id, "EcsParameters": {"TaskDefinitionArn": task}});
-    region.script("events:ListTargetsByRule", "", json!({"Targets": [{"Id": "1", "Arn": "arn:aws:lambda:x"}]}));
-    region.script("events:ListTargetsByRule", "\"two\"", json!({"Targets": [{"Id": "1"}], "NextToken": "targets-2"}));
-    region.script("events:ListTargetsByRule", "targets-2", json!({"Targets": [target("2", TASK)]}));
+    region.script(
+        "events:ListRules",
+        "\"other\"",
+        json!({"Rules": [rules("other", "one")], "NextToken": "rules-2"}),
+    );
+    region.script(
+        "events:ListRules",
+        "rules-2",
+        json!({"Rules": [rules("other", "two")]}),
+    );
+    let target =
+        |id: &str, task: &str| json!({"Id": id, "EcsParameters": {"TaskDefinitionArn": task}});
+    region.script(
+        "events:ListTargetsByRule",
+        "",
+        json!({"Targets": [{"Id": "1", "Arn": "arn:aws:lambda:x"}]}),
+    );
+    region.script(
+        "events:ListTargetsByRule",
+        "\"two\"",
+        json!({"Targets": [{"Id": "1"}], "NextToken": "targets-2"}),
+    );
+    region.script(
+        "events:ListTargetsByRule",
+        "targets-2",
+        json!({"Targets": [target("2", TASK)]}),
+    );
 }
 
 fn lightsail(region: &mut Region) {
     let services = ["one", "two"].map(|name| json!({"containerServiceName": name}));
-    region.script("lightsail:GetContainerServices", "", json!({"containerServices": services}));
+    region.script(
+        "lightsail:GetContainerServices",
+        "",
+        json!({"containerServices": services}),
+    );
     let deployment = |version: u8, image: &str| json!({"version": version, "containers": {"web": {"image": image}}});
     region.script(
         "lightsail:GetContainerServiceDeployments",
@@ -172,8 +252,18 @@ fn lightsail(region: &mut Region) {
 }
 
 fn pipes(region: &mut Region) {
-    listed(region, "pipes:ListPipes", "Pipes", "NextToken", ["one", "two"].map(|name| json!({"Name": name})));
-    region.script("pipes:DescribePipe", "", json!({"Name": "one", "Target": "arn:aws:sqs:x"}));
+    listed(
+        region,
+        "pipes:ListPipes",
+        "Pipes",
+        "NextToken",
+        ["one", "two"].map(|name| json!({"Name": name})),
+    );
+    region.script(
+        "pipes:DescribePipe",
+        "",
+        json!({"Name": "one", "Target": "arn:aws:sqs:x"}),
+    );
     region.script(
         "pipes:DescribePipe",
         "/two",
@@ -184,7 +274,13 @@ fn pipes(region: &mut Region) {
 
 fn sagemaker(region: &mut Region) {
     let answers: [(&str, &str, &str, &str, Value); 13] = [
-        ("Endpoints", "Endpoints", "EndpointName", "DescribeEndpoint", json!({})),
+        (
+            "Endpoints",
+            "Endpoints",
+            "EndpointName",
+            "DescribeEndpoint",
+            json!({}),
+        ),
         (
             "InferenceComponents",
             "InferenceComponents",
@@ -249,7 +345,13 @@ fn sagemaker(region: &mut Region) {
             json!({"ModelQualityAppSpecification": {}}),
         ),
         ("Models", "Models", "ModelName", "DescribeModel", json!({})),
-        ("ModelPackages", "ModelPackageSummaryList", "ModelPackageArn", "DescribeModelPackage", json!({})),
+        (
+            "ModelPackages",
+            "ModelPackageSummaryList",
+            "ModelPackageArn",
+            "DescribeModelPackage",
+            json!({}),
+        ),
         (
             "Algorithms",
             "AlgorithmSummaryList",
@@ -268,7 +370,11 @@ fn sagemaker(region: &mut Region) {
         );
         region.script(&format!("sagemaker:{describe}"), "", answer);
     }
-    region.script("sagemaker:DescribeModel", "two", json!({"PrimaryContainer": {"Image": USED}}));
+    region.script(
+        "sagemaker:DescribeModel",
+        "two",
+        json!({"PrimaryContainer": {"Image": USED}}),
+    );
     sagemaker_versions(region);
 }
 
@@ -288,7 +394,11 @@ fn sagemaker_versions(region: &mut Region) {
         "NextToken",
         [1, 2].map(|id| json!({"PipelineVersionId": id})),
     );
-    region.script("sagemaker:DescribePipeline", "", json!({"PipelineDefinition": "{\"Steps\": []}"}));
+    region.script(
+        "sagemaker:DescribePipeline",
+        "",
+        json!({"PipelineDefinition": "{\"Steps\": []}"}),
+    );
     listed(
         region,
         "sagemaker:ListImages",
@@ -301,9 +411,15 @@ fn sagemaker_versions(region: &mut Region) {
         "sagemaker:ListImageVersions",
         "ImageVersions",
         "NextToken",
-        [1, 2].map(|version| json!({"Version": version, "ImageVersionArn": format!("arn-{version}")})),
+        [1, 2].map(
+            |version| json!({"Version": version, "ImageVersionArn": format!("arn-{version}")}),
+        ),
     );
-    region.script("sagemaker:DescribeImageVersion", "", json!({"BaseImage": "elsewhere/x:1"}));
+    region.script(
+        "sagemaker:DescribeImageVersion",
+        "",
+        json!({"BaseImage": "elsewhere/x:1"}),
+    );
 }
 
 fn scheduler(region: &mut Region) {
@@ -312,9 +428,14 @@ fn scheduler(region: &mut Region) {
         "scheduler:ListSchedules",
         "Schedules",
         "NextToken",
-        ["one", "two"].map(|name| json!({"Name": name, "GroupName": "group", "Arn": format!("arn:{name}")})),
+        ["one", "two"]
+            .map(|name| json!({"Name": name, "GroupName": "group", "Arn": format!("arn:{name}")})),
     );
-    region.script("scheduler:GetSchedule", "", json!({"Target": {"Arn": "arn:aws:sqs:x"}}));
+    region.script(
+        "scheduler:GetSchedule",
+        "",
+        json!({"Target": {"Arn": "arn:aws:sqs:x"}}),
+    );
     let input = json!({"Cluster": "prod", "TaskDefinition": "job:1"}).to_string();
     region.script(
         "scheduler:GetSchedule",
@@ -329,20 +450,38 @@ fn step_functions(region: &mut Region) {
         "states:ListStateMachines",
         "stateMachines",
         "nextToken",
-        ["one", "two"].map(|name| json!({"name": name, "stateMachineArn": format!("machine-{name}")})),
+        ["one", "two"]
+            .map(|name| json!({"name": name, "stateMachineArn": format!("machine-{name}")})),
     );
-    region.script("states:DescribeStateMachine", "", json!({"definition": "{\"States\": {}}"}));
-    region.script("states:ListStateMachineVersions", "", json!({"stateMachineVersions": []}));
-    let versions = ["machine-two:2", "machine-two:1"].map(|arn| json!({"stateMachineVersionArn": arn}));
+    region.script(
+        "states:DescribeStateMachine",
+        "",
+        json!({"definition": "{\"States\": {}}"}),
+    );
+    region.script(
+        "states:ListStateMachineVersions",
+        "",
+        json!({"stateMachineVersions": []}),
+    );
+    let versions =
+        ["machine-two:2", "machine-two:1"].map(|arn| json!({"stateMachineVersionArn": arn}));
     let [newest, oldest] = versions;
     region.script(
         "states:ListStateMachineVersions",
         "machine-two",
         json!({"stateMachineVersions": [newest], "nextToken": "versions-2"}),
     );
-    region.script("states:ListStateMachineVersions", "versions-2", json!({"stateMachineVersions": [oldest]}));
+    region.script(
+        "states:ListStateMachineVersions",
+        "versions-2",
+        json!({"stateMachineVersions": [oldest]}),
+    );
     let run = json!({"States": {"Run": {"Resource": "arn:aws:states:::ecs:runTask.sync", "Parameters": {"TaskDefinition": TASK}}}});
-    region.script("states:DescribeStateMachine", "machine-two:1", json!({"definition": run.to_string()}));
+    region.script(
+        "states:DescribeStateMachine",
+        "machine-two:1",
+        json!({"definition": run.to_string()}),
+    );
 }
 
 #[rustfmt::skip]
@@ -399,26 +538,48 @@ async fn what_a_service_uses_stays_while_it_is_switched_on() {
         let aws = SimulatedAws::start().await;
         aws.edit(|world| base(world, case));
         let answer = run(&aws, &config(case.service)).await;
-        assert_eq!(answer.status, Status::Completed, "{}: {:?}", case.service, answer.refusals);
+        assert_eq!(
+            answer.status,
+            Status::Completed,
+            "{}: {:?}",
+            case.service,
+            answer.refusals
+        );
         assert_eq!(aws.tags("app"), ["kept", "used"], "{}", case.service);
-        let line = answer.in_use.iter().find(|line| line.source == case.service).unwrap();
+        let line = answer
+            .in_use
+            .iter()
+            .find(|line| line.source == case.service)
+            .unwrap();
         assert!(line.complete && line.references > 0, "{line:?}");
         for (operation, _) in case.calls {
             assert!(aws.count(operation) > 0, "{operation} is not called");
         }
         let known = |operation: &str| {
-            ["ecr:", "ecs:", "eks:", "lambda:", "sts:"].iter().any(|service| operation.starts_with(service))
+            ["ecr:", "ecs:", "eks:", "lambda:", "sts:"]
+                .iter()
+                .any(|service| operation.starts_with(service))
                 || case.calls.iter().any(|(known, _)| *known == operation)
         };
         for call in aws.calls() {
             assert!(known(&call.operation), "{} has no cases", call.operation);
         }
         let repeated = aws.repeated_calls();
-        assert!(repeated.iter().all(|call| call.operation.starts_with("ecr:")), "{repeated:?}");
+        assert!(
+            repeated
+                .iter()
+                .all(|call| call.operation.starts_with("ecr:")),
+            "{repeated:?}"
+        );
 
         let answer = run(&aws, &config("")).await;
         assert_eq!(answer.status, Status::Completed, "{}", answer.summary);
-        assert_eq!(aws.tags("app"), ["kept"], "{} is switched off", case.service);
+        assert_eq!(
+            aws.tags("app"),
+            ["kept"],
+            "{} is switched off",
+            case.service
+        );
     }
 }
 
@@ -426,9 +587,20 @@ async fn what_a_service_uses_stays_while_it_is_switched_on() {
 async fn outcome(case: &Case, operation: &str, from: u64, kind: FaultKind) -> Result<(), String> {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| base(world, case));
-    let matching = if operation.starts_with("ecs:") { "job:1" } else { "" };
-    aws.fault(Fault::on(operation).matching(matching).call(from).kind(kind.clone()));
-    let answer = try_to_run(&aws, &config(case.service), &kind).await.unwrap();
+    let matching = if operation.starts_with("ecs:") {
+        "job:1"
+    } else {
+        ""
+    };
+    aws.fault(
+        Fault::on(operation)
+            .matching(matching)
+            .call(from)
+            .kind(kind.clone()),
+    );
+    let answer = try_to_run(&aws, &config(case.service), &kind)
+        .await
+        .unwrap();
     let refusals: Vec<String> = answer.refusals.iter().map(ToString::to_string).collect();
     let good = answer.status == Status::Refused
         && aws.mutations().is_empty()
@@ -436,7 +608,13 @@ async fn outcome(case: &Case, operation: &str, from: u64, kind: FaultKind) -> Re
         && refusals[0].starts_with("source_incomplete: ")
         && refusals[0].contains(case.service)
         && refusals[0].contains(operation);
-    if good { Ok(()) } else { Err(format!("{operation} from call {from}, {kind:?}: {refusals:?}")) }
+    if good {
+        Ok(())
+    } else {
+        Err(format!(
+            "{operation} from call {from}, {kind:?}: {refusals:?}"
+        ))
+    }
 }
 
 #[tokio::test]
@@ -444,10 +622,19 @@ async fn nothing_goes_while_any_call_to_any_service_fails_in_any_way() {
     let mut cases = Vec::new();
     for case in CASES {
         for &(operation, form) in case.calls {
-            let mut kinds = vec![FaultKind::AccessDenied, FaultKind::ServerError(500), FaultKind::BadJson];
+            let mut kinds = vec![
+                FaultKind::AccessDenied,
+                FaultKind::ServerError(500),
+                FaultKind::BadJson,
+            ];
             // The same room makes all calls: what it does with these is shown once a service.
             if operation == case.calls[0].0 {
-                kinds.extend([FaultKind::Throttle, FaultKind::Hang, FaultKind::Drop, FaultKind::CutBody]);
+                kinds.extend([
+                    FaultKind::Throttle,
+                    FaultKind::Hang,
+                    FaultKind::Drop,
+                    FaultKind::CutBody,
+                ]);
             }
             if form != One {
                 kinds.push(FaultKind::LoseList);
@@ -461,26 +648,64 @@ async fn nothing_goes_while_any_call_to_any_service_fails_in_any_way() {
             }
         }
     }
-    try_all(cases, async |(case, operation, from, kind)| outcome(case, operation, from, kind).await).await;
+    try_all(cases, async |(case, operation, from, kind)| {
+        outcome(case, operation, from, kind).await
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_answer_that_keeps_something_back_is_a_failure() {
     let cases: &[(&str, &str, Value, &str)] = &[
         // Without the right to decrypt it, or where nobody asked for it.
-        ("step_functions", "states:DescribeStateMachine", json!({"definition": "{}"}), "definition"),
-        ("step_functions", "states:DescribeStateMachine", json!({"name": "one"}), "definition"),
-        ("pipes", "pipes:DescribePipe", json!({"Name": "one"}), "Target"),
-        ("app_runner", "apprunner:DescribeService", json!({}), "Service"),
-        ("codebuild", "codebuild:BatchGetProjects", json!({"projects": []}), "does not say anything"),
+        (
+            "step_functions",
+            "states:DescribeStateMachine",
+            json!({"definition": "{}"}),
+            "definition",
+        ),
+        (
+            "step_functions",
+            "states:DescribeStateMachine",
+            json!({"name": "one"}),
+            "definition",
+        ),
+        (
+            "pipes",
+            "pipes:DescribePipe",
+            json!({"Name": "one"}),
+            "Target",
+        ),
+        (
+            "app_runner",
+            "apprunner:DescribeService",
+            json!({}),
+            "Service",
+        ),
+        (
+            "codebuild",
+            "codebuild:BatchGetProjects",
+            json!({"projects": []}),
+            "does not say anything",
+        ),
         (
             "batch",
             "batch:DescribeJobs",
             json!({"jobs": [{"jobId": "job-1", "jobDefinition": "definition-of-job-1"}]}),
             "does not say anything",
         ),
-        ("eventbridge", "events:ListTargetsByRule", json!({"Targets": [{"Arn": "x"}]}), "has no `Id`"),
-        ("eventbridge", "events:ListTargetsByRule", json!({"Targets": [], "NextToken": 7}), "is no text"),
+        (
+            "eventbridge",
+            "events:ListTargetsByRule",
+            json!({"Targets": [{"Arn": "x"}]}),
+            "has no `Id`",
+        ),
+        (
+            "eventbridge",
+            "events:ListTargetsByRule",
+            json!({"Targets": [], "NextToken": 7}),
+            "is no text",
+        ),
         (
             "lightsail",
             "lightsail:GetContainerServices",
@@ -498,25 +723,47 @@ async fn an_answer_that_keeps_something_back_is_a_failure() {
             region.script(operation, "", answer.clone());
         });
         let ran = run(&aws, &config(service)).await;
-        assert_eq!((ran.status, aws.mutations().len()), (Status::Refused, 0), "{operation}: {}", ran.summary);
+        assert_eq!(
+            (ran.status, aws.mutations().len()),
+            (Status::Refused, 0),
+            "{operation}: {}",
+            ran.summary
+        );
         let refusal = ran.refusals[0].to_string();
-        assert!(refusal.contains(operation) && refusal.contains(expected), "{refusal}");
+        assert!(
+            refusal.contains(operation) && refusal.contains(expected),
+            "{refusal}"
+        );
     }
 }
 
 #[tokio::test]
 async fn what_vanishes_between_a_list_and_the_question_about_it_is_no_failure() {
-    let gone = |code: &str| FaultKind::Error { status: 400, code: code.to_owned(), message: "not there".to_owned() };
+    let gone = |code: &str| FaultKind::Error {
+        status: 400,
+        code: code.to_owned(),
+        message: "not there".to_owned(),
+    };
     let pipes_case = CASES.iter().find(|case| case.service == "pipes").unwrap();
     let aws = SimulatedAws::start().await;
     aws.edit(|world| base(world, pipes_case));
-    aws.fault(Fault::on("pipes:DescribePipe").matching("/one").kind(gone("NotFoundException")));
+    aws.fault(
+        Fault::on("pipes:DescribePipe")
+            .matching("/one")
+            .kind(gone("NotFoundException")),
+    );
     let ran = run(&aws, &config("pipes")).await;
     assert_eq!(ran.status, Status::Refused, "it is still listed");
-    assert!(ran.refusals[0].to_string().contains("NotFoundException"), "{:?}", ran.refusals);
+    assert!(
+        ran.refusals[0].to_string().contains("NotFoundException"),
+        "{:?}",
+        ran.refusals
+    );
 
     aws.after("pipes:DescribePipe", 1, |world| {
-        world.home().script("pipes:ListPipes", "", json!({"Pipes": [{"Name": "two"}]}));
+        world
+            .home()
+            .script("pipes:ListPipes", "", json!({"Pipes": [{"Name": "two"}]}));
     });
     let ran = run(&aws, &config("pipes")).await;
     assert_eq!(ran.status, Status::Completed, "{:?}", ran.refusals);
@@ -537,7 +784,10 @@ async fn a_task_definition_is_described_once_however_many_name_it() {
     let answer = run(&aws, &config(&all.join(", "))).await;
     assert_eq!(answer.status, Status::Completed, "{:?}", answer.refusals);
     let described = aws.calls_to("ecs:DescribeTaskDefinition");
-    let by_arn = described.iter().filter(|call| call.body["taskDefinition"] == TASK).count();
+    let by_arn = described
+        .iter()
+        .filter(|call| call.body["taskDefinition"] == TASK)
+        .count();
     assert_eq!(by_arn, 1, "{described:?}");
 }
 
@@ -545,11 +795,23 @@ async fn a_task_definition_is_described_once_however_many_name_it() {
 async fn a_task_definition_that_does_not_exist_cannot_be_started() {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
-        base(world, CASES.iter().find(|case| case.service == "eventbridge").unwrap());
-        world.home().repository("app").push(simulated_aws::Push::image().pushed_at(days_ago(50)));
+        base(
+            world,
+            CASES
+                .iter()
+                .find(|case| case.service == "eventbridge")
+                .unwrap(),
+        );
+        world
+            .home()
+            .repository("app")
+            .push(simulated_aws::Push::image().pushed_at(days_ago(50)));
         let target = TASK.replace("job:1", "never:7");
-        let targets = json!({"Targets": [{"Id": "2", "EcsParameters": {"TaskDefinitionArn": target}}]});
-        world.home().script("events:ListTargetsByRule", "targets-2", targets);
+        let targets =
+            json!({"Targets": [{"Id": "2", "EcsParameters": {"TaskDefinitionArn": target}}]});
+        world
+            .home()
+            .script("events:ListTargetsByRule", "targets-2", targets);
     });
     let answer = run(&aws, &config("eventbridge")).await;
     assert_eq!(answer.status, Status::Completed, "{:?}", answer.refusals);
@@ -559,7 +821,12 @@ async fn a_task_definition_that_does_not_exist_cannot_be_started() {
 #[tokio::test]
 async fn access_is_tried_with_what_there_is_to_ask_about() {
     let aws = SimulatedAws::start().await;
-    aws.edit(|world| base(world, CASES.iter().find(|case| case.service == "pipes").unwrap()));
+    aws.edit(|world| {
+        base(
+            world,
+            CASES.iter().find(|case| case.service == "pipes").unwrap(),
+        );
+    });
     let access = || async { program(&aws, &config("pipes")).access().await.unwrap() };
     assert!(access().await.is_complete(), "{}", access().await);
 
@@ -568,10 +835,20 @@ async fn access_is_tried_with_what_there_is_to_ask_about() {
     aws.fault(Fault::on("pipes:ListPipes").kind(FaultKind::AccessDenied));
     let without_list = access().await;
     assert_eq!(without_list.denied_actions, ["pipes:ListPipes"]);
-    assert!(without_list.untried.contains(&"pipes:DescribePipe"), "{without_list}");
+    assert!(
+        without_list.untried.contains(&"pipes:DescribePipe"),
+        "{without_list}"
+    );
 
     aws.clear_faults();
-    aws.edit(|world| world.home().script("pipes:ListPipes", "", json!({"Pipes": []})));
+    aws.edit(|world| {
+        world
+            .home()
+            .script("pipes:ListPipes", "", json!({"Pipes": []}));
+    });
     let without_pipes = access().await;
-    assert!(without_pipes.is_complete() && without_pipes.untried.contains(&"pipes:DescribePipe"), "{without_pipes}");
+    assert!(
+        without_pipes.is_complete() && without_pipes.untried.contains(&"pipes:DescribePipe"),
+        "{without_pipes}"
+    );
 }

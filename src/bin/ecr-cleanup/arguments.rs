@@ -22,11 +22,22 @@ pub(crate) struct Arguments {
 pub(crate) struct Common {
     /// Where the configuration is: a path, `file:PATH`, `s3://BUCKET/KEY`, `ssm:NAME`, or the document itself if it begins
     /// with `{`. Without one the defaults hold, which delete nothing.
-    #[arg(long, global = true, env = "ECR_CLEANUP_CONFIG", value_name = "WHERE", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "ECR_CLEANUP_CONFIG",
+        value_name = "WHERE",
+        hide_env_values = true
+    )]
     pub(crate) config: Option<String>,
 
     /// The SHA-256 that the configuration must have.
-    #[arg(long, global = true, env = "ECR_CLEANUP_CONFIG_SHA256", value_name = "HEX")]
+    #[arg(
+        long,
+        global = true,
+        env = "ECR_CLEANUP_CONFIG_SHA256",
+        value_name = "HEX"
+    )]
     pub(crate) config_sha256: Option<String>,
 
     /// Look only at repositories that match (`*` does not cross `/`, `**` does). Can be given several times.

@@ -44,11 +44,18 @@ async fn main() -> ExitCode {
     bar.finish_and_clear();
     let code = result.unwrap_or_else(|error| {
         // A reader that went away, such as `head`, wants no more.
-        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        if error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        {
             return DONE;
         }
         eprintln!("error: {error:#}");
-        if error.is::<ConfigError>() || error.is::<UsageError>() { USAGE } else { INTERNAL }
+        if error.is::<ConfigError>() || error.is::<UsageError>() {
+            USAGE
+        } else {
+            INTERNAL
+        }
     });
     ExitCode::from(code)
 }
@@ -72,7 +79,11 @@ fn start_logging(common: &Common) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new_spinner();
-    log::start(log::Format::Text, level, Some(Box::new(Progress::new(bar.clone()))));
+    log::start(
+        log::Format::Text,
+        level,
+        Some(Box::new(Progress::new(bar.clone()))),
+    );
     bar
 }
 
@@ -93,16 +104,27 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
         }
         Command::InUse => {}
         _ if common.output == Output::KeepList => {
-            return Err(UsageError("`--output keep-list` is for `ecr-cleanup in-use` alone".to_owned()).into());
+            return Err(UsageError(
+                "`--output keep-list` is for `ecr-cleanup in-use` alone".to_owned(),
+            )
+            .into());
         }
         _ => {}
     }
     let only = filter(&common.repository)?;
     let program = program(&common).await?;
-    let request = |mode| Request { mode, only: only.clone(), stop_at: None };
+    let request = |mode| Request {
+        mode,
+        only: only.clone(),
+        stop_at: None,
+    };
     let output = common.output;
     match command {
-        Command::Plan { all, exact_sizes, lifecycle } => {
+        Command::Plan {
+            all,
+            exact_sizes,
+            lifecycle,
+        } => {
             let prepared = program.prepare(request(Mode::Plan)).await?;
             if lifecycle {
                 let threats = prepared.lifecycle();
@@ -145,12 +167,19 @@ async fn execute(arguments: Arguments, bar: &ProgressBar) -> anyhow::Result<u8> 
             print_explanation(&mut out, &explanation, output)
         }
         Command::Restore { images } => {
-            let references: Result<Vec<_>, _> = images.iter().map(|image| program.reference(image)).collect();
+            let references: Result<Vec<_>, _> = images
+                .iter()
+                .map(|image| program.reference(image))
+                .collect();
             for reference in references.map_err(UsageError)? {
                 bar.set_message(format!("restoring {reference}"));
                 let restored = program.restore(&reference, POLL).await?;
                 match output {
-                    Output::Table => writeln!(out, "{reference} can be pulled: {} restored.", restored.digests.len())?,
+                    Output::Table => writeln!(
+                        out,
+                        "{reference} can be pulled: {} restored.",
+                        restored.digests.len()
+                    )?,
                     Output::Json | Output::Jsonl | Output::KeepList => {
                         writeln!(out, "{}", serde_json::to_string(&restored)?)?;
                     }
@@ -181,14 +210,21 @@ async fn program(common: &Common) -> anyhow::Result<Program> {
     let clients = Clients::from_environment(Tuning::default()).await;
     // A bare path is what people type.
     let document = common.config.as_deref().map(|text| {
-        let has_form = ["file:", "s3:", "ssm:"].iter().any(|form| text.starts_with(form));
+        let has_form = ["file:", "s3:", "ssm:"]
+            .iter()
+            .any(|form| text.starts_with(form));
         if text.is_empty() || has_form || text.trim_start().starts_with('{') {
             text.to_owned()
         } else {
             format!("file:{text}")
         }
     });
-    let config = Config::load(document.as_deref(), common.config_sha256.as_deref(), &clients).await?;
+    let config = Config::load(
+        document.as_deref(),
+        common.config_sha256.as_deref(),
+        &clients,
+    )
+    .await?;
     Ok(Program::new(config, clients))
 }
 
@@ -197,14 +233,20 @@ fn filter(globs: &[String]) -> anyhow::Result<Option<RepositoryGlobs>> {
         return Ok(None);
     }
     let globs = RepositoryGlobs::new(globs).map_err(|problems| {
-        let problems: Vec<String> =
-            problems.into_iter().map(|(position, problem)| format!("`{}`: {problem}", globs[position])).collect();
+        let problems: Vec<String> = problems
+            .into_iter()
+            .map(|(position, problem)| format!("`{}`: {problem}", globs[position]))
+            .collect();
         UsageError(format!("--repository: {}", problems.join("; ")))
     })?;
     Ok(Some(globs))
 }
 
-fn print_keep_list(out: &mut impl Write, usage: &Usage, list: Result<KeepList, String>) -> anyhow::Result<u8> {
+fn print_keep_list(
+    out: &mut impl Write,
+    usage: &Usage,
+    list: Result<KeepList, String>,
+) -> anyhow::Result<u8> {
     match list {
         Ok(list) => {
             render::json(out, &list)?;
@@ -222,7 +264,8 @@ fn print_usage(out: &mut impl Write, usage: &Usage, output: Output) -> anyhow::R
         Output::Table => render::usage_table(out, usage)?,
         Output::Json | Output::KeepList => {
             let references: Vec<_> = render::usage_values(usage).collect();
-            let document = serde_json::json!({"in_use": usage.coverage(), "references": references});
+            let document =
+                serde_json::json!({"in_use": usage.coverage(), "references": references});
             render::json(out, &document)?;
         }
         Output::Jsonl => {
@@ -231,10 +274,20 @@ fn print_usage(out: &mut impl Write, usage: &Usage, output: Output) -> anyhow::R
             }
         }
     }
-    Ok(if usage.coverage().iter().all(|coverage| coverage.complete) { DONE } else { INTERNAL })
+    Ok(
+        if usage.coverage().iter().all(|coverage| coverage.complete) {
+            DONE
+        } else {
+            INTERNAL
+        },
+    )
 }
 
-fn print_verification(out: &mut impl Write, verification: &Verification, output: Output) -> anyhow::Result<u8> {
+fn print_verification(
+    out: &mut impl Write,
+    verification: &Verification,
+    output: Output,
+) -> anyhow::Result<u8> {
     match output {
         Output::Table => render::verification(out, verification)?,
         Output::Json | Output::KeepList => render::json(out, verification)?,
@@ -251,7 +304,11 @@ fn print_verification(out: &mut impl Write, verification: &Verification, output:
     })
 }
 
-fn print_explanation(out: &mut impl Write, explanation: &Explanation, output: Output) -> anyhow::Result<u8> {
+fn print_explanation(
+    out: &mut impl Write,
+    explanation: &Explanation,
+    output: Output,
+) -> anyhow::Result<u8> {
     match output {
         Output::Table => render::explanation(out, explanation)?,
         Output::Json | Output::KeepList => render::json(out, explanation)?,
@@ -294,7 +351,10 @@ async fn run(
     let Finished { answer, .. } = prepared.finish().await;
     match output {
         Output::Table if mode == Mode::Plan => {
-            writeln!(out, "The configuration says `mode: plan`, so nothing was deleted; `mode: delete` deletes.")?;
+            writeln!(
+                out,
+                "The configuration says `mode: plan`, so nothing was deleted; `mode: delete` deletes."
+            )?;
         }
         Output::Table => render::remarks(out, &answer)?,
         Output::Json | Output::KeepList => render::json(out, &answer.clone().to_json())?,
@@ -313,7 +373,10 @@ fn confirmed(images: u64, mode: Mode) -> anyhow::Result<bool> {
     write!(err, "{question} Type `yes` to go on: ")?;
     err.flush()?;
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).context("reading the answer")?;
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .context("reading the answer")?;
     Ok(answer.trim() == "yes")
 }
 

@@ -30,7 +30,10 @@ impl Progress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(std::time::Duration::from_millis(120));
-        Self { bar, counts: Mutex::default() }
+        Self {
+            bar,
+            counts: Mutex::default(),
+        }
     }
 }
 
@@ -38,7 +41,9 @@ impl<S: Subscriber> Layer<S> for Progress {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let Ok(mut counts) = self.counts.lock() else { return };
+        let Ok(mut counts) = self.counts.lock() else {
+            return;
+        };
         match fields.event.as_str() {
             "repository_read" => {
                 counts.repositories += 1;
@@ -48,7 +53,10 @@ impl<S: Subscriber> Layer<S> for Progress {
             "image_deleted" | "image_archived" => counts.deleted += 1,
             _ => return,
         }
-        let read = format!("read {} images in {} repositories", counts.images, counts.repositories);
+        let read = format!(
+            "read {} images in {} repositories",
+            counts.images, counts.repositories
+        );
         self.bar.set_message(match counts.deleted {
             0 => format!("{read}; {} sources of use", counts.sources),
             deleted => format!("{read}; deleted or archived {deleted} images"),

@@ -5,40 +5,108 @@ use super::{check, errors};
 #[test]
 fn settings_of_the_document() {
     check(&[
-        ("version: 2", &["version: expected 1, the only version there is, found 2"]),
+        (
+            "version: 2",
+            &["version: expected 1, the only version there is, found 2"],
+        ),
         ("version: 0", &["version: expected 1 or more, found 0"]),
         ("version: -1", &["version: expected 1 or more, found -1"]),
-        (r#"version: "1""#, &["version: expected a whole number, 1 or more, found `1`"]),
-        ("mode: deleet", &["mode: expected `plan`, `archive` or `delete`, found `deleet`; did you mean `delete`?"]),
-        ("mode: 5", &["mode: expected `plan`, `archive` or `delete`, found the number 5"]),
-        ("mode: no", &["mode: expected `plan`, `archive` or `delete`, found `no`"]),
+        (
+            r#"version: "1""#,
+            &["version: expected a whole number, 1 or more, found `1`"],
+        ),
+        (
+            "mode: deleet",
+            &[
+                "mode: expected `plan`, `archive` or `delete`, found `deleet`; did you mean `delete`?",
+            ],
+        ),
+        (
+            "mode: 5",
+            &["mode: expected `plan`, `archive` or `delete`, found the number 5"],
+        ),
+        (
+            "mode: no",
+            &["mode: expected `plan`, `archive` or `delete`, found `no`"],
+        ),
         ("mdoe: plan", &["mdoe: unknown key; did you mean `mode`?"]),
-        ("policy: []", &["policy: unknown key; did you mean `policies`?"]),
+        (
+            "policy: []",
+            &["policy: unknown key; did you mean `policies`?"],
+        ),
         ("colour: red", &["colour: unknown key;"]),
-        ("- mode: plan", &["document: expected a mapping of settings, found a list"]),
-        ("just words", &["document: expected a mapping of settings, found `just words`"]),
-        ("42", &["document: expected a mapping of settings, found the number 42"]),
-        ("false", &["document: expected a mapping of settings, found `false`"]),
-        ("mode:", &["mode: expected a value, found nothing; leave the key out for its default"]),
+        (
+            "- mode: plan",
+            &["document: expected a mapping of settings, found a list"],
+        ),
+        (
+            "just words",
+            &["document: expected a mapping of settings, found `just words`"],
+        ),
+        (
+            "42",
+            &["document: expected a mapping of settings, found the number 42"],
+        ),
+        (
+            "false",
+            &["document: expected a mapping of settings, found `false`"],
+        ),
+        (
+            "mode:",
+            &["mode: expected a value, found nothing; leave the key out for its default"],
+        ),
         (r#""a b\u0007": 1"#, &[r"[`a b\u{7}`]: unknown key;"]),
         (r#""": 1"#, &["[``]: unknown key;"]),
-        ("mode: &a plan\nstate: *a", &["state: expected `s3://BUCKET/PREFIX`, found `plan`"]),
+        (
+            "mode: &a plan\nstate: *a",
+            &["state: expected `s3://BUCKET/PREFIX`, found `plan`"],
+        ),
     ]);
 }
 
 #[test]
 fn policies() {
     check(&[
-        ("policies:", &["policies: expected a value, found nothing; leave the key out for its default"]),
-        ("policies: []", &["policies: expected a policy; leave the key out for the default ones"]),
-        ("policies: {}", &["policies: expected a list, found a mapping"]),
-        ("policies: [~]", &["policies[0]: expected a value, found nothing"]),
-        (r#"policies: ["**"]"#, &["policies[0]: expected a mapping with `repositories`, found `**`"]),
-        ("policies: [{}]", &["policies[0]: `repositories` is missing"]),
-        ("policies: [{keep: [{tags: x}]}]", &["policies[0]: `repositories` is missing"]),
-        (r#"policies: [{repositories: "**"}]"#, &["policies[0].repositories: expected a list, found `**`"]),
-        ("policies: [{repositories: []}]", &["policies[0].repositories: expected a glob; every repository is `**`"]),
-        (r#"policies: [{repositories: [""]}]"#, &["policies[0].repositories[0]: expected a glob, found an empty text"]),
+        (
+            "policies:",
+            &["policies: expected a value, found nothing; leave the key out for its default"],
+        ),
+        (
+            "policies: []",
+            &["policies: expected a policy; leave the key out for the default ones"],
+        ),
+        (
+            "policies: {}",
+            &["policies: expected a list, found a mapping"],
+        ),
+        (
+            "policies: [~]",
+            &["policies[0]: expected a value, found nothing"],
+        ),
+        (
+            r#"policies: ["**"]"#,
+            &["policies[0]: expected a mapping with `repositories`, found `**`"],
+        ),
+        (
+            "policies: [{}]",
+            &["policies[0]: `repositories` is missing"],
+        ),
+        (
+            "policies: [{keep: [{tags: x}]}]",
+            &["policies[0]: `repositories` is missing"],
+        ),
+        (
+            r#"policies: [{repositories: "**"}]"#,
+            &["policies[0].repositories: expected a list, found `**`"],
+        ),
+        (
+            "policies: [{repositories: []}]",
+            &["policies[0].repositories: expected a glob; every repository is `**`"],
+        ),
+        (
+            r#"policies: [{repositories: [""]}]"#,
+            &["policies[0].repositories[0]: expected a glob, found an empty text"],
+        ),
         (
             r#"policies: [{repositories: ["a[", "team**", 5, "{a", ~]}]"#,
             &[
@@ -83,16 +151,27 @@ fn sources_of_use_and_what_is_not_supported() {
             ],
         ),
         ("archive: {after: 90d}", &["archive.after: unknown key;"]),
-        ("in_use: false", &["in_use: expected a mapping of `ecs` and other sources, found `false`"]),
-        ("in_use: {ecs: true}", &["in_use.ecs: expected `false` or a mapping (`{}` for its defaults), found `true`"]),
-        ("in_use: {ecs: on}", &["in_use.ecs: expected `false` or a mapping (`{}` for its defaults), found `on`"]),
+        (
+            "in_use: false",
+            &["in_use: expected a mapping of `ecs` and other sources, found `false`"],
+        ),
+        (
+            "in_use: {ecs: true}",
+            &["in_use.ecs: expected `false` or a mapping (`{}` for its defaults), found `true`"],
+        ),
+        (
+            "in_use: {ecs: on}",
+            &["in_use.ecs: expected `false` or a mapping (`{}` for its defaults), found `on`"],
+        ),
         (
             "in_use: {ecs: {task_definition: active}}",
             &["in_use.ecs.task_definition: unknown key; did you mean `task_definitions`?"],
         ),
         (
             "in_use: {ecs: {task_definitions: activ}}",
-            &["in_use.ecs.task_definitions: expected `active`, `referenced` or `{ newest: N }`, found `activ`"],
+            &[
+                "in_use.ecs.task_definitions: expected `active`, `referenced` or `{ newest: N }`, found `activ`",
+            ],
         ),
         (
             r#"in_use: {eks: {clusters: [], custom_resources: {exclude: ["apps/Deployment", "core/Pod", "core/ConfigMap", "Rollout", "*/x", "a.b/*"]}}}"#,
@@ -104,7 +183,10 @@ fn sources_of_use_and_what_is_not_supported() {
                 "in_use.eks.custom_resources.exclude[4]: expected one group: `*` stands for kinds",
             ],
         ),
-        ("in_use: {kubernetes: [{kubeconfig: a}]}", &["in_use.kubernetes[0]: `context` is missing"]),
+        (
+            "in_use: {kubernetes: [{kubeconfig: a}]}",
+            &["in_use.kubernetes[0]: `context` is missing"],
+        ),
         (
             "in_use: {ecs: {task_definitions: {newest: 0}}}",
             &["in_use.ecs.task_definitions.newest: expected 1 or more, found 0"],
@@ -113,11 +195,19 @@ fn sources_of_use_and_what_is_not_supported() {
             "in_use: {ecs: {task_definitions: {newest: 5000000000}}}",
             &["in_use.ecs.task_definitions.newest: expected 4294967295 or less, found 5000000000"],
         ),
-        ("in_use: {ecs: {task_definitions: {}}}", &["in_use.ecs.task_definitions: `newest` is missing"]),
-        ("in_use: {ecs: {task_definitions: {oldest: 1}}}", &["in_use.ecs.task_definitions.oldest: unknown key;"]),
+        (
+            "in_use: {ecs: {task_definitions: {}}}",
+            &["in_use.ecs.task_definitions: `newest` is missing"],
+        ),
+        (
+            "in_use: {ecs: {task_definitions: {oldest: 1}}}",
+            &["in_use.ecs.task_definitions.oldest: unknown key;"],
+        ),
         (
             "in_use: {ecs: {task_definitions: false}}",
-            &["in_use.ecs.task_definitions: expected `active`, `referenced` or `{ newest: N }`, found `false`"],
+            &[
+                "in_use.ecs.task_definitions: expected `active`, `referenced` or `{ newest: N }`, found `false`",
+            ],
         ),
         (
             "in_use: {accounts: [{}, {regions: []}, {role_arn: x, regions: [eu-west-1, west, eu-west-1]}, {external_id: a}, {role: x}]}",
@@ -156,7 +246,9 @@ fn sources_of_use_and_what_is_not_supported() {
         ),
         (
             "registries: []",
-            &["registries: expected a registry; leave it out for that of the caller's own account and Region"],
+            &[
+                "registries: expected a registry; leave it out for that of the caller's own account and Region",
+            ],
         ),
         (
             "guards: {unread_pull_accounts: ignore}",
@@ -164,7 +256,10 @@ fn sources_of_use_and_what_is_not_supported() {
         ),
         (
             r#"in_use: {eks: {clusters: ["**"], helm: true}, lambda: {x: 1}}"#,
-            &["in_use.eks.helm: unknown key; did you mean `helm_history`?", "in_use.lambda.x: unknown key;"],
+            &[
+                "in_use.eks.helm: unknown key; did you mean `helm_history`?",
+                "in_use.lambda.x: unknown key;",
+            ],
         ),
         (
             "state: a/b\nreport: s3://A/b\nnotify: arn",
@@ -174,7 +269,10 @@ fn sources_of_use_and_what_is_not_supported() {
                 "state: expected `s3://BUCKET/PREFIX`, found `a/b`",
             ],
         ),
-        ("registries: [{regoin: eu-west-1}]", &["registries[0].regoin: unknown key; did you mean `region`?"]),
+        (
+            "registries: [{regoin: eu-west-1}]",
+            &["registries[0].regoin: unknown key; did you mean `region`?"],
+        ),
         (
             "guards: {max_usage_drop_percent: 50, soak: 1d, change_window: {timezone: UTC, days: [mon]}}",
             &[
@@ -242,12 +340,26 @@ fn guards_costs_and_aliases() {
         ),
         (
             "guards: {max_deletions_per_run: 1e4}",
-            &["guards.max_deletions_per_run: expected a whole number, 0 or more, found the number 10000.0"],
+            &[
+                "guards.max_deletions_per_run: expected a whole number, 0 or more, found the number 10000.0",
+            ],
         ),
-        ("guards: []", &["guards: expected a mapping of guards, found a list"]),
-        ("cost: {usd_per_gb_month: -0.1}", &["cost.usd_per_gb_month: expected 0 or more, found -0.1"]),
-        (r#"cost: {usd_per_gb_month: "0.1"}"#, &["cost.usd_per_gb_month: expected a number, 0 or more, found `0.1`"]),
-        ("cost: {usd: 1}", &["cost.usd: unknown key; did you mean `usd_per_gb_month`?"]),
+        (
+            "guards: []",
+            &["guards: expected a mapping of guards, found a list"],
+        ),
+        (
+            "cost: {usd_per_gb_month: -0.1}",
+            &["cost.usd_per_gb_month: expected 0 or more, found -0.1"],
+        ),
+        (
+            r#"cost: {usd_per_gb_month: "0.1"}"#,
+            &["cost.usd_per_gb_month: expected a number, 0 or more, found `0.1`"],
+        ),
+        (
+            "cost: {usd: 1}",
+            &["cost.usd: unknown key; did you mean `usd_per_gb_month`?"],
+        ),
         (
             r#"registry_aliases: ["https://a.b/c", "111111111111.dkr.ecr.eu-west-1.amazonaws.com", "A.b", "a.B"]"#,
             &[
@@ -262,23 +374,53 @@ fn guards_costs_and_aliases() {
 #[test]
 fn syntax_errors_carry_their_place() {
     check(&[
-        ("cost: {usd_per_gb_month: .nan}", &["line 1, column 26: value `.nan` is not a finite number"]),
-        ("cost: {usd_per_gb_month: 1e999}", &["line 1, column 26: value `1e999` is not a finite number"]),
-        ("mode: plan\nmode: delete", &["line 2, column 1: `mode` is written twice"]),
-        ("{\"mode\": \"plan\",\n \"mode\": \"delete\"}", &["line 2, column 7: `mode` is written twice"]),
-        (r#"{"guards": {"soak": "0d", "soak": "1d"}}"#, &["line 1, column 32: `soak` is written twice"]),
-        ("{mode: plan, mode: delete}", &["line 1, column 14: `mode` is written twice"]),
-        (r#"{"mode": "plan""#, &["line 1, column 15: EOF while parsing an object"]),
+        (
+            "cost: {usd_per_gb_month: .nan}",
+            &["line 1, column 26: value `.nan` is not a finite number"],
+        ),
+        (
+            "cost: {usd_per_gb_month: 1e999}",
+            &["line 1, column 26: value `1e999` is not a finite number"],
+        ),
+        (
+            "mode: plan\nmode: delete",
+            &["line 2, column 1: `mode` is written twice"],
+        ),
+        (
+            "{\"mode\": \"plan\",\n \"mode\": \"delete\"}",
+            &["line 2, column 7: `mode` is written twice"],
+        ),
+        (
+            r#"{"guards": {"soak": "0d", "soak": "1d"}}"#,
+            &["line 1, column 32: `soak` is written twice"],
+        ),
+        (
+            "{mode: plan, mode: delete}",
+            &["line 1, column 14: `mode` is written twice"],
+        ),
+        (
+            r#"{"mode": "plan""#,
+            &["line 1, column 15: EOF while parsing an object"],
+        ),
         (r#"{"mode": plan}"#, &["line 1, column 10: expected value"]),
         (
             "guards:\n\tallow_no_usage: true",
             &["line 2, column 2: tabs disallowed within this context (block indentation)"],
         ),
         ("mode: [plan", &["line 1, column 7: unclosed bracket '['"]),
-        ("a: b: c", &["line 1, column 5: mapping values are not allowed in this context"]),
-        ("mode: plan\n---\nmode: delete", &["line 3, column 1: expected one document, found a second"]),
+        (
+            "a: b: c",
+            &["line 1, column 5: mapping values are not allowed in this context"],
+        ),
+        (
+            "mode: plan\n---\nmode: delete",
+            &["line 3, column 1: expected one document, found a second"],
+        ),
         ("? [a]\n: 1", &["line 1, column 3: expected string scalar"]),
-        (r#"{"version": 1e999}"#, &["line 1, column 17: number out of range"]),
+        (
+            r#"{"version": 1e999}"#,
+            &["line 1, column 17: number out of range"],
+        ),
     ]);
 }
 
@@ -301,26 +443,38 @@ fn all_problems_of_a_document_are_told_at_once() {
 
 #[test]
 fn an_unknown_key_lists_the_accepted_ones() {
-    let error = crate::config::Config::parse("in_use: { ecss: {} }").unwrap_err().to_string();
+    let error = crate::config::Config::parse("in_use: { ecss: {} }")
+        .unwrap_err()
+        .to_string();
     let expected = "in_use.ecss: unknown key; did you mean `ecs`? accepted: `ecs`, `eks`, `kubernetes`, `lambda`, `services`, `accounts` and `keep_lists`";
     assert_eq!(error, expected);
 }
 
 #[test]
 fn no_more_than_a_hundred_problems_are_told() {
-    let keys: Vec<String> = (0..5000).map(|number| format!("key{number}: 1\n")).collect();
+    let keys: Vec<String> = (0..5000)
+        .map(|number| format!("key{number}: 1\n"))
+        .collect();
     let blanks = format!("policies: [{}]", "~,".repeat(5000));
     let aliases = format!("registry_aliases: [{}]", "'-',".repeat(5000));
     for text in [keys.concat(), blanks, aliases] {
         let errors = errors(&text);
         assert_eq!(errors.len(), 101);
-        assert_eq!(errors[0], "document: more than 100 problems; these are the first");
+        assert_eq!(
+            errors[0],
+            "document: more than 100 problems; these are the first"
+        );
     }
 }
 
 #[test]
 fn depth_is_limited() {
-    for text in ["[".repeat(100_000), "{\"a\":".repeat(100_000), "- ".repeat(100_000), "{a: ".repeat(100_000)] {
+    for text in [
+        "[".repeat(100_000),
+        "{\"a\":".repeat(100_000),
+        "- ".repeat(100_000),
+        "{a: ".repeat(100_000),
+    ] {
         assert_eq!(errors(&text).len(), 1);
     }
 }

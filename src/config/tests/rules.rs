@@ -7,7 +7,9 @@ fn check(table: &[(&str, &[&str])]) {
     for (rules, expected) in table {
         let text = format!("policies: [{{ repositories: ['**'], keep: [{rules}] }}]");
         let errors = errors(&text);
-        let errors = errors.iter().map(|line| line.trim_start_matches("policies[0].keep"));
+        let errors = errors
+            .iter()
+            .map(|line| line.trim_start_matches("policies[0].keep"));
         assert_eq!(errors.collect::<Vec<_>>(), *expected, "{rules}");
     }
 }
@@ -46,7 +48,10 @@ fn values_of_a_rule() {
                 "[5].pushed_within: expected a whole number and a unit, `m` (minutes), `h`, `d` or `w`, such as `14d`, found `1.5d`",
             ],
         ),
-        ("{tags: x, by: pull}", &["[0].by: expected `pushed` or `version`, found `pull`"]),
+        (
+            "{tags: x, by: pull}",
+            &["[0].by: expected `pushed` or `version`, found `pull`"],
+        ),
     ]);
 }
 
@@ -55,7 +60,9 @@ fn what_the_keys_of_a_rule_need_of_each_other() {
     check(&[
         (
             "{}",
-            &["[0]: has no condition: write `tags`, `untagged: true`, `pushed_within`, `pulled_within` or `newest`"],
+            &[
+                "[0]: has no condition: write `tags`, `untagged: true`, `pushed_within`, `pulled_within` or `newest`",
+            ],
         ),
         (
             "{name: x}, {untagged: false}",

@@ -52,9 +52,16 @@ impl Ecs {
         }
         let arns = all_pages(OPERATION, "", |token| async move {
             self.clients.paced(Bucket::TaskDefinitions).await;
-            let request = self.clients.ecs.list_task_definitions().status(TaskDefinitionStatus::Active);
+            let request = self
+                .clients
+                .ecs
+                .list_task_definitions()
+                .status(TaskDefinitionStatus::Active);
             let request = request.max_results(PAGE).set_next_token(token);
-            let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, "", &error))?;
+            let answer = request
+                .send()
+                .await
+                .map_err(|error| ApiError::new(OPERATION, "", &error))?;
             Ok((answer.task_definition_arns, answer.next_token))
         })
         .await?;
@@ -71,20 +78,39 @@ impl Ecs {
             return self.describe_definition(arn).await;
         }
         let (known, name) = (&self.caches.definitions, arn.to_owned());
-        known.get_or_read(name, |images| !images.is_empty(), self.describe_definition(arn)).await
+        known
+            .get_or_read(
+                name,
+                |images| !images.is_empty(),
+                self.describe_definition(arn),
+            )
+            .await
     }
 
     async fn describe_definition(&self, arn: &str) -> Result<Vec<String>, ApiError> {
         const OPERATION: &str = "ecs:DescribeTaskDefinition";
         self.clients.paced(Bucket::TaskDefinitions).await;
-        let request = self.clients.ecs.describe_task_definition().task_definition(arn);
-        let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, arn, &error))?;
+        let request = self
+            .clients
+            .ecs
+            .describe_task_definition()
+            .task_definition(arn);
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| ApiError::new(OPERATION, arn, &error))?;
         let incomplete = |what: &str| ApiError::answer(OPERATION, arn, what);
-        let definition = answer.task_definition().ok_or_else(|| incomplete("the answer holds no task definition"))?;
-        let images =
-            definition.container_definitions().iter().map(|container| container.image().map(ToOwned::to_owned));
+        let definition = answer
+            .task_definition()
+            .ok_or_else(|| incomplete("the answer holds no task definition"))?;
+        let images = definition
+            .container_definitions()
+            .iter()
+            .map(|container| container.image().map(ToOwned::to_owned));
         let images: Option<Vec<String>> = images.collect();
-        images.filter(|images| !images.is_empty()).ok_or_else(|| incomplete("a container without an image"))
+        images
+            .filter(|images| !images.is_empty())
+            .ok_or_else(|| incomplete("a container without an image"))
     }
 }
 
@@ -101,10 +127,15 @@ fn newest(arns: Vec<String>, count: usize) -> Result<Vec<String>, ApiError> {
         let (family, revision) = arn
             .rsplit_once(':')
             .and_then(|(family, revision)| Some((family.to_owned(), revision.parse().ok()?)))
-            .ok_or_else(|| ApiError::answer("ecs:ListTaskDefinitions", &arn, "not the ARN of a revision"))?;
+            .ok_or_else(|| {
+                ApiError::answer("ecs:ListTaskDefinitions", &arn, "not the ARN of a revision")
+            })?;
         families.entry(family).or_default().insert(revision, arn);
     }
-    Ok(families.into_values().flat_map(|revisions| revisions.into_values().rev().take(count)).collect())
+    Ok(families
+        .into_values()
+        .flat_map(|revisions| revisions.into_values().rev().take(count))
+        .collect())
 }
 
 #[cfg(test)]
@@ -115,7 +146,12 @@ mod tests {
     fn only_a_revision_never_changes() {
         let arn = "arn:aws:ecs:eu-west-1:111111111111:task-definition/app";
         assert!(is_revision(&format!("{arn}:7")));
-        assert!(!is_revision(arn) && !is_revision("app:7") && !is_revision("app") && !is_revision(&format!("{arn}:")));
+        assert!(
+            !is_revision(arn)
+                && !is_revision("app:7")
+                && !is_revision("app")
+                && !is_revision(&format!("{arn}:"))
+        );
     }
 
     #[test]

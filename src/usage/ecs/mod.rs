@@ -94,7 +94,10 @@ impl Findings {
 
     fn name_definition(&mut self, user: &Arc<User>, arn: Option<&str>) {
         if let Some(arn) = arn {
-            self.task_definitions.entry(arn.to_owned()).or_default().insert(Arc::clone(user));
+            self.task_definitions
+                .entry(arn.to_owned())
+                .or_default()
+                .insert(Arc::clone(user));
         }
     }
 }
@@ -118,7 +121,8 @@ impl Source for Ecs {
             for (user, image, digest) in &findings.images {
                 add(found, user, image, digest.as_deref())?;
             }
-            self.read_task_definitions(findings.task_definitions, found).await
+            self.read_task_definitions(findings.task_definitions, found)
+                .await
         }
         .boxed_local()
     }
@@ -127,7 +131,13 @@ impl Source for Ecs {
 impl Ecs {
     fn user(&self, kind: &'static str, name: &str, cluster: Option<&str>, live: bool) -> Arc<User> {
         let cluster = cluster.map(|cluster| last_part(cluster).to_owned());
-        Arc::new(User { place: self.place.clone(), kind: kind.into(), name: name.to_owned(), cluster, live })
+        Arc::new(User {
+            place: self.place.clone(),
+            kind: kind.into(),
+            name: name.to_owned(),
+            cluster,
+            live,
+        })
     }
 
     /// Everything in every cluster.
@@ -155,9 +165,19 @@ async fn merged<E>(findings: impl Stream<Item = Result<Findings, E>>) -> Result<
         .await
 }
 
-fn add(found: &mut Collector, user: &Arc<User>, image: &str, digest: Option<&str>) -> Result<(), SourceError> {
+fn add(
+    found: &mut Collector,
+    user: &Arc<User>,
+    image: &str,
+    digest: Option<&str>,
+) -> Result<(), SourceError> {
     found.add_pull(user, image, digest);
-    found.add(user, image, digest).map_err(|error| SourceError::Reference { user: user.to_string(), error })
+    found
+        .add(user, image, digest)
+        .map_err(|error| SourceError::Reference {
+            user: user.to_string(),
+            error,
+        })
 }
 
 /// What a Describe answer says of things that are not in it: one that is called MISSING has ended meanwhile.
@@ -182,23 +202,42 @@ fn check_complete<'a>(
         open.remove(arn);
     }
     for failure in failures {
-        let (arn, reason) = (failure.arn().unwrap_or_default(), failure.reason().unwrap_or("no reason given"));
+        let (arn, reason) = (
+            failure.arn().unwrap_or_default(),
+            failure.reason().unwrap_or("no reason given"),
+        );
         if reason != "MISSING" || ended == Ended::Failure {
-            let detail = failure.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
-            return Err(ApiError::answer(operation, arn, format!("{reason}{detail}")));
+            let detail = failure
+                .detail()
+                .map(|detail| format!(" ({detail})"))
+                .unwrap_or_default();
+            return Err(ApiError::answer(
+                operation,
+                arn,
+                format!("{reason}{detail}"),
+            ));
         }
         open.remove(arn);
     }
     match open.iter().min() {
         None => Ok(()),
-        Some(arn) => Err(ApiError::answer(operation, arn, "the answer does not say anything about it")),
+        Some(arn) => Err(ApiError::answer(
+            operation,
+            arn,
+            "the answer does not say anything about it",
+        )),
     }
 }
 
 /// The ARN of something that an answer names: without it, nobody can look it up.
 fn named(operation: &'static str, resource: &str, arn: Option<&str>) -> Result<String, ApiError> {
-    arn.map(ToOwned::to_owned)
-        .ok_or_else(|| ApiError::answer(operation, resource, "the answer names a revision without an ARN"))
+    arn.map(ToOwned::to_owned).ok_or_else(|| {
+        ApiError::answer(
+            operation,
+            resource,
+            "the answer names a revision without an ARN",
+        )
+    })
 }
 
 /// The part of an ARN that people know: what follows the last `/`.

@@ -20,18 +20,31 @@ impl Ecs {
         }
         arns.sort_unstable();
         arns.dedup();
-        let batches = stream::iter(arns.chunks(BATCH)).map(|batch| self.describe_tasks(cluster, batch));
+        let batches =
+            stream::iter(arns.chunks(BATCH)).map(|batch| self.describe_tasks(cluster, batch));
         merged(batches.buffer_unordered(AT_ONCE)).await
     }
 
-    async fn list_tasks(&self, cluster: &str, status: DesiredStatus) -> Result<Vec<String>, ApiError> {
+    async fn list_tasks(
+        &self,
+        cluster: &str,
+        status: DesiredStatus,
+    ) -> Result<Vec<String>, ApiError> {
         const OPERATION: &str = "ecs:ListTasks";
         let status = &status;
         all_pages(OPERATION, cluster, |token| async move {
             self.clients.paced(Bucket::Tasks).await;
-            let request = self.clients.ecs.list_tasks().cluster(cluster).desired_status(status.clone());
+            let request = self
+                .clients
+                .ecs
+                .list_tasks()
+                .cluster(cluster)
+                .desired_status(status.clone());
             let request = request.max_results(PAGE).set_next_token(token);
-            let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, cluster, &error))?;
+            let answer = request
+                .send()
+                .await
+                .map_err(|error| ApiError::new(OPERATION, cluster, &error))?;
             Ok((answer.task_arns, answer.next_token))
         })
         .await
@@ -40,8 +53,16 @@ impl Ecs {
     async fn describe_tasks(&self, cluster: &str, arns: &[String]) -> Result<Findings, ApiError> {
         const OPERATION: &str = "ecs:DescribeTasks";
         self.clients.paced(Bucket::Tasks).await;
-        let request = self.clients.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns.to_vec()));
-        let answer = request.send().await.map_err(|error| ApiError::new(OPERATION, cluster, &error))?;
+        let request = self
+            .clients
+            .ecs
+            .describe_tasks()
+            .cluster(cluster)
+            .set_tasks(Some(arns.to_vec()));
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| ApiError::new(OPERATION, cluster, &error))?;
         let answered = answer.tasks().iter().map(Task::task_arn);
         check_complete(OPERATION, arns, answered, answer.failures(), Ended::Fine)?;
         let mut findings = Findings::default();
@@ -52,7 +73,9 @@ impl Ecs {
                 let digest = container.image_digest().map(ToOwned::to_owned);
                 // Containers that ECS itself adds have no image to their name.
                 if let Some(image) = container.image() {
-                    findings.images.push((user.clone(), image.to_owned(), digest));
+                    findings
+                        .images
+                        .push((user.clone(), image.to_owned(), digest));
                 }
             }
         }
@@ -63,10 +86,17 @@ impl Ecs {
     fn task_user(&self, cluster: &str, task: &Task) -> Arc<User> {
         let stopped = task.desired_status() == Some("STOPPED");
         let group = task.group().filter(|group| !group.is_empty());
-        if let (false, Some(service)) = (stopped, group.and_then(|group| group.strip_prefix("service:"))) {
+        if let (false, Some(service)) = (
+            stopped,
+            group.and_then(|group| group.strip_prefix("service:")),
+        ) {
             return self.user("ECS service", service, Some(cluster), true);
         }
-        let kind = if stopped { "recently stopped ECS task" } else { "ECS task" };
+        let kind = if stopped {
+            "recently stopped ECS task"
+        } else {
+            "ECS task"
+        };
         let name = group.unwrap_or_else(|| last_part(task.task_arn().unwrap_or_default()));
         self.user(kind, name, Some(cluster), !stopped)
     }

@@ -85,15 +85,24 @@ impl Source for OtherService {
     fn read<'a>(&'a self, found: &'a mut Collector) -> LocalBoxFuture<'a, Result<(), SourceError>> {
         async {
             let spec = self.spec()?;
-            let notes =
-                RefCell::new(Notes::new(self.place.clone(), spec, found).map_err(|error| self.problem(&error))?);
+            let notes = RefCell::new(
+                Notes::new(self.place.clone(), spec, found)
+                    .map_err(|error| self.problem(&error))?,
+            );
             let answered = Cell::new(false);
-            let reader = Reader { spec, client: self.client(spec)?, clients: &self.clients, answered, notes: &notes };
+            let reader = Reader {
+                spec,
+                client: self.client(spec)?,
+                clients: &self.clients,
+                answered,
+                notes: &notes,
+            };
             for step in &spec.read {
                 match reader.step(step, None).await {
                     Ok(()) => {}
                     Err(Ended::Absent) => {
-                        let note = format!("{} is not offered in {}", spec.title, self.place.region);
+                        let note =
+                            format!("{} is not offered in {}", spec.title, self.place.region);
                         notes.borrow_mut().found.add_note(note);
                         return Ok(());
                     }
@@ -114,8 +123,14 @@ impl OtherService {
     }
 
     fn client(&self, spec: &Spec) -> Result<JsonService, ApiError> {
-        let endpoint = Endpoint { id: &spec.id, prefix: &spec.endpoint, signing: &spec.signing };
-        self.clients.json_service(endpoint).map_err(|error| self.problem(&error))
+        let endpoint = Endpoint {
+            id: &spec.id,
+            prefix: &spec.endpoint,
+            signing: &spec.signing,
+        };
+        self.clients
+            .json_service(endpoint)
+            .map_err(|error| self.problem(&error))
     }
 
     fn problem(&self, error: &impl ToString) -> ApiError {
@@ -146,7 +161,11 @@ struct Reader<'a, 'f> {
 impl Reader<'_, '_> {
     /// A step with all that follows. What vanished between a list and what is asked about its items is no failure,
     /// if the list, read again, does not show it any more.
-    fn step<'s>(&'s self, step: &'static Step, above: Option<&'s Chain<'s>>) -> LocalBoxFuture<'s, Result<(), Ended>> {
+    fn step<'s>(
+        &'s self,
+        step: &'static Step,
+        above: Option<&'s Chain<'s>>,
+    ) -> LocalBoxFuture<'s, Result<(), Ended>> {
         async move {
             let mut done: HashSet<String> = HashSet::new();
             let mut last = None;
@@ -161,7 +180,10 @@ impl Reader<'_, '_> {
                 done.extend(listed.into_iter().filter(|id| !gone.contains_key(id)));
                 last = gone.into_values().next();
             }
-            Err(last.map_or_else(|| ApiError::answer(&step.call, "", "it changes all the time").into(), Ended::from))
+            Err(last.map_or_else(
+                || ApiError::answer(&step.call, "", "it changes all the time").into(),
+                Ended::from,
+            ))
         }
         .boxed_local()
     }
@@ -174,8 +196,10 @@ impl Reader<'_, '_> {
         items: &[(String, Value)],
         above: Option<&Chain<'_>>,
     ) -> Result<BTreeMap<String, ApiError>, Ended> {
-        let chains: Vec<(&str, Chain<'_>)> =
-            items.iter().map(|(id, item)| (id.as_str(), Chain { item, above })).collect();
+        let chains: Vec<(&str, Chain<'_>)> = items
+            .iter()
+            .map(|(id, item)| (id.as_str(), Chain { item, above }))
+            .collect();
         for (_, chain) in &chains {
             self.notes.borrow_mut().note(&step.user, chain)?;
         }
@@ -187,9 +211,11 @@ impl Reader<'_, '_> {
                 }
                 continue;
             }
-            let wanted = chains.iter().filter(|(_, chain)| is_wanted(child, chain.item));
-            let steps =
-                stream::iter(wanted).map(|(id, chain)| async move { (*id, self.step(child, Some(chain)).await) });
+            let wanted = chains
+                .iter()
+                .filter(|(_, chain)| is_wanted(child, chain.item));
+            let steps = stream::iter(wanted)
+                .map(|(id, chain)| async move { (*id, self.step(child, Some(chain)).await) });
             let mut steps = steps.buffer_unordered(AT_ONCE);
             while let Some((id, ended)) = steps.next().await {
                 match ended {
@@ -223,20 +249,31 @@ impl Reader<'_, '_> {
             let answered: HashSet<&str> = items.iter().map(|(id, _)| id.as_str()).collect();
             let unanswered = asked.iter().filter(|id| !answered.contains(id.as_str()));
             let silent = unanswered.map(|id| {
-                let error = ApiError::answer(&step.call, id, "the answer does not say anything about it");
+                let error =
+                    ApiError::answer(&step.call, id, "the answer does not say anything about it");
                 ((*id).clone(), error)
             });
             gone.extend(silent);
             gone.extend(self.follow(step, &items, None).boxed_local().await?);
         }
-        let named = gone.into_iter().filter_map(|(id, error)| Some((owners.get(&id)?, error)));
-        Ok(named.flat_map(|(ids, error)| ids.iter().map(move |id| ((*id).to_owned(), error.clone()))).collect())
+        let named = gone
+            .into_iter()
+            .filter_map(|(id, error)| Some((owners.get(&id)?, error)));
+        Ok(named
+            .flat_map(|(ids, error)| ids.iter().map(move |id| ((*id).to_owned(), error.clone())))
+            .collect())
     }
 
     /// The items of a list, all pages of it, or the one thing that is asked for, each with what tells it from others.
-    async fn items(&self, step: &'static Step, above: Option<&Chain<'_>>) -> Result<Vec<(String, Value)>, Ended> {
+    async fn items(
+        &self,
+        step: &'static Step,
+        above: Option<&Chain<'_>>,
+    ) -> Result<Vec<(String, Value)>, Ended> {
         let body = members(step, above).map_err(|field| missing(step, field))?;
-        let Some(each) = &step.each else { return self.items_of(step, body, above).await };
+        let Some(each) = &step.each else {
+            return self.items_of(step, body, above).await;
+        };
         let mut items = Vec::new();
         for value in &each.values {
             let mut body = body.clone();
@@ -282,7 +319,13 @@ impl Reader<'_, '_> {
             let token = match answer.get(token_out) {
                 None | Some(Value::Null) => None,
                 Some(Value::String(token)) => Some(token.clone()),
-                Some(_) => return Err(ApiError::answer(&step.call, "", format!("`{token_out}` is no text"))),
+                Some(_) => {
+                    return Err(ApiError::answer(
+                        &step.call,
+                        "",
+                        format!("`{token_out}` is no text"),
+                    ));
+                }
             };
             Ok((Some(listed(step, answer)?), token))
         })
@@ -293,24 +336,39 @@ impl Reader<'_, '_> {
         }
     }
 
-    async fn ask(&self, step: &'static Step, body: Value, above: Option<&Chain<'_>>) -> Result<Value, Ended> {
+    async fn ask(
+        &self,
+        step: &'static Step,
+        body: Value,
+        above: Option<&Chain<'_>>,
+    ) -> Result<Value, Ended> {
         self.clients.paced(Bucket::OtherService).await;
         let resource = above.map(Chain::title).unwrap_or_default();
         let request = wire(&self.spec.protocol, step, body);
-        let request = request.map_err(|problem| ApiError::answer(&step.call, &resource, problem))?;
+        let request =
+            request.map_err(|problem| ApiError::answer(&step.call, &resource, problem))?;
         match self.client.call(&step.call, &resource, request).await {
             Ok(answer) => {
                 self.answered.set(true);
                 Ok(answer)
             }
-            Err(CallError::Absent(_)) if self.answered.get() => {
-                Err(ApiError::answer(&step.call, &resource, "the host name of the service is not found any more")
-                    .into())
-            }
+            Err(CallError::Absent(_)) if self.answered.get() => Err(ApiError::answer(
+                &step.call,
+                &resource,
+                "the host name of the service is not found any more",
+            )
+            .into()),
             Err(CallError::Absent(_)) => Err(Ended::Absent),
             Err(CallError::Api(error)) => {
-                let is_gone = error.code.as_ref().is_some_and(|code| step.gone.contains(code));
-                Err(if is_gone { Ended::Gone(error) } else { error.into() })
+                let is_gone = error
+                    .code
+                    .as_ref()
+                    .is_some_and(|code| step.gone.contains(code));
+                Err(if is_gone {
+                    Ended::Gone(error)
+                } else {
+                    error.into()
+                })
             }
         }
     }
@@ -318,12 +376,17 @@ impl Reader<'_, '_> {
 
 /// Whether a step is made for an item.
 fn is_wanted(step: &Step, item: &Value) -> bool {
-    let is = |(field, value): (&String, &String)| item.get(field).and_then(Value::as_str) == Some(value);
+    let is =
+        |(field, value): (&String, &String)| item.get(field).and_then(Value::as_str) == Some(value);
     step.only.iter().all(is) && !step.except.iter().any(is)
 }
 
 fn missing(step: &'static Step, field: &str) -> ApiError {
-    ApiError::answer(&step.call, "", format!("there is nothing to call it with: an answer has no `{field}`"))
+    ApiError::answer(
+        &step.call,
+        "",
+        format!("there is nothing to call it with: an answer has no `{field}`"),
+    )
 }
 
 /// The items of a list. An empty one is `[]`: an answer without it says nothing of what there is.
@@ -335,7 +398,13 @@ fn listed(step: &'static Step, mut answer: Value) -> Result<Vec<(String, Value)>
     };
     let field = step.id.as_deref().unwrap_or_default();
     let items = items.into_iter().map(|item| {
-        let id = text(Chain { item: &item, above: None }.get(field));
+        let id = text(
+            Chain {
+                item: &item,
+                above: None,
+            }
+            .get(field),
+        );
         let id = id.ok_or_else(|| incomplete(format!("something in `{key}` has no `{field}`")))?;
         check(step, &item)?;
         Ok((id, item))
@@ -351,7 +420,11 @@ fn one(step: &'static Step, mut answer: Value) -> Result<Value, ApiError> {
     };
     if !item.is_object() {
         let name = step.item.as_deref().unwrap_or("answer");
-        return Err(ApiError::answer(&step.call, "", format!("there is no `{name}` in the answer")));
+        return Err(ApiError::answer(
+            &step.call,
+            "",
+            format!("there is no `{name}` in the answer"),
+        ));
     }
     check(step, &item)?;
     Ok(item)
@@ -366,6 +439,10 @@ fn check(step: &'static Step, item: &Value) -> Result<(), ApiError> {
     };
     match step.needs.iter().find(|name| !has(name)) {
         None => Ok(()),
-        Some(name) => Err(ApiError::answer(&step.call, "", format!("the answer does not say its `{name}`"))),
+        Some(name) => Err(ApiError::answer(
+            &step.call,
+            "",
+            format!("the answer does not say its `{name}`"),
+        )),
     }
 }

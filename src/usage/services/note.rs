@@ -38,7 +38,11 @@ enum Depth {
 }
 
 impl<'f> Notes<'f> {
-    pub(super) fn new(place: Registry, spec: &Spec, found: &'f mut Collector) -> Result<Self, regex::Error> {
+    pub(super) fn new(
+        place: Registry,
+        spec: &Spec,
+        found: &'f mut Collector,
+    ) -> Result<Self, regex::Error> {
         Ok(Self {
             scanner: Scanner::new(found.aliases())?,
             definition_arn: Regex::new(
@@ -53,8 +57,16 @@ impl<'f> Notes<'f> {
     }
 
     /// Notes what an item names.
-    pub(super) fn note(&mut self, user: &'static UserOf, item: &Chain<'_>) -> Result<(), SourceError> {
-        let name: Vec<String> = user.name.iter().filter_map(|field| text(item.get(field))).collect();
+    pub(super) fn note(
+        &mut self,
+        user: &'static UserOf,
+        item: &Chain<'_>,
+    ) -> Result<(), SourceError> {
+        let name: Vec<String> = user
+            .name
+            .iter()
+            .filter_map(|field| text(item.get(field)))
+            .collect();
         let user = Arc::new(User {
             place: self.place.clone(),
             kind: user.kind.as_str().into(),
@@ -75,7 +87,9 @@ impl<'f> Notes<'f> {
     ) -> Result<(), SourceError> {
         match value {
             Value::String(text) => self.text(user, whole, key, text, depth),
-            Value::Array(values) => values.iter().try_for_each(|value| self.value(user, whole, key, value, depth)),
+            Value::Array(values) => values
+                .iter()
+                .try_for_each(|value| self.value(user, whole, key, value, depth)),
             Value::Object(members) => members.iter().try_for_each(|(key, value)| {
                 self.text(user, whole, None, key, depth)?;
                 self.value(user, whole, Some(key), value, depth)
@@ -98,7 +112,10 @@ impl<'f> Notes<'f> {
             return self.value(user, &inner, key, &inner, Depth::Within);
         }
         self.name_definitions(user, key, text);
-        let problem = |error| SourceError::Reference { user: user.to_string(), error };
+        let problem = |error| SourceError::Reference {
+            user: user.to_string(),
+            error,
+        };
         // A field that is an image says which: without a tag, the latest one.
         let exact = if key.is_some_and(is_image_key) {
             match ImageReference::parse(text, self.found.aliases()) {
@@ -119,11 +136,17 @@ impl<'f> Notes<'f> {
         let mut words = None;
         for hit in self.scanner.scan(text.as_bytes()) {
             match hit {
-                Hit::Reference(reference) => self.found.add(user, &reference, None).map_err(problem)?,
+                Hit::Reference(reference) => {
+                    self.found.add(user, &reference, None).map_err(problem)?;
+                }
                 Hit::Digest(digest) => self.found.add_digest(user, digest),
                 Hit::Repository(..) if self.names_repositories_to_push => {}
                 Hit::Repository(_, name) => {
-                    let beside = || self.scanner.words(whole.to_string().as_bytes()).map(Arc::new);
+                    let beside = || {
+                        self.scanner
+                            .words(whole.to_string().as_bytes())
+                            .map(Arc::new)
+                    };
                     let words = words.get_or_insert_with(beside).clone();
                     self.found.add_mention(user, name, words);
                 }
@@ -138,18 +161,28 @@ impl<'f> Notes<'f> {
         for found in self.definition_arn.captures_iter(text) {
             let (arn, [region, account]) = found.extract();
             if region == &*self.place.region && account == &*self.place.account {
-                self.definitions.entry(arn.to_owned()).or_default().insert(Arc::clone(user));
+                self.definitions
+                    .entry(arn.to_owned())
+                    .or_default()
+                    .insert(Arc::clone(user));
             }
         }
-        let is_key = |key: &str| ["taskdefinition", "taskdefinitionarn"].contains(&key.to_ascii_lowercase().as_str());
+        let is_key = |key: &str| {
+            ["taskdefinition", "taskdefinitionarn"].contains(&key.to_ascii_lowercase().as_str())
+        };
         if key.is_some_and(is_key) && self.definition_name.is_match(text) {
             // By its ARN, so that it is not described once more for its other name.
             let Registry { account, region } = &self.place;
             let name = match Partition::of(region) {
-                Some(Partition { id, .. }) => format!("arn:{id}:ecs:{region}:{account}:task-definition/{text}"),
+                Some(Partition { id, .. }) => {
+                    format!("arn:{id}:ecs:{region}:{account}:task-definition/{text}")
+                }
                 None => text.to_owned(),
             };
-            self.definitions.entry(name).or_default().insert(Arc::clone(user));
+            self.definitions
+                .entry(name)
+                .or_default()
+                .insert(Arc::clone(user));
         }
     }
 
@@ -164,7 +197,10 @@ impl<'f> Notes<'f> {
             for user in &users {
                 for image in &images {
                     let added = self.found.add(user, image, None);
-                    added.map_err(|error| SourceError::Reference { user: user.to_string(), error })?;
+                    added.map_err(|error| SourceError::Reference {
+                        user: user.to_string(),
+                        error,
+                    })?;
                 }
             }
         }
@@ -175,7 +211,9 @@ impl<'f> Notes<'f> {
 /// Whether a member of that name holds an image: `image`, `TrainingImage`, `ImageUri`, `containerUri`, ...
 fn is_image_key(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    ["image", "imageuri", "imageidentifier", "containeruri"].iter().any(|end| key.ends_with(end))
+    ["image", "imageuri", "imageidentifier", "containeruri"]
+        .iter()
+        .any(|end| key.ends_with(end))
 }
 
 #[cfg(test)]
@@ -188,13 +226,19 @@ mod tests {
     const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
 
     fn noted(service: Service, item: &Value) -> Result<(Vec<String>, Vec<String>), SourceError> {
-        let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
+        let place = Registry {
+            account: "111111111111".into(),
+            region: "eu-west-1".into(),
+        };
         let mut found = Collector::new(Arc::default());
         let spec = Spec::of(service).unwrap();
         let mut notes = Notes::new(place, spec, &mut found).unwrap();
         notes.note(&spec.read[0].user, &Chain { item, above: None })?;
         let definitions = notes.definitions.into_keys().collect();
-        Ok((found.found.keys().map(Reference::to_string).collect(), definitions))
+        Ok((
+            found.found.keys().map(Reference::to_string).collect(),
+            definitions,
+        ))
     }
 
     #[test]
@@ -206,14 +250,20 @@ mod tests {
             "list": [inner.to_string()], "elsewhere": "nginx:1", "count": 7});
         let (mut images, definitions) = noted(Service::StepFunctions, &item).unwrap();
         images.sort();
-        assert_eq!(images, ["app:1", "job:2", "key:3", digest.as_str(), "train:latest"]);
+        assert_eq!(
+            images,
+            ["app:1", "job:2", "key:3", digest.as_str(), "train:latest"]
+        );
         assert_eq!(definitions, [""; 0]);
     }
 
     #[test]
     fn a_repository_alone_may_be_any_of_its_images_unless_it_is_pushed_to() {
         let item = json!({"variables": [{"name": "REPOSITORY", "value": format!("{HOST}/app")}]});
-        assert_eq!(noted(Service::Pipes, &item).unwrap().0, ["app (some image of it)"]);
+        assert_eq!(
+            noted(Service::Pipes, &item).unwrap().0,
+            ["app (some image of it)"]
+        );
         assert_eq!(noted(Service::Codebuild, &item).unwrap().0, [""; 0]);
         let item = json!({"environment": {"image": format!("{HOST}/app")}});
         assert_eq!(noted(Service::Codebuild, &item).unwrap().0, ["app:latest"]);
@@ -224,7 +274,12 @@ mod tests {
         let image = format!("{HOST}/app:${{TAG}}");
         assert!(noted(Service::Batch, &json!({"image": image})).is_err());
         let template = json!({"image": image}).to_string();
-        assert_eq!(noted(Service::Pipes, &json!({"Input": template})).unwrap().0, ["app (some image of it)"]);
+        assert_eq!(
+            noted(Service::Pipes, &json!({"Input": template}))
+                .unwrap()
+                .0,
+            ["app (some image of it)"]
+        );
     }
 
     #[test]
@@ -241,6 +296,9 @@ mod tests {
             "far": arn("us-east-1:111111111111", "far:1"), "foreign": arn("eu-west-1:222222222222", "foreign:1"),
             "name": "batch:8"});
         let (_, definitions) = noted(Service::StepFunctions, &item).unwrap();
-        assert_eq!(definitions, [arn(home, "batch:7"), arn(home, "job"), arn(home, "web:3")]);
+        assert_eq!(
+            definitions,
+            [arn(home, "batch:7"), arn(home, "job"), arn(home, "web:3")]
+        );
     }
 }

@@ -136,11 +136,19 @@ impl Spec {
     /// Where its file is not one, which a test excludes.
     pub(super) fn of(service: Service) -> Result<&'static Self, String> {
         static SPECS: LazyLock<Vec<(Service, Result<Spec, String>)>> = LazyLock::new(|| {
-            let read = |service| (service, serde_json::from_str(table(service)).map_err(|error| error.to_string()));
+            let read = |service| {
+                (
+                    service,
+                    serde_json::from_str(table(service)).map_err(|error| error.to_string()),
+                )
+            };
             Service::ALL.map(read).into()
         });
         let found = SPECS.iter().find(|(known, _)| *known == service);
-        found.map_or_else(|| Err("it has no table".to_owned()), |(_, spec)| spec.as_ref().map_err(Clone::clone))
+        found.map_or_else(
+            || Err("it has no table".to_owned()),
+            |(_, spec)| spec.as_ref().map_err(Clone::clone),
+        )
     }
 }
 
@@ -165,10 +173,26 @@ mod tests {
 
     fn check(step: &Step, has_paths: bool) {
         assert_eq!(step.http.is_some(), has_paths, "{}", step.call);
-        assert!(step.list.is_none() || step.id.is_some(), "{}: items of a list are told apart", step.call);
-        assert!(step.list.is_none() || step.item.is_none(), "{}: a list or one item", step.call);
-        assert!(step.pages.is_none() || step.list.is_some(), "{}: pages of a list", step.call);
-        assert!(step.batch.is_none() || step.list.is_some(), "{}: a batch is answered by a list", step.call);
+        assert!(
+            step.list.is_none() || step.id.is_some(),
+            "{}: items of a list are told apart",
+            step.call
+        );
+        assert!(
+            step.list.is_none() || step.item.is_none(),
+            "{}: a list or one item",
+            step.call
+        );
+        assert!(
+            step.pages.is_none() || step.list.is_some(),
+            "{}: pages of a list",
+            step.call
+        );
+        assert!(
+            step.batch.is_none() || step.list.is_some(),
+            "{}: a batch is answered by a list",
+            step.call
+        );
         step.then.iter().for_each(|step| check(step, has_paths));
     }
 
@@ -176,7 +200,9 @@ mod tests {
     fn every_table_makes_sense() {
         for service in Service::ALL {
             let spec = Spec::of(service).unwrap_or_else(|error| panic!("{service:?}: {error}"));
-            spec.read.iter().for_each(|step| check(step, matches!(spec.protocol, Protocol::Rest)));
+            spec.read
+                .iter()
+                .for_each(|step| check(step, matches!(spec.protocol, Protocol::Rest)));
         }
     }
 }

@@ -47,7 +47,9 @@ fn try_step<'a>(
     tried: &'a mut TriedService,
 ) -> LocalBoxFuture<'a, ()> {
     async move {
-        let Some(request) = body(step, above).and_then(|body| wire(&spec.protocol, step, body).ok()) else {
+        let Some(request) =
+            body(step, above).and_then(|body| wire(&spec.protocol, step, body).ok())
+        else {
             return leave(step, tried);
         };
         let answer = match client.call(&step.call, "", request).await {
@@ -62,13 +64,19 @@ fn try_step<'a>(
         };
         tried.tried.push(Tried::new(&step.call, None));
         let items = if step.list.is_some() {
-            listed(step, answer).unwrap_or_default().into_iter().map(|(_, item)| item).collect()
+            listed(step, answer)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(_, item)| item)
+                .collect()
         } else {
             one(step, answer).map(|item| vec![item]).unwrap_or_default()
         };
         for next in &step.then {
             match items.iter().find(|item| is_wanted(next, item)) {
-                Some(item) => try_step(spec, client, next, Some(&Chain { item, above }), tried).await,
+                Some(item) => {
+                    try_step(spec, client, next, Some(&Chain { item, above }), tried).await;
+                }
                 None => leave(next, tried),
             }
         }

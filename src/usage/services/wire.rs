@@ -24,9 +24,12 @@ impl Chain<'_> {
     /// What the item is called in messages: whatever names it.
     pub(super) fn title(&self) -> String {
         let members = self.item.as_object().into_iter().flatten();
-        let mut named = members.filter(|(name, _)| name.ends_with("Name") || *name == "name" || name.ends_with("Id"));
+        let mut named = members
+            .filter(|(name, _)| name.ends_with("Name") || *name == "name" || name.ends_with("Id"));
         let name = named.find_map(|(_, value)| value.as_str());
-        name.or_else(|| self.item.as_str()).unwrap_or_default().to_owned()
+        name.or_else(|| self.item.as_str())
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -46,7 +49,9 @@ pub(super) fn text(value: Option<&Value>) -> Option<String> {
 pub(super) fn members<'s>(step: &'s Step, above: Option<&Chain<'_>>) -> Result<Value, &'s str> {
     let mut members = step.with.clone();
     for (member, field) in &step.from {
-        let value = above.and_then(|above| above.get(field)).filter(|value| text(Some(value)).is_some());
+        let value = above
+            .and_then(|above| above.get(field))
+            .filter(|value| text(Some(value)).is_some());
         members.insert(member.clone(), value.ok_or(field.as_str())?.clone());
     }
     Ok(Value::Object(members))
@@ -59,18 +64,28 @@ pub(super) fn members<'s>(step: &'s Step, above: Option<&Chain<'_>>) -> Result<V
 pub(super) fn wire(protocol: &Protocol, step: &Step, body: Value) -> Result<Wire, String> {
     match protocol {
         Protocol::Json { version, target } => {
-            let operation = step.call.split_once(':').map_or(step.call.as_str(), |(_, operation)| operation);
+            let operation = step
+                .call
+                .split_once(':')
+                .map_or(step.call.as_str(), |(_, operation)| operation);
             Ok(Wire::json(version, format!("{target}.{operation}"), &body))
         }
         Protocol::Rest => {
-            let (method, template) = step.http.as_deref().and_then(|http| http.split_once(' ')).ok_or("no `http`")?;
-            let Value::Object(mut body) = body else { return Err("members are no object".to_owned()) };
+            let (method, template) = step
+                .http
+                .as_deref()
+                .and_then(|http| http.split_once(' '))
+                .ok_or("no `http`")?;
+            let Value::Object(mut body) = body else {
+                return Err("members are no object".to_owned());
+            };
             let (path, query) = template.split_once('?').unwrap_or((template, ""));
             let mut uri = String::new();
             for (number, part) in path.split('{').enumerate() {
                 match part.split_once('}') {
                     Some((member, rest)) => {
-                        let value = take(&mut body, member).ok_or_else(|| format!("no `{member}`"))?;
+                        let value =
+                            take(&mut body, member).ok_or_else(|| format!("no `{member}`"))?;
                         uri.push_str(&encoded(&value));
                         uri.push_str(rest);
                     }
@@ -87,9 +102,18 @@ pub(super) fn wire(protocol: &Protocol, step: &Step, body: Value) -> Result<Wire
             if !pairs.is_empty() {
                 uri = format!("{uri}?{}", pairs.join("&"));
             }
-            let body = if method == "GET" { String::new() } else { Value::Object(body).to_string() };
+            let body = if method == "GET" {
+                String::new()
+            } else {
+                Value::Object(body).to_string()
+            };
             let headers = vec![("content-type", "application/json".to_owned())];
-            Ok(Wire { method: method.to_owned(), uri, headers, body })
+            Ok(Wire {
+                method: method.to_owned(),
+                uri,
+                headers,
+                body,
+            })
         }
     }
 }
@@ -111,19 +135,38 @@ mod tests {
     #[test]
     fn members_go_into_the_path_the_query_or_the_body() {
         let user = json!({"kind": "x", "name": [], "live": false});
-        let get = step(json!({"call": "s:Get", "http": "GET /a/{Name}/b?group={Group}&n={Most}", "user": user}));
+        let get = step(
+            json!({"call": "s:Get", "http": "GET /a/{Name}/b?group={Group}&n={Most}", "user": user}),
+        );
         let request = wire(&Protocol::Rest, &get, json!({"Name": "x/y z", "Most": 100})).unwrap();
-        assert_eq!((request.method.as_str(), request.uri.as_str()), ("GET", "/a/x%2Fy%20z/b?n=100"));
+        assert_eq!(
+            (request.method.as_str(), request.uri.as_str()),
+            ("GET", "/a/x%2Fy%20z/b?n=100")
+        );
         assert_eq!(request.body, "");
         assert!(wire(&Protocol::Rest, &get, json!({})).is_err());
 
         let post = step(json!({"call": "s:Post", "http": "POST /a/?n={most}", "user": user}));
         let request = wire(&Protocol::Rest, &post, json!({"most": 1, "other": ["x"]})).unwrap();
-        assert_eq!((request.uri.as_str(), request.body.as_str()), ("/a/?n=1", r#"{"other":["x"]}"#));
+        assert_eq!(
+            (request.uri.as_str(), request.body.as_str()),
+            ("/a/?n=1", r#"{"other":["x"]}"#)
+        );
 
-        let protocol = Protocol::Json { version: "1.1".to_owned(), target: "Target".to_owned() };
-        let request = wire(&protocol, &step(json!({"call": "s:List", "user": user})), json!({"a": 1})).unwrap();
-        assert_eq!(request.headers[1], ("x-amz-target", "Target.List".to_owned()));
+        let protocol = Protocol::Json {
+            version: "1.1".to_owned(),
+            target: "Target".to_owned(),
+        };
+        let request = wire(
+            &protocol,
+            &step(json!({"call": "s:List", "user": user})),
+            json!({"a": 1}),
+        )
+        .unwrap();
+        assert_eq!(
+            request.headers[1],
+            ("x-amz-target", "Target.List".to_owned())
+        );
         assert_eq!(request.body, r#"{"a":1}"#);
     }
 
@@ -132,9 +175,18 @@ mod tests {
         let user = json!({"kind": "x", "name": [], "live": false});
         let step = step(json!({"call": "s:Get", "from": {"A": "a", "B": "b"}, "user": user}));
         let (outer, inner) = (json!({"a": "outer", "b": "outer"}), json!({"a": 7}));
-        let above = Chain { item: &outer, above: None };
-        let inner = Chain { item: &inner, above: Some(&above) };
-        assert_eq!(members(&step, Some(&inner)), Ok(json!({"A": 7, "B": "outer"})));
+        let above = Chain {
+            item: &outer,
+            above: None,
+        };
+        let inner = Chain {
+            item: &inner,
+            above: Some(&above),
+        };
+        assert_eq!(
+            members(&step, Some(&inner)),
+            Ok(json!({"A": 7, "B": "outer"}))
+        );
         assert_eq!(members(&step, None), Err("a"));
     }
 }

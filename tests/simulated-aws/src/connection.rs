@@ -37,12 +37,17 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| exchange(request, &shared));
     // An error is the client that left, or a fault that closes the connection.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 type Content = Either<Full<Bytes>, Cut>;
 
-async fn exchange(request: hyper::Request<Incoming>, shared: &Shared) -> Result<Response<Content>, Closed> {
+async fn exchange(
+    request: hyper::Request<Incoming>,
+    shared: &Shared,
+) -> Result<Response<Content>, Closed> {
     let (parts, body) = request.into_parts();
     let content = body.collect().await.map_err(|_| Closed)?.to_bytes();
     let request = Request::read(&parts, &content);
@@ -71,7 +76,8 @@ async fn exchange(request: hyper::Request<Incoming>, shared: &Shared) -> Result<
 
 fn respond(reply: Reply, content: impl FnOnce(Vec<u8>) -> Content) -> Response<Content> {
     let mut response = Response::new(content(reply.body));
-    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert("x-amzn-requestid", HeaderValue::from_static("simulated"));
     for (name, value) in reply.headers {
@@ -105,7 +111,10 @@ impl Body for Cut {
     type Data = Bytes;
     type Error = Closed;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Closed>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Closed>>> {
         match std::mem::replace(&mut *self, Self::Now) {
             Self::After(bytes) => {
                 *self = Self::Flush;

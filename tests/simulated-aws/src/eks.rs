@@ -34,7 +34,12 @@ impl EksCluster {
     /// A cluster in this status, without endpoint and authority.
     #[must_use]
     pub fn in_status(status: &str) -> Self {
-        Self { status: status.to_owned(), endpoint: None, authority: None, on_outpost: false }
+        Self {
+            status: status.to_owned(),
+            endpoint: None,
+            authority: None,
+            on_outpost: false,
+        }
     }
 }
 
@@ -53,10 +58,17 @@ pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &V
                 let message = format!("No cluster found for name: {name}.");
                 ApiError::with_status(404, "ResourceNotFoundException", message)
             })?;
-            let arn = format!("arn:aws:eks:{}:{}:cluster/{name}", place.region, place.account);
-            let authority = cluster.authority.as_ref().map(|data| object!({"data": data}));
-            let outpost =
-                cluster.on_outpost.then(|| object!({"outpostArns": [], "controlPlaneInstanceType": "m5.large"}));
+            let arn = format!(
+                "arn:aws:eks:{}:{}:cluster/{name}",
+                place.region, place.account
+            );
+            let authority = cluster
+                .authority
+                .as_ref()
+                .map(|data| object!({"data": data}));
+            let outpost = cluster
+                .on_outpost
+                .then(|| object!({"outpostArns": [], "controlPlaneInstanceType": "m5.large"}));
             json(&object!({"cluster": {
                 "name": name,
                 "arn": arn,

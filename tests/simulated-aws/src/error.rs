@@ -20,7 +20,11 @@ impl ApiError {
     }
 
     pub(crate) fn with_status(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into() }
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+        }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
@@ -28,11 +32,15 @@ impl ApiError {
     }
 
     pub(crate) fn unknown_operation(operation: &str) -> Self {
-        Self::new("UnknownOperationException", format!("the simulated AWS does not know {operation}"))
+        Self::new(
+            "UnknownOperationException",
+            format!("the simulated AWS does not know {operation}"),
+        )
     }
 }
 
 /// A good answer with this body.
 pub(crate) fn json(body: &impl Serialize) -> Answer {
-    serde_json::to_vec(body).map_err(|error| ApiError::with_status(500, "ServerException", error.to_string()))
+    serde_json::to_vec(body)
+        .map_err(|error| ApiError::with_status(500, "ServerException", error.to_string()))
 }

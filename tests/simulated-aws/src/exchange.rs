@@ -20,7 +20,11 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn new(status: u16, content_type: &str, body: Vec<u8>) -> Self {
-        Self { status, headers: vec![("content-type", content_type.to_owned())], body }
+        Self {
+            status,
+            headers: vec![("content-type", content_type.to_owned())],
+            body,
+        }
     }
 
     pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
@@ -29,7 +33,11 @@ impl Reply {
     }
 
     fn error(protocol: Protocol, error: &ApiError) -> Self {
-        let ApiError { status, code, message } = error;
+        let ApiError {
+            status,
+            code,
+            message,
+        } = error;
         match protocol {
             Protocol::Json => {
                 let body = serde_json::json!({"__type": code, "message": message});
@@ -89,8 +97,16 @@ impl Backstage {
         }
         let throttled = !self.limits.allow(&name, &place);
         let (fault, delay) = pick(&mut self.faults, &name, &place, &request.text);
-        let fault = if throttled { Some(FaultKind::Throttle) } else { fault };
-        let recorded = if self.record.with_bodies { request.body.clone() } else { Value::Null };
+        let fault = if throttled {
+            Some(FaultKind::Throttle)
+        } else {
+            fault
+        };
+        let recorded = if self.record.with_bodies {
+            request.body.clone()
+        } else {
+            Value::Null
+        };
         let ending = self.end(&mut request, &place, &name, fault);
         for race in due(&mut self.races, &name, true) {
             (race.action)(&mut self.world);
@@ -103,7 +119,13 @@ impl Backstage {
         (ending, delay)
     }
 
-    fn end(&mut self, request: &mut Request, place: &Place, name: &str, fault: Option<FaultKind>) -> Ending {
+    fn end(
+        &mut self,
+        request: &mut Request,
+        place: &Place,
+        name: &str,
+        fault: Option<FaultKind>,
+    ) -> Ending {
         let Some(fault) = fault else {
             return Ending::Answer(self.perform(request, place));
         };
@@ -111,7 +133,15 @@ impl Backstage {
             FaultKind::Throttle => throttling(request.service),
             FaultKind::ServerError(status) => server_error(request.service, status),
             FaultKind::AccessDenied => self.denied(request, name),
-            FaultKind::Error { status, code, message } => ApiError { status, code, message },
+            FaultKind::Error {
+                status,
+                code,
+                message,
+            } => ApiError {
+                status,
+                code,
+                message,
+            },
             FaultKind::Hang => return Ending::Hang,
             FaultKind::Drop => return Ending::Drop,
             FaultKind::DropAfter => {
@@ -152,9 +182,15 @@ impl Backstage {
             "ssm" => (JSON, ssm::answer(world, place, operation, body)),
             "sts" => ("text/xml", sts::answer(world, request)),
             "sns" => ("text/xml", sns::answer(world, request)),
-            service if request.protocol == Protocol::Json => {
-                (JSON, scripted::answer(world, place, &format!("{service}:{operation}"), &request.text))
-            }
+            service if request.protocol == Protocol::Json => (
+                JSON,
+                scripted::answer(
+                    world,
+                    place,
+                    &format!("{service}:{operation}"),
+                    &request.text,
+                ),
+            ),
             _ => {
                 let answer = match &request.object {
                     Some(object) => s3::answer(world, object),

@@ -125,11 +125,16 @@ impl Fault {
 
     /// Counts a call, and says whether it goes wrong.
     fn hits(&mut self, operation: &str, place: &Place, text: &str) -> bool {
-        let other = |wanted: &Option<String>, value: &str| wanted.as_deref().is_some_and(|wanted| wanted != value);
+        let other = |wanted: &Option<String>, value: &str| {
+            wanted.as_deref().is_some_and(|wanted| wanted != value)
+        };
         if !covers(&self.operation, operation)
             || other(&self.account, &place.account)
             || other(&self.region, &place.region)
-            || self.text.as_deref().is_some_and(|wanted| !text.contains(wanted))
+            || self
+                .text
+                .as_deref()
+                .is_some_and(|wanted| !text.contains(wanted))
         {
             return false;
         }
@@ -147,7 +152,12 @@ fn covers(pattern: &str, operation: &str) -> bool {
 }
 
 /// Counts a call at every fault: the first that is not a delay, and all delays together.
-pub(crate) fn pick(faults: &mut [Fault], operation: &str, place: &Place, text: &str) -> (Option<FaultKind>, Duration) {
+pub(crate) fn pick(
+    faults: &mut [Fault],
+    operation: &str,
+    place: &Place,
+    text: &str,
+) -> (Option<FaultKind>, Duration) {
     let (mut picked, mut delay) = (None, Duration::ZERO);
     for fault in faults {
         if !fault.hits(operation, place, text) {
@@ -189,5 +199,7 @@ pub(crate) fn due(races: &mut Vec<Race>, operation: &str, after: bool) -> Vec<Ra
             race.calls_to_go = race.calls_to_go.saturating_sub(1);
         }
     }
-    races.extract_if(.., |race| race.after == after && race.calls_to_go == 0).collect()
+    races
+        .extract_if(.., |race| race.after == after && race.calls_to_go == 0)
+        .collect()
 }

@@ -18,7 +18,11 @@ pub(crate) fn required<'a>(body: &'a Value, member: &str) -> Result<&'a str, Api
 }
 
 /// A list that may be left out, but not be empty, of at most `most` elements.
-pub(crate) fn list<'a>(body: &'a Value, member: &str, most: usize) -> Result<Option<&'a [Value]>, ApiError> {
+pub(crate) fn list<'a>(
+    body: &'a Value,
+    member: &str,
+    most: usize,
+) -> Result<Option<&'a [Value]>, ApiError> {
     let Some(list) = body.get(member).and_then(Value::as_array) else {
         return Ok(None);
     };
@@ -35,7 +39,11 @@ pub(crate) fn list<'a>(body: &'a Value, member: &str, most: usize) -> Result<Opt
 }
 
 /// A list that must be given and not be empty.
-pub(crate) fn required_list<'a>(body: &'a Value, member: &str, most: usize) -> Result<&'a [Value], ApiError> {
+pub(crate) fn required_list<'a>(
+    body: &'a Value,
+    member: &str,
+    most: usize,
+) -> Result<&'a [Value], ApiError> {
     list(body, member, most)?.ok_or_else(|| too_short(member))
 }
 
@@ -47,8 +55,15 @@ fn too_short(member: &str) -> ApiError {
 }
 
 /// The texts of a list that must be given and not be empty.
-pub(crate) fn required_texts<'a>(body: &'a Value, member: &str, most: usize) -> Result<Vec<&'a str>, ApiError> {
-    Ok(required_list(body, member, most)?.iter().filter_map(Value::as_str).collect())
+pub(crate) fn required_texts<'a>(
+    body: &'a Value,
+    member: &str,
+    most: usize,
+) -> Result<Vec<&'a str>, ApiError> {
+    Ok(required_list(body, member, most)?
+        .iter()
+        .filter_map(Value::as_str)
+        .collect())
 }
 
 /// The values a filter lets through; `None`, and an empty list, let all through.

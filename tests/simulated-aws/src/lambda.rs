@@ -51,7 +51,9 @@ impl FunctionVersion {
     #[must_use]
     pub fn image(uri: &str, digest: &str) -> Self {
         let repository = uri.split('@').next().unwrap_or(uri);
-        let repository = repository.rsplit_once(':').map_or(repository, |(repository, _)| repository);
+        let repository = repository
+            .rsplit_once(':')
+            .map_or(repository, |(repository, _)| repository);
         Self {
             package_type: Some("Image".to_owned()),
             image_uri: Some(uri.to_owned()),
@@ -70,10 +72,18 @@ impl Region {
     pub fn deploy_function(&mut self, name: &str, repository: &str, tag: &str) {
         let stored = self.repository(repository);
         let uri = format!("{}:{tag}", stored.uri());
-        #[expect(clippy::expect_used, reason = "a test that names an image which is not there is wrong")]
-        let digest = stored.digest(tag).expect("an image with this tag").to_owned();
+        #[expect(
+            clippy::expect_used,
+            reason = "a test that names an image which is not there is wrong"
+        )]
+        let digest = stored
+            .digest(tag)
+            .expect("an image with this tag")
+            .to_owned();
         let function = self.functions.entry(name.to_owned()).or_default();
-        function.versions.insert(LATEST.to_owned(), FunctionVersion::image(&uri, &digest));
+        function
+            .versions
+            .insert(LATEST.to_owned(), FunctionVersion::image(&uri, &digest));
     }
 
     /// Publishes a version of a function; its number.
@@ -81,7 +91,10 @@ impl Region {
     /// # Panics
     /// If there is no such function.
     pub fn publish_function(&mut self, name: &str) -> String {
-        #[expect(clippy::expect_used, reason = "a test that names a function which is not there is wrong")]
+        #[expect(
+            clippy::expect_used,
+            reason = "a test that names a function which is not there is wrong"
+        )]
         let function = self.functions.get_mut(name).expect("a function");
         let number = function.versions.len().to_string();
         let latest = function.versions[LATEST].clone();
@@ -96,21 +109,30 @@ pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &V
         "ListFunctions" => {
             let all = text(body, "FunctionVersion") == Some("ALL");
             let versions = functions.iter().flat_map(|(name, function)| {
-                let versions = function.versions.iter().filter(move |(version, _)| all || *version == LATEST);
-                versions.map(move |(version, code)| (format!("{name}:{version}"), (name, version, code)))
+                let versions = function
+                    .versions
+                    .iter()
+                    .filter(move |(version, _)| all || *version == LATEST);
+                versions.map(move |(version, code)| {
+                    (format!("{name}:{version}"), (name, version, code))
+                })
             });
             let versions: BTreeMap<String, _> = versions.collect();
             let paging = Paging::read(body, "functions", 50, 50)?;
             let shown = versions.range::<str, _>(paging.bounds());
-            let page = paging
-                .take(shown.map(|(key, (name, version, code))| (key, configuration(place, name, version, code, all))));
+            let page = paging.take(shown.map(|(key, (name, version, code))| {
+                (key, configuration(place, name, version, code, all))
+            }));
             json(&object!({"Functions": page.items, "NextMarker": page.next_token}))
         }
         "GetFunction" => {
             let name = required(body, "FunctionName")?;
             let qualifier = text(body, "Qualifier").unwrap_or(LATEST);
             let found = functions.get(name).and_then(|function| {
-                let version = function.aliases.get(qualifier).map_or(qualifier, String::as_str);
+                let version = function
+                    .aliases
+                    .get(qualifier)
+                    .map_or(qualifier, String::as_str);
                 function.versions.get_key_value(version)
             });
             let (version, code) = found.ok_or_else(|| {
@@ -123,7 +145,9 @@ pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &V
                 Some(uri) => object!({
                     "RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": code.resolved_image_uri,
                 }),
-                None => object!({"RepositoryType": "S3", "Location": "https://example.com/code.zip"}),
+                None => {
+                    object!({"RepositoryType": "S3", "Location": "https://example.com/code.zip"})
+                }
             };
             json(&object!({"Configuration": configuration, "Code": location}))
         }
@@ -131,8 +155,17 @@ pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &V
     }
 }
 
-fn configuration(place: &Place, name: &str, version: &str, code: &FunctionVersion, qualified: bool) -> Value {
-    let arn = format!("arn:aws:lambda:{}:{}:function:{name}", place.region, place.account);
+fn configuration(
+    place: &Place,
+    name: &str,
+    version: &str,
+    code: &FunctionVersion,
+    qualified: bool,
+) -> Value {
+    let arn = format!(
+        "arn:aws:lambda:{}:{}:function:{name}",
+        place.region, place.account
+    );
     object!({
         "FunctionName": name,
         "FunctionArn": if qualified { format!("{arn}:{version}") } else { arn },

@@ -43,7 +43,9 @@ pub use ecr::registry::{PullThroughCacheRule, Registry};
 pub use ecr::repository::Repository;
 pub use ecs::daemon::{Daemon, DaemonDeployment, DaemonRevision, DaemonTaskDefinition};
 pub use ecs::express::{ExpressConfiguration, ExpressContainer, ExpressService};
-pub use ecs::service::{Deployment, RevisionReference, Service, ServiceDeployment, ServiceRevision, TaskSet};
+pub use ecs::service::{
+    Deployment, RevisionReference, Service, ServiceDeployment, ServiceRevision, TaskSet,
+};
 pub use ecs::state::{Cluster, Ecs};
 pub use ecs::task::{Container, ContainerDefinition, ContainerImage, Task, TaskDefinition};
 pub use eks::EksCluster;

@@ -31,11 +31,21 @@ impl RateLimits {
     pub fn documented() -> Self {
         let mut limits = Self::none();
         for (calls, burst) in [
-            (&["DescribeTaskDefinition", "ListTaskDefinitions", "ListTaskDefinitionFamilies"][..], 50),
+            (
+                &[
+                    "DescribeTaskDefinition",
+                    "ListTaskDefinitions",
+                    "ListTaskDefinitionFamilies",
+                ][..],
+                50,
+            ),
             (&["DescribeClusters", "ListClusters"], 50),
             (&["DescribeTasks", "ListTasks"], 100),
             (&["DescribeServices", "ListServices"], 100),
-            (&["ListServiceDeployments", "DescribeServiceDeployments"], 50),
+            (
+                &["ListServiceDeployments", "DescribeServiceDeployments"],
+                50,
+            ),
             (&["DescribeServiceRevisions"], 50),
         ] {
             limits = limits.shared(calls.iter().map(|call| format!("ecs:{call}")), 20, burst);
@@ -54,8 +64,13 @@ impl RateLimits {
         ] {
             limits = limits.limit(&format!("ecr:{call}"), 20, 40);
         }
-        let limits = limits.limit("lambda:ListFunctions", 15, 15).limit("lambda:GetFunction", 100, 100);
-        limits.limit("ecr:BatchGetImage", 2000, 2000).limit("ecr:PutImage", 10, 10)
+        let limits =
+            limits
+                .limit("lambda:ListFunctions", 15, 15)
+                .limit("lambda:GetFunction", 100, 100);
+        limits
+            .limit("ecr:BatchGetImage", 2000, 2000)
+            .limit("ecr:PutImage", 10, 10)
     }
 
     /// Gives an operation, such as `ecr:DescribeImages`, a bucket of its own.
@@ -66,7 +81,12 @@ impl RateLimits {
 
     /// Gives operations a bucket they share.
     #[must_use]
-    pub fn shared(mut self, operations: impl IntoIterator<Item = String>, per_second: u32, burst: u32) -> Self {
+    pub fn shared(
+        mut self,
+        operations: impl IntoIterator<Item = String>,
+        per_second: u32,
+        burst: u32,
+    ) -> Self {
         let mut name = None;
         for operation in operations {
             let bucket = Bucket {
@@ -82,7 +102,9 @@ impl RateLimits {
     /// The bucket of an operation: its name, calls a second, and calls at once; none if it has no limit.
     #[must_use]
     pub fn bucket_of(&self, operation: &str) -> Option<(&str, f64, f64)> {
-        self.buckets.get(operation).map(|bucket| (bucket.name.as_str(), bucket.per_second, bucket.burst))
+        self.buckets
+            .get(operation)
+            .map(|bucket| (bucket.name.as_str(), bucket.per_second, bucket.burst))
     }
 
     /// Takes a token; `false` if there is none.
@@ -91,7 +113,10 @@ impl RateLimits {
             return true;
         };
         let now = Instant::now();
-        let (tokens, filled) = self.levels.entry((place.clone(), bucket.name.clone())).or_insert((bucket.burst, now));
+        let (tokens, filled) = self
+            .levels
+            .entry((place.clone(), bucket.name.clone()))
+            .or_insert((bucket.burst, now));
         let refill = now.duration_since(*filled).as_secs_f64() * bucket.per_second;
         *tokens = (*tokens + refill).min(bucket.burst);
         *filled = now;

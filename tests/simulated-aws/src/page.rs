@@ -21,7 +21,12 @@ pub(crate) struct Page<T> {
 
 impl Paging {
     /// Reads `nextToken` and `maxResults`. A token is good only within its `scope`.
-    pub(crate) fn read(body: &Value, scope: impl Into<String>, default: usize, most: usize) -> Result<Self, ApiError> {
+    pub(crate) fn read(
+        body: &Value,
+        scope: impl Into<String>,
+        default: usize,
+        most: usize,
+    ) -> Result<Self, ApiError> {
         let scope = scope.into();
         let limit = match body.get("maxResults").filter(|value| !value.is_null()) {
             None => default,
@@ -38,12 +43,15 @@ impl Paging {
         };
         let after = match text(body, "nextToken") {
             None => None,
-            Some(token) => Some(
-                open(&scope, token)
-                    .ok_or_else(|| ApiError::invalid("Invalid parameter at 'nextToken': the token is not valid"))?,
-            ),
+            Some(token) => Some(open(&scope, token).ok_or_else(|| {
+                ApiError::invalid("Invalid parameter at 'nextToken': the token is not valid")
+            })?),
         };
-        Ok(Self { scope, after, limit })
+        Ok(Self {
+            scope,
+            after,
+            limit,
+        })
     }
 
     /// The key the page before ended with.
@@ -53,23 +61,37 @@ impl Paging {
 
     /// Where to begin in a map ordered by key.
     pub(crate) fn bounds(&self) -> (Bound<&str>, Bound<&str>) {
-        let from = self.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let from = self
+            .after
+            .as_deref()
+            .map_or(Bound::Unbounded, Bound::Excluded);
         (from, Bound::Unbounded)
     }
 
     /// Cuts a page off items in key order that begin after the page before.
-    pub(crate) fn take<K: AsRef<str>, T>(&self, mut items: impl Iterator<Item = (K, T)>) -> Page<T> {
+    pub(crate) fn take<K: AsRef<str>, T>(
+        &self,
+        mut items: impl Iterator<Item = (K, T)>,
+    ) -> Page<T> {
         let mut page = Vec::new();
         let mut last = None;
         while page.len() < self.limit {
             let Some((key, item)) = items.next() else {
-                return Page { items: page, next_token: None };
+                return Page {
+                    items: page,
+                    next_token: None,
+                };
             };
             page.push(item);
             last = Some(key);
         }
-        let next_token = last.filter(|_| items.next().is_some()).map(|key| seal(&self.scope, key.as_ref()));
-        Page { items: page, next_token }
+        let next_token = last
+            .filter(|_| items.next().is_some())
+            .map(|key| seal(&self.scope, key.as_ref()));
+        Page {
+            items: page,
+            next_token,
+        }
     }
 }
 
@@ -86,5 +108,10 @@ fn open(scope: &str, token: &str) -> Option<String> {
 }
 
 fn mark(scope: &str, key: &str) -> impl std::ops::Deref<Target = [u8]> + use<> {
-    Sha256::new().chain_update(scope).chain_update([0]).chain_update(key).finalize().to_vec()
+    Sha256::new()
+        .chain_update(scope)
+        .chain_update([0])
+        .chain_update(key)
+        .finalize()
+        .to_vec()
 }

@@ -27,7 +27,10 @@ impl Call {
     pub fn is_mutation(&self) -> bool {
         matches!(
             self.operation.as_str(),
-            "ecr:BatchDeleteImage" | "ecr:UpdateImageStorageClass" | "ecr:PutImage" | "ecr:PutLifecyclePolicy"
+            "ecr:BatchDeleteImage"
+                | "ecr:UpdateImageStorageClass"
+                | "ecr:PutImage"
+                | "ecr:PutLifecyclePolicy"
         )
     }
 }
@@ -44,10 +47,23 @@ pub(crate) struct Record {
 
 impl Record {
     pub(crate) fn new(with_bodies: bool) -> Self {
-        Self { calls: Vec::new(), counts: HashMap::new(), with_bodies, throttled: 0, sequence: 0 }
+        Self {
+            calls: Vec::new(),
+            counts: HashMap::new(),
+            with_bodies,
+            throttled: 0,
+            sequence: 0,
+        }
     }
 
-    pub(crate) fn add(&mut self, operation: String, place: Place, body: Value, status: u16, throttled: bool) {
+    pub(crate) fn add(
+        &mut self,
+        operation: String,
+        place: Place,
+        body: Value,
+        status: u16,
+        throttled: bool,
+    ) {
         self.sequence += 1;
         self.throttled += usize::from(throttled);
         match self.counts.get_mut(&operation) {
@@ -78,7 +94,9 @@ impl Record {
             if call.operation.starts_with("sts:") || call.body.is_null() {
                 continue;
             }
-            let answered = seen.entry((&call.operation, &call.place, call.body.to_string())).or_default();
+            let answered = seen
+                .entry((&call.operation, &call.place, call.body.to_string()))
+                .or_default();
             if *answered {
                 repeated.push(call.clone());
             }

@@ -55,7 +55,9 @@ impl Request {
             operation.clone_into(&mut request.operation);
             request.body = serde_json::from_slice(content).unwrap_or_default();
             request.text = String::from_utf8_lossy(content).into_owned();
-        } else if ["sts", "sns"].contains(&signed_for.as_str()) || (parts.method == "POST" && parts.uri.path() == "/") {
+        } else if ["sts", "sns"].contains(&signed_for.as_str())
+            || (parts.method == "POST" && parts.uri.path() == "/")
+        {
             request.protocol = Protocol::Query;
             request.service = if signed_for == "sns" { "sns" } else { "sts" };
             request.body = form(&String::from_utf8_lossy(content));
@@ -67,18 +69,29 @@ impl Request {
         {
             request.service = service;
             operation.clone_into(&mut request.operation);
-            let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-            request.body =
-                serde_json::from_slice(content).unwrap_or_else(|_| form(parts.uri.query().unwrap_or_default()));
+            let path = parts
+                .uri
+                .path_and_query()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            request.body = serde_json::from_slice(content)
+                .unwrap_or_else(|_| form(parts.uri.query().unwrap_or_default()));
             request.text = scripted::text(&path, &String::from_utf8_lossy(content));
             request.body["path"] = path.into();
         } else if signed_for == "lambda" {
             request.service = "lambda";
-            let path = parts.uri.path().trim_start_matches("/2015-03-31/functions").trim_matches('/');
+            let path = parts
+                .uri
+                .path()
+                .trim_start_matches("/2015-03-31/functions")
+                .trim_matches('/');
             let query = parts.uri.query().unwrap_or_default();
             (request.operation, request.body) = match path.split_once('/').unwrap_or((path, "")) {
                 ("", _) => ("ListFunctions".to_owned(), page(query)),
-                (name, "") => ("GetFunction".to_owned(), with(form(query), "FunctionName", decode(name))),
+                (name, "") => (
+                    "GetFunction".to_owned(),
+                    with(form(query), "FunctionName", decode(name)),
+                ),
                 _ => (path.to_owned(), Value::Null),
             };
             request.text = request.body.to_string();
@@ -86,7 +99,10 @@ impl Request {
             request.service = "eks";
             let path = parts.uri.path().trim_start_matches('/');
             (request.operation, request.body) = match path.split_once('/').unwrap_or((path, "")) {
-                ("clusters", "") => ("ListClusters".to_owned(), page(parts.uri.query().unwrap_or_default())),
+                ("clusters", "") => (
+                    "ListClusters".to_owned(),
+                    page(parts.uri.query().unwrap_or_default()),
+                ),
                 ("clusters", name) => ("DescribeCluster".to_owned(), json!({"name": decode(name)})),
                 _ => (path.to_owned(), Value::Null),
             };
@@ -110,7 +126,12 @@ fn target(header: &str) -> Option<(&'static str, &str)> {
         "AmazonEC2ContainerRegistry_V20150921" => "ecr",
         "AmazonEC2ContainerServiceV20141113" => "ecs",
         "AmazonSSM" => "ssm",
-        _ => scripted::TARGETS.iter().find(|(known, _)| *known == prefix)?.1,
+        _ => {
+            scripted::TARGETS
+                .iter()
+                .find(|(known, _)| *known == prefix)?
+                .1
+        }
     };
     Some((service, operation))
 }
@@ -144,7 +165,10 @@ fn page(query: &str) -> Value {
             body[member] = value;
         }
     }
-    if let Some(number) = body["maxResults"].as_str().and_then(|text| text.parse::<u64>().ok()) {
+    if let Some(number) = body["maxResults"]
+        .as_str()
+        .and_then(|text| text.parse::<u64>().ok())
+    {
         body["maxResults"] = number.into();
     }
     body

@@ -37,7 +37,10 @@ pub(crate) fn request(body: &mut Value, operation: &str, kind: FaultKind) -> Cha
     match kind {
         FaultKind::EmptyToken => Change::Token(String::new()),
         FaultKind::RepeatToken => {
-            let token = text(body, "nextToken").or_else(|| text(body, "NextToken")).unwrap_or(ROUND).to_owned();
+            let token = text(body, "nextToken")
+                .or_else(|| text(body, "NextToken"))
+                .unwrap_or(ROUND)
+                .to_owned();
             if token == ROUND
                 && let Some(body) = body.as_object_mut()
             {
@@ -50,7 +53,11 @@ pub(crate) fn request(body: &mut Value, operation: &str, kind: FaultKind) -> Cha
         FaultKind::FailItem { code } if operation == "BatchDeleteImage" => {
             let ids = body.get_mut("imageIds").and_then(Value::as_array_mut);
             match ids {
-                Some(ids) if !ids.is_empty() => Change::Fail { id: ids.remove(0), code, emptied: ids.is_empty() },
+                Some(ids) if !ids.is_empty() => Change::Fail {
+                    id: ids.remove(0),
+                    code,
+                    emptied: ids.is_empty(),
+                },
                 _ => Change::Nothing,
             }
         }
@@ -86,14 +93,18 @@ pub(crate) fn answer(body: &mut Vec<u8>, change: Change) {
             }
         }
         Change::FailFirst { code } => {
-            let first =
-                main_list(&mut answer).filter(|(_, list)| !list.is_empty()).map(|(name, list)| (name, list.remove(0)));
+            let first = main_list(&mut answer)
+                .filter(|(_, list)| !list.is_empty())
+                .map(|(name, list)| (name, list.remove(0)));
             if let Some((name, item)) = first {
                 fail(&mut answer, failure(&name, &item, &code));
             }
         }
         Change::Fail { id, code, .. } => {
-            fail(&mut answer, json!({"imageId": id, "failureCode": code, "failureReason": "simulated"}));
+            fail(
+                &mut answer,
+                json!({"imageId": id, "failureCode": code, "failureReason": "simulated"}),
+            );
         }
         Change::Nothing => return,
     }

@@ -23,7 +23,10 @@ impl Object {
     pub fn new(content: impl Into<Vec<u8>>) -> Self {
         let content = content.into();
         let hash = hex::encode(Sha256::digest(&content));
-        Self { etag: format!("\"{}\"", &hash[..32]), content }
+        Self {
+            etag: format!("\"{}\"", &hash[..32]),
+            content,
+        }
     }
 }
 
@@ -51,14 +54,27 @@ impl ObjectRequest {
             Some(value.to_owned())
         };
         let query = |name: &str| {
-            let pairs = parts.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-            let value = pairs.filter(|(key, _)| *key == name).map(|(_, value)| decode(&value.replace('+', " "))).next();
+            let pairs = parts
+                .uri
+                .query()
+                .unwrap_or_default()
+                .split('&')
+                .filter_map(|pair| pair.split_once('='));
+            let value = pairs
+                .filter(|(key, _)| *key == name)
+                .map(|(_, value)| decode(&value.replace('+', " ")))
+                .next();
             value.unwrap_or_default()
         };
-        let streamed = |name| header(name).is_some_and(|value: String| value.contains("aws-chunked"));
+        let streamed =
+            |name| header(name).is_some_and(|value: String| value.contains("aws-chunked"));
         let signed = header("x-amz-content-sha256").unwrap_or_default();
         let chunked = streamed("content-encoding") || signed.starts_with("STREAMING-");
-        let content = if chunked { unchunk(content).unwrap_or_default() } else { content.to_vec() };
+        let content = if chunked {
+            unchunk(content).unwrap_or_default()
+        } else {
+            content.to_vec()
+        };
         Self {
             bucket: decode(bucket),
             key: decode(key),
@@ -99,7 +115,9 @@ impl ObjectRequest {
             }
         }
         match (&self.if_none_match, stored) {
-            (Some(unwanted), Some(stored)) if unwanted == "*" || bare(unwanted) == bare(&stored.etag) => {
+            (Some(unwanted), Some(stored))
+                if unwanted == "*" || bare(unwanted) == bare(&stored.etag) =>
+            {
                 if self.method == "PUT" {
                     return Err(failed());
                 }
@@ -122,14 +140,21 @@ fn no_such_key() -> ApiError {
 const PAGE: usize = 1000;
 
 fn list(bucket: &BTreeMap<String, Object>, request: &ObjectRequest) -> Reply {
-    let keys = bucket.keys().filter(|key| key.starts_with(&request.prefix) && **key > request.after);
+    let keys = bucket
+        .keys()
+        .filter(|key| key.starts_with(&request.prefix) && **key > request.after);
     let keys: Vec<&String> = keys.take(PAGE + 1).collect();
-    let contents: Vec<String> =
-        keys.iter().take(PAGE).map(|key| format!("<Contents><Key>{key}</Key><Size>1</Size></Contents>")).collect();
+    let contents: Vec<String> = keys
+        .iter()
+        .take(PAGE)
+        .map(|key| format!("<Contents><Key>{key}</Key><Size>1</Size></Contents>"))
+        .collect();
     let contents = contents.concat();
     let next = match keys.get(PAGE - 1) {
         Some(last) if keys.len() > PAGE => {
-            format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{last}</NextContinuationToken>")
+            format!(
+                "<IsTruncated>true</IsTruncated><NextContinuationToken>{last}</NextContinuationToken>"
+            )
         }
         _ => "<IsTruncated>false</IsTruncated>".to_owned(),
     };
@@ -141,10 +166,10 @@ fn list(bucket: &BTreeMap<String, Object>, request: &ObjectRequest) -> Reply {
 
 /// Answers one S3 operation.
 pub(crate) fn answer(world: &mut World, request: &ObjectRequest) -> Result<Reply, ApiError> {
-    let bucket: &mut BTreeMap<String, Object> = world
-        .buckets
-        .get_mut(&request.bucket)
-        .ok_or_else(|| ApiError::with_status(404, "NoSuchBucket", "The specified bucket does not exist"))?;
+    let bucket: &mut BTreeMap<String, Object> =
+        world.buckets.get_mut(&request.bucket).ok_or_else(|| {
+            ApiError::with_status(404, "NoSuchBucket", "The specified bucket does not exist")
+        })?;
     let stored = bucket.get(&request.key);
     match request.operation() {
         "GetObject" | "HeadObject" => {
@@ -168,7 +193,11 @@ pub(crate) fn answer(world: &mut World, request: &ObjectRequest) -> Result<Reply
             bucket.remove(&request.key);
             Ok(Reply::new(204, "application/xml", Vec::new()))
         }
-        _ => Err(ApiError::with_status(501, "NotImplemented", "not built in the simulated AWS")),
+        _ => Err(ApiError::with_status(
+            501,
+            "NotImplemented",
+            "not built in the simulated AWS",
+        )),
     }
 }
 

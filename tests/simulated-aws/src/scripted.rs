@@ -20,13 +20,19 @@ impl Region {
     pub fn script(&mut self, operation: &str, matching: &str, answer: Value) {
         let answers = self.scripts.entry(operation.to_owned()).or_default();
         answers.retain(|known| known.matching != matching);
-        answers.push(Scripted { matching: matching.to_owned(), answer });
+        answers.push(Scripted {
+            matching: matching.to_owned(),
+            answer,
+        });
     }
 }
 
 pub(crate) fn answer(world: &mut World, place: &Place, name: &str, text: &str) -> Answer {
     let answers = world.at(place).scripts.get(name).into_iter().flatten();
-    match answers.rev().find(|scripted| text.contains(&scripted.matching)) {
+    match answers
+        .rev()
+        .find(|scripted| text.contains(&scripted.matching))
+    {
         Some(scripted) => json(&scripted.answer),
         None => Err(ApiError::unknown_operation(name)),
     }
@@ -44,17 +50,52 @@ pub(crate) const TARGETS: [(&str, &str); 6] = [
 
 /// Services with paths: the name a request is signed for, method, path with `*` for any name, and the operation.
 const PATHS: [(&str, &str, &str, &str); 17] = [
-    ("batch", "POST", "/v1/describejobqueues", "DescribeJobQueues"),
-    ("batch", "POST", "/v1/describejobdefinitions", "DescribeJobDefinitions"),
+    (
+        "batch",
+        "POST",
+        "/v1/describejobqueues",
+        "DescribeJobQueues",
+    ),
+    (
+        "batch",
+        "POST",
+        "/v1/describejobdefinitions",
+        "DescribeJobDefinitions",
+    ),
     ("batch", "POST", "/v1/listjobs", "ListJobs"),
     ("batch", "POST", "/v1/describejobs", "DescribeJobs"),
     ("batch", "POST", "/v1/listservicejobs", "ListServiceJobs"),
-    ("batch", "POST", "/v1/describeservicejob", "DescribeServiceJob"),
-    ("bedrock-agentcore", "POST", "/runtimes/", "ListAgentRuntimes"),
-    ("bedrock-agentcore", "POST", "/runtimes/*/versions/", "ListAgentRuntimeVersions"),
-    ("bedrock-agentcore", "GET", "/runtimes/*/", "GetAgentRuntime"),
+    (
+        "batch",
+        "POST",
+        "/v1/describeservicejob",
+        "DescribeServiceJob",
+    ),
+    (
+        "bedrock-agentcore",
+        "POST",
+        "/runtimes/",
+        "ListAgentRuntimes",
+    ),
+    (
+        "bedrock-agentcore",
+        "POST",
+        "/runtimes/*/versions/",
+        "ListAgentRuntimeVersions",
+    ),
+    (
+        "bedrock-agentcore",
+        "GET",
+        "/runtimes/*/",
+        "GetAgentRuntime",
+    ),
     ("bedrock-agentcore", "GET", "/harnesses", "ListHarnesses"),
-    ("bedrock-agentcore", "GET", "/harnesses/*/versions", "ListHarnessVersions"),
+    (
+        "bedrock-agentcore",
+        "GET",
+        "/harnesses/*/versions",
+        "ListHarnessVersions",
+    ),
     ("bedrock-agentcore", "GET", "/harnesses/*", "GetHarness"),
     ("pipes", "GET", "/v1/pipes", "ListPipes"),
     ("pipes", "GET", "/v1/pipes/*", "DescribePipe"),
@@ -64,14 +105,23 @@ const PATHS: [(&str, &str, &str, &str); 17] = [
 ];
 
 /// The service and operation of a request with a path.
-pub(crate) fn operation(signed_for: &str, method: &str, path: &str) -> Option<(&'static str, &'static str)> {
+pub(crate) fn operation(
+    signed_for: &str,
+    method: &str,
+    path: &str,
+) -> Option<(&'static str, &'static str)> {
     let fits = |template: &str| {
-        let (template, path): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
+        let (template, path): (Vec<&str>, Vec<&str>) =
+            (template.split('/').collect(), path.split('/').collect());
         template.len() == path.len()
-            && template.iter().zip(&path).all(|(part, given)| part == given || (*part == "*" && !given.is_empty()))
+            && template
+                .iter()
+                .zip(&path)
+                .all(|(part, given)| part == given || (*part == "*" && !given.is_empty()))
     };
-    let found =
-        PATHS.iter().find(|(service, verb, template, _)| *service == signed_for && *verb == method && fits(template));
+    let found = PATHS.iter().find(|(service, verb, template, _)| {
+        *service == signed_for && *verb == method && fits(template)
+    });
     found.map(|(service, _, _, operation)| (*service, *operation))
 }
 

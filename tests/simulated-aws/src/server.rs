@@ -27,7 +27,9 @@ pub(crate) struct Shared {
 impl Shared {
     /// A test that panicked in an edit is no reason to fail the others.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Backstage> {
-        self.backstage.lock().unwrap_or_else(PoisonError::into_inner)
+        self.backstage
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long the next request takes: the jitter goes round in a fixed pattern.
@@ -101,7 +103,11 @@ impl Builder {
             requests: AtomicU64::new(0),
         });
         let acceptor = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        SimulatedAws { shared, address, acceptor }
+        SimulatedAws {
+            shared,
+            address,
+            acceptor,
+        }
     }
 }
 
@@ -184,16 +190,32 @@ impl SimulatedAws {
     }
 
     /// Changes the world right before the `call`th call to an operation from now (from 1) is handled.
-    pub fn before(&self, operation: &str, call: u64, action: impl FnOnce(&mut World) + Send + 'static) {
+    pub fn before(
+        &self,
+        operation: &str,
+        call: u64,
+        action: impl FnOnce(&mut World) + Send + 'static,
+    ) {
         self.race(operation, call, false, Box::new(action));
     }
 
     /// Changes the world right after the `call`th call to an operation from now (from 1) is handled.
-    pub fn after(&self, operation: &str, call: u64, action: impl FnOnce(&mut World) + Send + 'static) {
+    pub fn after(
+        &self,
+        operation: &str,
+        call: u64,
+        action: impl FnOnce(&mut World) + Send + 'static,
+    ) {
         self.race(operation, call, true, Box::new(action));
     }
 
-    fn race(&self, operation: &str, call: u64, after: bool, action: Box<dyn FnOnce(&mut World) + Send>) {
+    fn race(
+        &self,
+        operation: &str,
+        call: u64,
+        after: bool,
+        action: Box<dyn FnOnce(&mut World) + Send>,
+    ) {
         self.shared.lock().races.push(Race {
             operation: operation.to_owned(),
             calls_to_go: call.max(1),
@@ -213,7 +235,10 @@ impl SimulatedAws {
     pub fn calls_to(&self, operation: &str) -> Vec<Call> {
         let backstage = self.shared.lock();
         let calls = backstage.record.calls.iter();
-        calls.filter(|call| call.operation == operation).cloned().collect()
+        calls
+            .filter(|call| call.operation == operation)
+            .cloned()
+            .collect()
     }
 
     /// How often an operation was called, whatever was answered.

@@ -25,7 +25,9 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
     world.messages.push(Message {
         region: request.region.clone().unwrap_or_default(),
         topic_arn: required(&request.body, "TopicArn")?.to_owned(),
-        subject: text(&request.body, "Subject").unwrap_or_default().to_owned(),
+        subject: text(&request.body, "Subject")
+            .unwrap_or_default()
+            .to_owned(),
         text: required(&request.body, "Message")?.to_owned(),
     });
     Ok(b"<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><PublishResult><MessageId>1</MessageId>\

@@ -17,8 +17,14 @@ pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &V
     let (name, value) = region
         .parameters
         .get_key_value(path)
-        .or_else(|| region.parameters.get_key_value(path.trim_start_matches('/')))
-        .ok_or_else(|| ApiError::new("ParameterNotFound", format!("Parameter {asked} not found.")))?;
+        .or_else(|| {
+            region
+                .parameters
+                .get_key_value(path.trim_start_matches('/'))
+        })
+        .ok_or_else(|| {
+            ApiError::new("ParameterNotFound", format!("Parameter {asked} not found."))
+        })?;
     json(&object!({"Parameter": {
         "Name": name,
         "Type": "String",

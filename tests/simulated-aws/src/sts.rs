@@ -32,21 +32,34 @@ fn assume(world: &mut World, request: &Request) -> Result<String, ApiError> {
     let session = text(&request.body, "RoleSessionName").unwrap_or("session");
     let mut parts = role.split(':');
     let (Some(account), Some(name)) = (parts.nth(4), parts.next()) else {
-        return Err(ApiError::new("ValidationError", format!("{role} is invalid")));
+        return Err(ApiError::new(
+            "ValidationError",
+            format!("{role} is invalid"),
+        ));
     };
     let name = name.rsplit('/').next().unwrap_or(name);
     let caller = world.identity(&request.access_key);
     let trust = world.roles.get(role);
     let lets_in = |trust: &Trust| {
         trust.accounts.contains(&caller.account)
-            && trust.external_id.as_deref().is_none_or(|id| text(&request.body, "ExternalId") == Some(id))
+            && trust
+                .external_id
+                .as_deref()
+                .is_none_or(|id| text(&request.body, "ExternalId") == Some(id))
     };
     if !world.roles.is_empty() && !trust.is_some_and(lets_in) {
-        let message = format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {role}", caller.arn);
+        let message = format!(
+            "User: {} is not authorized to perform: sts:AssumeRole on resource: {role}",
+            caller.arn
+        );
         return Err(ApiError::with_status(403, "AccessDenied", message));
     }
     let over = trust.is_some_and(|trust| trust.short_lived);
-    let expiration = if over { "2001-01-01T00:00:00Z" } else { "2099-01-01T00:00:00Z" };
+    let expiration = if over {
+        "2001-01-01T00:00:00Z"
+    } else {
+        "2099-01-01T00:00:00Z"
+    };
     let arn = format!("arn:aws:sts::{account}:assumed-role/{name}/{session}");
     let key = hex::encode_upper(&Sha256::digest(&arn)[..8]);
     let key = format!("ASIA{key}");

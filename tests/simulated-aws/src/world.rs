@@ -23,7 +23,10 @@ pub struct Place {
 impl Place {
     /// A place by its names.
     pub fn new(account: impl Into<String>, region: impl Into<String>) -> Self {
-        Self { account: account.into(), region: region.into() }
+        Self {
+            account: account.into(),
+            region: region.into(),
+        }
     }
 }
 
@@ -40,7 +43,10 @@ impl Identity {
     /// A session of the role `ecr-cleanup` of this account.
     #[must_use]
     pub fn of(account: &str) -> Self {
-        Self { account: account.to_owned(), arn: format!("arn:aws:sts::{account}:assumed-role/ecr-cleanup/session") }
+        Self {
+            account: account.to_owned(),
+            arn: format!("arn:aws:sts::{account}:assumed-role/ecr-cleanup/session"),
+        }
     }
 }
 
@@ -123,7 +129,10 @@ impl World {
     /// One place, made when it is new.
     pub fn at(&mut self, place: &Place) -> &mut Region {
         let now = self.now;
-        let region = self.regions.entry(place.clone()).or_insert_with(|| Region::new(place.clone(), now));
+        let region = self
+            .regions
+            .entry(place.clone())
+            .or_insert_with(|| Region::new(place.clone(), now));
         region.now = now;
         region.ecs.now = now;
         region
@@ -132,7 +141,11 @@ impl World {
     /// A repository of the home place, to look at.
     #[must_use]
     pub fn stored(&self, repository: &str) -> Option<&Repository> {
-        self.regions.get(&self.home)?.ecr.repositories.get(repository)
+        self.regions
+            .get(&self.home)?
+            .ecr
+            .repositories
+            .get(repository)
     }
 
     /// A bucket, made when it is new.
@@ -143,7 +156,10 @@ impl World {
     /// Whose an access key is.
     #[must_use]
     pub fn identity(&self, access_key: &str) -> Identity {
-        self.access_keys.get(access_key).cloned().unwrap_or_else(|| Identity::of(&self.home.account))
+        self.access_keys
+            .get(access_key)
+            .cloned()
+            .unwrap_or_else(|| Identity::of(&self.home.account))
     }
 }
 
@@ -184,8 +200,11 @@ impl Region {
     /// A repository, made when it is new.
     pub fn repository(&mut self, name: &str) -> &mut Repository {
         let (place, now) = (&self.place, self.now);
-        let repository =
-            self.ecr.repositories.entry(name.to_owned()).or_insert_with(|| Repository::new(place, name, now));
+        let repository = self
+            .ecr
+            .repositories
+            .entry(name.to_owned())
+            .or_insert_with(|| Repository::new(place, name, now));
         repository.now = now;
         repository
     }

@@ -24,7 +24,11 @@ pub(crate) struct Reply {
 impl Reply {
     fn json(status: u16, body: &Value) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];
-        Self { status, headers, body: body.to_string().into_bytes() }
+        Self {
+            status,
+            headers,
+            body: body.to_string().into_bytes(),
+        }
     }
 
     fn status(status: u16, reason: &str, message: &str) -> Self {
@@ -41,9 +45,15 @@ pub(crate) fn answer(state: &mut State, uri: &str, accept: &str, token: Option<&
     state.requests.push(uri.to_owned());
     state.tokens.extend(token.map(str::to_owned));
     if let Some(signer) = &state.signer {
-        let checked = token.ok_or("no token".to_owned()).and_then(|token| signer.check(token, &state.name));
+        let checked = token
+            .ok_or("no token".to_owned())
+            .and_then(|token| signer.check(token, &state.name));
         if let Err(problem) = checked {
-            return Ending::Answer(Reply::status(401, "Unauthorized", &format!("Unauthorized ({problem})")));
+            return Ending::Answer(Reply::status(
+                401,
+                "Unauthorized",
+                &format!("Unauthorized ({problem})"),
+            ));
         }
     }
     let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
@@ -55,17 +65,32 @@ pub(crate) fn answer(state: &mut State, uri: &str, accept: &str, token: Option<&
         ["api", "v1", plural] => ("", *plural),
         ["apis", group, _version, plural] => (*group, *plural),
         ["apis", group, version] => return Ending::Answer(resources(state, group, version)),
-        _ => return Ending::Answer(Reply::status(404, "NotFound", "the server could not find the requested resource")),
+        _ => {
+            return Ending::Answer(Reply::status(
+                404,
+                "NotFound",
+                "the server could not find the requested resource",
+            ));
+        }
     };
-    let parameter = |name: &str| query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name));
+    let parameter = |name: &str| {
+        query
+            .split('&')
+            .find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name))
+    };
     let token = parameter("continue").map(|(_, token)| token.to_owned());
-    let limit = parameter("limit").and_then(|(_, limit)| limit.parse().ok()).unwrap_or(usize::MAX);
+    let limit = parameter("limit")
+        .and_then(|(_, limit)| limit.parse().ok())
+        .unwrap_or(usize::MAX);
     let fault = fault(state, plural, token.is_some());
     list(state, (group, plural), limit, token.as_deref(), fault)
 }
 
 fn fault(state: &mut State, plural: &str, later: bool) -> Option<FaultKind> {
-    state.faults.iter_mut().find_map(|fault| fault.hits(plural, later).then_some(fault.kind))
+    state
+        .faults
+        .iter_mut()
+        .find_map(|fault| fault.hits(plural, later).then_some(fault.kind))
 }
 
 fn list(
@@ -75,9 +100,16 @@ fn list(
     token: Option<&str>,
     fault: Option<FaultKind>,
 ) -> Ending {
-    let resource = state.resources.iter().find(|(known, _)| known.group == group && known.plural == plural);
+    let resource = state
+        .resources
+        .iter()
+        .find(|(known, _)| known.group == group && known.plural == plural);
     let Some((resource, objects)) = resource else {
-        return Ending::Answer(Reply::status(404, "NotFound", "the server could not find the requested resource"));
+        return Ending::Answer(Reply::status(
+            404,
+            "NotFound",
+            "the server could not find the requested resource",
+        ));
     };
     if state.denied.iter().any(|denied| denied == plural) {
         let message = format!(
@@ -85,10 +117,20 @@ fn list(
         );
         return Ending::Answer(Reply::status(403, "Forbidden", &message));
     }
-    let from = match token.map(|token| token.strip_prefix("after-").and_then(|number| number.parse::<usize>().ok())) {
+    let from = match token.map(|token| {
+        token
+            .strip_prefix("after-")
+            .and_then(|number| number.parse::<usize>().ok())
+    }) {
         None => 0,
         Some(Some(from)) => from,
-        Some(None) => return Ending::Answer(Reply::status(400, "BadRequest", "continue key is not valid")),
+        Some(None) => {
+            return Ending::Answer(Reply::status(
+                400,
+                "BadRequest",
+                "continue key is not valid",
+            ));
+        }
     };
     let size = limit.min(state.page_size);
     let items: Vec<&Value> = objects.values().skip(from).take(size).collect();
@@ -100,12 +142,17 @@ fn list(
         metadata["remainingItemCount"] = (objects.len() - next).into();
     }
     let Resource { version, kind, .. } = resource;
-    let api_version = if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
-    let mut page =
-        json!({"kind": format!("{kind}List"), "apiVersion": api_version, "metadata": metadata, "items": items});
+    let api_version = if group.is_empty() {
+        version.clone()
+    } else {
+        format!("{group}/{version}")
+    };
+    let mut page = json!({"kind": format!("{kind}List"), "apiVersion": api_version, "metadata": metadata, "items": items});
     match fault {
         None => Ending::Answer(Reply::json(200, &page)),
-        Some(FaultKind::Status(status)) => Ending::Answer(Reply::status(status, "Simulated", "simulated")),
+        Some(FaultKind::Status(status)) => {
+            Ending::Answer(Reply::status(status, "Simulated", "simulated"))
+        }
         Some(FaultKind::TooMany(seconds)) => {
             let mut reply = Reply::status(429, "TooManyRequests", "simulated");
             reply.headers.push(("retry-after", seconds.to_string()));
@@ -163,7 +210,9 @@ fn bomb() -> Reply {
 
 fn deep(kind: &str) -> Reply {
     let mut reply = Reply::json(200, &Value::Null);
-    let mut body = format!(r#"{{"kind":"{kind}List","metadata":{{}},"items":[{{"spec":{{"containers":"#).into_bytes();
+    let mut body =
+        format!(r#"{{"kind":"{kind}List","metadata":{{}},"items":[{{"spec":{{"containers":"#)
+            .into_bytes();
     body.extend(b"[".repeat(100_000));
     body.extend(b"]".repeat(100_000));
     body.extend(b"}}]}");
@@ -173,14 +222,26 @@ fn deep(kind: &str) -> Reply {
 
 fn discovery(state: &mut State, accept: &str) -> Ending {
     match fault(state, "discovery", false) {
-        Some(FaultKind::Status(status)) => return Ending::Answer(Reply::status(status, "Simulated", "simulated")),
+        Some(FaultKind::Status(status)) => {
+            return Ending::Answer(Reply::status(status, "Simulated", "simulated"));
+        }
         Some(FaultKind::Drop) => return Ending::Drop,
         _ => {}
     }
-    let mut groups: Vec<&str> = state.resources.keys().map(|known| known.group.as_str()).collect();
+    let mut groups: Vec<&str> = state
+        .resources
+        .keys()
+        .map(|known| known.group.as_str())
+        .collect();
     groups.retain(|group| !group.is_empty());
     groups.dedup();
-    let of = |group: &str| state.resources.keys().filter(move |known| known.group == group).collect::<Vec<_>>();
+    let of = |group: &str| {
+        state
+            .resources
+            .keys()
+            .filter(move |known| known.group == group)
+            .collect::<Vec<_>>()
+    };
     if state.aggregated && accept.contains("as=APIGroupDiscoveryList") {
         let items = groups.iter().map(|group| {
             let resources: Vec<Value> = of(group).iter().map(|known| json!({
@@ -198,11 +259,17 @@ fn discovery(state: &mut State, accept: &str) -> Ending {
         let version = of(group).first().map(|known| known.version.clone());
         json!({"name": group, "versions": [{"version": version}]})
     });
-    Ending::Answer(Reply::json(200, &json!({"kind": "APIGroupList", "groups": groups.collect::<Vec<_>>()})))
+    Ending::Answer(Reply::json(
+        200,
+        &json!({"kind": "APIGroupList", "groups": groups.collect::<Vec<_>>()}),
+    ))
 }
 
 fn resources(state: &State, group: &str, version: &str) -> Reply {
-    let served = state.resources.keys().filter(|known| known.group == group && known.version == version);
+    let served = state
+        .resources
+        .keys()
+        .filter(|known| known.group == group && known.version == version);
     let served: Vec<Value> = served
         .flat_map(|known| {
             let status = format!("{}/status", known.plural);
@@ -212,5 +279,8 @@ fn resources(state: &State, group: &str, version: &str) -> Reply {
             ]
         })
         .collect();
-    Reply::json(200, &json!({"kind": "APIResourceList", "resources": served}))
+    Reply::json(
+        200,
+        &json!({"kind": "APIResourceList", "resources": served}),
+    )
 }

@@ -44,12 +44,20 @@ pub struct Fault {
 impl Fault {
     /// Something goes wrong with every first page of a kind, by its plural; `*` is every kind, `discovery` discovery.
     pub fn first(plural: &str, kind: FaultKind) -> Self {
-        Self { plural: plural.to_owned(), later: false, times: usize::MAX, kind }
+        Self {
+            plural: plural.to_owned(),
+            later: false,
+            times: usize::MAX,
+            kind,
+        }
     }
 
     /// Something goes wrong with every later page of a kind.
     pub fn later(plural: &str, kind: FaultKind) -> Self {
-        Self { later: true, ..Self::first(plural, kind) }
+        Self {
+            later: true,
+            ..Self::first(plural, kind)
+        }
     }
 
     /// So many pages go wrong.
@@ -59,7 +67,8 @@ impl Fault {
     }
 
     pub(crate) fn hits(&mut self, plural: &str, later: bool) -> bool {
-        let hit = (self.plural == plural || self.plural == "*") && self.later == later && self.times > 0;
+        let hit =
+            (self.plural == plural || self.plural == "*") && self.later == later && self.times > 0;
         if hit && self.times != usize::MAX {
             self.times -= 1;
         }

@@ -59,7 +59,12 @@ impl SimulatedCluster {
         let tls = Certificates::new(hosts);
         let state = Arc::new(Mutex::new(State::new(name)));
         let acceptor = tokio::spawn(accept(listener, tls.acceptor(), Arc::clone(&state)));
-        Self { state, address, authority: tls.authority, acceptor }
+        Self {
+            state,
+            address,
+            authority: tls.authority,
+            acceptor,
+        }
     }
 
     /// Its URL.
@@ -99,7 +104,15 @@ impl SimulatedCluster {
     /// Defines a custom kind.
     pub fn define(&self, group: &str, version: &str, plural: &str, kind: &str) {
         let [group, version, plural, kind] = [group, version, plural, kind].map(str::to_owned);
-        self.lock().resources.entry(Resource { group, version, plural, kind }).or_default();
+        self.lock()
+            .resources
+            .entry(Resource {
+                group,
+                version,
+                plural,
+                kind,
+            })
+            .or_default();
     }
 
     /// Stores an object under its kind, namespace and name.
@@ -191,14 +204,30 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, state: Arc<Mutex<State>
 async fn serve(stream: TcpStream, tls: TlsAcceptor, state: Arc<Mutex<State>>) {
     let _ = stream.set_nodelay(true);
     // A client that does not trust this server leaves here.
-    let Ok(stream) = tls.accept(stream).await else { return };
+    let Ok(stream) = tls.accept(stream).await else {
+        return;
+    };
     let service = service_fn(|request| exchange(request, &state));
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
-async fn exchange(request: Request<Incoming>, state: &Mutex<State>) -> Result<Response<Full<Bytes>>, std::io::Error> {
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let uri = request.uri().path_and_query().map_or("/", |uri| uri.as_str());
+async fn exchange(
+    request: Request<Incoming>,
+    state: &Mutex<State>,
+) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    let header = |name: &str| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
+    let uri = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |uri| uri.as_str());
     let token = header("authorization").strip_prefix("Bearer ");
     let latency = state.lock().unwrap_or_else(PoisonError::into_inner).latency;
     if !latency.is_zero() {
@@ -217,13 +246,16 @@ async fn exchange(request: Request<Incoming>, state: &Mutex<State>) -> Result<Re
             Ok(respond(reply))
         }
         Ending::Hang => std::future::pending().await,
-        Ending::Drop => Err(std::io::Error::other("the simulated cluster closes the connection")),
+        Ending::Drop => Err(std::io::Error::other(
+            "the simulated cluster closes the connection",
+        )),
     }
 }
 
 fn respond(reply: Reply) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(reply.body));
-    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in reply.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);

@@ -56,7 +56,15 @@ impl State {
     pub(crate) fn new(name: &str) -> Self {
         let resources = BUILT_IN.map(|(group, plural, kind)| {
             let [group, version, plural, kind] = [group, "v1", plural, kind].map(str::to_owned);
-            (Resource { group, version, plural, kind }, BTreeMap::new())
+            (
+                Resource {
+                    group,
+                    version,
+                    plural,
+                    kind,
+                },
+                BTreeMap::new(),
+            )
         });
         Self {
             name: name.to_owned(),
@@ -75,11 +83,25 @@ impl State {
 
     /// Stores a manifest under its kind.
     pub(crate) fn apply(&mut self, manifest: Value) {
-        let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |pointer: &str| {
+            manifest
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         let (api_version, kind) = (text("/apiVersion"), text("/kind"));
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        let resource = self.resources.iter_mut().find(|(known, _)| known.kind == kind && known.group == group);
-        let Some((_, objects)) = resource else { panic!("{api_version} {kind} is not defined") };
-        objects.insert(format!("{}/{}", text("/metadata/namespace"), text("/metadata/name")), manifest);
+        let resource = self
+            .resources
+            .iter_mut()
+            .find(|(known, _)| known.kind == kind && known.group == group);
+        let Some((_, objects)) = resource else {
+            panic!("{api_version} {kind} is not defined")
+        };
+        objects.insert(
+            format!("{}/{}", text("/metadata/namespace"), text("/metadata/name")),
+            manifest,
+        );
     }
 }

@@ -23,25 +23,42 @@ impl Certificates {
     ///
     /// # Panics
     /// If one of the names is none.
-    #[expect(clippy::expect_used, reason = "a test cannot go on without its certificates")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a test cannot go on without its certificates"
+    )]
     #[must_use]
     pub fn new(names: &[&str]) -> Self {
         let authority_key = KeyPair::generate().expect("a key");
         let mut parameters = CertificateParams::new(Vec::new()).expect("no names");
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = parameters.self_signed(&authority_key).expect("an authority").pem();
+        let authority = parameters
+            .self_signed(&authority_key)
+            .expect("an authority")
+            .pem();
         let issuer = Issuer::new(parameters, authority_key);
 
         let key = KeyPair::generate().expect("a key");
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let parameters = CertificateParams::new(names).expect("names");
-        let certificate = parameters.signed_by(&key, &issuer).expect("a certificate").pem();
-        Self { authority, certificate, key: key.serialize_pem() }
+        let certificate = parameters
+            .signed_by(&key, &issuer)
+            .expect("a certificate")
+            .pem();
+        Self {
+            authority,
+            certificate,
+            key: key.serialize_pem(),
+        }
     }
 
-    #[expect(clippy::expect_used, reason = "a test cannot go on without its certificates")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a test cannot go on without its certificates"
+    )]
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("a certificate");
+        let certificate =
+            CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("a certificate");
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("a key");
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

@@ -36,8 +36,16 @@ impl Signer {
     /// Tokens of this Region, signed with this secret and by the real clock.
     #[must_use]
     pub fn new(region: &str, secret: &str) -> Self {
-        let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Self { region: region.to_owned(), secret: secret.to_owned(), now }
+        let now = || {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs())
+        };
+        Self {
+            region: region.to_owned(),
+            secret: secret.to_owned(),
+            now,
+        }
     }
 
     /// What is wrong with a token for the cluster of that name.
@@ -45,8 +53,12 @@ impl Signer {
         if token.len() > 4096 {
             return Err("token is too large".to_owned());
         }
-        let encoded = token.strip_prefix("k8s-aws-v1.").ok_or("token is missing its prefix")?;
-        let url = BASE64_URL_SAFE_NO_PAD.decode(encoded).map_err(|error| error.to_string())?;
+        let encoded = token
+            .strip_prefix("k8s-aws-v1.")
+            .ok_or("token is missing its prefix")?;
+        let url = BASE64_URL_SAFE_NO_PAD
+            .decode(encoded)
+            .map_err(|error| error.to_string())?;
         let url = String::from_utf8(url).map_err(|error| error.to_string())?;
         let rest = url.strip_prefix("https://").ok_or("unexpected scheme")?;
         let (host, rest) = rest.split_once('/').ok_or("unexpected path")?;
@@ -61,11 +73,22 @@ impl Signer {
                 return Err(format!("unexpected or repeated parameter {name}"));
             }
         }
-        let value = |name: &str| parameters.get(name).copied().ok_or(format!("{name} is missing"));
-        if value("Action")? != "GetCallerIdentity" || value("X-Amz-SignedHeaders")? != "host%3Bx-k8s-aws-id" {
+        let value = |name: &str| {
+            parameters
+                .get(name)
+                .copied()
+                .ok_or(format!("{name} is missing"))
+        };
+        if value("Action")? != "GetCallerIdentity"
+            || value("X-Amz-SignedHeaders")? != "host%3Bx-k8s-aws-id"
+        {
             return Err("unexpected action or signed headers".to_owned());
         }
-        if value("X-Amz-Expires")?.parse::<u64>().ok().is_none_or(|expires| expires > LIFE) {
+        if value("X-Amz-Expires")?
+            .parse::<u64>()
+            .ok()
+            .is_none_or(|expires| expires > LIFE)
+        {
             return Err("unexpected expiry".to_owned());
         }
         let date = value("X-Amz-Date")?;
@@ -83,8 +106,17 @@ impl Signer {
     }
 
     /// The signature that STS computes.
-    fn signature(&self, parameters: &BTreeMap<&str, &str>, host: &str, cluster: &str, date: &str) -> String {
-        let query: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    fn signature(
+        &self,
+        parameters: &BTreeMap<&str, &str>,
+        host: &str,
+        cluster: &str,
+        date: &str,
+    ) -> String {
+        let query: Vec<String> = parameters
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let canonical = format!(
             "GET\n/\n{}\nhost:{host}\nx-k8s-aws-id:{cluster}\n\nhost;x-k8s-aws-id\n{}",
             query.join("&"),
@@ -92,7 +124,10 @@ impl Signer {
         );
         let day = date.get(..8).unwrap_or_default();
         let scope = format!("{day}/{}/sts/aws4_request", self.region);
-        let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex::encode(Sha256::digest(canonical)));
+        let text = format!(
+            "AWS4-HMAC-SHA256\n{date}\n{scope}\n{}",
+            hex::encode(Sha256::digest(canonical))
+        );
         let mut key = format!("AWS4{}", self.secret).into_bytes();
         for part in [day, &self.region, "sts", "aws4_request", &text] {
             key = hmac(&key, part.as_bytes());
@@ -104,11 +139,22 @@ impl Signer {
 fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mut block = [0; 64];
     let hashed = Sha256::digest(key);
-    let key = if key.len() > block.len() { &hashed[..] } else { key };
+    let key = if key.len() > block.len() {
+        &hashed[..]
+    } else {
+        key
+    };
     block[..key.len()].copy_from_slice(key);
     let pad = |byte: u8| block.map(|part| part ^ byte);
-    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(message).finalize();
-    Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().to_vec()
+    let inner = Sha256::new()
+        .chain_update(pad(0x36))
+        .chain_update(message)
+        .finalize();
+    Sha256::new()
+        .chain_update(pad(0x5c))
+        .chain_update(inner)
+        .finalize()
+        .to_vec()
 }
 
 /// Seconds since 1970 of `20260101T000000Z`.
@@ -116,8 +162,15 @@ fn seconds(date: &str) -> Option<u64> {
     let number = |from: usize, to: usize| date.get(from..to)?.parse::<u64>().ok();
     let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
     // Days from the civil calendar, with the year beginning in March.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let (era, of_era) = (year / 400, year % 400);
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * month + 2) / 5 + day - 1 - 719_468;
+    let days =
+        era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * month + 2) / 5 + day
+            - 1
+            - 719_468;
     Some(days * 86_400 + number(9, 11)? * 3600 + number(11, 13)? * 60 + number(13, 15)?)
 }

@@ -11,7 +11,10 @@ async fn nothing_is_missing_where_everything_is_granted() {
     let access = program(&aws, "").access().await.unwrap();
     assert!(access.is_complete(), "{access}");
     assert_eq!((access.actions, access.clusters), (21, 1));
-    assert!(access.to_string().ends_with("Nothing is missing.\n"), "{access}");
+    assert!(
+        access.to_string().ends_with("Nothing is missing.\n"),
+        "{access}"
+    );
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -41,15 +44,24 @@ async fn what_is_missing_is_printed_as_what_to_add() {
     aws.clear_faults();
     aws.fault(Fault::on("eks:ListClusters").kind(FaultKind::AccessDenied));
     let access = program(&aws, CONFIG).access().await.unwrap();
-    assert_eq!((access.denied_actions, access.problems), (vec!["eks:ListClusters"], Vec::new()));
+    assert_eq!(
+        (access.denied_actions, access.problems),
+        (vec!["eks:ListClusters"], Vec::new())
+    );
 }
 
 /// The rules in the file are those that the program needs: without a custom resource it can read a cluster with these.
 #[test]
 fn the_cluster_role_grants_what_is_read_and_no_more() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/infra/kubernetes/clusterrole.yaml");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/infra/kubernetes/clusterrole.yaml"
+    );
     let text = std::fs::read_to_string(path).unwrap();
-    let granted: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let granted: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .collect();
     let granted = granted.join("\n");
     for (plural, _) in super::objects::of_every_kind("") {
         assert!(granted.contains(plural), "{plural}");

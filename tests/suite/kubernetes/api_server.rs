@@ -34,16 +34,26 @@ impl Drop for ApiServer {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 impl ApiServer {
     /// A server with a namespace `shop` and the rights that `infra/kubernetes` grants; none where there are no programs.
     pub(crate) async fn start() -> Option<Self> {
         let programs = PathBuf::from(std::env::var_os("KUBEBUILDER_ASSETS")?);
-        let folder = std::env::temp_dir().join(format!("ecr-cleanup-api-server-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("ecr-cleanup-api-server-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let mut server = Self { programs, folder, port: free_port(), children: Vec::new() };
+        let mut server = Self {
+            programs,
+            folder,
+            port: free_port(),
+            children: Vec::new(),
+        };
         let certificates = Certificates::new(&["127.0.0.1"]);
         server.write("authority.pem", &certificates.authority);
         server.write("server.pem", &certificates.certificate);
@@ -53,7 +63,10 @@ impl ApiServer {
         server.start_programs();
         server.wait().await;
         server.apply(&serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}));
-        let rights = concat!(env!("CARGO_MANIFEST_DIR"), "/infra/kubernetes/clusterrole.yaml");
+        let rights = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/infra/kubernetes/clusterrole.yaml"
+        );
         server.kubectl(&["apply", "-f", rights], "");
         Some(server)
     }
@@ -63,7 +76,8 @@ impl ApiServer {
     }
 
     fn start_programs(&mut self) {
-        let [client, peer] = [free_port(), free_port()].map(|port| format!("http://127.0.0.1:{port}"));
+        let [client, peer] =
+            [free_port(), free_port()].map(|port| format!("http://127.0.0.1:{port}"));
         let etcd = [
             "--data-dir=etcd".to_owned(),
             format!("--listen-client-urls={client}"),
@@ -94,9 +108,16 @@ impl ApiServer {
     fn spawn(&mut self, program: &str, arguments: &[String]) {
         let log = fs::File::create(self.folder.join(format!("{program}.log"))).unwrap();
         let mut command = Command::new(self.programs.join(program));
-        command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(&self.folder)
+            .stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(log);
-        self.children.push(command.spawn().unwrap_or_else(|error| panic!("{program} does not start: {error}")));
+        self.children.push(
+            command
+                .spawn()
+                .unwrap_or_else(|error| panic!("{program} does not start: {error}")),
+        );
     }
 
     async fn wait(&self) {
@@ -108,7 +129,10 @@ impl ApiServer {
         }
         let log = fs::read_to_string(self.folder.join("kube-apiserver.log")).unwrap_or_default();
         let end: Vec<&str> = log.lines().rev().take(20).collect();
-        panic!("the API server is not ready after a minute; its log ends, backwards:\n{}", end.join("\n"));
+        panic!(
+            "the API server is not ready after a minute; its log ends, backwards:\n{}",
+            end.join("\n")
+        );
     }
 
     /// The kubeconfig of whoever has that token, with a context `real`.
@@ -131,26 +155,47 @@ impl ApiServer {
 
     fn try_kubectl(&self, arguments: &[&str], input: &str) -> Result<(), String> {
         let mut command = Command::new(self.programs.join("kubectl"));
-        command.arg("--kubeconfig").arg(self.folder.join("admin.yaml")).args(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .arg("--kubeconfig")
+            .arg(self.folder.join("admin.yaml"))
+            .args(arguments);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| error.to_string())?;
-        child.stdin.take().unwrap().write_all(input.as_bytes()).map_err(|error| error.to_string())?;
-        let output = child.wait_with_output().map_err(|error| error.to_string())?;
-        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .map_err(|error| error.to_string())?;
+        let output = child
+            .wait_with_output()
+            .map_err(|error| error.to_string())?;
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
     }
 
     /// Creates an object, and gives it the status of the manifest: only the server's own parts may otherwise.
     pub(crate) fn apply(&self, manifest: &Value) {
         self.kubectl(&["create", "-f", "-"], &manifest.to_string());
         if let Some(path) = status_path(manifest) {
-            self.kubectl(&["replace", "--raw", &path, "-f", "-"], &manifest.to_string());
+            self.kubectl(
+                &["replace", "--raw", &path, "-f", "-"],
+                &manifest.to_string(),
+            );
         }
     }
 
     /// Defines a custom kind whose objects may hold anything.
     pub(crate) fn define(&self, group: &str, version: &str, plural: &str, kind: &str) {
         let name = format!("{plural}.{group}");
-        let schema = serde_json::json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        let schema =
+            serde_json::json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
         self.kubectl(&["create", "-f", "-"], &serde_json::json!({
             "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name},
             "spec": {
@@ -159,7 +204,15 @@ impl ApiServer {
                 "versions": [{"name": version, "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
             },
         }).to_string());
-        self.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &format!("crd/{name}")], "");
+        self.kubectl(
+            &[
+                "wait",
+                "--for=condition=Established",
+                "--timeout=60s",
+                &format!("crd/{name}"),
+            ],
+            "",
+        );
     }
 }
 
@@ -167,6 +220,13 @@ impl ApiServer {
 fn status_path(manifest: &Value) -> Option<String> {
     let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
     manifest.get("status")?;
-    let path = Path::new("/api/v1/namespaces").join(text("/metadata/namespace")?).join("pods");
-    Some(path.join(text("/metadata/name")?).join("status").display().to_string())
+    let path = Path::new("/api/v1/namespaces")
+        .join(text("/metadata/namespace")?)
+        .join("pods");
+    Some(
+        path.join(text("/metadata/name")?)
+            .join("status")
+            .display()
+            .to_string(),
+    )
 }

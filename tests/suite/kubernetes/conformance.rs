@@ -58,7 +58,9 @@ impl Cluster {
         cluster.anybody();
         match caller {
             Caller::Reader => {}
-            Caller::Nobody => kinds("").into_iter().for_each(|(plural, _)| cluster.deny(plural)),
+            Caller::Nobody => kinds("")
+                .into_iter()
+                .for_each(|(plural, _)| cluster.deny(plural)),
             Caller::Stranger => cluster.only(Signer::new("eu-west-1", "another secret")),
         }
         cluster.kubeconfig("real", token)
@@ -71,8 +73,7 @@ fn kinds(image: &str) -> Vec<(&'static str, Value)> {
     let selector = json!({"matchLabels": labels});
     let spec = json!({"containers": [{"name": "main", "image": image}]});
     let template = json!({"metadata": {"labels": labels}, "spec": spec});
-    let once =
-        json!({"metadata": {"labels": labels}, "spec": {"restartPolicy": "Never", "containers": spec["containers"]}});
+    let once = json!({"metadata": {"labels": labels}, "spec": {"restartPolicy": "Never", "containers": spec["containers"]}});
     let of = |api_version: &str, kind: &str, rest: Value| {
         let mut manifest = rest;
         manifest["apiVersion"] = api_version.into();
@@ -82,23 +83,67 @@ fn kinds(image: &str) -> Vec<(&'static str, Value)> {
     };
     let workload = |more: Value| {
         let mut spec = json!({"selector": selector, "template": template});
-        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        spec.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         json!({"spec": spec})
     };
     let cron = json!({"spec": {"suspend": true, "schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": once}}}});
     let controller = json!({"spec": {"replicas": 0, "selector": labels, "template": template}});
     let revision = json!({"revision": 1, "data": {"spec": {"template": template}}});
     vec![
-        ("rollouts", of("argoproj.io/v1alpha1", "Rollout", json!({"spec": {"template": template}}))),
-        ("configmaps", of("v1", "ConfigMap", json!({"data": {"values.yaml": format!("image: {image}\n")}}))),
-        ("deployments", of("apps/v1", "Deployment", workload(json!({})))),
-        ("statefulsets", of("apps/v1", "StatefulSet", workload(json!({"serviceName": "web"})))),
-        ("daemonsets", of("apps/v1", "DaemonSet", workload(json!({})))),
-        ("replicasets", of("apps/v1", "ReplicaSet", workload(json!({"replicas": 0})))),
-        ("controllerrevisions", of("apps/v1", "ControllerRevision", revision)),
-        ("replicationcontrollers", of("v1", "ReplicationController", controller)),
-        ("podtemplates", of("v1", "PodTemplate", json!({"template": template}))),
-        ("jobs", of("batch/v1", "Job", json!({"spec": {"template": once}}))),
+        (
+            "rollouts",
+            of(
+                "argoproj.io/v1alpha1",
+                "Rollout",
+                json!({"spec": {"template": template}}),
+            ),
+        ),
+        (
+            "configmaps",
+            of(
+                "v1",
+                "ConfigMap",
+                json!({"data": {"values.yaml": format!("image: {image}\n")}}),
+            ),
+        ),
+        (
+            "deployments",
+            of("apps/v1", "Deployment", workload(json!({}))),
+        ),
+        (
+            "statefulsets",
+            of(
+                "apps/v1",
+                "StatefulSet",
+                workload(json!({"serviceName": "web"})),
+            ),
+        ),
+        (
+            "daemonsets",
+            of("apps/v1", "DaemonSet", workload(json!({}))),
+        ),
+        (
+            "replicasets",
+            of("apps/v1", "ReplicaSet", workload(json!({"replicas": 0}))),
+        ),
+        (
+            "controllerrevisions",
+            of("apps/v1", "ControllerRevision", revision),
+        ),
+        (
+            "replicationcontrollers",
+            of("v1", "ReplicationController", controller),
+        ),
+        (
+            "podtemplates",
+            of("v1", "PodTemplate", json!({"template": template})),
+        ),
+        (
+            "jobs",
+            of("batch/v1", "Job", json!({"spec": {"template": once}})),
+        ),
         ("cronjobs", of("batch/v1", "CronJob", cron)),
         ("pods", of("v1", "Pod", json!({"spec": spec}))),
     ]
@@ -110,7 +155,10 @@ async fn check(cluster: Cluster, name: &str) {
     let mut expected = vec!["newest", "resolved", "second-page"];
     for (plural, _) in kinds("") {
         push(&aws, plural);
-        let (_, manifest) = kinds(&image(plural)).into_iter().find(|(kind, _)| *kind == plural).unwrap();
+        let (_, manifest) = kinds(&image(plural))
+            .into_iter()
+            .find(|(kind, _)| *kind == plural)
+            .unwrap();
         cluster.apply(manifest);
         expected.push(plural);
     }
@@ -129,25 +177,43 @@ async fn check(cluster: Cluster, name: &str) {
             "data": {"text": text},
         })
     };
-    let others = (1..CONFIG_MAPS).map(|number| config_map(number, "nothing".to_owned())).collect::<Vec<_>>();
+    let others = (1..CONFIG_MAPS)
+        .map(|number| config_map(number, "nothing".to_owned()))
+        .collect::<Vec<_>>();
     match &cluster {
-        Cluster::Simulated(_) => others.into_iter().for_each(|manifest| cluster.apply(manifest)),
+        Cluster::Simulated(_) => others
+            .into_iter()
+            .for_each(|manifest| cluster.apply(manifest)),
         // One call of kubectl for all of them.
-        Cluster::Real(server) => server.apply(&json!({"apiVersion": "v1", "kind": "List", "items": others})),
+        Cluster::Real(server) => {
+            server.apply(&json!({"apiVersion": "v1", "kind": "List", "items": others}));
+        }
     }
     push(&aws, "second-page");
     cluster.apply(config_map(CONFIG_MAPS, image("second-page")));
     push(&aws, "nobody");
 
-    let file = std::env::temp_dir().join(format!("ecr-cleanup-conformance-{name}-{}.yaml", std::process::id()));
-    let use_cluster =
-        format!("ecs: false, eks: false, kubernetes: [{{kubeconfig: '{}', context: real}}]", file.display());
+    let file = std::env::temp_dir().join(format!(
+        "ecr-cleanup-conformance-{name}-{}.yaml",
+        std::process::id()
+    ));
+    let use_cluster = format!(
+        "ecs: false, eks: false, kubernetes: [{{kubeconfig: '{}', context: real}}]",
+        file.display()
+    );
     let config = CONFIG.replace("ecs: false", &use_cluster);
 
-    for (caller, problem) in [(Caller::Nobody, "cannot list resource"), (Caller::Stranger, "Unauthorized")] {
+    for (caller, problem) in [
+        (Caller::Nobody, "cannot list resource"),
+        (Caller::Stranger, "Unauthorized"),
+    ] {
         std::fs::write(&file, cluster.kubeconfig(caller)).unwrap();
         let ran = run(&program(&aws, &config)).await;
-        assert!(ran.error().starts_with("cluster `real`: `list` of `"), "{name}: {}", ran.error());
+        assert!(
+            ran.error().starts_with("cluster `real`: `list` of `"),
+            "{name}: {}",
+            ran.error()
+        );
         assert!(ran.error().contains(problem), "{name}: {}", ran.error());
         assert_eq!(aws.mutations().len(), 0, "{name}");
         let access = program(&aws, &config).access().await.unwrap();
@@ -156,9 +222,16 @@ async fn check(cluster: Cluster, name: &str) {
 
     std::fs::write(&file, cluster.kubeconfig(Caller::Reader)).unwrap();
     let access = program(&aws, &config).access().await.unwrap();
-    assert!(access.missing_rules.is_empty() && access.problems.is_empty(), "{name}: {access}");
+    assert!(
+        access.missing_rules.is_empty() && access.problems.is_empty(),
+        "{name}: {access}"
+    );
     let ran = run(&program(&aws, &config)).await;
-    assert!(ran.coverage("real").complete, "{name}: {:?}", ran.answer.in_use);
+    assert!(
+        ran.coverage("real").complete,
+        "{name}: {:?}",
+        ran.answer.in_use
+    );
     assert_eq!(aws.tags("app"), expected, "{name}");
     std::fs::remove_file(&file).unwrap();
 }

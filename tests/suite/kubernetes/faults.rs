@@ -13,7 +13,10 @@ const HELM: &str = "ecs: false, eks: { helm_history: true }";
 fn fill(prod: &SimulatedCluster) -> Vec<(&'static str, String)> {
     prod.page_size(1);
     prod.define("argoproj.io", "v1alpha1", "rollouts", "Rollout");
-    let mut kinds = vec![("rollouts", "rollouts.argoproj.io".to_owned()), ("secrets", "secrets".to_owned())];
+    let mut kinds = vec![
+        ("rollouts", "rollouts.argoproj.io".to_owned()),
+        ("secrets", "secrets".to_owned()),
+    ];
     // {"name":"x","version":1,"manifest":""}
     let release = "ZXlKdVlXMWxJam9pZUNJc0luWmxjbk5wYjI0aU9qRXNJbTFoYm1sbVpYTjBJam9pSW4wPQ==";
     for name in ["a", "b"] {
@@ -21,8 +24,15 @@ fn fill(prod: &SimulatedCluster) -> Vec<(&'static str, String)> {
         prod.apply(secret(name, release));
     }
     for (plural, manifest) in of_every_kind(&image("base")) {
-        let group = manifest["apiVersion"].as_str().unwrap().split_once('/').map(|(group, _)| group);
-        kinds.push((plural, group.map_or(plural.to_owned(), |group| format!("{plural}.{group}"))));
+        let group = manifest["apiVersion"]
+            .as_str()
+            .unwrap()
+            .split_once('/')
+            .map(|(group, _)| group);
+        kinds.push((
+            plural,
+            group.map_or(plural.to_owned(), |group| format!("{plural}.{group}")),
+        ));
         for name in ["a", "b"] {
             let mut object = manifest.clone();
             object["metadata"]["name"] = name.into();
@@ -56,20 +66,30 @@ async fn any_fault_on_any_list_stops_deletion() {
     let later = [FaultKind::OtherVersion, FaultKind::SameToken];
     for (plural, name) in &kinds {
         let first = everywhere.iter().map(|&kind| Fault::first(plural, kind));
-        let later = everywhere.iter().chain(&later).map(|&kind| Fault::later(plural, kind));
+        let later = everywhere
+            .iter()
+            .chain(&later)
+            .map(|&kind| Fault::later(plural, kind));
         for fault in first.chain(later) {
             prod.heal();
             prod.fault(fault.clone());
             let ran = run(&program).await;
             let error = ran.error();
-            assert!(error.contains("cluster `prod`: `list` of"), "{fault:?}: {error}");
+            assert!(
+                error.contains("cluster `prod`: `list` of"),
+                "{fault:?}: {error}"
+            );
             assert!(error.contains(&format!("`{name}`")), "{fault:?}: {error}");
             assert_eq!(ran.answer.counts.deleted, 0);
         }
     }
     assert_eq!(aws.mutations().len(), 0);
     prod.heal();
-    assert_eq!(run(&program).await.answer.counts.deleted, 1, "without a fault it goes");
+    assert_eq!(
+        run(&program).await.answer.counts.deleted,
+        1,
+        "without a fault it goes"
+    );
 }
 
 #[tokio::test]
@@ -79,12 +99,20 @@ async fn hostile_answers_stop_deletion_and_nothing_else() {
     let program = program(&aws, CONFIG);
     prod.fault(Fault::first("deployments", FaultKind::Bomb));
     assert!(
-        run(&program).await.error().contains("`list` of `deployments.apps` failed: the answer is larger than 32 MiB")
+        run(&program)
+            .await
+            .error()
+            .contains("`list` of `deployments.apps` failed: the answer is larger than 32 MiB")
     );
     prod.heal();
     prod.fault(Fault::first("pods", FaultKind::Deep));
     let ran = run(&program).await;
-    assert!(ran.error().contains("cluster `prod`: Pod `?` cannot be understood"), "{}", ran.error());
+    assert!(
+        ran.error()
+            .contains("cluster `prod`: Pod `?` cannot be understood"),
+        "{}",
+        ran.error()
+    );
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -95,12 +123,17 @@ async fn no_answer_stops_deletion() {
     let program = program_with(
         &aws,
         CONFIG,
-        ecr_cleanup::kubernetes::Patience { answer: Duration::from_millis(300), attempts: 1, ..patience() },
+        ecr_cleanup::kubernetes::Patience {
+            answer: Duration::from_millis(300),
+            attempts: 1,
+            ..patience()
+        },
     );
     prod.fault(Fault::first("jobs", FaultKind::Hang));
     let ran = run(&program).await;
     assert!(
-        ran.error().contains("cluster `prod`: `list` of `jobs.batch` failed: no answer in 300ms"),
+        ran.error()
+            .contains("cluster `prod`: `list` of `jobs.batch` failed: no answer in 300ms"),
         "{}",
         ran.error()
     );
@@ -120,12 +153,31 @@ async fn what_passes_is_tried_again() {
         prod.fault(Fault::later(plural, FaultKind::BadJson).times(1));
         prod.fault(Fault::later(plural, FaultKind::TooMany(0)).times(1));
         let usage = program.in_use().await.unwrap();
-        assert!(usage.coverage().iter().all(|coverage| coverage.complete), "{plural}: {:?}", usage.coverage());
+        assert!(
+            usage.coverage().iter().all(|coverage| coverage.complete),
+            "{plural}: {:?}",
+            usage.coverage()
+        );
     }
     let requests = prod.requests();
-    assert!(!requests.iter().any(|request| request.contains("inconsistent")), "the token of a 410 is of no use");
-    assert!(!requests.iter().any(|request| request.contains("resourceVersion")), "lists are consistent");
-    assert!(requests.iter().filter(|request| request.contains("limit=")).all(|request| request.contains("limit=500")));
+    assert!(
+        !requests
+            .iter()
+            .any(|request| request.contains("inconsistent")),
+        "the token of a 410 is of no use"
+    );
+    assert!(
+        !requests
+            .iter()
+            .any(|request| request.contains("resourceVersion")),
+        "lists are consistent"
+    );
+    assert!(
+        requests
+            .iter()
+            .filter(|request| request.contains("limit="))
+            .all(|request| request.contains("limit=500"))
+    );
     prod.heal();
     assert_eq!(run(&program).await.answer.counts.deleted, 1);
 }
@@ -142,8 +194,16 @@ async fn a_denied_kind_is_named_with_what_to_grant() {
         let ran = run(&program).await;
         let error = ran.error();
         let group = name.split_once('.').map_or("", |(_, group)| group);
-        assert!(error.starts_with(&format!("cluster `prod`: `list` of `{name}` was denied")), "{error}");
-        assert!(error.contains(&format!("grant `list` on `{plural}` (`apiGroups: [\"{group}\"]`)")), "{error}");
+        assert!(
+            error.starts_with(&format!("cluster `prod`: `list` of `{name}` was denied")),
+            "{error}"
+        );
+        assert!(
+            error.contains(&format!(
+                "grant `list` on `{plural}` (`apiGroups: [\"{group}\"]`)"
+            )),
+            "{error}"
+        );
     }
     assert_eq!(aws.mutations().len(), 0);
 }
@@ -154,21 +214,40 @@ async fn discovery_fails_closed() {
     push(&aws, "nobody");
     fill(&prod);
     let program = program(&aws, CONFIG);
-    for kind in [FaultKind::Status(500), FaultKind::Status(403), FaultKind::Drop] {
+    for kind in [
+        FaultKind::Status(500),
+        FaultKind::Status(403),
+        FaultKind::Drop,
+    ] {
         prod.heal();
         prod.fault(Fault::first("discovery", kind));
         let ran = run(&program).await;
-        assert!(ran.error().contains("cluster `prod`: its API groups could not be discovered"), "{}", ran.error());
+        assert!(
+            ran.error()
+                .contains("cluster `prod`: its API groups could not be discovered"),
+            "{}",
+            ran.error()
+        );
     }
     prod.heal();
     prod.stale("argoproj.io");
-    assert!(run(&program).await.error().contains("the API group `argoproj.io/v1alpha1` does not answer"));
+    assert!(
+        run(&program)
+            .await
+            .error()
+            .contains("the API group `argoproj.io/v1alpha1` does not answer")
+    );
     assert_eq!(aws.mutations().len(), 0);
 
     // The older form is as good.
     prod.heal();
     prod.without_aggregated_discovery();
-    prod.apply(custom("argoproj.io/v1alpha1", "Rollout", "c", json!({"image": image("nobody")})));
+    prod.apply(custom(
+        "argoproj.io/v1alpha1",
+        "Rollout",
+        "c",
+        json!({"image": image("nobody")}),
+    ));
     assert_eq!(run(&program).await.answer.counts.deleted, 0);
     assert_eq!(aws.tags("app"), ["newest", "nobody"]);
 
@@ -178,7 +257,12 @@ async fn discovery_fails_closed() {
     let exclude = "ecs: false, eks: { custom_resources: { exclude: ['argoproj.io/*'] } }";
     let without = super::world::program(&aws, &CONFIG.replace("ecs: false", exclude));
     assert_eq!(run(&without).await.answer.counts.deleted, 1);
-    assert!(!prod.requests().iter().any(|request| request.contains("rollouts")));
+    assert!(
+        !prod
+            .requests()
+            .iter()
+            .any(|request| request.contains("rollouts"))
+    );
 }
 
 #[tokio::test]
@@ -201,10 +285,19 @@ async fn eks_itself_fails_closed() {
             assert!(ran.error().contains(operation), "{kind:?}: {}", ran.error());
         }
     }
-    for kind in [AwsFaultKind::EmptyToken, AwsFaultKind::RepeatToken, AwsFaultKind::LoseList] {
+    for kind in [
+        AwsFaultKind::EmptyToken,
+        AwsFaultKind::RepeatToken,
+        AwsFaultKind::LoseList,
+    ] {
         aws.clear_faults();
         aws.fault(AwsFault::on("eks:ListClusters").kind(kind));
-        assert!(run(&program).await.error().contains("`eks:ListClusters` failed: "));
+        assert!(
+            run(&program)
+                .await
+                .error()
+                .contains("`eks:ListClusters` failed: ")
+        );
     }
     assert_eq!(aws.mutations().len(), 0);
 }
@@ -217,10 +310,18 @@ async fn a_cluster_with_nothing_in_it_is_more_often_a_mistake() {
     let described = simulated_aws::EksCluster::active(empty.endpoint(), empty.authority());
     super::world::describe(&aws, "empty", described);
     let ran = run(&program(&aws, CONFIG)).await;
-    assert!(ran.error().contains("cluster `empty`: it has no pods and no deployments at all"), "{}", ran.error());
+    assert!(
+        ran.error()
+            .contains("cluster `empty`: it has no pods and no deployments at all"),
+        "{}",
+        ran.error()
+    );
     assert_eq!(aws.mutations().len(), 0);
 
-    let allowed = program(&aws, &CONFIG.replace("ecs: false", "ecs: false, eks: { allow_empty: [empty] }"));
+    let allowed = program(
+        &aws,
+        &CONFIG.replace("ecs: false", "ecs: false, eks: { allow_empty: [empty] }"),
+    );
     assert_eq!(run(&allowed).await.answer.counts.deleted, 1);
     empty.apply(deployment("a", "b", "nginx"));
     push(&aws, "again");

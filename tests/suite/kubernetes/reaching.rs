@@ -1,7 +1,9 @@
 //! Reaching clusters: their states, certificates, tokens; and contexts of a kubeconfig.
 
 use super::objects::{deployment, image};
-use super::world::{CONFIG, add_cluster, describe, one_cluster, patience, program, push, run, signer};
+use super::world::{
+    CONFIG, add_cluster, describe, one_cluster, patience, program, push, run, signer,
+};
 use ecr_cleanup::{config::Config, image::Time, report::Status, run::Program};
 use simulated_aws::{EksCluster, SimulatedAws};
 use simulated_cluster::{Signer, SimulatedCluster};
@@ -16,7 +18,10 @@ async fn no_clusters_are_no_use_and_no_failure() {
     let ran = run(&program(&aws, CONFIG)).await;
     assert_eq!(ran.answer.in_use.len(), 1);
     let eks = &ran.answer.in_use[0];
-    assert_eq!((eks.source, eks.complete, eks.references, &eks.cluster), ("eks", true, 0, &None));
+    assert_eq!(
+        (eks.source, eks.complete, eks.references, &eks.cluster),
+        ("eks", true, 0, &None)
+    );
     assert_eq!(ran.answer.counts.deleted, 1);
 }
 
@@ -36,8 +41,19 @@ async fn the_state_of_a_cluster_decides() {
         let (aws, prod) = one_cluster().await;
         push(&aws, "nobody");
         let active = EksCluster::active(prod.endpoint(), prod.authority());
-        let cluster = if reached { active } else { EksCluster::in_status(status) };
-        describe(&aws, "prod", EksCluster { status: status.to_owned(), ..cluster });
+        let cluster = if reached {
+            active
+        } else {
+            EksCluster::in_status(status)
+        };
+        describe(
+            &aws,
+            "prod",
+            EksCluster {
+                status: status.to_owned(),
+                ..cluster
+            },
+        );
         let ran = run(&program(&aws, CONFIG)).await;
         let coverage = ran.coverage("prod");
         if problem.is_empty() {
@@ -46,7 +62,11 @@ async fn the_state_of_a_cluster_decides() {
             assert_eq!(aws.deletions().len(), 1, "{status}");
         } else {
             let expected = format!("cluster `prod`: {problem}");
-            assert!(ran.error().starts_with(&expected), "{status}: {}", ran.error());
+            assert!(
+                ran.error().starts_with(&expected),
+                "{status}: {}",
+                ran.error()
+            );
             assert_eq!(aws.deletions().len(), 0, "{status}");
         }
     }
@@ -60,23 +80,52 @@ async fn only_the_authority_that_eks_names_is_trusted_and_only_for_its_host() {
     let other = SimulatedCluster::start("other").await;
     let elsewhere = SimulatedCluster::start_as("prod", &["example.com"]).await;
     let text = "bm90IGEgY2VydGlmaWNhdGU=".to_owned();
-    let outpost = EksCluster { on_outpost: true, ..EksCluster::active(prod.endpoint(), prod.authority()) };
+    let outpost = EksCluster {
+        on_outpost: true,
+        ..EksCluster::active(prod.endpoint(), prod.authority())
+    };
     for (cluster, problem) in [
-        (EksCluster::active(prod.endpoint(), other.authority()), "certificate"),
-        (EksCluster::active(elsewhere.endpoint(), elsewhere.authority()), "certificate"),
+        (
+            EksCluster::active(prod.endpoint(), other.authority()),
+            "certificate",
+        ),
+        (
+            EksCluster::active(elsewhere.endpoint(), elsewhere.authority()),
+            "certificate",
+        ),
         (EksCluster::active(prod.endpoint(), text), "certificate"),
         (EksCluster::active(prod.endpoint(), "%%%"), "base64"),
-        (EksCluster::active(prod.endpoint().replace("https", "http"), prod.authority()), "https"),
-        (EksCluster::active("https://127.0.0.1:1", prod.authority()), "discovered"),
+        (
+            EksCluster::active(prod.endpoint().replace("https", "http"), prod.authority()),
+            "https",
+        ),
+        (
+            EksCluster::active("https://127.0.0.1:1", prod.authority()),
+            "discovered",
+        ),
         (outpost, "Outpost"),
-        (EksCluster { authority: None, ..EksCluster::active(prod.endpoint(), "") }, "certificate authority"),
+        (
+            EksCluster {
+                authority: None,
+                ..EksCluster::active(prod.endpoint(), "")
+            },
+            "certificate authority",
+        ),
     ] {
         describe(&aws, "prod", cluster);
         let ran = run(&program(&aws, CONFIG)).await;
-        assert!(ran.error().starts_with("cluster `prod`: "), "{}", ran.error());
+        assert!(
+            ran.error().starts_with("cluster `prod`: "),
+            "{}",
+            ran.error()
+        );
         assert!(ran.error().contains(problem), "{problem}: {}", ran.error());
     }
-    assert_eq!(elsewhere.requests().len() + other.requests().len() + prod.requests().len(), 0, "nobody saw a token");
+    assert_eq!(
+        elsewhere.requests().len() + other.requests().len() + prod.requests().len(),
+        0,
+        "nobody saw a token"
+    );
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -86,13 +135,27 @@ async fn a_token_is_good_for_its_cluster_alone() {
     push(&aws, "nobody");
     // The same server under another name: a token is signed for the name.
     describe(&aws, "prod", EksCluster::in_status("CREATING"));
-    describe(&aws, "another", EksCluster::active(prod.endpoint(), prod.authority()));
+    describe(
+        &aws,
+        "another",
+        EksCluster::active(prod.endpoint(), prod.authority()),
+    );
     let ran = run(&program(&aws, CONFIG)).await;
     let error = ran.error();
-    assert!(error.starts_with("cluster `another`: `list` of `API groups` was refused"), "{error}");
-    assert!(error.contains("aws eks create-access-entry --cluster-name another"), "{error}");
+    assert!(
+        error.starts_with("cluster `another`: `list` of `API groups` was refused"),
+        "{error}"
+    );
+    assert!(
+        error.contains("aws eks create-access-entry --cluster-name another"),
+        "{error}"
+    );
     assert!(!error.contains("k8s-aws-v1"), "{error}");
-    assert_eq!(prod.requests().len(), 2, "once more with a new token, and then no more");
+    assert_eq!(
+        prod.requests().len(),
+        2,
+        "once more with a new token, and then no more"
+    );
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -103,11 +166,21 @@ static NOW: AtomicI64 = AtomicI64::new(1_795_262_400);
 async fn a_token_is_signed_again_before_it_is_ten_minutes_old() {
     let (aws, prod) = one_cluster().await;
     let now = || u64::try_from(NOW.load(Ordering::SeqCst)).unwrap();
-    prod.only(Signer { now, ..Signer::new("eu-west-1", SECRET) });
+    prod.only(Signer {
+        now,
+        ..Signer::new("eu-west-1", SECRET)
+    });
     let clock = || Time::from_millis(NOW.fetch_add(61, Ordering::SeqCst) * 1000).unwrap();
     let clients = clients(&aws).with_patience(patience()).with_clock(clock);
-    let usage = Program::new(Config::parse(CONFIG).unwrap(), clients).in_use().await.unwrap();
-    assert!(usage.coverage().iter().all(|coverage| coverage.complete), "{:?}", usage.coverage());
+    let usage = Program::new(Config::parse(CONFIG).unwrap(), clients)
+        .in_use()
+        .await
+        .unwrap();
+    assert!(
+        usage.coverage().iter().all(|coverage| coverage.complete),
+        "{:?}",
+        usage.coverage()
+    );
     // A minute passes with every request, of which there are a dozen.
     assert_eq!((prod.requests().len(), prod.tokens().len()), (12, 2));
 }
@@ -125,14 +198,25 @@ async fn a_cluster_that_is_left_out_is_listed_as_not_read() {
     let ran = run(&program(&aws, &config)).await;
     let left_out = ran.coverage("lab");
     assert_eq!((left_out.complete, left_out.references), (true, 0));
-    assert!(left_out.note.as_deref().unwrap().starts_with("not read: `in_use.eks.clusters` leaves it out"));
+    assert!(
+        left_out
+            .note
+            .as_deref()
+            .unwrap()
+            .starts_with("not read: `in_use.eks.clusters` leaves it out")
+    );
     assert_eq!(aws.tags("app"), ["newest", "prod"]);
     assert!(lab.requests().is_empty());
 
     // A name that is none is more likely a typing error than a cluster that is gone.
     let config = CONFIG.replace("ecs: false", "ecs: false, eks: { clusters: [prdo] }");
     let ran = run(&program(&aws, &config)).await;
-    assert!(ran.error().starts_with("cluster `prdo`: `in_use.eks.clusters` names it"), "{}", ran.error());
+    assert!(
+        ran.error()
+            .starts_with("cluster `prdo`: `in_use.eks.clusters` names it"),
+        "{}",
+        ran.error()
+    );
 }
 
 #[tokio::test]
@@ -157,13 +241,17 @@ async fn contexts_of_a_kubeconfig_are_read_beside_eks() {
     for tag in ["prod", "site", "nobody"] {
         push(&aws, tag);
     }
-    let folder = std::env::temp_dir().join(format!("ecr-cleanup-kubeconfig-{}", std::process::id()));
+    let folder =
+        std::env::temp_dir().join(format!("ecr-cleanup-kubeconfig-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("config.yaml");
     let written = site.kubeconfig("on-premises", "a-secret-token");
     std::fs::write(&file, &written).unwrap();
     let contexts = |context: &str| {
-        let contexts = format!("ecs: false, kubernetes: [{{kubeconfig: '{}', context: {context}}}]", file.display());
+        let contexts = format!(
+            "ecs: false, kubernetes: [{{kubeconfig: '{}', context: {context}}}]",
+            file.display()
+        );
         CONFIG.replace("ecs: false", &contexts)
     };
     let ran = run(&program(&aws, &contexts("on-premises"))).await;
@@ -172,15 +260,34 @@ async fn contexts_of_a_kubeconfig_are_read_beside_eks() {
     assert_eq!(site.tokens(), ["a-secret-token"]);
 
     for (changed, context, problem) in [
-        (written.clone(), "elsewhere", "there is no context `elsewhere`"),
-        (written.replace("certificate-authority-data", "x"), "on-premises", "has no `certificate-authority-data`"),
         (
-            written.replace("certificate-authority-data", "insecure-skip-tls-verify: true, x"),
+            written.clone(),
+            "elsewhere",
+            "there is no context `elsewhere`",
+        ),
+        (
+            written.replace("certificate-authority-data", "x"),
+            "on-premises",
+            "has no `certificate-authority-data`",
+        ),
+        (
+            written.replace(
+                "certificate-authority-data",
+                "insecure-skip-tls-verify: true, x",
+            ),
             "on-premises",
             "not supported",
         ),
-        (written.replace("token:", "exec:"), "on-premises", "nothing else is supported"),
-        ("{".to_owned(), "on-premises", "not the YAML of a kubeconfig"),
+        (
+            written.replace("token:", "exec:"),
+            "on-premises",
+            "nothing else is supported",
+        ),
+        (
+            "{".to_owned(),
+            "on-premises",
+            "not the YAML of a kubeconfig",
+        ),
     ] {
         std::fs::write(&file, changed).unwrap();
         let ran = run(&program(&aws, &contexts(context))).await;
@@ -200,7 +307,12 @@ async fn a_cluster_in_another_account_is_reached_with_the_role_there() {
     cluster.only(signer("us-east-1", "simulated"));
     cluster.apply(deployment("shop", "web", &format!("{HOST}/app:member")));
     let described = EksCluster::active(cluster.endpoint(), cluster.authority());
-    aws.edit(|world| world.region("222222222222", "us-east-1").eks.insert("prod".to_owned(), described));
+    aws.edit(|world| {
+        world
+            .region("222222222222", "us-east-1")
+            .eks
+            .insert("prod".to_owned(), described)
+    });
     let _ = (push(&aws, "member"), push(&aws, "old"));
     let account = "{ role_arn: 'arn:aws:iam::222222222222:role/reader', regions: [us-east-1] }";
     let sources = format!("ecs: false, eks: {{ clusters: [prod] }}, accounts: [{account}]");
@@ -208,11 +320,20 @@ async fn a_cluster_in_another_account_is_reached_with_the_role_there() {
     // Named, and in one of the two places: that is enough.
     let ran = run(&program(&aws, &config)).await;
     assert!(ran.answer.refusals.is_empty(), "{:?}", ran.answer.refusals);
-    assert!(ran.why("member").contains("Deployment `shop/web`"), "{}", ran.why("member"));
+    assert!(
+        ran.why("member").contains("Deployment `shop/web`"),
+        "{}",
+        ran.why("member")
+    );
     assert_eq!((ran.why("old").as_str(), aws.deletions().len()), ("", 1));
     assert_eq!(&*ran.coverage("prod").account, "222222222222");
     // Named, and nowhere.
     let ran = run(&program(&aws, &config.replace("[prod]", "[prdo]"))).await;
-    assert!(ran.error().starts_with("cluster `prdo`: `in_use.eks.clusters` names it"), "{}", ran.error());
+    assert!(
+        ran.error()
+            .starts_with("cluster `prdo`: `in_use.eks.clusters` names it"),
+        "{}",
+        ran.error()
+    );
     assert_eq!(ran.answer.status, Status::Refused);
 }

@@ -11,13 +11,25 @@ use crate::support::HOST;
 #[tokio::test]
 async fn an_old_image_stays_whoever_its_only_user_is() {
     let aws = SimulatedAws::start().await;
-    let [prod, staging] = [add_cluster(&aws, "prod").await, add_cluster(&aws, "staging").await];
+    let [prod, staging] = [
+        add_cluster(&aws, "prod").await,
+        add_cluster(&aws, "staging").await,
+    ];
     prod.define("argoproj.io", "v1alpha1", "rollouts", "Rollout");
-    for tag in ["init", "debug", "zero", "revision", "suspended", "rollout", "nobody"] {
+    for tag in [
+        "init",
+        "debug",
+        "zero",
+        "revision",
+        "suspended",
+        "rollout",
+        "nobody",
+    ] {
         push(&aws, tag);
     }
     let main = json!([{"name": "main", "image": "nginx:1"}]);
-    let init = json!({"initContainers": [{"name": "init", "image": image("init")}], "containers": main});
+    let init =
+        json!({"initContainers": [{"name": "init", "image": image("init")}], "containers": main});
     prod.apply(pod("web-1", init, json!({"phase": "Pending"})));
     let debug = json!({"ephemeralContainers": [{"name": "debug", "image": image("debug")}], "containers": main});
     staging.apply(pod("web-2", debug, json!({"phase": "Running"})));
@@ -30,26 +42,54 @@ async fn an_old_image_stays_whoever_its_only_user_is() {
         manifest
     };
     staging.apply(manifest("apps/v1", "ReplicaSet", replica_set));
-    let data =
-        json!({"data": {"spec": {"template": {"$patch": "replace", "spec": template(&image("revision"))["spec"]}}}});
+    let data = json!({"data": {"spec": {"template": {"$patch": "replace", "spec": template(&image("revision"))["spec"]}}}});
     prod.apply(manifest("apps/v1", "ControllerRevision", data));
     let job = json!({"spec": {"template": template(&image("suspended"))}});
-    prod.apply(manifest("batch/v1", "CronJob", json!({"spec": {"suspend": true, "jobTemplate": job}})));
-    prod.apply(custom("argoproj.io/v1alpha1", "Rollout", "web", json!({"template": template(&image("rollout"))})));
+    prod.apply(manifest(
+        "batch/v1",
+        "CronJob",
+        json!({"spec": {"suspend": true, "jobTemplate": job}}),
+    ));
+    prod.apply(custom(
+        "argoproj.io/v1alpha1",
+        "Rollout",
+        "web",
+        json!({"template": template(&image("rollout"))}),
+    ));
 
     let ran = run(&program(&aws, CONFIG)).await;
     for (tag, user) in [
         ("init", "Pod `shop/web-1` in cluster `prod`"),
         ("debug", "Pod `shop/web-2` in cluster `staging`"),
         ("zero", "ReplicaSet `shop/web` in cluster `staging`"),
-        ("revision", "ControllerRevision `shop/web` in cluster `prod`"),
+        (
+            "revision",
+            "ControllerRevision `shop/web` in cluster `prod`",
+        ),
         ("suspended", "CronJob `shop/web` in cluster `prod`"),
         ("rollout", "Rollout `shop/web` in cluster `prod`"),
     ] {
         assert!(ran.why(tag).starts_with(user), "{tag}: {}", ran.why(tag));
     }
-    assert_eq!(aws.tags("app"), ["debug", "init", "newest", "revision", "rollout", "suspended", "zero"]);
-    assert_eq!((ran.coverage("prod").complete, ran.coverage("staging").complete), (true, true));
+    assert_eq!(
+        aws.tags("app"),
+        [
+            "debug",
+            "init",
+            "newest",
+            "revision",
+            "rollout",
+            "suspended",
+            "zero"
+        ]
+    );
+    assert_eq!(
+        (
+            ran.coverage("prod").complete,
+            ran.coverage("staging").complete
+        ),
+        (true, true)
+    );
     assert_eq!(ran.coverage("prod").references, 4);
 }
 
@@ -59,12 +99,19 @@ async fn every_built_in_kind_is_read() {
     let kinds = of_every_kind("");
     for (plural, _) in &kinds {
         push(&aws, plural);
-        let (_, manifest) = of_every_kind(&image(plural)).into_iter().find(|(kind, _)| kind == plural).unwrap();
+        let (_, manifest) = of_every_kind(&image(plural))
+            .into_iter()
+            .find(|(kind, _)| kind == plural)
+            .unwrap();
         prod.apply(manifest);
     }
     push(&aws, "nobody");
     run(&program(&aws, CONFIG)).await;
-    let mut expected: Vec<&str> = kinds.iter().map(|(plural, _)| *plural).chain(["newest"]).collect();
+    let mut expected: Vec<&str> = kinds
+        .iter()
+        .map(|(plural, _)| *plural)
+        .chain(["newest"])
+        .collect();
     expected.sort_unstable();
     assert_eq!(aws.tags("app"), expected);
 }
@@ -79,11 +126,18 @@ async fn whatever_form_a_runtime_gives_a_digest_it_protects() {
         let child = app.push(old());
         let index = app.push(Push::index([&child]).tag("index").pushed_at(days_ago(90)));
         let platform = app.push(old());
-        let parent = app.push(Push::index([&platform]).tag("parent").pushed_at(days_ago(90)));
+        let parent = app.push(
+            Push::index([&platform])
+                .tag("parent")
+                .pushed_at(days_ago(90)),
+        );
         let pulled = app.push(old().tag("pulled"));
         app.push(old().tag("nobody"));
         let other = world.home().repository("other").push(old().tag("x"));
-        world.home().repository("other").push(Push::image().tag("newest").pushed_at(days_ago(1)));
+        world
+            .home()
+            .repository("other")
+            .push(Push::image().tag("newest").pushed_at(days_ago(1)));
         (index, child, platform, parent, other, pulled)
     });
     let statuses = [
@@ -98,10 +152,16 @@ async fn whatever_form_a_runtime_gives_a_digest_it_protects() {
         String::new(),
         "sha256:tooshort".to_owned(),
     ];
-    let containers: Vec<_> =
-        statuses.iter().map(|id| json!({"name": "c", "image": "docker.io/library/nginx:1", "imageID": id})).collect();
+    let containers: Vec<_> = statuses
+        .iter()
+        .map(|id| json!({"name": "c", "image": "docker.io/library/nginx:1", "imageID": id}))
+        .collect();
     let spec = json!({"containers": [{"name": "c", "image": "nginx:1"}]});
-    prod.apply(pod("web", spec, json!({"phase": "Running", "containerStatuses": containers})));
+    prod.apply(pod(
+        "web",
+        spec,
+        json!({"phase": "Running", "containerStatuses": containers}),
+    ));
 
     let ran = run(&program(&aws, CONFIG)).await;
     assert!(ran.coverage("prod").complete, "{:?}", ran.answer.in_use);
@@ -110,13 +170,24 @@ async fn whatever_form_a_runtime_gives_a_digest_it_protects() {
         assert!(left.contains(&digest), "{digest}: {left:?}");
     }
     assert_eq!(left.len(), 6, "those and the newest");
-    assert_eq!(aws.digests("other").len(), 2, "a digest protects wherever it is stored: {other}");
+    assert_eq!(
+        aws.digests("other").len(),
+        2,
+        "a digest protects wherever it is stored: {other}"
+    );
 }
 
 #[tokio::test]
 async fn image_volumes_and_text_anywhere_count() {
     let (aws, prod) = one_cluster().await;
-    for tag in ["volume", "annotation", "argument", "variable", "key", "nobody"] {
+    for tag in [
+        "volume",
+        "annotation",
+        "argument",
+        "variable",
+        "key",
+        "nobody",
+    ] {
         push(&aws, tag);
     }
     let spec = json!({
@@ -127,36 +198,85 @@ async fn image_volumes_and_text_anywhere_count() {
         "volumes": [{"name": "model", "image": {"reference": image("volume")}}],
     });
     let mut web = pod("web", spec, json!({}));
-    web["metadata"]["annotations"] = json!({"injector": format!("{{\"image\":\"{}\"}}", image("annotation"))});
+    web["metadata"]["annotations"] =
+        json!({"injector": format!("{{\"image\":\"{}\"}}", image("annotation"))});
     prod.apply(web);
-    prod.apply(config_map("agents", json!({"pods.json": json!({image("key"): [1]}).to_string()})));
+    prod.apply(config_map(
+        "agents",
+        json!({"pods.json": json!({image("key"): [1]}).to_string()}),
+    ));
     run(&program(&aws, CONFIG)).await;
-    assert_eq!(aws.tags("app"), ["annotation", "argument", "key", "newest", "variable", "volume"]);
+    assert_eq!(
+        aws.tags("app"),
+        [
+            "annotation",
+            "argument",
+            "key",
+            "newest",
+            "variable",
+            "volume"
+        ]
+    );
 }
 
 #[tokio::test]
 async fn a_repository_named_without_its_tag_keeps_what_may_be_meant() {
     for (values, kept) in [
-        (json!({"image": {"repository": format!("{HOST}/app"), "tag": "2.3.4"}}), &["2.3.4", "newest"][..]),
-        (json!({"values": format!("image:\n  repository: {HOST}/app\n  tag: v2.3.4\n")}), &["2.3.4", "newest"]),
-        (json!({"image": {"repository": format!("{HOST}/app"), "tag": 2.3}}), &["2.3.4", "7.8.9", "newest"]),
-        (json!({"image": format!("{HOST}/app:$(params.tag)")}), &["2.3.4", "7.8.9", "newest"]),
+        (
+            json!({"image": {"repository": format!("{HOST}/app"), "tag": "2.3.4"}}),
+            &["2.3.4", "newest"][..],
+        ),
+        (
+            json!({"values": format!("image:\n  repository: {HOST}/app\n  tag: v2.3.4\n")}),
+            &["2.3.4", "newest"],
+        ),
+        (
+            json!({"image": {"repository": format!("{HOST}/app"), "tag": 2.3}}),
+            &["2.3.4", "7.8.9", "newest"],
+        ),
+        (
+            json!({"image": format!("{HOST}/app:$(params.tag)")}),
+            &["2.3.4", "7.8.9", "newest"],
+        ),
         (json!({"images": [format!("{HOST}/*"), HOST]}), &["newest"]),
     ] {
         let (aws, prod) = one_cluster().await;
         push(&aws, "2.3.4");
         push(&aws, "7.8.9");
-        prod.define("helm.toolkit.fluxcd.io", "v2", "helmreleases", "HelmRelease");
-        prod.define("image.toolkit.fluxcd.io", "v1", "imagerepositories", "ImageRepository");
-        prod.apply(custom("helm.toolkit.fluxcd.io/v2", "HelmRelease", "web", values.clone()));
+        prod.define(
+            "helm.toolkit.fluxcd.io",
+            "v2",
+            "helmreleases",
+            "HelmRelease",
+        );
+        prod.define(
+            "image.toolkit.fluxcd.io",
+            "v1",
+            "imagerepositories",
+            "ImageRepository",
+        );
+        prod.apply(custom(
+            "helm.toolkit.fluxcd.io/v2",
+            "HelmRelease",
+            "web",
+            values.clone(),
+        ));
         // To watch a repository is not to use it.
         let watched = json!({"image": format!("{HOST}/app")});
-        prod.apply(custom("image.toolkit.fluxcd.io/v1", "ImageRepository", "app", watched));
+        prod.apply(custom(
+            "image.toolkit.fluxcd.io/v1",
+            "ImageRepository",
+            "app",
+            watched,
+        ));
         let ran = run(&program(&aws, CONFIG)).await;
         assert_eq!(aws.tags("app"), kept, "{values}: {:?}", ran.answer.in_use);
         if kept.len() > 1 {
             let why = ran.why("2.3.4");
-            assert!(why.starts_with("HelmRelease `shop/web` in cluster `prod` names its repository"), "{why}");
+            assert!(
+                why.starts_with("HelmRelease `shop/web` in cluster `prod` names its repository"),
+                "{why}"
+            );
         }
     }
 }
@@ -185,20 +305,36 @@ async fn helm_history_counts_where_it_is_asked_for() {
     let stored = BASE64_STANDARD.encode(BASE64_STANDARD.encode(release.to_string()));
     prod.apply(secret("sh.helm.release.v1.web.v2", &stored));
     let ran = run(&program(&aws, &config)).await;
-    assert!(ran.why("hook").starts_with("Helm release `shop/web revision 2` in cluster `prod`"), "{}", ran.why("hook"));
+    assert!(
+        ran.why("hook")
+            .starts_with("Helm release `shop/web revision 2` in cluster `prod`"),
+        "{}",
+        ran.why("hook")
+    );
     assert_eq!(aws.tags("app"), ["hook", "manifest", "newest"]);
 
     // Without it, Secrets are not even asked for.
     prod.clear_record();
     run(&program(&aws, CONFIG)).await;
     assert_eq!(aws.tags("app"), ["newest"]);
-    assert!(!prod.requests().iter().any(|request| request.contains("secrets")), "{:?}", prod.requests());
+    assert!(
+        !prod
+            .requests()
+            .iter()
+            .any(|request| request.contains("secrets")),
+        "{:?}",
+        prod.requests()
+    );
 
     // A release that cannot be read is in the way.
     push(&aws, "again");
     prod.apply(secret("sh.helm.release.v1.web.v3", "%%%"));
     let ran = run(&program(&aws, &config)).await;
-    assert!(ran.error().contains("cluster `prod`: Helm release `shop/sh.helm.release.v1.web.v3` cannot be read"));
+    assert!(
+        ran.error().contains(
+            "cluster `prod`: Helm release `shop/sh.helm.release.v1.web.v3` cannot be read"
+        )
+    );
     assert!(aws.tags("app").contains(&"again".to_owned()));
 }
 
@@ -209,7 +345,10 @@ async fn a_reference_that_cannot_be_understood_stops_deletion() {
     prod.apply(deployment("shop", "web", &format!("{HOST}/app:${{TAG}}")));
     let ran = run(&program(&aws, CONFIG)).await;
     let error = ran.error();
-    assert!(error.starts_with("cluster `prod`: Deployment `shop/web` in cluster `prod`: `"), "{error}");
+    assert!(
+        error.starts_with("cluster `prod`: Deployment `shop/web` in cluster `prod`: `"),
+        "{error}"
+    );
     assert_eq!(aws.deletions(), []);
 }
 
@@ -218,7 +357,8 @@ async fn a_tag_that_moved_under_a_running_pod_is_reported() {
     let (aws, prod) = one_cluster().await;
     let old = push(&aws, "prod");
     let spec = json!({"containers": [{"name": "c", "image": image("prod")}]});
-    let status = |id: &str| json!({"phase": "Running", "containerStatuses": [{"name": "c", "imageID": id}]});
+    let status =
+        |id: &str| json!({"phase": "Running", "containerStatuses": [{"name": "c", "imageID": id}]});
     prod.apply(pod("web", spec, status(&format!("{HOST}/app@{old}"))));
     aws.edit(|world| {
         let app = world.home().repository("app");
@@ -227,7 +367,14 @@ async fn a_tag_that_moved_under_a_running_pod_is_reported() {
     });
     let ran = run(&program(&aws, CONFIG)).await;
     let hygiene = &ran.answer.hygiene;
-    assert_eq!((hygiene.pulled_by_tag.count, hygiene.moved_tags.count), (1, 1), "{hygiene:?}");
+    assert_eq!(
+        (hygiene.pulled_by_tag.count, hygiene.moved_tags.count),
+        (1, 1),
+        "{hygiene:?}"
+    );
     assert_eq!(hygiene.moved_tags.first[0].runs.to_string(), old);
-    assert_eq!(hygiene.moved_tags.first[0].user, "Pod `shop/web` in cluster `prod`");
+    assert_eq!(
+        hygiene.moved_tags.first[0].user,
+        "Pod `shop/web` in cluster `prod`"
+    );
 }

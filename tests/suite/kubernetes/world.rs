@@ -41,14 +41,25 @@ pub(crate) async fn one_cluster() -> (SimulatedAws, SimulatedCluster) {
 pub(crate) async fn add_cluster(aws: &SimulatedAws, name: &str) -> SimulatedCluster {
     let cluster = SimulatedCluster::start(name).await;
     cluster.only(signer("eu-west-1", SECRET));
-    cluster.apply(super::objects::deployment("kube-system", "coredns", "registry.k8s.io/coredns:1"));
-    describe(aws, name, EksCluster::active(cluster.endpoint(), cluster.authority()));
+    cluster.apply(super::objects::deployment(
+        "kube-system",
+        "coredns",
+        "registry.k8s.io/coredns:1",
+    ));
+    describe(
+        aws,
+        name,
+        EksCluster::active(cluster.endpoint(), cluster.authority()),
+    );
     cluster
 }
 
 /// Whose tokens are accepted, by the clock of the tests.
 pub(crate) fn signer(region: &str, secret: &str) -> Signer {
-    Signer { now: || u64::try_from(now().millis() / 1000).unwrap(), ..Signer::new(region, secret) }
+    Signer {
+        now: || u64::try_from(now().millis() / 1000).unwrap(),
+        ..Signer::new(region, secret)
+    }
 }
 
 pub(crate) fn describe(aws: &SimulatedAws, name: &str, cluster: EksCluster) {
@@ -72,7 +83,10 @@ pub(crate) fn program(aws: &SimulatedAws, config: &str) -> Program {
 }
 
 pub(crate) fn program_with(aws: &SimulatedAws, config: &str, patience: Patience) -> Program {
-    Program::new(Config::parse(config).unwrap(), clients(aws).with_patience(patience))
+    Program::new(
+        Config::parse(config).unwrap(),
+        clients(aws).with_patience(patience),
+    )
 }
 
 /// What became of a run, and why images stayed.
@@ -86,20 +100,32 @@ impl Ran {
     /// Why the image of a tag stays; empty if it goes.
     pub(crate) fn why(&self, tag: &str) -> String {
         let kept = self.kept.iter().find(|(kept, _)| kept == tag);
-        kept.map(|(_, reasons)| reasons.join("; ")).unwrap_or_default()
+        kept.map(|(_, reasons)| reasons.join("; "))
+            .unwrap_or_default()
     }
 
     /// What a cluster said; panics if there is not exactly one such coverage.
     pub(crate) fn coverage(&self, cluster: &str) -> &Coverage {
-        let mut of = self.answer.in_use.iter().filter(|coverage| coverage.cluster.as_deref() == Some(cluster));
-        let coverage = of.next().unwrap_or_else(|| panic!("{cluster}: {:?}", self.answer.in_use));
+        let mut of = self
+            .answer
+            .in_use
+            .iter()
+            .filter(|coverage| coverage.cluster.as_deref() == Some(cluster));
+        let coverage = of
+            .next()
+            .unwrap_or_else(|| panic!("{cluster}: {:?}", self.answer.in_use));
         assert_eq!(of.next(), None);
         coverage
     }
 
     /// The error of the only source that is incomplete.
     pub(crate) fn error(&self) -> &str {
-        let errors: Vec<_> = self.answer.in_use.iter().filter_map(|coverage| coverage.error.as_deref()).collect();
+        let errors: Vec<_> = self
+            .answer
+            .in_use
+            .iter()
+            .filter_map(|coverage| coverage.error.as_deref())
+            .collect();
         assert_eq!(errors.len(), 1, "{errors:?}");
         errors[0]
     }
@@ -110,8 +136,16 @@ pub(crate) async fn run(program: &Program) -> Ran {
     let prepared = program.prepare(request(Mode::Delete)).await.unwrap();
     let mut kept = Vec::new();
     for repository in &prepared.plan.repositories {
-        for (image, verdict) in repository.images().filter(|(_, verdict)| !verdict.deletes()) {
-            kept.extend(image.tags.iter().map(|tag| (tag.to_string(), repository.because(verdict))));
+        for (image, verdict) in repository
+            .images()
+            .filter(|(_, verdict)| !verdict.deletes())
+        {
+            kept.extend(
+                image
+                    .tags
+                    .iter()
+                    .map(|tag| (tag.to_string(), repository.because(verdict))),
+            );
         }
     }
     let answer = prepared.finish().await.answer;

@@ -26,7 +26,11 @@ pub(crate) const ANY_CALL: [FaultKind; 8] = [
 ];
 
 /// What can go wrong with a list in pages besides.
-pub(crate) const PAGES: [FaultKind; 3] = [FaultKind::RepeatToken, FaultKind::EmptyToken, FaultKind::LoseList];
+pub(crate) const PAGES: [FaultKind; 3] = [
+    FaultKind::RepeatToken,
+    FaultKind::EmptyToken,
+    FaultKind::LoseList,
+];
 
 /// What can go wrong with a list in pages.
 pub(crate) fn any_list() -> impl Iterator<Item = FaultKind> {
@@ -35,15 +39,39 @@ pub(crate) fn any_list() -> impl Iterator<Item = FaultKind> {
 
 /// A run that deletes, and does not wait long for what hangs. Nothing else may run out of time, however busy the machine
 /// is.
-pub(crate) async fn try_to_run(aws: &SimulatedAws, config: &str, kind: &FaultKind) -> Result<Answer, ApiError> {
-    let attempt = if matches!(kind, FaultKind::Hang) { Duration::from_millis(1500) } else { PATIENT };
-    let program = Program::new(Config::parse(config).unwrap(), clients_that_wait(aws, attempt));
+pub(crate) async fn try_to_run(
+    aws: &SimulatedAws,
+    config: &str,
+    kind: &FaultKind,
+) -> Result<Answer, ApiError> {
+    let attempt = if matches!(kind, FaultKind::Hang) {
+        Duration::from_millis(1500)
+    } else {
+        PATIENT
+    };
+    let program = Program::new(
+        Config::parse(config).unwrap(),
+        clients_that_wait(aws, attempt),
+    );
     answer(&program, request(Mode::Delete)).await
 }
 
 /// Tries many cases, some at a time, and panics with what is wrong with any of them.
-pub(crate) async fn try_all<Case>(cases: Vec<Case>, outcome: impl AsyncFn(Case) -> Result<(), String>) {
-    let outcomes = stream::iter(cases).map(|case| outcome(case)).buffer_unordered(12);
-    let wrong: Vec<String> = outcomes.filter_map(async |outcome| outcome.err()).collect().await;
-    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+pub(crate) async fn try_all<Case>(
+    cases: Vec<Case>,
+    outcome: impl AsyncFn(Case) -> Result<(), String>,
+) {
+    let outcomes = stream::iter(cases)
+        .map(|case| outcome(case))
+        .buffer_unordered(12);
+    let wrong: Vec<String> = outcomes
+        .filter_map(async |outcome| outcome.err())
+        .collect()
+        .await;
+    assert!(
+        wrong.is_empty(),
+        "{} cases:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }

@@ -54,8 +54,13 @@ pub(crate) fn clients(aws: &SimulatedAws) -> Clients {
 /// Clients that give up an attempt after this time.
 fn clients_that_wait(aws: &SimulatedAws, attempt: Duration) -> Clients {
     let credentials = Credentials::new("AKIAHOME", SECRET, None, None, "tests");
-    let retries = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(1));
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(attempt * 3).build();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(2)
+        .with_initial_backoff(Duration::from_millis(1));
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(attempt * 3)
+        .build();
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("eu-west-1"))
@@ -73,11 +78,18 @@ pub(crate) fn program(aws: &SimulatedAws, config: &str) -> Program {
 
 /// A run in this mode, of every repository and for as long as it takes.
 pub(crate) fn request(mode: Mode) -> Request {
-    Request { mode, only: None, stop_at: None }
+    Request {
+        mode,
+        only: None,
+        stop_at: None,
+    }
 }
 
 /// What a run says of itself, or why there was none. Every test takes the road through here, so that it is compiled once.
-pub(crate) fn answer(program: &Program, request: Request) -> LocalBoxFuture<'_, Result<Answer, ApiError>> {
+pub(crate) fn answer(
+    program: &Program,
+    request: Request,
+) -> LocalBoxFuture<'_, Result<Answer, ApiError>> {
     Box::pin(async { Ok(program.prepare(request).await?.finish().await.answer) })
 }
 
@@ -98,26 +110,39 @@ pub(crate) async fn run_as(aws: &SimulatedAws, config: &str, mode: Mode) -> Answ
 
 /// What a run does that has to stop at this time.
 pub(crate) async fn run_until(aws: &SimulatedAws, config: &str, stop_at: Instant) -> Answer {
-    let request = Request { stop_at: Some(stop_at), ..request(Mode::Delete) };
+    let request = Request {
+        stop_at: Some(stop_at),
+        ..request(Mode::Delete)
+    };
     answer(&program(aws, config), request).await.unwrap()
 }
 
 /// The digests a plan dooms, sorted.
 pub(crate) fn doomed(plan: &Plan) -> Vec<String> {
     let images = plan.repositories.iter().flat_map(RepositoryPlan::images);
-    let doomed = images.filter(|(_, verdict)| verdict.deletes()).map(|(image, _)| image.digest.to_string());
+    let doomed = images
+        .filter(|(_, verdict)| verdict.deletes())
+        .map(|(image, _)| image.digest.to_string());
     doomed.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The digests that were deleted, sorted.
 pub(crate) fn deleted(aws: &SimulatedAws) -> Vec<String> {
-    let digests: BTreeSet<_> = aws.deletions().into_iter().map(|deletion| deletion.digest).collect();
+    let digests: BTreeSet<_> = aws
+        .deletions()
+        .into_iter()
+        .map(|deletion| deletion.digest)
+        .collect();
     digests.into_iter().collect()
 }
 
 /// What an answer says of one repository.
 pub(crate) fn line<'a>(answer: &'a Answer, repository: &str) -> &'a RepositoryLine {
-    answer.repositories.iter().find(|line| line.name == repository).unwrap()
+    answer
+        .repositories
+        .iter()
+        .find(|line| line.name == repository)
+        .unwrap()
 }
 
 /// The failures of one code.
@@ -128,7 +153,11 @@ pub(crate) fn failures<'a>(answer: &'a Answer, code: &str) -> &'a FailureGroup {
 
 /// How many images were deleted, failed and left untouched.
 pub(crate) fn fates(answer: &Answer) -> (u64, u64, u64) {
-    (answer.counts.deleted, answer.counts.failed, answer.counts.untouched)
+    (
+        answer.counts.deleted,
+        answer.counts.failed,
+        answer.counts.untouched,
+    )
 }
 
 /// Words for what is stored and used in the home account and Region.
@@ -149,15 +178,22 @@ pub(crate) trait Words {
 
 impl Words for World {
     fn tagged(&mut self, repository: &str, tag: &str, days: u64) -> String {
-        self.home().repository(repository).push(Push::image().tag(tag).pushed_at(days_ago(days)))
+        self.home()
+            .repository(repository)
+            .push(Push::image().tag(tag).pushed_at(days_ago(days)))
     }
 
     fn untagged(&mut self, repository: &str, days: u64) -> String {
-        self.home().repository(repository).push(Push::image().pushed_at(days_ago(days)))
+        self.home()
+            .repository(repository)
+            .push(Push::image().pushed_at(days_ago(days)))
     }
 
     fn multi_arch(&mut self, repository: &str, days: u64) -> [String; 3] {
-        let [one, other] = [self.untagged(repository, days), self.untagged(repository, days)];
+        let [one, other] = [
+            self.untagged(repository, days),
+            self.untagged(repository, days),
+        ];
         let index = Push::index([&one, &other]).pushed_at(days_ago(days));
         [self.home().repository(repository).push(index), one, other]
     }
@@ -174,6 +210,8 @@ impl Words for World {
 
     fn garbage(&mut self, repository: &str, images: u64) -> Vec<String> {
         self.tagged(repository, "1.0", 1);
-        (0..images).map(|image| self.untagged(repository, 10 + images - image)).collect()
+        (0..images)
+            .map(|image| self.untagged(repository, 10 + images - image))
+            .collect()
     }
 }

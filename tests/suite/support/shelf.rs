@@ -7,7 +7,10 @@ use std::{
 
 use ecr_cleanup::{
     config::Config,
-    image::{Archival, ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
+    image::{
+        Archival, ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag,
+        Time,
+    },
     inventory::{Child, Content, Images, Inventory, Repository},
     plan::{Plan, Terms, Verdict, plan},
     policy::Policies,
@@ -121,10 +124,17 @@ impl Put<'_> {
     pub(crate) fn index(mut self, children: &[&str]) -> Self {
         self.image().media_type = MediaType::Index;
         let children = children.iter().map(|child| {
-            let (name, role) = child.split_once('=').map_or((*child, None), |(name, role)| (name, Some(role.into())));
-            Child { digest: digest(name), role }
+            let (name, role) = child
+                .split_once('=')
+                .map_or((*child, None), |(name, role)| (name, Some(role.into())));
+            Child {
+                digest: digest(name),
+                role,
+            }
         });
-        self.shelf.children.insert(digest(self.name), children.collect());
+        self.shelf
+            .children
+            .insert(digest(self.name), children.collect());
         self
     }
 
@@ -141,7 +151,10 @@ impl Put<'_> {
     /// In the archive since so many hours ago; what an index names is then not known.
     pub(crate) fn archived(mut self, hours: i64) -> Self {
         self.image().status = Status::Archived;
-        self.image().archival = Some(Box::new(Archival { archived_at: Some(hours_ago(hours)), restored_at: None }));
+        self.image().archival = Some(Box::new(Archival {
+            archived_at: Some(hours_ago(hours)),
+            restored_at: None,
+        }));
         self.shelf.children.remove(&digest(self.name));
         self
     }
@@ -149,7 +162,10 @@ impl Put<'_> {
     /// Was in the archive and came back when it is said to be pushed.
     pub(crate) fn restored(mut self, archived_hours: i64) -> Self {
         let restored_at = self.image().pushed_at;
-        let archival = Archival { archived_at: Some(hours_ago(archived_hours)), restored_at };
+        let archival = Archival {
+            archived_at: Some(hours_ago(archived_hours)),
+            restored_at,
+        };
         self.image().archival = Some(Box::new(archival));
         self
     }
@@ -157,7 +173,9 @@ impl Put<'_> {
 
 /// The policies of a configuration.
 pub(crate) fn policies(document: &str) -> Policies {
-    Config::parse(document).unwrap_or_else(|error| panic!("{document}\n{error}")).policies
+    Config::parse(document)
+        .unwrap_or_else(|error| panic!("{document}\n{error}"))
+        .policies
 }
 
 /// Use of these: `repository:tag`, or the name of an image for its digest.
@@ -170,16 +188,34 @@ pub(crate) fn usage(uses: &[&str]) -> Usage {
 
 /// Use of these references by a service, and nothing else to know.
 pub(crate) fn usage_of(references: impl IntoIterator<Item = String>) -> Usage {
-    let place = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
+    let place = Registry {
+        account: "111111111111".into(),
+        region: "eu-west-1".into(),
+    };
     let (account, region) = (place.account.clone(), place.region.clone());
     let name = "web".to_owned();
-    let service = Arc::new(User { place, kind: "ECS service".into(), name, cluster: None, live: true });
+    let service = Arc::new(User {
+        place,
+        kind: "ECS service".into(),
+        name,
+        cluster: None,
+        live: true,
+    });
     let mut found = Collector::new(Arc::default());
     for reference in references {
         found.add(&service, &reference, None).unwrap();
     }
     let (source, cluster, note, complete, error) = ("ecs", None, None, true, None);
-    let coverage = Coverage { source, account, region, cluster, note, complete, references: found.len(), error };
+    let coverage = Coverage {
+        source,
+        account,
+        region,
+        cluster,
+        note,
+        complete,
+        references: found.len(),
+        error,
+    };
     let mut usage = Usage::default();
     usage.add(coverage, found);
     usage
@@ -202,24 +238,46 @@ pub(crate) fn plan_all(
             ..Images::default()
         }),
     });
-    let registry = Registry { account: "111111111111".into(), region: "eu-west-1".into() };
-    plan(Inventory { registry, repositories: repositories.collect() }, usage, policies, terms)
+    let registry = Registry {
+        account: "111111111111".into(),
+        region: "eu-west-1".into(),
+    };
+    plan(
+        Inventory {
+            registry,
+            repositories: repositories.collect(),
+        },
+        usage,
+        policies,
+        terms,
+    )
 }
 
 /// Plans one repository, `team/app`.
 pub(crate) fn plan_one(shelf: &Shelf, uses: &[&str], document: &str) -> Plan {
-    plan_all(&[("team/app", shelf)], &usage(uses), &policies(document), hours_ago(0))
+    plan_all(
+        &[("team/app", shelf)],
+        &usage(uses),
+        &policies(document),
+        hours_ago(0),
+    )
 }
 
 /// The digests that a plan deletes of a repository.
 pub(crate) fn doomed(plan: &Plan, repository: &str) -> BTreeSet<Digest> {
     let images = plan.repository(repository).unwrap().images();
-    images.filter(|(_, verdict)| verdict.deletes()).map(|(image, _)| image.digest).collect()
+    images
+        .filter(|(_, verdict)| verdict.deletes())
+        .map(|(image, _)| image.digest)
+        .collect()
 }
 
 /// The names of what a plan deletes of a repository, sorted.
 pub(crate) fn goes(plan: &Plan, repository: &str, shelf: &Shelf) -> Vec<String> {
-    let mut names: Vec<String> = doomed(plan, repository).iter().map(|digest| shelf.name(digest).to_owned()).collect();
+    let mut names: Vec<String> = doomed(plan, repository)
+        .iter()
+        .map(|digest| shelf.name(digest).to_owned())
+        .collect();
     names.sort_unstable();
     names
 }
@@ -227,6 +285,9 @@ pub(crate) fn goes(plan: &Plan, repository: &str, shelf: &Shelf) -> Vec<String> 
 /// Why an image stays or goes, a sentence each.
 pub(crate) fn because(plan: &Plan, repository: &str, name: &str) -> Vec<String> {
     let repository = plan.repository(repository).unwrap();
-    let (_, verdict): (&Image, &Verdict) = repository.images().find(|(image, _)| image.digest == digest(name)).unwrap();
+    let (_, verdict): (&Image, &Verdict) = repository
+        .images()
+        .find(|(image, _)| image.digest == digest(name))
+        .unwrap();
     repository.because(verdict)
 }

@@ -20,9 +20,19 @@ pub(crate) async fn account() -> SimulatedAws {
         world.bucket(REPORTS);
         let app = world.home().repository("app");
         let uri = app.uri();
-        let live = app.push(Push::image().content("live").pushed_at(days_ago(90)).tag("live"));
+        let live = app.push(
+            Push::image()
+                .content("live")
+                .pushed_at(days_ago(90))
+                .tag("live"),
+        );
         let child = app.push(Push::image().content("child").pushed_at(days_ago(5)));
-        app.push(Push::index([&child]).content("index").tag("latest").pushed_at(days_ago(5)));
+        app.push(
+            Push::index([&child])
+                .content("index")
+                .tag("latest")
+                .pushed_at(days_ago(5)),
+        );
         assert!(app.contains(&live));
         world.home().ecs.register("web", [format!("{uri}:live")]);
         world.home().ecs.register("web", [format!("{uri}:latest")]);
@@ -37,12 +47,18 @@ pub(crate) async fn account() -> SimulatedAws {
 /// Old images without a tag.
 pub(crate) fn garbage(world: &mut World, images: u64) -> Vec<String> {
     let app = world.home().repository("app");
-    (0..images).map(|number| app.push(Push::image().pushed_at(days_ago(30 + number)))).collect()
+    (0..images)
+        .map(|number| app.push(Push::image().pushed_at(days_ago(30 + number))))
+        .collect()
 }
 
 /// The names of the guards that tripped.
 pub(crate) fn guards(answer: &Answer) -> Vec<String> {
-    answer.refusals.iter().map(|refusal| refusal.guard.to_string()).collect()
+    answer
+        .refusals
+        .iter()
+        .map(|refusal| refusal.guard.to_string())
+        .collect()
 }
 
 /// The bytes of an object.
@@ -52,7 +68,13 @@ pub(crate) fn object(aws: &SimulatedAws, bucket: &str, key: &str) -> Option<Vec<
 
 /// The keys of a bucket.
 pub(crate) fn keys(aws: &SimulatedAws, bucket: &str) -> Vec<String> {
-    aws.read(|world| world.buckets.get(bucket).map(|bucket| bucket.keys().cloned().collect()).unwrap_or_default())
+    aws.read(|world| {
+        world
+            .buckets
+            .get(bucket)
+            .map(|bucket| bucket.keys().cloned().collect())
+            .unwrap_or_default()
+    })
 }
 
 pub(crate) fn put(aws: &SimulatedAws, bucket: &str, key: &str, content: impl Into<Vec<u8>>) {
@@ -62,12 +84,16 @@ pub(crate) fn put(aws: &SimulatedAws, bucket: &str, key: &str, content: impl Int
 
 pub(crate) fn gunzip(bytes: &[u8]) -> String {
     let mut text = String::new();
-    flate2::read::GzDecoder::new(bytes).read_to_string(&mut text).unwrap();
+    flate2::read::GzDecoder::new(bytes)
+        .read_to_string(&mut text)
+        .unwrap();
     text
 }
 
 pub(crate) fn gzip(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    flate2::read::GzEncoder::new(text.as_bytes(), flate2::Compression::fast()).read_to_end(&mut bytes).unwrap();
+    flate2::read::GzEncoder::new(text.as_bytes(), flate2::Compression::fast())
+        .read_to_end(&mut bytes)
+        .unwrap();
     bytes
 }

@@ -15,7 +15,10 @@ struct Failure {
 
 impl Failure {
     fn new(code: &str, reason: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), reason: reason.into() }
+        Self {
+            code: code.to_owned(),
+            reason: reason.into(),
+        }
     }
 
     fn not_found() -> Self {
@@ -45,7 +48,9 @@ fn resolve(repository: &Repository, id: &Value) -> Result<String, Failure> {
         let reason = "Requested tag and digest do not match";
         return Err(Failure::new("ImageTagDoesNotMatchDigest", reason));
     }
-    repository.resolve(digest, tag).ok_or_else(Failure::not_found)
+    repository
+        .resolve(digest, tag)
+        .ok_or_else(Failure::not_found)
 }
 
 fn is_digest(text: &str) -> bool {
@@ -67,10 +72,18 @@ pub(crate) fn get(repository: &mut Repository, body: &Value, archived: &str) -> 
     json(&object!({"images": images, "failures": failures}))
 }
 
-fn read(repository: &mut Repository, id: &Value, accepted: Option<&[Value]>, archived: &str) -> Result<Value, Failure> {
+fn read(
+    repository: &mut Repository,
+    id: &Value,
+    accepted: Option<&[Value]>,
+    archived: &str,
+) -> Result<Value, Failure> {
     let digest = resolve(repository, id)?;
     let (now, seed) = (repository.now, &repository.seed);
-    let image = repository.images.get_mut(&digest).ok_or_else(Failure::not_found)?;
+    let image = repository
+        .images
+        .get_mut(&digest)
+        .ok_or_else(Failure::not_found)?;
     if let Some(code) = &image.pull_failure {
         return Err(Failure::new(code, "the image cannot be pulled"));
     }
@@ -114,7 +127,10 @@ pub(crate) fn delete(world: &mut World, place: &Place, body: &Value) -> Answer {
     }
     let mut image_ids = Vec::new();
     for Deleted { digest, tags, .. } in &deleted {
-        let id = |image_tag| ImageId { image_digest: digest, image_tag };
+        let id = |image_tag| ImageId {
+            image_digest: digest,
+            image_tag,
+        };
         if tags.is_empty() {
             image_ids.push(id(None));
         }
@@ -141,18 +157,33 @@ struct Deleted {
 
 fn delete_one(repository: &mut Repository, id: &Value) -> Result<Deleted, Failure> {
     let digest = resolve(repository, id)?;
-    let tags = repository.image(&digest).map_or(0, |image| image.tags.len());
+    let tags = repository
+        .image(&digest)
+        .map_or(0, |image| image.tags.len());
     if let (Some(tag), None) = (text(id, "imageTag"), text(id, "imageDigest"))
         && tags > 1
     {
         repository.untag(tag);
-        return Ok(Deleted { digest, tags: vec![tag.to_owned()], image: false });
+        return Ok(Deleted {
+            digest,
+            tags: vec![tag.to_owned()],
+            image: false,
+        });
     }
     let parents = repository.parents(&digest);
     if !parents.is_empty() {
-        let reason = format!("Requested image referenced by manifest list: [{}]", parents.join(", "));
+        let reason = format!(
+            "Requested image referenced by manifest list: [{}]",
+            parents.join(", ")
+        );
         return Err(Failure::new("ImageReferencedByManifestList", reason));
     }
-    let tags = repository.remove(&digest).map_or(Vec::new(), |image| image.tags);
-    Ok(Deleted { digest, tags, image: true })
+    let tags = repository
+        .remove(&digest)
+        .map_or(Vec::new(), |image| image.tags);
+    Ok(Deleted {
+        digest,
+        tags,
+        image: true,
+    })
 }

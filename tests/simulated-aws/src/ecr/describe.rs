@@ -94,7 +94,10 @@ pub(crate) fn repositories(region: &Region, body: &Value) -> Answer {
             .iter()
             .filter_map(Value::as_str)
             .map(|name| all.get(name).ok_or_else(|| super::not_found(name, account)));
-        Page { items: named.collect::<Result<_, _>>()?, next_token: None }
+        Page {
+            items: named.collect::<Result<_, _>>()?,
+            next_token: None,
+        }
     } else {
         let paging = Paging::read(body, "repositories", 100, 1000)?;
         paging.take(all.range::<str, _>(paging.bounds()))
@@ -130,15 +133,23 @@ pub(crate) fn images(repository: &Repository, body: &Value) -> Answer {
                 found.push((known.0, known.1));
             }
         }
-        Page { items: found, next_token: None }
+        Page {
+            items: found,
+            next_token: None,
+        }
     } else {
         let paging = Paging::read(body, format!("images/{}", repository.name), 100, 1000)?;
-        let shown = repository.images.range::<str, _>(paging.bounds()).filter(|(_, image)| shows(body, image));
+        let shown = repository
+            .images
+            .range::<str, _>(paging.bounds())
+            .filter(|(_, image)| shows(body, image));
         paging.take(shown.map(|(digest, image)| (digest, (digest.as_str(), image))))
     };
     let details = page.items.into_iter();
     json(&Images {
-        image_details: details.map(|(digest, image)| detail(repository, digest, image)).collect(),
+        image_details: details
+            .map(|(digest, image)| detail(repository, digest, image))
+            .collect(),
         next_token: page.next_token,
     })
 }
@@ -176,13 +187,22 @@ pub(crate) fn list(repository: &Repository, body: &Value) -> Answer {
             let tags = untagged.into_iter().chain(tags).enumerate();
             tags.map(move |(position, image_tag)| {
                 let image_digest = digest.as_str();
-                (format!("{position:04}"), ImageId { image_digest, image_tag })
+                (
+                    format!("{position:04}"),
+                    ImageId {
+                        image_digest,
+                        image_tag,
+                    },
+                )
             })
         })
         .filter(|(at, id)| (id.image_digest, at.as_str()) > (digest, position))
         .map(|(at, id)| (format!("{}#{at}", id.image_digest), id));
     let page = paging.take(shown);
-    json(&ImageIds { image_ids: page.items, next_token: page.next_token })
+    json(&ImageIds {
+        image_ids: page.items,
+        next_token: page.next_token,
+    })
 }
 
 fn shows(body: &Value, image: &Image) -> bool {
@@ -193,13 +213,19 @@ fn shows(body: &Value, image: &Image) -> bool {
 fn refuse_paging(body: &Value) -> Result<(), ApiError> {
     let given = |member| body.get(member).is_some_and(|value| !value.is_null());
     if given("nextToken") || given("maxResults") {
-        return Err(ApiError::invalid("Invalid parameter: paging is not possible when identifiers are given"));
+        return Err(ApiError::invalid(
+            "Invalid parameter: paging is not possible when identifiers are given",
+        ));
     }
     Ok(())
 }
 
 /// The error of a call that asks for an image that is not there.
-pub(crate) fn image_not_found(repository: &Repository, digest: Option<&str>, tag: Option<&str>) -> ApiError {
+pub(crate) fn image_not_found(
+    repository: &Repository,
+    digest: Option<&str>,
+    tag: Option<&str>,
+) -> ApiError {
     ApiError::new(
         "ImageNotFoundException",
         format!(

@@ -32,7 +32,9 @@ impl Manifest {
     /// The digests an index lists; nothing for other manifests.
     pub(crate) fn children(&self) -> Vec<String> {
         match self {
-            Self::Given(text) => serde_json::from_str(text).map(|manifest| children(&manifest)).unwrap_or_default(),
+            Self::Given(text) => serde_json::from_str(text)
+                .map(|manifest| children(&manifest))
+                .unwrap_or_default(),
             Self::Made(_) => Vec::new(),
         }
     }

@@ -54,34 +54,58 @@ pub(crate) fn answer(world: &mut World, caller: &Place, operation: &str, body: &
         "GetLifecyclePolicy" => {
             let repository = find(region, body)?;
             let missing = "LifecyclePolicyNotFoundException";
-            policy(repository, repository.lifecycle_policy.as_ref(), "lifecyclePolicyText", missing)
+            policy(
+                repository,
+                repository.lifecycle_policy.as_ref(),
+                "lifecyclePolicyText",
+                missing,
+            )
         }
         "PutLifecyclePolicy" => {
             let policy = required(body, "lifecyclePolicyText")?;
             let repository = find(region, body)?;
             repository.lifecycle_policy = Some(policy.to_owned());
             let missing = "LifecyclePolicyNotFoundException";
-            self::policy(repository, repository.lifecycle_policy.as_ref(), "lifecyclePolicyText", missing)
+            self::policy(
+                repository,
+                repository.lifecycle_policy.as_ref(),
+                "lifecyclePolicyText",
+                missing,
+            )
         }
         "GetRepositoryPolicy" => {
             let repository = find(region, body)?;
             let missing = "RepositoryPolicyNotFoundException";
-            policy(repository, repository.repository_policy.as_ref(), "policyText", missing)
+            policy(
+                repository,
+                repository.repository_policy.as_ref(),
+                "policyText",
+                missing,
+            )
         }
         _ => Err(ApiError::unknown_operation(operation)),
     }
 }
 
-fn find<'a>(region: &'a mut crate::world::Region, body: &Value) -> Result<&'a mut Repository, ApiError> {
+fn find<'a>(
+    region: &'a mut crate::world::Region,
+    body: &Value,
+) -> Result<&'a mut Repository, ApiError> {
     let name = required(body, "repositoryName")?;
     let account = region.place.account.clone();
-    region.ecr.repositories.get_mut(name).ok_or_else(|| not_found(name, &account))
+    region
+        .ecr
+        .repositories
+        .get_mut(name)
+        .ok_or_else(|| not_found(name, &account))
 }
 
 fn not_found(name: &str, account: &str) -> ApiError {
     ApiError::new(
         "RepositoryNotFoundException",
-        format!("The repository with name '{name}' does not exist in the registry with id '{account}'"),
+        format!(
+            "The repository with name '{name}' does not exist in the registry with id '{account}'"
+        ),
     )
 }
 

@@ -59,7 +59,10 @@ impl Push {
 
     /// A Docker manifest list of these digests.
     pub fn manifest_list(children: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        Self { media_type: MANIFEST_LIST, ..Self::index(children) }
+        Self {
+            media_type: MANIFEST_LIST,
+            ..Self::index(children)
+        }
     }
 
     /// Exactly this manifest; media types, subject and children are read from it.
@@ -132,7 +135,10 @@ impl Push {
             None => None,
         };
         let children = children(&parsed);
-        let largest = children.iter().filter_map(|child| repository.image(child)?.size).max();
+        let largest = children
+            .iter()
+            .filter_map(|child| repository.image(child)?.size)
+            .max();
         let digest = manifest::digest_of(&manifest.text(&repository.seed));
         Built {
             children,
@@ -145,7 +151,11 @@ impl Push {
                 media_type: Some(media_type),
                 artifact_media_type,
                 subject: text("/subject/digest").map(str::to_owned),
-                status: Cow::Borrowed(if self.archived_at.is_some() { "ARCHIVED" } else { "ACTIVE" }),
+                status: Cow::Borrowed(if self.archived_at.is_some() {
+                    "ARCHIVED"
+                } else {
+                    "ACTIVE"
+                }),
                 archived_at: self.archived_at,
                 activated_at: None,
                 pull_failure: None,
@@ -173,10 +183,15 @@ impl Push {
             Some(seed) if plain && !extended => return given(manifest::made(seed)),
             _ => {}
         }
-        let content = seed.clone().unwrap_or_else(|| format!("{}#{number}", repository.seed));
+        let content = seed
+            .clone()
+            .unwrap_or_else(|| format!("{}#{number}", repository.seed));
         let mut manifest = json!({"schemaVersion": 2, "mediaType": self.media_type});
         if let Source::Index(_, children) = &self.manifest {
-            manifest["manifests"] = children.iter().map(|child| descriptor(repository, child)).collect();
+            manifest["manifests"] = children
+                .iter()
+                .map(|child| descriptor(repository, child))
+                .collect();
             manifest["annotations"] = json!({"simulated-aws": content});
         } else {
             let config = manifest::digest_of(&content);
@@ -202,6 +217,9 @@ pub(crate) struct Built {
 }
 
 fn descriptor(repository: &Repository, digest: &str) -> Value {
-    let media_type = repository.image(digest).and_then(|image| image.media_type.as_deref()).unwrap_or(MANIFEST);
+    let media_type = repository
+        .image(digest)
+        .and_then(|image| image.media_type.as_deref())
+        .unwrap_or(MANIFEST);
     json!({"mediaType": media_type, "digest": digest, "size": 527})
 }

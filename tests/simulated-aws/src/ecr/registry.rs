@@ -58,7 +58,10 @@ pub(crate) fn policy(region: &Region) -> Answer {
         Some(policy) => json(&object!({"registryId": region.place.account, "policyText": policy})),
         None => Err(ApiError::new(
             "RegistryPolicyNotFoundException",
-            format!("Registry policy does not exist in the registry with id '{}'", region.place.account),
+            format!(
+                "Registry policy does not exist in the registry with id '{}'",
+                region.place.account
+            ),
         )),
     }
 }

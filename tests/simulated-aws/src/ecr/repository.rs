@@ -73,7 +73,12 @@ impl Repository {
     }
 
     pub(crate) fn store(&mut self, built: Built) -> String {
-        let Built { digest, children, image, tags } = built;
+        let Built {
+            digest,
+            children,
+            image,
+            tags,
+        } = built;
         if let Some(known) = self.images.get_mut(&digest) {
             if image.archived_at.is_none() && known.status != "ACTIVE" {
                 known.status = Cow::Borrowed("ACTIVE");
@@ -219,7 +224,10 @@ impl Repository {
         match (digest, tag) {
             (Some(digest), None) => self.contains(digest).then(|| digest.to_owned()),
             (None, Some(tag)) => self.digest(tag).map(str::to_owned),
-            (Some(digest), Some(tag)) => self.digest(tag).filter(|owner| *owner == digest).map(str::to_owned),
+            (Some(digest), Some(tag)) => self
+                .digest(tag)
+                .filter(|owner| *owner == digest)
+                .map(str::to_owned),
             (None, None) => None,
         }
     }

@@ -12,11 +12,14 @@ pub(crate) fn update(repository: &mut Repository, body: &Value) -> Answer {
     let target = required(body, "targetStorageClass")?;
     let id = body.get("imageId").unwrap_or(&Value::Null);
     let (digest, tag) = (text(id, "imageDigest"), text(id, "imageTag"));
-    let resolved = repository.resolve(digest, tag).ok_or_else(|| image_not_found(repository, digest, tag))?;
-    let needed = repository
-        .parents(&resolved)
-        .iter()
-        .any(|parent| repository.image(parent).is_some_and(|parent| parent.status != "ARCHIVED"));
+    let resolved = repository
+        .resolve(digest, tag)
+        .ok_or_else(|| image_not_found(repository, digest, tag))?;
+    let needed = repository.parents(&resolved).iter().any(|parent| {
+        repository
+            .image(parent)
+            .is_some_and(|parent| parent.status != "ARCHIVED")
+    });
     if target == "ARCHIVE" && needed {
         return Err(ApiError::new(
             "ImageStorageClassUpdateNotSupportedException",
@@ -34,7 +37,9 @@ pub(crate) fn update(repository: &mut Repository, body: &Value) -> Answer {
         "STANDARD" if image.status == "ARCHIVED" => image.status = Cow::Borrowed("ACTIVATING"),
         "ARCHIVE" | "STANDARD" => {}
         _ => {
-            return Err(ApiError::invalid("Invalid parameter at 'targetStorageClass'"));
+            return Err(ApiError::invalid(
+                "Invalid parameter at 'targetStorageClass'",
+            ));
         }
     }
     let status = image.status.clone();

@@ -87,7 +87,12 @@ pub struct DaemonTaskDefinition {
 impl Ecs {
     /// Deploys a daemon: a new revision of its task definition with one container for these pinned images, a daemon
     /// revision, and a deployment that names the revisions before it as sources. Answers the daemon's ARN.
-    pub fn deploy_daemon(&mut self, cluster: &str, name: &str, images: Vec<ContainerImage>) -> String {
+    pub fn deploy_daemon(
+        &mut self,
+        cluster: &str,
+        name: &str,
+        images: Vec<ContainerImage>,
+    ) -> String {
         let cluster_arn = self.cluster(cluster).cluster_arn.clone();
         let (number, now) = (self.number(), self.now);
         let daemon_arn = self.arn(&format!("daemon/{cluster}/{name}"));
@@ -137,7 +142,10 @@ impl Ecs {
     /// Registers the next revision of a daemon task definition and answers its ARN.
     fn register_daemon(&mut self, family: &str, images: &[ContainerImage]) -> String {
         let known = self.daemon_task_definitions.values();
-        let newest = known.filter(|known| known.family == family).map(|known| known.revision).max();
+        let newest = known
+            .filter(|known| known.family == family)
+            .map(|known| known.revision)
+            .max();
         let revision = newest.unwrap_or(0) + 1;
         let arn = self.arn(&format!("daemon-task-definition/{family}:{revision}"));
         let containers = images.iter();

@@ -35,7 +35,9 @@ pub(crate) fn describe(ecs: &Ecs, body: &Value) -> Answer {
 }
 
 pub(crate) fn revisions(ecs: &Ecs, body: &Value) -> Answer {
-    batch(body, ("daemonRevisionArns", 20), "daemonRevisions", |arn| ecs.daemon_revisions.get(arn))
+    batch(body, ("daemonRevisionArns", 20), "daemonRevisions", |arn| {
+        ecs.daemon_revisions.get(arn)
+    })
 }
 
 pub(crate) fn list_deployments(ecs: &Ecs, body: &Value) -> Answer {
@@ -46,7 +48,9 @@ pub(crate) fn list_deployments(ecs: &Ecs, body: &Value) -> Answer {
         .daemon_deployments
         .range::<str, _>(paging.bounds())
         .filter(|(_, deployment)| deployment.daemon_arn == daemon)
-        .filter(|(_, deployment)| statuses.is_none_or(|statuses| statuses.iter().any(|one| one == &deployment.status)))
+        .filter(|(_, deployment)| {
+            statuses.is_none_or(|statuses| statuses.iter().any(|one| one == &deployment.status))
+        })
         .map(|(arn, deployment)| {
             let summary = object!({
                 "daemonDeploymentArn": arn,
@@ -62,7 +66,12 @@ pub(crate) fn list_deployments(ecs: &Ecs, body: &Value) -> Answer {
 }
 
 pub(crate) fn deployments(ecs: &Ecs, body: &Value) -> Answer {
-    batch(body, ("daemonDeploymentArns", 20), "daemonDeployments", |arn| ecs.daemon_deployments.get(arn))
+    batch(
+        body,
+        ("daemonDeploymentArns", 20),
+        "daemonDeployments",
+        |arn| ecs.daemon_deployments.get(arn),
+    )
 }
 
 pub(crate) fn list_definitions(ecs: &Ecs, body: &Value) -> Answer {
@@ -95,6 +104,11 @@ pub(crate) fn definition(ecs: &Ecs, body: &Value) -> Answer {
             let named = last(&definition.daemon_task_definition_arn);
             named == reference || (definition.family == reference && definition.status == "ACTIVE")
         })
-        .ok_or_else(|| ApiError::new("ClientException", "Unable to describe daemon task definition."))?;
+        .ok_or_else(|| {
+            ApiError::new(
+                "ClientException",
+                "Unable to describe daemon task definition.",
+            )
+        })?;
     json(&object!({"daemonTaskDefinition": definition}))
 }

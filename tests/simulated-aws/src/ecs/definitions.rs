@@ -30,8 +30,10 @@ pub(crate) fn families(ecs: &Ecs, body: &Value) -> Answer {
         let definitions = ecs.task_definitions.values();
         definitions.filter(|definition| definition.family.starts_with(prefix))
     };
-    let active: BTreeSet<&str> =
-        all().filter(|definition| definition.status == "ACTIVE").map(|definition| definition.family.as_str()).collect();
+    let active: BTreeSet<&str> = all()
+        .filter(|definition| definition.status == "ACTIVE")
+        .map(|definition| definition.family.as_str())
+        .collect();
     let families: BTreeSet<&str> = all().map(|definition| definition.family.as_str()).collect();
     let shown = families
         .range::<str, _>(paging.bounds())

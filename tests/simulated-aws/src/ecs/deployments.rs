@@ -13,17 +13,27 @@ use std::ops::Bound;
 /// Oldest first; AWS documents no order.
 pub(crate) fn list(ecs: &Ecs, body: &Value) -> Answer {
     let service = services::service(ecs, body)?;
-    let paging = Paging::read(body, format!("deployments/{}", service.service_arn), 20, 100)?;
+    let paging = Paging::read(
+        body,
+        format!("deployments/{}", service.service_arn),
+        20,
+        100,
+    )?;
     let statuses = filter(body, "status");
     let range = body.get("createdAt").unwrap_or(&Value::Null);
-    let prefix = service.service_arn.replacen(":service/", ":service-deployment/", 1) + "/";
+    let prefix = service
+        .service_arn
+        .replacen(":service/", ":service-deployment/", 1)
+        + "/";
     let from = paging.after().unwrap_or(&prefix);
     let shown = ecs
         .service_deployments
         .range::<str, _>((Bound::Included(from), Bound::Unbounded))
         .take_while(|(arn, _)| arn.starts_with(&prefix))
         .filter(|(arn, _)| Some(arn.as_str()) != paging.after())
-        .filter(|(_, deployment)| statuses.is_none_or(|statuses| statuses.iter().any(|one| one == &deployment.status)))
+        .filter(|(_, deployment)| {
+            statuses.is_none_or(|statuses| statuses.iter().any(|one| one == &deployment.status))
+        })
         .filter(|(_, deployment)| within(range, deployment.created_at))
         .map(|(arn, deployment)| (arn, brief(deployment)));
     paged("serviceDeployments", paging.take(shown))
@@ -54,9 +64,19 @@ fn brief(deployment: &ServiceDeployment) -> Value {
 }
 
 pub(crate) fn describe(ecs: &Ecs, body: &Value) -> Answer {
-    batch(body, ("serviceDeploymentArns", 20), "serviceDeployments", |arn| ecs.service_deployments.get(arn))
+    batch(
+        body,
+        ("serviceDeploymentArns", 20),
+        "serviceDeployments",
+        |arn| ecs.service_deployments.get(arn),
+    )
 }
 
 pub(crate) fn revisions(ecs: &Ecs, body: &Value) -> Answer {
-    batch(body, ("serviceRevisionArns", 20), "serviceRevisions", |arn| ecs.service_revisions.get(arn))
+    batch(
+        body,
+        ("serviceRevisionArns", 20),
+        "serviceRevisions",
+        |arn| ecs.service_revisions.get(arn),
+    )
 }

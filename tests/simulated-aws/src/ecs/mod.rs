@@ -53,7 +53,9 @@ pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &V
 /// The cluster a call is about; `default` when it names none.
 fn cluster<'a>(ecs: &'a Ecs, body: &Value) -> Result<&'a Cluster, ApiError> {
     let named = text(body, "cluster").unwrap_or("default");
-    ecs.clusters.get(last(named)).ok_or_else(|| ApiError::new("ClusterNotFoundException", "Cluster not found."))
+    ecs.clusters
+        .get(last(named))
+        .ok_or_else(|| ApiError::new("ClusterNotFoundException", "Cluster not found."))
 }
 
 /// What follows the last slash: the name of a resource from its ARN or its name.

@@ -55,7 +55,13 @@ impl World {
     ///
     /// # Panics
     /// If there is no such task definition: the test is wrong.
-    pub fn deploy_at(&mut self, place: &Place, cluster: &str, service: &str, task_definition: &str) -> String {
+    pub fn deploy_at(
+        &mut self,
+        place: &Place,
+        cluster: &str,
+        service: &str,
+        task_definition: &str,
+    ) -> String {
         let (definition, containers) = self.definition(place, task_definition);
         let container_images = self.pull_all(&containers);
         let now = self.now;
@@ -67,7 +73,8 @@ impl World {
         let service = ecs.cluster(cluster).service(service);
         let tasks = service.desired_count;
         let target = RevisionReference::new(&revision_arn, tasks);
-        let sources = std::mem::replace(&mut service.current_service_revisions, vec![target.clone()]);
+        let sources =
+            std::mem::replace(&mut service.current_service_revisions, vec![target.clone()]);
         service.task_definition = Some(definition.clone());
         service.current_service_deployment = Some(deployment_arn.clone());
         service.deployments.truncate(1);
@@ -105,7 +112,8 @@ impl World {
             finished_at: Some(now),
         };
         ecs.service_revisions.insert(revision_arn, revision);
-        ecs.service_deployments.insert(deployment_arn.clone(), deployment);
+        ecs.service_deployments
+            .insert(deployment_arn.clone(), deployment);
         deployment_arn
     }
 
@@ -121,7 +129,12 @@ impl World {
             None => (rest, None),
         };
         let (name, tag) = rest.split_once(':').unwrap_or((rest, "latest"));
-        let repository = self.regions.get_mut(&place)?.ecr.repositories.get_mut(name)?;
+        let repository = self
+            .regions
+            .get_mut(&place)?
+            .ecr
+            .repositories
+            .get_mut(name)?;
         repository.now = now;
         let digest = match digest {
             Some(digest) => digest.to_owned(),

@@ -149,7 +149,12 @@ pub struct RevisionReference {
 impl RevisionReference {
     /// A reference to a revision with so many tasks.
     pub fn new(arn: impl Into<String>, tasks: u32) -> Self {
-        Self { arn: arn.into(), requested_task_count: tasks, running_task_count: tasks, pending_task_count: 0 }
+        Self {
+            arn: arn.into(),
+            requested_task_count: tasks,
+            running_task_count: tasks,
+            pending_task_count: 0,
+        }
     }
 }
 

@@ -11,21 +11,29 @@ use serde_json::{Value, json as object};
 pub(crate) fn list(ecs: &Ecs, body: &Value) -> Answer {
     let cluster = cluster(ecs, body)?;
     let paging = Paging::read(body, format!("services/{}", cluster.cluster_name), 10, 100)?;
-    let is = |member, value: Option<&str>| text(body, member).is_none_or(|wanted| Some(wanted) == value);
+    let is =
+        |member, value: Option<&str>| text(body, member).is_none_or(|wanted| Some(wanted) == value);
     let shown = cluster
         .services
         .range::<str, _>(paging.bounds())
         .filter(|(_, service)| service.status != "INACTIVE")
         .filter(|(_, service)| is("launchType", service.launch_type.as_deref()))
         .filter(|(_, service)| is("schedulingStrategy", Some(&service.scheduling_strategy)))
-        .filter(|(_, service)| is("resourceManagementType", service.resource_management_type.as_deref()))
+        .filter(|(_, service)| {
+            is(
+                "resourceManagementType",
+                service.resource_management_type.as_deref(),
+            )
+        })
         .map(|(name, service)| (name, &service.service_arn));
     paged("serviceArns", paging.take(shown))
 }
 
 pub(crate) fn describe(ecs: &Ecs, body: &Value) -> Answer {
     let cluster = cluster(ecs, body)?;
-    batch(body, ("services", 10), "services", |reference| cluster.services.get(last(reference)))
+    batch(body, ("services", 10), "services", |reference| {
+        cluster.services.get(last(reference))
+    })
 }
 
 /// The service a call is about, by name or ARN.

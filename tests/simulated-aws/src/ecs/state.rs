@@ -69,19 +69,32 @@ impl Ecs {
     /// A cluster, made when it is new.
     pub fn cluster(&mut self, name: &str) -> &mut Cluster {
         let place = &self.place;
-        self.clusters.entry(name.to_owned()).or_insert_with(|| Cluster::new(place, name))
+        self.clusters
+            .entry(name.to_owned())
+            .or_insert_with(|| Cluster::new(place, name))
     }
 
     /// Registers the next revision of a family, with one container per image (`main`, then `sidecar-1`, ...); answers
     /// `family:revision`.
-    pub fn register<I: AsRef<str>>(&mut self, family: &str, images: impl IntoIterator<Item = I>) -> String {
+    pub fn register<I: AsRef<str>>(
+        &mut self,
+        family: &str,
+        images: impl IntoIterator<Item = I>,
+    ) -> String {
         let containers = images.into_iter().enumerate().map(|(number, image)| {
-            let name = if number == 0 { "main".to_owned() } else { format!("sidecar-{number}") };
+            let name = if number == 0 {
+                "main".to_owned()
+            } else {
+                format!("sidecar-{number}")
+            };
             ContainerDefinition::new(name, image.as_ref())
         });
         let containers = containers.collect();
         let end = format!("{family};");
-        let newest = self.task_definitions.range(format!("{family}:")..end).next_back();
+        let newest = self
+            .task_definitions
+            .range(format!("{family}:")..end)
+            .next_back();
         let revision = newest.map_or(1, |(_, definition)| definition.revision + 1);
         let definition = TaskDefinition::new(&self.place, family, revision, containers, self.now);
         self.task_definitions.insert(definition.key(), definition);
@@ -94,7 +107,9 @@ impl Ecs {
         let name = reference.rsplit('/').next().unwrap_or(reference);
         if let Some((family, revision)) = name.split_once(':') {
             let revision = revision.parse().ok()?;
-            return self.task_definitions.get(&TaskDefinition::key_of(family, revision));
+            return self
+                .task_definitions
+                .get(&TaskDefinition::key_of(family, revision));
         }
         self.task_definitions
             .range(format!("{name}:")..format!("{name};"))
@@ -109,7 +124,9 @@ impl Ecs {
     pub fn set_status(&mut self, reference: &str, status: &str) {
         let key = self.task_definition(reference).map(TaskDefinition::key);
         let definition = key.and_then(|key| self.task_definitions.get_mut(&key));
-        let Some(definition) = definition else { panic!("no task definition `{reference}`") };
+        let Some(definition) = definition else {
+            panic!("no task definition `{reference}`")
+        };
         status.clone_into(&mut definition.status);
         if status != "ACTIVE" {
             definition.deregistered_at = Some(self.now);
@@ -163,13 +180,17 @@ impl Cluster {
     /// A service, made when it is new: active, without task definition.
     pub fn service(&mut self, name: &str) -> &mut Service {
         let (place, cluster) = (&self.place, &self.cluster_name);
-        self.services.entry(name.to_owned()).or_insert_with(|| Service::new(place, cluster, name))
+        self.services
+            .entry(name.to_owned())
+            .or_insert_with(|| Service::new(place, cluster, name))
     }
 
     /// Adds a running task of any shape; see [`crate::World::run_task`] for one that does what ECS does.
     pub fn task(&mut self, id: &str) -> &mut Task {
         let arn = arn(&self.place, &format!("task/{}/{id}", self.cluster_name));
         let cluster = &self.cluster_arn;
-        self.tasks.entry(arn.clone()).or_insert_with(|| Task::new(cluster, arn))
+        self.tasks
+            .entry(arn.clone())
+            .or_insert_with(|| Task::new(cluster, arn))
     }
 }

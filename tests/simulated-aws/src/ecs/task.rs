@@ -76,7 +76,11 @@ pub struct ContainerDefinition {
 impl ContainerDefinition {
     /// A container that leaves version consistency at its default.
     pub fn new(name: impl Into<String>, image: impl Into<String>) -> Self {
-        Self { name: name.into(), image: image.into(), version_consistency: None }
+        Self {
+            name: name.into(),
+            image: image.into(),
+            version_consistency: None,
+        }
     }
 }
 

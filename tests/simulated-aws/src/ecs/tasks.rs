@@ -14,7 +14,10 @@ pub(crate) fn list(ecs: &Ecs, body: &Value) -> Answer {
     let status = text(body, "desiredStatus").unwrap_or("RUNNING");
     let in_group = |task: &Task, member, kind: &str| {
         text(body, member).is_none_or(|name| {
-            let group = task.group.as_deref().and_then(|group| group.strip_prefix(kind));
+            let group = task
+                .group
+                .as_deref()
+                .and_then(|group| group.strip_prefix(kind));
             group == Some(last(name))
         })
     };

@@ -22,7 +22,12 @@ fn describe() -> Value {
 #[tokio::test]
 async fn faults_hit_the_calls_they_name() {
     let aws = three_images().await;
-    aws.fault(Fault::on("ecr:DescribeImages").matching("app").call(2).once());
+    aws.fault(
+        Fault::on("ecr:DescribeImages")
+            .matching("app")
+            .call(2)
+            .once(),
+    );
     let mut answers = Vec::new();
     for _ in 0..3 {
         answers.push(call(&aws, "ecr:DescribeImages", &describe()).await);
@@ -34,7 +39,12 @@ async fn faults_hit_the_calls_they_name() {
 
     aws.fault(Fault::on("ecs:*").kind(FaultKind::AccessDenied));
     let (_, answer) = call(&aws, "ecs:ListClusters", &json!({})).await;
-    assert!(answer["message"].as_str().unwrap().contains("not authorized to perform: ecs:ListClusters"));
+    assert!(
+        answer["message"]
+            .as_str()
+            .unwrap()
+            .contains("not authorized to perform: ecs:ListClusters")
+    );
 }
 
 #[tokio::test]
@@ -52,7 +62,10 @@ async fn faults_change_answers() {
     let first = with(FaultKind::RepeatToken, "ecr:DescribeImages", describe()).await;
     let mut next = describe();
     next["nextToken"] = first["nextToken"].clone();
-    assert_eq!(with(FaultKind::RepeatToken, "ecr:DescribeImages", next).await, first);
+    assert_eq!(
+        with(FaultKind::RepeatToken, "ecr:DescribeImages", next).await,
+        first
+    );
 
     let code = "ImageInaccessible".to_owned();
     let ids = json!({"repositoryName": "app", "imageIds": [{"imageTag": "1"}, {"imageTag": "2"}]});
@@ -64,33 +77,61 @@ async fn faults_change_answers() {
     let code = "INTERNAL".to_owned();
     let clusters = json!({"clusters": ["prod"]});
     aws.edit(|world| world.home().cluster("prod").cluster_arn.clone());
-    let answer = with(FaultKind::FailItem { code }, "ecs:DescribeClusters", clusters).await;
+    let answer = with(
+        FaultKind::FailItem { code },
+        "ecs:DescribeClusters",
+        clusters,
+    )
+    .await;
     assert_eq!(answer["clusters"], json!([]));
-    assert!(answer["failures"][0]["arn"].as_str().unwrap().ends_with("cluster/prod"));
+    assert!(
+        answer["failures"][0]["arn"]
+            .as_str()
+            .unwrap()
+            .ends_with("cluster/prod")
+    );
     assert_eq!(answer["failures"][0]["reason"], "INTERNAL");
 }
 
 #[tokio::test]
 async fn connections_break_where_the_fault_says() {
     let aws = three_images().await;
-    let head = "POST / HTTP/1.1\r\nx-amz-target: AmazonEC2ContainerRegistry_V20150921.BatchDeleteImage";
-    let delete = |tag: &str| json!({"repositoryName": "app", "imageIds": [{"imageTag": tag}]}).to_string();
+    let head =
+        "POST / HTTP/1.1\r\nx-amz-target: AmazonEC2ContainerRegistry_V20150921.BatchDeleteImage";
+    let delete =
+        |tag: &str| json!({"repositoryName": "app", "imageIds": [{"imageTag": tag}]}).to_string();
     let left = || aws.edit(|world| world.home().repository("app").len());
 
-    aws.fault(Fault::on("ecr:BatchDeleteImage").kind(FaultKind::Drop).once());
+    aws.fault(
+        Fault::on("ecr:BatchDeleteImage")
+            .kind(FaultKind::Drop)
+            .once(),
+    );
     assert_eq!(raw(&aws, head, &delete("1")).await, None);
     assert_eq!(left(), 3);
-    aws.fault(Fault::on("ecr:BatchDeleteImage").kind(FaultKind::DropAfter).once());
+    aws.fault(
+        Fault::on("ecr:BatchDeleteImage")
+            .kind(FaultKind::DropAfter)
+            .once(),
+    );
     assert_eq!(raw(&aws, head, &delete("1")).await, None);
     assert_eq!(left(), 2);
-    aws.fault(Fault::on("ecr:BatchDeleteImage").kind(FaultKind::CutBody).once());
+    aws.fault(
+        Fault::on("ecr:BatchDeleteImage")
+            .kind(FaultKind::CutBody)
+            .once(),
+    );
     let answer = raw(&aws, head, &delete("2")).await.unwrap();
     let (head_sent, body) = answer.split_once("\r\n\r\n").unwrap();
     let announced = head_sent.split("content-length: ").nth(1).unwrap();
     let announced: usize = announced.split("\r\n").next().unwrap().parse().unwrap();
     assert!(!body.is_empty() && body.len() < announced, "{answer}");
     assert_eq!(left(), 1);
-    aws.fault(Fault::on("ecr:BatchDeleteImage").kind(FaultKind::Hang).once());
+    aws.fault(
+        Fault::on("ecr:BatchDeleteImage")
+            .kind(FaultKind::Hang)
+            .once(),
+    );
     let body = delete("3");
     let hung = tokio::time::timeout(Duration::from_millis(50), raw(&aws, head, &body)).await;
     assert!(hung.is_err());
@@ -102,7 +143,10 @@ async fn connections_break_where_the_fault_says() {
 async fn races_happen_at_their_call() {
     let aws = three_images().await;
     aws.before("ecr:DescribeImages", 2, |world| {
-        world.home().repository("app").push(Push::image().tag("raced"));
+        world
+            .home()
+            .repository("app")
+            .push(Push::image().tag("raced"));
     });
     aws.after("ecr:DescribeImages", 2, |world| {
         world.home().repository("app").untag("1");
@@ -132,11 +176,23 @@ async fn sts_gives_keys_of_the_role_s_account() {
     let head = "POST / HTTP/1.1\r\ncontent-type: application/x-www-form-urlencoded";
     let body = "Action=AssumeRole&Version=2011-06-15&RoleSessionName=s&RoleArn=arn%3Aaws%3Aiam%3A%3A222222222222%3Arole%2Fcleaner";
     let answer = raw(&aws, head, body).await.unwrap();
-    let key = answer.split("<AccessKeyId>").nth(1).unwrap().split('<').next().unwrap();
-    let head =
-        format!("{head}\r\nauthorization: AWS4-HMAC-SHA256 Credential={key}/20261121/eu-west-1/sts/aws4_request");
-    let answer = raw(&aws, &head, "Action=GetCallerIdentity&Version=2011-06-15").await.unwrap();
-    assert!(answer.contains("<Account>222222222222</Account>"), "{answer}");
+    let key = answer
+        .split("<AccessKeyId>")
+        .nth(1)
+        .unwrap()
+        .split('<')
+        .next()
+        .unwrap();
+    let head = format!(
+        "{head}\r\nauthorization: AWS4-HMAC-SHA256 Credential={key}/20261121/eu-west-1/sts/aws4_request"
+    );
+    let answer = raw(&aws, &head, "Action=GetCallerIdentity&Version=2011-06-15")
+        .await
+        .unwrap();
+    assert!(
+        answer.contains("<Account>222222222222</Account>"),
+        "{answer}"
+    );
     assert!(answer.contains("assumed-role/cleaner/s"), "{answer}");
     assert_eq!(aws.count("sts:AssumeRole"), 1);
 }
@@ -145,26 +201,59 @@ async fn sts_gives_keys_of_the_role_s_account() {
 async fn parameters_and_objects() {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
-        world.home().parameters.insert("/cleanup/config".to_owned(), "rules: []".to_owned());
+        world
+            .home()
+            .parameters
+            .insert("/cleanup/config".to_owned(), "rules: []".to_owned());
         world.bucket("state");
     });
-    let (_, answer) = call(&aws, "ssm:GetParameter", &json!({"Name": "/cleanup/config"})).await;
+    let (_, answer) = call(
+        &aws,
+        "ssm:GetParameter",
+        &json!({"Name": "/cleanup/config"}),
+    )
+    .await;
     assert_eq!(answer["Parameter"]["Value"], "rules: []");
     let (_, answer) = call(&aws, "ssm:GetParameter", &json!({"Name": "none"})).await;
     assert_eq!(answer["__type"], "ParameterNotFound");
 
     let put = "PUT /state/a%20b?x-id=PutObject HTTP/1.1\r\ncontent-encoding: aws-chunked\r\nif-none-match: *";
     let chunks = "5\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n";
-    assert!(raw(&aws, put, chunks).await.unwrap().starts_with("HTTP/1.1 200"));
-    assert!(raw(&aws, put, chunks).await.unwrap().starts_with("HTTP/1.1 412"));
+    assert!(
+        raw(&aws, put, chunks)
+            .await
+            .unwrap()
+            .starts_with("HTTP/1.1 200")
+    );
+    assert!(
+        raw(&aws, put, chunks)
+            .await
+            .unwrap()
+            .starts_with("HTTP/1.1 412")
+    );
     let answer = raw(&aws, "GET /state/a%20b HTTP/1.1", "").await.unwrap();
     assert!(answer.ends_with("\r\n\r\nhello world"), "{answer}");
     let etag = aws.read(|world| world.buckets["state"]["a b"].etag.clone());
-    let stale = raw(&aws, "PUT /state/a%20b HTTP/1.1\r\nif-match: \"other\"", "x").await;
+    let stale = raw(
+        &aws,
+        "PUT /state/a%20b HTTP/1.1\r\nif-match: \"other\"",
+        "x",
+    )
+    .await;
     assert!(stale.unwrap().starts_with("HTTP/1.1 412"));
     let fresh = format!("PUT /state/a%20b HTTP/1.1\r\nif-match: {etag}");
-    assert!(raw(&aws, &fresh, "x").await.unwrap().starts_with("HTTP/1.1 200"));
-    assert!(raw(&aws, "DELETE /state/a%20b HTTP/1.1", "").await.unwrap().starts_with("HTTP/1.1 204"));
+    assert!(
+        raw(&aws, &fresh, "x")
+            .await
+            .unwrap()
+            .starts_with("HTTP/1.1 200")
+    );
+    assert!(
+        raw(&aws, "DELETE /state/a%20b HTTP/1.1", "")
+            .await
+            .unwrap()
+            .starts_with("HTTP/1.1 204")
+    );
     let answer = raw(&aws, "GET /state/a%20b HTTP/1.1", "").await.unwrap();
     assert!(answer.contains("<Code>NoSuchKey</Code>"), "{answer}");
 }

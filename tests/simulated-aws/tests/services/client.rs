@@ -9,7 +9,10 @@ use tokio::net::TcpStream;
 pub(crate) async fn raw(aws: &SimulatedAws, head: &str, body: &str) -> Option<String> {
     let address = aws.endpoint().replace("http://", "");
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("{head}\r\nhost: aws\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let request = format!(
+        "{head}\r\nhost: aws\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer).await;

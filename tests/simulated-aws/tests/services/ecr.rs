@@ -10,7 +10,11 @@ async fn pages_show_every_image_once_and_only_what_the_filter_asks_for() {
     let mut expected = aws.edit(|world| {
         let app = world.home().repository("team/app");
         for number in 0..7 {
-            app.push(Push::image().tag(format!("1.{number}")).tag(format!("b{number}")));
+            app.push(
+                Push::image()
+                    .tag(format!("1.{number}"))
+                    .tag(format!("b{number}")),
+            );
         }
         app.push(Push::image());
         let active = app.digests();
@@ -25,7 +29,11 @@ async fn pages_show_every_image_once_and_only_what_the_filter_asks_for() {
         }
         let (_, page) = call(&aws, "ecr:DescribeImages", &body).await;
         let details = page["imageDetails"].as_array().unwrap();
-        seen.extend(details.iter().map(|detail| detail["imageDigest"].as_str().unwrap().to_owned()));
+        seen.extend(
+            details
+                .iter()
+                .map(|detail| detail["imageDigest"].as_str().unwrap().to_owned()),
+        );
         token = page["nextToken"].clone();
         if token.is_null() {
             break;
@@ -60,9 +68,18 @@ async fn wrong_requests_are_refused_as_ecr_does() {
         world.home().repository("app").push(Push::image().tag("1"));
     });
     for (body, code) in [
-        (json!({"repositoryName": "none"}), "RepositoryNotFoundException"),
-        (json!({"repositoryName": "app", "maxResults": 1001}), "InvalidParameterException"),
-        (json!({"repositoryName": "app", "nextToken": "made up"}), "InvalidParameterException"),
+        (
+            json!({"repositoryName": "none"}),
+            "RepositoryNotFoundException",
+        ),
+        (
+            json!({"repositoryName": "app", "maxResults": 1001}),
+            "InvalidParameterException",
+        ),
+        (
+            json!({"repositoryName": "app", "nextToken": "made up"}),
+            "InvalidParameterException",
+        ),
         (
             json!({"repositoryName": "app", "maxResults": 5, "imageIds": [{"imageTag": "1"}]}),
             "InvalidParameterException",
@@ -77,7 +94,11 @@ async fn wrong_requests_are_refused_as_ecr_does() {
         ),
     ] {
         let (status, answer) = call(&aws, "ecr:DescribeImages", &body).await;
-        assert_eq!((status, answer["__type"].as_str()), (400, Some(code)), "{body}");
+        assert_eq!(
+            (status, answer["__type"].as_str()),
+            (400, Some(code)),
+            "{body}"
+        );
     }
     let (_, answer) = call(&aws, "ecr:NoSuchThing", &json!({})).await;
     assert_eq!(answer["__type"], "UnknownOperationException");
@@ -99,10 +120,28 @@ async fn deletes_follow_tags_digests_and_parents() {
     let ids = json!([{"imageDigest": child}, {"imageTag": "a"}, {"imageDigest": "sha256:12"}, {}]);
     let (_, answer) = call(&aws, "ecr:BatchDeleteImage", &delete(ids)).await;
     let failures = answer["failures"].as_array().unwrap();
-    let codes: Vec<_> = failures.iter().map(|failure| failure["failureCode"].as_str().unwrap()).collect();
-    assert_eq!(codes, ["ImageReferencedByManifestList", "InvalidImageDigest", "MissingDigestAndTag"]);
-    assert!(failures[0]["failureReason"].as_str().unwrap().contains(&index));
-    assert_eq!(answer["imageIds"], json!([{"imageDigest": twice, "imageTag": "a"}]));
+    let codes: Vec<_> = failures
+        .iter()
+        .map(|failure| failure["failureCode"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            "ImageReferencedByManifestList",
+            "InvalidImageDigest",
+            "MissingDigestAndTag"
+        ]
+    );
+    assert!(
+        failures[0]["failureReason"]
+            .as_str()
+            .unwrap()
+            .contains(&index)
+    );
+    assert_eq!(
+        answer["imageIds"],
+        json!([{"imageDigest": twice, "imageTag": "a"}])
+    );
     assert!(aws.deletions().is_empty(), "only a tag went");
 
     // In one call, a child can follow its index but not precede it.
@@ -110,7 +149,11 @@ async fn deletes_follow_tags_digests_and_parents() {
     let (_, answer) = call(&aws, "ecr:BatchDeleteImage", &delete(ids)).await;
     assert_eq!(answer["failures"], json!([]));
     assert!(aws.edit(|world| world.home().repository("app").is_empty()));
-    let gone: Vec<_> = aws.deletions().into_iter().map(|deletion| deletion.digest).collect();
+    let gone: Vec<_> = aws
+        .deletions()
+        .into_iter()
+        .map(|deletion| deletion.digest)
+        .collect();
     assert_eq!(gone, [twice, index, child]);
     assert_eq!(aws.mutations().len(), 2);
 }
@@ -125,8 +168,17 @@ async fn manifests_are_served_byte_for_byte_and_count_as_pulled() {
         (app.manifest(&index).unwrap(), image, index)
     });
     let ids = json!([{"imageDigest": image}, {"imageDigest": index}]);
-    let (_, answer) = call(&aws, "ecr:BatchGetImage", &json!({"repositoryName": "app", "imageIds": ids})).await;
-    assert_eq!(answer["images"].as_array().unwrap().len(), 1, "without accepted types no index");
+    let (_, answer) = call(
+        &aws,
+        "ecr:BatchGetImage",
+        &json!({"repositoryName": "app", "imageIds": ids}),
+    )
+    .await;
+    assert_eq!(
+        answer["images"].as_array().unwrap().len(),
+        1,
+        "without accepted types no index"
+    );
     let accepted = json!([simulated_aws::INDEX]);
     let body = json!({"repositoryName": "app", "imageIds": ids, "acceptedMediaTypes": accepted});
     let (_, answer) = call(&aws, "ecr:BatchGetImage", &body).await;
@@ -144,12 +196,19 @@ async fn an_index_is_archived_before_its_children_and_found_by_its_referrers() {
         let app = world.home().repository("app");
         let child = app.push(Push::image());
         let index = app.push(Push::index([&child]));
-        let signature = app.push(Push::image().subject(&index).artifact_type("application/vnd.example"));
+        let signature = app.push(
+            Push::image()
+                .subject(&index)
+                .artifact_type("application/vnd.example"),
+        );
         (child, index, signature)
     });
     let archive = |digest: &str| json!({"repositoryName": "app", "imageId": {"imageDigest": digest}, "targetStorageClass": "ARCHIVE"});
     let (_, answer) = call(&aws, "ecr:UpdateImageStorageClass", &archive(&child)).await;
-    assert_eq!(answer["__type"], "ImageStorageClassUpdateNotSupportedException");
+    assert_eq!(
+        answer["__type"],
+        "ImageStorageClassUpdateNotSupportedException"
+    );
     for digest in [&index, &child] {
         let (_, answer) = call(&aws, "ecr:UpdateImageStorageClass", &archive(digest)).await;
         assert_eq!(answer["imageStatus"], "ARCHIVED");
@@ -157,5 +216,8 @@ async fn an_index_is_archived_before_its_children_and_found_by_its_referrers() {
     let body = json!({"repositoryName": "app", "subjectId": {"imageDigest": index}});
     let (_, answer) = call(&aws, "ecr:ListImageReferrers", &body).await;
     assert_eq!(answer["referrers"][0]["digest"], signature);
-    assert_eq!(answer["referrers"][0]["artifactType"], "application/vnd.example");
+    assert_eq!(
+        answer["referrers"][0]["artifactType"],
+        "application/vnd.example"
+    );
 }
