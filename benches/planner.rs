@@ -23,7 +23,7 @@ const HOUR: i64 = 3_600_000;
 const REPOSITORY: u32 = 1_000;
 const SIZES: [u32; 4] = [1_000, 10_000, 100_000, LARGEST];
 const LARGEST: u32 = 1_000_000;
-/// How often each size is judged.
+/// How often each size is planned.
 const TIMES: u32 = 5;
 /// How many images are counted with: as good as any number, and quick under valgrind.
 const COUNTED: u32 = 10_000;
@@ -43,7 +43,7 @@ fn main() -> Result<(), Failure> {
         .filter(|argument| !argument.starts_with("--"))
         .collect();
     match arguments.as_slice() {
-        // What valgrind counts: a world is built, and with `plan` also judged.
+        // What valgrind counts: a world is built, and with `plan` also planned.
         [kind, what] => {
             let (inventory, usage) = world(
                 COUNTED,
@@ -55,7 +55,7 @@ fn main() -> Result<(), Failure> {
             )?;
             let policies = policies()?;
             if what == "plan" {
-                black_box(judge(inventory, &usage, &policies));
+                black_box(plan_of(inventory, &usage, &policies));
             } else {
                 black_box((inventory, policies));
             }
@@ -116,7 +116,7 @@ fn table(kind: Kind) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Nanoseconds for an image, of the best of several times. Small worlds are judged one after the other, as many of them
+/// Nanoseconds for an image, of the best of several times. Small worlds are planned one after the other, as many of them
 /// as make the largest, since the kernel does not say more often than every few milliseconds what was computed.
 fn cost(size: u32, kind: Kind) -> Result<f64, Failure> {
     let policies = policies()?;
@@ -127,7 +127,7 @@ fn cost(size: u32, kind: Kind) -> Result<f64, Failure> {
             .collect::<Result<Vec<_>, _>>()?;
         let start = computed()?;
         for (inventory, usage) in worlds {
-            black_box(judge(inventory, &usage, &policies));
+            black_box(plan_of(inventory, &usage, &policies));
         }
         best = best.min(computed()? - start);
     }
@@ -144,7 +144,7 @@ fn computed() -> Result<f64, Failure> {
         .parse()?)
 }
 
-fn judge(inventory: Inventory, usage: &Usage, policies: &Policies) -> Option<Plan> {
+fn plan_of(inventory: Inventory, usage: &Usage, policies: &Policies) -> Option<Plan> {
     Some(plan(inventory, usage, policies, Time::from_millis(NOW)?))
 }
 

@@ -124,8 +124,8 @@ fn measure(runtime: &tokio::runtime::Runtime) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
-    let endpoint = said.next().unwrap().unwrap();
+    let mut output = BufReader::new(server.stdout.take().unwrap()).lines();
+    let endpoint = output.next().unwrap().unwrap();
     let config = aws_config::defaults(BehaviorVersion::latest())
         .endpoint_url(endpoint)
         .region(Region::from_static("eu-west-1"))
@@ -148,7 +148,7 @@ fn measure(runtime: &tokio::runtime::Runtime) {
         .map(|bytes| usize::try_from(bytes).unwrap());
 
     drop(server.stdin.take());
-    let asked: Value = serde_json::from_str(&said.next().unwrap().unwrap()).unwrap();
+    let asked: Value = serde_json::from_str(&output.next().unwrap().unwrap()).unwrap();
     server.wait().unwrap();
     let page = PAGE * pod(0).to_string().len();
     let beyond = peak.saturating_sub(kept + AT_ONCE * page) / AT_ONCE;
@@ -156,7 +156,7 @@ fn measure(runtime: &tokio::runtime::Runtime) {
         |bytes: usize| format!("{}.{} MB", bytes >> 20, (bytes >> 10) % 1024 * 10 / 1024);
     let _ = writeln!(
         std::io::stdout(),
-        "{CLUSTERS} clusters of {PODS} pods and {REPLICA_SETS} ReplicaSets: {asked} requests; a page has {}, {} stay in \
+        "{CLUSTERS} clusters of {PODS} pods and {REPLICA_SETS} ReplicaSets: {asked} requests; a page has {}, {} are kept in \
          memory, {} at the most while reading: {} a page beyond the page itself",
         megabytes(page),
         megabytes(kept),

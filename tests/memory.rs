@@ -1,5 +1,5 @@
 //! A registry of a million images fits into a function of 512 MB: what an image takes is counted here, stored and
-//! judged, in bytes and in allocations. Counted, not timed: it depends on no machine.
+//! planned, in bytes and in allocations. Counted, not timed: it depends on no machine.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -72,12 +72,12 @@ fn planned(document: &str) -> (usize, i64, i64) {
     let config = Config::parse(document).unwrap();
     let now = Time::from_millis(1_800_000_000_000).unwrap();
     let mut planned = None;
-    let judged = measure(|| {
+    let measured = measure(|| {
         planned = inventory
             .take()
             .map(|it| plan(it, &Usage::default(), &config.policies, now));
     });
-    let doomed = planned
+    let candidates = planned
         .unwrap()
         .repositories
         .into_iter()
@@ -85,17 +85,17 @@ fn planned(document: &str) -> (usize, i64, i64) {
         .filter(Verdict::deletes)
         .count();
     let [bytes, allocations] =
-        [judged.bytes_max, judged.count_total].map(|it| i64::try_from(it).unwrap());
-    (doomed, stored + bytes / ALL, allocations * 100 / ALL)
+        [measured.bytes_max, measured.count_total].map(|it| i64::try_from(it).unwrap());
+    (candidates, stored + bytes / ALL, allocations * 100 / ALL)
 }
 
 #[test]
-fn an_image_that_goes_takes_little_memory_and_hardly_an_allocation() {
-    let (doomed, bytes, allocations) = planned("mode: delete");
+fn a_candidate_takes_little_memory_and_hardly_an_allocation() {
+    let (candidates, bytes, allocations) = planned("mode: delete");
     assert_eq!(
-        doomed,
+        candidates,
         (IMAGES * REPOSITORIES - REPOSITORIES * 10) as usize,
-        "ten releases of each repository stay"
+        "ten releases of each repository are kept"
     );
     assert!(bytes <= 250, "{bytes} bytes an image");
     assert!(
@@ -105,10 +105,10 @@ fn an_image_that_goes_takes_little_memory_and_hardly_an_allocation() {
 }
 
 #[test]
-fn an_image_that_stays_takes_little_more() {
-    let (doomed, bytes, allocations) =
+fn an_image_that_is_kept_takes_little_more() {
+    let (candidates, bytes, allocations) =
         planned("policies: [{ repositories: ['**'], keep: [{ newest: 100000 }] }]");
-    assert_eq!(doomed, 0);
+    assert_eq!(candidates, 0);
     assert!(bytes <= 300, "{bytes} bytes an image");
     assert!(
         allocations <= 400,

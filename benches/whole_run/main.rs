@@ -55,7 +55,7 @@ fn measure(size: Size) -> Result<(), Box<dyn Error>> {
         "{}, in a process of {} MB, of which {} images go",
         size.name,
         size.megabytes,
-        size.garbage()
+        size.candidates()
     );
     let mut ecs = Vec::new();
     for run in ["first", "second"] {
@@ -109,7 +109,7 @@ fn print(run: &str, took: Took, asked: &Asked, answer: &Value) {
     let calls = asked.sum(|_, calls| calls.answered + calls.throttled);
     let throttled = asked.sum(|_, calls| calls.throttled);
     println!(
-        "  {run} run: {:.1} s, bound {all:.1} s ({:.1} gather, {:.1} ask, {:.1} act, {:.1} look), ratio {:.2}; CPU {:.1} s, resident {:.0} MB",
+        "  {run} run: {:.1} s, bound {all:.1} s ({:.1} gather, {:.1} ask, {:.1} act, {:.1} recheck), ratio {:.2}; CPU {:.1} s, resident {:.0} MB",
         took.wall,
         bounds[0],
         bounds[1],
@@ -133,7 +133,10 @@ fn print(run: &str, took: Took, asked: &Asked, answer: &Value) {
             .as_str()
             .map_or_else(|| answer.to_string(), ToOwned::to_owned),
     );
-    for (phase, calls) in ["gather", "ask", "act", "look"].iter().zip(&asked.phases) {
+    for (phase, calls) in ["gather", "ask", "act", "recheck"]
+        .iter()
+        .zip(&asked.phases)
+    {
         let calls: Vec<_> = calls
             .iter()
             .map(|(operation, calls)| format!("{operation} {}", calls.answered))

@@ -32,7 +32,7 @@ pub(crate) struct Calls {
 }
 
 impl Asked {
-    /// Gathering ends where it is asked who else may need what would go, that ends with the first image that is looked at
+    /// Gathering ends where it is asked who else may need what would go, that ends with the first image that is rechecked
     /// again, and acting with the last deletion.
     fn of(calls: &[Call]) -> [BTreeMap<String, Calls>; 4] {
         let again = |call: &Call| {
@@ -178,7 +178,7 @@ pub(crate) fn bounds(asked: &Asked) -> [f64; 4] {
 }
 
 /// From who the program is over the state, clusters, services, tasks, deployments and revisions to task definitions; the
-/// registry, its repositories, lock and state; look and delete; look, unlock.
+/// registry, its repositories, lock and state; recheck and delete; recheck, unlock.
 const STEPS: [f64; 4] = [13.0, 6.0, 2.0, 3.0];
 
 fn bound(phase: &BTreeMap<String, Calls>) -> f64 {

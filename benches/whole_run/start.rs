@@ -28,7 +28,7 @@ use crate::{
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Starts of which the median is told.
+/// How many starts the median is of.
 const STARTS: usize = 11;
 
 /// What the function under test is, and how large.
@@ -65,9 +65,9 @@ pub(crate) async fn measure() -> Result<(), Failure> {
 async fn start(size: Size) -> Result<(Duration, f64, String), Failure> {
     let (aws, _clusters) = size.build(Duration::ZERO, Duration::ZERO).await;
     let first_call = Arc::new(Mutex::new(None));
-    let note = Arc::clone(&first_call);
+    let recorder = Arc::clone(&first_call);
     aws.before("*", 1, move |_| {
-        if let Ok(mut at) = note.lock() {
+        if let Ok(mut at) = recorder.lock() {
             *at = Some(Instant::now());
         }
     });

@@ -1,4 +1,4 @@
-//! The three worlds: how much is stored and used in each, and what a run of it is told.
+//! The three worlds: how much is stored and used in each, and how a run of it is configured.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +14,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// The ECS clusters of every world, and the services in each.
 const ECS_CLUSTERS: usize = 4;
 const SERVICES: usize = 100;
-/// Of each so many images in a repository, one is an index of the two before it, and one is garbage.
+/// Of each so many images in a repository, one is an index of the two before it, and one is a candidate.
 const GROUP: usize = 10;
 
 /// How large a world is.
@@ -79,7 +79,7 @@ pub(crate) const SIZES: [Size; 5] = [
     },
 ];
 
-/// What a run is told: keep what has a tag, delete the rest, remember.
+/// The configuration: keep what has a tag, delete the rest, keep state.
 pub(crate) const CONFIG: &str = "{mode: delete, state: 's3://state/bench', \
     policies: [{repositories: ['**'], keep: [{name: releases, tags: '.', newest: 100000}]}], \
     guards: {max_deletions_per_run: 1000000}}";
@@ -90,7 +90,7 @@ impl Size {
     }
 
     /// How many images a run deletes.
-    pub(crate) const fn garbage(&self) -> usize {
+    pub(crate) const fn candidates(&self) -> usize {
         self.repositories * (self.images / GROUP)
     }
 
@@ -142,7 +142,7 @@ impl Size {
                 }
             }
         }
-        let places = (0..self.task_definitions).map(|number| {
+        let definitions = (0..self.task_definitions).map(|number| {
             let uri = world
                 .home()
                 .repository(&repository(number % self.repositories))
@@ -153,7 +153,7 @@ impl Size {
             );
             (definition, number)
         });
-        for (definition, number) in places
+        for (definition, number) in definitions
             .collect::<Vec<_>>()
             .into_iter()
             .take(ECS_CLUSTERS * SERVICES)

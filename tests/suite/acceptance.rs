@@ -1,4 +1,4 @@
-//! The promise of the README, from an empty configuration on: what goes, what stays, and what is said about it.
+//! The promise of the README, from an empty configuration on: what is deleted, what is kept, and what is reported.
 #![allow(clippy::cast_precision_loss, reason = "a test")]
 
 use std::{
@@ -16,7 +16,7 @@ use ecr_cleanup::{
 use serde_json::{Value, json};
 use simulated_aws::{Push, SimulatedAws, World, days_ago, hours_ago};
 
-use crate::support::{DELETE, Words, deleted, doomed, plan, program, request, run};
+use crate::support::{DELETE, WorldExt, candidates, deleted, plan, program, request, run};
 
 const APP: &str = "team/app";
 
@@ -74,7 +74,7 @@ fn sorted(digests: Vec<String>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn without_any_setting_only_what_nobody_needs_goes() {
+async fn without_any_setting_only_what_nobody_needs_is_deleted() {
     let aws = SimulatedAws::start().await;
     let expected = sorted(aws.edit(team));
     let before = aws.digests(APP);
@@ -84,7 +84,7 @@ async fn without_any_setting_only_what_nobody_needs_goes() {
     let program = program(&aws, DELETE);
     let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
     let dry_verdicts = prepared.plan.repositories[0].verdicts.clone();
-    assert_eq!(doomed(&prepared.plan), expected);
+    assert_eq!(candidates(&prepared.plan), expected);
     let dry = prepared.finish().await.answer;
     assert_eq!(
         (dry.status, dry.counts.candidates, dry.counts.untouched),
@@ -232,9 +232,9 @@ async fn an_empty_event_only_plans() {
 async fn an_event_narrows_to_the_repositories_it_names() {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
-        world.somebody();
-        world.garbage("team/app", 2);
-        world.garbage("other/app", 2);
+        world.in_use_elsewhere();
+        world.untagged_images("team/app", 2);
+        world.untagged_images("other/app", 2);
     });
     let event = json!({"mode": "delete", "repositories": ["team/*"]});
     let answer = call(&program(&aws, DELETE), &event).await.0.unwrap();
@@ -267,10 +267,10 @@ async fn an_event_that_asks_to_archive_deletes_nothing() {
 }
 
 #[tokio::test]
-async fn errors_have_the_names_that_alarms_look_for() {
+async fn errors_have_the_names_that_alarms_match() {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
-        world.garbage(APP, 2);
+        world.untagged_images(APP, 2);
     });
     let (answer, lines) = call(&program(&aws, DELETE), &event("scheduled-rule")).await;
     let error = answer.unwrap_err();
@@ -314,7 +314,7 @@ async fn errors_have_the_names_that_alarms_look_for() {
 async fn a_plan_that_would_be_refused_says_so_and_succeeds() {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
-        world.garbage(APP, 2);
+        world.untagged_images(APP, 2);
     });
     let answer = call(&program(&aws, DELETE), &event("manual-plan"))
         .await

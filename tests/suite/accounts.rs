@@ -9,7 +9,7 @@ use ecr_cleanup::{
     report::{Answer, Status},
 };
 use serde_json::json;
-use simulated_aws::{Fault, FaultKind, Place, Push, SimulatedAws, Trust, World, days_ago};
+use simulated_aws::{Fault, FaultKind, Location, Push, SimulatedAws, Trust, World, days_ago};
 
 use crate::support::{plan, program, request, run};
 
@@ -49,8 +49,8 @@ in_use:
     )
 }
 
-/// The places where something runs.
-fn places() -> impl Iterator<Item = (&'static str, &'static str)> {
+/// The locations in which something runs.
+fn locations() -> impl Iterator<Item = (&'static str, &'static str)> {
     [OWN, SECOND, THIRD]
         .into_iter()
         .flat_map(|account| REGIONS.map(|region| (account, region)))
@@ -63,9 +63,9 @@ const REGISTRIES: [(&str, &str); 3] = [
     (SECOND, "eu-west-1"),
 ];
 
-/// Each registry has an image for each place, needed by one workload there and nowhere else, and one that nobody needs.
+/// Each registry has an image for each location, needed by one workload there and nowhere else, and one that nobody needs.
 /// Gives the images that go.
-fn world(world: &mut World) -> BTreeSet<(Place, String)> {
+fn world(world: &mut World) -> BTreeSet<(Location, String)> {
     for (account, external_id) in [(SECOND, Some("s3cret")), (THIRD, None)] {
         for role in [cleaner(account), reader(account)] {
             let external_id = external_id.map(ToOwned::to_owned);
@@ -79,17 +79,17 @@ fn world(world: &mut World) -> BTreeSet<(Place, String)> {
             );
         }
     }
-    let mut goes = BTreeSet::new();
+    let mut candidates = BTreeSet::new();
     for (owner, at) in REGISTRIES {
         let repository = world.region(owner, at).repository("team/app");
         repository.push(Push::image().tag("keep").pushed_at(days_ago(1)));
-        let place = Place::new(owner, at);
-        goes.insert((
-            place.clone(),
+        let location = Location::new(owner, at);
+        candidates.insert((
+            location.clone(),
             repository.push(Push::image().tag("nobody").pushed_at(days_ago(90))),
         ));
         let uri = repository.uri();
-        for (user, region) in places() {
+        for (user, region) in locations() {
             let tag = format!("{owner}-{at}-for-{user}-{region}");
             let repository = world.region(owner, at).repository("team/app");
             repository.push(Push::image().tag(&tag).pushed_at(days_ago(80)));
@@ -100,13 +100,13 @@ fn world(world: &mut World) -> BTreeSet<(Place, String)> {
                 .register(&family, [format!("{uri}:{tag}")]);
         }
     }
-    goes
+    candidates
 }
 
-fn deleted(aws: &SimulatedAws) -> BTreeSet<(Place, String)> {
+fn deleted(aws: &SimulatedAws) -> BTreeSet<(Location, String)> {
     aws.deletions()
         .into_iter()
-        .map(|deletion| (deletion.place, deletion.digest))
+        .map(|deletion| (deletion.location, deletion.digest))
         .collect()
 }
 
@@ -118,15 +118,15 @@ fn guards(answer: &Answer) -> Vec<String> {
         .collect()
 }
 
-async fn three_accounts() -> (SimulatedAws, BTreeSet<(Place, String)>) {
+async fn three_accounts() -> (SimulatedAws, BTreeSet<(Location, String)>) {
     let aws = SimulatedAws::start().await;
-    let goes = aws.edit(world);
-    (aws, goes)
+    let candidates = aws.edit(world);
+    (aws, candidates)
 }
 
 #[tokio::test]
-async fn what_each_account_and_region_needs_stays_and_the_rest_goes() {
-    let (aws, goes) = three_accounts().await;
+async fn what_each_account_and_region_needs_is_kept_and_the_rest_deleted() {
+    let (aws, candidates) = three_accounts().await;
     let planned = plan(&aws, &config()).await;
     assert_eq!(
         (planned.status, planned.counts.candidates, guards(&planned)),
@@ -141,7 +141,7 @@ async fn what_each_account_and_region_needs_stays_and_the_rest_goes() {
         "{}",
         answer.summary
     );
-    assert_eq!(deleted(&aws), goes);
+    assert_eq!(deleted(&aws), candidates);
     assert!(answer.missing.is_empty(), "{:?}", answer.missing);
 
     let names: BTreeSet<&str> = answer
@@ -162,17 +162,17 @@ async fn what_each_account_and_region_needs_stays_and_the_rest_goes() {
         .iter()
         .map(|it| (it.source, &*it.account, &*it.region))
         .collect();
-    let mut expected: Vec<_> = places()
+    let mut expected: Vec<_> = locations()
         .map(|(account, region)| ("ecs", account, region))
         .collect();
     expected.sort_unstable();
     let mut sorted = read.clone();
     sorted.sort_unstable();
-    assert_eq!(sorted, expected, "each place once");
+    assert_eq!(sorted, expected, "each location once");
     let repeated: Vec<_> = aws
         .repeated_calls()
         .into_iter()
-        .map(|call| (call.operation, call.place))
+        .map(|call| (call.operation, call.location))
         .collect();
     assert!(
         repeated
@@ -194,7 +194,7 @@ async fn what_each_account_and_region_needs_stays_and_the_rest_goes() {
     let by: BTreeSet<_> = aws
         .mutations()
         .into_iter()
-        .map(|call| call.place.account)
+        .map(|call| call.location.account)
         .collect();
     assert_eq!(by.into_iter().collect::<Vec<_>>(), [OWN, SECOND]);
 }
@@ -260,8 +260,8 @@ async fn a_wrong_external_id_and_every_other_failure_of_a_role_stop_everything()
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_in_any_place_stops_everything() {
-    for (account, region) in places() {
+async fn what_cannot_be_read_in_any_location_stops_everything() {
+    for (account, region) in locations() {
         let (aws, _) = three_accounts().await;
         aws.fault(
             Fault::on("ecs:ListTaskDefinitions")
@@ -288,7 +288,7 @@ async fn what_cannot_be_read_in_any_place_stops_everything() {
 
 #[tokio::test]
 async fn credentials_that_end_are_renewed() {
-    let (aws, goes) = three_accounts().await;
+    let (aws, candidates) = three_accounts().await;
     aws.edit(|world| {
         world
             .roles
@@ -298,7 +298,7 @@ async fn credentials_that_end_are_renewed() {
     let answer = run(&aws, &config()).await;
     assert_eq!(
         (answer.status, deleted(&aws)),
-        (Status::Completed, goes),
+        (Status::Completed, candidates),
         "{}",
         answer.summary
     );
@@ -330,7 +330,7 @@ async fn in_another_account_that_was_not_expected_nothing_is_called() {
     let there: BTreeSet<_> = aws
         .calls()
         .into_iter()
-        .filter(|call| call.place.account == SECOND)
+        .filter(|call| call.location.account == SECOND)
         .map(|call| call.operation)
         .collect();
     assert_eq!(
@@ -359,7 +359,7 @@ async fn two_entries_that_are_the_same_registry_are_an_error() {
 }
 
 #[tokio::test]
-async fn an_image_is_explained_and_looked_for_in_every_registry() {
+async fn an_image_is_explained_and_searched_in_every_registry() {
     let (aws, _) = three_accounts().await;
     let program = program(&aws, &config());
     let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
@@ -379,7 +379,7 @@ async fn an_image_is_explained_and_looked_for_in_every_registry() {
 }
 
 #[tokio::test]
-async fn what_is_missing_in_any_registry_is_told_with_its_host() {
+async fn what_is_missing_in_any_registry_is_reported_with_its_host() {
     let (aws, _) = three_accounts().await;
     let image = format!("{SECOND}.dkr.ecr.eu-west-1.amazonaws.com/team/app:gone");
     aws.edit(|world| {
@@ -416,7 +416,7 @@ async fn what_is_missing_in_any_registry_is_told_with_its_host() {
 
 #[tokio::test]
 async fn limits_hold_over_all_registries() {
-    let (aws, goes) = three_accounts().await;
+    let (aws, candidates) = three_accounts().await;
     let config = format!("{}\nguards: {{ max_deletions_per_run: 2 }}", config());
     let answer = run(&aws, &config).await;
     assert_eq!(
@@ -432,12 +432,12 @@ async fn limits_hold_over_all_registries() {
         "{}",
         answer.summary
     );
-    assert_eq!(deleted(&aws), goes);
+    assert_eq!(deleted(&aws), candidates);
 }
 
 #[tokio::test]
 async fn a_repository_that_cannot_be_listed_stops_no_other_registry() {
-    let (aws, goes) = three_accounts().await;
+    let (aws, candidates) = three_accounts().await;
     aws.fault(
         Fault::on("ecr:DescribeImages")
             .account(SECOND)
@@ -454,7 +454,7 @@ async fn a_repository_that_cannot_be_listed_stops_no_other_registry() {
         answer.failures[0].repositories,
         ["222222222222.dkr.ecr.eu-west-1.amazonaws.com/team/app"]
     );
-    assert!(deleted(&aws).is_subset(&goes));
+    assert!(deleted(&aws).is_subset(&candidates));
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
-//! The fences of the house, as far as the text of the sources can show them. The compiler keeps the rest.
+//! The invariants of the architecture, as far as the text of the sources can show them. The compiler keeps the rest.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// Rooms that decide, and so know nothing of the world: what they are given is all there is.
+/// Modules that decide, from what they are given alone.
 const PURE: [&str; 4] = ["image", "policy", "plan", "guard"];
-/// Rooms, and the composition root, that may name an AWS or Kubernetes crate.
+/// Modules, and the composition root, that may name an AWS or Kubernetes crate.
 const OUTSIDE: [&str; 8] = [
     "inventory",
     "usage",
@@ -60,8 +60,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 impl Source {
-    /// The room a file belongs to: the folder, or the file itself where it has none.
-    fn room(&self) -> &str {
+    /// The module a file belongs to: the folder, or the file itself where it has none.
+    fn module(&self) -> &str {
         self.path.split('/').next().unwrap().trim_end_matches(".rs")
     }
 
@@ -87,14 +87,14 @@ const CRATES: [&str; 7] = [
 ];
 
 #[test]
-fn rooms_that_decide_know_no_service_no_clock_no_io_and_do_not_wait() {
+fn modules_that_decide_know_no_service_no_clock_no_io_and_do_not_wait() {
     let mut seen = 0;
     for source in sources()
         .iter()
-        .filter(|source| PURE.contains(&source.room()))
+        .filter(|source| PURE.contains(&source.module()))
     {
         seen += 1;
-        source.assert_without(&CRATES, "a pure room names no service");
+        source.assert_without(&CRATES, "a pure module names no service");
         source.assert_without(
             &[
                 "SystemTime",
@@ -114,28 +114,28 @@ fn rooms_that_decide_know_no_service_no_clock_no_io_and_do_not_wait() {
             "println!",
             "tracing::",
         ];
-        source.assert_without(&io, "a pure room neither reads nor writes");
+        source.assert_without(&io, "a pure module neither reads nor writes");
         source.assert_without(
             &["async ", ".await", "tokio", "futures", "std::thread"],
-            "a pure room does not wait",
+            "a pure module does not wait",
         );
-        let rooms = [
+        let modules = [
             "crate::aws",
             "crate::cleanup",
             "crate::run",
             "crate::function",
             "crate::report",
         ];
-        source.assert_without(&rooms, "the road has one direction");
+        source.assert_without(&modules, "the pipeline has one direction");
     }
     assert!(seen > 15, "only {seen} files");
 }
 
 #[test]
-fn only_the_rooms_at_the_edge_name_a_service() {
-    let edge = |source: &&Source| !OUTSIDE.contains(&source.room());
+fn only_the_modules_at_the_edge_name_a_service() {
+    let edge = |source: &&Source| !OUTSIDE.contains(&source.module());
     for source in sources().iter().filter(edge) {
-        source.assert_without(&CRATES, "only the rooms at the edge name a service");
+        source.assert_without(&CRATES, "only the modules at the edge name a service");
     }
 }
 
@@ -147,7 +147,7 @@ fn only_cleanup_deletes() {
         .collect();
     assert!(!deleting.is_empty());
     for source in deleting {
-        assert_eq!(source.room(), "cleanup", "src/{}", source.path);
+        assert_eq!(source.module(), "cleanup", "src/{}", source.path);
     }
 }
 
@@ -159,7 +159,7 @@ fn only_guards_give_clearance() {
     let giving: Vec<_> = sources().into_iter().filter(giving).collect();
     assert!(!giving.is_empty());
     for source in &giving {
-        assert_eq!(source.room(), "guard", "src/{}", source.path);
+        assert_eq!(source.module(), "guard", "src/{}", source.path);
     }
     // Nothing but being made gives one: it cannot be copied for another plan, defaulted or read from a file.
     let guard = giving

@@ -1,4 +1,4 @@
-//! Mode `archive`: what goes to the archive, what goes from there, and what comes back.
+//! Mode `archive`: what is archived, what is deleted from the archive, and what is restored.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use ecr_cleanup::{
 };
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, World, days_ago, hours_ago};
 
-use crate::support::{program, request, run_as, shelf::SPDX};
+use crate::support::{program, repository_builder::SPDX, request, run_as};
 
 const RULES: &str =
     "policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
@@ -39,7 +39,7 @@ fn statuses(aws: &SimulatedAws, digests: &[String]) -> Vec<String> {
         let app = world.stored("team/app").unwrap();
         let status = |digest: &String| {
             app.image(digest)
-                .map_or("gone".to_owned(), |image| image.status.to_string())
+                .map_or("missing".to_owned(), |image| image.status.to_string())
         };
         let mut statuses: Vec<String> = digests.iter().map(status).collect();
         statuses.dedup();
@@ -47,7 +47,7 @@ fn statuses(aws: &SimulatedAws, digests: &[String]) -> Vec<String> {
     })
 }
 
-fn fates(answer: &Answer) -> [u64; 4] {
+fn outcome_counts(answer: &Answer) -> [u64; 4] {
     let counts = answer.counts;
     [
         counts.candidates,
@@ -73,18 +73,18 @@ async fn candidates_are_archived_indexes_first_and_nothing_is_deleted() {
     assert!(aws.mutations().is_empty());
     let program = program(&aws, &document);
     let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
-    for (image, fate) in [("old", "goes to the archive\n"), ("used", "stays\n")] {
+    for (image, verdict) in [("old", "goes to the archive\n"), ("used", "stays\n")] {
         let explanation =
             prepared.explain(&program.reference(&format!("team/app:{image}")).unwrap());
         assert!(
-            explanation.to_string().contains(fate) && !explanation.deletes,
+            explanation.to_string().contains(verdict) && !explanation.deletes,
             "{explanation}"
         );
     }
 
     let answer = run_as(&aws, &document, Mode::Archive).await;
     assert_eq!(
-        (answer.status, fates(&answer)),
+        (answer.status, outcome_counts(&answer)),
         (Status::Completed, [5, 5, 0, 0]),
         "{}",
         answer.summary
@@ -107,7 +107,10 @@ async fn candidates_are_archived_indexes_first_and_nothing_is_deleted() {
     assert_eq!(aws.count("ecr:BatchDeleteImage"), 0);
 
     aws.clear_record();
-    assert_eq!(fates(&run_as(&aws, &document, Mode::Archive).await), [0; 4]);
+    assert_eq!(
+        outcome_counts(&run_as(&aws, &document, Mode::Archive).await),
+        [0; 4]
+    );
     assert!(aws.mutations().is_empty());
 }
 
@@ -116,7 +119,7 @@ async fn an_event_may_archive_where_the_configuration_deletes() {
     let aws = SimulatedAws::start().await;
     let old = aws.edit(fill);
     assert_eq!(
-        fates(&run_as(&aws, &document("delete", "{}"), Mode::Archive).await),
+        outcome_counts(&run_as(&aws, &document("delete", "{}"), Mode::Archive).await),
         [5, 5, 0, 0]
     );
     assert_eq!(statuses(&aws, &old), ["ARCHIVED"]);
@@ -132,7 +135,7 @@ async fn what_changed_since_the_plan_is_not_archived() {
         world.home().repository("team/app").tag(&index, "promoted");
     });
     assert_eq!(
-        fates(&run_as(&aws, &document("archive", "{}"), Mode::Archive).await),
+        outcome_counts(&run_as(&aws, &document("archive", "{}"), Mode::Archive).await),
         [5, 0, 0, 0]
     );
     assert_eq!(statuses(&aws, &old), ["ACTIVE"]);
@@ -157,20 +160,20 @@ async fn an_interrupted_run_is_completed_by_the_next() {
         let answer = run_as(&aws, &document("archive", "{}"), Mode::Archive).await;
         if status == 0 {
             assert_eq!(
-                (answer.status, fates(&answer)),
+                (answer.status, outcome_counts(&answer)),
                 (Status::CompletedWithFailures, [5, 1, 0, 1]),
                 "{kind:?}"
             );
             aws.clear_faults();
             assert_eq!(
-                fates(&run_as(&aws, &document("archive", "{}"), Mode::Archive).await),
+                outcome_counts(&run_as(&aws, &document("archive", "{}"), Mode::Archive).await),
                 [4, 4, 0, 0],
                 "{kind:?}"
             );
         } else {
-            // The call was carried out: a look tells.
+            // The call was carried out, as a recheck shows.
             assert_eq!(
-                (answer.status, fates(&answer)),
+                (answer.status, outcome_counts(&answer)),
                 (Status::Completed, [5, 5, 0, 0]),
                 "{kind:?}"
             );
@@ -203,7 +206,7 @@ async fn archived_images_are_deleted_after_their_time_and_not_before() {
         } else {
             Mode::Delete
         };
-        assert_eq!(fates(&run_as(&aws, &document, mode).await), [0; 4]);
+        assert_eq!(outcome_counts(&run_as(&aws, &document, mode).await), [0; 4]);
     }
     aws.edit(|world| archive(world, &old, 91));
     let answer = run_as(
@@ -213,7 +216,7 @@ async fn archived_images_are_deleted_after_their_time_and_not_before() {
     )
     .await;
     assert_eq!(
-        (answer.status, fates(&answer)),
+        (answer.status, outcome_counts(&answer)),
         (Status::Completed, [5, 0, 5, 0]),
         "{:?}",
         answer.failures
@@ -252,7 +255,7 @@ async fn restoring_brings_back_an_image_with_its_parts_and_attachments_and_waits
     let old = aws.edit(fill);
     run_as(&aws, &document("archive", "{}"), Mode::Archive).await;
     aws.clear_record();
-    // AWS takes its time: two looks in vain, for the image and again for its parts.
+    // AWS takes its time: two rechecks in vain, for the image and again for its parts.
     for call in [3, 7] {
         aws.after("ecr:DescribeImages", call, |world| {
             world.home().repository("team/app").finish_restores();

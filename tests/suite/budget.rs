@@ -6,7 +6,7 @@ use ecr_cleanup::report::Status;
 use simulated_aws::{Fault, FaultKind, SimulatedAws, World};
 use tokio::time::Instant;
 
-use crate::support::{DELETE, Words, deleted, fates, line, run, run_until};
+use crate::support::{DELETE, WorldExt, deleted, line, outcome_counts, run, run_until};
 
 const APP: &str = "team/app";
 const OTHER: &str = "team/other";
@@ -18,7 +18,7 @@ fn at_most(images: u64) -> String {
 async fn account<T>(edit: impl FnOnce(&mut World) -> T) -> (SimulatedAws, T) {
     let aws = SimulatedAws::start().await;
     let edited = aws.edit(|world| {
-        world.somebody();
+        world.in_use_elsewhere();
         edit(world)
     });
     (aws, edited)
@@ -49,7 +49,7 @@ async fn the_oldest_of_all_repositories_go_first_and_the_next_runs_finish_the_re
             answer.summary
         );
         let left = 10 - 4 * run_number - expected.len() as u64;
-        assert_eq!(fates(&answer), (expected.len() as u64, 0, left));
+        assert_eq!(outcome_counts(&answer), (expected.len() as u64, 0, left));
         let mut expected = expected.to_vec();
         expected.sort();
         assert_eq!(deleted(&aws), expected);
@@ -65,10 +65,10 @@ async fn the_oldest_of_all_repositories_go_first_and_the_next_runs_finish_the_re
 
 #[tokio::test]
 async fn a_limit_of_nothing_deletes_nothing() {
-    let (aws, _) = account(|world| world.garbage(APP, 3)).await;
+    let (aws, _) = account(|world| world.untagged_images(APP, 3)).await;
     let answer = run(&aws, &at_most(0)).await;
     assert_eq!(
-        (answer.status, fates(&answer)),
+        (answer.status, outcome_counts(&answer)),
         (Status::Truncated, (0, 0, 3)),
         "{}",
         answer.summary
@@ -79,10 +79,10 @@ async fn a_limit_of_nothing_deletes_nothing() {
 #[tokio::test]
 async fn a_limit_that_is_just_enough_or_more_is_no_limit() {
     for limit in [3, 4] {
-        let (aws, _) = account(|world| world.garbage(APP, 3)).await;
+        let (aws, _) = account(|world| world.untagged_images(APP, 3)).await;
         let answer = run(&aws, &at_most(limit)).await;
         assert_eq!(
-            (answer.status, fates(&answer)),
+            (answer.status, outcome_counts(&answer)),
             (Status::Completed, (3, 0, 0)),
             "{}",
             answer.summary
@@ -100,7 +100,7 @@ async fn a_limit_within_a_multi_arch_image_takes_its_index_first_and_the_rest_ne
         .await;
         let answer = run(&aws, &at_most(limit)).await;
         assert_eq!(
-            (answer.status, fates(&answer)),
+            (answer.status, outcome_counts(&answer)),
             (Status::Truncated, (limit, 0, 3 - limit)),
             "{}",
             answer.summary
@@ -116,8 +116,8 @@ async fn a_limit_within_a_multi_arch_image_takes_its_index_first_and_the_rest_ne
 async fn a_repository_of_which_too_much_would_go_is_left_alone_and_no_other() {
     for (limit, left) in [(0, 4), (74, 4), (75, 1), (100, 1)] {
         let (aws, ()) = account(|world| {
-            world.garbage(APP, 3);
-            world.garbage(OTHER, 0);
+            world.untagged_images(APP, 3);
+            world.untagged_images(OTHER, 0);
             world.home().repository(OTHER);
         })
         .await;
@@ -145,7 +145,7 @@ async fn a_repository_of_which_too_much_would_go_is_left_alone_and_no_other() {
 
 #[tokio::test]
 async fn a_run_without_time_to_read_deletes_nothing_and_says_so() {
-    let (aws, _) = account(|world| world.garbage(APP, 3)).await;
+    let (aws, _) = account(|world| world.untagged_images(APP, 3)).await;
     let answer = run_until(&aws, DELETE, Instant::now()).await;
     assert_eq!(
         (answer.status, answer.counts.deleted),
@@ -163,7 +163,7 @@ async fn a_run_without_time_to_read_deletes_nothing_and_says_so() {
 
 #[tokio::test]
 async fn a_run_that_runs_out_of_time_ends_by_itself_and_the_next_one_finishes() {
-    let (aws, _) = account(|world| world.garbage(APP, 250)).await;
+    let (aws, _) = account(|world| world.untagged_images(APP, 250)).await;
     let time = Duration::from_secs(3);
     aws.fault(
         Fault::on("ecr:BatchDeleteImage")
@@ -172,7 +172,7 @@ async fn a_run_that_runs_out_of_time_ends_by_itself_and_the_next_one_finishes() 
     );
     let answer = run_until(&aws, DELETE, Instant::now() + time).await;
     assert_eq!(
-        (answer.status, fates(&answer)),
+        (answer.status, outcome_counts(&answer)),
         (Status::Truncated, (100, 0, 150)),
         "{}",
         answer.summary
@@ -180,7 +180,7 @@ async fn a_run_that_runs_out_of_time_ends_by_itself_and_the_next_one_finishes() 
     assert_eq!(aws.mutations().len(), 1);
     let next = run(&aws, DELETE).await;
     assert_eq!(
-        (next.status, fates(&next)),
+        (next.status, outcome_counts(&next)),
         (Status::Completed, (150, 0, 0)),
         "{}",
         next.summary

@@ -3,7 +3,7 @@
 use ecr_cleanup::report::Status;
 use simulated_aws::{Push, SimulatedAws, World, days_ago};
 
-use crate::support::{Words, plan};
+use crate::support::{WorldExt, plan};
 
 const REPOSITORIES: u64 = 300;
 const FAMILIES: u64 = 1_000;

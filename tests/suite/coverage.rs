@@ -4,7 +4,7 @@ use ecr_cleanup::report::{Answer, Status};
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Object, SimulatedAws, World};
 
-use crate::support::{DELETE, Words, line, plan, run};
+use crate::support::{DELETE, WorldExt, line, plan, run};
 
 const APP: &str = "team/app";
 const OTHER: &str = "team/other";
@@ -12,9 +12,9 @@ const OTHER: &str = "team/other";
 async fn account(edit: impl FnOnce(&mut World)) -> SimulatedAws {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
-        world.somebody();
-        world.garbage(APP, 3);
-        world.garbage(OTHER, 2);
+        world.in_use_elsewhere();
+        world.untagged_images(APP, 3);
+        world.untagged_images(OTHER, 2);
         edit(world);
     });
     aws

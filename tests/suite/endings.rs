@@ -55,12 +55,12 @@ async fn a_run_ends_in_time_wherever_time_is_lost() {
             let aws = account().await;
             aws.fault(Fault::on(operation).matching(text).kind(FaultKind::Hang));
             let stop_at = Instant::now() + Duration::from_secs(10);
-            let patience = Patience {
+            let timeouts = Patience {
                 in_flight: Duration::from_millis(100),
                 last_words: Duration::from_millis(1500),
                 ..Patience::default()
             };
-            let program = program(&aws, FULL).with_patience(patience);
+            let program = program(&aws, FULL).with_patience(timeouts);
             let request = Request {
                 stop_at: Some(stop_at),
                 ..request(Mode::Delete)

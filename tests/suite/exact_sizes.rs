@@ -4,7 +4,7 @@ use ecr_cleanup::{config::Mode, report::ExactBytes};
 use serde_json::json;
 use simulated_aws::{CONFIG, MANIFEST, Push, SimulatedAws, days_ago};
 
-use crate::support::{program, request, shelf::HELM};
+use crate::support::{program, repository_builder::HELM, request};
 
 /// An image of layers that are as large as their numbers.
 fn image(layers: &[i64]) -> Push {

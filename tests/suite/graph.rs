@@ -1,26 +1,26 @@
-//! The image graph: one repository with every kind of edge, and the fate of each of its images.
+//! The image graph: one repository with every kind of edge, and the verdict on each of its images.
 
 use std::collections::BTreeMap;
 
 use ecr_cleanup::plan::{Archiving, Terms};
 use jiff::SignedDuration;
 
-use crate::support::shelf::{
-    ATTESTATION, COSIGN, HELM, NOTATION, SOCI_V1, SOCI_V2, SPDX, Shelf, because, digest, doomed,
-    goes, hours_ago, plan_all, plan_one, policies, usage,
+use crate::support::repository_builder::{
+    ATTESTATION, COSIGN, HELM, NOTATION, RepositoryBuilder, SOCI_V1, SOCI_V2, SPDX, because,
+    candidate_names, candidates, digest, hours_ago, plan_all, plan_one, policies, usage,
 };
 
 const DAY: i64 = 24;
 
 /// One repository with every kind of edge that there is. Releases are a week apart, 1.5 is of today's noon minus two days.
-fn every_edge() -> Shelf {
-    let mut shelf = Shelf::default();
+fn every_edge() -> RepositoryBuilder {
+    let mut repository = RepositoryBuilder::default();
     let ago = |weeks: i64| 2 * DAY + 7 * DAY * weeks;
     // A multi-arch image with BuildKit's attestation, which refers to its platform, and everything attached to it.
-    shelf.put("1.5/amd64", ago(0) + 1);
-    shelf.put("1.5/arm64", ago(0) + 1);
-    shelf
-        .put("1.5/provenance", ago(0) + 1)
+    repository.image("1.5/amd64", ago(0) + 1);
+    repository.image("1.5/arm64", ago(0) + 1);
+    repository
+        .image("1.5/provenance", ago(0) + 1)
         .artifact(ATTESTATION)
         .subject("1.5/amd64");
     let parts = [
@@ -28,102 +28,117 @@ fn every_edge() -> Shelf {
         "1.5/arm64=linux/arm64",
         "1.5/provenance=attestation",
     ];
-    shelf.put("1.5", ago(0)).tag("1.5").index(&parts);
-    shelf.put("1.5.sig", ago(0)).attached_to("1.5", ".sig");
-    shelf
-        .put("1.5.att", ago(0))
+    repository.image("1.5", ago(0)).tag("1.5").index(&parts);
+    repository
+        .image("1.5.sig", ago(0))
+        .attached_to("1.5", ".sig");
+    repository
+        .image("1.5.att", ago(0))
         .attached_to("1.5", ".att")
         .artifact(COSIGN);
-    shelf
-        .put("1.5 notation", ago(0))
+    repository
+        .image("1.5 notation", ago(0))
         .subject("1.5")
         .artifact(NOTATION);
-    shelf
-        .put("1.5 sbom", ago(0))
+    repository
+        .image("1.5 sbom", ago(0))
         .subject("1.5/arm64")
         .artifact(SPDX);
-    shelf
-        .put("1.5 sbom signature", ago(0))
+    repository
+        .image("1.5 sbom signature", ago(0))
         .subject("1.5 sbom")
         .artifact(NOTATION);
     // Two indexes that share a part, and an index of indexes.
-    shelf.put("shared/arm64", ago(2));
-    shelf.put("1.4/amd64", ago(1));
-    shelf
-        .put("1.4", ago(1))
+    repository.image("shared/arm64", ago(2));
+    repository.image("1.4/amd64", ago(1));
+    repository
+        .image("1.4", ago(1))
         .tag("1.4")
         .index(&["1.4/amd64=linux/amd64", "shared/arm64=linux/arm64"]);
-    shelf.put("1.3/amd64", ago(2));
-    shelf
-        .put("1.3", ago(2))
+    repository.image("1.3/amd64", ago(2));
+    repository
+        .image("1.3", ago(2))
         .index(&["1.3/amd64=linux/amd64", "shared/arm64=linux/arm64"]);
-    shelf.put("1.3/windows", ago(2));
-    shelf
-        .put("1.3-all", ago(2))
+    repository.image("1.3/windows", ago(2));
+    repository
+        .image("1.3-all", ago(2))
         .tag("1.3-all")
         .index(&["1.3", "1.3/windows=windows/amd64"]);
     // A plain image whose client kept the list of its referrers under the fallback tag, with a SOCI index of version 1.
-    shelf.put("1.2", ago(3)).tag("1.2");
-    shelf.put("1.2 sbom", ago(3)).subject("1.2").artifact(SPDX);
-    shelf
-        .put("1.2 list", ago(3))
+    repository.image("1.2", ago(3)).tag("1.2");
+    repository
+        .image("1.2 sbom", ago(3))
+        .subject("1.2")
+        .artifact(SPDX);
+    repository
+        .image("1.2 list", ago(3))
         .attached_to("1.2", "")
         .index(&["1.2 sbom"]);
-    shelf
-        .put("1.2 soci", ago(3))
+    repository
+        .image("1.2 soci", ago(3))
         .subject("1.2")
         .artifact(SOCI_V1);
     // SOCI of version 2: an index of the plain image and its SOCI manifest.
-    shelf.put("1.1", ago(4)).tag("1.1");
-    shelf.put("1.1 soci", ago(4)).artifact(SOCI_V2);
-    shelf
-        .put("1.1-soci", ago(4) - 1)
+    repository.image("1.1", ago(4)).tag("1.1");
+    repository.image("1.1 soci", ago(4)).artifact(SOCI_V2);
+    repository
+        .image("1.1-soci", ago(4) - 1)
         .tag("1.1-soci")
         .index(&["1.1=linux/amd64", "1.1 soci"]);
     // A part with a tag of its own.
-    shelf.put("1.0-amd64", ago(5)).tag("1.0-amd64");
-    shelf
-        .put("1.0", ago(5))
+    repository.image("1.0-amd64", ago(5)).tag("1.0-amd64");
+    repository
+        .image("1.0", ago(5))
         .tag("1.0")
         .index(&["1.0-amd64=linux/amd64"]);
     // What belongs to nothing that is still there.
-    shelf.put("lost.sig", ago(1)).attached_to("lost", ".sig");
-    shelf
-        .put("lost sbom", ago(1))
+    repository
+        .image("lost.sig", ago(1))
+        .attached_to("lost", ".sig");
+    repository
+        .image("lost sbom", ago(1))
         .subject("lost")
         .artifact(SPDX);
-    shelf
-        .put("lost sbom signature", ago(1))
+    repository
+        .image("lost sbom signature", ago(1))
         .subject("lost sbom")
         .artifact(NOTATION);
-    shelf.put("lost/arm64", ago(1));
-    shelf.put("lost soci", ago(1)).artifact(SOCI_V2);
+    repository.image("lost/arm64", ago(1));
+    repository.image("lost soci", ago(1)).artifact(SOCI_V2);
     // What is no image.
-    shelf.put("chart", ago(6)).tag("chart-1.0").artifact(HELM);
-    shelf.put("chart.sig", ago(6)).attached_to("chart", ".sig");
-    shelf
-        .put("model", ago(6))
+    repository
+        .image("chart", ago(6))
+        .tag("chart-1.0")
+        .artifact(HELM);
+    repository
+        .image("chart.sig", ago(6))
+        .attached_to("chart", ".sig");
+    repository
+        .image("model", ago(6))
         .artifact("application/vnd.example.model");
     // A push that is going on: parts, then the index, then the tag and the signature.
-    shelf.put("next/amd64", 0);
-    shelf.put("next sbom", 0).subject("next").artifact(SPDX);
-    shelf.put("next.sig", 0).attached_to("next", ".sig");
+    repository.image("next/amd64", 0);
+    repository
+        .image("next sbom", 0)
+        .subject("next")
+        .artifact(SPDX);
+    repository.image("next.sig", 0).attached_to("next", ".sig");
     // Archived long ago.
-    shelf.put("0.5/amd64", ago(30)).archived(ago(20));
-    shelf
-        .put("0.5", ago(30))
+    repository.image("0.5/amd64", ago(30)).archived(ago(20));
+    repository
+        .image("0.5", ago(30))
         .tag("0.5")
         .index(&[])
         .archived(ago(20));
-    shelf
-        .put("0.5.sig", ago(30))
+    repository
+        .image("0.5.sig", ago(30))
         .attached_to("0.5", ".sig")
         .archived(ago(20));
-    shelf
+    repository
 }
 
-/// The fixture's images, one a line: `+` stays and `-` goes, one column for each case of [`CASES`].
-const FATES: &str = "
+/// The fixture's images, one a line: `+` is kept and `-` deleted, one column for each case of [`CASES`].
+const VERDICTS: &str = "
     1.5                  + + + - - - - - - - + -
     1.5/amd64            + + + - - - - - - - + -
     1.5/arm64            + + + - - - - - - - + -
@@ -188,34 +203,36 @@ fn document(rules: &str) -> String {
 }
 
 #[test]
-fn each_image_has_its_fate() {
-    let shelf = every_edge();
-    let mut fates: BTreeMap<&str, String> =
-        shelf.names().map(|name| (name, String::new())).collect();
+fn each_image_has_its_verdict() {
+    let repository = every_edge();
+    let mut verdicts: BTreeMap<&str, String> = repository
+        .names()
+        .map(|name| (name, String::new()))
+        .collect();
     for (rules, uses) in CASES {
-        let plan = plan_one(&shelf, uses, &document(rules));
-        let gone = goes(&plan, "team/app", &shelf);
-        for (name, fates) in &mut fates {
-            fates.push_str(if gone.iter().any(|gone| gone == name) {
+        let plan = plan_one(&repository, uses, &document(rules));
+        let candidates = candidate_names(&plan, "team/app", &repository);
+        for (name, signs) in &mut verdicts {
+            signs.push_str(if candidates.iter().any(|candidate| candidate == name) {
                 " -"
             } else {
                 " +"
             });
         }
     }
-    let expected = FATES.trim().lines().map(str::trim);
+    let expected = VERDICTS.trim().lines().map(str::trim);
     let actual: Vec<String> = expected
         .clone()
         .map(|line| {
             let name = line.split_once("  ").map_or(line, |(name, _)| name).trim();
             format!(
                 "{name:<20}{}",
-                fates.remove(name).unwrap_or_else(|| panic!("{name}?"))
+                verdicts.remove(name).unwrap_or_else(|| panic!("{name}?"))
             )
         })
         .collect();
     pretty(&expected.map(str::to_owned).collect::<Vec<_>>(), &actual);
-    assert!(fates.is_empty(), "not in the table: {fates:?}");
+    assert!(verdicts.is_empty(), "not in the table: {verdicts:?}");
 }
 
 fn pretty(expected: &[String], actual: &[String]) {
@@ -230,9 +247,9 @@ fn pretty(expected: &[String], actual: &[String]) {
 
 #[test]
 fn reasons_say_what_belongs_to_what() {
-    let shelf = every_edge();
+    let repository = every_edge();
     let plan = plan_one(
-        &shelf,
+        &repository,
         &[],
         &document("{name: last, tags: '^1', newest: 1}"),
     );
@@ -273,7 +290,7 @@ fn reasons_say_what_belongs_to_what() {
         digest("lost").short()
     )];
     assert_eq!(because(&plan, "team/app", "lost.sig"), orphan);
-    let used = plan_one(&shelf, &["shared/arm64"], &document(NOTHING));
+    let used = plan_one(&repository, &["shared/arm64"], &document(NOTHING));
     let part = format!(
         "its part team/app@{} is in use",
         digest("shared/arm64").short()
@@ -283,71 +300,83 @@ fn reasons_say_what_belongs_to_what() {
 
 /// Found by the law that one run leaves nothing that a second would delete.
 #[test]
-fn a_part_that_outlives_its_index_takes_a_place() {
-    let mut shelf = Shelf::default();
-    shelf.put("new", DAY).tag("2.0");
-    shelf.put("old", 3 * DAY).tag("1.0");
-    shelf.put("new index", DAY).index(&["new"]);
-    let plan = plan_one(&shelf, &[], &document("{tags: '.', newest: 1}"));
-    assert_eq!(goes(&plan, "team/app", &shelf), ["new index", "old"]);
+fn a_part_that_outlives_its_index_has_a_rank() {
+    let mut repository = RepositoryBuilder::default();
+    repository.image("new", DAY).tag("2.0");
+    repository.image("old", 3 * DAY).tag("1.0");
+    repository.image("new index", DAY).index(&["new"]);
+    let plan = plan_one(&repository, &[], &document("{tags: '.', newest: 1}"));
+    assert_eq!(
+        candidate_names(&plan, "team/app", &repository),
+        ["new index", "old"]
+    );
 }
 
 #[test]
-fn a_tagged_image_that_refers_to_another_is_ranked_but_takes_no_place() {
-    let mut shelf = Shelf::default();
-    shelf.put("patched", DAY).tag("1.1").subject("gone");
-    shelf.put("plain", 2 * DAY).tag("1.0");
-    shelf.put("old patched", 3 * DAY).tag("0.9").subject("gone");
-    let plan = plan_one(&shelf, &[], &document("{tags: '.', newest: 1}"));
-    assert_eq!(goes(&plan, "team/app", &shelf), ["old patched"]);
+fn a_tagged_image_that_refers_to_another_is_ranked_but_has_no_rank() {
+    let mut repository = RepositoryBuilder::default();
+    repository.image("patched", DAY).tag("1.1").subject("gone");
+    repository.image("plain", 2 * DAY).tag("1.0");
+    repository
+        .image("old patched", 3 * DAY)
+        .tag("0.9")
+        .subject("gone");
+    let plan = plan_one(&repository, &[], &document("{tags: '.', newest: 1}"));
+    assert_eq!(
+        candidate_names(&plan, "team/app", &repository),
+        ["old patched"]
+    );
 }
 
 #[test]
 fn attachments_in_a_repository_of_their_own_follow_their_images_through_every_repository() {
-    let mut apps = Shelf::default();
-    apps.put("used", 9 * DAY).tag("1.0");
-    apps.put("unused", 9 * DAY).tag("0.9");
-    let mut signatures = Shelf::default();
+    let mut apps = RepositoryBuilder::default();
+    apps.image("used", 9 * DAY).tag("1.0");
+    apps.image("unused", 9 * DAY).tag("0.9");
+    let mut signatures = RepositoryBuilder::default();
     signatures
-        .put("used.sig", 9 * DAY)
+        .image("used.sig", 9 * DAY)
         .attached_to("used", ".sig");
     signatures
-        .put("unused.sig", 9 * DAY)
+        .image("unused.sig", 9 * DAY)
         .attached_to("unused", ".sig");
     signatures
-        .put("used sbom", 9 * DAY)
+        .image("used sbom", 9 * DAY)
         .subject("used")
         .artifact(SPDX);
-    let mut more = Shelf::default();
-    more.put("used.sig.sig", 9 * DAY)
+    let mut more = RepositoryBuilder::default();
+    more.image("used.sig.sig", 9 * DAY)
         .attached_to("used.sig", ".sig");
-    more.put("unused.sig.sig", 9 * DAY)
+    more.image("unused.sig.sig", 9 * DAY)
         .attached_to("unused.sig", ".sig");
-    let shelves = [
+    let repositories = [
         ("apps", &apps),
         ("signatures", &signatures),
         ("a/more", &more),
     ];
     let plan = plan_all(
-        &shelves,
+        &repositories,
         &usage(&["apps:1.0"]),
         &policies(&document(NOTHING)),
         hours_ago(0),
     );
-    assert_eq!(goes(&plan, "apps", &apps), ["unused"]);
-    assert_eq!(goes(&plan, "signatures", &signatures), ["unused.sig"]);
-    assert_eq!(goes(&plan, "a/more", &more), ["unused.sig.sig"]);
+    assert_eq!(candidate_names(&plan, "apps", &apps), ["unused"]);
+    assert_eq!(
+        candidate_names(&plan, "signatures", &signatures),
+        ["unused.sig"]
+    );
+    assert_eq!(candidate_names(&plan, "a/more", &more), ["unused.sig.sig"]);
 }
 
 #[test]
-fn what_is_attached_to_a_repository_that_the_guard_spares_stays() {
-    let mut apps = Shelf::default();
-    apps.put("unused", 9 * DAY).tag("0.9");
-    let mut signatures = Shelf::default();
+fn what_is_attached_to_a_repository_that_the_guard_skips_is_kept() {
+    let mut apps = RepositoryBuilder::default();
+    apps.image("unused", 9 * DAY).tag("0.9");
+    let mut signatures = RepositoryBuilder::default();
     signatures
-        .put("unused.sig", 9 * DAY)
+        .image("unused.sig", 9 * DAY)
         .attached_to("unused", ".sig");
-    signatures.put("other", 9 * DAY).tag("keep-this");
+    signatures.image("other", 9 * DAY).tag("keep-this");
     let (usage, policies) = (usage(&[]), policies(&document("{tags: keep}")));
     let mut plan = plan_all(
         &[("apps", &apps), ("signatures", &signatures)],
@@ -355,11 +384,14 @@ fn what_is_attached_to_a_repository_that_the_guard_spares_stays() {
         &policies,
         hours_ago(0),
     );
-    assert_eq!(goes(&plan, "signatures", &signatures), ["unused.sig"]);
+    assert_eq!(
+        candidate_names(&plan, "signatures", &signatures),
+        ["unused.sig"]
+    );
     assert!(ecr_cleanup::guard::spare_repositories(&mut plan, 50));
     plan.judge_again(&usage, &policies);
-    assert!(doomed(&plan, "apps").is_empty());
-    assert!(doomed(&plan, "signatures").is_empty());
+    assert!(candidates(&plan, "apps").is_empty());
+    assert!(candidates(&plan, "signatures").is_empty());
 }
 
 /// The terms of mode `archive`.
@@ -375,84 +407,89 @@ fn archiving(delete_after_days: Option<i64>) -> Terms {
 }
 
 /// A multi-arch image that was archived days ago, with its parts and signature.
-fn archived(shelf: &mut Shelf, days: i64) {
+fn archived(repository: &mut RepositoryBuilder, days: i64) {
     let [name, part, signature] = [
         format!("{days}"),
         format!("{days}/arm64"),
         format!("{days}.sig"),
     ];
-    shelf.put(&part, (days + 100) * DAY).archived(days * DAY);
-    shelf
-        .put(&name, (days + 100) * DAY)
+    repository
+        .image(&part, (days + 100) * DAY)
+        .archived(days * DAY);
+    repository
+        .image(&name, (days + 100) * DAY)
         .tag(&format!("v{days}"))
         .index(&[])
         .archived(days * DAY);
-    shelf
-        .put(&signature, (days + 100) * DAY)
+    repository
+        .image(&signature, (days + 100) * DAY)
         .attached_to(&name, ".sig")
         .archived(days * DAY);
 }
 
 #[test]
 fn archived_images_go_when_the_configuration_says_so_with_what_was_archived_with_them() {
-    let mut shelf = Shelf::default();
+    let mut repository = RepositoryBuilder::default();
     for days in [10, 89, 90, 91, 200] {
-        archived(&mut shelf, days);
+        archived(&mut repository, days);
     }
     let policies = policies(&document(NOTHING));
-    let gone = |delete_after, uses: &[&str]| {
-        goes(
+    let candidates_of = |delete_after, uses: &[&str]| {
+        candidate_names(
             &plan_all(
-                &[("team/app", &shelf)],
+                &[("team/app", &repository)],
                 &usage(uses),
                 &policies,
                 archiving(delete_after),
             ),
             "team/app",
-            &shelf,
+            &repository,
         )
     };
-    assert!(gone(None, &[]).is_empty());
+    assert!(candidates_of(None, &[]).is_empty());
     assert_eq!(
-        gone(Some(90), &[]),
+        candidates_of(Some(90), &[]),
         ["200", "200.sig", "200/arm64", "91", "91.sig", "91/arm64"]
     );
     // What it names is not known, and so not known to be unneeded.
-    assert_eq!(gone(Some(90), &["team/app:v200"]), ["91", "91.sig"]);
     assert_eq!(
-        gone(Some(90), &["91/arm64"]),
+        candidates_of(Some(90), &["team/app:v200"]),
+        ["91", "91.sig"]
+    );
+    assert_eq!(
+        candidates_of(Some(90), &["91/arm64"]),
         ["200", "200.sig", "200/arm64", "91", "91.sig"]
     );
 }
 
 #[test]
 fn what_the_rules_would_keep_is_not_deleted_from_the_archive() {
-    let mut shelf = Shelf::default();
-    archived(&mut shelf, 100);
-    shelf.put("active", DAY).tag("v1");
-    let gone = |rules: &str| {
+    let mut repository = RepositoryBuilder::default();
+    archived(&mut repository, 100);
+    repository.image("active", DAY).tag("v1");
+    let candidates_of = |rules: &str| {
         let (policies, terms) = (policies(&document(rules)), archiving(Some(90)));
-        goes(
-            &plan_all(&[("team/app", &shelf)], &usage(&[]), &policies, terms),
+        candidate_names(
+            &plan_all(&[("team/app", &repository)], &usage(&[]), &policies, terms),
             "team/app",
-            &shelf,
+            &repository,
         )
     };
-    assert!(gone("{tags: '^v1'}").is_empty());
-    assert!(gone("{tags: '^v', newest: 2}").is_empty());
+    assert!(candidates_of("{tags: '^v1'}").is_empty());
+    assert!(candidates_of("{tags: '^v', newest: 2}").is_empty());
     assert_eq!(
-        gone("{tags: '^v', newest: 1}"),
+        candidates_of("{tags: '^v', newest: 1}"),
         ["100", "100.sig", "100/arm64"]
     );
 }
 
 #[test]
 fn aws_charges_for_ninety_days_of_archive() {
-    let mut shelf = Shelf::default();
-    archived(&mut shelf, 89);
-    archived(&mut shelf, 90);
+    let mut repository = RepositoryBuilder::default();
+    archived(&mut repository, 89);
+    archived(&mut repository, 90);
     let plan = plan_all(
-        &[("team/app", &shelf)],
+        &[("team/app", &repository)],
         &usage(&[]),
         &policies(&document(NOTHING)),
         archiving(Some(30)),
@@ -468,47 +505,56 @@ fn aws_charges_for_ninety_days_of_archive() {
 /// An interrupted run has archived an index and not yet its part and its signature.
 #[test]
 fn archiving_goes_on_where_it_was_interrupted() {
-    let mut shelf = Shelf::default();
-    shelf.put("1.0/arm64", 9 * DAY);
-    shelf.put("1.0", 9 * DAY).tag("1.0").index(&[]).archived(0);
-    shelf.put("1.0.sig", 9 * DAY).attached_to("1.0", ".sig");
-    shelf.put("2.0", 9 * DAY).tag("2.0");
-    shelf
-        .put("2.0 sbom", 9 * DAY)
+    let mut repository = RepositoryBuilder::default();
+    repository.image("1.0/arm64", 9 * DAY);
+    repository
+        .image("1.0", 9 * DAY)
+        .tag("1.0")
+        .index(&[])
+        .archived(0);
+    repository
+        .image("1.0.sig", 9 * DAY)
+        .attached_to("1.0", ".sig");
+    repository.image("2.0", 9 * DAY).tag("2.0");
+    repository
+        .image("2.0 sbom", 9 * DAY)
         .subject("2.0")
         .artifact(SPDX)
         .archived(0);
-    shelf
-        .put("2.0 sbom signature", 9 * DAY)
+    repository
+        .image("2.0 sbom signature", 9 * DAY)
         .subject("2.0 sbom")
         .artifact(NOTATION);
     let policies = policies(&document("{tags: '^2'}"));
-    let gone = |terms: Terms| {
-        goes(
-            &plan_all(&[("team/app", &shelf)], &usage(&[]), &policies, terms),
+    let candidates_of = |terms: Terms| {
+        candidate_names(
+            &plan_all(&[("team/app", &repository)], &usage(&[]), &policies, terms),
             "team/app",
-            &shelf,
+            &repository,
         )
     };
-    assert_eq!(gone(archiving(None)), ["1.0.sig", "1.0/arm64"]);
+    assert_eq!(candidates_of(archiving(None)), ["1.0.sig", "1.0/arm64"]);
     assert!(
-        gone(hours_ago(0).into()).is_empty(),
+        candidates_of(hours_ago(0).into()).is_empty(),
         "but nothing of it is deleted"
     );
 }
 
 #[test]
 fn an_archived_index_holds_back_only_what_it_may_name() {
-    let mut shelf = Shelf::default();
-    shelf.put("before", 20 * DAY);
-    shelf
-        .put("index", 19 * DAY)
+    let mut repository = RepositoryBuilder::default();
+    repository.image("before", 20 * DAY);
+    repository
+        .image("index", 19 * DAY)
         .tag("1.0")
         .index(&[])
         .archived(5 * DAY);
-    shelf.put("after", 18 * DAY);
-    shelf.put("restored", 10 * DAY).restored(15 * DAY);
-    shelf.put("restored part", 3 * DAY).restored(5 * DAY);
-    let plan = plan_one(&shelf, &[], &document(NOTHING));
-    assert_eq!(goes(&plan, "team/app", &shelf), ["after", "restored"]);
+    repository.image("after", 18 * DAY);
+    repository.image("restored", 10 * DAY).restored(15 * DAY);
+    repository.image("restored part", 3 * DAY).restored(5 * DAY);
+    let plan = plan_one(&repository, &[], &document(NOTHING));
+    assert_eq!(
+        candidate_names(&plan, "team/app", &repository),
+        ["after", "restored"]
+    );
 }

@@ -9,12 +9,19 @@ use ecr_cleanup::{
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use crate::support::shelf::{self, Shelf, digest, doomed, hours_ago, plan_all, policies, usage};
+use crate::support::repository_builder::{
+    self, RepositoryBuilder, candidates, digest, hours_ago, plan_all, policies, usage,
+};
 
 const NAMES: [&str; 14] = [
     "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n",
 ];
-const ARTIFACTS: [&str; 4] = ["", "", shelf::NOTATION, shelf::SOCI_V2];
+const ARTIFACTS: [&str; 4] = [
+    "",
+    "",
+    repository_builder::NOTATION,
+    repository_builder::SOCI_V2,
+];
 
 /// An image by the positions of what it is about, where a position beyond the last image is one that is not there.
 #[derive(Clone, Debug)]
@@ -54,14 +61,14 @@ fn drawn() -> impl Strategy<Value = Drawn> {
 
 #[derive(Clone, Debug)]
 struct World {
-    shelf: Shelf,
+    repository: RepositoryBuilder,
     uses: Vec<&'static str>,
     rules: &'static str,
     terms: (bool, Option<i64>),
 }
 
 impl World {
-    fn plan_of(&self, stored: &Shelf) -> Plan {
+    fn plan_of(&self, stored: &RepositoryBuilder) -> Plan {
         let (candidates, delete_after) = self.terms;
         let archive = Archiving {
             candidates,
@@ -84,7 +91,7 @@ impl World {
     }
 
     fn plan(&self) -> Plan {
-        self.plan_of(&self.shelf)
+        self.plan_of(&self.repository)
     }
 }
 
@@ -108,29 +115,29 @@ fn world() -> impl Strategy<Value = World> {
         prop::option::of(0..300_i64),
     )
         .prop_map(|(images, uses, rules, archives, delete_after)| {
-            let mut shelf = Shelf::default();
+            let mut repository = RepositoryBuilder::default();
             for (name, drawn) in NAMES.iter().zip(images) {
-                let mut put = shelf.put(name, drawn.hours);
+                let mut image = repository.image(name, drawn.hours);
                 if let Some(tag) = drawn.tag {
-                    put = put.tag(&format!("v{tag}"));
+                    image = image.tag(&format!("v{tag}"));
                 }
                 if let Some(children) = &drawn.children {
                     let children: Vec<&str> = children.iter().map(|&child| NAMES[child]).collect();
-                    put = put.index(&children);
+                    image = image.index(&children);
                 }
                 if let Some(subject) = drawn.subject {
-                    put = put.subject(NAMES[subject]);
+                    image = image.subject(NAMES[subject]);
                 }
                 if let Some(attached_to) = drawn.attached_to {
-                    put = put.attached_to(NAMES[attached_to], ".sig");
+                    image = image.attached_to(NAMES[attached_to], ".sig");
                 }
-                put = put.artifact(ARTIFACTS[drawn.artifact]);
+                image = image.artifact(ARTIFACTS[drawn.artifact]);
                 if let Some(hours) = drawn.archived {
-                    put.archived(hours.min(drawn.hours));
+                    image.archived(hours.min(drawn.hours));
                 }
             }
             World {
-                shelf,
+                repository,
                 uses,
                 rules,
                 terms: (archives, delete_after),
@@ -141,7 +148,7 @@ fn world() -> impl Strategy<Value = World> {
 /// A plan with the edges of its images, by digest.
 struct Read {
     kept: BTreeSet<Digest>,
-    /// Kept where they are: in mode `archive`, being archived is no reason for others to stay active.
+    /// Kept where they are: in mode `archive`, being archived is no reason to keep others active.
     held: BTreeSet<Digest>,
     used: BTreeSet<Digest>,
     children: Vec<(Digest, Digest)>,
@@ -152,14 +159,14 @@ struct Read {
 fn read(world: &World, plan: &Plan) -> Read {
     let repository = plan.repository("team/app").unwrap();
     let there: BTreeSet<Digest> = world
-        .shelf
+        .repository
         .images()
         .iter()
         .map(|image| image.digest)
         .collect();
-    let judged: Vec<(&Image, &Verdict)> = repository.images().collect();
+    let planned: Vec<(&Image, &Verdict)> = repository.images().collect();
     let digests = |wanted: &dyn Fn(&Image, &Verdict) -> bool| -> BTreeSet<Digest> {
-        judged
+        planned
             .iter()
             .filter(|(image, verdict)| wanted(image, verdict))
             .map(|(image, _)| image.digest)
@@ -176,13 +183,17 @@ fn read(world: &World, plan: &Plan) -> Read {
         Verdict::Delete(_) => false,
     };
     let used: BTreeSet<Digest> = world.uses.iter().map(|name| digest(name)).collect();
-    let children = world.shelf.children().iter().flat_map(|(index, children)| {
-        children
-            .iter()
-            .map(|child| (*index, child.digest))
-            .filter(|(index, child)| index != child)
-    });
-    let referrers = world.shelf.images().iter().flat_map(|image| {
+    let children = world
+        .repository
+        .children()
+        .iter()
+        .flat_map(|(index, children)| {
+            children
+                .iter()
+                .map(|child| (*index, child.digest))
+                .filter(|(index, child)| index != child)
+        });
+    let referrers = world.repository.images().iter().flat_map(|image| {
         image
             .subjects()
             .map(|subject| (subject, image.digest))
@@ -199,7 +210,7 @@ fn read(world: &World, plan: &Plan) -> Read {
             .filter(|(subject, _)| there.contains(subject))
             .collect(),
         status: world
-            .shelf
+            .repository
             .images()
             .iter()
             .map(|image| (image.digest, image.status))
@@ -228,7 +239,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_stays_keeps_its_parts_and_what_refers_to_it(world in world()) {
+    fn what_is_kept_keeps_its_parts_and_what_refers_to_it(world in world()) {
         let read = read(&world, &world.plan());
         let edges = [read.children.clone(), read.referrers.clone()].concat();
         prop_assert!(closure(&read.held, &edges).is_subset(&read.kept));
@@ -238,7 +249,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_in_the_closure_of_use_goes(world in world()) {
+    fn nothing_in_the_closure_of_use_is_deleted(world in world()) {
         let read = read(&world, &world.plan());
         let up: Vec<_> = read.children.iter().map(|&(index, child)| (child, index)).collect();
         let whole = closure(&read.used, &up);
@@ -247,22 +258,22 @@ proptest! {
     }
 
     #[test]
-    fn level_by_level_no_part_goes_before_an_index_that_names_it(world in world()) {
+    fn level_by_level_no_part_is_deleted_before_an_index_that_names_it(world in world()) {
         let plan = world.plan();
         let read = read(&world, &plan);
         let repository = plan.repository("team/app").unwrap();
         let units = repository.units();
         let mut level: HashMap<Digest, (usize, u32)> = HashMap::new();
         for (unit, images) in units.iter().enumerate() {
-            for doomed in &images.images {
-                let digest = repository.stored.images[doomed.index as usize].digest;
-                prop_assert_eq!(level.insert(digest, (unit, doomed.level)), None, "twice");
+            for candidate in &images.images {
+                let digest = repository.stored.images[candidate.index as usize].digest;
+                prop_assert_eq!(level.insert(digest, (unit, candidate.level)), None, "twice");
             }
         }
-        prop_assert_eq!(level.keys().copied().collect::<BTreeSet<_>>(), doomed(&plan, "team/app"));
+        prop_assert_eq!(level.keys().copied().collect::<BTreeSet<_>>(), candidates(&plan, "team/app"));
         for (before, after) in [read.children.clone(), read.referrers.clone()].concat() {
             let (Some(&(unit, first)), Some(&(other, then))) = (level.get(&before), level.get(&after)) else { continue };
-            prop_assert_eq!(unit, other, "what belongs together goes together");
+            prop_assert_eq!(unit, other, "what belongs together is deleted together");
             let edges = [read.children.clone(), read.referrers.clone()].concat();
             let cyclic = closure(&BTreeSet::from([after]), &edges).contains(&before);
             prop_assert!(first < then || cyclic || on_or_after_cycle(&edges, before));
@@ -272,8 +283,8 @@ proptest! {
     #[test]
     fn one_run_leaves_nothing_that_a_second_would_take(world in world()) {
         let plan = world.plan();
-        let left = world.shelf.clone().without(&doomed(&plan, "team/app"));
-        prop_assert_eq!(doomed(&world.plan_of(&left), "team/app"), BTreeSet::new());
+        let left = world.repository.clone().without(&candidates(&plan, "team/app"));
+        prop_assert_eq!(candidates(&world.plan_of(&left), "team/app"), BTreeSet::new());
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::json;
 use simulated_aws::{Fault, FaultKind, INDEX, MANIFEST, Push, SimulatedAws, World, days_ago};
 
 use crate::support::{
+    repository_builder::{ATTESTATION, NOTATION, SPDX},
     run,
-    shelf::{ATTESTATION, NOTATION, SPDX},
 };
 
 const IMAGES: u32 = 200;
@@ -16,7 +16,7 @@ const DELETE: &str = "mode: delete\npolicies: [{repositories: ['**'], delete_unm
 
 /// Fills `team/app`: images by whether they are in use, with the digests of all that belongs to them.
 fn fill(world: &mut World) -> BTreeMap<bool, BTreeSet<String>> {
-    let mut fates: BTreeMap<bool, BTreeSet<String>> = BTreeMap::new();
+    let mut expected: BTreeMap<bool, BTreeSet<String>> = BTreeMap::new();
     for number in 0..IMAGES {
         let days = u64::from(10 + number);
         let app = world.home().repository("team/app");
@@ -60,35 +60,38 @@ fn fill(world: &mut World) -> BTreeMap<bool, BTreeSet<String>> {
         let all = [index, provenance, signature, attested, sbom, signed]
             .into_iter()
             .chain(platforms);
-        fates.entry(used).or_default().extend(all);
+        expected.entry(used).or_default().extend(all);
     }
-    fates
+    expected
 }
 
 #[tokio::test]
-async fn the_unused_half_goes_with_everything_attached_in_one_run() {
+async fn the_unused_half_is_deleted_with_everything_attached_in_one_run() {
     let aws = SimulatedAws::start().await;
-    let fates = aws.edit(fill);
+    let expected = aws.edit(fill);
     let answer = run(&aws, DELETE).await;
     assert_eq!(answer.status, Status::Completed, "{}", answer.summary);
     assert_eq!(answer.counts.deleted, u64::from(IMAGES / 2 * 8));
     assert_eq!(
         aws.digests("team/app").into_iter().collect::<BTreeSet<_>>(),
-        fates[&true]
+        expected[&true]
     );
-    let gone: Vec<String> = aws
+    let deleted: Vec<String> = aws
         .deletions()
         .into_iter()
         .map(|deletion| deletion.digest)
         .collect();
-    assert_eq!(gone.iter().cloned().collect::<BTreeSet<_>>(), fates[&false]);
-    assert_eq!(gone.len(), fates[&false].len(), "nothing twice");
+    assert_eq!(
+        deleted.iter().cloned().collect::<BTreeSet<_>>(),
+        expected[&false]
+    );
+    assert_eq!(deleted.len(), expected[&false].len(), "nothing twice");
     // Nothing was asked for twice, so nothing was refused.
     let asked = aws.calls_to("ecr:BatchDeleteImage");
     let asked = asked
         .iter()
         .flat_map(|call| call.body["imageIds"].as_array().unwrap().clone());
-    assert_eq!(asked.count(), gone.len());
+    assert_eq!(asked.count(), deleted.len());
     assert!(answer.failures.is_empty(), "{:?}", answer.failures);
     assert_eq!(
         aws.count("ecr:BatchGetImage"),
@@ -110,7 +113,7 @@ async fn what_is_pushed_while_the_run_is_on_is_untouched() {
         ("ecr:BatchDeleteImage", 2),
     ] {
         let aws = SimulatedAws::start().await;
-        let fates = aws.edit(fill);
+        let expected = aws.edit(fill);
         aws.before(operation, call, |world| {
             let app = world.home().repository("team/app");
             for n in 1..=3 {
@@ -130,8 +133,8 @@ async fn what_is_pushed_while_the_run_is_on_is_untouched() {
             answer.summary
         );
         let left: BTreeSet<String> = aws.digests("team/app").into_iter().collect();
-        assert_eq!(left.len(), fates[&true].len() + 4, "{operation}");
-        assert!(fates[&true].is_subset(&left), "{operation}");
+        assert_eq!(left.len(), expected[&true].len() + 4, "{operation}");
+        assert!(expected[&true].is_subset(&left), "{operation}");
         assert!(
             aws.tags("team/app").contains(&"new".to_owned()),
             "{operation}"
@@ -139,9 +142,9 @@ async fn what_is_pushed_while_the_run_is_on_is_untouched() {
     }
 }
 
-/// An index over images that are about to go is pushed at the last moment: ECR refuses, and they stay.
+/// An index over images that are about to be deleted is pushed at the last moment: ECR refuses, and they are kept.
 #[tokio::test]
-async fn an_index_pushed_over_doomed_parts_at_the_last_moment_keeps_them() {
+async fn an_index_pushed_over_candidate_parts_at_the_last_moment_keeps_them() {
     let aws = SimulatedAws::start().await;
     let part = aws.edit(|world| {
         world.home().ecs.register(
@@ -171,7 +174,7 @@ async fn an_index_pushed_over_doomed_parts_at_the_last_moment_keeps_them() {
     assert_eq!(
         aws.digests("team/app").len(),
         3,
-        "what refers to it stays with it"
+        "what refers to it is kept with it"
     );
 }
 
@@ -197,7 +200,7 @@ async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
 
 /// The program's own reading moves the pull time of an index, so that only its parts tell that somebody else pulled it.
 #[tokio::test]
-async fn all_of_an_image_is_looked_at_again_even_if_not_all_of_it_may_go() {
+async fn all_of_an_image_is_rechecked_even_if_not_all_of_it_may_be_deleted() {
     for limit in [1, 3] {
         let aws = SimulatedAws::start().await;
         let image = aws.edit(|world| {

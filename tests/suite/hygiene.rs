@@ -3,7 +3,7 @@
 use ecr_cleanup::report::{Hygiene, MovedTag};
 use simulated_aws::{Container, Push, SimulatedAws, World};
 
-use crate::support::{Words, plan, run};
+use crate::support::{WorldExt, plan, run};
 
 const APP: &str = "team/app";
 
@@ -91,7 +91,7 @@ async fn repositories_with_mutable_tags_and_tags_without_a_rule_are_counted_and_
  {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
-        world.somebody();
+        world.in_use_elsewhere();
         for number in 0..25 {
             world.tagged(APP, &format!("odd-{number:02}"), 50);
         }

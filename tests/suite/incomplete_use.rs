@@ -8,7 +8,7 @@ use simulated_aws::{
 };
 
 use crate::support::{
-    DELETE, HOST, Words,
+    DELETE, HOST, WorldExt,
     faults::{ANY_CALL, PAGES, try_all, try_to_run},
     run,
 };
@@ -68,7 +68,7 @@ const CALLS: &[Call] = &[
 
 /// Two of everything that ECS has, and something to delete.
 fn base(world: &mut World) {
-    world.garbage(APP, 3);
+    world.untagged_images(APP, 3);
     for number in 0..2 {
         let definition = world.define(&format!("web-{number}"), APP, "1.0");
         world.deploy("prod", &format!("web-{number}"), &definition);
@@ -256,7 +256,7 @@ async fn outcome(call: &Call, from: u64, kind: FaultKind) -> Result<(), String> 
 }
 
 #[tokio::test]
-async fn nothing_goes_while_any_call_to_ecs_fails_in_any_way() {
+async fn nothing_is_deleted_while_any_call_to_ecs_fails_in_any_way() {
     let mut cases = Vec::new();
     for call in CALLS {
         for from in [1, 2] {
@@ -405,10 +405,10 @@ async fn an_image_from_elsewhere_is_no_reason_to_stop() {
 }
 
 #[tokio::test]
-async fn without_any_use_nothing_goes_unless_that_is_allowed() {
+async fn without_any_use_nothing_is_deleted_unless_that_is_allowed() {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
-        world.garbage(APP, 3);
+        world.untagged_images(APP, 3);
         // Neither a cluster with nothing in it nor images from elsewhere are use.
         world.home().cluster("prod");
         world.home().ecs.register("web", ["nginx"]);
@@ -440,7 +440,7 @@ async fn allowing_no_use_does_not_allow_unknown_use() {
 }
 
 #[tokio::test]
-async fn in_an_account_that_was_not_expected_nothing_goes() {
+async fn in_an_account_that_was_not_expected_nothing_is_deleted() {
     let aws = SimulatedAws::start().await;
     aws.edit(base);
     let answer = run(
@@ -493,7 +493,7 @@ async fn a_fault_that_passes_is_tried_again_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_answer_of_a_refused_run_names_what_would_have_gone() {
+async fn the_answer_of_a_refused_run_names_what_would_have_been_deleted() {
     let aws = SimulatedAws::start().await;
     aws.edit(base);
     aws.fault(Fault::on("ecs:ListServices").kind(FaultKind::AccessDenied));

@@ -1,4 +1,4 @@
-//! What goes wrong while ECR is read: one repository's trouble is its own, and what is not understood is not deleted.
+//! What goes wrong while ECR is read: a failing repository stops itself alone, and what is not understood is not deleted.
 
 use ecr_cleanup::report::{Answer, Status};
 use futures::future::join_all;
@@ -7,7 +7,7 @@ use simulated_aws::{
 };
 
 use crate::support::{
-    DELETE, Words, failures,
+    DELETE, WorldExt, failures,
     faults::{any_list, try_to_run},
     line, run,
 };
@@ -17,9 +17,9 @@ const ODD: &str = "team/odd";
 
 /// A repository that is cleaned whatever happens to the other, which has as much to clean.
 fn two_repositories(world: &mut World) {
-    world.somebody();
-    world.garbage(GOOD, 2);
-    world.garbage(ODD, 2);
+    world.in_use_elsewhere();
+    world.untagged_images(GOOD, 2);
+    world.untagged_images(ODD, 2);
 }
 
 /// A run after something was done to the odd repository.
@@ -101,7 +101,7 @@ async fn a_repository_that_cannot_be_listed_is_left_and_named_and_the_others_are
             let aws = SimulatedAws::start().await;
             let stored = aws.edit(|world| {
                 two_repositories(world);
-                world.garbage(ODD, if from == 2 { 1000 } else { 0 });
+                world.untagged_images(ODD, if from == 2 { 1000 } else { 0 });
                 world.home().repository(ODD).len()
             });
             aws.fault(
@@ -196,7 +196,7 @@ async fn an_unknown_media_type_leaves_its_repository_alone() {
 }
 
 #[tokio::test]
-async fn an_image_without_push_time_or_of_unknown_status_stays_and_the_rest_goes() {
+async fn an_image_without_push_time_or_of_unknown_status_is_kept_and_the_rest_deleted() {
     for (push_time, status) in [
         (false, "ACTIVE"),
         (true, "FROZEN"),
@@ -224,7 +224,7 @@ async fn an_image_without_push_time_or_of_unknown_status_stays_and_the_rest_goes
 }
 
 #[tokio::test]
-async fn an_archived_image_takes_no_place_and_stays() {
+async fn an_archived_image_has_no_rank_and_is_kept() {
     let config = "{mode: delete, policies: [{repositories: ['**'], keep: [{name: newest, tags: '.', newest: 1}]}]}";
     let (aws, _) = run_with(config, |world| {
         world
@@ -339,8 +339,8 @@ async fn where_pull_through_caches_are_not_known_there_are_none() {
 #[tokio::test]
 async fn a_pull_through_cache_is_cleaned_only_where_a_policy_names_it() {
     let cache = |world: &mut World| {
-        world.garbage("mirror/nginx", 2);
-        world.garbage("mirrored/app", 2);
+        world.untagged_images("mirror/nginx", 2);
+        world.untagged_images("mirrored/app", 2);
         world
             .home()
             .ecr

@@ -1,20 +1,20 @@
-//! What only Lambda uses stays, and whatever cannot be read of Lambda stops every deletion.
+//! What only Lambda uses is kept, and whatever cannot be read of Lambda stops every deletion.
 
 use ecr_cleanup::report::{Answer, Status};
 use simulated_aws::{Fault, FaultKind, FunctionVersion, SimulatedAws, World};
 
 use crate::support::{
-    DELETE, Words, deleted,
+    DELETE, WorldExt, deleted,
     faults::{ANY_CALL, PAGES, try_all, try_to_run},
     run,
 };
 
-/// Only what rules keep by name stays without use.
+/// Only what rules keep by name is kept without use.
 const KEEPS_LITTLE: &str = "{mode: delete, policies: [{repositories: ['**'], keep: [{tags: '^kept$'}], delete_unmatched: true}]}";
 
 /// A function with a published version, in an account with something to delete.
 fn base(world: &mut World) {
-    world.garbage("app", 3);
+    world.untagged_images("app", 3);
     world.home().deploy_function("hello", "app", "1.0");
     world.home().publish_function("hello");
 }
@@ -62,9 +62,9 @@ async fn every_version_keeps_the_digest_that_its_tag_had_when_it_was_deployed() 
     });
     let answer = run(&aws, KEEPS_LITTLE).await;
     assert_eq!(answer.status, Status::Completed, "{}", answer.summary);
-    let mut gone = [first, unused];
-    gone.sort();
-    assert_eq!(deleted(&aws), gone);
+    let mut expected = [first, unused];
+    expected.sort();
+    assert_eq!(deleted(&aws), expected);
     for digest in [second, third] {
         assert!(aws.digests("app").contains(&digest));
     }
@@ -120,7 +120,7 @@ async fn functions_on_every_page_count_and_those_without_an_image_are_not_asked_
 }
 
 #[tokio::test]
-async fn what_is_switched_off_is_said_and_not_read() {
+async fn what_is_switched_off_is_reported_and_not_read() {
     let (aws, answer) = run_with("{mode: plan, in_use: {lambda: false}}", base).await;
     let warning = "`in_use.lambda` is off: images that are used only there are not protected";
     assert!(
@@ -151,7 +151,7 @@ async fn a_function_that_is_deleted_meanwhile_is_no_failure() {
     assert_eq!(
         aws.count("lambda:ListFunctions"),
         2,
-        "whether it is really gone"
+        "whether it was really deleted"
     );
 }
 
@@ -272,7 +272,7 @@ async fn outcome(operation: &str, from: u64, kind: FaultKind) -> Result<(), Stri
 }
 
 #[tokio::test]
-async fn nothing_goes_while_any_call_to_lambda_fails_in_any_way() {
+async fn nothing_is_deleted_while_any_call_to_lambda_fails_in_any_way() {
     let mut cases = Vec::new();
     for (operation, is_list) in [
         ("lambda:ListFunctions", true),

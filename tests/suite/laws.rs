@@ -13,7 +13,7 @@ use ecr_cleanup::{
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 use simulated_aws::{Push, SimulatedAws, days_ago};
 
-use crate::support::{DELETE, HOST, Words, now, run, shelf::usage_of};
+use crate::support::{DELETE, HOST, WorldExt, now, repository_builder::usage_of, run};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -234,9 +234,9 @@ impl World {
     }
 }
 
-type Doomed = BTreeSet<(String, Digest)>;
+type Candidates = BTreeSet<(String, Digest)>;
 
-fn doomed(plan: &Plan) -> Doomed {
+fn candidates(plan: &Plan) -> Candidates {
     let images = plan.repositories.iter().flat_map(|repository| {
         repository
             .images()
@@ -252,7 +252,7 @@ fn unmatched(repository: &RepositoryPlan) -> bool {
     repository.left_alone == Some(LeftAlone::NoTagMatched)
 }
 
-/// What has to stay of a repository since it is used: the used images, the indexes they are parts of, and everything
+/// What has to be kept of a repository since it is used: the used images, the indexes they are parts of, and everything
 /// that those need or that refers to them. Written without the program's graph.
 fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest> {
     let references: BTreeSet<String> = world.references().into_iter().collect();
@@ -310,23 +310,23 @@ fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest
     }
 }
 
-/// The world as it is after what is doomed has gone.
+/// The world as it is after the candidates were deleted.
 fn without(plan: &Plan) -> Inventory {
-    let gone = doomed(plan);
+    let deleted = candidates(plan);
     let repositories = plan.repositories.iter().map(|repository| {
-        let stays = |digest: &Digest| !gone.contains(&(repository.name.to_string(), *digest));
+        let kept = |digest: &Digest| !deleted.contains(&(repository.name.to_string(), *digest));
         let images = repository
             .stored
             .images
             .iter()
-            .filter(|image| stays(&image.digest))
+            .filter(|image| kept(&image.digest))
             .cloned()
             .collect();
         let children = repository
             .stored
             .children
             .iter()
-            .filter(|(digest, _)| stays(digest));
+            .filter(|(digest, _)| kept(digest));
         let children: HashMap<_, _> = children
             .map(|(digest, children)| (*digest, children.clone()))
             .collect();
@@ -347,19 +347,20 @@ fn without(plan: &Plan) -> Inventory {
     }
 }
 
-/// Whether an index goes and leaves a part that something else keeps: as an image of its own, it takes places from then
+/// Whether an index is deleted and leaves a part that something else keeps: as an image of its own, it has a rank from then
 /// on.
 fn frees_a_part(plan: &Plan) -> bool {
-    let gone = doomed(plan);
+    let deleted = candidates(plan);
     plan.repositories.iter().any(|repository| {
-        let is_gone = |digest: &Digest| gone.contains(&(repository.name.to_string(), *digest));
+        let is_deleted =
+            |digest: &Digest| deleted.contains(&(repository.name.to_string(), *digest));
         let freed = repository
             .stored
             .children
             .iter()
-            .filter(|(index, _)| is_gone(index))
+            .filter(|(index, _)| is_deleted(index))
             .flat_map(|(_, parts)| parts);
-        let mut freed = freed.filter(|part| !is_gone(&part.digest));
+        let mut freed = freed.filter(|part| !is_deleted(&part.digest));
         freed.any(|part| repository.image(&part.digest).is_some())
     })
 }
@@ -372,10 +373,10 @@ proptest! {
         let plan = world.plan();
         for (position, repository) in plan.repositories.iter().enumerate() {
             let stored: BTreeSet<Digest> = world.images(position).images.iter().map(|image| image.digest).collect();
-            let judged: Vec<Digest> = repository.images().map(|(image, _)| image.digest).collect();
-            prop_assert_eq!(judged.len(), repository.verdicts.len());
-            prop_assert_eq!(judged.len(), stored.len());
-            prop_assert_eq!(judged.into_iter().collect::<BTreeSet<_>>(), stored);
+            let planned: Vec<Digest> = repository.images().map(|(image, _)| image.digest).collect();
+            prop_assert_eq!(planned.len(), repository.verdicts.len());
+            prop_assert_eq!(planned.len(), stored.len());
+            prop_assert_eq!(planned.into_iter().collect::<BTreeSet<_>>(), stored);
             for verdict in &repository.verdicts {
                 if let Verdict::Keep(reasons) = verdict {
                     prop_assert!(!reasons.is_empty());
@@ -386,7 +387,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_in_the_closure_of_use_goes(world in world()) {
+    fn nothing_in_the_closure_of_use_is_deleted(world in world()) {
         for repository in &world.plan().repositories {
             let needed = closure_of_use(&world, repository);
             for (image, verdict) in repository.images() {
@@ -396,7 +397,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_rule_without_places_matches_stays(world in world()) {
+    fn what_a_rule_without_newest_matches_is_kept(world in world()) {
         let young = |time: Option<Time>| time.is_none_or(|time| now().millis() - time.millis() <= 3 * DAY);
         for repository in &world.plan().repositories {
             for (image, verdict) in repository.images() {
@@ -410,7 +411,7 @@ proptest! {
     }
 
     #[test]
-    fn the_newest_of_a_rule_stay(world in world()) {
+    fn the_newest_of_a_rule_are_kept(world in world()) {
         let rule = |text: &&&str| text.contains("name: snapshots");
         for repository in world.plan().repositories.iter().filter(|_| world.rules.iter().any(|text| rule(&text))) {
             let snapshot = |image: &Image| image.tags.iter().any(|tag| tag.contains("SNAPSHOT"));
@@ -423,7 +424,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_known_stays(world in world()) {
+    fn what_is_not_known_is_kept(world in world()) {
         for repository in &world.plan().repositories {
             for (image, verdict) in repository.images() {
                 let known = image.status == Status::Active && image.pushed_at.is_some_and(|pushed| pushed <= now());
@@ -433,7 +434,7 @@ proptest! {
     }
 
     /// But for a repository that was left alone since no rule was about it (K7): a rule that is about it is what says
-    /// that it may be cleaned. And but for a part that the rule keeps while its index goes, which takes a place from then on.
+    /// that it may be cleaned. And but for a part that the rule keeps while its index is deleted, which has a rank from then on.
     #[test]
     fn one_more_rule_never_deletes_more(world in world(), more in subsequence(RULES.to_vec(), 1..3)) {
         let before = world.plan();
@@ -451,15 +452,15 @@ proptest! {
 
     #[test]
     fn one_more_use_never_deletes_more(world in world(), more in vec((0_usize..2, 0_usize..12, any::<bool>()), 1..3)) {
-        let before = doomed(&world.plan());
+        let before = candidates(&world.plan());
         let mut used = world.clone();
         used.uses.extend(more);
-        let after = doomed(&used.plan());
+        let after = candidates(&used.plan());
         prop_assert!(after.is_subset(&before), "{:?}", after.difference(&before).collect::<Vec<_>>());
     }
 
-    /// A tag can take a place from another image, and make an untagged image one that is judged by its tag. What it
-    /// cannot do is harm an image that stays for a use or for a tag it has already.
+    /// A tag can push another image down in rank, and make an untagged image one that is matched by its tag. What it
+    /// cannot do is harm an image that is kept for a use or for a tag it has already.
     #[test]
     fn one_more_tag_never_costs_an_image_what_keeps_it(world in world(), tag in 0..TAGS.len()) {
         let before = world.plan();
@@ -477,8 +478,8 @@ proptest! {
                 let slot = slots.into_iter().find(|&slot| digest(repository, slot) == image.digest).unwrap();
                 let mut tagged = world.clone();
                 tagged.repositories[repository][slot].tags.push(tag);
-                let gone = doomed(&tagged.plan());
-                prop_assert!(!gone.contains(&(plan.name.to_string(), image.digest)), "{}", image.digest);
+                let deleted = candidates(&tagged.plan());
+                prop_assert!(!deleted.contains(&(plan.name.to_string(), image.digest)), "{}", image.digest);
             }
         }
     }
@@ -500,29 +501,29 @@ proptest! {
         }
     }
 
-    /// But for an index that goes and leaves a part that something else keeps, which takes places from then on.
+    /// But for an index that is deleted and leaves a part that something else keeps, which has a rank from then on.
     #[test]
     fn a_second_plan_right_after_deletes_nothing(world in world()) {
         let first = world.plan();
         prop_assume!(!frees_a_part(&first));
         let second = plan(without(&first), &world.usage(), &world.policies(), now());
-        prop_assert_eq!(doomed(&second), Doomed::new());
+        prop_assert_eq!(candidates(&second), Candidates::new());
     }
 
     #[test]
-    fn each_doomed_image_goes_once_and_after_the_indexes_that_name_it(world in world()) {
+    fn each_candidate_is_deleted_once_and_after_the_indexes_that_name_it(world in world()) {
         for repository in &world.plan().repositories {
             let images = &repository.stored.images;
             let mut levels = BTreeMap::new();
             for (unit, of) in repository.units().iter().enumerate() {
                 prop_assert!(of.images.is_sorted());
-                for doomed in &of.images {
-                    let digest = images[doomed.index as usize].digest;
-                    prop_assert!(levels.insert(digest, (unit, doomed.level)).is_none(), "{} twice", digest);
+                for candidate in &of.images {
+                    let digest = images[candidate.index as usize].digest;
+                    prop_assert!(levels.insert(digest, (unit, candidate.level)).is_none(), "{} twice", digest);
                 }
             }
-            let doomed: Vec<_> = repository.images().filter(|(_, verdict)| verdict.deletes()).collect();
-            prop_assert_eq!(levels.len(), doomed.len());
+            let candidates: Vec<_> = repository.images().filter(|(_, verdict)| verdict.deletes()).collect();
+            prop_assert_eq!(levels.len(), candidates.len());
             for (index, children) in &repository.stored.children {
                 for child in children {
                     if let (Some((unit, level)), Some((child_unit, child_level))) = (levels.get(index), levels.get(&child.digest)) {
@@ -537,7 +538,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The whole road, over HTTP: what is in use is there afterwards, and the next run has nothing to do.
+    /// The whole pipeline, over HTTP: what is in use is there afterwards, and the next run has nothing to do.
     #[test]
     fn a_whole_run_never_takes_what_is_in_use(
         images in vec((0_u64..60, 0_usize..3, prop::bool::weighted(0.3)), 1..30),

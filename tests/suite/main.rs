@@ -1,4 +1,4 @@
-//! The tests that cross rooms, in one program: the whole road against a simulated AWS and simulated clusters, and the
+//! The tests that cross modules, in one program: the whole pipeline against a simulated AWS and simulated clusters, and the
 //! planner alone. What measures the memory of its own process is not here.
 #![allow(clippy::unwrap_used, reason = "tests")]
 

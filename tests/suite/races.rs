@@ -1,4 +1,4 @@
-//! What happens between the plan and the deletion, and in the middle of it: what changed stays, the rest goes, and
+//! What happens between the plan and the deletion, and in the middle of it: what changed is kept, the rest is deleted, and
 //! the numbers are right.
 
 use std::time::Duration;
@@ -11,22 +11,22 @@ use ecr_cleanup::{
 };
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, World, days_ago};
 
-use crate::support::{DELETE, Words, answer, failures, fates, program, request, run};
+use crate::support::{DELETE, WorldExt, answer, failures, outcome_counts, program, request, run};
 
 const APP: &str = "team/app";
 const OTHER: &str = "team/other";
-/// The call to `DescribeImages` that looks again at the images of the first repository: three are listed before.
-const SECOND_LOOK: u64 = 4;
+/// The call to `DescribeImages` that rechecks the images of the first repository: three are listed before.
+const RECHECK: u64 = 4;
 /// A policy that keeps the newest tagged image only.
 const NEWEST: &str = "{mode: delete, policies: [{repositories: ['**'], keep: [{name: newest, tags: '.', newest: 1}]}]}";
 
-/// Two repositories with something to delete; the second look at the first one's comes first.
+/// Two repositories with something to delete; the first one's recheck comes first.
 async fn account<T>(edit: impl FnOnce(&mut World) -> T) -> (SimulatedAws, T) {
     let aws = SimulatedAws::start().await;
     let edited = aws.edit(|world| {
-        world.somebody();
-        world.garbage(APP, 2);
-        world.garbage(OTHER, 2);
+        world.in_use_elsewhere();
+        world.untagged_images(APP, 2);
+        world.untagged_images(OTHER, 2);
         edit(world)
     });
     (aws, edited)
@@ -38,9 +38,9 @@ async fn run_racing(
     config: &str,
     race: impl FnOnce(&mut World) + Send + 'static,
 ) -> Answer {
-    aws.before("ecr:DescribeImages", SECOND_LOOK, race);
+    aws.before("ecr:DescribeImages", RECHECK, race);
     let answer = run(aws, config).await;
-    assert!(aws.count("ecr:DescribeImages") as u64 >= SECOND_LOOK);
+    assert!(aws.count("ecr:DescribeImages") as u64 >= RECHECK);
     assert_eq!(aws.digests(OTHER).len(), 1, "the run goes on");
     answer
 }
@@ -53,7 +53,7 @@ fn start_task(world: &mut World, repository: &str, digest: &str) {
 }
 
 #[tokio::test]
-async fn an_image_that_was_tagged_after_the_plan_stays() {
+async fn an_image_that_was_tagged_after_the_plan_is_kept() {
     let (aws, image) = account(|world| world.untagged(APP, 50)).await;
     let tagged = image.clone();
     let answer = run_racing(&aws, DELETE, move |world| {
@@ -62,7 +62,7 @@ async fn an_image_that_was_tagged_after_the_plan_stays() {
     .await;
     assert!(aws.digests(APP).contains(&image));
     assert_eq!(
-        (answer.status, fates(&answer)),
+        (answer.status, outcome_counts(&answer)),
         (Status::Completed, (4, 0, 1)),
         "{}",
         answer.summary
@@ -70,47 +70,47 @@ async fn an_image_that_was_tagged_after_the_plan_stays() {
 }
 
 #[tokio::test]
-async fn an_image_whose_tag_moved_after_the_plan_stays() {
+async fn an_image_whose_tag_moved_after_the_plan_is_kept() {
     let (aws, image) = account(|world| world.tagged(APP, "0.9", 50)).await;
     let answer = run_racing(&aws, NEWEST, |world| {
         world.tagged(APP, "0.9", 0);
     })
     .await;
     assert!(aws.digests(APP).contains(&image));
-    assert_eq!(fates(&answer), (4, 0, 1), "{}", answer.summary);
+    assert_eq!(outcome_counts(&answer), (4, 0, 1), "{}", answer.summary);
 }
 
 #[tokio::test]
-async fn an_image_that_a_task_was_started_on_after_the_plan_stays() {
+async fn an_image_that_a_task_was_started_on_after_the_plan_is_kept() {
     let (aws, image) = account(|world| world.untagged(APP, 50)).await;
     let started = image.clone();
     let answer = run_racing(&aws, DELETE, move |world| start_task(world, APP, &started)).await;
     assert!(aws.digests(APP).contains(&image));
-    assert_eq!(fates(&answer), (4, 0, 1), "{}", answer.summary);
+    assert_eq!(outcome_counts(&answer), (4, 0, 1), "{}", answer.summary);
 }
 
 #[tokio::test]
-async fn an_index_that_a_task_was_started_on_after_the_plan_stays_whole() {
+async fn an_index_that_a_task_was_started_on_after_the_plan_is_kept_whole() {
     let (aws, images) = account(|world| world.multi_arch(APP, 50)).await;
     let index = images[0].clone();
     let answer = run_racing(&aws, DELETE, move |world| start_task(world, APP, &index)).await;
     assert!(images.iter().all(|image| aws.digests(APP).contains(image)));
-    assert_eq!(fates(&answer), (4, 0, 3), "{}", answer.summary);
+    assert_eq!(outcome_counts(&answer), (4, 0, 3), "{}", answer.summary);
 }
 
 #[tokio::test]
-async fn an_index_of_which_a_child_was_started_after_the_plan_stays_whole() {
+async fn an_index_of_which_a_child_was_started_after_the_plan_is_kept_whole() {
     let (aws, images) = account(|world| world.multi_arch(APP, 50)).await;
     let child = images[2].clone();
     let answer = run_racing(&aws, DELETE, move |world| start_task(world, APP, &child)).await;
     assert!(images.iter().all(|image| aws.digests(APP).contains(image)));
-    assert_eq!(fates(&answer), (4, 0, 3), "{}", answer.summary);
+    assert_eq!(outcome_counts(&answer), (4, 0, 3), "{}", answer.summary);
 }
 
 /// Reading an index for the plan moved its own pull time, so only its children tell that it was pulled: also those
 /// that are not to go themselves.
 #[tokio::test]
-async fn an_index_started_after_the_plan_stays_though_its_child_was_kept_anyway() {
+async fn an_index_started_after_the_plan_is_kept_though_its_child_was_kept_anyway() {
     let (aws, (index, shared)) = account(|world| {
         let shared = world.untagged(APP, 50);
         let index = Push::index([&shared]).pushed_at(days_ago(50));
@@ -123,14 +123,14 @@ async fn an_index_started_after_the_plan_stays_though_its_child_was_kept_anyway(
     let started = index.clone();
     let answer = run_racing(&aws, DELETE, move |world| start_task(world, APP, &started)).await;
     assert!(aws.digests(APP).contains(&index) && aws.digests(APP).contains(&shared));
-    assert_eq!(fates(&answer), (4, 0, 1), "{}", answer.summary);
+    assert_eq!(outcome_counts(&answer), (4, 0, 1), "{}", answer.summary);
 }
 
 #[tokio::test]
-async fn an_index_started_after_the_plan_stays_though_only_it_fits_the_limit() {
+async fn an_index_started_after_the_plan_is_kept_though_only_it_fits_the_limit() {
     let aws = SimulatedAws::start().await;
     let images = aws.edit(|world| {
-        world.somebody();
+        world.in_use_elsewhere();
         world.tagged(APP, "1.0", 1);
         world.multi_arch(APP, 50)
     });
@@ -147,11 +147,11 @@ async fn an_index_started_after_the_plan_stays_though_only_it_fits_the_limit() {
 }
 
 #[tokio::test]
-async fn an_unused_index_goes_with_its_children_in_spite_of_our_own_reading() {
+async fn an_unused_index_is_deleted_with_its_children_in_spite_of_our_own_reading() {
     let (aws, _) = account(|world| world.multi_arch(APP, 50)).await;
     let answer = run(&aws, DELETE).await;
     assert_eq!(
-        (answer.status, fates(&answer)),
+        (answer.status, outcome_counts(&answer)),
         (Status::Completed, (7, 0, 0)),
         "{}",
         answer.summary
@@ -160,7 +160,7 @@ async fn an_unused_index_goes_with_its_children_in_spite_of_our_own_reading() {
 }
 
 #[tokio::test]
-async fn an_image_that_was_archived_after_the_plan_stays() {
+async fn an_image_that_was_archived_after_the_plan_is_kept() {
     let (aws, image) = account(|world| world.untagged(APP, 50)).await;
     let archived = image.clone();
     let answer = run_racing(&aws, DELETE, move |world| {
@@ -173,7 +173,7 @@ async fn an_image_that_was_archived_after_the_plan_stays() {
     })
     .await;
     assert!(aws.digests(APP).contains(&image));
-    assert_eq!(fates(&answer), (4, 0, 1), "{}", answer.summary);
+    assert_eq!(outcome_counts(&answer), (4, 0, 1), "{}", answer.summary);
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn an_image_that_somebody_else_deleted_is_no_failure_and_not_ours() {
         let (aws, image) = account(|world| world.untagged(APP, 50)).await;
         // Both repositories are cleaned at the same time: whichever comes first.
         let call = if operation == "ecr:DescribeImages" {
-            SECOND_LOOK
+            RECHECK
         } else {
             1
         };
@@ -191,7 +191,7 @@ async fn an_image_that_somebody_else_deleted_is_no_failure_and_not_ours() {
         });
         let answer = run(&aws, DELETE).await;
         assert_eq!(
-            (answer.status, fates(&answer)),
+            (answer.status, outcome_counts(&answer)),
             (Status::Completed, (4, 0, 1)),
             "{operation}: {}",
             answer.summary
@@ -205,7 +205,7 @@ async fn a_repository_that_somebody_deleted_is_no_failure() {
     for operation in ["ecr:DescribeImages", "ecr:BatchDeleteImage"] {
         let (aws, ()) = account(|_| {}).await;
         let call = if operation == "ecr:DescribeImages" {
-            SECOND_LOOK
+            RECHECK
         } else {
             1
         };
@@ -214,7 +214,7 @@ async fn a_repository_that_somebody_deleted_is_no_failure() {
         });
         let answer = run(&aws, DELETE).await;
         assert_eq!(
-            (answer.status, fates(&answer)),
+            (answer.status, outcome_counts(&answer)),
             (Status::Completed, (2, 0, 2)),
             "{operation}: {}",
             answer.summary
@@ -237,7 +237,7 @@ async fn an_image_that_a_new_index_names_is_refused_and_nothing_else_is_harmed()
     assert!(aws.digests(APP).contains(&image));
     let status = Status::CompletedWithFailures;
     assert_eq!(
-        (answer.status, fates(&answer)),
+        (answer.status, outcome_counts(&answer)),
         (status, (4, 1, 0)),
         "{}",
         answer.summary
@@ -246,7 +246,7 @@ async fn an_image_that_a_new_index_names_is_refused_and_nothing_else_is_harmed()
 }
 
 #[tokio::test]
-async fn children_that_a_new_index_names_stay_while_their_old_index_goes() {
+async fn children_that_a_new_index_names_are_kept_while_their_old_index_is_deleted() {
     let (aws, images) = account(|world| world.multi_arch(APP, 50)).await;
     let child = images[1].clone();
     aws.before("ecr:BatchDeleteImage", 1, move |world| {
@@ -257,7 +257,7 @@ async fn children_that_a_new_index_names_stay_while_their_old_index_goes() {
     });
     let answer = run(&aws, DELETE).await;
     assert!(aws.digests(APP).contains(&images[1]));
-    assert_eq!(fates(&answer), (6, 1, 0), "{}", answer.summary);
+    assert_eq!(outcome_counts(&answer), (6, 1, 0), "{}", answer.summary);
 }
 
 #[tokio::test]
@@ -271,7 +271,7 @@ async fn what_was_deleted_counts_though_the_answer_was_lost() {
             aws.fault(fault.clone().matching(APP).kind(kind.clone()));
             let answer = run(&aws, DELETE).await;
             assert_eq!(
-                (answer.status, fates(&answer)),
+                (answer.status, outcome_counts(&answer)),
                 (Status::Completed, (4, 0, 0)),
                 "{kind:?}: {}",
                 answer.summary
@@ -282,7 +282,7 @@ async fn what_was_deleted_counts_though_the_answer_was_lost() {
 }
 
 #[tokio::test]
-async fn what_an_answer_does_not_mention_is_looked_up_once_more() {
+async fn what_an_answer_does_not_mention_is_rechecked_once_more() {
     let (aws, ()) = account(|_| {}).await;
     aws.fault(
         Fault::on("ecr:BatchDeleteImage")
@@ -291,15 +291,15 @@ async fn what_an_answer_does_not_mention_is_looked_up_once_more() {
     );
     let answer = run(&aws, DELETE).await;
     assert_eq!(
-        (answer.status, fates(&answer)),
+        (answer.status, outcome_counts(&answer)),
         (Status::Completed, (4, 0, 0)),
         "{}",
         answer.summary
     );
-    let looks = aws.calls_to("ecr:DescribeImages").into_iter();
-    let looks =
-        looks.filter(|call| call.body["repositoryName"] == APP && call.body["imageIds"].is_array());
-    let asked: Vec<_> = looks
+    let rechecks = aws.calls_to("ecr:DescribeImages").into_iter();
+    let rechecks = rechecks
+        .filter(|call| call.body["repositoryName"] == APP && call.body["imageIds"].is_array());
+    let asked: Vec<_> = rechecks
         .map(|call| call.body["imageIds"].as_array().unwrap().len())
         .collect();
     assert_eq!(asked, [2, 1]);
@@ -307,7 +307,7 @@ async fn what_an_answer_does_not_mention_is_looked_up_once_more() {
 
 #[tokio::test]
 async fn a_failure_that_is_not_understood_stops_its_repository_and_no_other() {
-    let (aws, _) = account(|world| world.garbage(APP, 150)).await;
+    let (aws, _) = account(|world| world.untagged_images(APP, 150)).await;
     let code = "SomethingNew".to_owned();
     aws.fault(
         Fault::on("ecr:BatchDeleteImage")
@@ -319,7 +319,7 @@ async fn a_failure_that_is_not_understood_stops_its_repository_and_no_other() {
     // Of the first hundred one failed; the rest of the repository was not tried.
     let status = Status::CompletedWithFailures;
     assert_eq!(
-        (answer.status, fates(&answer)),
+        (answer.status, outcome_counts(&answer)),
         (status, (99 + 2, 1, 52)),
         "{}",
         answer.summary
@@ -363,7 +363,7 @@ async fn a_call_that_fails_for_good_stops_its_repository_and_no_other() {
         let answer = run(&aws, DELETE).await;
         let status = Status::CompletedWithFailures;
         assert_eq!(
-            (answer.status, fates(&answer)),
+            (answer.status, outcome_counts(&answer)),
             (status, (2, 2, 0)),
             "{kind:?}: {}",
             answer.summary
@@ -428,7 +428,7 @@ async fn a_repository_whose_deletion_is_denied_explicitly_is_protected_and_no_fa
 }
 
 #[tokio::test]
-async fn without_a_second_look_nothing_of_the_repository_goes() {
+async fn without_a_recheck_nothing_of_the_repository_is_deleted() {
     let kinds = [
         FaultKind::Throttle,
         FaultKind::AccessDenied,
@@ -438,7 +438,7 @@ async fn without_a_second_look_nothing_of_the_repository_goes() {
     for kind in kinds {
         let (aws, ()) = account(|_| {}).await;
         let ids = r#""imageIds""#;
-        // Whichever repository is looked at first.
+        // Whichever repository is rechecked first.
         aws.fault(
             Fault::on("ecr:DescribeImages")
                 .matching(ids)
@@ -446,7 +446,7 @@ async fn without_a_second_look_nothing_of_the_repository_goes() {
         );
         let answer = run(&aws, DELETE).await;
         assert_eq!(
-            (answer.status, fates(&answer)),
+            (answer.status, outcome_counts(&answer)),
             (Status::CompletedWithFailures, (0, 0, 4)),
             "{}",
             answer.summary
@@ -457,12 +457,12 @@ async fn without_a_second_look_nothing_of_the_repository_goes() {
 
 /// A run that takes all use for too old by the time it deletes.
 async fn run_with_old_use(aws: &SimulatedAws) -> Answer {
-    let patience = Patience {
+    let timeouts = Patience {
         use_fresh_for: Duration::ZERO,
         ..Patience::default()
     };
     answer(
-        &program(aws, DELETE).with_patience(patience),
+        &program(aws, DELETE).with_patience(timeouts),
         request(Mode::Delete),
     )
     .await
@@ -480,7 +480,7 @@ async fn use_that_has_grown_old_is_read_again_and_saves_what_it_names_by_now() {
     let answer = run_with_old_use(&aws).await;
     assert!(aws.digests(APP).contains(&image), "{}", answer.summary);
     assert_eq!(
-        (answer.status, fates(&answer)),
+        (answer.status, outcome_counts(&answer)),
         (Status::Completed, (4, 0, 1)),
         "{}",
         answer.summary

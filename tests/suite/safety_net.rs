@@ -11,7 +11,10 @@ use simulated_aws::{Fault, FaultKind, SimulatedAws};
 
 use crate::support::{
     now, plan, program, request, run, set_clock,
-    state::{BUCKET, FULL, REPORTS, STATE, account, garbage, guards, gzip, keys, object, put},
+    state::{
+        BUCKET, FULL, REPORTS, STATE, account, guards, gzip, keys, object, put_object,
+        untagged_images,
+    },
 };
 
 /// Asserts a refusal: nothing was changed, the answer names the guard, and says everything a person needs.
@@ -50,7 +53,7 @@ async fn assert_plan_warns(aws: &SimulatedAws, config: &str, guard: &str) {
 }
 
 #[tokio::test]
-async fn without_an_obstacle_it_deletes() {
+async fn without_a_refusal_it_deletes() {
     let aws = account().await;
     let answer = run(&aws, FULL).await;
     assert_eq!(
@@ -105,7 +108,7 @@ async fn use_that_shrank() {
     let aws = account().await;
     assert_eq!(plan(&aws, FULL).await.status, Status::Planned);
     aws.edit(|world| {
-        garbage(world, 1);
+        untagged_images(world, 1);
         let home = world.home();
         home.ecs.set_status("web:2", "INACTIVE");
     });
@@ -183,7 +186,7 @@ async fn a_lock_that_another_run_holds() {
     let now = now().millis();
     let lock = json!({"run_id": "other", "taken_at": now - 60_000, "ends_at": now + 60_000});
     let lock = json!({"schema": "ecr-cleanup/run-lock", "number": 1, "content": lock});
-    put(
+    put_object(
         &aws,
         BUCKET,
         &format!("{STATE}/run-lock.json.gz"),
@@ -241,7 +244,7 @@ async fn memory_that_cannot_be_read() {
             ),
         ] {
             let aws = account().await;
-            put(&aws, BUCKET, &object, content.clone());
+            put_object(&aws, BUCKET, &object, content.clone());
             let answer = run(&aws, &config).await;
             assert_refused(&aws, &answer, "state_unreadable", observed);
             assert!(
@@ -330,11 +333,11 @@ async fn all_of_them_together() {
             .matching("images.jsonl.gz")
             .kind(FaultKind::AccessDenied),
     );
-    put(&aws, BUCKET, &format!("{STATE}/usage-counts.json.gz"), "x");
+    put_object(&aws, BUCKET, &format!("{STATE}/usage-counts.json.gz"), "x");
     let now = now().millis();
     let lock = json!({"run_id": "other", "taken_at": now, "ends_at": now + 60_000});
     let lock = json!({"schema": "ecr-cleanup/run-lock", "number": 1, "content": lock});
-    put(
+    put_object(
         &aws,
         BUCKET,
         &format!("{STATE}/run-lock.json.gz"),

@@ -1,11 +1,11 @@
-//! What other services use stays, where they are switched on, and whatever cannot be read of them stops every deletion.
+//! What other services use is kept, where they are switched on, and whatever cannot be read of them stops every deletion.
 
 use ecr_cleanup::report::Status;
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Region, SimulatedAws, World, days_ago};
 
 use crate::support::{
-    Words,
+    WorldExt,
     faults::{try_all, try_to_run},
     program, run,
 };
@@ -521,7 +521,7 @@ fn base(world: &mut World, case: &Case) {
     world.tagged("app", "kept", 1);
     let task = world.home().ecs.register("job", [USED]);
     world.home().ecs.set_status(&task, "INACTIVE");
-    world.define("somebody", "app", "kept");
+    world.define("elsewhere", "app", "kept");
     (case.script)(world.home());
 }
 
@@ -533,7 +533,7 @@ fn config(services: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_a_service_uses_stays_while_it_is_switched_on() {
+async fn what_a_service_uses_is_kept_while_it_is_switched_on() {
     for case in CASES {
         let aws = SimulatedAws::start().await;
         aws.edit(|world| base(world, case));
@@ -618,7 +618,7 @@ async fn outcome(case: &Case, operation: &str, from: u64, kind: FaultKind) -> Re
 }
 
 #[tokio::test]
-async fn nothing_goes_while_any_call_to_any_service_fails_in_any_way() {
+async fn nothing_is_deleted_while_any_call_to_any_service_fails_in_any_way() {
     let mut cases = Vec::new();
     for case in CASES {
         for &(operation, form) in case.calls {
@@ -627,7 +627,7 @@ async fn nothing_goes_while_any_call_to_any_service_fails_in_any_way() {
                 FaultKind::ServerError(500),
                 FaultKind::BadJson,
             ];
-            // The same room makes all calls: what it does with these is shown once a service.
+            // The same module makes all calls: what it does with these is shown once a service.
             if operation == case.calls[0].0 {
                 kinds.extend([
                     FaultKind::Throttle,
@@ -739,7 +739,7 @@ async fn an_answer_that_keeps_something_back_is_a_failure() {
 
 #[tokio::test]
 async fn what_vanishes_between_a_list_and_the_question_about_it_is_no_failure() {
-    let gone = |code: &str| FaultKind::Error {
+    let missing = |code: &str| FaultKind::Error {
         status: 400,
         code: code.to_owned(),
         message: "not there".to_owned(),
@@ -750,7 +750,7 @@ async fn what_vanishes_between_a_list_and_the_question_about_it_is_no_failure() 
     aws.fault(
         Fault::on("pipes:DescribePipe")
             .matching("/one")
-            .kind(gone("NotFoundException")),
+            .kind(missing("NotFoundException")),
     );
     let ran = run(&aws, &config("pipes")).await;
     assert_eq!(ran.status, Status::Refused, "it is still listed");

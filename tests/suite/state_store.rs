@@ -8,7 +8,10 @@ use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
 
 use crate::support::{
     plan, program, request, run, set_clock,
-    state::{BUCKET, FULL, REPORTS, STATE, account, garbage, guards, gunzip, gzip, object, put},
+    state::{
+        BUCKET, FULL, REPORTS, STATE, account, guards, gunzip, gzip, object, put_object,
+        untagged_images,
+    },
 };
 
 #[tokio::test]
@@ -88,7 +91,7 @@ async fn caches_that_cannot_be_used_are_built_anew() {
             (foreign, false),
         ] {
             let aws = account().await;
-            put(&aws, BUCKET, &object, content.clone());
+            put_object(&aws, BUCKET, &object, content.clone());
             let answer = run(&aws, FULL).await;
             assert_eq!(
                 (answer.status, answer.counts.deleted),
@@ -248,7 +251,7 @@ async fn use_that_is_not_known_starts_no_soaking() {
 async fn of_two_runs_at_once_one_works() {
     for _ in 0..10 {
         let aws = account().await;
-        aws.edit(|world| garbage(world, 150));
+        aws.edit(|world| untagged_images(world, 150));
         let programs: [Program; 2] = [program(&aws, FULL), program(&aws, FULL)];
         let [a, b] = &programs;
         let (a, b) = tokio::join!(
@@ -325,11 +328,11 @@ async fn the_report_has_a_line_for_each_image() {
     let answer = run(&aws, FULL).await;
     let images = images_of(&aws, &answer.run_id);
     assert_eq!(images.len() as u64, answer.counts.images);
-    let goes = images
+    let planned = images
         .iter()
         .filter(|image| image["deletes"] == true)
         .count() as u64;
-    assert_eq!(goes, answer.counts.deleted);
+    assert_eq!(planned, answer.counts.deleted);
     for image in &images {
         assert!(
             image["digest"].as_str().unwrap().starts_with("sha256:"),
@@ -364,13 +367,13 @@ async fn the_reasons_are_written_before_anything_is_deleted() {
     let aws = account().await;
     run(&aws, FULL).await;
     let calls = aws.calls();
-    let place =
+    let rank =
         |wanted: &dyn Fn(&simulated_aws::Call) -> bool| calls.iter().position(wanted).unwrap();
-    let images = place(&|call| call.body.to_string().contains("images.jsonl.gz"));
-    let lock = place(&|call| {
+    let images = rank(&|call| call.body.to_string().contains("images.jsonl.gz"));
+    let lock = rank(&|call| {
         call.operation == "s3:PutObject" && call.body.to_string().contains("run-lock")
     });
-    let deletion = place(&|call| call.operation == "ecr:BatchDeleteImage");
+    let deletion = rank(&|call| call.operation == "ecr:BatchDeleteImage");
     assert!(lock < images && images < deletion);
 }
 

@@ -11,7 +11,7 @@ use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
 
 use crate::support::{
     plan, program, request, run, set_clock,
-    state::{account, guards, put},
+    state::{account, guards, put_object},
 };
 
 /// What the release command prints, and its exit code.
@@ -138,7 +138,7 @@ async fn everything_in_use_can_be_pulled() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_pulled_is_told_with_its_users() {
+async fn what_cannot_be_pulled_is_reported_with_its_users() {
     let aws = account().await;
     aws.edit(|world| {
         let app = world.home().repository("app");
@@ -290,7 +290,7 @@ async fn after_a_run_missing_is_what_is_missing_then() {
     assert_eq!(
         aws.count("ecr:DescribeImages") - described,
         3,
-        "the list, the second look, and the last look"
+        "the list, the recheck, and the last recheck"
     );
 }
 
@@ -319,19 +319,19 @@ async fn a_keep_list_protects_what_it_names() {
             .push(Push::image().content("bare").pushed_at(days_ago(50)));
         ([named, bare], world.home().repository("app").uri())
     });
-    put(
+    put_object(
         &aws,
         "lists",
         "in-use/a.json",
         list(&[format!("{uri}@{}", digests[0])]).to_string(),
     );
-    put(
+    put_object(
         &aws,
         "lists",
         "in-use/b.json",
         list(&[digests[1].clone()]).to_string(),
     );
-    put(&aws, "lists", "in-use/deeper/c.json", "not meant");
+    put_object(&aws, "lists", "in-use/deeper/c.json", "not meant");
     let answer = run(&aws, LISTS).await;
     assert_eq!(
         (answer.status, answer.counts.deleted),
@@ -384,8 +384,8 @@ async fn a_keep_list_that_cannot_be_relied_upon_stops_deletion() {
             world.bucket("lists");
         });
         if let Some(content) = content {
-            put(&aws, "lists", "in-use/a.json", content);
-            put(&aws, "lists", "in-use/b.json", &*good);
+            put_object(&aws, "lists", "in-use/a.json", content);
+            put_object(&aws, "lists", "in-use/b.json", &*good);
         }
         let answer = run(&aws, LISTS).await;
         assert_eq!(
@@ -401,7 +401,7 @@ async fn a_keep_list_that_cannot_be_relied_upon_stops_deletion() {
     }
     for operation in ["s3:ListObjectsV2", "s3:GetObject"] {
         let aws = account().await;
-        put(&aws, "lists", "in-use/a.json", &*good);
+        put_object(&aws, "lists", "in-use/a.json", &*good);
         aws.fault(Fault::on(operation).kind(FaultKind::AccessDenied));
         assert_eq!(
             guards(&run(&aws, LISTS).await),
@@ -415,7 +415,7 @@ async fn a_keep_list_that_cannot_be_relied_upon_stops_deletion() {
     });
     let one = LISTS.replace("*.json", "one.json");
     assert_eq!(guards(&run(&aws, &one).await), ["source_incomplete"]);
-    put(&aws, "lists", "in-use/one.json", &*good);
+    put_object(&aws, "lists", "in-use/one.json", &*good);
     assert_eq!(run(&aws, &one).await.status, Status::Completed);
 }
 
@@ -434,7 +434,7 @@ async fn more_keep_lists_than_a_page_are_all_read() {
         } else {
             Vec::new()
         };
-        put(
+        put_object(
             &aws,
             "lists",
             &format!("in-use/{number:04}.json"),
@@ -451,7 +451,7 @@ async fn the_use_of_one_account_protects_the_registry_of_another() {
     let (usage, list) = program(&aws, "mode: delete").keep_list().await.unwrap();
     let text = serde_json::to_string(&list.unwrap()).unwrap();
     assert!(usage.references().len() > 0 && text.contains("ecr-cleanup/keep-list/1"));
-    put(&aws, "lists", "in-use/home.json", &*text);
+    put_object(&aws, "lists", "in-use/home.json", &*text);
     // Without ECS of its own, the list alone protects what it did.
     let config = LISTS.replace("in_use: {", "in_use: {ecs: false, ");
     let (by_list, by_ecs) = (plan(&aws, &config).await, plan(&aws, "mode: delete").await);
@@ -473,7 +473,7 @@ fn policy(selection: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_lifecycle_policy_that_may_take_an_image_in_use_is_told() {
+async fn a_lifecycle_policy_that_may_take_an_image_in_use_is_reported() {
     for (selection, warns) in [
         (json!({"tagStatus": "any"}), true),
         (json!({"tagStatus": "untagged"}), false),

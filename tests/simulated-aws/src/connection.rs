@@ -120,7 +120,7 @@ impl Body for Cut {
                 *self = Self::Flush;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            // A pause, so that what was said so far is sent.
+            // A pause, so that what was written so far is sent.
             Self::Flush => {
                 context.waker().wake_by_ref();
                 Poll::Pending

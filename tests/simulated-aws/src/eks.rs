@@ -3,7 +3,7 @@
 use crate::error::{Answer, ApiError, json};
 use crate::input::required;
 use crate::page::Paging;
-use crate::world::{Place, World};
+use crate::world::{Location, World};
 use serde_json::{Value, json as object};
 
 /// A cluster of EKS, as it is described; what runs in it is not part of AWS.
@@ -43,8 +43,13 @@ impl EksCluster {
     }
 }
 
-pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &Value) -> Answer {
-    let clusters = &world.at(place).eks;
+pub(crate) fn answer(
+    world: &mut World,
+    location: &Location,
+    operation: &str,
+    body: &Value,
+) -> Answer {
+    let clusters = &world.at(location).eks;
     match operation {
         "ListClusters" => {
             let paging = Paging::read(body, "eks", 100, 100)?;
@@ -60,7 +65,7 @@ pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &V
             })?;
             let arn = format!(
                 "arn:aws:eks:{}:{}:cluster/{name}",
-                place.region, place.account
+                location.region, location.account
             );
             let authority = cluster
                 .authority

@@ -5,7 +5,7 @@ use crate::fault::{Fault, FaultKind, Race, due, pick};
 use crate::limits::RateLimits;
 use crate::record::Record;
 use crate::request::{Protocol, Request};
-use crate::world::{Place, World};
+use crate::world::{Location, World};
 use crate::{ecr, ecs, eks, lambda, reshape, s3, scripted, sns, ssm, sts};
 use serde_json::Value;
 use std::time::Duration;
@@ -90,13 +90,13 @@ impl Backstage {
     pub(crate) fn handle(&mut self, mut request: Request) -> (Ending, Duration) {
         let account = self.world.identity(&request.access_key).account;
         let region = request.region.as_ref().unwrap_or(&self.world.home.region);
-        let place = Place::new(account, region);
+        let location = Location::new(account, region);
         let name = format!("{}:{}", request.service, request.operation);
         for race in due(&mut self.races, &name, false) {
             (race.action)(&mut self.world);
         }
-        let throttled = !self.limits.allow(&name, &place);
-        let (fault, delay) = pick(&mut self.faults, &name, &place, &request.text);
+        let throttled = !self.limits.allow(&name, &location);
+        let (fault, delay) = pick(&mut self.faults, &name, &location, &request.text);
         let fault = if throttled {
             Some(FaultKind::Throttle)
         } else {
@@ -107,7 +107,7 @@ impl Backstage {
         } else {
             Value::Null
         };
-        let ending = self.end(&mut request, &place, &name, fault);
+        let ending = self.end(&mut request, &location, &name, fault);
         for race in due(&mut self.races, &name, true) {
             (race.action)(&mut self.world);
         }
@@ -115,19 +115,19 @@ impl Backstage {
             Ending::Answer(reply) | Ending::Cut(reply) => reply.status,
             Ending::Hang | Ending::Drop => 0,
         };
-        self.record.add(name, place, recorded, status, throttled);
+        self.record.add(name, location, recorded, status, throttled);
         (ending, delay)
     }
 
     fn end(
         &mut self,
         request: &mut Request,
-        place: &Place,
+        location: &Location,
         name: &str,
         fault: Option<FaultKind>,
     ) -> Ending {
         let Some(fault) = fault else {
-            return Ending::Answer(self.perform(request, place));
+            return Ending::Answer(self.perform(request, location));
         };
         let error = match fault {
             FaultKind::Throttle => throttling(request.service),
@@ -145,12 +145,12 @@ impl Backstage {
             FaultKind::Hang => return Ending::Hang,
             FaultKind::Drop => return Ending::Drop,
             FaultKind::DropAfter => {
-                self.perform(request, place);
+                self.perform(request, location);
                 return Ending::Drop;
             }
-            FaultKind::CutBody => return Ending::Cut(self.perform(request, place)),
+            FaultKind::CutBody => return Ending::Cut(self.perform(request, location)),
             FaultKind::BadJson => {
-                let mut reply = self.perform(request, place);
+                let mut reply = self.perform(request, location);
                 reply.body.truncate(reply.body.len() / 2);
                 reply.body.extend_from_slice(b"<\x01");
                 return Ending::Answer(reply);
@@ -160,7 +160,7 @@ impl Backstage {
                 let mut reply = if changed.is_emptied() {
                     Reply::new(200, JSON, br#"{"imageIds":[],"failures":[]}"#.to_vec())
                 } else {
-                    self.perform(request, place)
+                    self.perform(request, location)
                 };
                 if reply.status == 200 {
                     reshape::answer(&mut reply.body, changed);
@@ -171,22 +171,22 @@ impl Backstage {
         Ending::Answer(Reply::error(request.protocol, &error))
     }
 
-    fn perform(&mut self, request: &Request, place: &Place) -> Reply {
+    fn perform(&mut self, request: &Request, location: &Location) -> Reply {
         let (operation, body) = (request.operation.as_str(), &request.body);
         let world = &mut self.world;
         let (content_type, answer): (_, Answer) = match request.service {
-            "ecr" => (JSON, ecr::answer(world, place, operation, body)),
-            "ecs" => (JSON, ecs::answer(world, place, operation, body)),
-            "eks" => (JSON, eks::answer(world, place, operation, body)),
-            "lambda" => (JSON, lambda::answer(world, place, operation, body)),
-            "ssm" => (JSON, ssm::answer(world, place, operation, body)),
+            "ecr" => (JSON, ecr::answer(world, location, operation, body)),
+            "ecs" => (JSON, ecs::answer(world, location, operation, body)),
+            "eks" => (JSON, eks::answer(world, location, operation, body)),
+            "lambda" => (JSON, lambda::answer(world, location, operation, body)),
+            "ssm" => (JSON, ssm::answer(world, location, operation, body)),
             "sts" => ("text/xml", sts::answer(world, request)),
             "sns" => ("text/xml", sns::answer(world, request)),
             service if request.protocol == Protocol::Json => (
                 JSON,
                 scripted::answer(
                     world,
-                    place,
+                    location,
                     &format!("{service}:{operation}"),
                     &request.text,
                 ),

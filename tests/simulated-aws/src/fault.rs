@@ -1,6 +1,6 @@
 //! What goes wrong, and on which call.
 
-use crate::world::{Place, World};
+use crate::world::{Location, World};
 use std::fmt;
 use std::time::Duration;
 
@@ -124,13 +124,13 @@ impl Fault {
     }
 
     /// Counts a call, and says whether it goes wrong.
-    fn hits(&mut self, operation: &str, place: &Place, text: &str) -> bool {
+    fn hits(&mut self, operation: &str, location: &Location, text: &str) -> bool {
         let other = |wanted: &Option<String>, value: &str| {
             wanted.as_deref().is_some_and(|wanted| wanted != value)
         };
         if !covers(&self.operation, operation)
-            || other(&self.account, &place.account)
-            || other(&self.region, &place.region)
+            || other(&self.account, &location.account)
+            || other(&self.region, &location.region)
             || self
                 .text
                 .as_deref()
@@ -155,12 +155,12 @@ fn covers(pattern: &str, operation: &str) -> bool {
 pub(crate) fn pick(
     faults: &mut [Fault],
     operation: &str,
-    place: &Place,
+    location: &Location,
     text: &str,
 ) -> (Option<FaultKind>, Duration) {
     let (mut picked, mut delay) = (None, Duration::ZERO);
     for fault in faults {
-        if !fault.hits(operation, place, text) {
+        if !fault.hits(operation, location, text) {
             continue;
         }
         match &fault.kind {

@@ -3,7 +3,7 @@
 use crate::error::{Answer, ApiError, json};
 use crate::input::{required, text};
 use crate::page::Paging;
-use crate::world::{Place, Region, World};
+use crate::world::{Location, Region, World};
 use serde_json::{Value, json as object};
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ impl FunctionVersion {
 }
 
 impl Region {
-    /// Creates or updates a function with a tag of a repository of this place, as it is now.
+    /// Creates or updates a function with a tag of a repository of this location, as it is now.
     ///
     /// # Panics
     /// If there is no such image.
@@ -103,8 +103,13 @@ impl Region {
     }
 }
 
-pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &Value) -> Answer {
-    let functions = &world.at(place).functions;
+pub(crate) fn answer(
+    world: &mut World,
+    location: &Location,
+    operation: &str,
+    body: &Value,
+) -> Answer {
+    let functions = &world.at(location).functions;
     match operation {
         "ListFunctions" => {
             let all = text(body, "FunctionVersion") == Some("ALL");
@@ -121,7 +126,7 @@ pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &V
             let paging = Paging::read(body, "functions", 50, 50)?;
             let shown = versions.range::<str, _>(paging.bounds());
             let page = paging.take(shown.map(|(key, (name, version, code))| {
-                (key, configuration(place, name, version, code, all))
+                (key, configuration(location, name, version, code, all))
             }));
             json(&object!({"Functions": page.items, "NextMarker": page.next_token}))
         }
@@ -139,7 +144,7 @@ pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &V
                 let message = format!("Function not found: {name}:{qualifier}");
                 ApiError::with_status(404, "ResourceNotFoundException", message)
             })?;
-            let mut configuration = configuration(place, name, version, code, true);
+            let mut configuration = configuration(location, name, version, code, true);
             configuration["LastUpdateStatus"] = code.last_update_status.as_str().into();
             let location = match &code.image_uri {
                 Some(uri) => object!({
@@ -156,7 +161,7 @@ pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &V
 }
 
 fn configuration(
-    place: &Place,
+    location: &Location,
     name: &str,
     version: &str,
     code: &FunctionVersion,
@@ -164,7 +169,7 @@ fn configuration(
 ) -> Value {
     let arn = format!(
         "arn:aws:lambda:{}:{}:function:{name}",
-        place.region, place.account
+        location.region, location.account
     );
     object!({
         "FunctionName": name,

@@ -58,4 +58,4 @@ pub use s3::Object;
 pub use scripted::Scripted;
 pub use server::{Builder, SimulatedAws};
 pub use sns::Message;
-pub use world::{Deletion, Identity, Place, Region, Trust, World};
+pub use world::{Deletion, Identity, Location, Region, Trust, World};

@@ -1,6 +1,6 @@
 //! Rate limits: token buckets per account and Region.
 
-use crate::world::Place;
+use crate::world::Location;
 use std::collections::HashMap;
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use std::time::Instant;
 #[derive(Debug, Clone, Default)]
 pub struct RateLimits {
     buckets: HashMap<String, Bucket>,
-    levels: HashMap<(Place, String), (f64, Instant)>,
+    levels: HashMap<(Location, String), (f64, Instant)>,
 }
 
 #[derive(Debug, Clone)]
@@ -108,14 +108,14 @@ impl RateLimits {
     }
 
     /// Takes a token; `false` if there is none.
-    pub(crate) fn allow(&mut self, operation: &str, place: &Place) -> bool {
+    pub(crate) fn allow(&mut self, operation: &str, location: &Location) -> bool {
         let Some(bucket) = self.buckets.get(operation) else {
             return true;
         };
         let now = Instant::now();
         let (tokens, filled) = self
             .levels
-            .entry((place.clone(), bucket.name.clone()))
+            .entry((location.clone(), bucket.name.clone()))
             .or_insert((bucket.burst, now));
         let refill = now.duration_since(*filled).as_secs_f64() * bucket.per_second;
         *tokens = (*tokens + refill).min(bucket.burst);

@@ -1,18 +1,18 @@
 //! The record of every call.
 
-use crate::world::Place;
+use crate::world::Location;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
 /// One call that was made.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Its place in the order of calls, from 1.
+    /// Its position in the order of calls, from 1.
     pub sequence: u64,
     /// For example `ecr:DescribeImages`.
     pub operation: String,
     /// The caller's account, and the Region the call went to.
-    pub place: Place,
+    pub location: Location,
     /// The body; `Null` if bodies are not recorded. For STS the form, for S3 `bucket` and `key`.
     pub body: Value,
     /// The HTTP status answered; 0 if the answer was left out.
@@ -59,7 +59,7 @@ impl Record {
     pub(crate) fn add(
         &mut self,
         operation: String,
-        place: Place,
+        location: Location,
         body: Value,
         status: u16,
         throttled: bool,
@@ -75,7 +75,7 @@ impl Record {
         self.calls.push(Call {
             sequence: self.sequence,
             operation,
-            place,
+            location,
             body: if self.with_bodies { body } else { Value::Null },
             status,
             throttled,
@@ -88,14 +88,14 @@ impl Record {
 
     /// The calls that were answered well and then made again with the same body: wasted ones.
     pub(crate) fn repeated(&self) -> Vec<Call> {
-        let mut seen: BTreeMap<(&str, &Place, String), bool> = BTreeMap::new();
+        let mut seen: BTreeMap<(&str, &Location, String), bool> = BTreeMap::new();
         let mut repeated = Vec::new();
         for call in &self.calls {
             if call.operation.starts_with("sts:") || call.body.is_null() {
                 continue;
             }
             let answered = seen
-                .entry((&call.operation, &call.place, call.body.to_string()))
+                .entry((&call.operation, &call.location, call.body.to_string()))
                 .or_default();
             if *answered {
                 repeated.push(call.clone());

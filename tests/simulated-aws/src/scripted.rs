@@ -2,7 +2,7 @@
 
 use crate::error::{Answer, ApiError, json};
 use crate::request::decode;
-use crate::world::{Place, Region, World};
+use crate::world::{Location, Region, World};
 use serde_json::Value;
 
 /// An answer to an operation.
@@ -27,8 +27,8 @@ impl Region {
     }
 }
 
-pub(crate) fn answer(world: &mut World, place: &Place, name: &str, text: &str) -> Answer {
-    let answers = world.at(place).scripts.get(name).into_iter().flatten();
+pub(crate) fn answer(world: &mut World, location: &Location, name: &str, text: &str) -> Answer {
+    let answers = world.at(location).scripts.get(name).into_iter().flatten();
     match answers
         .rev()
         .find(|scripted| text.contains(&scripted.matching))

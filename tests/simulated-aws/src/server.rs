@@ -156,12 +156,12 @@ impl SimulatedAws {
         edit(&mut self.shared.lock().world)
     }
 
-    /// Looks at the world, between two requests.
+    /// Reads the world, between two requests.
     pub fn read<T>(&self, read: impl FnOnce(&World) -> T) -> T {
         read(&self.shared.lock().world)
     }
 
-    /// The digests in a repository of the home place, sorted; none if there is no such repository.
+    /// The digests in a repository of the home location, sorted; none if there is no such repository.
     #[must_use]
     pub fn digests(&self, repository: &str) -> Vec<String> {
         self.read(|world| {
@@ -170,7 +170,7 @@ impl SimulatedAws {
         })
     }
 
-    /// The tags in a repository of the home place, sorted; none if there is no such repository.
+    /// The tags in a repository of the home location, sorted; none if there is no such repository.
     #[must_use]
     pub fn tags(&self, repository: &str) -> Vec<String> {
         self.read(|world| {

@@ -2,16 +2,24 @@
 
 use crate::error::{Answer, ApiError, json};
 use crate::input::required;
-use crate::world::{Place, World};
+use crate::world::{Location, World};
 use serde_json::{Value, json as object};
 
-pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &Value) -> Answer {
+pub(crate) fn answer(
+    world: &mut World,
+    location: &Location,
+    operation: &str,
+    body: &Value,
+) -> Answer {
     if operation != "GetParameter" {
         return Err(ApiError::unknown_operation(operation));
     }
     let asked = required(body, "Name")?;
-    let prefix = format!("arn:aws:ssm:{}:{}:parameter", place.region, place.account);
-    let region = world.at(place);
+    let prefix = format!(
+        "arn:aws:ssm:{}:{}:parameter",
+        location.region, location.account
+    );
+    let region = world.at(location);
     // In an ARN the slash a hierarchical name begins with stands once.
     let path = asked.strip_prefix(&prefix).unwrap_or(asked);
     let (name, value) = region

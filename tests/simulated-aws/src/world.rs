@@ -13,15 +13,15 @@ use std::collections::BTreeMap;
 
 /// An account and a Region of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct Location {
     /// Twelve digits.
     pub account: String,
     /// For example `eu-west-1`.
     pub region: String,
 }
 
-impl Place {
-    /// A place by its names.
+impl Location {
+    /// Names a location.
     pub fn new(account: impl Into<String>, region: impl Into<String>) -> Self {
         Self {
             account: account.into(),
@@ -66,12 +66,12 @@ pub struct Trust {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// Where.
-    pub place: Place,
+    pub location: Location,
     /// The repository.
     pub repository: String,
-    /// The digest that is gone.
+    /// The deleted digest.
     pub digest: String,
-    /// The tags that went with it.
+    /// The tags it had.
     pub tags: Vec<String>,
 }
 
@@ -81,9 +81,9 @@ pub struct World {
     /// The clock; it stands still until a test moves it.
     pub now: Moment,
     /// The account and Region a test means when it names none.
-    pub home: Place,
-    /// What each account holds in each Region; a place that nobody edited is empty.
-    pub regions: BTreeMap<Place, Region>,
+    pub home: Location,
+    /// What each account holds in each Region; a location that nobody edited is empty.
+    pub regions: BTreeMap<Location, Region>,
     /// Access keys and whose they are; a key not listed belongs to the home account. `AssumeRole` adds to it.
     pub access_keys: BTreeMap<String, Identity>,
     /// Roles by ARN. While there is none here, any role lets everybody in; else only these can be assumed.
@@ -102,7 +102,7 @@ impl Default for World {
     fn default() -> Self {
         Self {
             now: Moment::NOW,
-            home: Place::new("111111111111", "eu-west-1"),
+            home: Location::new("111111111111", "eu-west-1"),
             regions: BTreeMap::new(),
             access_keys: BTreeMap::new(),
             roles: BTreeMap::new(),
@@ -123,22 +123,22 @@ impl World {
 
     /// One account and Region, made when it is new.
     pub fn region(&mut self, account: &str, region: &str) -> &mut Region {
-        self.at(&Place::new(account, region))
+        self.at(&Location::new(account, region))
     }
 
-    /// One place, made when it is new.
-    pub fn at(&mut self, place: &Place) -> &mut Region {
+    /// Returns a location, made when it is new.
+    pub fn at(&mut self, location: &Location) -> &mut Region {
         let now = self.now;
         let region = self
             .regions
-            .entry(place.clone())
-            .or_insert_with(|| Region::new(place.clone(), now));
+            .entry(location.clone())
+            .or_insert_with(|| Region::new(location.clone(), now));
         region.now = now;
         region.ecs.now = now;
         region
     }
 
-    /// A repository of the home place, to look at.
+    /// A repository of the home location.
     #[must_use]
     pub fn stored(&self, repository: &str) -> Option<&Repository> {
         self.regions
@@ -167,7 +167,7 @@ impl World {
 #[derive(Debug)]
 pub struct Region {
     /// Where this is.
-    pub place: Place,
+    pub location: Location,
     /// ECR.
     pub ecr: Registry,
     /// ECS.
@@ -184,27 +184,27 @@ pub struct Region {
 }
 
 impl Region {
-    fn new(place: Place, now: Moment) -> Self {
+    fn new(location: Location, now: Moment) -> Self {
         Self {
             ecr: Registry::default(),
-            ecs: Ecs::new(place.clone()),
+            ecs: Ecs::new(location.clone()),
             eks: BTreeMap::new(),
             functions: BTreeMap::new(),
             scripts: BTreeMap::new(),
             parameters: BTreeMap::new(),
-            place,
+            location,
             now,
         }
     }
 
     /// A repository, made when it is new.
     pub fn repository(&mut self, name: &str) -> &mut Repository {
-        let (place, now) = (&self.place, self.now);
+        let (location, now) = (&self.location, self.now);
         let repository = self
             .ecr
             .repositories
             .entry(name.to_owned())
-            .or_insert_with(|| Repository::new(place, name, now));
+            .or_insert_with(|| Repository::new(location, name, now));
         repository.now = now;
         repository
     }

@@ -1,4 +1,4 @@
-//! The token, checked as the authenticator of EKS does: the URL in it is looked at, and then STS would be asked, with
+//! The token, checked as the authenticator of EKS does: the URL in it is checked, and then STS would be asked, with
 //! the cluster's own name in the signed header. Source: "aws-iam-authenticator", `pkg/token`.
 
 use base64::Engine;

@@ -1,7 +1,7 @@
 //! What goes wrong: nothing is deleted, and the message says where and what to do.
 
 use super::objects::{custom, deployment, image, of_every_kind, secret};
-use super::world::{CONFIG, one_cluster, patience, program, program_with, push, run};
+use super::world::{CONFIG, one_cluster, program, program_with, push, run, timeouts};
 use serde_json::json;
 use simulated_aws::{Fault as AwsFault, FaultKind as AwsFaultKind};
 use simulated_cluster::{Fault, FaultKind, SimulatedCluster};
@@ -88,7 +88,7 @@ async fn any_fault_on_any_list_stops_deletion() {
     assert_eq!(
         run(&program).await.answer.counts.deleted,
         1,
-        "without a fault it goes"
+        "without a fault it is deleted"
     );
 }
 
@@ -126,7 +126,7 @@ async fn no_answer_stops_deletion() {
         ecr_cleanup::kubernetes::Patience {
             answer: Duration::from_millis(300),
             attempts: 1,
-            ..patience()
+            ..timeouts()
         },
     );
     prod.fault(Fault::first("jobs", FaultKind::Hang));

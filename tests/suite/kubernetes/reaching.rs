@@ -2,7 +2,7 @@
 
 use super::objects::{deployment, image};
 use super::world::{
-    CONFIG, add_cluster, describe, one_cluster, patience, program, push, run, signer,
+    CONFIG, add_cluster, describe, one_cluster, program, push, run, signer, timeouts,
 };
 use ecr_cleanup::{config::Config, image::Time, report::Status, run::Program};
 use simulated_aws::{EksCluster, SimulatedAws};
@@ -171,7 +171,7 @@ async fn a_token_is_signed_again_before_it_is_ten_minutes_old() {
         ..Signer::new("eu-west-1", SECRET)
     });
     let clock = || Time::from_millis(NOW.fetch_add(61, Ordering::SeqCst) * 1000).unwrap();
-    let clients = clients(&aws).with_patience(patience()).with_clock(clock);
+    let clients = clients(&aws).with_patience(timeouts()).with_clock(clock);
     let usage = Program::new(Config::parse(CONFIG).unwrap(), clients)
         .in_use()
         .await
@@ -208,7 +208,7 @@ async fn a_cluster_that_is_left_out_is_listed_as_not_read() {
     assert_eq!(aws.tags("app"), ["newest", "prod"]);
     assert!(lab.requests().is_empty());
 
-    // A name that is none is more likely a typing error than a cluster that is gone.
+    // A name that is none is more likely a typing error than a cluster that was deleted.
     let config = CONFIG.replace("ecs: false", "ecs: false, eks: { clusters: [prdo] }");
     let ran = run(&program(&aws, &config)).await;
     assert!(
@@ -317,7 +317,7 @@ async fn a_cluster_in_another_account_is_reached_with_the_role_there() {
     let account = "{ role_arn: 'arn:aws:iam::222222222222:role/reader', regions: [us-east-1] }";
     let sources = format!("ecs: false, eks: {{ clusters: [prod] }}, accounts: [{account}]");
     let config = CONFIG.replace("ecs: false", &sources);
-    // Named, and in one of the two places: that is enough.
+    // Named, and in one of the two locations: that is enough.
     let ran = run(&program(&aws, &config)).await;
     assert!(ran.answer.refusals.is_empty(), "{:?}", ran.answer.refusals);
     assert!(

@@ -9,7 +9,7 @@ use simulated_aws::{Push, SimulatedAws, days_ago};
 use crate::support::HOST;
 
 #[tokio::test]
-async fn an_old_image_stays_whoever_its_only_user_is() {
+async fn an_old_image_is_kept_whoever_its_only_user_is() {
     let aws = SimulatedAws::start().await;
     let [prod, staging] = [
         add_cluster(&aws, "prod").await,

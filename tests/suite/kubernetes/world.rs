@@ -21,7 +21,7 @@ in_use: { ecs: false, lambda: false }
 guards: { allow_no_usage: true }
 ";
 
-pub(crate) fn patience() -> Patience {
+pub(crate) fn timeouts() -> Patience {
     Patience {
         attempts: 2,
         first_backoff: Duration::from_millis(1),
@@ -79,32 +79,32 @@ pub(crate) fn push(aws: &SimulatedAws, tag: &str) -> String {
 }
 
 pub(crate) fn program(aws: &SimulatedAws, config: &str) -> Program {
-    program_with(aws, config, patience())
+    program_with(aws, config, timeouts())
 }
 
-pub(crate) fn program_with(aws: &SimulatedAws, config: &str, patience: Patience) -> Program {
+pub(crate) fn program_with(aws: &SimulatedAws, config: &str, timeouts: Patience) -> Program {
     Program::new(
         Config::parse(config).unwrap(),
-        clients(aws).with_patience(patience),
+        clients(aws).with_patience(timeouts),
     )
 }
 
-/// What became of a run, and why images stayed.
+/// What became of a run, and why images were kept.
 pub(crate) struct Ran {
     pub(crate) answer: Answer,
-    /// Each tag with the reasons of its image, for those that stay.
+    /// Each tag with the reasons of its image, for those that are kept.
     kept: Vec<(String, Vec<String>)>,
 }
 
 impl Ran {
-    /// Why the image of a tag stays; empty if it goes.
+    /// Returns why the image of a tag is kept; empty if it is deleted.
     pub(crate) fn why(&self, tag: &str) -> String {
         let kept = self.kept.iter().find(|(kept, _)| kept == tag);
         kept.map(|(_, reasons)| reasons.join("; "))
             .unwrap_or_default()
     }
 
-    /// What a cluster said; panics if there is not exactly one such coverage.
+    /// Returns the coverage of a cluster; panics if there is not exactly one such coverage.
     pub(crate) fn coverage(&self, cluster: &str) -> &Coverage {
         let mut of = self
             .answer

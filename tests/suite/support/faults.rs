@@ -11,7 +11,7 @@ use ecr_cleanup::{
 use futures::{StreamExt, stream};
 use simulated_aws::{FaultKind, SimulatedAws};
 
-use super::{PATIENT, answer, clients_that_wait, request};
+use super::{LONG_TIMEOUT, answer, clients_with_timeout, request};
 
 /// What can go wrong with every call.
 pub(crate) const ANY_CALL: [FaultKind; 8] = [
@@ -37,7 +37,7 @@ pub(crate) fn any_list() -> impl Iterator<Item = FaultKind> {
     ANY_CALL.into_iter().chain(PAGES)
 }
 
-/// A run that deletes, and does not wait long for what hangs. Nothing else may run out of time, however busy the machine
+/// Runs in mode `delete`, with a short timeout for a call that hangs. Nothing else may run out of time, however busy the machine
 /// is.
 pub(crate) async fn try_to_run(
     aws: &SimulatedAws,
@@ -47,11 +47,11 @@ pub(crate) async fn try_to_run(
     let attempt = if matches!(kind, FaultKind::Hang) {
         Duration::from_millis(1500)
     } else {
-        PATIENT
+        LONG_TIMEOUT
     };
     let program = Program::new(
         Config::parse(config).unwrap(),
-        clients_that_wait(aws, attempt),
+        clients_with_timeout(aws, attempt),
     );
     answer(&program, request(Mode::Delete)).await
 }

@@ -1,10 +1,10 @@
-//! What the tests share: the program against a simulated AWS, and words for what is stored and used.
+//! What the tests share: the program against a simulated AWS, and short ways to fill it.
 //!
 //! The program is the real one, with the unmodified SDK over real HTTP; only the endpoint, the credentials, the clock and
-//! the patience of the clients are the tests' own.
+//! the timeouts of the clients are the tests' own.
 
 pub(crate) mod faults;
-pub(crate) mod shelf;
+pub(crate) mod repository_builder;
 pub(crate) mod state;
 
 use std::{cell::Cell, collections::BTreeSet, time::Duration};
@@ -30,7 +30,7 @@ pub(crate) const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
 /// The secret key of the program's own credentials.
 pub(crate) const SECRET: &str = "secret";
 /// How long one attempt of a call may take where nothing is meant to hang.
-const PATIENT: Duration = Duration::from_secs(20);
+const LONG_TIMEOUT: Duration = Duration::from_secs(20);
 
 thread_local! {
     static LATER: Cell<i64> = const { Cell::new(0) };
@@ -48,11 +48,11 @@ pub(crate) fn set_clock(aws: &SimulatedAws, later: Duration) {
 }
 
 pub(crate) fn clients(aws: &SimulatedAws) -> Clients {
-    clients_that_wait(aws, PATIENT)
+    clients_with_timeout(aws, LONG_TIMEOUT)
 }
 
 /// Clients that give up an attempt after this time.
-fn clients_that_wait(aws: &SimulatedAws, attempt: Duration) -> Clients {
+fn clients_with_timeout(aws: &SimulatedAws, attempt: Duration) -> Clients {
     let credentials = Credentials::new("AKIAHOME", SECRET, None, None, "tests");
     let retries = RetryConfig::standard()
         .with_max_attempts(2)
@@ -85,7 +85,7 @@ pub(crate) fn request(mode: Mode) -> Request {
     }
 }
 
-/// What a run says of itself, or why there was none. Every test takes the road through here, so that it is compiled once.
+/// What a run says of itself, or why there was none. Every test calls the pipeline here, so that it is compiled once.
 pub(crate) fn answer(
     program: &Program,
     request: Request,
@@ -117,13 +117,13 @@ pub(crate) async fn run_until(aws: &SimulatedAws, config: &str, stop_at: Instant
     answer(&program(aws, config), request).await.unwrap()
 }
 
-/// The digests a plan dooms, sorted.
-pub(crate) fn doomed(plan: &Plan) -> Vec<String> {
+/// Returns the digests that a plan deletes, sorted.
+pub(crate) fn candidates(plan: &Plan) -> Vec<String> {
     let images = plan.repositories.iter().flat_map(RepositoryPlan::images);
-    let doomed = images
+    let candidates = images
         .filter(|(_, verdict)| verdict.deletes())
         .map(|(image, _)| image.digest.to_string());
-    doomed.collect::<BTreeSet<_>>().into_iter().collect()
+    candidates.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The digests that were deleted, sorted.
@@ -151,8 +151,8 @@ pub(crate) fn failures<'a>(answer: &'a Answer, code: &str) -> &'a FailureGroup {
     group.unwrap_or_else(|| panic!("no `{code}` in {:?}", answer.failures))
 }
 
-/// How many images were deleted, failed and left untouched.
-pub(crate) fn fates(answer: &Answer) -> (u64, u64, u64) {
+/// Returns how many images were deleted, failed and were left untouched.
+pub(crate) fn outcome_counts(answer: &Answer) -> (u64, u64, u64) {
     (
         answer.counts.deleted,
         answer.counts.failed,
@@ -160,23 +160,23 @@ pub(crate) fn fates(answer: &Answer) -> (u64, u64, u64) {
     )
 }
 
-/// Words for what is stored and used in the home account and Region.
-pub(crate) trait Words {
-    /// An image with one tag, pushed so many days ago; its digest.
+/// Fills the home account and Region.
+pub(crate) trait WorldExt {
+    /// Pushes an image with one tag, so many days ago, and returns its digest.
     fn tagged(&mut self, repository: &str, tag: &str, days: u64) -> String;
-    /// An image without a tag, pushed so many days ago; its digest.
+    /// Pushes an image without a tag, so many days ago, and returns its digest.
     fn untagged(&mut self, repository: &str, days: u64) -> String;
-    /// An index without a tag of two images, all pushed so many days ago; index, first and second child.
+    /// Pushes an untagged index of two images, so many days ago, and returns the index and its children.
     fn multi_arch(&mut self, repository: &str, days: u64) -> [String; 3];
-    /// A task definition that names this tag of the repository; `family:revision`.
+    /// Registers a task definition that names this tag, and returns its `family:revision`.
     fn define(&mut self, family: &str, repository: &str, tag: &str) -> String;
-    /// Something in use, so that a run is not refused: an image in a repository `used`.
-    fn somebody(&mut self);
-    /// A repository with one image that stays and old untagged ones that go; their digests.
-    fn garbage(&mut self, repository: &str, images: u64) -> Vec<String>;
+    /// Puts an image of the repository `used` in use, so that a run is not refused.
+    fn in_use_elsewhere(&mut self);
+    /// Fills a repository with one image to keep and old untagged ones, and returns the digests of those.
+    fn untagged_images(&mut self, repository: &str, images: u64) -> Vec<String>;
 }
 
-impl Words for World {
+impl WorldExt for World {
     fn tagged(&mut self, repository: &str, tag: &str, days: u64) -> String {
         self.home()
             .repository(repository)
@@ -203,12 +203,12 @@ impl Words for World {
         self.home().ecs.register(family, [format!("{uri}:{tag}")])
     }
 
-    fn somebody(&mut self) {
+    fn in_use_elsewhere(&mut self) {
         self.tagged("used", "1", 1);
-        self.define("somebody", "used", "1");
+        self.define("elsewhere", "used", "1");
     }
 
-    fn garbage(&mut self, repository: &str, images: u64) -> Vec<String> {
+    fn untagged_images(&mut self, repository: &str, images: u64) -> Vec<String> {
         self.tagged(repository, "1.0", 1);
         (0..images)
             .map(|image| self.untagged(repository, 10 + images - image))

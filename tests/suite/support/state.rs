@@ -1,4 +1,4 @@
-//! An account in which a run remembers and reports, and what lies in its buckets.
+//! An account with a state store and reports, and what its buckets hold.
 
 use std::io::Read;
 
@@ -9,10 +9,10 @@ pub(crate) const BUCKET: &str = "memory";
 pub(crate) const REPORTS: &str = "reports";
 /// Where the state of the home account and Region lies.
 pub(crate) const STATE: &str = "prefix/111111111111/eu-west-1";
-/// Deletes, remembers, and reports.
+/// Deletes, keeps state, and reports.
 pub(crate) const FULL: &str = "{mode: delete, state: 's3://memory/prefix', report: 's3://reports', notify: 'arn:aws:sns:us-east-1:111111111111:t'}";
 
-/// An account with buckets, an image in use, one that the rules keep, an index, and old images nobody needs.
+/// An account with buckets, an image in use, one that the rules keep, an index, and old images that nothing uses.
 pub(crate) async fn account() -> SimulatedAws {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
@@ -39,13 +39,13 @@ pub(crate) async fn account() -> SimulatedAws {
         world.deploy("prod", "web", "web:1");
         world.home().deploy_function("hello", "app", "live");
         world.home().publish_function("hello");
-        garbage(world, 3);
+        untagged_images(world, 3);
     });
     aws
 }
 
 /// Old images without a tag.
-pub(crate) fn garbage(world: &mut World, images: u64) -> Vec<String> {
+pub(crate) fn untagged_images(world: &mut World, images: u64) -> Vec<String> {
     let app = world.home().repository("app");
     (0..images)
         .map(|number| app.push(Push::image().pushed_at(days_ago(30 + number))))
@@ -77,7 +77,7 @@ pub(crate) fn keys(aws: &SimulatedAws, bucket: &str) -> Vec<String> {
     })
 }
 
-pub(crate) fn put(aws: &SimulatedAws, bucket: &str, key: &str, content: impl Into<Vec<u8>>) {
+pub(crate) fn put_object(aws: &SimulatedAws, bucket: &str, key: &str, content: impl Into<Vec<u8>>) {
     let object = simulated_aws::Object::new(content);
     aws.edit(|world| world.bucket(bucket).insert(key.to_owned(), object));
 }

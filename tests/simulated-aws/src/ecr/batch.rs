@@ -5,7 +5,7 @@ use crate::ecr::manifest::{INDEX, MANIFEST_LIST};
 use crate::ecr::repository::Repository;
 use crate::error::{Answer, json};
 use crate::input::{list, required_list, text};
-use crate::world::{Deletion, Place, World};
+use crate::world::{Deletion, Location, World};
 use serde_json::{Value, json as object};
 
 struct Failure {
@@ -99,7 +99,7 @@ fn read(
         return Err(Failure::not_found());
     }
     let mut answer = object!({
-        "registryId": repository.place.account,
+        "registryId": repository.location.account,
         "repositoryName": repository.name,
         "imageId": {"imageDigest": digest},
         "imageManifest": image.manifest.text(seed),
@@ -115,9 +115,9 @@ fn read(
 }
 
 /// Handles the ids one after the other, so that a child that comes after its last index can be deleted in the same call.
-pub(crate) fn delete(world: &mut World, place: &Place, body: &Value) -> Answer {
+pub(crate) fn delete(world: &mut World, location: &Location, body: &Value) -> Answer {
     let ids = required_list(body, "imageIds", 100)?;
-    let repository = super::find(world.at(place), body)?;
+    let repository = super::find(world.at(location), body)?;
     let (mut deleted, mut failures) = (Vec::new(), Vec::new());
     for id in ids {
         match delete_one(repository, id) {
@@ -138,9 +138,9 @@ pub(crate) fn delete(world: &mut World, place: &Place, body: &Value) -> Answer {
     }
     let answer = json(&object!({"imageIds": image_ids, "failures": failures}));
     let name = repository.name.clone();
-    let gone = deleted.into_iter().filter(|deleted| deleted.image);
-    world.deletions.extend(gone.map(|deleted| Deletion {
-        place: place.clone(),
+    let images = deleted.into_iter().filter(|deleted| deleted.image);
+    world.deletions.extend(images.map(|deleted| Deletion {
+        location: location.clone(),
         repository: name.clone(),
         digest: deleted.digest,
         tags: deleted.tags,

@@ -89,7 +89,7 @@ pub(crate) fn repositories(region: &Region, body: &Value) -> Answer {
     let all = &region.ecr.repositories;
     let page = if let Some(names) = list_of(body, "repositoryNames", 100)? {
         refuse_paging(body)?;
-        let account = &region.place.account;
+        let account = &region.location.account;
         let named = names
             .iter()
             .filter_map(Value::as_str)
@@ -111,7 +111,7 @@ pub(crate) fn repositories(region: &Region, body: &Value) -> Answer {
 fn repository_detail(repository: &Repository) -> RepositoryDetail<'_> {
     RepositoryDetail {
         repository_arn: repository.arn(),
-        registry_id: &repository.place.account,
+        registry_id: &repository.location.account,
         repository_name: &repository.name,
         repository_uri: repository.uri(),
         created_at: repository.created_at,
@@ -156,7 +156,7 @@ pub(crate) fn images(repository: &Repository, body: &Value) -> Answer {
 
 fn detail<'a>(repository: &'a Repository, digest: &'a str, image: &'a Image) -> ImageDetail<'a> {
     ImageDetail {
-        registry_id: &repository.place.account,
+        registry_id: &repository.location.account,
         repository_name: &repository.name,
         image_digest: (!image.without_digest).then_some(digest),
         image_tags: &image.tags,
@@ -234,7 +234,7 @@ pub(crate) fn image_not_found(
             digest.unwrap_or("null"),
             tag.unwrap_or("null"),
             repository.name,
-            repository.place.account
+            repository.location.account
         ),
     )
 }

@@ -13,20 +13,25 @@ mod storage;
 
 use crate::error::{Answer, ApiError, json};
 use crate::input::{required, text};
-use crate::world::{Place, World};
+use crate::world::{Location, World};
 use repository::Repository;
 use serde_json::{Value, json as object};
 
 /// Answers one ECR operation.
-pub(crate) fn answer(world: &mut World, caller: &Place, operation: &str, body: &Value) -> Answer {
+pub(crate) fn answer(
+    world: &mut World,
+    caller: &Location,
+    operation: &str,
+    body: &Value,
+) -> Answer {
     // A caller may name another account's registry.
     let account = text(body, "registryId").unwrap_or(&caller.account);
-    let place = Place::new(account, &caller.region);
+    let location = Location::new(account, &caller.region);
     if operation == "BatchDeleteImage" {
-        return batch::delete(world, &place, body);
+        return batch::delete(world, &location, body);
     }
     let archived = world.archived_failure_code.clone();
-    let region = world.at(&place);
+    let region = world.at(&location);
     let now = region.now;
     match operation {
         "DescribeRepositories" => describe::repositories(region, body),
@@ -92,7 +97,7 @@ fn find<'a>(
     body: &Value,
 ) -> Result<&'a mut Repository, ApiError> {
     let name = required(body, "repositoryName")?;
-    let account = region.place.account.clone();
+    let account = region.location.account.clone();
     region
         .ecr
         .repositories
@@ -116,12 +121,12 @@ fn policy(repository: &Repository, text: Option<&String>, member: &str, missing:
             missing,
             format!(
                 "{what} does not exist for the repository with name '{}' in the registry with id '{}'",
-                repository.name, repository.place.account
+                repository.name, repository.location.account
             ),
         ));
     };
     json(&object!({
-        "registryId": repository.place.account,
+        "registryId": repository.location.account,
         "repositoryName": repository.name,
         member: text,
     }))

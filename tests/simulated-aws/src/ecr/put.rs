@@ -57,7 +57,7 @@ pub(crate) fn image(repository: &mut Repository, body: &Value) -> Answer {
         .image(&digest)
         .and_then(|image| image.media_type.clone());
     json(&object!({"image": {
-        "registryId": repository.place.account,
+        "registryId": repository.location.account,
         "repositoryName": repository.name,
         "imageId": {"imageDigest": digest, "imageTag": tag},
         "imageManifest": manifest,

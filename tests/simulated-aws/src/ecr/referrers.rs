@@ -6,7 +6,7 @@ use crate::input::{filter, text};
 use crate::page::Paging;
 use serde_json::{Value, json as object};
 
-/// Looks through the whole repository: real code asks `DescribeImages` for the subjects instead.
+/// Searches the whole repository: real code asks `DescribeImages` for the subjects instead.
 pub(crate) fn list(repository: &Repository, body: &Value) -> Answer {
     let paging = Paging::read(body, format!("referrers/{}", repository.name), 50, 50)?;
     let subject = body.get("subjectId").and_then(|id| text(id, "imageDigest"));

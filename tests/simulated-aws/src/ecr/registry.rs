@@ -48,19 +48,21 @@ impl PullThroughCacheRule {
 
 pub(crate) fn describe(region: &Region) -> Answer {
     json(&object!({
-        "registryId": region.place.account,
+        "registryId": region.location.account,
         "replicationConfiguration": {"rules": region.ecr.replication_rules},
     }))
 }
 
 pub(crate) fn policy(region: &Region) -> Answer {
     match &region.ecr.policy {
-        Some(policy) => json(&object!({"registryId": region.place.account, "policyText": policy})),
+        Some(policy) => {
+            json(&object!({"registryId": region.location.account, "policyText": policy}))
+        }
         None => Err(ApiError::new(
             "RegistryPolicyNotFoundException",
             format!(
                 "Registry policy does not exist in the registry with id '{}'",
-                region.place.account
+                region.location.account
             ),
         )),
     }

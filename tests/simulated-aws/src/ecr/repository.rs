@@ -3,7 +3,7 @@
 use crate::ecr::image::Image;
 use crate::ecr::push::{Built, Push};
 use crate::moment::Moment;
-use crate::world::Place;
+use crate::world::Location;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,7 +13,7 @@ pub struct Repository {
     /// Its name.
     pub name: String,
     /// The account and Region it is in.
-    pub place: Place,
+    pub location: Location,
     /// When it was created; a year before [`Moment::NOW`] unless changed.
     pub created_at: Moment,
     /// `MUTABLE`, `IMMUTABLE` and so on.
@@ -31,15 +31,15 @@ pub struct Repository {
 }
 
 impl Repository {
-    pub(crate) fn new(place: &Place, name: &str, now: Moment) -> Self {
+    pub(crate) fn new(location: &Location, name: &str, now: Moment) -> Self {
         Self {
             name: name.to_owned(),
-            place: place.clone(),
+            location: location.clone(),
             created_at: crate::moment::days_ago(365),
             tag_mutability: Cow::Borrowed("MUTABLE"),
             lifecycle_policy: None,
             repository_policy: None,
-            seed: format!("{}/{}/{name}", place.account, place.region),
+            seed: format!("{}/{}/{name}", location.account, location.region),
             now,
             images: BTreeMap::new(),
             by_tag: HashMap::new(),
@@ -51,14 +51,14 @@ impl Repository {
     /// Where images are pulled from: `<account>.dkr.ecr.<region>.amazonaws.com/<name>`.
     #[must_use]
     pub fn uri(&self) -> String {
-        let Place { account, region } = &self.place;
+        let Location { account, region } = &self.location;
         format!("{account}.dkr.ecr.{region}.amazonaws.com/{}", self.name)
     }
 
     /// Its ARN.
     #[must_use]
     pub fn arn(&self) -> String {
-        let Place { account, region } = &self.place;
+        let Location { account, region } = &self.location;
         format!("arn:aws:ecr:{region}:{account}:repository/{}", self.name)
     }
 
@@ -111,7 +111,7 @@ impl Repository {
         }
     }
 
-    /// Takes a tag off; the image stays, even without tags.
+    /// Takes a tag off; the image remains, even without tags.
     pub fn untag(&mut self, tag: &str) {
         let owner = self.by_tag.remove(tag);
         if let Some(image) = owner.and_then(|owner| self.images.get_mut(&owner)) {
@@ -207,7 +207,7 @@ impl Repository {
         }
     }
 
-    /// Notes a pull of this digest now, and of the first child of an index, as a machine that runs it would pull.
+    /// Records a pull of this digest now, and of the first child of an index, as a machine that runs it would pull.
     pub(crate) fn pull(&mut self, digest: &str) {
         let Some(image) = self.images.get_mut(digest) else {
             return;

@@ -44,7 +44,7 @@ pub(crate) fn update(repository: &mut Repository, body: &Value) -> Answer {
     }
     let status = image.status.clone();
     json(&object!({
-        "registryId": repository.place.account,
+        "registryId": repository.location.account,
         "repositoryName": repository.name,
         "imageId": id,
         "imageStatus": status,

@@ -16,14 +16,19 @@ mod tasks;
 use crate::error::{Answer, ApiError, json};
 use crate::input::{required_texts, text};
 use crate::page::Page;
-use crate::world::{Place, World};
+use crate::world::{Location, World};
 use serde::Serialize;
 use serde_json::{Value, json as object};
 use state::{Cluster, Ecs};
 
 /// Answers one ECS operation.
-pub(crate) fn answer(world: &mut World, place: &Place, operation: &str, body: &Value) -> Answer {
-    let ecs = &world.at(place).ecs;
+pub(crate) fn answer(
+    world: &mut World,
+    location: &Location,
+    operation: &str,
+    body: &Value,
+) -> Answer {
+    let ecs = &world.at(location).ecs;
     match operation {
         "ListClusters" => clusters::list(ecs, body),
         "DescribeClusters" => clusters::describe(ecs, body),

@@ -2,10 +2,10 @@
 
 use crate::ecs::service::{Deployment, RevisionReference, ServiceDeployment, ServiceRevision};
 use crate::ecs::task::{Container, ContainerDefinition, ContainerImage, Task};
-use crate::world::{Place, World};
+use crate::world::{Location, World};
 
 impl World {
-    /// Runs a task in a cluster of the home place and answers its ARN; see [`World::run_task_at`].
+    /// Runs a task in a cluster of the home location and answers its ARN; see [`World::run_task_at`].
     pub fn run_task(&mut self, cluster: &str, task_definition: &str) -> String {
         let home = self.home.clone();
         self.run_task_at(&home, cluster, task_definition)
@@ -16,11 +16,16 @@ impl World {
     ///
     /// # Panics
     /// If there is no such task definition: the test is wrong.
-    pub fn run_task_at(&mut self, place: &Place, cluster: &str, task_definition: &str) -> String {
-        let (definition, containers) = self.definition(place, task_definition);
+    pub fn run_task_at(
+        &mut self,
+        location: &Location,
+        cluster: &str,
+        task_definition: &str,
+    ) -> String {
+        let (definition, containers) = self.definition(location, task_definition);
         let images = self.pull_all(&containers);
         let now = self.now;
-        let region = self.at(place);
+        let region = self.at(location);
         region.ecs.now = now;
         let id = format!("{:0>32}", region.ecs.number());
         let family = task_definition.rsplit('/').next().unwrap_or_default();
@@ -43,7 +48,7 @@ impl World {
         task.task_arn.clone()
     }
 
-    /// Deploys a task definition to a service of the home place; see [`World::deploy_at`].
+    /// Deploys a task definition to a service of the home location; see [`World::deploy_at`].
     pub fn deploy(&mut self, cluster: &str, service: &str, task_definition: &str) -> String {
         let home = self.home.clone();
         self.deploy_at(&home, cluster, service, task_definition)
@@ -57,15 +62,15 @@ impl World {
     /// If there is no such task definition: the test is wrong.
     pub fn deploy_at(
         &mut self,
-        place: &Place,
+        location: &Location,
         cluster: &str,
         service: &str,
         task_definition: &str,
     ) -> String {
-        let (definition, containers) = self.definition(place, task_definition);
+        let (definition, containers) = self.definition(location, task_definition);
         let container_images = self.pull_all(&containers);
         let now = self.now;
-        let ecs = &mut self.at(place).ecs;
+        let ecs = &mut self.at(location).ecs;
         let number = ecs.number();
         let resource = |kind: &str| format!("{kind}/{cluster}/{service}/{number}");
         let revision_arn = ecs.arn(&resource("service-revision"));
@@ -122,7 +127,7 @@ impl World {
         let (host, rest) = reference.split_once('/')?;
         let mut host = host.split('.');
         let (account, region) = (host.next()?, host.nth(2)?);
-        let place = Place::new(account, region);
+        let location = Location::new(account, region);
         let now = self.now;
         let (rest, digest) = match rest.split_once('@') {
             Some((rest, digest)) => (rest, Some(digest)),
@@ -131,7 +136,7 @@ impl World {
         let (name, tag) = rest.split_once(':').unwrap_or((rest, "latest"));
         let repository = self
             .regions
-            .get_mut(&place)?
+            .get_mut(&location)?
             .ecr
             .repositories
             .get_mut(name)?;
@@ -147,8 +152,12 @@ impl World {
         Some(digest)
     }
 
-    fn definition(&mut self, place: &Place, reference: &str) -> (String, Vec<ContainerDefinition>) {
-        let Some(definition) = self.at(place).ecs.task_definition(reference) else {
+    fn definition(
+        &mut self,
+        location: &Location,
+        reference: &str,
+    ) -> (String, Vec<ContainerDefinition>) {
+        let Some(definition) = self.at(location).ecs.task_definition(reference) else {
             panic!("no task definition `{reference}`")
         };
         let arn = definition.task_definition_arn.clone();

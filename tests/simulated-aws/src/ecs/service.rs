@@ -3,7 +3,7 @@
 use crate::ecs::state::arn;
 use crate::ecs::task::ContainerImage;
 use crate::moment::{Moment, days_ago};
-use crate::world::Place;
+use crate::world::Location;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -55,11 +55,11 @@ pub struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(place: &Place, cluster: &str, name: &str) -> Self {
+    pub(crate) fn new(location: &Location, cluster: &str, name: &str) -> Self {
         Self {
-            service_arn: arn(place, &format!("service/{cluster}/{name}")),
+            service_arn: arn(location, &format!("service/{cluster}/{name}")),
             service_name: name.to_owned(),
-            cluster_arn: arn(place, &format!("cluster/{cluster}")),
+            cluster_arn: arn(location, &format!("cluster/{cluster}")),
             status: "ACTIVE".to_owned(),
             desired_count: 1,
             running_count: 1,

@@ -5,7 +5,7 @@ use crate::ecs::express::ExpressService;
 use crate::ecs::service::{Service, ServiceDeployment, ServiceRevision};
 use crate::ecs::task::{ContainerDefinition, Task, TaskDefinition};
 use crate::moment::Moment;
-use crate::world::Place;
+use crate::world::Location;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct Ecs {
     /// Where this is.
-    pub place: Place,
+    pub location: Location,
     /// Clusters by name.
     pub clusters: BTreeMap<String, Cluster>,
     /// Task definitions by [`TaskDefinition::key`].
@@ -37,9 +37,9 @@ pub struct Ecs {
 }
 
 impl Ecs {
-    pub(crate) fn new(place: Place) -> Self {
+    pub(crate) fn new(location: Location) -> Self {
         Self {
-            place,
+            location,
             clusters: BTreeMap::new(),
             task_definitions: BTreeMap::new(),
             service_revisions: BTreeMap::new(),
@@ -57,7 +57,7 @@ impl Ecs {
     /// The ARN of a resource, such as `cluster/prod`.
     #[must_use]
     pub fn arn(&self, resource: &str) -> String {
-        arn(&self.place, resource)
+        arn(&self.location, resource)
     }
 
     /// The next number for a made-up ARN, as sortable digits.
@@ -68,10 +68,10 @@ impl Ecs {
 
     /// A cluster, made when it is new.
     pub fn cluster(&mut self, name: &str) -> &mut Cluster {
-        let place = &self.place;
+        let location = &self.location;
         self.clusters
             .entry(name.to_owned())
-            .or_insert_with(|| Cluster::new(place, name))
+            .or_insert_with(|| Cluster::new(location, name))
     }
 
     /// Registers the next revision of a family, with one container per image (`main`, then `sidecar-1`, ...); answers
@@ -96,7 +96,8 @@ impl Ecs {
             .range(format!("{family}:")..end)
             .next_back();
         let revision = newest.map_or(1, |(_, definition)| definition.revision + 1);
-        let definition = TaskDefinition::new(&self.place, family, revision, containers, self.now);
+        let definition =
+            TaskDefinition::new(&self.location, family, revision, containers, self.now);
         self.task_definitions.insert(definition.key(), definition);
         format!("{family}:{revision}")
     }
@@ -138,8 +139,11 @@ impl Ecs {
 }
 
 /// The ARN of an ECS resource.
-pub(crate) fn arn(place: &Place, resource: &str) -> String {
-    format!("arn:aws:ecs:{}:{}:{resource}", place.region, place.account)
+pub(crate) fn arn(location: &Location, resource: &str) -> String {
+    format!(
+        "arn:aws:ecs:{}:{}:{resource}",
+        location.region, location.account
+    )
 }
 
 /// A cluster.
@@ -161,33 +165,33 @@ pub struct Cluster {
     #[serde(skip)]
     pub tasks: BTreeMap<String, Task>,
     #[serde(skip)]
-    place: Place,
+    location: Location,
 }
 
 impl Cluster {
-    fn new(place: &Place, name: &str) -> Self {
+    fn new(location: &Location, name: &str) -> Self {
         Self {
-            cluster_arn: arn(place, &format!("cluster/{name}")),
+            cluster_arn: arn(location, &format!("cluster/{name}")),
             cluster_name: name.to_owned(),
             status: "ACTIVE".to_owned(),
             capacity_providers: Vec::new(),
             services: BTreeMap::new(),
             tasks: BTreeMap::new(),
-            place: place.clone(),
+            location: location.clone(),
         }
     }
 
     /// A service, made when it is new: active, without task definition.
     pub fn service(&mut self, name: &str) -> &mut Service {
-        let (place, cluster) = (&self.place, &self.cluster_name);
+        let (location, cluster) = (&self.location, &self.cluster_name);
         self.services
             .entry(name.to_owned())
-            .or_insert_with(|| Service::new(place, cluster, name))
+            .or_insert_with(|| Service::new(location, cluster, name))
     }
 
     /// Adds a running task of any shape; see [`crate::World::run_task`] for one that does what ECS does.
     pub fn task(&mut self, id: &str) -> &mut Task {
-        let arn = arn(&self.place, &format!("task/{}/{id}", self.cluster_name));
+        let arn = arn(&self.location, &format!("task/{}/{id}", self.cluster_name));
         let cluster = &self.cluster_arn;
         self.tasks
             .entry(arn.clone())

@@ -2,7 +2,7 @@
 
 use crate::ecs::state::arn;
 use crate::moment::Moment;
-use crate::world::Place;
+use crate::world::Location;
 use serde::Serialize;
 
 /// One revision of a task definition.
@@ -31,14 +31,14 @@ pub struct TaskDefinition {
 
 impl TaskDefinition {
     pub(crate) fn new(
-        place: &Place,
+        location: &Location,
         family: &str,
         revision: u32,
         container_definitions: Vec<ContainerDefinition>,
         registered_at: Moment,
     ) -> Self {
         Self {
-            task_definition_arn: arn(place, &format!("task-definition/{family}:{revision}")),
+            task_definition_arn: arn(location, &format!("task-definition/{family}:{revision}")),
             family: family.to_owned(),
             revision,
             status: "ACTIVE".to_owned(),

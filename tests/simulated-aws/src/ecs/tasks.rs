@@ -43,6 +43,6 @@ pub(crate) fn describe(ecs: &Ecs, body: &Value) -> Answer {
     let cluster = cluster(ecs, body)?;
     batch(body, ("tasks", 100), "tasks", |reference| {
         let resource = format!("task/{}/{}", cluster.cluster_name, last(reference));
-        cluster.tasks.get(&arn(&ecs.place, &resource))
+        cluster.tasks.get(&arn(&ecs.location, &resource))
     })
 }

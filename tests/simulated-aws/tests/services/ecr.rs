@@ -149,12 +149,12 @@ async fn deletes_follow_tags_digests_and_parents() {
     let (_, answer) = call(&aws, "ecr:BatchDeleteImage", &delete(ids)).await;
     assert_eq!(answer["failures"], json!([]));
     assert!(aws.edit(|world| world.home().repository("app").is_empty()));
-    let gone: Vec<_> = aws
+    let deleted: Vec<_> = aws
         .deletions()
         .into_iter()
         .map(|deletion| deletion.digest)
         .collect();
-    assert_eq!(gone, [twice, index, child]);
+    assert_eq!(deleted, [twice, index, child]);
     assert_eq!(aws.mutations().len(), 2);
 }
 

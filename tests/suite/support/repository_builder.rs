@@ -1,4 +1,4 @@
-//! Repositories made of named images, judged by the planner alone.
+//! Builds repositories of named images, and plans them.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -43,23 +43,23 @@ pub(crate) fn digest(name: &str) -> Digest {
     Digest::from_bytes(Sha256::digest(name).into())
 }
 
-/// A repository under construction.
+/// Builds a repository of named images.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Shelf {
+pub(crate) struct RepositoryBuilder {
     images: Vec<Image>,
     children: HashMap<Digest, Vec<Child>>,
     names: BTreeMap<Digest, String>,
 }
 
-/// An image that was put on a shelf, to be described further.
-pub(crate) struct Put<'a> {
-    shelf: &'a mut Shelf,
+/// Describes the image that was added last.
+pub(crate) struct ImageBuilder<'a> {
+    repository: &'a mut RepositoryBuilder,
     name: &'a str,
 }
 
-impl Shelf {
-    /// Puts an untagged image on the shelf, pushed so many hours ago.
-    pub(crate) fn put<'a>(&'a mut self, name: &'a str, hours: i64) -> Put<'a> {
+impl RepositoryBuilder {
+    /// Adds an untagged image, pushed so many hours ago.
+    pub(crate) fn image<'a>(&'a mut self, name: &'a str, hours: i64) -> ImageBuilder<'a> {
         self.names.insert(digest(name), name.to_owned());
         self.images.push(Image {
             digest: digest(name),
@@ -73,13 +73,16 @@ impl Shelf {
             subject: None,
             status: Status::Active,
         });
-        Put { shelf: self, name }
+        ImageBuilder {
+            repository: self,
+            name,
+        }
     }
 
-    /// Takes images off the shelf.
-    pub(crate) fn without(mut self, gone: &BTreeSet<Digest>) -> Self {
-        self.images.retain(|image| !gone.contains(&image.digest));
-        self.children.retain(|digest, _| !gone.contains(digest));
+    /// Removes images.
+    pub(crate) fn without(mut self, removed: &BTreeSet<Digest>) -> Self {
+        self.images.retain(|image| !removed.contains(&image.digest));
+        self.children.retain(|digest, _| !removed.contains(digest));
         self
     }
 
@@ -102,16 +105,16 @@ impl Shelf {
     }
 }
 
-impl Put<'_> {
-    fn image(&mut self) -> &mut Image {
-        self.shelf.images.last_mut().unwrap()
+impl ImageBuilder<'_> {
+    fn record(&mut self) -> &mut Image {
+        self.repository.images.last_mut().unwrap()
     }
 
     pub(crate) fn tag(mut self, tag: &str) -> Self {
-        let mut tags: Vec<Tag> = self.image().tags.to_vec();
+        let mut tags: Vec<Tag> = self.record().tags.to_vec();
         tags.push(Tag::new(tag).unwrap());
         tags.sort_unstable();
-        self.image().tags = tags.into();
+        self.record().tags = tags.into();
         self
     }
 
@@ -122,7 +125,7 @@ impl Put<'_> {
 
     /// Makes it an index of these, each `name` or `name=role`.
     pub(crate) fn index(mut self, children: &[&str]) -> Self {
-        self.image().media_type = MediaType::Index;
+        self.record().media_type = MediaType::Index;
         let children = children.iter().map(|child| {
             let (name, role) = child
                 .split_once('=')
@@ -132,41 +135,41 @@ impl Put<'_> {
                 role,
             }
         });
-        self.shelf
+        self.repository
             .children
             .insert(digest(self.name), children.collect());
         self
     }
 
     pub(crate) fn subject(mut self, name: &str) -> Self {
-        self.image().subject = Some(Box::new(digest(name)));
+        self.record().subject = Some(Box::new(digest(name)));
         self
     }
 
     pub(crate) fn artifact(mut self, artifact_type: &str) -> Self {
-        self.image().artifact_type = ArtifactType::new(Some(artifact_type));
+        self.record().artifact_type = ArtifactType::new(Some(artifact_type));
         self
     }
 
     /// In the archive since so many hours ago; what an index names is then not known.
     pub(crate) fn archived(mut self, hours: i64) -> Self {
-        self.image().status = Status::Archived;
-        self.image().archival = Some(Box::new(Archival {
+        self.record().status = Status::Archived;
+        self.record().archival = Some(Box::new(Archival {
             archived_at: Some(hours_ago(hours)),
             restored_at: None,
         }));
-        self.shelf.children.remove(&digest(self.name));
+        self.repository.children.remove(&digest(self.name));
         self
     }
 
-    /// Was in the archive and came back when it is said to be pushed.
+    /// Was archived, and restored at its push time.
     pub(crate) fn restored(mut self, archived_hours: i64) -> Self {
-        let restored_at = self.image().pushed_at;
+        let restored_at = self.record().pushed_at;
         let archival = Archival {
             archived_at: Some(hours_ago(archived_hours)),
             restored_at,
         };
-        self.image().archival = Some(Box::new(archival));
+        self.record().archival = Some(Box::new(archival));
         self
     }
 }
@@ -221,20 +224,20 @@ pub(crate) fn usage_of(references: impl IntoIterator<Item = String>) -> Usage {
     usage
 }
 
-/// Plans these repositories, all of them judged by the first policy.
+/// Plans these repositories, all of them by the first policy.
 pub(crate) fn plan_all(
-    shelves: &[(&str, &Shelf)],
+    builders: &[(&str, &RepositoryBuilder)],
     usage: &Usage,
     policies: &Policies,
     terms: impl Into<Terms>,
 ) -> Plan {
-    let repositories = shelves.iter().map(|(name, shelf)| Repository {
+    let repositories = builders.iter().map(|(name, builder)| Repository {
         name: RepositoryName::new(name).unwrap(),
         policy: Some(0),
         mutable_tags: true,
         content: Content::Complete(Images {
-            images: shelf.images.clone(),
-            children: shelf.children.clone(),
+            images: builder.images.clone(),
+            children: builder.children.clone(),
             ..Images::default()
         }),
     });
@@ -254,9 +257,9 @@ pub(crate) fn plan_all(
 }
 
 /// Plans one repository, `team/app`.
-pub(crate) fn plan_one(shelf: &Shelf, uses: &[&str], document: &str) -> Plan {
+pub(crate) fn plan_one(builder: &RepositoryBuilder, uses: &[&str], document: &str) -> Plan {
     plan_all(
-        &[("team/app", shelf)],
+        &[("team/app", builder)],
         &usage(uses),
         &policies(document),
         hours_ago(0),
@@ -264,7 +267,7 @@ pub(crate) fn plan_one(shelf: &Shelf, uses: &[&str], document: &str) -> Plan {
 }
 
 /// The digests that a plan deletes of a repository.
-pub(crate) fn doomed(plan: &Plan, repository: &str) -> BTreeSet<Digest> {
+pub(crate) fn candidates(plan: &Plan, repository: &str) -> BTreeSet<Digest> {
     let images = plan.repository(repository).unwrap().images();
     images
         .filter(|(_, verdict)| verdict.deletes())
@@ -273,16 +276,20 @@ pub(crate) fn doomed(plan: &Plan, repository: &str) -> BTreeSet<Digest> {
 }
 
 /// The names of what a plan deletes of a repository, sorted.
-pub(crate) fn goes(plan: &Plan, repository: &str, shelf: &Shelf) -> Vec<String> {
-    let mut names: Vec<String> = doomed(plan, repository)
+pub(crate) fn candidate_names(
+    plan: &Plan,
+    repository: &str,
+    builder: &RepositoryBuilder,
+) -> Vec<String> {
+    let mut names: Vec<String> = candidates(plan, repository)
         .iter()
-        .map(|digest| shelf.name(digest).to_owned())
+        .map(|digest| builder.name(digest).to_owned())
         .collect();
     names.sort_unstable();
     names
 }
 
-/// Why an image stays or goes, a sentence each.
+/// Returns why an image is kept or deleted, a sentence each.
 pub(crate) fn because(plan: &Plan, repository: &str, name: &str) -> Vec<String> {
     let repository = plan.repository(repository).unwrap();
     let (_, verdict): (&Image, &Verdict) = repository
