@@ -73,6 +73,7 @@ fn sorted(digests: Vec<String>) -> Vec<String> {
         .collect()
 }
 
+/// The dry run and the real run make the same verdicts (P2).
 #[tokio::test]
 async fn without_any_setting_only_what_nobody_needs_is_deleted() {
     let aws = SimulatedAws::start().await;
@@ -402,6 +403,7 @@ async fn each_run_counts_its_own_calls() {
     }
 }
 
+/// A missing image is named with who uses it (U10).
 #[tokio::test]
 async fn an_image_in_use_that_is_not_there_is_reported_with_its_user() {
     let aws = SimulatedAws::start().await;

@@ -124,6 +124,7 @@ async fn three_accounts() -> (SimulatedAws, BTreeSet<(Location, String)>) {
     (aws, candidates)
 }
 
+/// Use counts in whatever account and Region it is (U11).
 #[tokio::test]
 async fn what_each_account_and_region_needs_is_kept_and_the_rest_deleted() {
     let (aws, candidates) = three_accounts().await;

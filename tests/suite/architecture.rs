@@ -86,6 +86,7 @@ const CRATES: [&str; 7] = [
     "reqwest",
 ];
 
+/// What decides is pure (P5).
 #[test]
 fn modules_that_decide_know_no_service_no_clock_no_io_and_do_not_wait() {
     let mut seen = 0;

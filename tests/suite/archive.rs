@@ -57,6 +57,7 @@ fn outcome_counts(answer: &Answer) -> [u64; 4] {
     ]
 }
 
+/// Mode `archive` moves candidates and deletes none (A7).
 #[tokio::test]
 async fn candidates_are_archived_indexes_first_and_nothing_is_deleted() {
     let aws = SimulatedAws::start().await;

@@ -143,6 +143,7 @@ async fn a_repository_of_which_too_much_would_go_is_left_alone_and_no_other() {
     }
 }
 
+/// What was read in part is no evidence (A6).
 #[tokio::test]
 async fn a_run_without_time_to_read_deletes_nothing_and_says_so() {
     let (aws, _) = account(|world| world.untagged_images(APP, 3)).await;
@@ -161,6 +162,7 @@ async fn a_run_without_time_to_read_deletes_nothing_and_says_so() {
     assert_eq!(aws.mutations().len(), 0);
 }
 
+/// Running out of time is no failure (A6).
 #[tokio::test]
 async fn a_run_that_runs_out_of_time_ends_by_itself_and_the_next_one_finishes() {
     let (aws, _) = account(|world| world.untagged_images(APP, 250)).await;

@@ -39,6 +39,7 @@ fn large(world: &mut World) {
     }
 }
 
+/// Pages are full and calls are not repeated (P6).
 #[tokio::test]
 async fn a_large_account_takes_the_fewest_calls_and_none_twice() {
     let aws = SimulatedAws::start().await;

@@ -44,6 +44,7 @@ fn assert_left_alone(answer: &Answer, because: &str) {
     );
 }
 
+/// Whoever may pull may use (U16).
 #[tokio::test]
 async fn a_repository_from_which_an_unread_account_may_pull_is_left_alone() {
     let aws = account(third).await;
@@ -193,6 +194,7 @@ async fn what_cannot_be_asked_leaves_alone() {
     }
 }
 
+/// Replication deletes in accounts that are not read (U16).
 #[tokio::test]
 async fn deletions_that_are_repeated_where_nobody_looks_are_not_made() {
     let replicated = |deletes: Value, filter: &str| {

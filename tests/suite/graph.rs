@@ -202,6 +202,7 @@ fn document(rules: &str) -> String {
     format!("policies: [{{repositories: ['**'], delete_unmatched: true, keep: [{rules}]}}]")
 }
 
+/// Parts, referrers, signatures, orphans and charts (G1, G2, G3, G4, K8).
 #[test]
 fn each_image_has_its_verdict() {
     let repository = every_edge();
@@ -298,6 +299,8 @@ fn reasons_say_what_belongs_to_what() {
     assert_eq!(because(&used, "team/app", "1.4"), [part]);
 }
 
+/// A part without an index is an image like any other (K5).
+///
 /// Found by the law that one run leaves nothing that a second would delete.
 #[test]
 fn a_part_that_outlives_its_index_has_a_rank() {
@@ -312,6 +315,7 @@ fn a_part_that_outlives_its_index_has_a_rank() {
     );
 }
 
+/// It is kept by its rank, and takes none from others (K5).
 #[test]
 fn a_tagged_image_that_refers_to_another_is_ranked_but_has_no_rank() {
     let mut repository = RepositoryBuilder::default();
@@ -328,6 +332,7 @@ fn a_tagged_image_that_refers_to_another_is_ranked_but_has_no_rank() {
     );
 }
 
+/// Signatures may be stored apart from their images (G2, G3).
 #[test]
 fn attachments_in_a_repository_of_their_own_follow_their_images_through_every_repository() {
     let mut apps = RepositoryBuilder::default();
@@ -427,6 +432,7 @@ fn archived(repository: &mut RepositoryBuilder, days: i64) {
         .archived(days * DAY);
 }
 
+/// Only `archive.delete_after` deletes from the archive (G7).
 #[test]
 fn archived_images_go_when_the_configuration_says_so_with_what_was_archived_with_them() {
     let mut repository = RepositoryBuilder::default();

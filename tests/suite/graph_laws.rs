@@ -238,6 +238,7 @@ fn closure(start: &BTreeSet<Digest>, edges: &[(Digest, Digest)]) -> BTreeSet<Dig
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// Keeping spreads to children and referrers, to any depth (G1, G3).
     #[test]
     fn what_is_kept_keeps_its_parts_and_what_refers_to_it(world in world()) {
         let read = read(&world, &world.plan());
@@ -248,6 +249,7 @@ proptest! {
         prop_assert!(closure(&read.kept, &archived).is_subset(&read.kept));
     }
 
+    /// Use spreads from a part to the whole (G2).
     #[test]
     fn nothing_in_the_closure_of_use_is_deleted(world in world()) {
         let read = read(&world, &world.plan());
@@ -257,6 +259,7 @@ proptest! {
         prop_assert!(closure(&whole, &edges).is_subset(&read.kept));
     }
 
+    /// An index is deleted first, and what refers to an image last (A4).
     #[test]
     fn level_by_level_no_part_is_deleted_before_an_index_that_names_it(world in world()) {
         let plan = world.plan();

@@ -255,6 +255,7 @@ async fn outcome(call: &Call, from: u64, kind: FaultKind) -> Result<(), String> 
     Ok(())
 }
 
+/// No way of failing looks like the absence of use (P1).
 #[tokio::test]
 async fn nothing_is_deleted_while_any_call_to_ecs_fails_in_any_way() {
     let mut cases = Vec::new();
@@ -318,6 +319,7 @@ async fn run_failing_item(operation: &str, code: &str) -> (SimulatedAws, Answer)
     (aws, answer)
 }
 
+/// `MISSING` means that it has ended meanwhile (U4).
 #[tokio::test]
 async fn what_ended_between_list_and_description_is_no_failure() {
     for operation in [
@@ -335,6 +337,7 @@ async fn what_ended_between_list_and_description_is_no_failure() {
     }
 }
 
+/// Something still names it (U4).
 #[tokio::test]
 async fn a_missing_revision_or_deployment_that_a_service_names_is_a_failure() {
     for operation in [
@@ -354,6 +357,7 @@ async fn a_missing_revision_or_deployment_that_a_service_names_is_a_failure() {
     }
 }
 
+/// It may name any image (U2).
 #[tokio::test]
 async fn an_ecr_reference_that_cannot_be_understood_makes_the_source_incomplete() {
     for image in [
@@ -383,6 +387,7 @@ async fn an_ecr_reference_that_cannot_be_understood_makes_the_source_incomplete(
     }
 }
 
+/// What is clearly not in ECR is ignored (U2).
 #[tokio::test]
 async fn an_image_from_elsewhere_is_no_reason_to_stop() {
     for image in [

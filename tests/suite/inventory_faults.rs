@@ -178,6 +178,7 @@ async fn an_image_without_a_digest_leaves_its_repository_alone() {
     assert_left_alone(&run, 4, "without a usable digest");
 }
 
+/// What kind of manifest it is must be known (P4, G5).
 #[tokio::test]
 async fn an_unknown_media_type_leaves_its_repository_alone() {
     for media_type in [None, Some("application/vnd.example.index.v9+json")] {
@@ -223,6 +224,7 @@ async fn an_image_without_push_time_or_of_unknown_status_is_kept_and_the_rest_de
     }
 }
 
+/// An archived image is listed, and takes no rank from active ones (G7).
 #[tokio::test]
 async fn an_archived_image_has_no_rank_and_is_kept() {
     let config = "{mode: delete, policies: [{repositories: ['**'], keep: [{name: newest, tags: '.', newest: 1}]}]}";
@@ -236,6 +238,7 @@ async fn an_archived_image_has_no_rank_and_is_kept() {
     assert_eq!(aws.tags(ODD), ["1.0", "2.0"]);
 }
 
+/// Whatever is wrong with the manifest (G5).
 #[tokio::test]
 async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
     let index = |world: &mut World| {
@@ -336,6 +339,7 @@ async fn where_pull_through_caches_are_not_known_there_are_none() {
     assert_eq!(run(&aws, DELETE).await.counts.deleted, 4);
 }
 
+/// A wildcard does not reach into a cache (K1).
 #[tokio::test]
 async fn a_pull_through_cache_is_cleaned_only_where_a_policy_names_it() {
     let cache = |world: &mut World| {
@@ -367,6 +371,7 @@ async fn a_pull_through_cache_is_cleaned_only_where_a_policy_names_it() {
     }
 }
 
+/// Rules that match no tag were written for something else (K7).
 #[tokio::test]
 async fn a_repository_that_no_rule_is_about_is_left_alone_unless_that_is_asked_for() {
     let policy = "repositories: ['**'], keep: [{name: releases, tags: '^1[.]', newest: 1}]";
@@ -387,6 +392,7 @@ async fn a_repository_that_no_rule_is_about_is_left_alone_unless_that_is_asked_f
     assert!(aws.digests(ODD).is_empty());
 }
 
+/// The first policy that matches decides (K1).
 #[tokio::test]
 async fn a_repository_that_its_policy_leaves_alone_is_not_even_read() {
     let config = "{mode: delete, policies: [{repositories: ['*/odd'], leave_alone: true}, {repositories: ['**']}]}";

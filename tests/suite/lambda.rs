@@ -37,6 +37,7 @@ fn refusal(aws: &SimulatedAws, answer: &Answer) -> String {
     answer.refusals[0].to_string()
 }
 
+/// Lambda fetches the image of any version again (U8).
 #[tokio::test]
 async fn every_version_keeps_the_digest_that_its_tag_had_when_it_was_deployed() {
     let aws = SimulatedAws::start().await;

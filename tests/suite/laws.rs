@@ -368,6 +368,7 @@ fn frees_a_part(plan: &Plan) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// No image is in two lists or in none (P2).
     #[test]
     fn each_image_has_one_verdict_with_its_reasons(world in world()) {
         let plan = world.plan();
@@ -410,6 +411,7 @@ proptest! {
         }
     }
 
+    /// Images that count towards `newest` are kept by their rank (K3, K5).
     #[test]
     fn the_newest_of_a_rule_are_kept(world in world()) {
         let rule = |text: &&&str| text.contains("name: snapshots");
@@ -423,6 +425,7 @@ proptest! {
         }
     }
 
+    /// Neither an unknown push time nor an unknown status is a reason to delete (P4).
     #[test]
     fn what_is_not_known_is_kept(world in world()) {
         for repository in &world.plan().repositories {
@@ -433,8 +436,9 @@ proptest! {
         }
     }
 
-    /// But for a repository that was left alone since no rule was about it (K7): a rule that is about it is what says
-    /// that it may be cleaned. And but for a part that the rule keeps while its index is deleted, which has a rank from then on.
+    /// One more rule only keeps more (P3), but for a repository that was left alone since no rule was about it (K7): such
+    /// a rule says that it may be cleaned. And but for a part that the rule keeps while its index is deleted, which has a
+    /// rank from then on.
     #[test]
     fn one_more_rule_never_deletes_more(world in world(), more in subsequence(RULES.to_vec(), 1..3)) {
         let before = world.plan();
@@ -450,6 +454,7 @@ proptest! {
         }
     }
 
+    /// Use only ever keeps more (P3).
     #[test]
     fn one_more_use_never_deletes_more(world in world(), more in vec((0_usize..2, 0_usize..12, any::<bool>()), 1..3)) {
         let before = candidates(&world.plan());
@@ -484,6 +489,7 @@ proptest! {
         }
     }
 
+    /// The plan depends on its inputs alone (P5).
     #[test]
     fn the_order_of_what_is_read_changes_nothing(world in world(), seed in any::<u64>()) {
         let mut shuffled = world.inventory();

@@ -9,10 +9,12 @@ mod acceptance;
 mod graph;
 mod graph_laws;
 mod graph_world;
+mod keep_rules;
 mod laws;
 
 // What is in use, and what goes wrong while it is read.
 mod accounts;
+mod ecs;
 mod incomplete_use;
 mod kubernetes;
 mod lambda;
@@ -37,3 +39,4 @@ mod trust;
 // What the texts around the program say.
 mod architecture;
 mod infra;
+mod rules;

@@ -52,6 +52,7 @@ fn start_task(world: &mut World, repository: &str, digest: &str) {
     world.run_task("prod", &definition);
 }
 
+/// The recheck sees what changed (A3).
 #[tokio::test]
 async fn an_image_that_was_tagged_after_the_plan_is_kept() {
     let (aws, image) = account(|world| world.untagged(APP, 50)).await;
@@ -146,6 +147,7 @@ async fn an_index_started_after_the_plan_is_kept_though_only_it_fits_the_limit()
     );
 }
 
+/// Reading a manifest counts as a pull, but not as a use (G6).
 #[tokio::test]
 async fn an_unused_index_is_deleted_with_its_children_in_spite_of_our_own_reading() {
     let (aws, _) = account(|world| world.multi_arch(APP, 50)).await;
@@ -176,6 +178,7 @@ async fn an_image_that_was_archived_after_the_plan_is_kept() {
     assert_eq!(outcome_counts(&answer), (4, 0, 1), "{}", answer.summary);
 }
 
+/// A missing image is no failure (A4).
 #[tokio::test]
 async fn an_image_that_somebody_else_deleted_is_no_failure_and_not_ours() {
     for operation in ["ecr:DescribeImages", "ecr:BatchDeleteImage"] {
@@ -223,6 +226,7 @@ async fn a_repository_that_somebody_deleted_is_no_failure() {
     }
 }
 
+/// ECR refuses inside an answer of 200 (A4).
 #[tokio::test]
 async fn an_image_that_a_new_index_names_is_refused_and_nothing_else_is_harmed() {
     let (aws, image) = account(|world| world.untagged(APP, 50)).await;
@@ -305,6 +309,7 @@ async fn what_an_answer_does_not_mention_is_rechecked_once_more() {
     assert_eq!(asked, [2, 1]);
 }
 
+/// The other repositories are cleaned (A5).
 #[tokio::test]
 async fn a_failure_that_is_not_understood_stops_its_repository_and_no_other() {
     let (aws, _) = account(|world| world.untagged_images(APP, 150)).await;
@@ -469,6 +474,7 @@ async fn run_with_old_use(aws: &SimulatedAws) -> Answer {
     .unwrap()
 }
 
+/// Use is read again when it is older than its limit (A3).
 #[tokio::test]
 async fn use_that_has_grown_old_is_read_again_and_saves_what_it_names_by_now() {
     let (aws, image) = account(|world| world.untagged(APP, 50)).await;

@@ -324,6 +324,7 @@ async fn a_report_that_cannot_be_written() {
     assert_plan_warns(&aws, FULL, "report_unwritable").await;
 }
 
+/// Every guard that trips is in `refusals` (A1).
 #[tokio::test]
 async fn all_of_them_together() {
     let aws = account().await;
@@ -377,6 +378,7 @@ async fn all_of_them_together() {
     }
 }
 
+/// Zero never means that there is no limit (A1).
 #[tokio::test]
 async fn a_limit_of_zero_means_zero() {
     let aws = account().await;

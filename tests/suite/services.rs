@@ -532,6 +532,7 @@ fn config(services: &str) -> String {
     )
 }
 
+/// A service protects where the configuration names it (U11).
 #[tokio::test]
 async fn what_a_service_uses_is_kept_while_it_is_switched_on() {
     for case in CASES {

@@ -14,6 +14,7 @@ use crate::support::{
     },
 };
 
+/// A second run reads no task definition and no manifest again (P6).
 #[tokio::test]
 async fn what_never_changes_is_read_once_in_a_lifetime() {
     let aws = account().await;
@@ -150,6 +151,7 @@ async fn objects_say_what_they_are() {
 const DAY: Duration = Duration::from_hours(24);
 const SOAK: &str = "{mode: delete, state: 's3://memory/prefix', guards: {soak: 6d}}";
 
+/// An image is deleted after it was a candidate for that long, and not before (A2).
 #[tokio::test]
 async fn candidates_soak() {
     let aws = account().await;

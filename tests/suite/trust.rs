@@ -137,6 +137,7 @@ async fn everything_in_use_can_be_pulled() {
     );
 }
 
+/// It is missing, and live where something live uses it (U10).
 #[tokio::test]
 async fn what_cannot_be_pulled_is_reported_with_its_users() {
     let aws = account().await;
@@ -352,6 +353,7 @@ async fn a_keep_list_protects_what_it_names() {
     );
 }
 
+/// A list whose writer stopped protects nothing (U9).
 #[tokio::test]
 async fn a_keep_list_that_cannot_be_relied_upon_stops_deletion() {
     let good = list(&[]).to_string();
@@ -472,6 +474,7 @@ fn policy(selection: &Value) -> String {
         .to_string()
 }
 
+/// ECR applies its own policies unasked (A8).
 #[tokio::test]
 async fn a_lifecycle_policy_that_may_take_an_image_in_use_is_reported() {
     for (selection, warns) in [

@@ -42,6 +42,7 @@ fn fill(prod: &SimulatedCluster) -> Vec<(&'static str, String)> {
     kinds
 }
 
+/// Half a list is no list (P1, U5).
 #[tokio::test]
 async fn any_fault_on_any_list_stops_deletion() {
     let (aws, prod) = one_cluster().await;

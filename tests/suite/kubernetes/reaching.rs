@@ -25,6 +25,7 @@ async fn no_clusters_are_no_use_and_no_failure() {
     assert_eq!(ran.answer.counts.deleted, 1);
 }
 
+/// A cluster is read, passed over or a failure by its status (U5).
 #[tokio::test]
 async fn the_state_of_a_cluster_decides() {
     for (status, reached, problem) in [

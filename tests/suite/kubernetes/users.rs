@@ -8,6 +8,7 @@ use simulated_aws::{Push, SimulatedAws, days_ago};
 
 use crate::support::HOST;
 
+/// Each kind of user keeps its image (U5, U6).
 #[tokio::test]
 async fn an_old_image_is_kept_whoever_its_only_user_is() {
     let aws = SimulatedAws::start().await;
@@ -177,6 +178,7 @@ async fn whatever_form_a_runtime_gives_a_digest_it_protects() {
     );
 }
 
+/// Every text of a custom resource is searched (U6).
 #[tokio::test]
 async fn image_volumes_and_text_anywhere_count() {
     let (aws, prod) = one_cluster().await;
@@ -219,6 +221,7 @@ async fn image_volumes_and_text_anywhere_count() {
     );
 }
 
+/// The words beside the name may be its tag (U12).
 #[tokio::test]
 async fn a_repository_named_without_its_tag_keeps_what_may_be_meant() {
     for (values, kept) in [
@@ -291,6 +294,7 @@ async fn no_tag_in_the_image_of_a_pod_is_latest() {
     assert_eq!(aws.tags("app"), ["latest", "newest"]);
 }
 
+/// What a rollback could bring back is in use (U7).
 #[tokio::test]
 async fn helm_history_counts_where_it_is_asked_for() {
     let (aws, prod) = one_cluster().await;

@@ -146,6 +146,11 @@ impl ImageBuilder<'_> {
         self
     }
 
+    pub(crate) fn pulled(mut self, hours: i64) -> Self {
+        self.record().pulled_at = Some(hours_ago(hours));
+        self
+    }
+
     pub(crate) fn artifact(mut self, artifact_type: &str) -> Self {
         self.record().artifact_type = ArtifactType::new(Some(artifact_type));
         self

@@ -1,0 +1,120 @@
+//! What only Amazon ECS uses is kept, whoever of it is the only user.
+
+use simulated_aws::{
+    ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, SimulatedAws, World,
+    days_ago,
+};
+
+use crate::support::{WorldExt, run};
+
+const APP: &str = "app";
+/// Keeps nothing by itself, and no task definition that nothing names.
+const CONFIG: &str = "{mode: delete, in_use: {ecs: {task_definitions: referenced}}, policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^$'}]}]}";
+
+/// Registers a task definition that is not ACTIVE, of an image of its own.
+fn definition(world: &mut World, tag: &str) -> String {
+    world.tagged(APP, tag, 90);
+    let definition = world.define(tag, APP, tag);
+    world.home().ecs.set_status(&definition, "INACTIVE");
+    definition
+}
+
+fn arn(world: &mut World, definition: &str) -> String {
+    let definition = world.home().ecs.task_definition(definition).unwrap();
+    definition.task_definition_arn.clone()
+}
+
+/// Pushes another image with this tag, so that only a digest names the one before.
+fn move_tag(world: &mut World, tag: &str) {
+    world.tagged(APP, tag, 80);
+}
+
+fn services(world: &mut World) {
+    let service = definition(world, "service");
+    let service = arn(world, &service);
+    world
+        .home()
+        .cluster("prod")
+        .service("service")
+        .task_definition = Some(service);
+    let task_set = definition(world, "task-set");
+    let task_set = arn(world, &task_set);
+    world
+        .home()
+        .cluster("prod")
+        .service("sets")
+        .task_set("ACTIVE", &task_set);
+    for tag in ["previous", "current"] {
+        let revision = definition(world, tag);
+        world.deploy("prod", "rolled-out", &revision);
+        move_tag(world, tag);
+    }
+}
+
+fn express(world: &mut World) {
+    world.tagged(APP, "express", 90);
+    let image = format!("{}:express", world.home().repository(APP).uri());
+    let service = world.home().cluster("prod").service("express");
+    service.resource_management_type = Some("ECS".to_owned());
+    let service_arn = service.service_arn.clone();
+    let express = ExpressService {
+        service_arn: service_arn.clone(),
+        service_name: "express".to_owned(),
+        cluster: "prod".to_owned(),
+        active_configurations: vec![ExpressConfiguration {
+            service_revision_arn: None,
+            task_definition_arn: None,
+            primary_container: ExpressContainer { image },
+        }],
+        created_at: days_ago(9),
+    };
+    world
+        .home()
+        .ecs
+        .express_services
+        .insert(service_arn, express);
+}
+
+fn daemon(world: &mut World) {
+    world.tagged(APP, "daemon", 90);
+    let image = ContainerImage {
+        container_name: "main".to_owned(),
+        image: format!("{}:daemon", world.home().repository(APP).uri()),
+        image_digest: None,
+    };
+    let cluster = world.home().cluster("prod");
+    cluster.capacity_providers.push("own".to_owned());
+    world.home().ecs.deploy_daemon("prod", "agent", vec![image]);
+}
+
+fn tasks(world: &mut World) {
+    let running = definition(world, "running");
+    world.run_task("prod", &running);
+    move_tag(world, "running");
+    let stopped = definition(world, "stopped");
+    let stopped = world.run_task("prod", &stopped);
+    let tasks = &mut world.home().cluster("prod").tasks;
+    tasks.get_mut(&stopped).unwrap().stop(days_ago(0));
+}
+
+/// Each kind of user of ECS is the only one of an image, and keeps it (U3).
+#[tokio::test]
+async fn an_image_is_kept_whoever_of_ecs_is_its_only_user() {
+    let aws = SimulatedAws::start().await;
+    let (kept, deleted) = aws.edit(|world| {
+        services(world);
+        express(world);
+        daemon(world);
+        tasks(world);
+        let kept = world.home().repository(APP).len();
+        (
+            kept,
+            [world.tagged(APP, "nobody", 90), world.untagged(APP, 90)],
+        )
+    });
+    let answer = run(&aws, CONFIG).await;
+    assert_eq!(answer.counts.deleted, 2, "{}", answer.summary);
+    let left = aws.digests(APP);
+    assert_eq!(left.len(), kept);
+    assert!(deleted.iter().all(|digest| !left.contains(digest)));
+}
