@@ -13,13 +13,13 @@ CHECKOV := .venv-checkov
 TARGET_arm64 := aarch64-unknown-linux-gnu
 TARGET_x86_64 := x86_64-unknown-linux-gnu
 
-.PHONY: help demo test test-rust test-moto test-infra test-cdk build bench bench-quick dashboard package check-package package-arm64 package-x86_64 lint fmt schema clean
+.PHONY: help demo test test-rust test-moto test-infra test-cdk build programs bench bench-quick dashboard package check-package package-arm64 package-x86_64 lint fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: build $(VENV)/.ready ## Fill an emulated account, plan, delete, and prove that nothing in use went
-	$(VENV)/bin/python tests/moto/demo.py --bin-dir $(BIN) --events-dir events
+demo: programs ## Fill a simulated account, plan, delete, and prove that nothing in use was deleted; needs Rust alone
+	$(BIN)/demo
 
 # Those that wait for other programs run side by side.
 test: test-rust $(VENV)/.ready ## Run all tests
@@ -42,9 +42,12 @@ test-cdk: $(VENV)/.ready ## The CDK construct, held equal to the Terraform modul
 	npm run --prefix infra/cdk build; \
 	$(VENV)/bin/python -m pytest -q tests/infrastructure/test_cdk.py
 
-# Everything at once: built apart, programs and tests would need their dependencies in two variants.
 build: ## Build the function, the command and the tests
 	cargo build --release --locked --workspace --all-targets
+
+# tests/demo/tests/dependencies.rs holds that this and `build` need their dependencies in one and the same variant.
+programs: ## Build the function and the command, and what the demo needs
+	cargo build --release --locked --workspace --bins
 
 dashboard: build $(VENV)/.ready ## Draw docs/dashboard.svg again, with what runs send
 	$(VENV)/bin/python tests/infrastructure/draw_dashboard.py $(BIN) docs/dashboard.svg
