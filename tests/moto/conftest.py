@@ -49,9 +49,10 @@ def server():
 
 @pytest.fixture
 def account(server):
-    """An empty account on moto with the overlay, with no faults and nothing recorded."""
+    """An empty account, with no faults and nothing recorded."""
     urllib.request.urlopen(urllib.request.Request(f"{server.endpoint}/moto-api/reset", method="POST")).close()
-    empty = Account(server.endpoint)
-    empty.control("fault")
-    empty.control("record", clear=True)
+    empty = Account(server.endpoint, overlay=server.overlay)
+    if server.overlay:
+        empty.control("fault")
+        empty.control("record", clear=True)
     return empty

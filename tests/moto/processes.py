@@ -21,6 +21,7 @@ START_TIMEOUT = 60.0
 class Server(NamedTuple):
     endpoint: str
     log: Path
+    overlay: bool
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def moto_with_overlay() -> Iterator[Server]:
             _wait(process, log, lambda: port_file.exists() and bool(port_file.read_text()))
             endpoint = f"http://127.0.0.1:{port_file.read_text()}"
             _wait(process, log, lambda: _answers(endpoint))
-            yield Server(endpoint, log)
+            yield Server(endpoint, log, overlay=True)
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def plain_moto() -> Iterator[Server]:
         endpoint = f"http://127.0.0.1:{port}"
         with started([sys.executable, "-m", "moto.server", "-p", str(port)], log) as process:
             _wait(process, log, lambda: _answers(endpoint))
-            yield Server(endpoint, log)
+            yield Server(endpoint, log, overlay=False)
 
 
 @contextmanager

@@ -52,11 +52,16 @@ impl Certificates {
         }
     }
 
+    /// Returns what makes secured connections of a server's plain ones.
+    ///
+    /// # Panics
+    /// If the fields were changed to what is no certificate and key.
     #[expect(
         clippy::expect_used,
         reason = "a test cannot go on without its certificates"
     )]
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+    #[must_use]
+    pub fn acceptor(&self) -> TlsAcceptor {
         let certificate =
             CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("a certificate");
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("a key");

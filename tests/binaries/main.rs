@@ -1,0 +1,12 @@
+//! The release binaries from end to end, against the simulated AWS: processes, their environment, and what is left.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+mod accounts;
+mod command;
+mod configuration;
+mod errors;
+mod function;
+mod https;
+mod lambda;
