@@ -25,10 +25,10 @@ demo: programs ## Fill a simulated account, plan, delete, and prove that nothing
 test: test-rust $(VENV)/.ready ## Run all tests
 	$(MAKE) --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync) test-moto test-infra test-cdk
 
-test-rust: build ## Unit tests, and everything against the simulated AWS
+test-rust: build ## Unit tests, and everything against the simulated AWS, the release binaries included
 	cargo test --release --locked --workspace
 
-test-moto: build $(VENV)/.ready ## The release binaries against moto, a third-party AWS emulator
+test-moto: build $(VENV)/.ready ## The release binaries against moto, a third-party AWS emulator, for a second opinion
 	ECR_CLEANUP_BIN_DIR=$(BIN) $(VENV)/bin/python -m pytest -q tests/moto
 
 test-infra: build $(VENV)/.ready ## Terraform, applied to moto with the release binary; skipped where Terraform is not installed
@@ -70,7 +70,7 @@ package-arm64 package-x86_64: package-%: $(PACKAGING)/.ready
 	cargo lambda build --profile dist --locked --target $(TARGET_$*) --lambda-dir target/lambda/$* --bin ecr-cleanup-lambda --no-default-features --features function
 	$(PACKAGING)/bin/python infra/package.py target/lambda/$*/ecr-cleanup-lambda/bootstrap dist/ecr-cleanup-$*.zip
 
-check-package: package $(VENV)/.ready ## Build the zips once more, from nothing, and compare; start both, arm64 under qemu-user where that is installed
+check-package: package programs $(VENV)/.ready ## Build the zips once more, from nothing, and compare; start both, arm64 under qemu-user where that is installed
 	rm -rf target/first
 	mv dist target/first
 	rm -rf $(foreach architecture,arm64 x86_64,target/$(TARGET_$(architecture))/dist)

@@ -7,12 +7,12 @@ from account import ACCOUNT_ID, REGION, Account
 from scenarios import team_account
 
 WHERE = {"LocationConstraint": "eu-west-1"}
-DEPLOYMENT = "arn:aws:ecs:eu-west-1:123456789012:service-deployment/{}/{}/1"
+ECS = "arn:aws:ecs:eu-west-1:123456789012"
 
 
 def busy_account(account):
     expected = team_account(account)
-    roll_out(account, "production", "web")
+    roll_out(account, "shop-web", "web")
     return expected
 
 
@@ -34,14 +34,18 @@ def start_elsewhere(account):
 
 
 def roll_out(account, cluster, service):
-    """A service deployment, which the service names as its current one."""
-    arn = DEPLOYMENT.format(cluster, service)
+    """A service deployment and the revision that it led to, which the service names as its current ones."""
+    [found] = account.ecs.describe_services(cluster=cluster, services=[service])["services"]
+    deployment, revision = (f"{ECS}:service-{kind}/{cluster}/{service}/1" for kind in ("deployment", "revision"))
+    attributes = {"current_service_deployment": deployment, "current_service_revisions": [{"arn": revision}]}
+    made_of = {"serviceArn": found["serviceArn"], "clusterArn": found["clusterArn"], "taskDefinition": found["taskDefinition"]}
     account.control(
         "service",
         cluster=cluster,
         service=service,
-        attributes={"current_service_deployment": arn},
-        deployments=[{"serviceDeploymentArn": arn, "status": "SUCCESSFUL"}],
+        attributes=attributes,
+        revisions=[{"serviceRevisionArn": revision, **made_of, "containerImages": []}],
+        deployments=[{"serviceDeploymentArn": deployment, "status": "SUCCESSFUL"}],
     )
 
 

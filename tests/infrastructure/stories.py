@@ -8,7 +8,7 @@ from busy_account import busy_account, roll_out, start_elsewhere
 from in_use import digest_of, uses
 from permissions import NONE, WITH_FUNCTIONS, allowed, differences, sometimes
 from processes import moto_with_overlay
-from scenarios import acceptance_repository
+from scenarios import app_repository
 from terraform import PROJECT, Terraform, copy
 
 
@@ -142,10 +142,10 @@ def complete_example(folder, package, not_yet):
     """Deletes where it is allowed to, remembers, reports and tells, in a VPC, with its configuration in a parameter."""
     with moto_with_overlay() as server:
         account = Account(server.endpoint)
-        acceptance_repository(account)
+        app_repository(account)
         account.repository("team/base").push_index("v1.0", days=300)
         account.cluster("staging").task(account.task_definition("job", "example.com/job:1"))
-        roll_out(account, "production", "web")
+        roll_out(account, "team-app", "web")
         start_elsewhere(account)
         tell_complete(Deployment("complete", account, folder, package, vpc=default_network(account)), not_yet)
 

@@ -1,7 +1,7 @@
 """An AWS account in moto, filled as teams fill theirs: repositories, images, ECS clusters.
 
-What moto's API cannot set (push times, digests that ECS resolved) goes through the launcher's control endpoint; on a
-plain moto, `Account(endpoint, overlay=False)`, ages are left as moto makes them.
+Push times, which no call can set, go through the launcher's control endpoint; on a plain moto,
+`Account(endpoint, overlay=False)`, they are left as moto makes them.
 """
 
 import hashlib
@@ -131,24 +131,6 @@ class Repository:
         manifest = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": entries}
         return self._put(manifest, tags, days, label), children
 
-    def sign(self, digest: str, days: float) -> str:
-        """A signature as cosign stores it: an image tagged after its subject."""
-        tag = digest.replace(":", "-") + ".sig"
-        name = self.account.labels[self.name, digest]
-        return self.push(tag, days=days, label=f"signature of {name}", size=1_000)
-
-    def tag(self, digest: str, tag: str) -> None:
-        """Moves or adds a tag, as a promotion does."""
-        found = self.account.ecr.batch_get_image(repositoryName=self.name, imageIds=[{"imageDigest": digest}])
-        image = found["images"][0]
-        self.account.ecr.put_image(
-            repositoryName=self.name,
-            imageManifest=image["imageManifest"],
-            imageManifestMediaType=image["imageManifestMediaType"],
-            imageDigest=digest,
-            imageTag=tag,
-        )
-
     def uri(self, reference: str) -> str:
         """`host/name:tag` or `host/name@digest`."""
         return f"{HOST}/{self.name}{'@' if ':' in reference else ':'}{reference}"
@@ -166,9 +148,7 @@ class Repository:
             self.account.ecr.put_image(**image, **({"imageTag": tag} if tag else {}))
         if self.account.overlay:
             pushed_at = self.account.now - int(days * 86_400)
-            self.account.control(
-                "image", repository=self.name, digest=digest, attributes={"image_pushed_at": pushed_at}
-            )
+            self.account.control("image", repository=self.name, digest=digest, pushed_at=pushed_at)
         self.account.labels[self.name, digest] = label
         return digest
 
@@ -183,38 +163,9 @@ class Cluster:
             cluster=self.name, serviceName=name, taskDefinition=task_definition, desiredCount=count
         )
 
-    def task(self, task_definition: str, *digests: str) -> None:
-        """A running task; `digests` are what its containers' images were when it started."""
+    def task(self, task_definition: str) -> None:
         # moto needs container instances for anything but Fargate.
-        answer = self.account.ecs.run_task(cluster=self.name, taskDefinition=task_definition, launchType="FARGATE")
-        if digests:
-            self.account.control(
-                "task",
-                cluster=self.name,
-                task=answer["tasks"][0]["taskArn"],
-                containers=[{"image_digest": digest} for digest in digests],
-            )
-
-    def pin(self, service: str, task_definition: str, *images: tuple[str, str]) -> None:
-        """The service's revision, with the digest each image was resolved to: (image as written, digest)."""
-        arn = f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:service-revision/{self.name}/{service}/1"
-        revision = {
-            "serviceRevisionArn": arn,
-            "serviceArn": f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:service/{self.name}/{service}",
-            "clusterArn": f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:cluster/{self.name}",
-            "taskDefinition": task_definition,
-            "containerImages": [
-                {"containerName": f"container-{number}", "image": image, "imageDigest": digest}
-                for number, (image, digest) in enumerate(images, start=1)
-            ],
-        }
-        self.account.control(
-            "service",
-            cluster=self.name,
-            service=service,
-            revisions=[revision],
-            attributes={"current_service_revisions": [{"arn": arn, "requestedTaskCount": 1}]},
-        )
+        self.account.ecs.run_task(cluster=self.name, taskDefinition=task_definition, launchType="FARGATE")
 
 
 def _digest(text: str) -> str:

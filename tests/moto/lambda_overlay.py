@@ -1,4 +1,4 @@
-"""Lambda as documented, where moto is simpler: Invoke runs the uploaded `bootstrap`, and a logging configuration stays.
+"""Lambda. Gap: moto runs functions in Docker alone, and forgets their logging configuration.
 
 The binary runs natively under `runtime_api`, with the function's own variables and this moto as its AWS.
 """

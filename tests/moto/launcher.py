@@ -10,7 +10,6 @@ import argparse
 import io
 import json
 import re
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -59,20 +58,12 @@ class Application:
         return Response(json.dumps(answer), content_type="application/json")
 
     def _fault(self, request: Request, action: str) -> Response | None:
-        fault = self.control.faults.take(action)
+        fault = self.control.faults.get(action)
         if fault is None:
             return None
-        time.sleep(fault.get("delay", 0))
-        if "code" not in fault:
-            return None
         request.get_data()  # A connection closed with half a request unread is a reset.
-        body = {"__type": fault["code"], "message": fault.get("message", "a fault on purpose")}
-        return Response(
-            json.dumps(body),
-            status=fault.get("status", 400),
-            headers={"x-amzn-errortype": fault["code"]},
-            content_type="application/x-amz-json-1.1",
-        )
+        headers = {"x-amzn-errortype": fault["__type"]}
+        return Response(json.dumps(fault), status=400, headers=headers, content_type="application/x-amz-json-1.1")
 
 
 def _noting_the_status(call: dict[str, Any], start_response: Callable) -> Callable:

@@ -1,4 +1,4 @@
-"""Saved queries of CloudWatch Logs Insights, which moto does not have: stored and given back."""
+"""CloudWatch Logs. Gap: moto has no saved queries of Insights."""
 
 import uuid
 from typing import Any

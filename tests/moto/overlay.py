@@ -1,8 +1,7 @@
-"""What moto 5.2.5 leaves out and a cleaner depends on: paging, limits, ECR's delete rules, ECS's digests, what a
-deployment needs.
+"""The few gaps of moto 5.2.5 that keep a service from being reached at all, closed in this process; one file a service.
 
-`install` patches moto in this process. It is for one version of moto, the one in requirements.txt;
-test_overlay.py proves every patch through boto3, tests/infrastructure those of a deployment through Terraform.
+It is for one version of moto, the one in requirements.txt. test_overlay.py and test_services.py prove every patch
+through boto3, tests/infrastructure those of a deployment through Terraform.
 """
 
 from moto import __version__

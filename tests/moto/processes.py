@@ -1,7 +1,6 @@
 """Processes that end with the block that started them, each by its own process id."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -51,12 +50,11 @@ def plain_moto() -> Iterator[Server]:
 
 
 @contextmanager
-def started(command: list[str], log: Path, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
+def started(command: list[str], log: Path) -> Iterator[subprocess.Popen]:
     """A process in a session of its own, so that Ctrl-C reaches only the one that cleans up."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
-            env=env,
             cwd=log.parent,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -77,12 +75,6 @@ def end(process: subprocess.Popen) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
     process.wait()
-
-
-def exit_on_termination() -> None:
-    """Makes a polite request to end run the `finally` blocks, as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, _frame: sys.exit(128 + received))
 
 
 def _wait(process: subprocess.Popen, log: Path, ready) -> None:

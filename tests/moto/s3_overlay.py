@@ -1,6 +1,6 @@
-"""Bucket policies as documented, where moto is simpler: a statement for connections without TLS is not for these.
+"""S3. Gap: moto takes no notice of conditions in bucket policies, so that one against plain HTTP closes the bucket.
 
-A connection to moto is one without TLS and stands for one with it; moto takes no notice of conditions.
+A connection to moto is one without TLS and stands for one with it.
 """
 
 import json

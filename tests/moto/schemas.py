@@ -1,4 +1,4 @@
-"""The part of EventBridge Schemas that Lambda's console keeps shareable test events in; moto does not have the service."""
+"""EventBridge Schemas, where Lambda's console keeps shareable test events. Gap: moto does not have the service."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Operations of other services that moto does not have, as an account without such things answers them."""
+"""Other services. Gap: moto lacks these lists, and answers HTTP 500: each is answered as empty."""
 
 import json
 from typing import Any

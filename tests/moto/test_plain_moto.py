@@ -13,7 +13,7 @@ from account import Account
 from in_use import digest_of, uses
 from processes import plain_moto
 from runtime_api import invoke
-from scenarios import unaged_repository
+from scenarios import app_repository
 
 DELETE = {"ECR_CLEANUP_CONFIG": '{"mode":"delete"}'}
 READS_A_PARAMETER = {"ECR_CLEANUP_CONFIG": "ssm:/cleanup/config"}
@@ -61,7 +61,7 @@ def json_of(result):
 
 @pytest.mark.parametrize("mode", ["function", "command"])
 def test_what_nobody_needs_is_deleted(account, function, command, mode):
-    expected = unaged_repository(account)
+    expected = app_repository(account)
     if mode == "function":
         planned = function("manual-plan.json")
     else:

@@ -14,7 +14,7 @@ sys.path.insert(0, str(PROJECT / "tests" / "moto"))
 from account import Account  # noqa: E402
 from processes import moto_with_overlay  # noqa: E402
 from runtime_api import invoke  # noqa: E402
-from scenarios import acceptance_repository  # noqa: E402
+from scenarios import app_repository  # noqa: E402
 
 # By Lambda's names: the ELF header's number of the machine, and how `uname -m` and qemu call it.
 MACHINES = {"arm64": (183, "aarch64"), "x86_64": (62, "x86_64")}
@@ -52,7 +52,7 @@ def test_it_plans(bootstrap, architecture, tmp_path):
         bootstrap = emulated(bootstrap, machine, tmp_path)
     with moto_with_overlay() as server:
         account = Account(server.endpoint)
-        expected = acceptance_repository(account)
+        expected = app_repository(account)
         answer = invoke(bootstrap, {"mode": "plan"}, account.environment())
     assert answer.error is None, answer
     assert answer.payload["counts"]["candidates"] == len(expected.deleted)
