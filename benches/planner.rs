@@ -177,8 +177,8 @@ fn policies() -> Result<Policies, Failure> {
 
 fn world(size: u32, kind: Kind) -> Result<(Inventory, Usage), Failure> {
     let registry = Registry {
-        account: "111111111111".into(),
-        region: "eu-west-1".into(),
+        account: "111111111111".parse()?,
+        region: "eu-west-1".parse()?,
     };
     let repositories = (0..size / REPOSITORY)
         .map(|number| repository(number, kind))
@@ -204,7 +204,7 @@ fn world(size: u32, kind: Kind) -> Result<(Inventory, Usage), Failure> {
     }
     let coverage = Coverage {
         source: "ecs",
-        account: registry.account.clone(),
+        account: registry.account,
         region: registry.region.clone(),
         cluster: None,
         complete: true,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     aws::{Clients, Outcome, Tried},
     config::{Config, InUse, Mode},
-    image::Registry,
+    image::{AccountId, Registry},
     kubernetes::Problem,
     usage::{ClusterSource, SourceError, eks::Eks, services::OtherService},
 };
@@ -39,7 +39,7 @@ pub struct Access {
     pub clusters: usize,
     /// The caller's own account.
     #[serde(skip)]
-    own: Box<str>,
+    own: Option<AccountId>,
     /// The clusters that the configuration names, as far as they have not been found.
     #[serde(skip)]
     expected: BTreeSet<String>,
@@ -49,7 +49,7 @@ impl Access {
     /// Nothing is known yet.
     pub(crate) fn new(config: &Config, own: &Registry) -> Self {
         let mut access = Self {
-            own: own.account.clone(),
+            own: Some(own.account),
             ..Self::default()
         };
         if config.mode != Mode::Plan {
@@ -172,7 +172,7 @@ impl Access {
                     self.problems.push(problem);
                     continue;
                 }
-                Outcome::Denied if place.account == self.own => &mut self.denied_actions,
+                Outcome::Denied if Some(place.account) == self.own => &mut self.denied_actions,
                 Outcome::Denied => self.denied_elsewhere.entry(place.to_string()).or_default(),
             };
             if !denied.contains(&tried.action) {

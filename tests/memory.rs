@@ -60,8 +60,8 @@ fn planned(document: &str) -> (usize, i64, i64) {
     let stored = measure(|| {
         inventory = Some(Inventory {
             registry: Registry {
-                account: "111111111111".into(),
-                region: "eu-west-1".into(),
+                account: "111111111111".parse().unwrap(),
+                region: "eu-west-1".parse().unwrap(),
             },
             repositories: (0..REPOSITORIES).map(repository).collect(),
         });

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{Fetch, Role},
-    image::{Registry, Time},
+    image::{AwsNameError, Registry, Time},
     kubernetes::Patience,
 };
 
@@ -258,9 +258,10 @@ impl Clients {
         let account = answer
             .account()
             .ok_or_else(|| missing("account in the answer"))?;
+        let invalid = |error: AwsNameError| ApiError::answer(OPERATION, "", error.to_string());
         let registry = Registry {
-            account: account.into(),
-            region: region.into(),
+            account: account.parse().map_err(invalid)?,
+            region: region.parse().map_err(invalid)?,
         };
         Ok(Identity {
             registry,

@@ -4,7 +4,7 @@
 use aws_config::{Region, SdkConfig};
 use aws_types::service_config::ServiceConfigKey;
 
-use super::Partition;
+use crate::image::Partition;
 
 /// A service, and what calls to it are signed for.
 #[derive(Debug, Clone, Copy)]

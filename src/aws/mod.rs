@@ -10,7 +10,6 @@ mod json;
 mod lambda;
 mod pace;
 mod pages;
-mod partition;
 mod role;
 mod wire;
 
@@ -25,5 +24,4 @@ pub(crate) use json::{CallError, JsonService};
 pub(crate) use lambda::{FunctionCode, FunctionConfiguration, LambdaService};
 pub use pace::Bucket;
 pub(crate) use pages::all_pages;
-pub(crate) use partition::Partition;
 pub(crate) use wire::{Wire, encoded};

@@ -53,13 +53,16 @@ impl RoleCredentials {
     }
 
     async fn assume(&self) -> Result<Credentials, ApiError> {
-        let Role { arn, external_id } = &self.role;
+        let arn = &self.role.arn.to_string();
         let request = self
             .sts
             .assume_role()
             .role_arn(arn)
             .role_session_name(&self.session);
-        let answer = request.set_external_id(external_id.clone()).send().await;
+        let answer = request
+            .set_external_id(self.role.external_id.clone())
+            .send()
+            .await;
         let answer = answer.map_err(|error| ApiError::new(OPERATION, arn, &error))?;
         let incomplete = |what: &str| ApiError::answer(OPERATION, arn, what);
         let given = answer

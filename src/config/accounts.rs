@@ -2,12 +2,13 @@
 
 use super::{
     Account, Registry, Role,
-    error::{Path, Problems, quoted},
+    error::{Path, Problems, Reported, quoted},
     raw, registry,
     scalar::List,
 };
+use crate::image::Region;
 
-/// The registries as they are written. None at all is an error: to leave them out means the caller's own.
+/// Returns the registries as they are written. To leave them out means the caller's own; an empty list is an error.
 pub(super) fn registries(written: &List<raw::Registry>, problems: &mut Problems) -> Vec<Registry> {
     let path = Path::of_keys("registries");
     if written.0.is_empty() {
@@ -19,52 +20,45 @@ pub(super) fn registries(written: &List<raw::Registry>, problems: &mut Problems)
     let mut registries: Vec<Registry> = Vec::new();
     for (index, written) in written.items() {
         let path = path.index(index);
-        let region = written
-            .region
-            .as_ref()
-            .inspect(|text| check_region(text, &path.key("region"), problems));
-        let role = role(
-            written.role_arn.as_ref(),
-            written.external_id.as_ref(),
-            &path,
-            problems,
-        );
-        let registry = Registry {
-            region: region.cloned(),
-            role,
+        let text = written.region.as_ref();
+        let region = text.map(|text| region(text, &path.key("region"), problems));
+        let (arn, id) = (written.role_arn.as_ref(), written.external_id.as_ref());
+        let role = role(arn, id, &path, problems);
+        let (Ok(region), Ok(role)) = (region.transpose(), role) else {
+            continue;
         };
-        let arn = |registry: &Registry| registry.role.as_ref().map(|role| role.arn.clone());
-        if registries
-            .iter()
-            .any(|other| other.region == registry.region && arn(other) == arn(&registry))
-        {
+        let arn = |role: &Option<Role>| role.as_ref().map(|role| role.arn.clone());
+        let is_same = |other: &Registry| other.region == region && arn(&other.role) == arn(&role);
+        if registries.iter().any(is_same) {
             problems.add_unless_known(
                 &path,
                 "is written twice: an entry above has the same role and Region",
             );
         }
-        registries.push(registry);
+        registries.push(Registry { region, role });
     }
     registries
 }
 
-/// The accounts as they are written.
+/// Returns the accounts as they are written.
 pub(super) fn accounts(
     written: &List<raw::Account>,
     path: &Path,
     problems: &mut Problems,
 ) -> Vec<Account> {
-    let accounts = written.items().map(|(index, written)| {
+    let accounts = written.items().filter_map(|(index, written)| {
         let path = path.index(index);
         let role = role(written.role_arn.as_ref(), written.external_id.as_ref(), &path, problems);
         let mut regions = Vec::new();
         for (index, text) in written.regions.iter().flat_map(List::items) {
             let path = path.key("regions").index(index);
-            check_region(text, &path, problems);
-            if regions.contains(text) {
+            let Ok(region) = region(text, &path, problems) else {
+                continue;
+            };
+            if regions.contains(&region) {
                 problems.add(&path, format!("{} is written twice", quoted(text)));
             }
-            regions.push(text.clone());
+            regions.push(region);
         }
         if written.regions.as_ref().is_some_and(|regions| regions.0.is_empty()) {
             problems.add(&path.key("regions"), "expected a Region; leave `regions` out for the caller's");
@@ -72,7 +66,7 @@ pub(super) fn accounts(
             let message = "expected `role_arn`, `regions` or both: the caller's own account and Region are read anyway";
             problems.add_unless_known(&path, message);
         }
-        Account { role, regions }
+        Some(Account { role: role.ok()?, regions })
     });
     accounts.collect()
 }
@@ -82,7 +76,7 @@ fn role(
     external_id: Option<&String>,
     path: &Path,
     problems: &mut Problems,
-) -> Option<Role> {
+) -> Result<Option<Role>, Reported> {
     if let Some(id) = external_id {
         let path = path.key("external_id");
         if !is_external_id(id) {
@@ -94,18 +88,20 @@ fn role(
             problems.add_unless_known(&path, "needs `role_arn`, the role that asks for it");
         }
     }
-    let arn = arn?;
-    if !registry::is_role_arn(arn) {
+    let Some(text) = arn else { return Ok(None) };
+    let Some((arn, account)) = registry::role_arn(text) else {
         let message = format!(
             "expected the ARN of a role, such as `arn:aws:iam::222222222222:role/ecr-cleanup`, found {}",
-            quoted(arn)
+            quoted(text)
         );
         problems.add(&path.key("role_arn"), message);
-    }
-    Some(Role {
-        arn: arn.clone(),
+        return Err(Reported);
+    };
+    Ok(Some(Role {
+        arn,
+        account,
         external_id: external_id.cloned(),
-    })
+    }))
 }
 
 /// "`AssumeRole`", AWS STS API Reference.
@@ -114,23 +110,20 @@ fn is_external_id(text: &str) -> bool {
     (2..=1224).contains(&text.len()) && text.bytes().all(good)
 }
 
-fn check_region(text: &str, path: &Path, problems: &mut Problems) {
-    if !registry::is_region(text) {
-        problems.add(
-            path,
-            format!(
-                "expected an AWS Region such as `eu-west-1`, found {}",
-                quoted(text)
-            ),
-        );
-    }
+fn region(text: &str, path: &Path, problems: &mut Problems) -> Result<Region, Reported> {
+    registry::region(text).ok_or_else(|| {
+        let found = quoted(text);
+        let message = format!("expected an AWS Region such as `eu-west-1`, found {found}");
+        problems.add(path, message);
+        Reported
+    })
 }
 
 /// A registry as it would be written.
 pub(super) fn written_registry(registry: &Registry) -> raw::Registry {
     let (role_arn, external_id) = written_role(registry.role.as_ref());
     raw::Registry {
-        region: registry.region.clone(),
+        region: registry.region.as_ref().map(ToString::to_string),
         role_arn,
         external_id,
     }
@@ -139,7 +132,8 @@ pub(super) fn written_registry(registry: &Registry) -> raw::Registry {
 /// An account as it would be written.
 pub(super) fn written_account(account: &Account) -> raw::Account {
     let (role_arn, external_id) = written_role(account.role.as_ref());
-    let regions = (!account.regions.is_empty()).then(|| account.regions.iter().cloned().collect());
+    let regions = (!account.regions.is_empty())
+        .then(|| account.regions.iter().map(ToString::to_string).collect());
     raw::Account {
         role_arn,
         external_id,
@@ -149,7 +143,7 @@ pub(super) fn written_account(account: &Account) -> raw::Account {
 
 fn written_role(role: Option<&Role>) -> (Option<String>, Option<String>) {
     (
-        role.map(|role| role.arn.clone()),
+        role.map(|role| role.arn.to_string()),
         role.and_then(|role| role.external_id.clone()),
     )
 }

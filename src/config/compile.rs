@@ -11,7 +11,7 @@ use super::{
     registry,
     scalar::{self, List, Switch},
 };
-use crate::policy::RepositoryGlobs;
+use crate::{image::Arn, policy::RepositoryGlobs};
 
 /// The configuration that `document` means; `defaults` has the keep rules of policies without any.
 pub(super) fn compile(
@@ -57,10 +57,8 @@ pub(super) fn compile(
     });
     let state = location("state", document.state.as_ref(), problems);
     let report = location("report", document.report.as_ref(), problems);
-    let notify = document
-        .notify
-        .as_ref()
-        .map(|topic| topic_arn(topic, problems));
+    let notify = document.notify.as_ref();
+    let notify = notify.and_then(|text| topic(text, problems));
     Some(Config {
         version: version?.0.get(),
         mode: mode?,
@@ -162,11 +160,13 @@ fn location(key: &str, written: Option<&String>, problems: &mut Problems) -> Opt
         .ok()
 }
 
-fn topic_arn(text: &str, problems: &mut Problems) -> String {
-    let parts: Vec<&str> = text.split(':').collect();
-    let is_topic = matches!(parts[..], ["arn", _, "sns", region, account, name]
-        if !region.is_empty() && registry::is_account(account) && !name.is_empty());
-    if !is_topic {
+fn topic(text: &str, problems: &mut Problems) -> Option<Arn> {
+    let is_topic = |arn: &Arn| {
+        let placed = arn.region.is_some() && arn.account.is_some();
+        &*arn.service == "sns" && placed && !arn.resource.contains(':')
+    };
+    let topic = text.parse().ok().filter(is_topic);
+    if topic.is_none() {
         let example = "arn:aws:sns:eu-west-1:111111111111:topic";
         let message = format!(
             "expected the ARN of an SNS topic, such as `{example}`, found {}",
@@ -174,7 +174,7 @@ fn topic_arn(text: &str, problems: &mut Problems) -> String {
         );
         problems.add(&Path::of_keys("notify"), message);
     }
-    text.to_owned()
+    topic
 }
 
 fn compile_eks(written: &raw::Eks, path: &Path, problems: &mut Problems) -> Option<EksUse> {

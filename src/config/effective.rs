@@ -35,7 +35,7 @@ fn document(config: &Config) -> Document {
         guards: Some(guards(&config.guards)),
         state: config.state.as_ref().map(ToString::to_string),
         report: config.report.as_ref().map(ToString::to_string),
-        notify: config.notify.clone(),
+        notify: config.notify.as_ref().map(ToString::to_string),
         archive: Some(raw::Archive {
             delete_after: config.archive.delete_after.map(Duration),
         }),
@@ -134,7 +134,13 @@ fn in_use(in_use: &super::InUse) -> raw::InUse {
 
 fn guards(guards: &super::Guards) -> raw::Guards {
     raw::Guards {
-        expected_accounts: Some(guards.expected_accounts.iter().cloned().collect()),
+        expected_accounts: Some(
+            guards
+                .expected_accounts
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        ),
         allow_no_usage: Some(guards.allow_no_usage),
         max_deletions_per_run: Some(Limit(guards.max_deletions_per_run)),
         max_percent_per_repository: Some(Percent(guards.max_percent_per_repository)),

@@ -179,6 +179,9 @@ pub(super) fn quoted(text: &str) -> String {
     format!("`{shown}`{rest}")
 }
 
+/// The mark that a problem is recorded, and a value missing for it.
+pub(super) struct Reported;
+
 /// Collects problems while the rest of the document is looked at.
 #[derive(Debug, Default)]
 pub(super) struct Problems {

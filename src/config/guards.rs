@@ -10,9 +10,9 @@ use super::{
     compile::required,
     error::{Path, Problems, quoted},
     raw::{self, Day},
-    registry,
     scalar::List,
 };
+use crate::image::AccountId;
 
 /// The guards as they are written; some need the state store.
 pub(super) fn compile(
@@ -64,21 +64,22 @@ pub(super) fn compile(
     })
 }
 
-fn expected_accounts(written: &List<String>, path: &Path, problems: &mut Problems) -> Vec<String> {
+fn expected_accounts(
+    written: &List<String>,
+    path: &Path,
+    problems: &mut Problems,
+) -> Vec<AccountId> {
     let path = path.key("expected_accounts");
-    for (index, account) in written.items() {
-        if !registry::is_account(account) {
-            let message = format!(
-                "expected an account id of 12 digits, found {}",
-                quoted(account)
-            );
+    let accounts = written.items().filter_map(|(index, text)| {
+        let account = text.parse().ok();
+        if account.is_none() {
+            let found = quoted(text);
+            let message = format!("expected an account id of 12 digits, found {found}");
             problems.add(&path.index(index), message);
         }
-    }
-    written
-        .items()
-        .map(|(_, account)| account.clone())
-        .collect()
+        account
+    });
+    accounts.collect()
 }
 
 fn change_window(

@@ -49,7 +49,10 @@ pub use self::{
     schema::schema,
     source::{Fetch, Source},
 };
-use crate::policy::{Policies, RepositoryGlobs};
+use crate::{
+    image::{AccountId, Arn, Region},
+    policy::{Policies, RepositoryGlobs},
+};
 
 /// A valid configuration, ready for use.
 ///
@@ -75,8 +78,8 @@ pub struct Config {
     pub state: Option<S3Location>,
     /// Where the full report of every run goes, if anywhere.
     pub report: Option<S3Location>,
-    /// The ARN of the SNS topic that hears of runs.
-    pub notify: Option<String>,
+    /// The SNS topic that is notified after each run.
+    pub notify: Option<Arn>,
     /// What becomes of images in the archive storage class.
     pub archive: Archive,
     /// Price of storage in US dollars for one GB and month.
@@ -86,8 +89,8 @@ pub struct Config {
 /// A registry to clean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registry {
-    /// The Region; none: the caller's.
-    pub region: Option<String>,
+    /// The Region; `None` for the caller's.
+    pub region: Option<Region>,
     /// The role to assume; none: the caller's own account.
     pub role: Option<Role>,
 }
@@ -96,7 +99,9 @@ pub struct Registry {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Role {
     /// Its ARN.
-    pub arn: String,
+    pub arn: Arn,
+    /// The account that the ARN names.
+    pub account: AccountId,
     /// The external id that it asks for.
     pub external_id: Option<String>,
 }
@@ -107,7 +112,7 @@ pub struct Account {
     /// The role to assume; none: the caller's own account.
     pub role: Option<Role>,
     /// The Regions; empty: the caller's.
-    pub regions: Vec<String>,
+    pub regions: Vec<Region>,
 }
 
 /// What becomes of a repository from which an account may pull whose use is not read.
@@ -290,8 +295,8 @@ pub enum TaskDefinitions {
 /// What makes a run refuse or stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guards {
-    /// Account ids, 12 digits each, the program may run in; empty: whatever account it is.
-    pub expected_accounts: Vec<String>,
+    /// The accounts the program may run in; empty if it may run in any.
+    pub expected_accounts: Vec<AccountId>,
     /// Whether a run may delete although no use of any image was found.
     pub allow_no_usage: bool,
     /// Images one run may delete; 0 deletes nothing.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     compile::required,
-    error::{Path, Problems, quoted},
+    error::{Path, Problems, Reported, quoted},
     raw,
     scalar::List,
 };
@@ -259,9 +259,6 @@ fn check_conditions(rule: &raw::KeepRule, path: &Path, problems: &mut Problems) 
         );
     }
 }
-
-/// A problem is recorded.
-struct Reported;
 
 /// The compiled regex, if one is written.
 fn pattern(

@@ -1,6 +1,7 @@
 //! What names a registry: host names and account ids.
 
 use super::error::quoted;
+use crate::image::{AccountId, Arn, Region};
 
 /// The alias in lower case, if it is a host name, with or without a port, and not one of ECR.
 pub(super) fn alias(text: &str) -> Result<String, String> {
@@ -59,7 +60,7 @@ fn is_port(port: &str) -> bool {
 /// Any spelling of ECR's hosts, in any partition: `<account>.dkr.ecr...`, `<account>.dkr-ecr...`, and ECR Public.
 fn is_ecr(host: &str) -> bool {
     let private = host.split_once('.').is_some_and(|(account, rest)| {
-        is_account(account)
+        account.parse::<AccountId>().is_ok()
             && [".dkr.ecr", ".dkr-ecr"]
                 .iter()
                 .any(|service| format!(".{rest}").starts_with(service))
@@ -67,37 +68,32 @@ fn is_ecr(host: &str) -> bool {
     private || host == "public.ecr.aws" || host.ends_with(".public.ecr.aws")
 }
 
-/// Whether the text is an AWS account id.
-pub(super) fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Whether the text has the form of a Region's name: `eu-west-1`, `us-gov-west-1`, `eusc-de-east-1`.
-pub(super) fn is_region(text: &str) -> bool {
+/// Returns the Region, if the text has the usual form: `eu-west-1`, `us-gov-west-1`, `eusc-de-east-1`.
+pub(super) fn region(text: &str) -> Option<Region> {
     let parts: Vec<&str> = text.split('-').collect();
     let is_word =
         |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    match parts.split_last() {
-        Some((number, words)) => {
-            (2..=4).contains(&words.len())
-                && words.iter().all(is_word)
-                && (1..=2).contains(&number.len())
-                && number.bytes().all(|byte| byte.is_ascii_digit())
-        }
-        None => false,
-    }
+    let (number, words) = parts.split_last()?;
+    let usual = (2..=4).contains(&words.len())
+        && words.iter().all(is_word)
+        && (1..=2).contains(&number.len())
+        && number.bytes().all(|byte| byte.is_ascii_digit());
+    usual.then(|| text.parse().ok())?
 }
 
-/// Whether the text is the ARN of an IAM role.
-pub(super) fn is_role_arn(text: &str) -> bool {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
+/// Returns the ARN and its account, if the text is the ARN of an IAM role.
+pub(super) fn role_arn(text: &str) -> Option<(Arn, AccountId)> {
+    let arn: Arn = text.parse().ok()?;
     let is_name = |name: &str| {
         let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@/-".contains(&byte);
         !name.is_empty() && !name.starts_with('/') && !name.ends_with('/') && name.bytes().all(good)
     };
-    text.len() <= 2048
-        && matches!(parts[..], ["arn", partition, "iam", "", account, resource]
-            if partition.starts_with("aws") && is_account(account) && resource.strip_prefix("role/").is_some_and(is_name))
+    let account = arn.account?;
+    let is_role = text.len() <= 2048
+        && &*arn.service == "iam"
+        && arn.region.is_none()
+        && arn.resource.strip_prefix("role/").is_some_and(is_name);
+    is_role.then_some((arn, account))
 }
 
 #[cfg(test)]
@@ -128,7 +124,7 @@ mod tests {
             "eusc-de-east-1",
             "ap-southeast-7",
         ] {
-            assert!(is_region(region), "{region}");
+            assert!(super::region(region).is_some(), "{region}");
         }
         for region in [
             "",
@@ -142,13 +138,13 @@ mod tests {
             "eu-west-123",
             "*",
         ] {
-            assert!(!is_region(region), "{region}");
+            assert!(super::region(region).is_none(), "{region}");
         }
         for arn in [
             "arn:aws:iam::222222222222:role/ecr-cleanup",
             "arn:aws-us-gov:iam::222222222222:role/a/b/c+d@e",
         ] {
-            assert!(is_role_arn(arn), "{arn}");
+            assert!(role_arn(arn).is_some(), "{arn}");
         }
         for arn in [
             "",
@@ -161,7 +157,7 @@ mod tests {
             "arn:azure:iam::222222222222:role/a",
             "arn:aws:iam:eu-west-1:222222222222:role/a",
         ] {
-            assert!(!is_role_arn(arn), "{arn}");
+            assert!(role_arn(arn).is_none(), "{arn}");
         }
     }
 

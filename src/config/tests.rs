@@ -247,20 +247,21 @@ cost: { usd_per_gb_month: 0 }
     );
     let role = |arn: &str, id: &str| {
         Some(Role {
-            arn: arn.to_owned(),
+            arn: arn.parse().unwrap(),
+            account: arn.parse::<Arn>().unwrap().account.unwrap(),
             external_id: Some(id.to_owned()),
         })
     };
     let owned = |regions: &[&str]| {
         regions
             .iter()
-            .map(|region| (*region).to_owned())
+            .map(|region| region.parse().unwrap())
             .collect::<Vec<_>>()
     };
     assert_eq!(
         config.registries[0],
         Registry {
-            region: Some("eu-west-1".to_owned()),
+            region: Some("eu-west-1".parse().unwrap()),
             role: None
         }
     );
@@ -287,7 +288,7 @@ cost: { usd_per_gb_month: 0 }
     assert_eq!(config.registry_aliases, ["registry.example.com:5000"]);
     assert_eq!(
         config.guards.expected_accounts,
-        ["111111111111", "012345678901"]
+        ["111111111111", "012345678901"].map(|account| account.parse().unwrap())
     );
     assert_eq!(
         (

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     config::Guards,
-    image::Time,
+    image::{AccountId, Time},
     plan::{Plan, RepositoryPlan},
     state::{Counts, Memory},
     usage::Usage,
@@ -112,10 +112,10 @@ pub fn refusals(case: Case<'_>) -> Vec<Refusal> {
         ..
     } = case;
     let mut refusals = of_use(case);
-    let accounts: BTreeSet<&str> = plan
+    let accounts: BTreeSet<AccountId> = plan
         .registries
         .iter()
-        .map(|registry| &*registry.account)
+        .map(|registry| registry.account)
         .collect();
     refusals.extend(
         accounts
@@ -133,9 +133,9 @@ pub fn refusals(case: Case<'_>) -> Vec<Refusal> {
 
 /// A refusal, if images of this account were not expected to be judged.
 #[must_use]
-pub fn unexpected(account: &str, guards: &Guards) -> Option<Refusal> {
+pub fn unexpected(account: AccountId, guards: &Guards) -> Option<Refusal> {
     let expected = &guards.expected_accounts;
-    let wrong = !expected.is_empty() && !expected.iter().any(|expected| expected == account);
+    let wrong = !expected.is_empty() && !expected.contains(&account);
     wrong.then(|| Refusal::wrong_account(account, expected))
 }
 

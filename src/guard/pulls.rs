@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, fmt};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::image::RepositoryName;
+use crate::image::{AccountId, RepositoryName};
 
 /// The actions that an image is pulled with.
 const PULLING: [&str; 2] = ["ecr:batchgetimage", "ecr:getdownloadurlforlayer"];
@@ -42,7 +42,7 @@ const NAMING: [&str; 5] = [
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Puller {
     /// An account.
-    Account(Box<str>),
+    Account(AccountId),
     /// Every account of an organisation.
     Organisation(Box<str>),
     /// An AWS service, on behalf of any account.
@@ -186,7 +186,7 @@ impl Statement {
             "AWS" if is_unique_id(name) => {}
             "AWS" => {
                 pullers.insert(match account_of(name) {
-                    Some(account) => Puller::Account(account.into()),
+                    Some(account) => Puller::Account(account),
                     None => Puller::Other(name.into()),
                 });
             }
@@ -224,7 +224,7 @@ fn named_by(key: &str, values: &Value) -> Option<BTreeSet<Puller>> {
     let puller = |value: &Value| {
         let value = value.as_str()?;
         if ACCOUNTS.contains(&key) {
-            return account_of(value).map(|account| Puller::Account(account.into()));
+            return account_of(value).map(Puller::Account);
         }
         let organisation = value
             .split('/')
@@ -239,13 +239,12 @@ fn named_by(key: &str, values: &Value) -> Option<BTreeSet<Puller>> {
 }
 
 /// The account that a principal, an ARN or a condition's value names.
-fn account_of(text: &str) -> Option<&str> {
-    let account = if text.starts_with("arn:") {
-        text.split(':').nth(4)?
-    } else {
-        text
-    };
-    (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
+fn account_of(text: &str) -> Option<AccountId> {
+    match text.strip_prefix("arn:") {
+        // The rest may be a pattern, which no ARN is.
+        Some(arn) => arn.split(':').nth(3)?.parse().ok(),
+        None => text.parse().ok(),
+    }
 }
 
 fn is_unique_id(text: &str) -> bool {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::{
     config::Service,
+    image::AccountId,
     usage::{ACCOUNT, Coverage},
 };
 
@@ -135,12 +136,16 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn wrong_account(account: &str, expected: &[String]) -> Self {
+    pub(crate) fn wrong_account(account: AccountId, expected: &[AccountId]) -> Self {
         Self {
             guard: Guard::WrongAccount,
             observed: format!(
                 "this is account {account}; expected {}",
-                expected.join(" or ")
+                expected
+                    .iter()
+                    .map(|account| &**account)
+                    .collect::<Vec<_>>()
+                    .join(" or ")
             ),
             why: "The configuration was written for another account, so nothing is deleted.",
             next: "Use that account's credentials, or add this one to `guards.expected_accounts`."

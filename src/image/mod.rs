@@ -5,17 +5,21 @@
 //! what is unusual about an image is boxed.
 
 mod attachment;
+mod aws;
 mod digest;
 mod media_type;
 mod name;
+mod partition;
 mod reference;
 mod stored;
 mod time;
 
 pub use attachment::Attachment;
+pub use aws::{AccountId, Arn, AwsNameError, Region};
 pub use digest::{Digest, DigestError};
 pub use media_type::{ArtifactType, MANIFEST_MEDIA_TYPES, MediaType};
 pub use name::{NameError, RepositoryName, Tag};
+pub use partition::Partition;
 pub use reference::{Aliases, ImageReference, Parsed, ReferenceError, Registry};
 pub use stored::{Archival, Image, Status};
 pub use time::Time;

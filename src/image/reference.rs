@@ -9,26 +9,22 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::{Digest, RepositoryName, Tag};
+use super::{AccountId, Digest, Partition, Region, RepositoryName, Tag};
 
 /// A registry: an account's images in one Region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Registry {
-    /// The twelve digits of the account.
-    pub account: Box<str>,
-    /// The Region, such as `eu-west-1`.
-    pub region: Box<str>,
+    /// The account.
+    pub account: AccountId,
+    /// The Region.
+    pub region: Region,
 }
 
 impl Registry {
-    /// The host that serves it.
+    /// Returns the host that serves it.
     #[must_use]
     pub fn host(&self) -> String {
-        let suffix = if self.region.starts_with("cn-") {
-            "amazonaws.com.cn"
-        } else {
-            "amazonaws.com"
-        };
+        let suffix = Partition::dns_suffix_of(&self.region);
         format!("{}.dkr.ecr.{}.{suffix}", self.account, self.region)
     }
 }
@@ -218,15 +214,8 @@ fn parse_host(host: &str) -> Option<Registry> {
         .unwrap_or(rest)
         .strip_prefix('.')?
         .split_once('.')?;
-    let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-    let is_region = !region.is_empty()
-        && region
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    (is_account && is_region && !suffix.is_empty()).then(|| Registry {
-        account: account.into(),
-        region: region.into(),
-    })
+    let (account, region) = (account.parse().ok()?, region.parse().ok()?);
+    (!suffix.is_empty()).then_some(Registry { account, region })
 }
 
 impl ImageReference {
@@ -302,11 +291,38 @@ mod tests {
         ] {
             let reference = ecr(&format!("{host}/team/app:1.0"));
             let registry = Registry {
-                account: "111111111111".into(),
-                region: "eu-west-1".into(),
+                account: "111111111111".parse().unwrap(),
+                region: "eu-west-1".parse().unwrap(),
             };
             assert_eq!(reference.registry, Some(registry), "{host}");
             assert_eq!(reference.to_string(), "team/app:1.0", "{host}");
+        }
+    }
+
+    #[test]
+    fn a_registry_has_the_host_of_its_partition() {
+        for (region, suffix) in [
+            ("eu-west-1", "amazonaws.com"),
+            ("us-gov-west-1", "amazonaws.com"),
+            ("cn-north-1", "amazonaws.com.cn"),
+            ("eusc-de-east-1", "amazonaws.eu"),
+            ("us-iso-east-1", "c2s.ic.gov"),
+            ("us-isob-east-1", "sc2s.sgov.gov"),
+            ("eu-isoe-west-1", "cloud.adc-e.uk"),
+            ("us-isof-south-1", "csp.hci.ic.gov"),
+            ("moon-east-1", "amazonaws.com"),
+        ] {
+            let registry = Registry {
+                account: "111111111111".parse().unwrap(),
+                region: region.parse().unwrap(),
+            };
+            let host = registry.host();
+            assert_eq!(host, format!("111111111111.dkr.ecr.{region}.{suffix}"));
+            assert_eq!(
+                ecr(&format!("{host}/app")).registry,
+                Some(registry),
+                "{host}"
+            );
         }
     }
 

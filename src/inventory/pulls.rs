@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::{
     aws::{ApiError, Bucket, Clients},
-    image::{Registry, RepositoryName},
+    image::{AccountId, Region, Registry, RepositoryName},
 };
 
 /// A rule by which a registry repeats deletions in others.
@@ -158,8 +158,8 @@ struct Rule {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Destination {
-    region: Box<str>,
-    registry_id: Box<str>,
+    region: Region,
+    registry_id: AccountId,
 }
 
 #[derive(Deserialize)]

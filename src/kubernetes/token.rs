@@ -21,7 +21,7 @@ use aws_sigv4::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hyper::http;
 
-use crate::{aws::Partition, image::Time};
+use crate::image::{Partition, Time};
 
 /// A token is signed again when it is this old.
 const RENEWED_AFTER: Duration = Duration::from_mins(10);
@@ -202,8 +202,7 @@ fn presign(
 
 /// The host of STS in a Region: the authenticator accepts only one of the cluster's own partition.
 fn sts_host(region: &str) -> String {
-    let suffix = Partition::of(region).map_or("amazonaws.com", |partition| partition.dns_suffix);
-    format!("sts.{region}.{suffix}")
+    format!("sts.{region}.{}", Partition::dns_suffix_of(region))
 }
 
 #[cfg(test)]

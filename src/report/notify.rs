@@ -6,6 +6,7 @@ use super::{Answer, Status};
 use crate::{
     aws::{ApiError, Clients},
     config::Mode,
+    image::Arn,
 };
 
 /// The most characters of a subject.
@@ -20,7 +21,7 @@ const LINES: usize = 5;
 /// Where the message cannot be sent.
 pub(crate) async fn notify(
     clients: &Clients,
-    topic: &str,
+    topic: &Arn,
     answer: &Answer,
 ) -> Result<(), ApiError> {
     let Some((subject, message)) = compose(answer) else {
@@ -29,19 +30,19 @@ pub(crate) async fn notify(
     let request = clients
         .sns
         .publish()
-        .topic_arn(topic)
+        .topic_arn(topic.to_string())
         .subject(subject)
         .message(message);
     let mut request = request.customize();
-    if let Some(region) = topic.split(':').nth(3) {
+    if let Some(region) = &topic.region {
         // A topic hears only in its own Region.
-        let here = aws_sdk_sns::config::Builder::new().region(Region::new(region.to_owned()));
+        let here = aws_sdk_sns::config::Builder::new().region(Region::new(region.to_string()));
         request = request.config_override(here);
     }
     Box::pin(request.send())
         .await
         .map(|_| ())
-        .map_err(|error| ApiError::new("sns:Publish", topic, &error))
+        .map_err(|error| ApiError::new("sns:Publish", &topic.to_string(), &error))
 }
 
 /// Subject and message; none where there is nothing to tell.

@@ -12,7 +12,7 @@ use crate::{
     aws::{ApiError, Clients, Identity},
     config::{Account, Config, Role},
     guard::{self, Refusal},
-    image::Registry,
+    image::{AccountId, Region, Registry},
     usage::Closed,
 };
 
@@ -60,20 +60,20 @@ impl Places {
 
         let mut places = Self::nowhere(own.clone());
         let here = Entered {
-            account: home.account.clone(),
+            account: home.account,
             clients: clients.clone(),
         };
-        let of = |role: &Option<Role>, region: Option<&str>| {
+        let of = |role: &Option<Role>, region: Option<&Region>| {
             let region = region.unwrap_or(&home.region);
             let (account, clients) = match role.as_ref().map(|role| (role, &entered[role])) {
-                None => (&*here.account, Ok(here.in_region(region, home))),
-                Some((_, Ok(entered))) => (&*entered.account, Ok(entered.in_region(region, home))),
-                Some((role, Err(error))) => (account_of(role), Err(advised(error, role, &own))),
+                None => (here.account, Ok(here.in_region(region, home))),
+                Some((_, Ok(entered))) => (entered.account, Ok(entered.in_region(region, home))),
+                Some((role, Err(error))) => (role.account, Err(advised(error, role, &own))),
             };
             (
                 Registry {
-                    account: account.into(),
-                    region: region.into(),
+                    account,
+                    region: region.clone(),
                 },
                 clients,
             )
@@ -97,10 +97,10 @@ impl Places {
             config.registries.as_slice()
         };
         for (position, registry) in registries.iter().enumerate() {
-            let (registry, clients) = of(&registry.role, registry.region.as_deref());
+            let (registry, clients) = of(&registry.role, registry.region.as_ref());
             if clients.is_ok()
                 && registry.account != home.account
-                && let Some(refusal) = guard::unexpected(&registry.account, &config.guards)
+                && let Some(refusal) = guard::unexpected(registry.account, &config.guards)
             {
                 places
                     .unexpected
@@ -163,14 +163,14 @@ impl Places {
 
 /// An account that was entered.
 struct Entered {
-    account: Box<str>,
+    account: AccountId,
     clients: Clients,
 }
 
 impl Entered {
     /// Its clients in a Region; they are for that of `home` to begin with.
-    fn in_region(&self, region: &str, home: &Registry) -> Clients {
-        if region == &*home.region {
+    fn in_region(&self, region: &Region, home: &Registry) -> Clients {
+        if *region == home.region {
             self.clients.clone()
         } else {
             self.clients.in_region(region)
@@ -182,11 +182,6 @@ async fn enter(clients: &Clients, role: &Role, session: &str) -> Result<Entered,
     let clients = clients.as_role(role, session).await?;
     let account = clients.identity().await?.registry.account;
     Ok(Entered { account, clients })
-}
-
-/// The account of a role, as its ARN says.
-fn account_of(role: &Role) -> &str {
-    role.arn.split(':').nth(4).unwrap_or_default()
 }
 
 /// The error, with what to do where the role does not let the caller in.

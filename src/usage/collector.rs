@@ -14,7 +14,9 @@ use super::{
     pulls::Pulls,
     through::{Host, Through},
 };
-use crate::image::{Aliases, Digest, ImageReference, Parsed, ReferenceError, RepositoryName};
+use crate::image::{
+    AccountId, Aliases, Digest, ImageReference, Parsed, ReferenceError, RepositoryName,
+};
 
 /// Gathers the references of one source.
 pub struct Collector {
@@ -24,7 +26,7 @@ pub struct Collector {
     pub(super) pulls: Pulls,
     pub(super) through: Through,
     pub(super) sources: Vec<Box<dyn Source>>,
-    pub(super) accounts: BTreeSet<Box<str>>,
+    pub(super) accounts: BTreeSet<AccountId>,
     pub(super) note: Option<String>,
 }
 
@@ -99,8 +101,8 @@ impl Collector {
     }
 
     /// Says that this is what another account uses.
-    pub(crate) fn add_account(&mut self, account: &str) {
-        self.accounts.insert(account.into());
+    pub(crate) fn add_account(&mut self, account: AccountId) {
+        self.accounts.insert(account);
     }
 
     /// Notes that `user` names a digest, whatever repository it is in.

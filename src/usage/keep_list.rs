@@ -19,7 +19,7 @@ use super::{Collector, Reference, Source, SourceError, Usage, User};
 use crate::{
     aws::{ApiError, Clients},
     config::{S3Objects, duration},
-    image::{Aliases, ImageReference, Parsed, Registry, Time},
+    image::{AccountId, Aliases, ImageReference, Parsed, Region, Registry, Time},
 };
 
 /// The schema that this version reads and writes.
@@ -42,10 +42,10 @@ pub struct KeepList {
     max_age: String,
     /// The account that the images are used in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    account: Option<String>,
+    account: Option<AccountId>,
     /// The Region that they are used in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    region: Option<String>,
+    region: Option<Region>,
     /// References to images, and digests.
     images: Vec<String>,
 }
@@ -73,8 +73,8 @@ impl KeepList {
             generated_at: Timestamp::from_millisecond(generated_at.millis())
                 .map_err(|error| error.to_string())?,
             max_age: MAX_AGE.to_owned(),
-            account: Some(place.account.to_string()),
-            region: Some(place.region.to_string()),
+            account: Some(place.account),
+            region: Some(place.region.clone()),
             images: images.collect::<Result<_, _>>()?,
         })
     }
@@ -199,14 +199,10 @@ impl KeepLists {
     }
 
     fn add(&self, address: &str, list: KeepList, found: &mut Collector) -> Result<(), SourceError> {
-        let account = list
-            .account
-            .map_or_else(|| self.place.account.clone(), Into::into);
-        let region = list
-            .region
-            .map_or_else(|| self.place.region.clone(), Into::into);
+        let account = list.account.unwrap_or(self.place.account);
+        let region = list.region.unwrap_or_else(|| self.place.region.clone());
         let place = Registry { account, region };
-        found.add_account(&place.account);
+        found.add_account(place.account);
         let user = Arc::new(User {
             place,
             kind: "keep list".into(),

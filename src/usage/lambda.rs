@@ -20,7 +20,7 @@ use crate::{
     aws::{
         ApiError, Bucket, Clients, FunctionCode, FunctionConfiguration, LambdaService, all_pages,
     },
-    image::Registry,
+    image::{Arn, AwsNameError, Registry},
     state::{Caches, FunctionImage},
 };
 
@@ -44,7 +44,7 @@ pub(crate) struct Lambda {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Version {
     /// The ARN of the function, without a version.
-    function: String,
+    function: Arn,
     /// Its name.
     name: String,
     /// A number, or `$LATEST`.
@@ -236,6 +236,11 @@ impl Version {
             .function_arn
             .as_ref()
             .ok_or_else(|| missing("FunctionArn"))?;
+        let invalid = |error: AwsNameError| ApiError::answer(LIST, name, error.to_string());
+        let arn: Arn = arn.parse().map_err(invalid)?;
+        // With or without the version: `function:NAME:VERSION`.
+        let resource: Vec<&str> = arn.resource.split(':').take(2).collect();
+        let resource = resource.join(":").into();
         let version = function
             .version
             .as_ref()
@@ -244,8 +249,7 @@ impl Version {
             return Err(missing("FunctionName"));
         }
         Ok(Self {
-            // With or without the version that it may end with: `arn:aws:lambda:REGION:ACCOUNT:function:NAME:VERSION`.
-            function: arn.split(':').take(7).collect::<Vec<_>>().join(":"),
+            function: Arn { resource, ..arn },
             name: name.to_owned(),
             number: version.clone(),
             code: function.code_sha256.clone(),

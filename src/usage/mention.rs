@@ -125,8 +125,8 @@ mod tests {
     /// The tags in use when somebody names the repository beside these words.
     fn used(words: Option<&[&str]>, tags: &[&str]) -> Vec<String> {
         let place = Registry {
-            account: "1".into(),
-            region: "r".into(),
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
         };
         let user = User {
             place,

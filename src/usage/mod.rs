@@ -36,7 +36,9 @@ use pulls::Pulls;
 use through::Through;
 
 use crate::{
-    image::{Aliases, Digest, Image, ImageReference, Registry, RepositoryName, Tag},
+    image::{
+        AccountId, Aliases, Digest, Image, ImageReference, Region, Registry, RepositoryName, Tag,
+    },
     kubernetes::Problem,
 };
 
@@ -99,7 +101,7 @@ fn read_one<'a>(
             .map(|error| error.to_string());
         let coverage = Coverage {
             source: source.name(),
-            account: source.place().account.clone(),
+            account: source.place().account,
             region: source.place().region.clone(),
             cluster: source.cluster().map(Into::into),
             complete: error.is_none(),
@@ -161,9 +163,9 @@ pub struct Coverage {
     /// The source: `ecs`, ...
     pub source: &'static str,
     /// The account it looked in.
-    pub account: Box<str>,
+    pub account: AccountId,
     /// The Region it looked in.
-    pub region: Box<str>,
+    pub region: Region,
     /// The cluster it looked in, if it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<Box<str>>,
@@ -185,7 +187,7 @@ type Users = BTreeSet<Arc<User>>;
 #[derive(Debug, Default)]
 pub struct Usage {
     coverage: Vec<Coverage>,
-    accounts: BTreeSet<Box<str>>,
+    accounts: BTreeSet<AccountId>,
     references: BTreeMap<Reference, Users>,
     by_digest: HashMap<Digest, Users>,
     by_tag: HashMap<RepositoryName, HashMap<Tag, Users>>,
@@ -209,7 +211,7 @@ pub struct InUse {
 impl Usage {
     /// Adds what a source found, whether or not it is complete: what was seen is in use in any case.
     pub fn add(&mut self, coverage: Coverage, found: Collector) {
-        self.accounts.insert(coverage.account.clone());
+        self.accounts.insert(coverage.account);
         self.accounts.extend(found.accounts);
         self.coverage.push(coverage);
         self.mentions.merge(found.mentions);
@@ -272,7 +274,7 @@ impl Usage {
 
     /// The accounts of which it is known what they use.
     #[must_use]
-    pub const fn accounts(&self) -> &BTreeSet<Box<str>> {
+    pub const fn accounts(&self) -> &BTreeSet<AccountId> {
         &self.accounts
     }
 
@@ -352,8 +354,8 @@ mod tests {
 
     fn place() -> Registry {
         Registry {
-            account: "111111111111".into(),
-            region: "eu-west-1".into(),
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
         }
     }
 
@@ -378,8 +380,8 @@ mod tests {
         }
         let coverage = Coverage {
             source: "test",
-            account: "1".into(),
-            region: "r".into(),
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
             cluster: None,
             complete: true,
             references: collector.len(),

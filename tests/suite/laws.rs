@@ -187,8 +187,8 @@ impl World {
 
     fn inventory(&self) -> Inventory {
         let registry = Registry {
-            account: "111111111111".into(),
-            region: "eu-west-1".into(),
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
         };
         let repositories = (0..self.repositories.len()).map(|repository| Repository {
             name: name(repository),

@@ -12,6 +12,7 @@ use super::{Ecs, SourceError, User, add, last_part};
 use crate::{
     aws::{ApiError, Bucket, all_pages},
     config::TaskDefinitions,
+    image::Arn,
     usage::Collector,
 };
 
@@ -116,8 +117,9 @@ impl Ecs {
 
 /// Whether this is the ARN of one revision.
 fn is_revision(arn: &str) -> bool {
-    let revision = arn.rsplit_once(':').map(|(_, revision)| revision);
-    arn.starts_with("arn:") && revision.is_some_and(|revision| revision.parse::<u64>().is_ok())
+    let arn = arn.parse::<Arn>().ok();
+    let revision = arn.as_ref().and_then(|arn| arn.resource.rsplit_once(':'));
+    revision.is_some_and(|(_, revision)| revision.parse::<u64>().is_ok())
 }
 
 /// The `count` highest revisions of each family.

@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn a_revision_that_cannot_be_looked_up_is_an_error() {
         let place = Registry {
-            account: "111111111111".into(),
-            region: "eu-west-1".into(),
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
         };
         let user = Arc::new(User {
             place,

@@ -13,8 +13,7 @@ use super::{
     wire::{Chain, text},
 };
 use crate::{
-    aws::Partition,
-    image::{ImageReference, Parsed, Registry},
+    image::{ImageReference, Parsed, Partition, Registry},
     kubernetes::{Hit, Scanner},
     usage::{Collector, SourceError, User, ecs::Ecs},
 };
@@ -227,8 +226,8 @@ mod tests {
 
     fn noted(service: Service, item: &Value) -> Result<(Vec<String>, Vec<String>), SourceError> {
         let place = Registry {
-            account: "111111111111".into(),
-            region: "eu-west-1".into(),
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
         };
         let mut found = Collector::new(Arc::default());
         let spec = Spec::of(service).unwrap();

@@ -197,10 +197,10 @@ pub(crate) fn usage(uses: &[&str]) -> Usage {
 /// Use of these references by a service, and nothing else to know.
 pub(crate) fn usage_of(references: impl IntoIterator<Item = String>) -> Usage {
     let place = Registry {
-        account: "111111111111".into(),
-        region: "eu-west-1".into(),
+        account: "111111111111".parse().unwrap(),
+        region: "eu-west-1".parse().unwrap(),
     };
-    let (account, region) = (place.account.clone(), place.region.clone());
+    let (account, region) = (place.account, place.region.clone());
     let name = "web".to_owned();
     let service = Arc::new(User {
         place,
@@ -247,8 +247,8 @@ pub(crate) fn plan_all(
         }),
     });
     let registry = Registry {
-        account: "111111111111".into(),
-        region: "eu-west-1".into(),
+        account: "111111111111".parse().unwrap(),
+        region: "eu-west-1".parse().unwrap(),
     };
     plan(
         Inventory {

@@ -1,0 +1,104 @@
+//! Partitions: the parts of AWS that share nothing.
+
+/// A part of AWS that shares nothing with the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partition {
+    /// What ARNs begin with, after `arn:`.
+    pub id: &'static str,
+    /// What host names end with.
+    pub dns_suffix: &'static str,
+    /// What host names of dual stack end with.
+    pub dual_stack_suffix: &'static str,
+}
+
+impl Partition {
+    /// Returns the partition of a Region, or `None` if it is not known.
+    ///
+    /// Source: the AWS SDKs' `partitions.json`.
+    #[must_use]
+    pub fn of(region: &str) -> Option<Self> {
+        let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| region.starts_with(prefix));
+        let known = KNOWN.iter().find(|(prefixes, _)| begins(prefixes));
+        known.map(|(_, partition)| *partition)
+    }
+
+    /// Returns what host names of a Region end with: `amazonaws.com` if its partition is not known.
+    #[must_use]
+    pub fn dns_suffix_of(region: &str) -> &'static str {
+        Self::of(region).map_or("amazonaws.com", |partition| partition.dns_suffix)
+    }
+}
+
+/// What the names of a partition's Regions begin with; the first that fits counts.
+const KNOWN: [(&[&str], Partition); 8] = [
+    (
+        &["cn-"],
+        partition("aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    ),
+    (
+        &["us-gov-"],
+        partition("aws-us-gov", "amazonaws.com", "api.aws"),
+    ),
+    (
+        &["eusc-"],
+        partition("aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu"),
+    ),
+    (
+        &["us-iso-"],
+        partition("aws-iso", "c2s.ic.gov", "api.aws.ic.gov"),
+    ),
+    (
+        &["us-isob-"],
+        partition("aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud"),
+    ),
+    (
+        &["eu-isoe-"],
+        partition("aws-iso-e", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    ),
+    (
+        &["us-isof-"],
+        partition("aws-iso-f", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+    ),
+    (
+        &[
+            "us-", "eu-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-",
+        ],
+        partition("aws", "amazonaws.com", "api.aws"),
+    ),
+];
+
+const fn partition(
+    id: &'static str,
+    dns_suffix: &'static str,
+    dual_stack_suffix: &'static str,
+) -> Partition {
+    Partition {
+        id,
+        dns_suffix,
+        dual_stack_suffix,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_region_is_in_its_partition() {
+        for (region, expected) in [
+            ("eu-west-1", Some(("aws", "amazonaws.com"))),
+            ("us-gov-west-1", Some(("aws-us-gov", "amazonaws.com"))),
+            ("cn-north-1", Some(("aws-cn", "amazonaws.com.cn"))),
+            ("eusc-de-east-1", Some(("aws-eusc", "amazonaws.eu"))),
+            ("us-iso-east-1", Some(("aws-iso", "c2s.ic.gov"))),
+            ("us-isob-east-1", Some(("aws-iso-b", "sc2s.sgov.gov"))),
+            ("eu-isoe-west-1", Some(("aws-iso-e", "cloud.adc-e.uk"))),
+            ("us-isof-south-1", Some(("aws-iso-f", "csp.hci.ic.gov"))),
+            ("moon-east-1", None),
+        ] {
+            let found = Partition::of(region).map(|partition| (partition.id, partition.dns_suffix));
+            assert_eq!(found, expected, "{region}");
+        }
+        assert_eq!(Partition::dns_suffix_of("moon-east-1"), "amazonaws.com");
+    }
+}
