@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::error::quoted;
+use crate::policy::wildcard;
 
 /// A bucket, and a prefix of keys in it that may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +71,7 @@ impl S3Objects {
             && pattern
                 .iter()
                 .zip(key)
-                .all(|(pattern, name)| matches_name(pattern, name))
+                .all(|(pattern, name)| wildcard::matches(pattern, name))
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, String> {
@@ -92,18 +93,6 @@ impl Display for S3Objects {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "s3://{}/{}", self.bucket, self.key)
     }
-}
-
-/// Whether a name between slashes matches a pattern with `*`.
-fn matches_name(pattern: &str, name: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let Some(name) = name.strip_prefix(start) else {
-        return false;
-    };
-    let mut rests = name.char_indices().map(|(at, _)| &name[at..]).chain([""]);
-    rests.any(|tail| matches_name(rest, tail))
 }
 
 /// The bucket and what follows it.

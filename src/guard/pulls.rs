@@ -11,7 +11,10 @@ use std::{collections::BTreeSet, fmt};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::image::{AccountId, RepositoryName};
+use crate::{
+    image::{AccountId, RepositoryName},
+    policy::wildcard::matches_with_question_marks as matches,
+};
 
 /// The actions that an image is pulled with.
 const PULLING: [&str; 2] = ["ecr:batchgetimage", "ecr:getdownloadurlforlayer"];
@@ -252,26 +255,6 @@ fn is_unique_id(text: &str) -> bool {
         .iter()
         .any(|prefix| text.starts_with(prefix))
         && text.bytes().all(|b| b.is_ascii_alphanumeric())
-}
-
-/// Whether a text matches a pattern with `*` for any text and `?` for any character.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut pattern_chars = pattern.chars();
-    match pattern_chars.next() {
-        None => text.is_empty(),
-        Some('*') => {
-            let rest = pattern_chars.as_str();
-            let mut tails = text.char_indices().map(|(at, _)| &text[at..]).chain([""]);
-            tails.any(|tail| matches(rest, tail))
-        }
-        Some(wanted) => {
-            let mut chars = text.chars();
-            chars
-                .next()
-                .is_some_and(|char| wanted == '?' || wanted == char)
-                && matches(pattern_chars.as_str(), chars.as_str())
-        }
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,10 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::RepositoryPlan;
-use crate::image::{Digest, Image, Status};
+use crate::{
+    image::{Digest, Image, Status},
+    policy::wildcard::matches,
+};
 
 /// An image that stays, as far as this program goes, and that a lifecycle policy may expire or archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -77,18 +80,6 @@ impl Selection {
             }
             _ => true,
         }
-    }
-}
-
-/// Whether a tag matches a pattern with `*` for any text.
-fn matches(pattern: &str, tag: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == tag,
-        Some((start, rest)) => tag.strip_prefix(start).is_some_and(|tag| {
-            (0..=tag.len())
-                .filter_map(|at| tag.get(at..))
-                .any(|tail| matches(rest, tail))
-        }),
     }
 }
 

@@ -6,6 +6,7 @@
 mod evaluate;
 mod pattern;
 mod version;
+pub mod wildcard;
 
 use std::num::NonZeroU32;
 
