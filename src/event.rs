@@ -1,12 +1,12 @@
-//! Events: what somebody asks the function to do (SPEC 2.2).
+//! Events: what the function is asked to do.
 //!
-//! An event can narrow what the configuration allows and never widen it, and one that is not understood is refused:
-//! a misspelt `dryrun` must not delete.
+//! An event can narrow what the configuration allows and never widen it. One that is not understood is refused: a
+//! misspelt `dryrun` must not delete.
 
 use serde_json::{Map, Value};
 
 use crate::{
-    config::{Config, Mode},
+    config::{Config, Mode, nearest},
     policy::RepositoryGlobs,
 };
 
@@ -16,83 +16,109 @@ const FIELDS: [&str; 5] = ["mode", "repositories", "explain", "verify", "dry_run
 /// What an event asks for.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// What to do.
+    /// The most that the run may do.
     pub mode: Mode,
-    /// The only repositories to look at; none: all.
+    /// The only repositories to look at; `None` for all.
     pub only: Option<RepositoryGlobs>,
     /// The image to explain.
     pub explain: Option<String>,
-    /// Whether to ask for every image in use, and nothing else.
+    /// Whether to ask for every image in use, and to do nothing else.
     pub verify: bool,
-    /// Who asks.
-    pub trigger: Trigger,
 }
 
-/// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
-    /// An EventBridge rule or EventBridge Scheduler.
-    Schedule,
-    /// A person, or a program of theirs.
-    Person,
-}
-
-/// An event that is refused.
+/// Why an event is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// It is neither an object nor null.
     #[error("expected an object such as `{{\"mode\":\"plan\"}}`, got {0}")]
     Shape(&'static str),
-    /// It comes from a service that has nothing to say here.
+    /// It comes from another service.
     #[error(
         "this is {0}; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `verify`, `dry_run`"
     )]
     Envelope(String),
-    /// A field that is not known.
-    #[error("unknown field `{field}`; accepted are {}{}", accepted(), suggestion.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default())]
+    /// It has an unknown field.
+    #[error("unknown field `{field}`; accepted are {}{}", accepted(), hint(*.suggestion))]
     Field {
         /// The field.
         field: String,
-        /// What may have been meant.
+        /// The field that was probably meant.
         suggestion: Option<&'static str>,
     },
-    /// A field with a value that it cannot have.
+    /// It has a field with a value that it cannot have.
     #[error("`{field}`: {problem}")]
     Value {
         /// The field.
         field: &'static str,
         /// What is wrong.
-        problem: String,
+        problem: ValueError,
     },
-    /// More than the configuration allows.
+    /// It asks for more than the configuration allows.
     #[error(
         "`mode`: `{asked}` is more than the configured mode `{configured}`, and an event can only narrow; change `mode` in the configuration"
     )]
     Widens {
-        /// What the event asks for.
-        asked: &'static str,
-        /// What the configuration allows.
-        configured: &'static str,
+        /// The mode of the event.
+        asked: Mode,
+        /// The mode of the configuration.
+        configured: Mode,
     },
+}
+
+/// What is wrong with the value of a field.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// It is something else than it should be.
+    #[error("expected {expected}, got {found}")]
+    Unexpected {
+        /// What it should be.
+        expected: &'static str,
+        /// What it is, as JSON.
+        found: Value,
+    },
+    /// `verify` comes with other fields.
+    #[error("verifying asks for every image in use; leave out the other fields")]
+    VerifyWithOthers,
+    /// `explain` comes with a mode that acts.
+    #[error("explaining changes nothing; leave out `mode`")]
+    ExplainWithMode,
+    /// `dry_run` comes with a mode that acts.
+    #[error("`true` contradicts `mode`; write `mode` alone")]
+    DryRunWithMode,
+    /// `dry_run` is false.
+    #[error("`false` does not say what to do; write `\"mode\":\"delete\"`")]
+    NoDryRun,
+    /// Some globs are malformed.
+    #[error("{}", .0.join("; "))]
+    Globs(Vec<String>),
+    /// The image to explain cannot be understood.
+    #[error("{0}")]
+    Image(String),
+}
+
+impl ValueError {
+    /// Returns the error of the event whose field has this value.
+    pub(crate) const fn of(self, field: &'static str) -> EventError {
+        EventError::Value {
+            field,
+            problem: self,
+        }
+    }
 }
 
 fn accepted() -> String {
     FIELDS.map(|field| format!("`{field}`")).join(", ")
 }
 
-const fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Plan => "plan",
-        Mode::Archive => "archive",
-        Mode::Delete => "delete",
-    }
+fn hint(suggestion: Option<&str>) -> String {
+    suggestion.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
 }
 
 impl Event {
     /// Reads an event.
     ///
     /// # Errors
-    /// Where it is not one of the known shapes, or asks for more than the configuration allows.
+    /// If it is not one of the known shapes, or asks for more than the configuration allows.
     pub fn parse(event: &Value, config: &Config) -> Result<Self, EventError> {
         let fields = match event {
             Value::Null => &Map::new(),
@@ -108,53 +134,34 @@ impl Event {
                 only: None,
                 explain: None,
                 verify: false,
-                trigger: Trigger::Schedule,
             });
         }
         if let Some(envelope) = envelope(fields) {
             return Err(EventError::Envelope(envelope));
         }
-        if let Some(field) = fields
-            .keys()
-            .find(|field| !FIELDS.contains(&field.as_str()))
-        {
+        Self::of_person(fields, config.mode)
+    }
+
+    fn of_person(fields: &Map<String, Value>, configured: Mode) -> Result<Self, EventError> {
+        let is_unknown = |field: &&String| !FIELDS.contains(&field.as_str());
+        if let Some(field) = fields.keys().find(is_unknown) {
             return Err(EventError::Field {
                 field: field.clone(),
-                suggestion: suggestion(field),
+                suggestion: nearest(field, &FIELDS),
             });
         }
-        let verify = match fields.get("verify") {
-            None => false,
-            Some(Value::Bool(true)) if fields.len() == 1 => true,
-            Some(Value::Bool(true)) => {
-                let problem =
-                    "verifying asks for every image in use; leave out the other fields".to_owned();
-                return Err(EventError::Value {
-                    field: "verify",
-                    problem,
-                });
-            }
-            Some(other) => {
-                return Err(EventError::Value {
-                    field: "verify",
-                    problem: format!("expected `true`, got {other}"),
-                });
-            }
-        };
-        let explain = fields
-            .get("explain")
-            .map(|value| text("explain", value))
-            .transpose()?;
+        let verify = verify(fields)?;
+        let explain = fields.get("explain").map(|value| text("explain", value));
+        let explain = explain.transpose()?;
         let mode = mode(fields)?.unwrap_or(Mode::Plan);
         if explain.is_some() && mode != Mode::Plan {
-            return Err(EventError::Value {
-                field: "explain",
-                problem: "explaining changes nothing; leave out `mode`".to_owned(),
-            });
+            return Err(ValueError::ExplainWithMode.of("explain"));
         }
-        if mode > config.mode {
-            let (asked, configured) = (mode_name(mode), mode_name(config.mode));
-            return Err(EventError::Widens { asked, configured });
+        if mode > configured {
+            return Err(EventError::Widens {
+                asked: mode,
+                configured,
+            });
         }
         let only = fields.get("repositories").map(globs).transpose()?;
         Ok(Self {
@@ -162,23 +169,18 @@ impl Event {
             only,
             explain,
             verify,
-            trigger: Trigger::Person,
         })
     }
 }
 
-/// A schedule's event: `detail` is an object from a rule and a string from Scheduler, and says nothing in either.
+/// Tells a schedule's event. `detail` is an object from a rule and a string from Scheduler, and holds nothing in either.
 fn is_scheduled(fields: &Map<String, Value>) -> bool {
-    let is = |field: &str, values: &[&str]| {
-        fields
-            .get(field)
-            .and_then(Value::as_str)
-            .is_some_and(|value| values.contains(&value))
-    };
-    is("detail-type", &["Scheduled Event"]) && is("source", &["aws.events", "aws.scheduler"])
+    let text = |field: &str| fields.get(field).and_then(Value::as_str);
+    text("detail-type") == Some("Scheduled Event")
+        && matches!(text("source"), Some("aws.events" | "aws.scheduler"))
 }
 
-/// What another service's event is called.
+/// Returns what the event of another service is called.
 fn envelope(fields: &Map<String, Value>) -> Option<String> {
     let text = |field: &str| fields.get(field).and_then(Value::as_str);
     if let (Some(source), Some(detail_type)) = (text("source"), text("detail-type")) {
@@ -195,224 +197,50 @@ fn envelope(fields: &Map<String, Value>) -> Option<String> {
     Some(name.to_owned())
 }
 
+fn verify(fields: &Map<String, Value>) -> Result<bool, EventError> {
+    match fields.get("verify") {
+        None => Ok(false),
+        Some(Value::Bool(true)) if fields.len() == 1 => Ok(true),
+        Some(Value::Bool(true)) => Err(ValueError::VerifyWithOthers.of("verify")),
+        Some(other) => Err(unexpected("verify", "`true`", other)),
+    }
+}
+
 fn mode(fields: &Map<String, Value>) -> Result<Option<Mode>, EventError> {
-    let value = |field, problem: &str| EventError::Value {
-        field,
-        problem: problem.to_owned(),
-    };
-    let asked = match fields.get("mode") {
-        None => None,
-        Some(mode) => match mode.as_str() {
-            Some("plan") => Some(Mode::Plan),
-            Some("archive") => Some(Mode::Archive),
-            Some("delete") => Some(Mode::Delete),
-            _ => {
-                return Err(value(
-                    "mode",
-                    &format!("expected `plan`, `archive` or `delete`, got {mode}"),
-                ));
-            }
-        },
-    };
-    match (fields.get("dry_run"), asked) {
+    let asked = fields.get("mode").map(|mode| {
+        let known = mode.as_str().and_then(|name| name.parse().ok());
+        known.ok_or_else(|| unexpected("mode", "`plan`, `archive` or `delete`", mode))
+    });
+    match (fields.get("dry_run"), asked.transpose()?) {
         (None, asked) => Ok(asked),
         (Some(Value::Bool(true)), None | Some(Mode::Plan)) => Ok(Some(Mode::Plan)),
-        (Some(Value::Bool(true)), Some(_)) => Err(value(
-            "dry_run",
-            "`true` contradicts `mode`; write `mode` alone",
-        )),
-        (Some(Value::Bool(false)), _) => Err(value(
-            "dry_run",
-            "`false` does not say what to do; write `\"mode\":\"delete\"`",
-        )),
-        (Some(other), _) => Err(value("dry_run", &format!("expected `true`, got {other}"))),
+        (Some(Value::Bool(true)), Some(_)) => Err(ValueError::DryRunWithMode.of("dry_run")),
+        (Some(Value::Bool(false)), _) => Err(ValueError::NoDryRun.of("dry_run")),
+        (Some(other), _) => Err(unexpected("dry_run", "`true`", other)),
     }
 }
 
 fn text(field: &'static str, value: &Value) -> Result<String, EventError> {
-    let problem = || EventError::Value {
-        field,
-        problem: format!("expected a string, got {value}"),
-    };
-    value
-        .as_str()
-        .filter(|text| !text.is_empty())
-        .map(ToOwned::to_owned)
-        .ok_or_else(problem)
+    let text = value.as_str().filter(|text| !text.is_empty());
+    text.map(ToOwned::to_owned)
+        .ok_or_else(|| unexpected(field, "a string", value))
 }
 
 fn globs(value: &Value) -> Result<RepositoryGlobs, EventError> {
     let field = "repositories";
     let list = value.as_array().filter(|list| !list.is_empty());
-    let list = list.ok_or_else(|| EventError::Value {
-        field,
-        problem: format!("expected a list of globs, got {value}"),
-    })?;
-    let globs = list
-        .iter()
-        .map(|glob| text(field, glob))
-        .collect::<Result<Vec<_>, _>>()?;
-    RepositoryGlobs::new(&globs).map_err(|problems| EventError::Value {
-        field,
-        problem: problems
-            .into_iter()
-            .map(|(_, problem)| problem)
-            .collect::<Vec<_>>()
-            .join("; "),
+    let list = list.ok_or_else(|| unexpected(field, "a list of globs", value))?;
+    let globs: Result<Vec<_>, _> = list.iter().map(|glob| text(field, glob)).collect();
+    RepositoryGlobs::new(&globs?).map_err(|problems| {
+        let problems = problems.into_iter().map(|(_, problem)| problem);
+        ValueError::Globs(problems.collect()).of(field)
     })
 }
 
-/// The accepted field that a misspelt one is closest to in form: the same letters but for case and separators.
-fn suggestion(field: &str) -> Option<&'static str> {
-    let plain = |text: &str| {
-        text.chars()
-            .filter(char::is_ascii_alphanumeric)
-            .collect::<String>()
-            .to_ascii_lowercase()
-    };
-    let written = plain(field);
-    let close = |name: &&&str| {
-        let name = plain(name);
-        name == written
-            || (written.len() > 3 && (name.starts_with(&written) || written.starts_with(&name)))
-    };
-    FIELDS.iter().find(close).copied()
+fn unexpected(field: &'static str, expected: &'static str, found: &Value) -> EventError {
+    let found = found.clone();
+    ValueError::Unexpected { expected, found }.of(field)
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn parse(event: &Value, configured: &str) -> Result<Event, EventError> {
-        Event::parse(
-            event,
-            &Config::parse(&format!("mode: {configured}")).unwrap(),
-        )
-    }
-
-    #[test]
-    fn schedules_run_the_configured_mode() {
-        for (source, detail) in [("aws.events", json!({})), ("aws.scheduler", json!("{}"))] {
-            let event = json!({"version": "0", "detail-type": "Scheduled Event", "source": source, "detail": detail});
-            for (configured, mode) in [("plan", Mode::Plan), ("delete", Mode::Delete)] {
-                let event = parse(&event, configured).unwrap();
-                assert_eq!((event.mode, event.trigger), (mode, Trigger::Schedule));
-            }
-        }
-    }
-
-    #[test]
-    fn an_empty_event_only_plans() {
-        for event in [
-            json!({}),
-            Value::Null,
-            json!({"repositories": ["a/*"]}),
-            json!({"dry_run": true}),
-        ] {
-            assert_eq!(parse(&event, "delete").unwrap().mode, Mode::Plan, "{event}");
-        }
-    }
-
-    #[test]
-    fn an_event_narrows_and_never_widens() {
-        assert_eq!(
-            parse(&json!({"mode": "delete"}), "delete").unwrap().mode,
-            Mode::Delete
-        );
-        assert_eq!(
-            parse(&json!({"mode": "plan"}), "delete").unwrap().mode,
-            Mode::Plan
-        );
-        let error = parse(&json!({"mode": "delete"}), "plan").unwrap_err();
-        assert_eq!(
-            error,
-            EventError::Widens {
-                asked: "delete",
-                configured: "plan"
-            }
-        );
-        let only = parse(&json!({"repositories": ["team/*"]}), "plan")
-            .unwrap()
-            .only
-            .unwrap();
-        assert!(
-            only.matches("team/app") && !only.matches("team/app/api") && !only.matches("other")
-        );
-    }
-
-    #[test]
-    fn what_is_not_understood_is_refused_in_words() {
-        for (event, message) in [
-            (
-                json!({"key1": "value1"}),
-                "unknown field `key1`; accepted are `mode`, `repositories`, `explain`, `verify`, `dry_run`",
-            ),
-            (
-                json!({"dryrun": true}),
-                "unknown field `dryrun`; accepted are `mode`, `repositories`, `explain`, `verify`, `dry_run` (did you mean `dry_run`?)",
-            ),
-            (
-                json!({"Mode": "plan"}),
-                "unknown field `Mode`; accepted are `mode`, `repositories`, `explain`, `verify`, `dry_run` (did you mean `mode`?)",
-            ),
-            (
-                json!({"dry_run": false}),
-                "`dry_run`: `false` does not say what to do; write `\"mode\":\"delete\"`",
-            ),
-            (
-                json!({"dry_run": true, "mode": "delete"}),
-                "`dry_run`: `true` contradicts `mode`; write `mode` alone",
-            ),
-            (
-                json!({"dry_run": "yes"}),
-                "`dry_run`: expected `true`, got \"yes\"",
-            ),
-            (
-                json!({"mode": "purge"}),
-                "`mode`: expected `plan`, `archive` or `delete`, got \"purge\"",
-            ),
-            (
-                json!({"repositories": []}),
-                "`repositories`: expected a list of globs, got []",
-            ),
-            (
-                json!({"repositories": "a"}),
-                "`repositories`: expected a list of globs, got \"a\"",
-            ),
-            (
-                json!({"repositories": [1]}),
-                "`repositories`: expected a string, got 1",
-            ),
-            (json!({"explain": 5}), "`explain`: expected a string, got 5"),
-            (
-                json!({"explain": "a:1", "mode": "delete"}),
-                "`explain`: explaining changes nothing; leave out `mode`",
-            ),
-            (
-                json!({"verify": false}),
-                "`verify`: expected `true`, got false",
-            ),
-            (
-                json!({"verify": true, "mode": "delete"}),
-                "`verify`: verifying asks for every image in use; leave out the other fields",
-            ),
-            (
-                json!([]),
-                "expected an object such as `{\"mode\":\"plan\"}`, got a list",
-            ),
-            (
-                json!({"Records": []}),
-                "this is a batch of records from SNS, SQS, S3 or a stream; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `verify`, `dry_run`",
-            ),
-            (
-                json!({"source": "aws.ecr", "detail-type": "ECR Image Action", "detail": {}}),
-                "this is the event `ECR Image Action` of `aws.ecr`; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `verify`, `dry_run`",
-            ),
-        ] {
-            assert_eq!(parse(&event, "delete").unwrap_err().to_string(), message);
-        }
-        assert!(parse(&json!({"repositories": ["[z-a]"]}), "plan").is_err());
-    }
-}
+mod tests;

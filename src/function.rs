@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     aws::{ApiError, Clients},
     config::{Config, ConfigError},
-    event::{Event, EventError},
+    event::{Event, EventError, ValueError},
     report::{Metrics, Status},
     run::{MARGIN, Program, Request},
 };
@@ -64,10 +64,7 @@ pub async fn handle(
         Some(text) => Some(
             program
                 .reference(text)
-                .map_err(|problem| EventError::Value {
-                    field: "explain",
-                    problem,
-                })?,
+                .map_err(|problem| ValueError::Image(problem).of("explain"))?,
         ),
         None => None,
     };

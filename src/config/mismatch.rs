@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::de::{self, Expected, Unexpected};
 
-use super::error::quoted;
+use super::{error::quoted, nearest::nearest};
 
 /// Why a value is not what the grammar wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -118,81 +118,5 @@ fn any_of(names: &[&str], last: &str) -> String {
         Some((end, [])) => end.clone(),
         Some((end, rest)) => format!("{} {last} {end}", rest.join(", ")),
         None => "none".to_owned(),
-    }
-}
-
-/// The name that was probably meant: what is written is its beginning, or differs in at most a third of its letters.
-fn nearest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
-    const LONGEST: usize = 60;
-    if written.len() > LONGEST {
-        return None;
-    }
-    let written = written.to_lowercase().replace('-', "_");
-    let distances = names.iter().map(|name| (edits(&written, name), *name));
-    let near = distances.filter(|(distance, name)| {
-        let begins = written.len() >= 3 && name.starts_with(&written);
-        begins || *distance <= name.len().div_ceil(3).min(written.len().div_ceil(2))
-    });
-    near.min().map(|(_, name)| name)
-}
-
-/// How many bytes to change, insert, leave out or swap with their neighbour make `b` of `a`.
-fn edits(a: &str, b: &str) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            table[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let changed = table[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                let swapped = if swapped {
-                    table[i - 2][j - 2] + 1
-                } else {
-                    usize::MAX
-                };
-                changed
-                    .min(swapped)
-                    .min(table[i - 1][j] + 1)
-                    .min(table[i][j - 1] + 1)
-            };
-        }
-    }
-    table[a.len()][b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_near_miss_is_recognised() {
-        let names = [
-            "mode",
-            "policies",
-            "keep",
-            "tags",
-            "newest",
-            "newest_groups",
-            "usd_per_gb_month",
-        ];
-        for (written, expected) in [
-            ("mdoe", Some("mode")),
-            ("Mode", Some("mode")),
-            ("policy", Some("policies")),
-            ("tgas", Some("tags")),
-            ("tag", Some("tags")),
-            ("newst", Some("newest")),
-            ("newest-groups", Some("newest_groups")),
-            ("usd", Some("usd_per_gb_month")),
-            ("colour", None),
-            ("oldest", None),
-            ("x", None),
-            ("", None),
-        ] {
-            assert_eq!(nearest(written, &names), expected, "{written}");
-        }
-        assert_eq!(nearest(&"m".repeat(1_000_000), &names), None);
     }
 }

@@ -20,6 +20,7 @@ mod error;
 mod guards;
 mod location;
 mod mismatch;
+mod nearest;
 mod node;
 mod policies;
 mod raw;
@@ -32,7 +33,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, num::NonZeroU32};
+use std::num::NonZeroU32;
 
 use jiff::{
     SignedDuration,
@@ -41,7 +42,9 @@ use jiff::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
+pub(crate) use self::nearest::nearest;
 pub use self::{
     default::TEMPLATE,
     error::{ConfigError, Path, Place, Problem, Segment},
@@ -128,24 +131,30 @@ pub enum UnreadPulls {
 
 /// What a run may do with the images nobody needs, from the least to the most.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Deserialize,
+    Serialize,
+    JsonSchema,
+    strum::Display,
+    strum::EnumString,
 )]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 #[schemars(inline)]
 pub enum Mode {
-    /// Only say what would go.
+    /// Only say what would be deleted.
     Plan,
     /// Move to the archive storage class.
     Archive,
     /// Delete.
     Delete,
-}
-
-/// As it is written in a configuration.
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
-    }
 }
 
 /// Where use of images is looked for; `None` is a source that is off.
@@ -169,9 +178,22 @@ pub struct InUse {
 
 /// A service that can use images, besides those that are read unless they are switched off.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Deserialize,
+    Serialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 #[schemars(inline)]
 pub enum Service {
     /// AWS App Runner.
@@ -197,35 +219,13 @@ pub enum Service {
 }
 
 impl Service {
-    /// All of them, by name.
-    pub const ALL: [Self; 10] = [
-        Self::AppRunner,
-        Self::Batch,
-        Self::BedrockAgentcore,
-        Self::Codebuild,
-        Self::Eventbridge,
-        Self::Lightsail,
-        Self::Pipes,
-        Self::Sagemaker,
-        Self::Scheduler,
-        Self::StepFunctions,
-    ];
+    /// All services, in the order of their names.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// As it is written in a configuration.
+    /// Returns the name as it is written in a configuration.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AppRunner => "app_runner",
-            Self::Batch => "batch",
-            Self::BedrockAgentcore => "bedrock_agentcore",
-            Self::Codebuild => "codebuild",
-            Self::Eventbridge => "eventbridge",
-            Self::Lightsail => "lightsail",
-            Self::Pipes => "pipes",
-            Self::Sagemaker => "sagemaker",
-            Self::Scheduler => "scheduler",
-            Self::StepFunctions => "step_functions",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 

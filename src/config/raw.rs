@@ -4,6 +4,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 use super::{
     Mode, Service, UnreadPulls,
@@ -14,93 +15,78 @@ use super::{
 /// Which images of Amazon ECR are kept, where their use is looked for, and what makes a run refuse.
 ///
 /// Every key may be left out and then has its default, at every level; a list is replaced whole.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping of settings")]
 #[schemars(title = "ecr-cleanup configuration")]
 pub(super) struct Document {
     /// The version of this grammar: 1, which is also the default.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1))]
     pub(super) version: Option<Count>,
     /// The most a run may do: `plan` only says what would go, `archive` moves it to the archive storage class, where it cannot be pulled until it
     /// is restored, `delete` deletes it. Default: `plan`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mode: Option<Mode>,
     /// Where the images are: the registries that are cleaned. Default: that of the caller's own account and Region.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub(super) registries: Option<List<Registry>>,
     /// What is kept, by repository. The first policy whose globs match a repository judges its images; where none matches, it is left alone.
     /// Default: one policy for all repositories, with the default keep rules.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub(super) policies: Option<List<Policy>>,
     /// Where use of images is looked for. An image in use is never deleted.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) in_use: Option<InUse>,
     /// Host names (CNAMEs, proxies) that stand for these registries, with a port where references have one. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) registry_aliases: Option<List<String>>,
     /// What makes a run refuse or stop.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) guards: Option<Guards>,
     /// What becomes of images in the archive storage class.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) archive: Option<Archive>,
     /// Where caches, the soak ledger, the run lock and the last counts are kept, as `s3://BUCKET/PREFIX`. Default: nowhere.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) state: Option<String>,
     /// Where the full report of every run goes, as `s3://BUCKET/PREFIX`. Default: nowhere.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) report: Option<String>,
     /// The ARN of the SNS topic that hears of runs. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) notify: Option<String>,
     /// What storage costs.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cost: Option<Cost>,
 }
 
 /// A registry to clean: an account's images in one Region.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping of a registry's settings")]
 pub(super) struct Registry {
     /// The AWS Region. Default: the caller's.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) region: Option<String>,
     /// The ARN of the role to assume there, which reads and deletes. Default: none, for the caller's own account.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) role_arn: Option<String>,
     /// The external id the role asks for. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) external_id: Option<String>,
 }
 
 /// What is kept in the repositories whose names match.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `repositories`")]
 #[schemars(extend("required" = ["repositories"]))]
 pub(super) struct Policy {
     /// Globs on whole repository names: `*` and `?` do not cross a `/`, `**` does; `**` alone is every repository. A repository of a
     /// pull-through cache is judged only where it is named without a wildcard. Required.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), inner(length(min = 1)))]
     pub(super) repositories: Option<List<String>>,
     /// An image stays when one of these rules keeps it; in use, it stays anyway. Default: the rules of the default configuration.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub(super) keep: Option<List<KeepRule>>,
     /// Leave these repositories as they are. Excludes `keep` and `delete_unmatched`. Default: false.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) leave_alone: Option<bool>,
     /// Clean a repository even though not one of its tags is matched by any rule; else such a repository is left alone and reported. Default:
     /// false.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) delete_unmatched: Option<bool>,
 }
 
 /// Keeps the images for which all its conditions hold. At least one of `tags`, `untagged: true`, `pushed_within`, `pulled_within`, `newest` and
 /// `newest_groups` is written.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -108,35 +94,25 @@ pub(super) struct Policy {
 )]
 pub(super) struct KeepRule {
     /// What explanations call the rule, 1 to 64 characters, unique in its policy. Default: `rule N`, counted from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub(super) name: Option<String>,
     /// Some tag matches this regular expression (Rust's `regex` syntax, unanchored).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tags: Option<String>,
     /// That same tag does not match this regular expression. Needs `tags`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) except: Option<String>,
     /// The image has no tag. Excludes `tags`. Default: false.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) untagged: Option<bool>,
     /// The image was pushed at most this long ago.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pushed_within: Option<Duration>,
     /// The image was pulled at most this long ago; one never pulled counts from its push.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pulled_within: Option<Duration>,
     /// The image is among this many newest that meet the other conditions. 1 or more.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) newest: Option<Count>,
     /// The name of a group of `tags`, such as a branch: `newest` counts for each of its values. Needs `tags`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) per: Option<String>,
     /// Only so many values of `per` are kept, those with the newest images. 1 or more. Needs `per`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) newest_groups: Option<Count>,
     /// What makes an image newer than another: its push time, or the version in its tag (needs `tags`). Default: `pushed`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) by: Option<Order>,
 }
 
@@ -150,6 +126,7 @@ pub(super) enum Order {
 }
 
 /// Where use of images is looked for; `false` switches a source off.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -157,68 +134,59 @@ pub(super) enum Order {
 )]
 pub(super) struct InUse {
     /// Amazon ECS, in every cluster found. Default: on.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ecs: Option<Switch<Ecs>>,
     /// Amazon EKS, in every cluster found. Default: on.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) eks: Option<Switch<Eks>>,
     /// Other Kubernetes clusters, as contexts of kubeconfig files. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kubernetes: Option<List<Context>>,
     /// AWS Lambda, every function of a container image with all its published versions. Default: on.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lambda: Option<Switch<Lambda>>,
     /// Other services that are read too, each of which needs rights of its own. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) services: Option<List<Service>>,
     /// Where else to look, besides the caller's own account and Region and those of the registries. Default: nowhere.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) accounts: Option<List<Account>>,
     /// Lists of images in use, as `s3://BUCKET/KEY` with `*` for any part of a name. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) keep_lists: Option<List<String>>,
 }
 
 /// Amazon ECS as a source of use.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ecs {
     /// Which task definition revisions count besides those that a task, service, deployment or task set names: every ACTIVE one (`active`), none
     /// (`referenced`), or the newest N ACTIVE ones of each family. Default: `active`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) task_definitions: Option<TaskDefinitions>,
 }
 
 /// Amazon EKS as a source of use.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Eks {
     /// Globs on cluster names; a name without a wildcard must exist. What a cluster that is left out uses is not protected. Default: `**`,
     /// every cluster.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), inner(length(min = 1)))]
     pub(super) clusters: Option<List<String>>,
     /// Names of clusters, of contexts too, that may hold nothing; a cluster with no pods and no deployments is an error else. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) allow_empty: Option<List<String>>,
     /// Whether what stored Helm releases could roll back to counts; reading them needs the right to list Secrets. Default: false.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) helm_history: Option<bool>,
     /// Custom resources that name images. Default: every kind.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) custom_resources: Option<CustomResources>,
 }
 
 /// Which custom resources are read.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `exclude`")]
 pub(super) struct CustomResources {
     /// Kinds to leave out, as `GROUP/KIND` with `*` for any kind; `core/ConfigMap` can be left out too. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) exclude: Option<List<String>>,
 }
 
 /// A Kubernetes cluster that is not of EKS; it is read as `in_use.eks` says.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -227,10 +195,8 @@ pub(super) struct CustomResources {
 #[schemars(extend("required" = ["kubeconfig", "context"]))]
 pub(super) struct Context {
     /// The path of the kubeconfig file. Required.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kubeconfig: Option<String>,
     /// The name of the context in it. Required.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) context: Option<String>,
 }
 
@@ -240,54 +206,46 @@ pub(super) struct Context {
 pub(super) struct Lambda {}
 
 /// Another account to look for use in, or more Regions of the caller's own. At least one of `role_arn` and `regions` is written.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping of an account's settings")]
 pub(super) struct Account {
     /// The ARN of the role to assume there, which reads. Default: none, for the caller's own account.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) role_arn: Option<String>,
     /// The external id the role asks for. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) external_id: Option<String>,
     /// The AWS Regions to look in. Default: the caller's.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub(super) regions: Option<List<String>>,
 }
 
 /// What makes a run refuse or stop.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping of guards")]
 pub(super) struct Guards {
     /// Account ids, 12 digits each, in quotes: refuse to run in any other. Default: whatever account it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(inner(regex(pattern = r"^[0-9]{12}$")))]
     pub(super) expected_accounts: Option<List<String>>,
     /// Delete although no use of any image was found. Default: false.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) allow_no_usage: Option<bool>,
     /// Images one run may delete; the next run goes on. 0 deletes nothing. Default: 10000.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_deletions_per_run: Option<Limit>,
     /// Percentage, 0 to 100, of a repository's images that one run may delete; a repository with more to delete is skipped. Default: 100.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_percent_per_repository: Option<Percent>,
     /// Percentage, 0 to 100, by which use may shrink, in any one source, from one run to the next. Needs `state`. Default: 50.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_usage_drop_percent: Option<Percent>,
     /// How long an image must have been a candidate in every run before it is deleted. Needs `state`. Default: 0d.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) soak: Option<Duration>,
     /// What becomes of a repository from which an account may pull whose use is not read, as its policy says, or whose deletions are repeated
     /// in such an account by replication: it is left alone (`refuse`), or there is a warning and no more (`warn`). Default: `refuse`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) unread_pull_accounts: Option<UnreadPulls>,
     /// When deletion is allowed. Default: always.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) change_window: Option<ChangeWindow>,
 }
 
 /// When deletion is allowed, by the clock on the wall. All four keys are written.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -295,18 +253,14 @@ pub(super) struct Guards {
 )]
 pub(super) struct ChangeWindow {
     /// The IANA name of the time zone, such as `Europe/Berlin`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) timezone: Option<String>,
     /// Days of the week on which it opens.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub(super) days: Option<List<Day>>,
     /// When it opens, as `"HH:MM"`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
     pub(super) from: Option<String>,
     /// When it closes, as `"HH:MM"`; on the day after, where that is not later than `from`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
     pub(super) to: Option<String>,
 }
@@ -326,19 +280,19 @@ pub(super) enum Day {
 }
 
 /// What becomes of images in the archive storage class.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `delete_after`")]
 pub(super) struct Archive {
     /// How long after it was archived an image that nobody needs is deleted. AWS charges for 90 days of archive at least. Default: never.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) delete_after: Option<Duration>,
 }
 
 /// What storage costs.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `usd_per_gb_month`")]
 pub(super) struct Cost {
     /// US dollars for one GB and month. Default: 0.10.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) usd_per_gb_month: Option<Price>,
 }

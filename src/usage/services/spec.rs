@@ -142,7 +142,7 @@ impl Spec {
                     serde_json::from_str(table(service)).map_err(|error| error.to_string()),
                 )
             };
-            Service::ALL.map(read).into()
+            Service::ALL.iter().copied().map(read).collect()
         });
         let found = SPECS.iter().find(|(known, _)| *known == service);
         found.map_or_else(
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_table_makes_sense() {
-        for service in Service::ALL {
+        for &service in Service::ALL {
             let spec = Spec::of(service).unwrap_or_else(|error| panic!("{service:?}: {error}"));
             spec.read
                 .iter()
