@@ -296,21 +296,20 @@ fn parameter(name: &str) -> Wire {
 }
 
 impl Fetch for Clients {
-    async fn s3(&self, bucket: &str, key: &str) -> Result<Vec<u8>, String> {
+    type Error = ApiError;
+
+    async fn s3(&self, bucket: &str, key: &str) -> Result<Vec<u8>, ApiError> {
         let name = format!("s3://{bucket}/{key}");
         let object = self.s3.get_object().bucket(bucket).key(key).send().await;
-        let object =
-            object.map_err(|error| ApiError::new("s3:GetObject", &name, &error).to_string())?;
+        let object = object.map_err(|error| ApiError::new("s3:GetObject", &name, &error))?;
         let bytes = object.body.collect().await;
         bytes
             .map(aws_smithy_types::byte_stream::AggregatedBytes::to_vec)
-            .map_err(|error| ApiError::answer("s3:GetObject", &name, error.to_string()).to_string())
+            .map_err(|error| ApiError::answer("s3:GetObject", &name, error.to_string()))
     }
 
-    async fn ssm(&self, name: &str) -> Result<String, String> {
-        self.parameter(name)
-            .await
-            .map_err(|error| error.to_string())
+    async fn ssm(&self, name: &str) -> Result<String, ApiError> {
+        self.parameter(name).await
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::{
     Account, Registry, Role,
-    error::{Path, Problems, Reported, quoted},
+    path::Path,
+    problems::{Problems, Reported},
     raw, registry,
     scalar::List,
 };
-use crate::image::Region;
 
 /// Returns the registries as they are written. To leave them out means the caller's own; an empty list is an error.
 pub(super) fn registries(written: &List<raw::Registry>, problems: &mut Problems) -> Vec<Registry> {
@@ -20,8 +20,9 @@ pub(super) fn registries(written: &List<raw::Registry>, problems: &mut Problems)
     let mut registries: Vec<Registry> = Vec::new();
     for (index, written) in written.items() {
         let path = path.index(index);
-        let text = written.region.as_ref();
-        let region = text.map(|text| region(text, &path.key("region"), problems));
+        let region = written.region.as_ref();
+        let region =
+            region.map(|text| problems.parsed(&path.key("region"), registry::region(text)));
         let (arn, id) = (written.role_arn.as_ref(), written.external_id.as_ref());
         let role = role(arn, id, &path, problems);
         let (Ok(region), Ok(role)) = (region.transpose(), role) else {
@@ -30,10 +31,8 @@ pub(super) fn registries(written: &List<raw::Registry>, problems: &mut Problems)
         let arn = |role: &Option<Role>| role.as_ref().map(|role| role.arn.clone());
         let is_same = |other: &Registry| other.region == region && arn(&other.role) == arn(&role);
         if registries.iter().any(is_same) {
-            problems.add_unless_known(
-                &path,
-                "is written twice: an entry above has the same role and Region",
-            );
+            let message = "is written twice: an entry above has the same role and Region";
+            problems.add_unless_known(&path, message);
         }
         registries.push(Registry { region, role });
     }
@@ -48,21 +47,22 @@ pub(super) fn accounts(
 ) -> Vec<Account> {
     let accounts = written.items().filter_map(|(index, written)| {
         let path = path.index(index);
-        let role = role(written.role_arn.as_ref(), written.external_id.as_ref(), &path, problems);
-        let mut regions = Vec::new();
-        for (index, text) in written.regions.iter().flat_map(List::items) {
-            let path = path.key("regions").index(index);
-            let Ok(region) = region(text, &path, problems) else {
-                continue;
-            };
-            if regions.contains(&region) {
-                problems.add(&path, format!("{} is written twice", quoted(text)));
+        let (arn, id) = (written.role_arn.as_ref(), written.external_id.as_ref());
+        let role = role(arn, id, &path, problems);
+        let in_regions = path.key("regions");
+        let regions = match &written.regions {
+            Some(texts) if texts.0.is_empty() => {
+                let message = "expected a Region; leave `regions` out for the caller's";
+                problems.add(&in_regions, message);
+                Vec::new()
             }
-            regions.push(region);
-        }
-        if written.regions.as_ref().is_some_and(|regions| regions.0.is_empty()) {
-            problems.add(&path.key("regions"), "expected a Region; leave `regions` out for the caller's");
-        } else if written.role_arn.is_none() && written.regions.is_none() {
+            Some(texts) => {
+                let regions = problems.all_parsed(&in_regions, texts, registry::region);
+                problems.distinct(&in_regions, regions)
+            }
+            None => Vec::new(),
+        };
+        if written.role_arn.is_none() && written.regions.is_none() {
             let message = "expected `role_arn`, `regions` or both: the caller's own account and Region are read anyway";
             problems.add_unless_known(&path, message);
         }
@@ -80,46 +80,31 @@ fn role(
     if let Some(id) = external_id {
         let path = path.key("external_id");
         if !is_external_id(id) {
-            problems.add(
-                &path,
-                "expected 2 to 1224 letters, digits and `_ + = , . @ : / -`",
-            );
+            let message = "expected 2 to 1224 letters, digits and `_ + = , . @ : / -`";
+            problems.add(&path, message);
         } else if arn.is_none() {
             problems.add_unless_known(&path, "needs `role_arn`, the role that asks for it");
         }
     }
     let Some(text) = arn else { return Ok(None) };
-    let Some((arn, account)) = registry::role_arn(text) else {
-        let message = format!(
-            "expected the ARN of a role, such as `arn:aws:iam::222222222222:role/ecr-cleanup`, found {}",
-            quoted(text)
-        );
-        problems.add(&path.key("role_arn"), message);
-        return Err(Reported);
-    };
-    Ok(Some(Role {
-        arn,
-        account,
-        external_id: external_id.cloned(),
-    }))
+    let role = problems.parsed(&path.key("role_arn"), registry::role_arn(text));
+    role.map(|(arn, account)| {
+        let external_id = external_id.cloned();
+        Some(Role {
+            arn,
+            account,
+            external_id,
+        })
+    })
 }
 
-/// "`AssumeRole`", AWS STS API Reference.
+/// Source: "`AssumeRole`", AWS STS API Reference.
 fn is_external_id(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
     (2..=1224).contains(&text.len()) && text.bytes().all(good)
 }
 
-fn region(text: &str, path: &Path, problems: &mut Problems) -> Result<Region, Reported> {
-    registry::region(text).ok_or_else(|| {
-        let found = quoted(text);
-        let message = format!("expected an AWS Region such as `eu-west-1`, found {found}");
-        problems.add(path, message);
-        Reported
-    })
-}
-
-/// A registry as it would be written.
+/// Returns a registry as it would be written.
 pub(super) fn written_registry(registry: &Registry) -> raw::Registry {
     let (role_arn, external_id) = written_role(registry.role.as_ref());
     raw::Registry {
@@ -129,7 +114,7 @@ pub(super) fn written_registry(registry: &Registry) -> raw::Registry {
     }
 }
 
-/// An account as it would be written.
+/// Returns an account as it would be written.
 pub(super) fn written_account(account: &Account) -> raw::Account {
     let (role_arn, external_id) = written_role(account.role.as_ref());
     let regions = (!account.regions.is_empty())

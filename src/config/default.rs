@@ -5,7 +5,9 @@ use serde_json::Value;
 /// The defaults as a commented document: their definition, and a template to copy.
 pub const TEMPLATE: &str = include_str!("default.yaml");
 
-/// `written` with the settings it leaves out. A mapping is completed key by key; all else, lists too, stays as written.
+/// Returns `written` with the settings that it leaves out.
+///
+/// A mapping is completed key by key; all else, lists too, stays as written.
 pub(super) fn lay_over(defaults: &Value, written: Value) -> Value {
     match (defaults, written) {
         (Value::Object(defaults), Value::Object(mut written)) => {

@@ -9,9 +9,12 @@ use serde::{
 use serde_json::{Map, Number, Value};
 use serde_saphyr::{Error as YamlError, MessageFormatter, UserMessageFormatter};
 
-use super::error::{Path, Place, Problem, quoted};
+use super::{
+    error::{Place, Problem, quoted},
+    path::Path,
+};
 
-/// The tree of a document; `Null` if it is empty.
+/// Reads the tree of a document; `Null` if it is empty.
 pub(super) fn parse(text: &str) -> Result<Value, Problem> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if !text.trim_start().starts_with('{') {
@@ -65,7 +68,7 @@ fn duplicate(key: &str) -> String {
     format!("{} is written twice", quoted(key))
 }
 
-/// A parser's message in this program's manner: one line, a lower-case fragment.
+/// Returns a parser's message in this program's manner: one line, a lower-case fragment.
 fn one_line(message: &str) -> String {
     let message: Vec<&str> = message.split_whitespace().collect();
     message.join(" ").trim_end_matches('.').to_owned()

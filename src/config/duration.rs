@@ -6,8 +6,9 @@ use jiff::SignedDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::error::quoted;
+use super::error::TextError;
 
+/// What a duration has to be.
 const FORM: &str = "a whole number and a unit, `m` (minutes), `h`, `d` or `w`, such as `14d`";
 
 /// Units and their minutes, the largest one first that is written back.
@@ -21,7 +22,7 @@ const MOST_DAYS: u64 = 3650;
 pub(super) struct Duration(pub(super) SignedDuration);
 
 impl Duration {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, TextError> {
         let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
         let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         let unit = text.strip_prefix(digits).unwrap_or_default();
@@ -33,14 +34,13 @@ impl Duration {
         let count = digits.parse::<u64>().unwrap_or(u64::MAX);
         let total = count.checked_mul(*minutes).filter(|total| *total <= most);
         let total = total.and_then(|total| i64::try_from(total).ok());
-        let too_long = || format!("expected at most {MOST_DAYS}d, found {}", quoted(text));
         total
             .map(|total| Self(SignedDuration::from_mins(total)))
-            .ok_or_else(too_long)
+            .ok_or_else(|| TextError::new(format!("at most {MOST_DAYS}d"), text))
     }
 }
 
-fn not_a_duration(text: &str, unit: &str) -> String {
+fn not_a_duration(text: &str, unit: &str) -> TextError {
     let calendar = text.starts_with(['P', 'p'])
         || ["mo", "month", "M", "y", "Y", "year"]
             .iter()
@@ -50,7 +50,7 @@ fn not_a_duration(text: &str, unit: &str) -> String {
     } else {
         ""
     };
-    format!("expected {FORM}, found {}{advice}", quoted(text))
+    TextError::new(FORM, text).with_advice(advice)
 }
 
 impl fmt::Display for Duration {
@@ -133,11 +133,10 @@ mod tests {
             "", "d", "30", "-1d", "+1d", "1.5d", "1 d", " 1d", "1d ", "1D", "1s", "1ms", "1d12h",
             "d1", "1dd", "1m\n", "٣d", "1d1",
         ] {
-            let expected = format!("expected {FORM}, found {}", quoted(text));
-            assert_eq!(Duration::parse(text), Err(expected), "{text}");
+            assert_eq!(Duration::parse(text), Err(TextError::new(FORM, text)));
         }
         for text in ["1mo", "1y", "2months", "1M", "1Y", "P1M", "P30D", "1year"] {
-            let error = Duration::parse(text).unwrap_err();
+            let error = Duration::parse(text).unwrap_err().to_string();
             assert!(
                 error.ends_with("; months and years differ in length: write days"),
                 "{error}"
@@ -152,7 +151,7 @@ mod tests {
             "9223372036854775807d",
         ] {
             let expected = format!("expected at most 3650d, found `{text}`");
-            assert_eq!(Duration::parse(text), Err(expected));
+            assert_eq!(Duration::parse(text).unwrap_err().to_string(), expected);
         }
     }
 }

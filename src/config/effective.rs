@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use serde::{Serialize, Serializer};
 
 use super::{
-    Config, TaskDefinitions, accounts,
+    Config, Guards, InUse, accounts,
     duration::Duration,
     raw::{self, Document},
-    scalar::{self, Count, Limit, Percent, Price, Switch},
+    scalar::{Count, Limit, List, Percent, Price, Switch},
 };
 use crate::policy::{Action, KeepRule, Order, Pattern, Policy};
 
@@ -19,30 +19,29 @@ impl Serialize for Config {
 }
 
 fn document(config: &Config) -> Document {
+    let registries = config.registries.iter().map(accounts::written_registry);
     Document {
-        version: NonZeroU32::new(config.version).map(Count),
-        mode: Some(config.mode),
-        registries: (!config.registries.is_empty()).then(|| {
-            config
-                .registries
-                .iter()
-                .map(accounts::written_registry)
-                .collect()
-        }),
-        policies: Some(config.policies.0.iter().map(policy).collect()),
-        in_use: Some(in_use(&config.in_use)),
-        registry_aliases: Some(config.registry_aliases.iter().cloned().collect()),
-        guards: Some(guards(&config.guards)),
+        version: Count(NonZeroU32::MIN),
+        mode: config.mode,
+        registries: (!config.registries.is_empty()).then(|| registries.collect()),
+        policies: config.policies.0.iter().map(policy).collect(),
+        in_use: in_use(&config.in_use),
+        registry_aliases: texts(&config.registry_aliases),
+        guards: guards(&config.guards),
         state: config.state.as_ref().map(ToString::to_string),
         report: config.report.as_ref().map(ToString::to_string),
         notify: config.notify.as_ref().map(ToString::to_string),
-        archive: Some(raw::Archive {
+        archive: raw::Archive {
             delete_after: config.archive.delete_after.map(Duration),
-        }),
-        cost: Some(raw::Cost {
-            usd_per_gb_month: Some(Price(config.usd_per_gb_month)),
-        }),
+        },
+        cost: raw::Cost {
+            usd_per_gb_month: Price(config.usd_per_gb_month),
+        },
     }
+}
+
+fn texts<T: ToString>(items: &[T]) -> List<String> {
+    items.iter().map(ToString::to_string).collect()
 }
 
 fn policy(policy: &Policy) -> raw::Policy {
@@ -54,7 +53,7 @@ fn policy(policy: &Policy) -> raw::Policy {
         }
     };
     raw::Policy {
-        repositories: Some(policy.repositories.patterns().iter().cloned().collect()),
+        repositories: Some(texts(policy.repositories.patterns())),
         keep,
         leave_alone,
         delete_unmatched,
@@ -81,72 +80,51 @@ fn keep_rule(rule: &KeepRule) -> raw::KeepRule {
     }
 }
 
-fn in_use(in_use: &super::InUse) -> raw::InUse {
+fn in_use(in_use: &InUse) -> raw::InUse {
     let ecs = in_use.ecs.as_ref().map_or(Switch::Off, |ecs| {
-        let task_definitions = match ecs.task_definitions {
-            TaskDefinitions::Active => scalar::TaskDefinitions::Active,
-            TaskDefinitions::Referenced => scalar::TaskDefinitions::Referenced,
-            TaskDefinitions::Newest(count) => scalar::TaskDefinitions::Newest(Some(Count(count))),
-        };
         Switch::On(raw::Ecs {
-            task_definitions: Some(task_definitions),
+            task_definitions: ecs.task_definitions,
         })
     });
     let eks = in_use.eks.as_ref().map_or(Switch::Off, |eks| {
         Switch::On(raw::Eks {
-            clusters: Some(eks.clusters.patterns().iter().cloned().collect()),
-            allow_empty: Some(eks.allow_empty.iter().cloned().collect()),
-            helm_history: Some(eks.helm_history),
-            custom_resources: Some(raw::CustomResources {
-                exclude: Some(eks.exclude.patterns().iter().cloned().collect()),
-            }),
+            clusters: texts(eks.clusters.patterns()),
+            allow_empty: texts(&eks.allow_empty),
+            helm_history: eks.helm_history,
+            custom_resources: raw::CustomResources {
+                exclude: texts(eks.exclude.patterns()),
+            },
         })
     });
     let contexts = in_use.kubernetes.iter().map(|cluster| raw::Context {
         kubeconfig: Some(cluster.kubeconfig.clone()),
         context: Some(cluster.context.clone()),
     });
-    let kubernetes = Some(contexts.collect());
-    let lambda = if in_use.lambda {
-        Switch::On(raw::Lambda {})
-    } else {
-        Switch::Off
-    };
-    let keep_lists = Some(in_use.keep_lists.iter().map(ToString::to_string).collect());
-    let accounts = Some(
-        in_use
-            .accounts
-            .iter()
-            .map(accounts::written_account)
-            .collect(),
-    );
-    let services = Some(in_use.services.iter().copied().collect());
+    let accounts = in_use.accounts.iter().map(accounts::written_account);
     raw::InUse {
-        ecs: Some(ecs),
-        eks: Some(eks),
-        kubernetes,
-        lambda: Some(lambda),
-        services,
-        accounts,
-        keep_lists,
+        ecs,
+        eks,
+        kubernetes: contexts.collect(),
+        lambda: if in_use.lambda {
+            Switch::On(raw::Lambda {})
+        } else {
+            Switch::Off
+        },
+        services: in_use.services.iter().copied().collect(),
+        accounts: accounts.collect(),
+        keep_lists: texts(&in_use.keep_lists),
     }
 }
 
-fn guards(guards: &super::Guards) -> raw::Guards {
+fn guards(guards: &Guards) -> raw::Guards {
     raw::Guards {
-        expected_accounts: Some(
-            guards
-                .expected_accounts
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-        ),
-        allow_no_usage: Some(guards.allow_no_usage),
-        max_deletions_per_run: Some(Limit(guards.max_deletions_per_run)),
-        max_percent_per_repository: Some(Percent(guards.max_percent_per_repository)),
-        max_usage_drop_percent: Some(Percent(guards.max_usage_drop_percent)),
-        unread_pull_accounts: Some(guards.unread_pull_accounts),
-        soak: Some(Duration(guards.soak)),
+        expected_accounts: texts(&guards.expected_accounts),
+        allow_no_usage: guards.allow_no_usage,
+        max_deletions_per_run: Limit(guards.max_deletions_per_run),
+        max_percent_per_repository: Percent(guards.max_percent_per_repository),
+        max_usage_drop_percent: Percent(guards.max_usage_drop_percent),
+        unread_pull_accounts: guards.unread_pull_accounts,
+        soak: Duration(guards.soak),
         change_window: guards.change_window.as_ref().map(super::guards::written),
     }
 }

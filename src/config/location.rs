@@ -1,8 +1,8 @@
-//! Places in Amazon S3.
+//! Locations in Amazon S3.
 
 use std::fmt::{self, Display, Formatter};
 
-use super::error::quoted;
+use super::error::TextError;
 use crate::policy::wildcard;
 
 /// A bucket, and a prefix of keys in it that may be empty.
@@ -15,7 +15,7 @@ pub struct S3Location {
 }
 
 impl S3Location {
-    /// The key of something below this place.
+    /// Returns the key of something below this location.
     #[must_use]
     pub fn key(&self, rest: &str) -> String {
         if self.prefix.is_empty() {
@@ -25,8 +25,8 @@ impl S3Location {
         }
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (bucket, prefix) = split(text, "s3://BUCKET/PREFIX")?;
+    pub(super) fn parse(text: &str) -> Result<Self, TextError> {
+        let (bucket, prefix) = split(text, "`s3://BUCKET/PREFIX`")?;
         Ok(Self {
             bucket: bucket.to_owned(),
             prefix: prefix.trim_matches('/').to_owned(),
@@ -50,19 +50,19 @@ pub struct S3Objects {
 }
 
 impl S3Objects {
-    /// What all keys begin with that it may mean.
+    /// Returns what all keys begin with that it may mean.
     #[must_use]
     pub fn prefix(&self) -> &str {
         self.key.split('*').next().unwrap_or_default()
     }
 
-    /// Whether it means one object that it names, rather than all that match.
+    /// Tells whether it means the one object that it names, rather than all that match.
     #[must_use]
     pub fn is_one(&self) -> bool {
         !self.key.contains('*')
     }
 
-    /// Whether it means this key.
+    /// Tells whether it means this key.
     #[must_use]
     pub fn matches(&self, key: &str) -> bool {
         let (pattern, key): (Vec<&str>, Vec<&str>) =
@@ -74,13 +74,11 @@ impl S3Objects {
                 .all(|(pattern, name)| wildcard::matches(pattern, name))
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (bucket, key) = split(text, "s3://BUCKET/KEY")?;
+    pub(super) fn parse(text: &str) -> Result<Self, TextError> {
+        let (bucket, key) = split(text, "`s3://BUCKET/KEY`")?;
         if key.is_empty() || key.ends_with('/') {
-            return Err(format!(
-                "expected `s3://BUCKET/KEY`, with `*` for any part of a name, found {}",
-                quoted(text)
-            ));
+            let expected = "`s3://BUCKET/KEY`, with `*` for any part of a name";
+            return Err(TextError::new(expected, text));
         }
         Ok(Self {
             bucket: bucket.to_owned(),
@@ -95,8 +93,8 @@ impl Display for S3Objects {
     }
 }
 
-/// The bucket and what follows it.
-fn split<'t>(text: &'t str, form: &str) -> Result<(&'t str, &'t str), String> {
+/// Returns the bucket and what follows it.
+fn split<'t>(text: &'t str, form: &'static str) -> Result<(&'t str, &'t str), TextError> {
     let parts = text
         .strip_prefix("s3://")
         .map(|rest| rest.split_once('/').unwrap_or((rest, "")));
@@ -107,7 +105,7 @@ fn split<'t>(text: &'t str, form: &str) -> Result<(&'t str, &'t str), String> {
     };
     let parts =
         parts.filter(|(bucket, key)| is_bucket(bucket) && !key.chars().any(char::is_control));
-    parts.ok_or_else(|| format!("expected `{form}`, found {}", quoted(text)))
+    parts.ok_or_else(|| TextError::new(form, text))
 }
 
 #[cfg(test)]
@@ -142,10 +140,10 @@ mod tests {
 
     #[test]
     fn a_prefix_may_be_empty() {
-        let keys = |text| S3Location::parse(text).map(|place| place.key("x"));
-        assert_eq!(keys("s3://bucket").as_deref(), Ok("x"));
-        assert_eq!(keys("s3://bucket/").as_deref(), Ok("x"));
-        assert_eq!(keys("s3://bucket/a/b/").as_deref(), Ok("a/b/x"));
-        assert!(keys("bucket/a").is_err());
+        let key = |text| S3Location::parse(text).unwrap().key("x");
+        assert_eq!(key("s3://bucket"), "x");
+        assert_eq!(key("s3://bucket/"), "x");
+        assert_eq!(key("s3://bucket/a/b/"), "a/b/x");
+        assert!(S3Location::parse("bucket/a").is_err());
     }
 }

@@ -14,6 +14,10 @@ pub(super) enum Mismatch {
         key: String,
         accepted: &'static [&'static str],
     },
+    /// Nothing, where a value has to be.
+    Blank,
+    /// A key that is not there.
+    Missing(&'static str),
     /// Anything else, in words.
     Value(String),
 }
@@ -28,6 +32,8 @@ impl Display for Mismatch {
                 }
                 write!(f, "accepted: {}", any_of(accepted, "and"))
             }
+            Self::Blank => f.write_str("expected a value, found nothing"),
+            Self::Missing(key) => write!(f, "`{key}` is missing"),
             Self::Value(message) => f.write_str(message),
         }
     }
@@ -54,6 +60,7 @@ impl de::Error for Mismatch {
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         let (advice, expected) = match expected.to_string().as_str() {
             "a boolean" => ("", "`true` or `false`".to_owned()),
+            "a sequence" => ("", "a list".to_owned()),
             "a string" if is_bare(found) => ("; put it in quotes", "text".to_owned()),
             "a string" => ("", "text".to_owned()),
             expected => ("", expected.to_owned()),
@@ -76,6 +83,10 @@ impl de::Error for Mismatch {
             quoted(variant),
             near.unwrap_or_default()
         ))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::Missing(field)
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {

@@ -2,9 +2,9 @@
 //!
 //! 1. [`Source`] says where the document is and reads its text.
 //! 2. `document` turns the text, YAML or JSON, into a tree; a duplicate key is an error.
-//! 3. `read` checks the tree against the grammar in `raw`: every unknown key, wrong type and impossible value at once.
-//! 4. What is written is laid over the defaults (`default.yaml`): keys left out keep their defaults, at every level;
+//! 3. What is written is laid over the defaults (`default.yaml`): keys left out keep their defaults, at every level;
 //!    a list is replaced whole. A policy without `keep` gets the default rules.
+//! 4. `read` checks the tree against the grammar in `raw`: every unknown key, wrong type and impossible value at once.
 //! 5. `compile` builds globs and regexes, and finds what is wrong between keys.
 //!
 //! Every problem carries its path (`policies[1].keep[0].newest`), and all of them are reported together in one
@@ -18,11 +18,14 @@ mod duration;
 mod effective;
 mod error;
 mod guards;
+mod in_use;
 mod location;
 mod mismatch;
 mod nearest;
 mod node;
+mod path;
 mod policies;
+mod problems;
 mod raw;
 mod read;
 mod registry;
@@ -44,11 +47,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
+use self::error::TextError;
 pub(crate) use self::nearest::nearest;
 pub use self::{
     default::TEMPLATE,
-    error::{ConfigError, Path, Place, Problem, Segment},
+    error::{ConfigError, Place, Problem},
     location::{S3Location, S3Objects},
+    path::{Path, Segment},
     schema::schema,
     source::{Fetch, Source},
 };
@@ -63,8 +68,6 @@ use crate::{
 /// and what [`Config::parse`] reads back to an equal value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// The version of the grammar: 1.
-    pub version: u32,
     /// The most a run may do.
     pub mode: Mode,
     /// The registries that are cleaned; empty: that of the caller's own account and Region.
@@ -189,6 +192,7 @@ pub struct InUse {
     Deserialize,
     Serialize,
     JsonSchema,
+    strum::Display,
     IntoStaticStr,
     VariantArray,
 )]
@@ -282,6 +286,8 @@ pub struct EcsUse {
 }
 
 /// Which task definition revisions count as use.
+///
+/// It is written as `active`, `referenced` or `{ newest: N }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskDefinitions {
     /// Every ACTIVE revision, and all that are referenced.
@@ -326,12 +332,8 @@ pub struct ChangeWindow {
     pub to: Time,
 }
 
-/// A length of time from its text, in the configuration's form: `24h`.
-///
-/// # Errors
-///
-/// What is wrong with it, in words.
-pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
+/// Reads a length of time in the configuration's form: `24h`.
+pub(crate) fn duration(text: &str) -> Result<SignedDuration, TextError> {
     duration::Duration::parse(text).map(|duration| duration.0)
 }
 
@@ -351,11 +353,10 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let written = document::parse(text)?;
         let defaults = document::parse(TEMPLATE)?;
-        let mut problems = error::Problems::default();
-        let written = read::check(written, &mut problems);
-        let merged = default::lay_over(&defaults, written);
-        let (defaults, merged) = (read::accepted(defaults)?, read::accepted(merged)?);
-        let config = compile::compile(&merged, &defaults, &mut problems);
+        let mut problems = problems::Problems::default();
+        let tree = read::check(&defaults, written, &mut problems);
+        let (document, defaults) = (read::accepted(&tree)?, read::accepted(&defaults)?);
+        let config = compile::compile(&document, &defaults, &mut problems);
         problems.finish(config)
     }
 

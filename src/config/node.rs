@@ -47,7 +47,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.0 {
-            Value::Null => visitor.visit_unit(),
+            Value::Null => Err(Mismatch::Blank),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Number(number) => {
                 if let Some(value) = number.as_u64() {
@@ -92,7 +92,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
         match self.0 {
-            Value::Object(_) => self.deserialize_any(visitor),
+            Value::Null | Value::Object(_) => self.deserialize_any(visitor),
             _ => Err(de::Error::invalid_type(self.unexpected(), &visitor)),
         }
     }
@@ -105,6 +105,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
         match self.0 {
+            Value::Null => Err(Mismatch::Blank),
             Value::String(text) => visitor.visit_enum(StrDeserializer::new(text)),
             _ => Err(Mismatch::none_of(self.unexpected(), variants)),
         }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::{
-    compile::required,
-    error::{Path, Problems, Reported, quoted},
+    error::quoted,
+    path::Path,
+    problems::{Problems, Reported},
     raw,
     scalar::List,
 };
@@ -52,7 +53,7 @@ fn repositories(
     path: &Path,
     problems: &mut Problems,
 ) -> Option<RepositoryGlobs> {
-    let written = required(path, "repositories", policy.repositories.as_ref(), problems)?;
+    let written = problems.required(path, "repositories", policy.repositories.as_ref())?;
     let path = path.key("repositories");
     if written.0.is_empty() {
         problems.add(&path, "expected a glob; every repository is `**`");
@@ -102,7 +103,7 @@ fn action(
         }
         None if leave_alone => Some(Vec::new()),
         None => {
-            let written = required(path, "keep", default_keep, problems)?;
+            let written = problems.required(path, "keep", default_keep)?;
             rules(written, &path.key("keep"), problems)
         }
     };

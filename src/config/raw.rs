@@ -1,46 +1,46 @@
 //! The grammar: what can be written, each key in one place. The descriptions are those of the JSON Schema.
 //!
-//! Every key may be left out.
+//! Every key may be left out. What has a default gets it before this is read; what has none is an `Option`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use super::{
-    Mode, Service, UnreadPulls,
+    Mode, Service, TaskDefinitions, UnreadPulls,
     duration::Duration,
-    scalar::{Count, Limit, List, Percent, Price, Switch, TaskDefinitions},
+    scalar::{Count, Limit, List, Percent, Price, Switch},
 };
 
 /// Which images of Amazon ECR are kept, where their use is looked for, and what makes a run refuse.
 ///
 /// Every key may be left out and then has its default, at every level; a list is replaced whole.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping of settings")]
 #[schemars(title = "ecr-cleanup configuration")]
 pub(super) struct Document {
     /// The version of this grammar: 1, which is also the default.
     #[schemars(range(min = 1, max = 1))]
-    pub(super) version: Option<Count>,
+    pub(super) version: Count,
     /// The most a run may do: `plan` only says what would go, `archive` moves it to the archive storage class, where it cannot be pulled until it
     /// is restored, `delete` deletes it. Default: `plan`.
-    pub(super) mode: Option<Mode>,
+    pub(super) mode: Mode,
     /// Where the images are: the registries that are cleaned. Default: that of the caller's own account and Region.
     #[schemars(length(min = 1))]
     pub(super) registries: Option<List<Registry>>,
     /// What is kept, by repository. The first policy whose globs match a repository judges its images; where none matches, it is left alone.
     /// Default: one policy for all repositories, with the default keep rules.
     #[schemars(length(min = 1))]
-    pub(super) policies: Option<List<Policy>>,
+    pub(super) policies: List<Policy>,
     /// Where use of images is looked for. An image in use is never deleted.
-    pub(super) in_use: Option<InUse>,
+    pub(super) in_use: InUse,
     /// Host names (CNAMEs, proxies) that stand for these registries, with a port where references have one. Default: none.
-    pub(super) registry_aliases: Option<List<String>>,
+    pub(super) registry_aliases: List<String>,
     /// What makes a run refuse or stop.
-    pub(super) guards: Option<Guards>,
+    pub(super) guards: Guards,
     /// What becomes of images in the archive storage class.
-    pub(super) archive: Option<Archive>,
+    pub(super) archive: Archive,
     /// Where caches, the soak ledger, the run lock and the last counts are kept, as `s3://BUCKET/PREFIX`. Default: nowhere.
     pub(super) state: Option<String>,
     /// Where the full report of every run goes, as `s3://BUCKET/PREFIX`. Default: nowhere.
@@ -48,7 +48,7 @@ pub(super) struct Document {
     /// The ARN of the SNS topic that hears of runs. Default: none.
     pub(super) notify: Option<String>,
     /// What storage costs.
-    pub(super) cost: Option<Cost>,
+    pub(super) cost: Cost,
 }
 
 /// A registry to clean: an account's images in one Region.
@@ -68,7 +68,7 @@ pub(super) struct Registry {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `repositories`")]
-#[schemars(extend("required" = ["repositories"]))]
+#[schemars(extend("x-required" = ["repositories"]))]
 pub(super) struct Policy {
     /// Globs on whole repository names: `*` and `?` do not cross a `/`, `**` does; `**` alone is every repository. A repository of a
     /// pull-through cache is judged only where it is named without a wildcard. Required.
@@ -126,7 +126,6 @@ pub(super) enum Order {
 }
 
 /// Where use of images is looked for; `false` switches a source off.
-#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -134,55 +133,52 @@ pub(super) enum Order {
 )]
 pub(super) struct InUse {
     /// Amazon ECS, in every cluster found. Default: on.
-    pub(super) ecs: Option<Switch<Ecs>>,
+    pub(super) ecs: Switch<Ecs>,
     /// Amazon EKS, in every cluster found. Default: on.
-    pub(super) eks: Option<Switch<Eks>>,
+    pub(super) eks: Switch<Eks>,
     /// Other Kubernetes clusters, as contexts of kubeconfig files. Default: none.
-    pub(super) kubernetes: Option<List<Context>>,
+    pub(super) kubernetes: List<Context>,
     /// AWS Lambda, every function of a container image with all its published versions. Default: on.
-    pub(super) lambda: Option<Switch<Lambda>>,
+    pub(super) lambda: Switch<Lambda>,
     /// Other services that are read too, each of which needs rights of its own. Default: none.
-    pub(super) services: Option<List<Service>>,
+    pub(super) services: List<Service>,
     /// Where else to look, besides the caller's own account and Region and those of the registries. Default: nowhere.
-    pub(super) accounts: Option<List<Account>>,
+    pub(super) accounts: List<Account>,
     /// Lists of images in use, as `s3://BUCKET/KEY` with `*` for any part of a name. Default: none.
-    pub(super) keep_lists: Option<List<String>>,
+    pub(super) keep_lists: List<String>,
 }
 
 /// Amazon ECS as a source of use.
-#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ecs {
     /// Which task definition revisions count besides those that a task, service, deployment or task set names: every ACTIVE one (`active`), none
     /// (`referenced`), or the newest N ACTIVE ones of each family. Default: `active`.
-    pub(super) task_definitions: Option<TaskDefinitions>,
+    pub(super) task_definitions: TaskDefinitions,
 }
 
 /// Amazon EKS as a source of use.
-#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Eks {
     /// Globs on cluster names; a name without a wildcard must exist. What a cluster that is left out uses is not protected. Default: `**`,
     /// every cluster.
     #[schemars(length(min = 1), inner(length(min = 1)))]
-    pub(super) clusters: Option<List<String>>,
+    pub(super) clusters: List<String>,
     /// Names of clusters, of contexts too, that may hold nothing; a cluster with no pods and no deployments is an error else. Default: none.
-    pub(super) allow_empty: Option<List<String>>,
+    pub(super) allow_empty: List<String>,
     /// Whether what stored Helm releases could roll back to counts; reading them needs the right to list Secrets. Default: false.
-    pub(super) helm_history: Option<bool>,
+    pub(super) helm_history: bool,
     /// Custom resources that name images. Default: every kind.
-    pub(super) custom_resources: Option<CustomResources>,
+    pub(super) custom_resources: CustomResources,
 }
 
 /// Which custom resources are read.
-#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `exclude`")]
 pub(super) struct CustomResources {
     /// Kinds to leave out, as `GROUP/KIND` with `*` for any kind; `core/ConfigMap` can be left out too. Default: none.
-    pub(super) exclude: Option<List<String>>,
+    pub(super) exclude: List<String>,
 }
 
 /// A Kubernetes cluster that is not of EKS; it is read as `in_use.eks` says.
@@ -192,7 +188,7 @@ pub(super) struct CustomResources {
     deny_unknown_fields,
     expecting = "a mapping with `kubeconfig` and `context`"
 )]
-#[schemars(extend("required" = ["kubeconfig", "context"]))]
+#[schemars(extend("x-required" = ["kubeconfig", "context"]))]
 pub(super) struct Context {
     /// The path of the kubeconfig file. Required.
     pub(super) kubeconfig: Option<String>,
@@ -226,20 +222,20 @@ pub(super) struct Account {
 pub(super) struct Guards {
     /// Account ids, 12 digits each, in quotes: refuse to run in any other. Default: whatever account it is.
     #[schemars(inner(regex(pattern = r"^[0-9]{12}$")))]
-    pub(super) expected_accounts: Option<List<String>>,
+    pub(super) expected_accounts: List<String>,
     /// Delete although no use of any image was found. Default: false.
-    pub(super) allow_no_usage: Option<bool>,
+    pub(super) allow_no_usage: bool,
     /// Images one run may delete; the next run goes on. 0 deletes nothing. Default: 10000.
-    pub(super) max_deletions_per_run: Option<Limit>,
+    pub(super) max_deletions_per_run: Limit,
     /// Percentage, 0 to 100, of a repository's images that one run may delete; a repository with more to delete is skipped. Default: 100.
-    pub(super) max_percent_per_repository: Option<Percent>,
+    pub(super) max_percent_per_repository: Percent,
     /// Percentage, 0 to 100, by which use may shrink, in any one source, from one run to the next. Needs `state`. Default: 50.
-    pub(super) max_usage_drop_percent: Option<Percent>,
+    pub(super) max_usage_drop_percent: Percent,
     /// How long an image must have been a candidate in every run before it is deleted. Needs `state`. Default: 0d.
-    pub(super) soak: Option<Duration>,
+    pub(super) soak: Duration,
     /// What becomes of a repository from which an account may pull whose use is not read, as its policy says, or whose deletions are repeated
     /// in such an account by replication: it is left alone (`refuse`), or there is a warning and no more (`warn`). Default: `refuse`.
-    pub(super) unread_pull_accounts: Option<UnreadPulls>,
+    pub(super) unread_pull_accounts: UnreadPulls,
     /// When deletion is allowed. Default: always.
     pub(super) change_window: Option<ChangeWindow>,
 }
@@ -289,10 +285,9 @@ pub(super) struct Archive {
 }
 
 /// What storage costs.
-#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `usd_per_gb_month`")]
 pub(super) struct Cost {
     /// US dollars for one GB and month. Default: 0.10.
-    pub(super) usd_per_gb_month: Option<Price>,
+    pub(super) usd_per_gb_month: Price,
 }

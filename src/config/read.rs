@@ -1,54 +1,65 @@
 //! From the tree to what was written, with everything that does not fit the grammar collected.
 //!
 //! serde stops at the first error. So each error is recorded, what is wrong is taken out of the tree, and the tree is read
-//! again: every setting may be left out, hence this ends with a tree that fits.
+//! again. What has a default gets it back, and every other setting may be left out, hence this ends with a tree that fits.
 
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment as Step;
 
 use super::{
-    error::{ConfigError, Path, Place, Problem, Problems, Segment},
+    default::lay_over,
+    error::{ConfigError, Place, Problem},
     mismatch::Mismatch,
     node::Node,
+    path::{Path, Segment},
+    problems::Problems,
     raw::Document,
 };
 
-/// Records all that does not fit in `tree`, and returns what does.
-pub(super) fn check(mut tree: Value, problems: &mut Problems) -> Value {
-    if tree.is_null() {
-        return Value::Object(Map::new());
-    }
+/// Lays what is written over the defaults, records all that does not fit, and returns what does.
+pub(super) fn check(defaults: &Value, written: Value, problems: &mut Problems) -> Value {
+    let written = match written {
+        Value::Null => Value::Object(Map::new()),
+        written => written,
+    };
     let mut blanks = Vec::new();
-    find_blanks(&tree, &Path::default(), &mut blanks);
+    find_blanks(&written, &Path::default(), &mut blanks);
+    let mut tree = lay_over(defaults, written);
     while let Err((path, mismatch)) = read(&tree) {
-        problems.add(&path, mismatch.to_string());
-        if problems.is_overfull() || !take_out(&mut tree, &path) {
-            problems.end_reading();
-            return Value::Object(Map::new());
+        match mismatch {
+            Mismatch::Blank => problems.add(&path, blank_message(&path)),
+            // The key may only seem to be missing, because its value was wrong or its name misspelt.
+            Mismatch::Missing(_) if problems.is_wrong_below(&path) => {}
+            mismatch => problems.add(&path, mismatch.to_string()),
+        }
+        if problems.is_overfull() || !take_out(&mut tree, defaults, &path) {
+            tree = defaults.clone();
+            break;
         }
     }
     for blank in blanks {
         if !problems.covers(&blank) {
-            let advice = match blank.segments().last() {
-                Some(Segment::Key(_)) => "; leave the key out for its default",
-                _ => "",
-            };
-            problems.add(&blank, format!("expected a value, found nothing{advice}"));
+            problems.add(&blank, blank_message(&blank));
         }
-        take_out(&mut tree, &blank);
     }
     problems.end_reading();
     tree
 }
 
-/// What was written, from a tree that [`check`] has passed.
-pub(super) fn accepted(tree: Value) -> Result<Document, ConfigError> {
+fn blank_message(path: &Path) -> String {
+    let advice = match path.segments().last() {
+        Some(Segment::Key(_)) => "; leave the key out for its default",
+        _ => "",
+    };
+    format!("expected a value, found nothing{advice}")
+}
+
+/// Returns what was written, from a tree that [`check`] has passed.
+pub(super) fn accepted(tree: &Value) -> Result<Document, ConfigError> {
     let problem = |(path, mismatch): (Path, Mismatch)| {
         Problem::new(Place::Setting(path), mismatch.to_string())
     };
-    let document = read(&tree).map_err(problem);
-    drop(tree);
-    Ok(document?)
+    Ok(read(tree).map_err(problem)?)
 }
 
 fn read(tree: &Value) -> Result<Document, (Path, Mismatch)> {
@@ -63,7 +74,9 @@ fn read(tree: &Value) -> Result<Document, (Path, Mismatch)> {
     })
 }
 
-/// Paths of all that has nothing written after its key or dash: too easily a list whose items were all commented out.
+/// Finds the paths of all that has nothing written after its key or dash.
+///
+/// Too easily that is a list whose items were all commented out.
 fn find_blanks(tree: &Value, path: &Path, blanks: &mut Vec<Path>) {
     match tree {
         Value::Null => blanks.push(path.clone()),
@@ -81,12 +94,20 @@ fn find_blanks(tree: &Value, path: &Path, blanks: &mut Vec<Path>) {
     }
 }
 
-/// Takes what is at `path` out of the tree; a list keeps a blank there, so that its other items keep their places.
-/// False if there is nothing to take out.
-fn take_out(tree: &mut Value, path: &Path) -> bool {
+/// Puts the default in the place of what is at `path`, or takes it out if there is none.
+///
+/// A list keeps a blank there, so that its other items keep their places. Returns false if that changes nothing.
+fn take_out(tree: &mut Value, defaults: &Value, path: &Path) -> bool {
     let Some((last, parents)) = path.segments().split_last() else {
         return false;
     };
+    let default = path
+        .segments()
+        .iter()
+        .try_fold(defaults, |tree, segment| match segment {
+            Segment::Index(_) => None,
+            Segment::Key(key) => tree.get(key),
+        });
     let parent = parents
         .iter()
         .try_fold(tree, |tree, segment| match segment {
@@ -97,7 +118,10 @@ fn take_out(tree: &mut Value, path: &Path) -> bool {
         (Some(Value::Array(items)), Segment::Index(index)) => items
             .get_mut(*index)
             .is_some_and(|item| !item.take().is_null()),
-        (Some(Value::Object(entries)), Segment::Key(key)) => entries.remove(key).is_some(),
+        (Some(Value::Object(entries)), Segment::Key(key)) => match default {
+            Some(default) => entries.insert(key.clone(), default.clone()).as_ref() != Some(default),
+            None => entries.remove(key).is_some(),
+        },
         _ => false,
     }
 }

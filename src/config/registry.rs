@@ -1,45 +1,46 @@
-//! What names a registry: host names and account ids.
+//! What names a registry: host names, Regions and roles.
 
-use super::error::quoted;
+use super::error::{TextError, quoted};
 use crate::image::{AccountId, Arn, Region};
 
-/// The alias in lower case, if it is a host name, with or without a port, and not one of ECR.
-pub(super) fn alias(text: &str) -> Result<String, String> {
+/// Why a text is no alias of a registry.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AliasError {
+    #[error(transparent)]
+    Form(#[from] TextError),
+    #[error("{} is a host of ECR itself, and needs no alias", quoted(.0))]
+    Ecr(String),
+}
+
+/// Returns the alias in lower case, if it is a host name, with or without a port, and not one of ECR.
+pub(super) fn alias(text: &str) -> Result<String, AliasError> {
     let alias = text.to_ascii_lowercase();
+    let without = |what: &str, host: &str| {
+        let expected = format!("a host name without a {what}, such as {}", quoted(host));
+        TextError::new(expected, text)
+    };
     if let Some((_, rest)) = alias.split_once("://") {
         let host = rest.split('/').next().unwrap_or_default();
-        return Err(format!(
-            "expected a host name without a scheme, such as {}, found {}",
-            quoted(host),
-            quoted(text)
-        ));
+        return Err(without("scheme", host).into());
     }
     if let Some((host, _)) = alias.split_once('/') {
-        return Err(format!(
-            "expected a host name without a path, such as {}, found {}",
-            quoted(host),
-            quoted(text)
-        ));
+        return Err(without("path", host).into());
     }
-    let (host, port) = alias
-        .split_once(':')
-        .map_or((alias.as_str(), None), |(host, port)| (host, Some(port)));
+    let (host, port) = match alias.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (&*alias, None),
+    };
     if !is_host(host) || !port.is_none_or(is_port) {
-        return Err(format!(
-            "expected a host name such as `registry.example.com`, found {}",
-            quoted(text)
-        ));
+        let expected = "a host name such as `registry.example.com`";
+        return Err(TextError::new(expected, text).into());
     }
     if is_ecr(host) {
-        return Err(format!(
-            "{} is a host of ECR itself, and needs no alias",
-            quoted(text)
-        ));
+        return Err(AliasError::Ecr(text.to_owned()));
     }
     Ok(alias)
 }
 
-/// A DNS name: labels of letters, digits and inner hyphens.
+/// Tells a DNS name: labels of letters, digits and inner hyphens.
 fn is_host(host: &str) -> bool {
     let is_label = |label: &str| {
         let letters = label
@@ -57,7 +58,7 @@ fn is_port(port: &str) -> bool {
     port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
-/// Any spelling of ECR's hosts, in any partition: `<account>.dkr.ecr...`, `<account>.dkr-ecr...`, and ECR Public.
+/// Tells any spelling of ECR's hosts, in any partition: `<account>.dkr.ecr...`, `<account>.dkr-ecr...`, and ECR Public.
 fn is_ecr(host: &str) -> bool {
     let private = host.split_once('.').is_some_and(|(account, rest)| {
         account.parse::<AccountId>().is_ok()
@@ -68,32 +69,40 @@ fn is_ecr(host: &str) -> bool {
     private || host == "public.ecr.aws" || host.ends_with(".public.ecr.aws")
 }
 
-/// Returns the Region, if the text has the usual form: `eu-west-1`, `us-gov-west-1`, `eusc-de-east-1`.
-pub(super) fn region(text: &str) -> Option<Region> {
-    let parts: Vec<&str> = text.split('-').collect();
+/// Reads a Region of the usual form: `eu-west-1`, `us-gov-west-1`, `eusc-de-east-1`.
+pub(super) fn region(text: &str) -> Result<Region, TextError> {
     let is_word =
         |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    let (number, words) = parts.split_last()?;
-    let usual = (2..=4).contains(&words.len())
-        && words.iter().all(is_word)
-        && (1..=2).contains(&number.len())
-        && number.bytes().all(|byte| byte.is_ascii_digit());
-    usual.then(|| text.parse().ok())?
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_usual = parts.split_last().is_some_and(|(number, words)| {
+        (2..=4).contains(&words.len())
+            && words.iter().all(is_word)
+            && (1..=2).contains(&number.len())
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let region = text.parse().ok().filter(|_| is_usual);
+    region.ok_or_else(|| TextError::new("an AWS Region such as `eu-west-1`", text))
 }
 
-/// Returns the ARN and its account, if the text is the ARN of an IAM role.
-pub(super) fn role_arn(text: &str) -> Option<(Arn, AccountId)> {
-    let arn: Arn = text.parse().ok()?;
+/// Reads the ARN of an IAM role, and its account.
+pub(super) fn role_arn(text: &str) -> Result<(Arn, AccountId), TextError> {
     let is_name = |name: &str| {
         let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@/-".contains(&byte);
         !name.is_empty() && !name.starts_with('/') && !name.ends_with('/') && name.bytes().all(good)
     };
-    let account = arn.account?;
-    let is_role = text.len() <= 2048
-        && &*arn.service == "iam"
-        && arn.region.is_none()
-        && arn.resource.strip_prefix("role/").is_some_and(is_name);
-    is_role.then_some((arn, account))
+    let is_role = |arn: &Arn| {
+        let name = arn.resource.strip_prefix("role/");
+        text.len() <= 2048
+            && &*arn.service == "iam"
+            && arn.region.is_none()
+            && name.is_some_and(is_name)
+    };
+    let arn = text.parse().ok().filter(is_role);
+    let role = arn.and_then(|arn| Some((arn.account?, arn)));
+    role.map(|(account, arn)| (arn, account)).ok_or_else(|| {
+        let example = "`arn:aws:iam::222222222222:role/ecr-cleanup`";
+        TextError::new(format!("the ARN of a role, such as {example}"), text)
+    })
 }
 
 #[cfg(test)]
@@ -110,7 +119,7 @@ mod tests {
             ("10.0.0.7:443", "10.0.0.7:443"),
             ("dkr.ecr.example.com", "dkr.ecr.example.com"),
         ] {
-            assert_eq!(alias(text).as_deref(), Ok(expected));
+            assert_eq!(alias(text).unwrap(), expected);
         }
     }
 
@@ -124,7 +133,7 @@ mod tests {
             "eusc-de-east-1",
             "ap-southeast-7",
         ] {
-            assert!(super::region(region).is_some(), "{region}");
+            assert!(super::region(region).is_ok(), "{region}");
         }
         for region in [
             "",
@@ -138,13 +147,13 @@ mod tests {
             "eu-west-123",
             "*",
         ] {
-            assert!(super::region(region).is_none(), "{region}");
+            assert!(super::region(region).is_err(), "{region}");
         }
         for arn in [
             "arn:aws:iam::222222222222:role/ecr-cleanup",
             "arn:aws-us-gov:iam::222222222222:role/a/b/c+d@e",
         ] {
-            assert!(role_arn(arn).is_some(), "{arn}");
+            assert!(role_arn(arn).is_ok(), "{arn}");
         }
         for arn in [
             "",
@@ -157,7 +166,7 @@ mod tests {
             "arn:azure:iam::222222222222:role/a",
             "arn:aws:iam:eu-west-1:222222222222:role/a",
         ] {
-            assert!(role_arn(arn).is_none(), "{arn}");
+            assert!(role_arn(arn).is_err(), "{arn}");
         }
     }
 
@@ -197,7 +206,7 @@ mod tests {
             ),
             ("public.ecr.aws", "`public.ecr.aws` is a host of ECR"),
         ] {
-            let error = alias(text).unwrap_err();
+            let error = alias(text).unwrap_err().to_string();
             assert!(error.starts_with(message), "{error}");
         }
     }

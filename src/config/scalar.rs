@@ -9,12 +9,11 @@ use std::{
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{
-        self, MapAccess, SeqAccess, Unexpected, Visitor,
-        value::{BorrowedStrDeserializer, MapAccessDeserializer},
-    },
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, MapAccess, Unexpected, Visitor, value::MapAccessDeserializer},
 };
+
+use super::TaskDefinitions;
 
 /// A whole number within bounds.
 struct Whole {
@@ -69,22 +68,28 @@ fn too_small<E: de::Error>(least: u64, found: &dyn fmt::Display) -> E {
     E::custom(format_args!("expected {least} or more, found {found}"))
 }
 
+/// Reads a whole number from `least` to what the type holds, or to `most` if that is less.
+fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(
+    deserializer: D,
+    least: u64,
+    most: u64,
+) -> Result<T, D::Error> {
+    let value = deserializer.deserialize_u64(Whole { least, most })?;
+    let too_large = |_| de::Error::custom(format_args!("expected {most} or less, found {value}"));
+    T::try_from(value).map_err(too_large)
+}
+
 /// How many: 1 or more.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(inline)]
 pub(super) struct Count(pub(super) NonZeroU32);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = deserializer.deserialize_u64(Whole {
-            least: 1,
-            most: u32::MAX.into(),
-        })?;
-        let value = u32::try_from(value).ok().and_then(NonZeroU32::new);
-        value
-            .map(Self)
-            .ok_or_else(|| de::Error::custom("expected 1 or more"))
+        let value = whole(deserializer, 1, u32::MAX.into())?;
+        let count = NonZeroU32::new(value).map(Self);
+        count.ok_or_else(|| too_small(1, &value))
     }
 }
 
@@ -96,12 +101,7 @@ pub(super) struct Limit(pub(super) u64);
 
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_u64(Whole {
-                least: 0,
-                most: u64::MAX,
-            })
-            .map(Self)
+        whole(deserializer, 0, u64::MAX).map(Self)
     }
 }
 
@@ -113,12 +113,7 @@ pub(super) struct Percent(#[schemars(range(min = 0, max = 100))] pub(super) u8);
 
 impl<'de> Deserialize<'de> for Percent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = deserializer.deserialize_u64(Whole {
-            least: 0,
-            most: 100,
-        })?;
-        let value = u8::try_from(value).map_err(|_| de::Error::custom("expected 100 or less"))?;
-        Ok(Self(value))
+        whole(deserializer, 0, 100).map(Self)
     }
 }
 
@@ -162,12 +157,13 @@ impl Visitor<'_> for PriceVisitor {
 }
 
 /// A list; `None` stands where an item was taken out because it is wrong, so that the others keep their places.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline)]
 pub(super) struct List<T>(pub(super) Vec<Option<T>>);
 
 impl<T> List<T> {
-    /// The items that are not wrong, with their places.
+    /// Returns the items that are not wrong, with their places.
     pub(super) fn items(&self) -> impl Iterator<Item = (usize, &T)> {
         let items = self.0.iter().enumerate();
         items.filter_map(|(index, item)| item.as_ref().map(|item| (index, item)))
@@ -177,44 +173,6 @@ impl<T> List<T> {
 impl<T> FromIterator<T> for List<T> {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
         Self(items.into_iter().map(Some).collect())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(ListVisitor(PhantomData))
-    }
-}
-
-struct ListVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
-    type Value = List<T>;
-
-    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<List<T>, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(List(list))
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for List<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        Vec::<T>::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        Vec::<T>::json_schema(generator)
     }
 }
 
@@ -254,7 +212,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for SwitchVisitor<T> {
 }
 
 impl<T: Serialize> Serialize for Switch<T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Off => serializer.serialize_bool(false),
             Self::On(settings) => settings.serialize(serializer),
@@ -276,31 +234,13 @@ impl<T: JsonSchema> JsonSchema for Switch<T> {
     }
 }
 
-/// `active`, `referenced` or `{ newest: N }`.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum TaskDefinitions {
-    Active,
-    Referenced,
-    /// Without a number: it was wrong, and has been taken out.
-    Newest(Option<Count>),
-}
-
-/// `active` or `referenced`.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-enum TaskDefinitionsWord {
-    Active,
-    Referenced,
-}
-
 /// `{ newest: N }`.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
-struct TaskDefinitionsCount {
+struct Newest {
     /// How many of each family's ACTIVE revisions count, besides those referenced. 1 or more.
-    newest: Option<Count>,
+    newest: Count,
 }
 
 impl<'de> Deserialize<'de> for TaskDefinitions {
@@ -319,25 +259,28 @@ impl<'de> Visitor<'de> for TaskDefinitionsVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<TaskDefinitions, E> {
-        match TaskDefinitionsWord::deserialize(BorrowedStrDeserializer::<E>::new(text)) {
-            Ok(TaskDefinitionsWord::Active) => Ok(TaskDefinitions::Active),
-            Ok(TaskDefinitionsWord::Referenced) => Ok(TaskDefinitions::Referenced),
-            Err(_) => Err(E::invalid_value(Unexpected::Str(text), &self)),
+        match text {
+            "active" => Ok(TaskDefinitions::Active),
+            "referenced" => Ok(TaskDefinitions::Referenced),
+            _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
         }
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<TaskDefinitions, A::Error> {
-        let written = TaskDefinitionsCount::deserialize(MapAccessDeserializer::new(entries))?;
-        Ok(TaskDefinitions::Newest(written.newest))
+        let Newest { newest } = Newest::deserialize(MapAccessDeserializer::new(entries))?;
+        Ok(TaskDefinitions::Newest(newest.0))
     }
 }
 
 impl Serialize for TaskDefinitions {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match *self {
-            Self::Active => TaskDefinitionsWord::Active.serialize(serializer),
-            Self::Referenced => TaskDefinitionsWord::Referenced.serialize(serializer),
-            Self::Newest(newest) => TaskDefinitionsCount { newest }.serialize(serializer),
+            Self::Active => serializer.serialize_str("active"),
+            Self::Referenced => serializer.serialize_str("referenced"),
+            Self::Newest(count) => Newest {
+                newest: Count(count),
+            }
+            .serialize(serializer),
         }
     }
 }
@@ -352,8 +295,11 @@ impl JsonSchema for TaskDefinitions {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let word = generator.subschema_for::<TaskDefinitionsWord>();
-        let count = generator.subschema_for::<TaskDefinitionsCount>();
-        json_schema!({ "anyOf": [word, count] })
+        let word = json_schema!({
+            "type": "string",
+            "enum": ["active", "referenced"],
+            "description": "`active` or `referenced`.",
+        });
+        json_schema!({ "anyOf": [word, generator.subschema_for::<Newest>()] })
     }
 }

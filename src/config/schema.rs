@@ -14,6 +14,7 @@ use super::raw::Document;
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().for_deserialize();
     let settings = settings.with_transform(NoBlanks).with_transform(OneLine);
+    let settings = settings.with_transform(Required);
     settings
         .into_generator()
         .into_root_schema_for::<Document>()
@@ -47,6 +48,20 @@ impl Transform for NoBlanks {
                     schema.ensure_object().entry(key).or_insert(value);
                 }
             }
+        }
+    }
+}
+
+/// A key has a default and may be left out, but for those that are named in `x-required`.
+#[derive(Clone)]
+struct Required;
+
+impl Transform for Required {
+    fn transform(&mut self, schema: &mut Schema) {
+        transform_subschemas(self, schema);
+        schema.remove("required");
+        if let Some(keys) = schema.remove("x-required") {
+            schema.insert("required".to_owned(), keys);
         }
     }
 }

@@ -4,13 +4,13 @@ use std::{
     fmt::{self, Display, Formatter},
     fs::File,
     future::Future,
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
 
-use super::error::{ConfigError, Place, Problem, quoted};
+use super::error::{ConfigError, Place, Problem, TextError};
 
 /// Names the document.
 const VARIABLE: &str = "ECR_CLEANUP_CONFIG";
@@ -46,11 +46,18 @@ pub enum Source {
 
 /// Reads documents from AWS.
 pub trait Fetch: Sync {
-    /// The bytes of an object, or why there are none.
-    fn s3(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Vec<u8>, String>> + Send;
+    /// Why a document cannot be read.
+    type Error: std::error::Error;
 
-    /// The value of a parameter, decrypted, or why there is none.
-    fn ssm(&self, name: &str) -> impl Future<Output = Result<String, String>> + Send;
+    /// Reads the bytes of an object.
+    fn s3(
+        &self,
+        bucket: &str,
+        key: &str,
+    ) -> impl Future<Output = Result<Vec<u8>, Self::Error>> + Send;
+
+    /// Reads the value of a parameter, decrypted.
+    fn ssm(&self, name: &str) -> impl Future<Output = Result<String, Self::Error>> + Send;
 }
 
 impl Source {
@@ -87,14 +94,11 @@ impl Source {
         source.ok_or_else(|| {
             let forms =
                 "a document that begins with `{`, `file:PATH`, `s3://BUCKET/KEY` or `ssm:NAME`";
-            problem(
-                VARIABLE,
-                format!("expected {forms}, found {}", quoted(trimmed)),
-            )
+            problem(VARIABLE, &TextError::new(forms, trimmed))
         })
     }
 
-    /// The text of the document, whose bytes must have the SHA-256 digest `sha256` if that is given and not blank.
+    /// Reads the text of the document, whose bytes must have the SHA-256 digest `sha256` if that is given and not blank.
     ///
     /// # Errors
     ///
@@ -106,22 +110,29 @@ impl Source {
     ) -> Result<String, ConfigError> {
         let pin = sha256.map(str::trim).filter(|pin| !pin.is_empty());
         let pin = pin.map(parse_pin).transpose()?;
-        let cannot = |reason: String| problem(VARIABLE, format!("cannot read {self}: {reason}"));
+        let cannot =
+            |reason: &dyn Display| problem(VARIABLE, &format_args!("cannot read {self}: {reason}"));
         let bytes = match self {
             Self::Default if pin.is_some() => {
                 return Err(problem(
                     PIN_VARIABLE,
-                    format!("pins a document, and `{VARIABLE}` names none"),
+                    &format_args!("pins a document, and `{VARIABLE}` names none"),
                 ));
             }
             Self::Default => return Ok(String::new()),
             Self::Inline(text) => text.clone().into_bytes(),
-            Self::File(path) => read_file(path).map_err(cannot)?,
-            Self::S3 { bucket, key } => fetch.s3(bucket, key).await.map_err(cannot)?,
-            Self::Ssm { name } => fetch.ssm(name).await.map_err(cannot)?.into_bytes(),
+            Self::File(path) => read_file(path).map_err(|error| cannot(&error))?,
+            Self::S3 { bucket, key } => {
+                let read = fetch.s3(bucket, key).await;
+                read.map_err(|error| cannot(&error))?
+            }
+            Self::Ssm { name } => {
+                let read = fetch.ssm(name).await;
+                read.map_err(|error| cannot(&error))?.into_bytes()
+            }
         };
         if bytes.len() > MAX_BYTES {
-            return Err(cannot("larger than 1 MiB".to_owned()));
+            return Err(cannot(&"larger than 1 MiB"));
         }
         if let Some(pin) = pin {
             let digest: [u8; 32] = Sha256::digest(&bytes).into();
@@ -129,18 +140,18 @@ impl Source {
                 let found = hex::encode(digest);
                 return Err(problem(
                     PIN_VARIABLE,
-                    format!("the document is another: {self} has the digest `{found}`"),
+                    &format_args!("the document is another: {self} has the digest `{found}`"),
                 ));
             }
         }
         String::from_utf8(bytes).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
-            cannot(format!("not UTF-8 at byte {valid}"))
+            cannot(&format_args!("not UTF-8 at byte {valid}"))
         })
     }
 }
 
-/// What a person recognises it by, never its text.
+/// Shows what a person recognises it by, never its text.
 impl Display for Source {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -153,240 +164,26 @@ impl Display for Source {
     }
 }
 
-/// A byte more than allowed is enough to know that there are too many.
-fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+/// Reads one byte more than allowed at most, which is enough to know that there are too many.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let mut file = file.take(MAX_BYTES as u64 + 1);
-    file.read_to_end(&mut bytes)
-        .map_err(|error| error.to_string())?;
+    let mut file = File::open(path)?.take(MAX_BYTES as u64 + 1);
+    file.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 fn parse_pin(text: &str) -> Result<[u8; 32], ConfigError> {
     let mut pin = [0; 32];
     hex::decode_to_slice(text, &mut pin).map_err(|_| {
-        problem(
-            PIN_VARIABLE,
-            format!("expected 64 hexadecimal digits, found {}", quoted(text)),
-        )
+        let error = TextError::new("64 hexadecimal digits", text);
+        problem(PIN_VARIABLE, &error)
     })?;
     Ok(pin)
 }
 
-fn problem(variable: &'static str, message: String) -> ConfigError {
-    Problem::new(Place::Variable(variable), message).into()
+fn problem(variable: &'static str, message: &dyn Display) -> ConfigError {
+    Problem::new(Place::Variable(variable), message.to_string()).into()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        fs,
-        future::ready,
-        pin::pin,
-        process,
-        task::{Context, Poll, Waker},
-    };
-
-    use super::*;
-    use crate::config::{Config, Mode};
-
-    const DOCUMENT: &str = "mode: delete\n";
-    /// `printf 'mode: delete\n' | sha256sum`
-    const DIGEST: &str = "aafa73304d8c043dff92665610313a7213fb42d6eb9813de9e75d4aa819bc227";
-
-    /// One object and one parameter.
-    struct Shelf;
-
-    impl Fetch for Shelf {
-        fn s3(
-            &self,
-            bucket: &str,
-            key: &str,
-        ) -> impl Future<Output = Result<Vec<u8>, String>> + Send {
-            ready(match (bucket, key) {
-                ("bucket", "a/b.yaml") => Ok(DOCUMENT.into()),
-                ("bucket", "large") => Ok(vec![b' '; MAX_BYTES + 1]),
-                ("bucket", "binary") => Ok(b"mode: \xff".to_vec()),
-                _ => Err("access denied".to_owned()),
-            })
-        }
-
-        fn ssm(&self, name: &str) -> impl Future<Output = Result<String, String>> + Send {
-            ready(if name == "/ecr-cleanup/config" {
-                Ok(DOCUMENT.to_owned())
-            } else {
-                Err("not found".to_owned())
-            })
-        }
-    }
-
-    /// Nothing here waits, so one poll is all.
-    fn load(spec: Option<&str>, sha256: Option<&str>) -> Result<Config, String> {
-        let mut load = pin!(Config::load(spec, sha256, &Shelf));
-        match load.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(config) => config.map_err(|error| error.to_string()),
-            Poll::Pending => unreachable!("nothing waits"),
-        }
-    }
-
-    #[test]
-    fn loading_may_move_between_threads() {
-        fn is_send<T: Send>(_: T) {}
-        is_send(Config::load(None, None, &Shelf));
-    }
-
-    /// A file of the test's own, gone with it.
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new(name: &str, content: &[u8]) -> Self {
-            let path = std::env::temp_dir().join(format!("ecr-cleanup-{}-{name}", process::id()));
-            fs::write(&path, content).unwrap();
-            Self(path)
-        }
-
-        fn spec(&self) -> String {
-            format!("file:{}", self.0.display())
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            drop(fs::remove_file(&self.0));
-        }
-    }
-
-    #[test]
-    fn the_four_forms_and_none() {
-        let s3 = |bucket: &str, key: &str| Source::S3 {
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-        };
-        let ssm = |name: &str| Source::Ssm {
-            name: name.to_owned(),
-        };
-        for (spec, expected) in [
-            ("", Source::Default),
-            (" \n", Source::Default),
-            (" {}", Source::Inline(" {}".to_owned())),
-            ("{mode: plan}", Source::Inline("{mode: plan}".to_owned())),
-            ("file:a/b.yaml", Source::File("a/b.yaml".into())),
-            (" file:/etc/x \n", Source::File("/etc/x".into())),
-            ("s3://bucket/a/b.yaml", s3("bucket", "a/b.yaml")),
-            ("ssm:/ecr-cleanup/config", ssm("/ecr-cleanup/config")),
-            (
-                "ssm:arn:aws:ssm:eu-west-1:111111111111:parameter/x",
-                ssm("arn:aws:ssm:eu-west-1:111111111111:parameter/x"),
-            ),
-        ] {
-            assert_eq!(Source::parse(spec).unwrap(), expected, "{spec:?}");
-        }
-        for spec in [
-            "config.yaml",
-            "mode: plan",
-            "file:",
-            "s3://",
-            "s3://bucket",
-            "s3://bucket/",
-            "s3:///key",
-            "ssm:",
-            "S3://a/b",
-            "[]",
-        ] {
-            let expected = format!(
-                "ECR_CLEANUP_CONFIG: expected a document that begins with `{{`, `file:PATH`, `s3://BUCKET/KEY` or `ssm:NAME`, found `{spec}`"
-            );
-            assert_eq!(Source::parse(spec).unwrap_err().to_string(), expected);
-        }
-    }
-
-    #[test]
-    fn every_form_is_read() {
-        assert_eq!(load(None, None).unwrap().mode, Mode::Plan);
-        assert_eq!(load(Some(""), Some(" ")).unwrap().mode, Mode::Plan);
-        let file = Scratch::new("document", DOCUMENT.as_bytes());
-        for spec in [
-            r#"{"mode": "delete"}"#,
-            "s3://bucket/a/b.yaml",
-            "ssm:/ecr-cleanup/config",
-            &file.spec(),
-        ] {
-            assert_eq!(load(Some(spec), None).unwrap().mode, Mode::Delete, "{spec}");
-        }
-    }
-
-    #[test]
-    fn a_pinned_document_is_that_document() {
-        let upper = DIGEST.to_uppercase();
-        for pin in [DIGEST, &upper, &format!(" {DIGEST}\n")] {
-            assert!(
-                load(Some("s3://bucket/a/b.yaml"), Some(pin)).is_ok(),
-                "{pin}"
-            );
-        }
-        let other = "0".repeat(64);
-        for (spec, pin, expected) in [
-            (
-                "ssm:/ecr-cleanup/config",
-                other.as_str(),
-                format!(
-                    "the document is another: `ssm:/ecr-cleanup/config` has the digest `{DIGEST}`"
-                ),
-            ),
-            (
-                "ssm:/ecr-cleanup/config",
-                "abc",
-                "expected 64 hexadecimal digits, found `abc`".to_owned(),
-            ),
-            (
-                "ssm:/ecr-cleanup/config",
-                &DIGEST[1..],
-                format!(
-                    "expected 64 hexadecimal digits, found `{}`...",
-                    &DIGEST[1..61]
-                ),
-            ),
-            (
-                "",
-                DIGEST,
-                "pins a document, and `ECR_CLEANUP_CONFIG` names none".to_owned(),
-            ),
-            (
-                "",
-                "abc",
-                "expected 64 hexadecimal digits, found `abc`".to_owned(),
-            ),
-        ] {
-            let error = load(Some(spec), Some(pin)).unwrap_err();
-            assert_eq!(error, format!("ECR_CLEANUP_CONFIG_SHA256: {expected}"));
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read() {
-        let binary = Scratch::new("binary", b"mode: \xff");
-        let large = Scratch::new("large", &vec![b' '; MAX_BYTES + 1]);
-        let full = Scratch::new("full", &vec![b' '; MAX_BYTES]);
-        assert!(load(Some(&full.spec()), None).is_ok());
-        for (spec, reason) in [
-            (
-                "file:/no/such/file",
-                "No such file or directory (os error 2)",
-            ),
-            ("file:/", "Is a directory (os error 21)"),
-            ("s3://bucket/secret", "access denied"),
-            ("ssm:/other", "not found"),
-            ("s3://bucket/large", "larger than 1 MiB"),
-            ("s3://bucket/binary", "not UTF-8 at byte 6"),
-            (&large.spec(), "larger than 1 MiB"),
-            (&binary.spec(), "not UTF-8 at byte 6"),
-        ] {
-            let error = load(Some(spec), None).unwrap_err();
-            assert_eq!(
-                error,
-                format!("ECR_CLEANUP_CONFIG: cannot read `{spec}`: {reason}")
-            );
-        }
-    }
-}
+mod tests;
