@@ -1,7 +1,6 @@
 //! What a document means, and what is said of a bad one.
 
 mod refusals;
-mod rules;
 
 use proptest::prelude::*;
 
@@ -12,7 +11,7 @@ fn parse(text: &str) -> Config {
     Config::parse(text).unwrap_or_else(|error| panic!("{text}\n{error}"))
 }
 
-/// The lines that are printed for a bad document, each cut before the keys that would be accepted.
+/// Returns the lines that are printed for a bad document, each cut before the keys that would be accepted.
 fn errors(text: &str) -> Vec<String> {
     let error = Config::parse(text).expect_err(text);
     let lines = error.to_string();
@@ -23,12 +22,6 @@ fn errors(text: &str) -> Vec<String> {
             .to_owned()
     };
     lines.lines().map(cut).collect()
-}
-
-fn check(table: &[(&str, &[&str])]) {
-    for (text, expected) in table {
-        assert_eq!(errors(text), *expected, "{text}");
-    }
 }
 
 fn rules_of(config: &Config, policy: usize) -> &[KeepRule] {
