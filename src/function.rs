@@ -36,7 +36,7 @@ pub enum FunctionError {
 }
 
 impl FunctionError {
-    /// The error's type, as Lambda reports it.
+    /// Returns the error's type, as Lambda reports it.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl FunctionError {
 /// Handles one event. `deadline` is when Lambda ends the invocation; metrics go to `stdout`.
 ///
 /// # Errors
-/// A run that was to act and was refused, an event or a configuration that cannot be used, and a failure before
+/// If a run that was to act was refused, an event or a configuration cannot be used, or something failed before
 /// anything was planned.
 pub async fn handle(
     program: &Program,
@@ -110,10 +110,10 @@ pub async fn handle(
     Ok(answer.to_json())
 }
 
-/// The program that the environment describes.
+/// Returns the program that the environment describes.
 ///
 /// # Errors
-/// Where the configuration cannot be found or used.
+/// If the configuration cannot be found or used.
 pub async fn program_from_environment(clients: Clients) -> Result<Program, ConfigError> {
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let (document, pin) = (

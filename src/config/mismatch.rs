@@ -1,4 +1,4 @@
-//! The difference between what the grammar wants and what was written, in words.
+//! How a value differs from what the grammar wants.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -42,7 +42,7 @@ impl Display for Mismatch {
 impl std::error::Error for Mismatch {}
 
 impl Mismatch {
-    /// Something that is none of some words.
+    /// Says that something is none of some words.
     pub(super) fn none_of(found: Unexpected<'_>, words: &[&str]) -> Self {
         Self::Value(format!(
             "expected {}, found {}",
@@ -97,7 +97,7 @@ impl de::Error for Mismatch {
     }
 }
 
-/// Whether YAML reads an unquoted text as something else: an account id, say, or a version.
+/// Tells whether YAML reads an unquoted text as something else: an account id, say, or a version.
 fn is_bare(found: Unexpected<'_>) -> bool {
     matches!(
         found,
@@ -122,7 +122,7 @@ fn in_words(found: Unexpected<'_>) -> String {
     }
 }
 
-/// `` `a`, `b` or `c` ``.
+/// Lists names: `` `a`, `b` or `c` ``.
 fn any_of(names: &[&str], last: &str) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match quoted.split_last() {

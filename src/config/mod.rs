@@ -70,19 +70,19 @@ use crate::{
 pub struct Config {
     /// The most a run may do.
     pub mode: Mode,
-    /// The registries that are cleaned; empty: that of the caller's own account and Region.
+    /// The registries that are cleaned; empty for that of the caller's own account and Region.
     pub registries: Vec<Registry>,
     /// Which images are kept, by repository; the first match decides.
     pub policies: Policies,
     /// Where use of images is looked for.
     pub in_use: InUse,
-    /// Host names, lower-case and with a port where one was written, that stand for the configured registries.
+    /// Host names that stand for the configured registries, in lower case, with a port if one was written.
     pub registry_aliases: Vec<String>,
     /// What makes a run refuse or stop.
     pub guards: Guards,
     /// Where the state that lasts between runs is kept, if it is.
     pub state: Option<S3Location>,
-    /// Where the full report of every run goes, if anywhere.
+    /// Where the full report of every run is written, if anywhere.
     pub report: Option<S3Location>,
     /// The SNS topic that is notified after each run.
     pub notify: Option<Arn>,
@@ -97,7 +97,7 @@ pub struct Config {
 pub struct Registry {
     /// The Region; `None` for the caller's.
     pub region: Option<Region>,
-    /// The role to assume; none: the caller's own account.
+    /// The role to assume; `None` for the caller's own account.
     pub role: Option<Role>,
 }
 
@@ -115,9 +115,9 @@ pub struct Role {
 /// Another account to look for use in, or more Regions of the caller's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// The role to assume; none: the caller's own account.
+    /// The role to assume; `None` for the caller's own account.
     pub role: Option<Role>,
-    /// The Regions; empty: the caller's.
+    /// The Regions; empty for the caller's.
     pub regions: Vec<Region>,
 }
 
@@ -234,7 +234,7 @@ impl Service {
 }
 
 impl InUse {
-    /// What is said of sources that are switched off, so that nobody believes in a protection that is not there.
+    /// Warns of sources that are switched off: what is used only there is not protected.
     #[must_use]
     pub fn unprotected(&self) -> Option<String> {
         let sources = [
@@ -315,11 +315,11 @@ pub struct Guards {
     pub unread_pull_accounts: UnreadPulls,
     /// How long an image must have been a candidate in every run before it is deleted.
     pub soak: SignedDuration,
-    /// When deletion is allowed; none is always.
+    /// When deletion is allowed; `None` for always.
     pub change_window: Option<ChangeWindow>,
 }
 
-/// When deletion is allowed, by the clock on the wall of a time zone.
+/// When deletion is allowed, in the local time of a time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeWindow {
     /// The time zone.
@@ -340,7 +340,7 @@ pub(crate) fn duration(text: &str) -> Result<SignedDuration, TextError> {
 /// What becomes of images in the archive storage class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive {
-    /// How long after it was archived an image that nobody needs is deleted; none: never.
+    /// How long after it was archived an image that nobody needs is deleted; `None` for never.
     pub delete_after: Option<SignedDuration>,
 }
 
@@ -349,7 +349,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// All problems of the document at once.
+    /// Returns all problems of the document at once.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let written = document::parse(text)?;
         let defaults = document::parse(TEMPLATE)?;
@@ -360,13 +360,13 @@ impl Config {
         problems.finish(config)
     }
 
-    /// Finds, reads and checks the document that `spec` names (see [`Source`]); none is the defaults.
+    /// Finds, reads and checks the document that `spec` names (see [`Source`]); `None` for the defaults.
     ///
     /// `sha256`, when given, is the hexadecimal SHA-256 digest the bytes of the document must have.
     ///
     /// # Errors
     ///
-    /// All problems of the document at once, or why it could not be read.
+    /// Returns all problems of the document at once, or why it could not be read.
     pub async fn load(
         spec: Option<&str>,
         sha256: Option<&str>,

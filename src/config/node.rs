@@ -84,7 +84,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// A struct is a mapping: serde would also take a list of its fields in order.
+    /// Takes a mapping alone: serde would also take a list of the fields in order.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -97,7 +97,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         }
     }
 
-    /// An enum is one of some words.
+    /// Takes one of some words.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,

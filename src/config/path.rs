@@ -21,29 +21,29 @@ pub enum Segment {
 }
 
 impl Path {
-    /// The steps, from the document inwards.
+    /// Returns the steps, from the document inwards.
     #[must_use]
     pub fn segments(&self) -> &[Segment] {
         &self.0
     }
 
-    /// The setting `name` of the mapping at this path.
+    /// Returns the path of the setting `name` of the mapping at this path.
     pub(super) fn key(&self, name: &str) -> Self {
         self.with(Segment::Key(name.to_owned()))
     }
 
-    /// The item at `index` of the list at this path.
+    /// Returns the path of the item at `index` of the list at this path.
     pub(super) fn index(&self, index: usize) -> Self {
         self.with(Segment::Index(index))
     }
 
-    /// The path of plain keys that `text` writes with dots.
+    /// Returns the path of plain keys that `text` writes with dots.
     pub(super) fn of_keys(text: &str) -> Self {
         let keys = text.split('.');
         Self(keys.map(|key| Segment::Key(key.to_owned())).collect())
     }
 
-    /// Whether `other` is this path or lies below it.
+    /// Tells whether `other` is this path or lies below it.
     pub(super) fn holds(&self, other: &Self) -> bool {
         other.0.starts_with(&self.0)
     }

@@ -16,7 +16,7 @@ use crate::policy::{
 /// The longest name of a rule, in characters.
 const LONGEST_NAME: usize = 64;
 
-/// The policies as they are written; `default_keep` is for those without `keep`.
+/// Returns the policies as they are written; `default_keep` is for those without `keep`.
 pub(super) fn compile(
     written: &List<raw::Policy>,
     default_keep: Option<&List<raw::KeepRule>>,
@@ -62,7 +62,7 @@ fn repositories(
     globs(written, &path, problems)
 }
 
-/// The globs of a list, each problem at its place.
+/// Compiles the globs of a list.
 pub(super) fn globs(
     written: &List<String>,
     path: &Path,
@@ -199,98 +199,99 @@ fn rule(
     })
 }
 
-/// What the keys of a rule need of each other.
+/// Checks what the keys of a rule need of each other.
 fn check_conditions(rule: &raw::KeepRule, path: &Path, problems: &mut Problems) {
     if problems.knows(path) {
         // A key may only seem to be missing, because its value was wrong or its name misspelt.
         return;
     }
-    let has_tags = rule.tags.is_some();
+    let needs = needs(rule);
     let is_untagged = rule.untagged == Some(true);
     let has_age = rule.pushed_within.is_some() || rule.pulled_within.is_some();
-    let counts = rule.newest.is_some() || rule.newest_groups.is_some();
-    let by_version = rule.by == Some(raw::Order::Version);
-    let complaints = [
-        (
-            rule.except.is_some() && !has_tags,
-            "except",
-            "needs `tags`, which it narrows; every tag is `tags: '.'`",
-        ),
-        (
-            rule.per.is_some() && !has_tags,
-            "per",
-            "needs `tags` with a group of that name",
-        ),
-        (
-            rule.per.is_some() && !counts,
-            "per",
-            "needs `newest` or `newest_groups`, which count by it",
-        ),
-        (
-            rule.newest_groups.is_some() && rule.per.is_none(),
-            "newest_groups",
-            "needs `per`, whose values it counts",
-        ),
-        (
-            by_version && !has_tags,
-            "by",
-            "`version` needs `tags`, which have the versions",
-        ),
-        (
-            rule.by.is_some() && !counts,
-            "by",
-            "needs `newest` or `newest_groups`, which count in that order",
-        ),
-    ];
-    let complaints = complaints.into_iter().filter(|(applies, ..)| *applies);
-    let needs: Vec<_> = complaints
-        .map(|(_, key, message)| (path.key(key), message))
-        .collect();
-    if needs.is_empty() && !(has_tags || is_untagged || has_age || counts) {
+    if needs.is_empty() && !(rule.tags.is_some() || is_untagged || has_age || counts(rule)) {
         let keys = "`tags`, `untagged: true`, `pushed_within`, `pulled_within` or `newest`";
         problems.add(path, format!("has no condition: write {keys}"));
     }
-    for (path, message) in needs {
-        problems.add(&path, message);
+    for (key, message) in needs {
+        problems.add(&path.key(key), message);
     }
-    if has_tags && is_untagged {
-        problems.add(
-            path,
-            "`tags` contradicts `untagged: true`: make it two rules",
-        );
+    if rule.tags.is_some() && is_untagged {
+        let message = "`tags` contradicts `untagged: true`: make it two rules";
+        problems.add(path, message);
     }
 }
 
-/// The compiled regex, if one is written.
+const fn counts(rule: &raw::KeepRule) -> bool {
+    rule.newest.is_some() || rule.newest_groups.is_some()
+}
+
+/// Returns the keys of a rule that need another key, and what they need.
+fn needs(rule: &raw::KeepRule) -> Vec<(&'static str, &'static str)> {
+    let (lacks_tags, lacks_count) = (rule.tags.is_none(), !counts(rule));
+    let mut needs = Vec::new();
+    if rule.except.is_some() && lacks_tags {
+        let message = "needs `tags`, which it narrows; every tag is `tags: '.'`";
+        needs.push(("except", message));
+    }
+    if rule.per.is_some() && lacks_tags {
+        needs.push(("per", "needs `tags` with a group of that name"));
+    }
+    if rule.per.is_some() && lacks_count {
+        let message = "needs `newest` or `newest_groups`, which count by it";
+        needs.push(("per", message));
+    }
+    if rule.newest_groups.is_some() && rule.per.is_none() {
+        needs.push(("newest_groups", "needs `per`, whose values it counts"));
+    }
+    if rule.by == Some(raw::Order::Version) && lacks_tags {
+        needs.push(("by", "`version` needs `tags`, which have the versions"));
+    }
+    if rule.by.is_some() && lacks_count {
+        let message = "needs `newest` or `newest_groups`, which count in that order";
+        needs.push(("by", message));
+    }
+    needs
+}
+
+/// Why a text is no regex on tags.
+#[derive(Debug, thiserror::Error)]
+enum PatternError {
+    #[error(
+        "expected a smaller regex: this one takes more than 1 MiB; write `[0-9]` for `\\d`, and repeat less"
+    )]
+    TooBig,
+    #[error("bad regex {}: {problem}", quoted(text))]
+    Syntax { text: String, problem: String },
+}
+
+/// Compiles the regex, if one is written.
 fn pattern(
     written: Option<&String>,
     path: &Path,
     problems: &mut Problems,
 ) -> Result<Option<Pattern>, Reported> {
     let Some(text) = written else { return Ok(None) };
-    Pattern::new(text).map(Some).map_err(|error| {
-        problems.add(path, regex_message(text, &error));
-        Reported
-    })
+    let pattern = Pattern::new(text).map_err(|error| pattern_error(text, &error));
+    problems.parsed(path, pattern).map(Some)
 }
 
-fn regex_message(text: &str, error: &regex::Error) -> String {
-    match error {
-        regex::Error::CompiledTooBig(_) => {
-            "expected a smaller regex: this one takes more than 1 MiB; write `[0-9]` for `\\d`, and repeat less"
-                .to_owned()
-        }
-        error => {
-            // Syntax errors draw the place on several lines; the last one says what is wrong.
-            let message = error.to_string();
-            let message = message.lines().last().unwrap_or_default();
-            let message = message.strip_prefix("error: ").unwrap_or(message);
-            format!("bad regex {}: {message}", quoted(text))
-        }
+fn pattern_error(text: &str, error: &regex::Error) -> PatternError {
+    if matches!(error, regex::Error::CompiledTooBig(_)) {
+        return PatternError::TooBig;
+    }
+    // Syntax errors draw the place on several lines; the last one says what is wrong.
+    let lines = error.to_string();
+    let problem = lines.lines().last().unwrap_or_default();
+    PatternError::Syntax {
+        text: text.to_owned(),
+        problem: problem
+            .strip_prefix("error: ")
+            .unwrap_or(problem)
+            .to_owned(),
     }
 }
 
-/// `per` is a group of `tags`.
+/// Checks that `per` is a group of `tags`.
 fn check_group(per: &str, tags: &Pattern, path: &Path, problems: &mut Problems) {
     if tags.group_names().any(|name| name == per) {
         return;
@@ -301,11 +302,7 @@ fn check_group(per: &str, tags: &Pattern, path: &Path, problems: &mut Problems) 
     } else {
         format!("it has {}", names.join(", "))
     };
-    problems.add(
-        path,
-        format!(
-            "expected a named group of `tags`, found {}: {names}",
-            quoted(per)
-        ),
-    );
+    let found = quoted(per);
+    let message = format!("expected a named group of `tags`, found {found}: {names}");
+    problems.add(path, message);
 }

@@ -76,7 +76,7 @@ fn read(tree: &Value) -> Result<Document, (Path, Mismatch)> {
 
 /// Finds the paths of all that has nothing written after its key or dash.
 ///
-/// Too easily that is a list whose items were all commented out.
+/// Such a key may be a list whose items were all commented out.
 fn find_blanks(tree: &Value, path: &Path, blanks: &mut Vec<Path>) {
     match tree {
         Value::Null => blanks.push(path.clone()),

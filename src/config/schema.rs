@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::raw::Document;
 
-/// The JSON Schema (2020-12) of a configuration document; `config.schema.json` holds it.
+/// Returns the JSON Schema (2020-12) of a configuration document; `config.schema.json` holds it.
 #[must_use]
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().for_deserialize();
@@ -21,7 +21,7 @@ pub fn schema() -> Value {
         .to_value()
 }
 
-/// A key may be left out, but not left blank: takes `null` from the types of optional keys.
+/// Takes `null` from the types of optional keys.
 #[derive(Clone)]
 struct NoBlanks;
 
@@ -52,7 +52,7 @@ impl Transform for NoBlanks {
     }
 }
 
-/// A key has a default and may be left out, but for those that are named in `x-required`.
+/// Requires the keys that are named in `x-required`, and no other: every other key may be left out.
 #[derive(Clone)]
 struct Required;
 

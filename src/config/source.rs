@@ -66,7 +66,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Anything else.
+    /// Refuses anything else.
     pub fn parse(spec: &str) -> Result<Self, ConfigError> {
         let trimmed = spec.trim();
         if trimmed.is_empty() {
@@ -102,7 +102,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// It cannot be read, is larger than 1 MiB, is not UTF-8, or is not the document that is pinned.
+    /// Fails if it cannot be read, is larger than 1 MiB, is not UTF-8, or is not the document that is pinned.
     pub async fn read(
         &self,
         sha256: Option<&str>,

@@ -155,160 +155,65 @@ fn keys_left_out_keep_their_defaults_at_every_level() {
 
 #[test]
 fn yaml_and_json_mean_the_same() {
-    let yaml = r#"
-mode: delete
-registries:
-  - { region: eu-west-1 }
-  - { region: us-east-1, role_arn: 'arn:aws:iam::222222222222:role/ecr-cleanup', external_id: 's3cret' }
-policies:
-  - repositories: ['mirror/**']
-    leave_alone: true
-  - repositories: ['team/*', base]
-    delete_unmatched: true
-    keep:
-      - { tags: '^(?<branch>\w+)-\d+$', except: ^tmp-, newest: 3, per: branch, newest_groups: 20, by: version }
-      - name: pulled
-        pulled_within: 2w
-      - { untagged: true, pushed_within: 90m }
-in_use:
-  ecs: { task_definitions: { newest: 3 } }
-  keep_lists: ["s3://bucket/in-use/*.json"]
-  eks: { clusters: ['prod-*'], allow_empty: [prod-new], helm_history: true, custom_resources: { exclude: ['reports.example.com/*'] } }
-  kubernetes: [{ kubeconfig: clusters.yaml, context: on-premises }]
-  lambda: false
-  services: [batch, step_functions]
-  accounts:
-    - { regions: [us-east-1] }
-    - { role_arn: 'arn:aws:iam::333333333333:role/team/reader', external_id: id, regions: [eu-west-1, us-east-1] }
-registry_aliases: [Registry.Example.com:5000]
-guards:
-  expected_accounts: ['111111111111', '012345678901']
-  max_deletions_per_run: 0
-  max_percent_per_repository: 0
-  soak: 7d
-  unread_pull_accounts: warn
-  change_window: { timezone: Europe/Berlin, days: [fri, sat], from: "22:00", to: "04:00" }
-state: s3://bucket/prefix/
-report: s3://bucket
-notify: arn:aws:sns:eu-west-1:111111111111:topic
-archive: { delete_after: 90d }
-cost: { usd_per_gb_month: 0 }
-"#;
-    let json = r#"{
-        "mode": "delete",
-        "registries": [
-            {"region": "eu-west-1"},
-            {"region": "us-east-1", "role_arn": "arn:aws:iam::222222222222:role/ecr-cleanup", "external_id": "s3cret"}
-        ],
-        "policies": [
-            {"repositories": ["mirror/**"], "leave_alone": true},
-            {"repositories": ["team/*", "base"], "delete_unmatched": true, "keep": [
-                {"tags": "^(?<branch>\\w+)-\\d+$", "except": "^tmp-", "newest": 3, "per": "branch", "newest_groups": 20, "by": "version"},
-                {"name": "pulled", "pulled_within": "2w"},
-                {"untagged": true, "pushed_within": "90m"}
-            ]}
-        ],
-        "in_use": {
-            "ecs": {"task_definitions": {"newest": 3}},
-            "eks": {"clusters": ["prod-*"], "allow_empty": ["prod-new"], "helm_history": true, "custom_resources": {"exclude": ["reports.example.com/*"]}},
-            "kubernetes": [{"kubeconfig": "clusters.yaml", "context": "on-premises"}],
-            "lambda": false,
-            "services": ["batch", "step_functions"],
-            "accounts": [
-                {"regions": ["us-east-1"]},
-                {"role_arn": "arn:aws:iam::333333333333:role/team/reader", "external_id": "id", "regions": ["eu-west-1", "us-east-1"]}
-            ],
-            "keep_lists": ["s3://bucket/in-use/*.json"]
-        },
-        "registry_aliases": ["Registry.Example.com:5000"],
-        "guards": {"expected_accounts": ["111111111111", "012345678901"], "max_deletions_per_run": 0, "max_percent_per_repository": 0,
-            "unread_pull_accounts": "warn", "soak": "168h", "change_window": {"timezone": "Europe/Berlin", "days": ["fri", "sat"], "from": "22:00", "to": "04:00"}},
-        "state": "s3://bucket/prefix", "report": "s3://bucket/", "notify": "arn:aws:sns:eu-west-1:111111111111:topic",
-        "archive": {"delete_after": "90d"},
-        "cost": {"usd_per_gb_month": 0}
-    }"#;
-    let config = parse(yaml);
-    assert_eq!(config, parse(json));
-
-    assert_eq!(config.mode, Mode::Delete);
-    let newest = TaskDefinitions::Newest(NonZeroU32::new(3).unwrap());
-    assert_eq!(
-        config.in_use.ecs,
-        Some(EcsUse {
-            task_definitions: newest
-        })
-    );
-    let role = |arn: &str, id: &str| {
-        Some(Role {
-            arn: arn.parse().unwrap(),
-            account: arn.parse::<Arn>().unwrap().account.unwrap(),
-            external_id: Some(id.to_owned()),
-        })
-    };
-    let owned = |regions: &[&str]| {
-        regions
-            .iter()
-            .map(|region| region.parse().unwrap())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        config.registries[0],
-        Registry {
-            region: Some("eu-west-1".parse().unwrap()),
-            role: None
-        }
-    );
-    assert_eq!(
-        config.registries[1].role,
-        role("arn:aws:iam::222222222222:role/ecr-cleanup", "s3cret")
-    );
-    assert_eq!(
-        config.in_use.accounts[0],
-        Account {
-            role: None,
-            regions: owned(&["us-east-1"])
-        }
-    );
-    let reader = role("arn:aws:iam::333333333333:role/team/reader", "id");
-    assert_eq!(
-        config.in_use.accounts[1],
-        Account {
-            role: reader,
-            regions: owned(&["eu-west-1", "us-east-1"])
-        }
-    );
-    assert_eq!(config.guards.unread_pull_accounts, UnreadPulls::Warn);
-    assert_eq!(config.registry_aliases, ["registry.example.com:5000"]);
-    assert_eq!(
-        config.guards.expected_accounts,
-        ["111111111111", "012345678901"].map(|account| account.parse().unwrap())
-    );
-    assert_eq!(
-        (
-            config.guards.max_deletions_per_run,
-            config.guards.max_percent_per_repository
-        ),
-        (0, 0)
-    );
-    let names: Vec<&str> = rules_of(&config, 1)
-        .iter()
-        .map(|rule| rule.name.as_str())
-        .collect();
-    assert_eq!(names, ["rule 1", "pulled", "rule 3"]);
-    assert_eq!(rules_of(&config, 1)[0].by, Order::Version);
-    assert_eq!(
-        rules_of(&config, 1)[2].pushed_within,
-        Some(jiff::SignedDuration::from_mins(90))
-    );
-
+    let config = parse(include_str!("tests/everything.yaml"));
+    assert_eq!(config, parse(include_str!("tests/everything.json")));
     // What `check-config` prints is a document of the same meaning.
     let printed = serde_json::to_string_pretty(&config).unwrap();
     assert_eq!(parse(&printed), config);
     let flow = "{mode: delete, guards: {allow_no_usage: true}}";
-    assert_eq!(
-        parse(flow),
-        parse(r#"{"mode": "delete", "guards": {"allow_no_usage": true}}"#)
-    );
+    let json = r#"{"mode": "delete", "guards": {"allow_no_usage": true}}"#;
+    assert_eq!(parse(flow), parse(json));
+}
+
+#[test]
+fn every_setting_is_read() {
+    let config = parse(include_str!("tests/everything.yaml"));
+    assert_eq!(config.mode, Mode::Delete);
+    let task_definitions = TaskDefinitions::Newest(NonZeroU32::new(3).unwrap());
+    assert_eq!(config.in_use.ecs, Some(EcsUse { task_definitions }));
+    assert_eq!(config.guards.unread_pull_accounts, UnreadPulls::Warn);
+    assert_eq!(config.registry_aliases, ["registry.example.com:5000"]);
+    let accounts = ["111111111111", "012345678901"].map(|account| account.parse().unwrap());
+    assert_eq!(config.guards.expected_accounts, accounts);
+    assert_eq!(config.guards.max_deletions_per_run, 0);
+    assert_eq!(config.guards.max_percent_per_repository, 0);
+    let rules = rules_of(&config, 1);
+    let names: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(names, ["rule 1", "pulled", "rule 3"]);
+    assert_eq!(rules[0].by, Order::Version);
+    let minutes = jiff::SignedDuration::from_mins(90);
+    assert_eq!(rules[2].pushed_within, Some(minutes));
+}
+
+#[test]
+fn registries_and_accounts_have_roles_and_regions() {
+    let config = parse(include_str!("tests/everything.yaml"));
+    let role = |arn: &str, id: &str| {
+        let arn: Arn = arn.parse().unwrap();
+        Some(Role {
+            account: arn.account.unwrap(),
+            arn,
+            external_id: Some(id.to_owned()),
+        })
+    };
+    let region = |text: &str| text.parse::<Region>().unwrap();
+    let home = Registry {
+        region: Some(region("eu-west-1")),
+        role: None,
+    };
+    assert_eq!(config.registries[0], home);
+    let cleaner = role("arn:aws:iam::222222222222:role/ecr-cleanup", "s3cret");
+    assert_eq!(config.registries[1].role, cleaner);
+    let own = Account {
+        role: None,
+        regions: vec![region("us-east-1")],
+    };
+    assert_eq!(config.in_use.accounts[0], own);
+    let other = Account {
+        role: role("arn:aws:iam::333333333333:role/team/reader", "id"),
+        regions: ["eu-west-1", "us-east-1"].map(region).to_vec(),
+    };
+    assert_eq!(config.in_use.accounts[1], other);
 }
 
 #[test]
