@@ -3,8 +3,8 @@
 //! Each function records what is wrong and goes on; it gives `None` only where a problem is recorded.
 
 use super::{
-    Archive, Config, S3Location, accounts, error::TextError, guards, in_use, path::Path, policies,
-    problems::Problems, raw::Document, registry, scalar::List,
+    Archive, Config, S3Location, accounts, guards, in_use, path::Path, policies,
+    problems::Problems, raw::Document, registry, scalar::List, text::TextError,
 };
 use crate::image::Arn;
 

@@ -10,8 +10,9 @@ use serde_json::{Map, Number, Value};
 use serde_saphyr::{Error as YamlError, MessageFormatter, UserMessageFormatter};
 
 use super::{
-    error::{Place, Problem, quoted},
+    error::{Place, Problem},
     path::Path,
+    text::quoted,
 };
 
 /// Reads the tree of a document; `Null` if it is empty.

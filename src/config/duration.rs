@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::error::TextError;
+use super::text::TextError;
 
 /// What a duration has to be.
 const FORM: &str = "a whole number and a unit, `m` (minutes), `h`, `d` or `w`, such as `14d`";

@@ -7,10 +7,10 @@ use jiff::{
 
 use super::{
     ChangeWindow, Guards,
-    error::TextError,
     path::Path,
     problems::Problems,
     raw::{self, Day},
+    text::TextError,
 };
 use crate::image::AccountId;
 

@@ -2,12 +2,12 @@
 
 use super::{
     EcsUse, EksUse, InUse, KubernetesUse, S3Objects, accounts,
-    error::TextError,
     path::Path,
     policies,
     problems::Problems,
     raw,
     scalar::{List, Switch},
+    text::TextError,
 };
 
 /// Returns the sources of use as they are written.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::error::TextError;
+use super::text::TextError;
 use crate::policy::wildcard;
 
 /// A bucket, and a prefix of keys in it that may be empty.

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::de::{self, Expected, Unexpected};
 
-use super::{error::quoted, nearest::nearest};
+use super::{nearest::nearest, text::quoted};
 
 /// Why a value is not what the grammar wants.
 #[derive(Debug, PartialEq, Eq)]

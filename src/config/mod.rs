@@ -32,6 +32,7 @@ mod registry;
 mod scalar;
 mod schema;
 mod source;
+mod text;
 
 #[cfg(test)]
 mod tests;
@@ -47,8 +48,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-use self::error::TextError;
 pub(crate) use self::nearest::nearest;
+use self::text::TextError;
 pub use self::{
     default::TEMPLATE,
     error::{ConfigError, Place, Problem},

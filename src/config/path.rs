@@ -5,7 +5,7 @@ use std::{
     iter,
 };
 
-use super::error::quoted;
+use super::text::quoted;
 
 /// The path of a setting, such as `policies[1].keep[0].newest`; empty is the whole document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

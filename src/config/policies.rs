@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use super::{
-    error::quoted,
     path::Path,
     problems::{Problems, Reported},
     raw,
     scalar::List,
+    text::quoted,
 };
 use crate::policy::{
     Action, KeepRule, KeepRules, Order, Pattern, Policies, Policy, RepositoryGlobs,

@@ -3,9 +3,10 @@
 use std::fmt::Display;
 
 use super::{
-    error::{ConfigError, Place, Problem, quoted},
+    error::{ConfigError, Place, Problem},
     path::Path,
     scalar::List,
+    text::quoted,
 };
 
 /// More problems than this in one document are not collected.

@@ -1,6 +1,6 @@
 //! What names a registry: host names, Regions and roles.
 
-use super::error::{TextError, quoted};
+use super::text::{TextError, quoted};
 use crate::image::{AccountId, Arn, Region};
 
 /// Why a text is no alias of a registry.

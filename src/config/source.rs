@@ -10,7 +10,10 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::error::{ConfigError, Place, Problem, TextError};
+use super::{
+    error::{ConfigError, Place, Problem},
+    text::TextError,
+};
 
 /// Names the document.
 const VARIABLE: &str = "ECR_CLEANUP_CONFIG";

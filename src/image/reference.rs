@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::{AccountId, Digest, Partition, Region, RepositoryName, Tag};
+use super::{AccountId, Digest, DigestError, NameError, Partition, Region, RepositoryName, Tag};
 
 /// A registry: an account's images in one Region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -155,26 +155,16 @@ impl ImageReference {
         }
     }
 
-    fn parse_path(path: &str, registry: Option<Registry>) -> Result<Self, String> {
+    fn parse_path(path: &str, registry: Option<Registry>) -> Result<Self, PathError> {
         let (named, digest) = match path.split_once('@') {
-            Some((named, digest)) => (
-                named,
-                Some(
-                    digest
-                        .parse::<Digest>()
-                        .map_err(|error| error.to_string())?,
-                ),
-            ),
+            Some((named, digest)) => (named, Some(digest.parse()?)),
             None => (path, None),
         };
         let (repository, tag) = match named.split_once(':') {
-            Some((repository, tag)) => (
-                repository,
-                Some(Tag::new(tag).map_err(|error| error.to_string())?),
-            ),
+            Some((repository, tag)) => (repository, Some(Tag::new(tag)?)),
             None => (named, None),
         };
-        let repository = RepositoryName::new(repository).map_err(|error| error.to_string())?;
+        let repository = RepositoryName::new(repository)?;
         let tag = tag.or_else(|| digest.is_none().then(Tag::latest));
         Ok(Self {
             registry,
@@ -183,6 +173,15 @@ impl ImageReference {
             digest,
         })
     }
+}
+
+/// What is wrong with the part of a reference after its host.
+#[derive(Debug, thiserror::Error)]
+enum PathError {
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error(transparent)]
+    Digest(#[from] DigestError),
 }
 
 fn elsewhere_unless_ecr(

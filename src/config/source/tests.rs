@@ -42,10 +42,10 @@ impl Fetch for Shelf {
 }
 
 /// Nothing here waits, so one poll is all.
-fn load(spec: Option<&str>, sha256: Option<&str>) -> Result<Config, String> {
+fn load(spec: Option<&str>, sha256: Option<&str>) -> Result<Config, ConfigError> {
     let mut load = pin!(Config::load(spec, sha256, &Shelf));
     match load.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(config) => config.map_err(|error| error.to_string()),
+        Poll::Ready(config) => config,
         Poll::Pending => unreachable!("nothing waits"),
     }
 }
@@ -176,7 +176,7 @@ fn a_pinned_document_is_that_document() {
             "expected 64 hexadecimal digits, found `abc`".to_owned(),
         ),
     ] {
-        let error = load(Some(spec), Some(pin)).unwrap_err();
+        let error = load(Some(spec), Some(pin)).unwrap_err().to_string();
         assert_eq!(error, format!("ECR_CLEANUP_CONFIG_SHA256: {expected}"));
     }
 }
@@ -200,7 +200,7 @@ fn what_cannot_be_read() {
         (&large.spec(), "larger than 1 MiB"),
         (&binary.spec(), "not UTF-8 at byte 6"),
     ] {
-        let error = load(Some(spec), None).unwrap_err();
+        let error = load(Some(spec), None).unwrap_err().to_string();
         assert_eq!(
             error,
             format!("ECR_CLEANUP_CONFIG: cannot read `{spec}`: {reason}")
