@@ -3,15 +3,15 @@
 //! `make bench`, or `cargo bench --workspace --bench planner`. Instructions and allocations are counted where `valgrind`
 //! is installed: they are the same on every machine.
 
-use std::{env, error::Error, hint::black_box, process::Command, sync::Arc};
+use std::{collections::BTreeSet, env, error::Error, hint::black_box, process::Command, sync::Arc};
 
 use ecr_cleanup::{
     config::Config,
+    evidence::{Coverage, Evidence, EvidenceKind, SourceStatus, UsageIndex, User, Uses},
     image::{ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
     inventory::{Child, Content, Images, Inventory, Repository},
     plan::{Plan, plan},
     policy::Policies,
-    usage::{Collector, Coverage, Usage, User},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -144,7 +144,7 @@ fn computed() -> Result<f64, Failure> {
         .parse()?)
 }
 
-fn plan_of(inventory: Inventory, usage: &Usage, policies: &Policies) -> Option<Plan> {
+fn plan_of(inventory: Inventory, usage: &UsageIndex, policies: &Policies) -> Option<Plan> {
     Some(plan(inventory, usage, policies, Time::from_millis(NOW)?))
 }
 
@@ -175,7 +175,7 @@ fn policies() -> Result<Policies, Failure> {
     Ok(Config::parse("mode: delete")?.policies)
 }
 
-fn world(size: u32, kind: Kind) -> Result<(Inventory, Usage), Failure> {
+fn world(size: u32, kind: Kind) -> Result<(Inventory, UsageIndex), Failure> {
     let registry = Registry {
         account: "111111111111".parse()?,
         region: "eu-west-1".parse()?,
@@ -184,36 +184,38 @@ fn world(size: u32, kind: Kind) -> Result<(Inventory, Usage), Failure> {
         .map(|number| repository(number, kind))
         .collect::<Result<_, _>>()?;
     let user = User {
-        place: registry.clone(),
+        location: registry.clone(),
         kind: "ECS service".into(),
         name: "web".to_owned(),
         cluster: None,
         live: true,
     };
     let user = Arc::new(user);
-    let mut found = Collector::new(Arc::default());
+    let mut uses = Uses::new(Arc::default());
     for number in 0..size / REPOSITORY {
         for image in [5, 105, 905] {
             let host = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
-            found.add(
+            uses.add(
                 &user,
                 &format!("{host}/{}:{}", name(number), tag(image)),
                 None,
+                EvidenceKind::Container,
             )?;
         }
     }
-    let coverage = Coverage {
+    let status = SourceStatus {
         source: "ecs",
-        account: registry.account,
-        region: registry.region.clone(),
+        location: registry.clone(),
         cluster: None,
-        complete: true,
-        references: found.len(),
+        coverage: Coverage::Complete,
+        references: uses.count_references(),
         note: None,
-        error: None,
     };
-    let mut usage = Usage::default();
-    usage.add(coverage, found);
+    let usage = UsageIndex::from(vec![Evidence {
+        status,
+        uses: uses.into_vec(),
+        accounts: BTreeSet::new(),
+    }]);
     Ok((
         Inventory {
             registry,

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     config::{Config, Mode, nearest},
-    policy::RepositoryGlobs,
+    image::TypedReferenceError,
+    policy::{GlobError, RepositoryGlobs},
 };
 
 /// The fields that a person's event may have.
@@ -89,11 +90,11 @@ pub enum ValueError {
     #[error("`false` does not say what to do; write `\"mode\":\"delete\"`")]
     NoDryRun,
     /// Some globs are malformed.
-    #[error("{}", .0.join("; "))]
-    Globs(Vec<String>),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Globs(Vec<GlobError>),
     /// The image to explain cannot be understood.
-    #[error("{0}")]
-    Image(String),
+    #[error(transparent)]
+    Image(#[from] TypedReferenceError),
 }
 
 impl ValueError {

@@ -9,8 +9,8 @@ use crate::{
     aws::{ApiError, Clients},
     config::{Config, ConfigError},
     event::{Event, EventError, ValueError},
+    pipeline::{MARGIN, Program, Request},
     report::{Metrics, Status},
-    run::{MARGIN, Program, Request},
 };
 
 /// Why an invocation is an error. The names of the variants are what alarms and failure destinations see.
@@ -93,7 +93,7 @@ pub async fn handle(
         stop_at: Some(stop_at),
     };
     send(&Metrics::started(), "");
-    let prepared = program.prepare(request).await.inspect_err(
+    let prepared = program.plan(request).await.inspect_err(
         |error| tracing::error!(event = "run_failed", error = %error, "nothing could be planned"),
     )?;
     let explanation = explain.map(|image| prepared.explain(&image));

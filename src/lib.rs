@@ -1,31 +1,26 @@
 //! Deletes from Amazon ECR the images nobody needs, and never one that somebody needs.
 //!
-//! One direction, no way back:
-//!
 //! ```text
 //! config --> clients --+-> inventory (what is stored) --+
-//!                      |                                +-> plan --> guard --> cleanup --> report
-//!                      +-> usage (what is in use) ------+
+//!                      |                                +-> plan --> guard --> apply --> report
+//!                      +-> evidence (what is in use) ---+
 //! ```
 //!
-//! [`run`] reads like this picture. `image`, `policy`, `plan` and `guard` are pure: no SDK, no clock, no I/O.
+//! [`pipeline`] follows this picture. What decides is in the crate `ecr-cleanup-core`, whose modules
+//! are those from `image` to `guard`: values in, values out.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-pub mod access;
 pub mod aws;
-pub mod cleanup;
+pub mod cache;
 pub mod config;
 pub mod event;
 #[cfg(feature = "function")]
 pub mod function;
-pub mod guard;
-pub mod image;
-pub mod inventory;
 pub mod kubernetes;
-pub mod plan;
-pub mod policy;
+pub mod pipeline;
+pub mod registry;
 pub mod report;
-pub mod run;
+pub mod sources;
 pub mod state;
-pub mod usage;
-pub mod verify;
+
+pub use ecr_cleanup_core::{evidence, guard, image, inventory, plan, policy};

@@ -15,7 +15,7 @@ use std::{
 use allocation_counter::AllocationInfo;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
-use ecr_cleanup::{aws::Clients, config::Config, run::Program};
+use ecr_cleanup::{aws::Clients, config::Config, pipeline::Program};
 use serde_json::{Value, json};
 use simulated_aws::{EksCluster, SimulatedAws};
 use simulated_cluster::SimulatedCluster;
@@ -163,11 +163,7 @@ fn measure(runtime: &tokio::runtime::Runtime) {
         megabytes(peak),
         megabytes(beyond),
     );
-    assert!(
-        usage.coverage().iter().all(|coverage| coverage.complete),
-        "{:?}",
-        usage.coverage()
-    );
+    assert!(usage.is_complete(), "{:?}", usage.sources());
     // Each tag, and each digest.
     assert_eq!(usage.references().len(), 2 * DEPLOYMENTS);
     assert_eq!(asked["pods"], CLUSTERS * PODS / PAGE);

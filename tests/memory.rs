@@ -6,10 +6,10 @@
 use allocation_counter::measure;
 use ecr_cleanup::{
     config::Config,
+    evidence::UsageIndex,
     image::{ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
     inventory::{Content, Images, Inventory, Repository},
-    plan::{Verdict, plan},
-    usage::Usage,
+    plan::{RepositoryPlan, plan},
 };
 
 const REPOSITORIES: u32 = 100;
@@ -75,14 +75,13 @@ fn planned(document: &str) -> (usize, i64, i64) {
     let measured = measure(|| {
         planned = inventory
             .take()
-            .map(|it| plan(it, &Usage::default(), &config.policies, now));
+            .map(|it| plan(it, &UsageIndex::default(), &config.policies, now));
     });
     let candidates = planned
         .unwrap()
-        .repositories
-        .into_iter()
-        .flat_map(|of| of.verdicts)
-        .filter(Verdict::deletes)
+        .repositories()
+        .iter()
+        .flat_map(RepositoryPlan::candidates)
         .count();
     let [bytes, allocations] =
         [measured.bytes_max, measured.count_total].map(|it| i64::try_from(it).unwrap());

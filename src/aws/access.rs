@@ -1,69 +1,92 @@
 //! Trying actions: which of those that reading takes are allowed.
 //!
-//! IAM decides before a service looks at what it was asked, so a call about something that is not there tells as much
-//! as one about something that is, and changes nothing. A real repository and cluster are named where there are any,
+//! IAM decides before a service looks at what it was asked, so a call about something that does not exist shows as much
+//! as one about something that does, and changes nothing. A real repository and cluster are named where there are any,
 //! for policies that allow these only.
 
-use super::{ApiError, Clients, LambdaService};
+use std::error::Error;
+
+use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::{ApiError, Cause, Clients, LambdaService, Operation};
 use crate::config::InUse;
 
-/// A name for what is not there.
+/// A name of nothing that exists.
 const NOTHING: &str = "ecr-cleanup-access-check";
-/// The digest of nothing.
+/// A digest of nothing that exists.
 const NO_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
 /// An action that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tried {
-    /// As IAM names it.
-    pub(crate) action: &'static str,
-    /// Whether it is allowed.
+    pub(crate) action: Operation,
     pub(crate) outcome: Outcome,
 }
 
-/// What a try says of an action.
+/// What a try shows of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It is allowed.
     Allowed,
-    /// It is not.
+    /// It is denied.
     Denied,
-    /// Nothing: why.
-    Unknown(String),
+    /// Neither; the error says why.
+    Unknown(ApiError),
 }
 
 impl Tried {
-    pub(crate) fn new(action: &'static str, error: Option<&ApiError>) -> Self {
-        let outcome = match error.map(|error| (error, error.code.as_deref())) {
+    /// Judges an action by the error of its call, if there was one.
+    pub(crate) fn new(action: Operation, error: Option<&ApiError>) -> Self {
+        let outcome = match error {
             None => Outcome::Allowed,
-            Some((_, Some(code)))
-                if code.contains("AccessDenied") || code.contains("NotAuthorized") =>
-            {
-                Outcome::Denied
-            }
-            // The service answered: only about what it was asked, or that it is asked too often.
-            Some((error, Some(code))) if error.unknown_operation || code.contains("Throttl") => {
-                Outcome::Unknown(error.to_string())
-            }
-            Some((_, Some(code))) if !code.contains("Server") && !code.contains("Internal") => {
-                Outcome::Allowed
-            }
-            Some((error, _)) => Outcome::Unknown(error.to_string()),
+            Some(error) if error.cause.is_denied() => Outcome::Denied,
+            // The service looked at what it was asked, and so IAM had allowed the call.
+            Some(error) if error.cause.is_from_request() => Outcome::Allowed,
+            Some(error) => Outcome::Unknown(error.clone()),
         };
         Self { action, outcome }
     }
 }
 
-/// Makes a call, notes what it says of the action, and gives its answer if there is one.
-macro_rules! attempt {
-    ($tried:ident, $action:literal, $request:expr) => {{
-        let answer = $request
-            .send()
-            .await
-            .map_err(|error| ApiError::new($action, "", &error));
-        $tried.push(Tried::new($action, answer.as_ref().err()));
+impl Cause {
+    /// Returns whether the service answered, and found fault with what it was asked.
+    const fn is_from_request(self) -> bool {
+        matches!(
+            self,
+            Self::RepositoryNotFound
+                | Self::ImageNotFound
+                | Self::PolicyNotFound
+                | Self::ResourceNotFound
+                | Self::ObjectNotFound
+                | Self::PreconditionFailed
+                | Self::StorageClassRefused
+                | Self::ClientException
+                | Self::Service
+        )
+    }
+}
+
+/// The actions that were tried so far with some clients.
+struct Trial<'a> {
+    clients: &'a Clients,
+    tried: Vec<Tried>,
+}
+
+impl Trial<'_> {
+    /// Makes a call, notes what it shows of the action, and returns its answer if there is one.
+    async fn call<T, E>(
+        &mut self,
+        action: Operation,
+        request: impl Future<Output = Result<T, SdkError<E, Response>>>,
+    ) -> Option<T>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let answer = self.clients.call(action, "", request).await;
+        self.tried.push(Tried::new(action, answer.as_ref().err()));
         answer.ok()
-    }};
+    }
 }
 
 impl Clients {
@@ -74,18 +97,7 @@ impl Clients {
             tried.extend(self.try_ecs().await);
         }
         if in_use.eks.is_some() {
-            let clusters = attempt!(
-                tried,
-                "eks:ListClusters",
-                self.eks.list_clusters().max_results(1)
-            );
-            let name = clusters.and_then(|answer| answer.clusters?.into_iter().next());
-            let name = name.unwrap_or_else(|| NOTHING.to_owned());
-            attempt!(
-                tried,
-                "eks:DescribeCluster",
-                self.eks.describe_cluster().name(name)
-            );
+            tried.extend(self.try_eks().await);
         }
         if in_use.lambda {
             tried.extend(self.try_lambda().await);
@@ -95,121 +107,107 @@ impl Clients {
 
     /// Tries every action that reading a registry takes.
     pub(crate) async fn try_ecr(&self) -> Vec<Tried> {
-        let mut tried = Vec::new();
+        let mut trial = self.trial();
         let ecr = &self.ecr;
-        let repositories = attempt!(
-            tried,
-            "ecr:DescribeRepositories",
-            ecr.describe_repositories().max_results(1)
-        );
+        let request = ecr.describe_repositories().max_results(1).send();
+        let repositories = trial.call(Operation::DescribeRepositories, request).await;
         let name = repositories
             .and_then(|answer| answer.repositories?.into_iter().next()?.repository_name);
-        let name = name.unwrap_or_else(|| NOTHING.to_owned());
-        attempt!(
-            tried,
-            "ecr:DescribeImages",
-            ecr.describe_images().repository_name(&name).max_results(1)
-        );
+        let name = &name.unwrap_or_else(|| NOTHING.to_owned());
+        let request = ecr.describe_images().repository_name(name).max_results(1);
+        let request = request.send();
+        trial.call(Operation::DescribeImages, request).await;
         let image = aws_sdk_ecr::types::ImageIdentifier::builder()
             .image_digest(NO_DIGEST)
             .build();
-        attempt!(
-            tried,
-            "ecr:BatchGetImage",
-            ecr.batch_get_image()
-                .repository_name(&name)
-                .image_ids(image)
-        );
-        attempt!(
-            tried,
-            "ecr:GetRepositoryPolicy",
-            ecr.get_repository_policy().repository_name(&name)
-        );
-        attempt!(tried, "ecr:GetRegistryPolicy", ecr.get_registry_policy());
-        attempt!(tried, "ecr:DescribeRegistry", ecr.describe_registry());
-        attempt!(
-            tried,
-            "ecr:DescribePullThroughCacheRules",
-            ecr.describe_pull_through_cache_rules().max_results(1)
-        );
-        tried
+        let request = ecr.batch_get_image().repository_name(name).image_ids(image);
+        trial.call(Operation::BatchGetImage, request.send()).await;
+        let request = ecr.get_repository_policy().repository_name(name).send();
+        trial.call(Operation::GetRepositoryPolicy, request).await;
+        let request = ecr.get_registry_policy().send();
+        trial.call(Operation::GetRegistryPolicy, request).await;
+        let request = ecr.describe_registry().send();
+        trial.call(Operation::DescribeRegistry, request).await;
+        let request = ecr.describe_pull_through_cache_rules().max_results(1);
+        let request = request.send();
+        trial
+            .call(Operation::DescribePullThroughCacheRules, request)
+            .await;
+        trial.tried
+    }
+
+    async fn try_ecs(&self) -> Vec<Tried> {
+        let mut trial = self.trial();
+        let ecs = &self.ecs;
+        let request = ecs.list_clusters().max_results(1).send();
+        let clusters = trial.call(Operation::ListClusters, request).await;
+        let cluster = clusters.and_then(|answer| answer.cluster_arns?.into_iter().next());
+        let cluster = &cluster.unwrap_or_else(|| NOTHING.to_owned());
+        let request = ecs.describe_clusters().clusters(cluster).send();
+        trial.call(Operation::DescribeClusters, request).await;
+        let request = ecs.list_services().cluster(cluster).max_results(1).send();
+        trial.call(Operation::ListServices, request).await;
+        let request = ecs.describe_services().cluster(cluster).services(NOTHING);
+        trial
+            .call(Operation::DescribeServices, request.send())
+            .await;
+        let request = ecs.list_tasks().cluster(cluster).max_results(1).send();
+        trial.call(Operation::ListTasks, request).await;
+        let request = ecs.describe_tasks().cluster(cluster).tasks(NOTHING).send();
+        trial.call(Operation::DescribeTasks, request).await;
+        let request = ecs.list_task_definitions().max_results(1).send();
+        trial.call(Operation::ListTaskDefinitions, request).await;
+        let request = ecs.describe_task_definition().task_definition(NOTHING);
+        let request = request.send();
+        trial.call(Operation::DescribeTaskDefinition, request).await;
+        let request = ecs
+            .describe_service_deployments()
+            .service_deployment_arns(NOTHING);
+        let request = request.send();
+        trial
+            .call(Operation::DescribeServiceDeployments, request)
+            .await;
+        let request = ecs
+            .describe_service_revisions()
+            .service_revision_arns(NOTHING);
+        let request = request.send();
+        trial
+            .call(Operation::DescribeServiceRevisions, request)
+            .await;
+        trial.tried
+    }
+
+    async fn try_eks(&self) -> Vec<Tried> {
+        let mut trial = self.trial();
+        let request = self.eks.list_clusters().max_results(1).send();
+        let clusters = trial.call(Operation::EksListClusters, request).await;
+        let name = clusters.and_then(|answer| answer.clusters?.into_iter().next());
+        let name = name.unwrap_or_else(|| NOTHING.to_owned());
+        let request = self.eks.describe_cluster().name(name).send();
+        trial.call(Operation::EksDescribeCluster, request).await;
+        trial.tried
     }
 
     async fn try_lambda(&self) -> Vec<Tried> {
         let lambda = match LambdaService::new(self) {
             Ok(lambda) => lambda,
-            Err(error) => return vec![Tried::new(LambdaService::LIST, Some(&error))],
+            Err(error) => return vec![Tried::new(Operation::ListFunctions, Some(&error))],
         };
         let functions = lambda.list_functions(None).await;
-        let list = Tried::new(LambdaService::LIST, functions.as_ref().err());
+        let list = Tried::new(Operation::ListFunctions, functions.as_ref().err());
         let name = functions
             .ok()
             .and_then(|(functions, _)| functions?.into_iter().next()?.function_name);
         let name = name.unwrap_or_else(|| NOTHING.to_owned());
         let function = lambda.get_function("", &name, LambdaService::LATEST).await;
-        vec![
-            list,
-            Tried::new(LambdaService::GET, function.as_ref().err()),
-        ]
+        let get = Tried::new(Operation::GetFunction, function.as_ref().err());
+        vec![list, get]
     }
 
-    async fn try_ecs(&self) -> Vec<Tried> {
-        let mut tried = Vec::new();
-        let ecs = &self.ecs;
-        let clusters = attempt!(
-            tried,
-            "ecs:ListClusters",
-            ecs.list_clusters().max_results(1)
-        );
-        let cluster = clusters.and_then(|answer| answer.cluster_arns?.into_iter().next());
-        let cluster = cluster.unwrap_or_else(|| NOTHING.to_owned());
-        attempt!(
-            tried,
-            "ecs:DescribeClusters",
-            ecs.describe_clusters().clusters(&cluster)
-        );
-        attempt!(
-            tried,
-            "ecs:ListServices",
-            ecs.list_services().cluster(&cluster).max_results(1)
-        );
-        attempt!(
-            tried,
-            "ecs:DescribeServices",
-            ecs.describe_services().cluster(&cluster).services(NOTHING)
-        );
-        attempt!(
-            tried,
-            "ecs:ListTasks",
-            ecs.list_tasks().cluster(&cluster).max_results(1)
-        );
-        attempt!(
-            tried,
-            "ecs:DescribeTasks",
-            ecs.describe_tasks().cluster(&cluster).tasks(NOTHING)
-        );
-        attempt!(
-            tried,
-            "ecs:ListTaskDefinitions",
-            ecs.list_task_definitions().max_results(1)
-        );
-        attempt!(
-            tried,
-            "ecs:DescribeTaskDefinition",
-            ecs.describe_task_definition().task_definition(NOTHING)
-        );
-        attempt!(
-            tried,
-            "ecs:DescribeServiceDeployments",
-            ecs.describe_service_deployments()
-                .service_deployment_arns(NOTHING)
-        );
-        attempt!(
-            tried,
-            "ecs:DescribeServiceRevisions",
-            ecs.describe_service_revisions()
-                .service_revision_arns(NOTHING)
-        );
-        tried
+    const fn trial(&self) -> Trial<'_> {
+        Trial {
+            clients: self,
+            tried: Vec::new(),
+        }
     }
 }

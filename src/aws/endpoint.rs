@@ -1,42 +1,61 @@
-//! Where services are: what somebody wrote, or the host name that follows from Region, FIPS and dual stack by the rules
-//! in the SDKs' endpoint rule sets. A test beside moto's holds what these say against botocore.
+//! The endpoints of services: what is configured, or the host name that follows from Region, FIPS and dual stack by the
+//! rules in the SDKs' endpoint rule sets. A test beside moto's compares them with botocore's.
 
 use aws_config::{Region, SdkConfig};
 use aws_types::service_config::ServiceConfigKey;
 
 use crate::image::Partition;
 
-/// A service, and what calls to it are signed for.
+/// The names of a service.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Endpoint<'a> {
-    /// What the SDKs call it: `AWS_ENDPOINT_URL_<ID>` names its endpoint.
+    /// The name that the SDKs give it: `AWS_ENDPOINT_URL_<ID>` sets its endpoint.
     pub(crate) id: &'a str,
-    /// What its host names begin with.
+    /// The first part of its host names.
     pub(crate) prefix: &'a str,
-    /// The name it is signed for.
+    /// The name that calls are signed for.
     pub(crate) signing: &'a str,
 }
 
-/// Where a service is asked.
+/// The address of a service in a Region.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Address {
-    /// The URL.
     pub(super) url: String,
-    /// Whether a service without this host is not offered there. A host name that somebody wrote may be misspelt, and
-    /// few services have hosts for FIPS or dual stack everywhere that they are offered.
-    pub(super) tells_absence: bool,
+    /// Whether the Region does not have the service if this host does not exist. A configured host name may be misspelt,
+    /// and few services have hosts for FIPS or dual stack in all their Regions.
+    pub(super) shows_absence: bool,
+}
+
+/// Why a service cannot be called with this configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ServiceConfigError {
+    /// There is no Region.
+    #[error("no Region is configured; set AWS_REGION")]
+    NoRegion,
+    /// There are no credentials.
+    #[error("there are no AWS credentials")]
+    NoCredentials,
+    /// No partition is known that has the Region.
+    #[error(
+        "the partition of Region `{0}` is not known to this version, and so neither are its host names"
+    )]
+    UnknownPartition(String),
 }
 
 impl Endpoint<'_> {
-    /// Where the service is in a Region.
+    /// Returns the address of the service in a Region.
     ///
     /// # Errors
-    /// Where that is not known, in words.
-    pub(super) fn address(&self, config: &SdkConfig, region: &Region) -> Result<Address, String> {
-        if let Some(url) = self.written(config) {
+    /// If the host names of the Region are not known.
+    pub(super) fn address(
+        &self,
+        config: &SdkConfig,
+        region: &Region,
+    ) -> Result<Address, ServiceConfigError> {
+        if let Some(url) = self.configured(config) {
             return Ok(Address {
                 url,
-                tells_absence: false,
+                shows_absence: false,
             });
         }
         let (fips, dual_stack) = (
@@ -46,11 +65,11 @@ impl Endpoint<'_> {
         let url = self.url(region.as_ref(), fips, dual_stack)?;
         Ok(Address {
             url,
-            tells_absence: !fips && !dual_stack,
+            shows_absence: !fips && !dual_stack,
         })
     }
 
-    /// The variable that names the endpoint of the service.
+    /// Returns the environment variable that sets the endpoint of the service.
     pub(super) fn variable(&self) -> String {
         format!(
             "AWS_ENDPOINT_URL_{}",
@@ -58,8 +77,8 @@ impl Endpoint<'_> {
         )
     }
 
-    /// The endpoint that somebody wrote for the service, or for all.
-    fn written(&self, config: &SdkConfig) -> Option<String> {
+    /// Returns the endpoint that is configured for the service, or for all services.
+    fn configured(&self, config: &SdkConfig) -> Option<String> {
         let for_all = config.endpoint_url().map(ToOwned::to_owned);
         if config.get_origin("endpoint_url").is_client_config() {
             return for_all;
@@ -75,12 +94,14 @@ impl Endpoint<'_> {
         for_service.or(for_all)
     }
 
-    fn url(&self, region: &str, fips: bool, dual_stack: bool) -> Result<String, String> {
-        let partition = Partition::of(region).ok_or_else(|| {
-            format!(
-                "the partition of Region `{region}` is not known to this version, and so neither are its host names"
-            )
-        })?;
+    fn url(
+        &self,
+        region: &str,
+        fips: bool,
+        dual_stack: bool,
+    ) -> Result<String, ServiceConfigError> {
+        let partition = Partition::of(region)
+            .ok_or_else(|| ServiceConfigError::UnknownPartition(region.to_owned()))?;
         let suffix = if dual_stack {
             partition.dual_stack_suffix
         } else {
@@ -166,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_plain_host_name_tells_that_a_service_is_not_offered() {
+    fn only_a_plain_host_name_shows_that_a_service_is_not_offered() {
         let endpoint = Endpoint {
             id: "Batch",
             prefix: "batch",
@@ -182,7 +203,7 @@ mod tests {
                 .address(&config.build(), &Region::new("eu-west-1"))
                 .unwrap()
         };
-        for (found, url, tells_absence) in [
+        for (found, url, shows_absence) in [
             (
                 address(false, false, None),
                 "https://batch.eu-west-1.amazonaws.com",
@@ -208,7 +229,7 @@ mod tests {
                 found,
                 Address {
                     url: url.to_owned(),
-                    tells_absence
+                    shows_absence
                 }
             );
         }

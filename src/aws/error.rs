@@ -1,88 +1,200 @@
-//! What went wrong in a call, in one form for all services.
+//! Why a call failed, in one form for all services.
 
 use std::error::Error;
 
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::Operation;
+use crate::evidence::SourceError;
 
 /// A call that failed for good, after its retries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{operation}`{} failed: {message}", resource.as_ref().map(|resource| format!(" for `{resource}`")).unwrap_or_default())]
 pub struct ApiError {
-    /// The operation with its service, as IAM names it: `ecs:ListTasks`.
-    pub operation: &'static str,
-    /// What the call was about: a cluster, a repository.
+    /// The operation.
+    pub operation: Operation,
+    /// What the call was about, such as a cluster or a repository.
     pub resource: Option<String>,
-    /// The error code of the service; none if it did not answer with one.
+    /// What callers decide by.
+    pub cause: Cause,
+    /// The error code of the service; `None` if it did not answer with one.
     pub code: Option<String>,
     /// The error code and message of the service, or why there was no usable answer.
     pub message: String,
-    /// Whether the endpoint does not know the operation at all.
-    pub unknown_operation: bool,
+}
+
+/// Why a call failed, as far as a caller decides by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The caller lacks the permission.
+    AccessDenied,
+    /// A policy denies it explicitly.
+    ExplicitDeny,
+    /// The service is called too often.
+    Throttled,
+    /// There is no such repository.
+    RepositoryNotFound,
+    /// There is no such image in the repository.
+    ImageNotFound,
+    /// The registry or the repository has no policy of that kind.
+    PolicyNotFound,
+    /// There is no such cluster, function or other resource.
+    ResourceNotFound,
+    /// There is no such object in the bucket.
+    ObjectNotFound,
+    /// An object is not in the state that the request makes a condition.
+    PreconditionFailed,
+    /// ECR does not move this image to another storage class.
+    StorageClassRefused,
+    /// ECS rejects the request; of a task definition it means that there is none.
+    ClientException,
+    /// The endpoint does not know the operation.
+    UnknownOperation,
+    /// The service answered with another error.
+    Service,
+    /// The service itself failed.
+    ServerError,
+    /// The host name of the endpoint does not exist.
+    HostNotFound,
+    /// The service is not offered in the Region.
+    NotOffered,
+    /// The answer did not come in time.
+    TimedOut,
+    /// There was no connection, or it broke.
+    Connection,
+    /// The request could not be made or signed.
+    NotSent,
+    /// The answer cannot be used, though the call itself succeeded.
+    UnusableAnswer,
 }
 
 impl ApiError {
-    /// An answer that cannot be used, though the call itself succeeded.
-    pub(crate) fn answer(
-        operation: &'static str,
-        resource: &str,
-        message: impl Into<String>,
-    ) -> Self {
+    /// Makes the error of an answer that cannot be used, though the call itself succeeded.
+    pub(crate) fn answer(operation: Operation, resource: &str, message: impl Into<String>) -> Self {
         Self {
             operation,
             resource: Some(resource.to_owned()).filter(|resource| !resource.is_empty()),
+            cause: Cause::UnusableAnswer,
             code: None,
             message: message.into(),
-            unknown_operation: false,
         }
     }
 
-    /// The error of a call about `resource`; empty if it was about nothing in particular.
-    pub(crate) fn new<E>(
-        operation: &'static str,
+    /// Makes the error of a call about `resource`, which is empty if it was about nothing in particular.
+    pub(super) fn new<E>(
+        operation: Operation,
         resource: &str,
-        error: &SdkError<E, aws_smithy_runtime_api::http::Response>,
+        error: &SdkError<E, Response>,
     ) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let (code, text) = match error.as_service_error() {
-            Some(service) => (
-                service.code().map(ToOwned::to_owned),
-                service.message().map(ToOwned::to_owned),
-            ),
-            None => (None, None),
-        };
-        let message = match (&code, text) {
+        let service = error.as_service_error();
+        let code = service.and_then(ProvideErrorMetadata::code);
+        let text = service.and_then(ProvideErrorMetadata::message);
+        let message = match (code, text) {
             (Some(code), Some(text)) => format!("{code}: {text}"),
-            (Some(code), None) => code.clone(),
+            (Some(code), None) => code.to_owned(),
             (None, _) => chain(error),
         };
-        let html = error.raw_response().is_some_and(|response| {
-            response
-                .headers()
-                .get("content-type")
-                .is_some_and(|content_type| content_type.starts_with("text/html"))
-        });
-        let unknown_operation = html
-            || code
-                .as_deref()
-                .is_some_and(|code| code.contains("UnknownOperation"));
         Self {
-            code,
-            unknown_operation,
+            cause: Cause::of(error, code, &message),
+            code: code.map(ToOwned::to_owned),
             ..Self::answer(operation, resource, message)
         }
     }
+}
 
-    /// Whether the service answered with this error code.
-    #[must_use]
-    pub fn is(&self, code: &str) -> bool {
-        self.code.as_deref() == Some(code)
+impl From<ApiError> for SourceError {
+    fn from(error: ApiError) -> Self {
+        let text = error.to_string();
+        if error.cause.is_denied() {
+            Self::AccessDenied(text)
+        } else {
+            Self::Call(text)
+        }
     }
 }
 
-/// An error with all its causes, each once.
+impl Cause {
+    /// Returns whether the caller was not allowed to make the call.
+    #[must_use]
+    pub const fn is_denied(self) -> bool {
+        matches!(self, Self::AccessDenied | Self::ExplicitDeny)
+    }
+
+    fn of<E>(error: &SdkError<E, Response>, code: Option<&str>, message: &str) -> Self {
+        match code.map(|code| Self::of_code(code, message)) {
+            Some(cause) if cause.is_denied() => cause,
+            _ if is_html(error) => Self::UnknownOperation,
+            Some(cause) => cause,
+            None => match error {
+                SdkError::ConstructionFailure(_) => Self::NotSent,
+                SdkError::TimeoutError(_) => Self::TimedOut,
+                SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::TimedOut,
+                SdkError::DispatchFailure(_) if is_host_not_found(message) => Self::HostNotFound,
+                SdkError::DispatchFailure(_) => Self::Connection,
+                _ => Self::UnusableAnswer,
+            },
+        }
+    }
+
+    fn of_code(code: &str, message: &str) -> Self {
+        match code {
+            "RepositoryNotFoundException" => Self::RepositoryNotFound,
+            "ImageNotFoundException" => Self::ImageNotFound,
+            "LifecyclePolicyNotFoundException"
+            | "RegistryPolicyNotFoundException"
+            | "RepositoryPolicyNotFoundException" => Self::PolicyNotFound,
+            "ResourceNotFoundException" => Self::ResourceNotFound,
+            "NoSuchKey" => Self::ObjectNotFound,
+            "PreconditionFailed" | "ConditionalRequestConflict" => Self::PreconditionFailed,
+            "ImageStorageClassUpdateNotSupportedException" => Self::StorageClassRefused,
+            "ClientException" => Self::ClientException,
+            _ if code.starts_with("AccessDenied") || code.starts_with("NotAuthorized") => {
+                // Nothing else tells them apart: "Access denied error message examples", IAM User Guide.
+                if message.contains("explicit deny") {
+                    Self::ExplicitDeny
+                } else {
+                    Self::AccessDenied
+                }
+            }
+            _ if code.contains("UnknownOperation") => Self::UnknownOperation,
+            _ if code.contains("Throttl") || code.starts_with("TooManyRequests") => Self::Throttled,
+            // A service that gives no code is known by its status.
+            "ServiceUnavailable" | "ServiceUnavailableException" => Self::ServerError,
+            _ if code.contains("Server") || code.contains("Internal") => Self::ServerError,
+            _ if code.starts_with("HTTP 5") => Self::ServerError,
+            _ => Self::Service,
+        }
+    }
+}
+
+/// Returns whether the answer is a page for people: the endpoint is not that of the service.
+fn is_html<E>(error: &SdkError<E, Response>) -> bool {
+    let content_type = error
+        .raw_response()
+        .and_then(|response| response.headers().get("content-type"));
+    content_type.is_some_and(|content_type| content_type.starts_with("text/html"))
+}
+
+/// Returns whether a connection failed since the resolver is certain that the host does not exist, as glibc, musl and
+/// macOS say it.
+///
+/// A resolver that cannot tell now says something else. So does a proxy that is not found, which stands behind a
+/// `tunnel error`: that says nothing of the host.
+fn is_host_not_found(message: &str) -> bool {
+    const CERTAIN: [&str; 3] = [
+        "Name or service not known",
+        "Name does not resolve",
+        "nodename nor servname provided, or not known",
+    ];
+    message.contains("client error (Connect): dns error: ")
+        && CERTAIN.iter().any(|words| message.contains(words))
+}
+
+/// Renders an error with all its causes, each once.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -94,4 +206,55 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_does_not_exist_is_told_from_one_that_cannot_be_looked_up_now() {
+        let connect = "dispatch failure: io error: client error (Connect)";
+        let error = |words: &str| {
+            format!("{connect}: dns error: failed to lookup address information: {words}")
+        };
+        for words in ["Name or service not known", "Name does not resolve"] {
+            assert!(is_host_not_found(&error(words)), "{words}");
+        }
+        for words in [
+            "Temporary failure in name resolution",
+            "Try again",
+            "No address associated with hostname",
+        ] {
+            assert!(!is_host_not_found(&error(words)), "{words}");
+        }
+        assert!(!is_host_not_found(
+            "ServiceException: Name or service not known"
+        ));
+        let proxy = format!(
+            "{connect}: tunnel error: failed to create underlying connection: dns error: failed to lookup address \
+             information: Name or service not known"
+        );
+        assert!(!is_host_not_found(&proxy));
+    }
+
+    #[test]
+    fn only_an_explicit_deny_is_read_from_a_message() {
+        for (code, message, expected) in [
+            ("AccessDenied", "not authorized", Cause::AccessDenied),
+            (
+                "AccessDeniedException",
+                "with an explicit deny in a resource-based policy",
+                Cause::ExplicitDeny,
+            ),
+            ("ValidationException", "explicit deny", Cause::Service),
+            ("NotAuthorized", "", Cause::AccessDenied),
+            ("ThrottlingException", "", Cause::Throttled),
+            ("TooManyRequestsException", "", Cause::Throttled),
+            ("InternalServerError", "", Cause::ServerError),
+            ("UnknownOperationException", "", Cause::UnknownOperation),
+        ] {
+            assert_eq!(Cause::of_code(code, message), expected, "{code}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The two calls that are made to AWS Lambda, and of their answers what is needed.
+//! The calls that are made to AWS Lambda, and what is needed of their answers.
 //!
 //! Source: "AWS Lambda API Reference", `ListFunctions`, `GetFunction`.
 
@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    ApiError, Clients, Endpoint, JsonService, Wire,
-    wire::{encoded, parsed},
+    ApiError, Clients, Endpoint, JsonRequest, JsonService, Operation, Page,
+    json_request::{parsed, percent_encoded},
 };
 
 const ENDPOINT: Endpoint<'static> = Endpoint {
@@ -15,37 +15,35 @@ const ENDPOINT: Endpoint<'static> = Endpoint {
     prefix: "lambda",
     signing: "lambda",
 };
+const LIST: Operation = Operation::ListFunctions;
+const GET: Operation = Operation::GetFunction;
 const PAGE: u8 = 50;
 
 /// AWS Lambda in one account and Region.
 pub(crate) struct LambdaService(JsonService);
 
-/// A page of the list of functions: these, if it has a list, and what the next page is asked for with.
-pub(crate) type FunctionsPage = (Option<Vec<FunctionConfiguration>>, Option<String>);
-
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Listed {
-    /// Each as it came, so that one which cannot be read can be named.
+    /// Each as it came, so that an error can name the one that cannot be read.
     functions: Option<Vec<Value>>,
     next_marker: Option<String>,
 }
 
-/// What is configured of a version of a function.
+/// The configuration of a version of a function.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct FunctionConfiguration {
-    /// Its name.
     pub(crate) function_name: Option<String>,
-    /// Its ARN, with or without the version.
+    /// With or without the version.
     pub(crate) function_arn: Option<String>,
-    /// The version: a number, or `$LATEST`.
+    /// A number, or `$LATEST`.
     pub(crate) version: Option<String>,
     /// `Image` or `Zip`.
     pub(crate) package_type: Option<String>,
-    /// What tells its code from any other.
+    /// The hash of its code.
     pub(crate) code_sha256: Option<String>,
-    /// `Successful`, `InProgress` or `Failed`; a list does not say it.
+    /// `Successful`, `InProgress` or `Failed`; `None` in a list.
     pub(crate) last_update_status: Option<String>,
 }
 
@@ -53,79 +51,67 @@ pub(crate) struct FunctionConfiguration {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Function {
-    /// What is configured of it.
     pub(crate) configuration: Option<FunctionConfiguration>,
-    /// Where its code is.
     pub(crate) code: Option<FunctionCode>,
 }
 
-/// Where the code of a version is.
+/// Where the code of a version lies.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct FunctionCode {
     /// `ECR` or `S3`.
     pub(crate) repository_type: Option<String>,
-    /// The image as it was written.
+    /// The reference as it was written.
     pub(crate) image_uri: Option<String>,
-    /// The image by the digest that it had when it was deployed.
+    /// The reference with the digest that the image had when it was deployed.
     pub(crate) resolved_image_uri: Option<String>,
 }
 
 impl LambdaService {
-    /// The operation that lists functions.
-    pub(crate) const LIST: &'static str = "lambda:ListFunctions";
-    /// The operation that gets one.
-    pub(crate) const GET: &'static str = "lambda:GetFunction";
-    /// The version of a function that is not published, and changes.
+    /// The version of a function that is not published and may change.
     pub(crate) const LATEST: &'static str = "$LATEST";
 
-    /// AWS Lambda, asked by these clients.
+    /// Makes a client for AWS Lambda.
     ///
     /// # Errors
-    /// Where it cannot be reached with this configuration.
+    /// If it cannot be called with this configuration.
     pub(crate) fn new(clients: &Clients) -> Result<Self, ApiError> {
         let service = clients.json_service(ENDPOINT);
         service
             .map(Self)
-            .map_err(|problem| ApiError::answer(Self::LIST, "", problem))
+            .map_err(|error| ApiError::answer(LIST, "", error.to_string()))
     }
 
-    /// A page of all versions of all functions.
+    /// Reads a page of all versions of all functions.
     pub(crate) async fn list_functions(
         &self,
         marker: Option<&str>,
-    ) -> Result<FunctionsPage, ApiError> {
-        let answer = self
-            .0
-            .call(Self::LIST, "", Wire::get(list_uri(marker)))
-            .await?;
-        page(answer)
+    ) -> Result<Page<FunctionConfiguration>, ApiError> {
+        let request = JsonRequest::get(list_uri(marker));
+        page(self.0.call(LIST, "", request).await?)
     }
 
-    /// A version of a function; `title` is what messages call it.
+    /// Reads a version of a function. `title` is what errors call it.
     pub(crate) async fn get_function(
         &self,
         title: &str,
         name: &str,
         version: &str,
     ) -> Result<Function, ApiError> {
-        let answer = self
-            .0
-            .call(Self::GET, title, Wire::get(get_uri(name, version)))
-            .await?;
-        parsed(Self::GET, title, answer)
+        let request = JsonRequest::get(get_uri(name, version));
+        parsed(GET, title, self.0.call(GET, title, request).await?)
     }
 }
 
-fn page(answer: Value) -> Result<FunctionsPage, ApiError> {
-    let page: Listed = parsed(LambdaService::LIST, "", answer)?;
+fn page(answer: Value) -> Result<Page<FunctionConfiguration>, ApiError> {
+    let page: Listed = parsed(LIST, "", answer)?;
     let read = |function: Value| {
         let name = function
             .get("FunctionName")
             .and_then(Value::as_str)
             .unwrap_or_default()
             .to_owned();
-        parsed(LambdaService::LIST, &name, function)
+        parsed(LIST, &name, function)
     };
     let functions = page
         .functions
@@ -136,7 +122,7 @@ fn page(answer: Value) -> Result<FunctionsPage, ApiError> {
 
 fn list_uri(marker: Option<&str>) -> String {
     let marker = marker
-        .map(|marker| format!("&Marker={}", encoded(marker)))
+        .map(|marker| format!("&Marker={}", percent_encoded(marker)))
         .unwrap_or_default();
     format!("/2015-03-31/functions?FunctionVersion=ALL&MaxItems={PAGE}{marker}")
 }
@@ -144,8 +130,8 @@ fn list_uri(marker: Option<&str>) -> String {
 fn get_uri(name: &str, version: &str) -> String {
     format!(
         "/2015-03-31/functions/{}?Qualifier={}",
-        encoded(name),
-        encoded(version)
+        percent_encoded(name),
+        percent_encoded(version)
     )
 }
 
@@ -186,7 +172,7 @@ mod tests {
             page(json!({"Functions": [{}], "NextMarker": "x"})),
             Ok((Some(vec![nothing]), Some("x".into())))
         );
-        let function: Function = parsed(LambdaService::GET, "app", json!({"Code": {}})).unwrap();
+        let function: Function = parsed(GET, "app", json!({"Code": {}})).unwrap();
         assert!(function.configuration.is_none() && function.code.unwrap().image_uri.is_none());
     }
 
@@ -232,8 +218,7 @@ mod tests {
                 "Code.ResolvedImageUri",
             ),
         ] {
-            let message =
-                error(parsed::<Function>(LambdaService::GET, "app:7", answer).unwrap_err());
+            let message = error(parsed::<Function>(GET, "app:7", answer).unwrap_err());
             let expected =
                 format!("`lambda:GetFunction` for `app:7` {start} {field}: invalid type: ");
             assert!(message.starts_with(&expected), "{message}");

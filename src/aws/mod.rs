@@ -1,27 +1,35 @@
-//! AWS itself: clients with their retries, time limits and pace, errors in one form, and complete pages.
+//! AWS: clients with retries, timeouts and rate limits; one form of errors; complete pages.
 
 mod access;
+mod bucket;
+mod call;
+mod call_counter;
 mod clients;
-mod counter;
 mod endpoint;
 mod error;
+#[cfg(test)]
+mod fake_network;
+mod fetch;
 mod https;
-mod json;
+mod json_request;
+mod json_service;
 mod lambda;
-mod pace;
+mod operation;
 mod pages;
+mod rate_limit;
 mod role;
-mod wire;
+pub(crate) mod s3;
 
 pub(crate) use access::{Outcome, Tried};
-pub use clients::{Clients, Identity, Tuning};
-pub(crate) use counter::Counting;
-pub use counter::{CallCounter, Calls};
+pub(crate) use bucket::Bucket;
+pub(crate) use call_counter::CountInterceptor;
+pub use call_counter::{CallCounter, Calls};
+pub use clients::{ClientOptions, Clients, Identity};
 pub(crate) use endpoint::Endpoint;
-pub use error::ApiError;
 pub(crate) use error::chain;
-pub(crate) use json::{CallError, JsonService};
+pub use error::{ApiError, Cause};
+pub(crate) use json_request::{JsonRequest, percent_encoded};
+pub(crate) use json_service::JsonService;
 pub(crate) use lambda::{FunctionCode, FunctionConfiguration, LambdaService};
-pub use pace::Bucket;
-pub(crate) use pages::all_pages;
-pub(crate) use wire::{Wire, encoded};
+pub use operation::Operation;
+pub(crate) use pages::{Page, all_pages};

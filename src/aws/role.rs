@@ -1,4 +1,4 @@
-//! A role in another account: its credentials, renewed before they end.
+//! The credentials of a role, renewed before they end.
 
 use std::{
     fmt,
@@ -11,34 +11,34 @@ use aws_credential_types::{
     provider::{self, ProvideCredentials, error::CredentialsError, future},
 };
 
-use super::ApiError;
+use super::{ApiError, Clients, Operation};
 use crate::config::Role;
 
-const OPERATION: &str = "sts:AssumeRole";
 /// Credentials are renewed this long before they end: a call that was signed with them may be retried for a while.
 const MARGIN: Duration = Duration::from_mins(5);
 
 /// The credentials of a role that the program assumes. All clients of the role, and the tokens for its clusters, share
 /// them.
 pub(super) struct RoleCredentials {
-    sts: aws_sdk_sts::Client,
+    /// The clients of the caller that assumes the role.
+    clients: Clients,
     role: Role,
     session: String,
     current: Mutex<Option<Credentials>>,
 }
 
 impl RoleCredentials {
-    /// The role as `sts` lets its caller in.
-    pub(super) const fn new(sts: aws_sdk_sts::Client, role: Role, session: String) -> Self {
+    /// Makes the credentials of a role that the caller of `clients` assumes.
+    pub(super) const fn new(clients: Clients, role: Role, session: String) -> Self {
         Self {
-            sts,
+            clients,
             role,
             session,
             current: Mutex::new(None),
         }
     }
 
-    /// Credentials that hold for a while.
+    /// Returns credentials that hold for a while.
     pub(super) async fn credentials(&self) -> Result<Credentials, ApiError> {
         if let Some(current) = &*self.current.lock().unwrap_or_else(PoisonError::into_inner)
             && current
@@ -53,17 +53,16 @@ impl RoleCredentials {
     }
 
     async fn assume(&self) -> Result<Credentials, ApiError> {
+        const OPERATION: Operation = Operation::AssumeRole;
         let arn = &self.role.arn.to_string();
         let request = self
+            .clients
             .sts
             .assume_role()
             .role_arn(arn)
-            .role_session_name(&self.session);
-        let answer = request
-            .set_external_id(self.role.external_id.clone())
-            .send()
-            .await;
-        let answer = answer.map_err(|error| ApiError::new(OPERATION, arn, &error))?;
+            .role_session_name(&self.session)
+            .set_external_id(self.role.external_id.clone());
+        let answer = self.clients.call(OPERATION, arn, request.send()).await?;
         let incomplete = |what: &str| ApiError::answer(OPERATION, arn, what);
         let given = answer
             .credentials

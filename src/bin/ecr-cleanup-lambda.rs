@@ -3,7 +3,7 @@
 use std::io::stdout;
 
 use ecr_cleanup::{
-    aws::{Clients, Tuning},
+    aws::{ClientOptions, Clients},
     function::{FunctionError, handle, program_from_environment},
     report::log,
 };
@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     log::start_in_function();
     // A configuration that cannot be used fails every invocation, in words, rather than the start.
     let program =
-        &program_from_environment(Clients::from_environment(Tuning::default()).await).await;
+        &program_from_environment(Clients::from_environment(ClientOptions::default()).await).await;
     let answer = |event: LambdaEvent<Value>| async move {
         let deadline = event.context.deadline();
         let program = program

@@ -5,12 +5,15 @@ use std::num::NonZeroU32;
 use serde::{Serialize, Serializer};
 
 use super::{
-    Config, Guards, InUse, accounts,
+    Config, InUse, accounts,
     duration::Duration,
     raw::{self, Document},
     scalar::{Count, Limit, List, Percent, Price, Switch},
 };
-use crate::policy::{Action, KeepRule, Order, Pattern, Policy};
+use crate::{
+    guard::Guards,
+    policy::{Action, KeepRule, Order, Pattern, Policy},
+};
 
 impl Serialize for Config {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -123,7 +126,7 @@ fn guards(guards: &Guards) -> raw::Guards {
         max_deletions_per_run: Limit(guards.max_deletions_per_run),
         max_percent_per_repository: Percent(guards.max_percent_per_repository),
         max_usage_drop_percent: Percent(guards.max_usage_drop_percent),
-        unread_pull_accounts: guards.unread_pull_accounts,
+        unread_pull_accounts: guards.unread_pull_accounts.into(),
         soak: Duration(guards.soak),
         change_window: guards.change_window.as_ref().map(super::guards::written),
     }

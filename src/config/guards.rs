@@ -6,13 +6,15 @@ use jiff::{
 };
 
 use super::{
-    ChangeWindow, Guards,
     path::Path,
     problems::Problems,
     raw::{self, Day},
     text::TextError,
 };
-use crate::image::AccountId;
+use crate::{
+    guard::{ChangeWindow, Guards},
+    image::AccountId,
+};
 
 /// Returns the guards as they are written; some need the state store.
 pub(super) fn compile(
@@ -38,7 +40,7 @@ pub(super) fn compile(
         max_deletions_per_run: written.max_deletions_per_run.0,
         max_percent_per_repository: written.max_percent_per_repository.0,
         max_usage_drop_percent: written.max_usage_drop_percent.0,
-        unread_pull_accounts: written.unread_pull_accounts,
+        unread_pull_accounts: written.unread_pull_accounts.into(),
         soak,
         change_window: match window {
             Some(window) => Some(window?),

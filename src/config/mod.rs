@@ -39,17 +39,12 @@ mod tests;
 
 use std::num::NonZeroU32;
 
-use jiff::{
-    SignedDuration,
-    civil::{Time, Weekday},
-    tz::TimeZone,
-};
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
 pub(crate) use self::nearest::nearest;
-use self::text::TextError;
 pub use self::{
     default::TEMPLATE,
     error::{ConfigError, Place, Problem},
@@ -57,8 +52,10 @@ pub use self::{
     path::{Path, Segment},
     schema::schema,
     source::{Fetch, Source},
+    text::TextError,
 };
 use crate::{
+    guard::Guards,
     image::{AccountId, Arn, Region},
     policy::{Policies, RepositoryGlobs},
 };
@@ -120,17 +117,6 @@ pub struct Account {
     pub role: Option<Role>,
     /// The Regions; empty for the caller's.
     pub regions: Vec<Region>,
-}
-
-/// What becomes of a repository from which an account may pull whose use is not read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum UnreadPulls {
-    /// It is left alone.
-    Refuse,
-    /// There is a warning.
-    Warn,
 }
 
 /// What a run may do with the images nobody needs, from the least to the most.
@@ -297,40 +283,6 @@ pub enum TaskDefinitions {
     Referenced,
     /// The newest N ACTIVE revisions of each family, and all that are referenced.
     Newest(NonZeroU32),
-}
-
-/// What makes a run refuse or stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Guards {
-    /// The accounts the program may run in; empty if it may run in any.
-    pub expected_accounts: Vec<AccountId>,
-    /// Whether a run may delete although no use of any image was found.
-    pub allow_no_usage: bool,
-    /// Images one run may delete; 0 deletes nothing.
-    pub max_deletions_per_run: u64,
-    /// Percentage, 0 to 100, of a repository's images that one run may delete.
-    pub max_percent_per_repository: u8,
-    /// Percentage, 0 to 100, by which what any one source finds may shrink from one run to the next.
-    pub max_usage_drop_percent: u8,
-    /// What becomes of a repository from which an account may pull whose use is not read.
-    pub unread_pull_accounts: UnreadPulls,
-    /// How long an image must have been a candidate in every run before it is deleted.
-    pub soak: SignedDuration,
-    /// When deletion is allowed; `None` for always.
-    pub change_window: Option<ChangeWindow>,
-}
-
-/// When deletion is allowed, in the local time of a time zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangeWindow {
-    /// The time zone.
-    pub timezone: TimeZone,
-    /// The days on which it opens, in the order they were written.
-    pub days: Vec<Weekday>,
-    /// When it opens.
-    pub from: Time,
-    /// When it closes; on the day after, where that is not later than `from`.
-    pub to: Time,
 }
 
 /// Reads a length of time in the configuration's form: `24h`.

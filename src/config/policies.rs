@@ -74,9 +74,9 @@ pub(super) fn globs(
     match RepositoryGlobs::new(&texts) {
         Ok(globs) => Some(globs),
         Err(errors) => {
-            for (position, message) in errors {
+            for (position, error) in errors {
                 let place = places.get(position).copied().unwrap_or(position);
-                problems.add(&path.index(place), message);
+                problems.add(&path.index(place), error.to_string());
             }
             None
         }

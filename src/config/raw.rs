@@ -6,8 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
+use crate::guard;
+
 use super::{
-    Mode, Service, TaskDefinitions, UnreadPulls,
+    Mode, Service, TaskDefinitions,
     duration::Duration,
     scalar::{Count, Limit, List, Percent, Price, Switch},
 };
@@ -215,6 +217,35 @@ pub(super) struct Account {
     pub(super) regions: Option<List<String>>,
 }
 
+/// What becomes of a repository from which an account may pull whose use is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum UnreadPullers {
+    /// It is left alone.
+    Refuse,
+    /// It is cleaned, with a warning.
+    Warn,
+}
+
+impl From<UnreadPullers> for guard::UnreadPullers {
+    fn from(written: UnreadPullers) -> Self {
+        match written {
+            UnreadPullers::Refuse => Self::Refuse,
+            UnreadPullers::Warn => Self::Warn,
+        }
+    }
+}
+
+impl From<guard::UnreadPullers> for UnreadPullers {
+    fn from(compiled: guard::UnreadPullers) -> Self {
+        match compiled {
+            guard::UnreadPullers::Refuse => Self::Refuse,
+            guard::UnreadPullers::Warn => Self::Warn,
+        }
+    }
+}
+
 /// What makes a run refuse or stop.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -235,7 +266,7 @@ pub(super) struct Guards {
     pub(super) soak: Duration,
     /// What becomes of a repository from which an account may pull whose use is not read, as its policy says, or whose deletions are repeated
     /// in such an account by replication: it is left alone (`refuse`), or there is a warning and no more (`warn`). Default: `refuse`.
-    pub(super) unread_pull_accounts: UnreadPulls,
+    pub(super) unread_pull_accounts: UnreadPullers,
     /// When deletion is allowed. Default: always.
     pub(super) change_window: Option<ChangeWindow>,
 }

@@ -5,6 +5,7 @@ mod refusals;
 use proptest::prelude::*;
 
 use super::*;
+use crate::guard::UnreadPullers;
 use crate::policy::{Action, KeepRule, Order};
 
 fn parse(text: &str) -> Config {
@@ -77,7 +78,7 @@ fn no_document_is_the_default_file() {
             max_deletions_per_run: 10_000,
             max_percent_per_repository: 100,
             max_usage_drop_percent: 50,
-            unread_pull_accounts: UnreadPulls::Refuse,
+            unread_pull_accounts: UnreadPullers::Refuse,
             soak: SignedDuration::ZERO,
             change_window: None,
         }
@@ -171,7 +172,7 @@ fn every_setting_is_read() {
     assert_eq!(config.mode, Mode::Delete);
     let task_definitions = TaskDefinitions::Newest(NonZeroU32::new(3).unwrap());
     assert_eq!(config.in_use.ecs, Some(EcsUse { task_definitions }));
-    assert_eq!(config.guards.unread_pull_accounts, UnreadPulls::Warn);
+    assert_eq!(config.guards.unread_pull_accounts, UnreadPullers::Warn);
     assert_eq!(config.registry_aliases, ["registry.example.com:5000"]);
     let accounts = ["111111111111", "012345678901"].map(|account| account.parse().unwrap());
     assert_eq!(config.guards.expected_accounts, accounts);

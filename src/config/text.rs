@@ -7,7 +7,7 @@ use thiserror::Error;
 /// A text that is not what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("expected {expected}, found {}{advice}", quoted(.found))]
-pub(crate) struct TextError {
+pub struct TextError {
     expected: Cow<'static, str>,
     found: String,
     advice: &'static str,

@@ -44,7 +44,7 @@ const MESSAGE: usize = 300;
 
 /// How long and how often an API server is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// Attempts of a request, the first included.
     pub attempts: u32,
     /// The wait before the first retry; it doubles from there, with jitter.
@@ -55,7 +55,7 @@ pub struct Patience {
     pub answer: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             attempts: 5,
@@ -134,7 +134,7 @@ pub(crate) struct Client {
     http: legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     url: String,
     authentication: Authentication,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 impl Client {
@@ -142,7 +142,7 @@ impl Client {
     pub(crate) fn new(
         server: &Server<'_>,
         authentication: Authentication,
-        patience: Patience,
+        timeouts: Timeouts,
     ) -> Result<Self, ServerError> {
         let url = server.url.trim_end_matches('/');
         let parsed = url
@@ -153,7 +153,7 @@ impl Client {
             return Err(ServerError::Url(server.url.to_owned()));
         }
         let mut http = HttpConnector::new();
-        http.set_connect_timeout(Some(patience.connect));
+        http.set_connect_timeout(Some(timeouts.connect));
         http.set_nodelay(true);
         http.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
@@ -166,22 +166,22 @@ impl Client {
             http,
             url: url.to_owned(),
             authentication,
-            patience,
+            timeouts,
         })
     }
 
     /// The body at a path, after as many attempts as it takes.
     pub(crate) async fn get(&self, path: &str, accept: &str) -> Result<Vec<u8>, Failure> {
-        let (mut attempts, mut backoff) = (1, self.patience.first_backoff);
+        let (mut attempts, mut backoff) = (1, self.timeouts.first_backoff);
         let mut renewed = false;
         loop {
             let attempt =
-                tokio::time::timeout(self.patience.answer, self.attempt(path, accept)).await;
+                tokio::time::timeout(self.timeouts.answer, self.attempt(path, accept)).await;
             let Attempt(failure, asked) = match attempt {
                 Ok(Ok(body)) => return Ok(body),
                 Ok(Err(failed)) => failed,
                 Err(_) => {
-                    Failure::Connection(format!("no answer in {:?}", self.patience.answer)).into()
+                    Failure::Connection(format!("no answer in {:?}", self.timeouts.answer)).into()
                 }
             };
             // The clock may have jumped, or the credentials may have been replaced.
@@ -189,7 +189,7 @@ impl Client {
                 renewed = true;
                 continue;
             }
-            if !failure.may_pass() || attempts >= self.patience.attempts {
+            if !failure.may_pass() || attempts >= self.timeouts.attempts {
                 return Err(failure);
             }
             tokio::time::sleep(

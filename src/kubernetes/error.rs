@@ -5,7 +5,7 @@ use super::{
     kind::Kind,
     kubeconfig::KubeconfigError,
 };
-use crate::image::ReferenceError;
+use crate::{evidence::SourceError, image::ReferenceError};
 
 /// A cluster that was not read completely.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,8 +117,29 @@ pub(crate) enum Problem {
     Kubeconfig(#[from] KubeconfigError),
 }
 
+impl ClusterError {
+    /// Creates the error for a cluster that the configuration names and that does not exist.
+    pub(crate) fn unknown(cluster: &str) -> Self {
+        Problem::Unknown.of(cluster)
+    }
+}
+
+impl From<ClusterError> for SourceError {
+    fn from(error: ClusterError) -> Self {
+        Self::Cluster(error.to_string())
+    }
+}
+
 impl Problem {
-    /// The problem of that cluster.
+    /// Returns a conversion of the error of a reference in this object.
+    pub(crate) fn reference(object: &impl ToString) -> impl Fn(ReferenceError) -> Self {
+        |error| Self::Reference {
+            object: object.to_string(),
+            error,
+        }
+    }
+
+    /// Returns the error of a cluster.
     pub(crate) fn of(self, cluster: &str) -> ClusterError {
         ClusterError {
             cluster: cluster.to_owned(),

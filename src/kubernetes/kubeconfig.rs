@@ -9,7 +9,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 
 use super::{
-    client::{Client, Patience, Server},
+    client::{Client, Server, Timeouts},
     error::Problem,
     token::{Authentication, Bearer},
 };
@@ -91,7 +91,7 @@ struct Names {
 
 impl Context<'_> {
     /// A client of the cluster that the context names.
-    pub(crate) fn client(&self, patience: Patience) -> Result<Client, Problem> {
+    pub(crate) fn client(&self, timeouts: Timeouts) -> Result<Client, Problem> {
         let text = read(Path::new(self.file)).map_err(|problem| self.error(problem))?;
         let text = String::from_utf8(text).map_err(|_| self.error("it is not text"))?;
         let config: Kubeconfig = serde_saphyr::from_str(&text)
@@ -162,7 +162,7 @@ impl Context<'_> {
             authority: &authority,
             certificate: certificate.as_deref().zip(key.as_deref()),
         };
-        Ok(Client::new(&server, authentication, patience)?)
+        Ok(Client::new(&server, authentication, timeouts)?)
     }
 
     /// What is written in base64, or in another file.

@@ -5,7 +5,7 @@
 //! another one, which would go on in another snapshot: the kind is read again from its first page instead. Source:
 //! "Kubernetes API Concepts".
 
-use std::{borrow::Cow, fmt::Write};
+use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -16,6 +16,7 @@ use super::{
     error::Problem,
     kind::Kind,
 };
+use crate::aws::percent_encoded;
 
 /// How often a kind is read again from its first page.
 const RESTARTS: u32 = 3;
@@ -159,15 +160,7 @@ impl List<'_> {
             path.push_str(selector);
         }
         if let Some(token) = token {
-            path.push_str("&continue=");
-            for byte in token.bytes() {
-                if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-                    path.push(char::from(byte));
-                } else {
-                    // Writing to a string cannot fail.
-                    let _ = write!(path, "%{byte:02X}");
-                }
-            }
+            path += &format!("&continue={}", percent_encoded(token));
         }
         path
     }

@@ -5,29 +5,28 @@
 //! complement each other:
 //!
 //! * `workload` takes the exact fields of the built-in kinds, in any registry, with or without a tag;
-//! * `scan` finds whatever looks like an image of ECR or a digest in the whole text of an object: annotations,
-//!   arguments, environment, custom resources of any shape;
+//! * a [`TextScanner`](crate::evidence::TextScanner) finds whatever looks like an image of ECR or a digest in the whole
+//!   text of an object: annotations, arguments, environment, custom resources of any shape;
 //! * `helm` does the same for the manifests of stored releases.
 //!
 //! Sources: the Kubernetes API reference, "Kubernetes API Concepts" (lists, pages, 410), "Amazon EKS User Guide".
 
 mod client;
+mod cluster;
 mod discovery;
 mod error;
 mod helm;
 mod kind;
 mod kubeconfig;
 mod list;
-mod read;
-mod scan;
+mod reader;
 mod token;
 mod workload;
 
-pub use client::Patience;
+pub use client::Timeouts;
 pub(crate) use client::{Client, Server};
+pub(crate) use cluster::{Cluster, Rule, Settings};
 pub use error::ClusterError;
 pub(crate) use error::Problem;
 pub(crate) use kubeconfig::Context;
-pub(crate) use read::{Cluster, Rule, Settings};
-pub(crate) use scan::{Hit, Scanner};
 pub(crate) use token::{Authentication, RoleToken};

@@ -1,66 +1,66 @@
-//! The answer: one JSON document, read by people in the console and by programs.
+//! The answer of a run: one JSON document, read by people in the console and by programs.
 
 use std::fmt;
 
 use serde::Serialize;
+use serde_with::skip_serializing_none;
 
 use super::{ExactBytes, Hygiene};
 use crate::{
     config::Mode,
+    evidence::SourceStatus,
     guard::Refusal,
     plan::{Explanation, Missing},
-    usage::Coverage,
 };
 
-/// The most bytes of an answer, so that it fits wherever answers go.
+/// The most bytes of an answer, below the limits of Lambda and SNS.
 const MAX_BYTES: usize = 200_000;
 /// The most entries of a list in an answer.
 pub(super) const CAP: usize = 50;
 
 /// What a run did, or would do.
+#[skip_serializing_none]
 #[derive(Debug, Clone, Serialize)]
 pub struct Answer {
-    /// Everything in a sentence or two.
+    /// The result in a few sentences.
     pub summary: String,
-    /// How it ended.
+    /// How the run ended.
     pub status: Status,
-    /// What it was to do.
+    /// The mode that was asked for.
     pub mode: Mode,
-    /// The run's own id, in every line it logs.
+    /// The id of the run, in every line of its log.
     pub run_id: String,
     /// The version of the program.
     pub version: &'static str,
-    /// Images, by what became of them.
+    /// Number of images, by outcome.
     pub counts: Counts,
-    /// Compressed bytes, an upper bound of what is stored, since images share layers.
+    /// Compressed bytes. An upper bound, since images share layers.
     pub bytes: Bytes,
-    /// The same with each layer counted once, if that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Compressed bytes with each layer counted once. `None` unless requested.
     pub exact_bytes: Option<ExactBytes>,
-    /// What the candidates' storage costs a month in US dollars; of what was deleted, if the run acted. Archiving is no
-    /// saving: AWS charges the same for the archive, up to 150 TB.
+    /// US dollars a month for the storage of the candidates, or of what was deleted.
+    ///
+    /// Archiving saves nothing: AWS charges the same for the archive, up to 150 TB.
     pub monthly_savings_usd: f64,
-    /// Where use was looked for.
-    pub in_use: Vec<Coverage>,
-    /// Why the run may not act.
+    /// The usage sources that were read.
+    pub in_use: Vec<SourceStatus>,
+    /// Why nothing may be deleted.
     pub refusals: Vec<Refusal>,
-    /// What was asked to be explained.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The explanation of one image. `None` unless requested.
     pub explanation: Option<Explanation>,
-    /// The repositories with the most to gain.
+    /// The repositories, those with the largest candidates first.
     pub repositories: Vec<RepositoryLine>,
     /// Images in use that cannot be pulled.
     pub missing: Vec<Missing>,
-    /// What could not be done, by its reason.
+    /// Failures, by code.
     pub failures: Vec<FailureGroup>,
-    /// What somebody should look at.
+    /// What needs attention but stops nothing.
     pub warnings: Vec<String>,
-    /// What makes it hard to say what runs.
+    /// Tags and repositories that make it hard to know what runs.
     pub hygiene: Hygiene,
-    /// Where the full report is.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The S3 URI of the full report. `None` if there is none.
     pub report: Option<String>,
-    /// How many entries the lists above leave out.
+    /// Number of entries that the lists above leave out.
     pub omitted: Omitted,
 }
 
@@ -68,114 +68,117 @@ pub struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// A dry run.
+    /// Nothing was to be changed: a dry run.
     Planned,
-    /// Everything was done.
+    /// Every candidate was deleted or archived.
     Completed,
-    /// Everything was tried, and some of it failed.
+    /// Some candidates could not be deleted or archived.
     CompletedWithFailures,
-    /// Some of it is left for the next run.
+    /// Some candidates are left for the next run.
     Truncated,
-    /// A guard refused to let it act.
+    /// A guard refused the run.
     Refused,
 }
 
-/// As it stands in the answer.
+/// Displays the status as in the JSON document.
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
     }
 }
 
-/// Images, by what became of them. `candidates` = `deleted` + `archived` + `failed` + `untouched`.
+/// Number of images, by outcome.
+///
+/// `candidates` = `deleted` + `archived` + `failed` + `untouched`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Repositories that were read.
     pub repositories: u64,
-    /// Distinct digests, children and signatures included.
+    /// Distinct digests, including children and signatures.
     pub images: u64,
-    /// Those that stay.
+    /// Images that are kept.
     pub kept: u64,
-    /// Those that stay since they, or a part of them, are in use.
+    /// Images that are kept because they or their children are in use.
     pub in_use: u64,
-    /// Those that stay since they are no images and belong to none (K8).
+    /// Artifacts that are kept because they are no images and attached to none (K8).
     pub artifacts: u64,
-    /// Those that nobody needs.
+    /// Images that nothing keeps.
     pub candidates: u64,
-    /// Those that this run deleted.
+    /// Candidates that this run deleted.
     pub deleted: u64,
-    /// Those that this run archived.
+    /// Candidates that this run archived.
     pub archived: u64,
-    /// Those that it tried to delete or archive without success.
+    /// Candidates that this run could not delete or archive.
     pub failed: u64,
-    /// Candidates that it did not touch: in a dry run all, else those that changed meanwhile, were gone already, or
-    /// are left for the next run.
+    /// Candidates that this run did not touch.
+    ///
+    /// In a dry run all of them, else those that changed since the plan, no longer exist, or are left for the next run.
     pub untouched: u64,
 }
 
-/// Compressed bytes. An index counts nothing itself.
+/// Compressed bytes. An index counts as 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Bytes {
-    /// Of everything that was read.
+    /// Size of all images that were read.
     pub scanned: u64,
-    /// Of what nobody needs.
+    /// Size of the candidates.
     pub candidates: u64,
-    /// Of what this run deleted.
+    /// Size of what this run deleted.
     pub deleted: u64,
 }
 
-/// What happens to the images of a repository.
+/// The images of a repository, by outcome.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RepositoryLine {
-    /// Its name, with its host where there are several registries.
+    /// The repository, with the host of its registry if there are several.
     pub name: String,
-    /// All its images.
+    /// All images.
     pub images: u64,
-    /// Those that stay.
+    /// Images that are kept.
     pub kept: u64,
-    /// Those that stay since they are in use.
+    /// Images that are kept because they are in use.
     pub in_use: u64,
-    /// Those that nobody needs.
+    /// Images that nothing keeps.
     pub candidates: u64,
-    /// Those that this run deleted.
+    /// Candidates that this run deleted.
     pub deleted: u64,
-    /// Those that this run archived.
+    /// Candidates that this run archived.
     pub archived: u64,
-    /// Compressed bytes of those that nobody needs.
+    /// Compressed bytes of the candidates.
     pub candidate_bytes: u64,
-    /// Why nothing of it is deleted, if so.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Why nothing in it is deleted. `None` if it is cleaned.
     pub left_alone: Option<String>,
 }
 
-/// Failures of one kind.
+/// Failures with the same code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailureGroup {
-    /// The code: ECR's, that of the call, or this program's own.
+    /// ECR's failure code, the error code of the call, or a code of this program.
     pub code: String,
-    /// What was said of the first of them.
+    /// The message of the first failure.
     pub message: String,
-    /// How many images it concerns; 0 where it concerns whole repositories.
+    /// Number of images. 0 if whole repositories failed.
     pub images: u64,
-    /// The repositories, the first few.
+    /// The first repositories.
     pub repositories: Vec<String>,
 }
 
-/// How many entries a list leaves out.
+/// Number of entries that each list leaves out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Omitted {
-    /// Of `repositories`.
+    /// Entries of `repositories`.
     pub repositories: usize,
-    /// Of `missing`.
+    /// Entries of `missing`.
     pub missing: usize,
-    /// Of `failures`.
+    /// Entries of `failures`.
     pub failures: usize,
-    /// Of `warnings`.
+    /// Entries of `warnings`.
     pub warnings: usize,
 }
 
 impl Answer {
-    /// The answer as JSON, with lists short enough for its greatest size.
+    /// Returns the answer as JSON, with lists cut to fit the size limit.
     #[must_use]
     pub fn to_json(mut self) -> serde_json::Value {
         let mut cap = CAP;

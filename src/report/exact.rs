@@ -1,4 +1,4 @@
-//! Sizes that count each layer of a repository once, however many images share it.
+//! Sizes with each layer of a repository counted once, however many images share it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,19 +10,19 @@ use serde::Serialize;
 use crate::{
     image::{Digest, MediaType},
     inventory::Layer,
-    plan::RepositoryPlan,
+    plan::{PlannedImage, RepositoryPlan},
 };
 
 /// Compressed bytes, each layer of a repository counted once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ExactBytes {
-    /// Of everything that was read.
+    /// Size of everything that was read.
     pub scanned: u64,
-    /// Of what only candidates need, so that it is freed when they go.
+    /// Size of the layers that only candidates use.
     pub candidates: u64,
     /// Images whose manifests were read, which AWS counts as pulls.
     pub manifests_read: u64,
-    /// Images whose manifests could not be read: their layers are counted as if they shared none.
+    /// Images whose manifests could not be read. Their layers are counted as if none were shared.
     pub unread: u64,
 }
 
@@ -36,15 +36,15 @@ impl AddAssign for ExactBytes {
 }
 
 impl ExactBytes {
-    /// The sizes of one repository.
+    /// Returns the sizes of one repository.
     #[must_use]
     pub fn of(repository: &RepositoryPlan, layers: &HashMap<Digest, Vec<Layer>>) -> Self {
         let mut bytes = Self::default();
         let mut sizes: HashMap<&str, u64> = HashMap::new();
         let mut needed: HashSet<&str> = HashSet::new();
-        for (image, verdict) in repository
-            .images()
-            .filter(|(image, _)| image.media_type != MediaType::Index)
+        let images = repository.images().iter();
+        for PlannedImage { image, verdict } in
+            images.filter(|planned| planned.image.media_type != MediaType::Index)
         {
             if let Some(layers) = layers.get(&image.digest) {
                 bytes.manifests_read += 1;

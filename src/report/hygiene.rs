@@ -1,40 +1,39 @@
-//! Hygiene: habits that make it hard to say what runs. Reported, and never acted on.
+//! Hygiene: what makes it hard to know which image runs. Reported only, nothing is changed because of it.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
 use crate::{
+    evidence::UsageIndex,
     image::{Digest, Registry, Tag},
-    inventory::Images,
     plan::{Plan, RepositoryPlan},
     policy::{Action, KeepRules, Policies},
-    usage::Usage,
 };
 
-/// What somebody may want to change.
+/// Findings that make it hard to know which image runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Hygiene {
-    /// Repositories in which a tag can be moved to another image.
+    /// Repositories with mutable tags.
     pub mutable_repositories: Findings<String>,
-    /// Tags that were moved after something that still runs was started from them: its next start gets another image.
+    /// Tags that moved since a running workload was started from them. Its next start gets another image.
     pub moved_tags: Findings<MovedTag>,
-    /// Images that something live pulls by a tag and without a digest.
+    /// Images that a running workload pulls by tag, without a digest.
     pub pulled_by_tag: Findings<PulledByTag>,
-    /// Tags that no rule of their repository's policy is about.
+    /// Tags that no rule of the policy matches.
     pub unmatched_tags: Findings<String>,
 }
 
-/// How many there are, and the first of them.
+/// The number of findings and the first of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Findings<T> {
-    /// How many.
+    /// Number of all findings.
     pub count: usize,
-    /// The first ones, by name.
+    /// The first findings, by name.
     pub first: Vec<T>,
 }
 
-/// A tag that is somewhere else by now.
+/// A tag that moved to another image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MovedTag {
     /// The image as it is pulled.
@@ -43,7 +42,7 @@ pub struct MovedTag {
     pub runs: Digest,
     /// The digest that has the tag now.
     pub now: Digest,
-    /// Who runs it, the first of all.
+    /// The first user that runs it.
     pub user: String,
 }
 
@@ -52,9 +51,9 @@ pub struct MovedTag {
 pub struct PulledByTag {
     /// The image as it is pulled.
     pub image: String,
-    /// Who pulls it, the first of all.
+    /// The first user that pulls it.
     pub user: String,
-    /// How many there are.
+    /// Number of users.
     pub users: usize,
 }
 
@@ -68,7 +67,7 @@ impl<T> Default for Findings<T> {
 }
 
 impl<T> Findings<T> {
-    /// The most that are listed.
+    /// The most findings that are listed.
     const CAP: usize = 20;
 
     fn add(&mut self, finding: impl FnOnce() -> T) {
@@ -80,29 +79,26 @@ impl<T> Findings<T> {
 }
 
 impl Hygiene {
-    /// What there is to say of a plan and the use it was made by. Only repositories that were read can tell.
-    pub(super) fn of(plan: &Plan, usage: &Usage, policies: &Policies) -> Self {
+    /// Returns the findings of a plan, in the repositories that were read.
+    pub(super) fn of(plan: &Plan, usage: &UsageIndex, policies: &Policies) -> Self {
         let mut hygiene = Self::default();
-        for repository in plan
-            .repositories
-            .iter()
-            .filter(|repository| repository.was_read())
-        {
-            if repository.mutable_tags {
+        let repositories = plan.repositories().iter();
+        for repository in repositories.filter(|repository| repository.was_read()) {
+            if repository.has_mutable_tags() {
                 hygiene.mutable_repositories.add(|| repository.title());
             }
             if let Some(Action::Keep(rules)) = repository
-                .policy
+                .policy()
                 .map(|position| &policies.0[position].action)
             {
-                hygiene.look_at_tags(repository, rules);
+                hygiene.add_unmatched_tags(repository, rules);
             }
         }
-        hygiene.look_at_pulls(plan, usage);
+        hygiene.add_tag_pulls(plan, usage);
         hygiene
     }
 
-    /// Shortens the lists.
+    /// Cuts the lists.
     pub(super) fn cap(&mut self, cap: usize) {
         self.mutable_repositories.first.truncate(cap);
         self.moved_tags.first.truncate(cap);
@@ -110,16 +106,12 @@ impl Hygiene {
         self.unmatched_tags.first.truncate(cap);
     }
 
-    fn look_at_tags(&mut self, repository: &RepositoryPlan, rules: &KeepRules) {
+    fn add_unmatched_tags(&mut self, repository: &RepositoryPlan, rules: &KeepRules) {
         if !rules.name_tags() {
             return;
         }
-        for image in repository
-            .stored
-            .images
-            .iter()
-            .filter(|image| image.may_take_place())
-        {
+        let images = repository.images().iter().map(|planned| &planned.image);
+        for image in images.filter(|image| image.may_be_ranked()) {
             for tag in image.tags.iter().filter(|tag| !rules.match_tag(tag)) {
                 self.unmatched_tags
                     .add(|| format!("{}:{tag}", repository.title()));
@@ -127,9 +119,9 @@ impl Hygiene {
         }
     }
 
-    fn look_at_pulls(&mut self, plan: &Plan, usage: &Usage) {
+    fn add_tag_pulls(&mut self, plan: &Plan, usage: &UsageIndex) {
         let mut by_tag: HashMap<(&Registry, &str), HashMap<&Tag, Digest>> = HashMap::new();
-        for (image, pull) in usage.pulled_by_tag() {
+        for (image, pull) in usage.tag_pulls() {
             let repository = match &image.registry {
                 Some(registry) => plan.repository_in(registry, &image.repository),
                 None => plan.repository(&image.repository),
@@ -148,16 +140,14 @@ impl Hygiene {
                 user: first(&mut pull.users.iter().map(ToString::to_string)),
                 users: pull.users.len(),
             });
-            let key = (&*repository.registry, &*repository.name);
-            let tags = by_tag
-                .entry(key)
-                .or_insert_with(|| tags(&repository.stored));
+            let key = (repository.registry(), &**repository.name());
+            let tags = by_tag.entry(key).or_insert_with(|| tags(repository));
             let Some(&now) = image.tag.as_ref().and_then(|tag| tags.get(tag)) else {
                 continue;
             };
             for (&runs, user) in &pull.resolved {
-                // What is not stored may be the digest of a configuration rather than of an image.
-                if repository.image(&runs).is_some() && !is_part(&repository.stored, runs, now) {
+                // A digest that is not stored may be that of an image's configuration.
+                if repository.image(&runs).is_some() && !is_part(repository, runs, now) {
                     self.moved_tags.add(|| MovedTag {
                         image: title(),
                         runs,
@@ -170,16 +160,15 @@ impl Hygiene {
     }
 }
 
-fn tags(stored: &Images) -> HashMap<&Tag, Digest> {
-    stored
-        .images
-        .iter()
+fn tags(repository: &RepositoryPlan) -> HashMap<&Tag, Digest> {
+    let images = repository.images().iter().map(|planned| &planned.image);
+    images
         .flat_map(|image| image.tags.iter().map(|tag| (tag, image.digest)))
         .collect()
 }
 
-/// Whether a digest is another one, or a child of it to any depth.
-fn is_part(stored: &Images, part: Digest, whole: Digest) -> bool {
+/// Returns whether a digest is `whole`, or a child of it at any depth.
+fn is_part(repository: &RepositoryPlan, part: Digest, whole: Digest) -> bool {
     let mut open = vec![whole];
     let mut seen = Vec::new();
     while let Some(digest) = open.pop() {
@@ -189,8 +178,8 @@ fn is_part(stored: &Images, part: Digest, whole: Digest) -> bool {
         if !seen.contains(&digest) {
             seen.push(digest);
             open.extend(
-                stored
-                    .children
+                repository
+                    .children()
                     .get(&digest)
                     .into_iter()
                     .flatten()

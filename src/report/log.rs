@@ -1,7 +1,7 @@
-//! Logs: lines of JSON with timestamp and level, or text for a person.
+//! Logs: lines of JSON with timestamp and level, or text for people.
 //!
-//! Lambda says by `AWS_LAMBDA_LOG_FORMAT` and `AWS_LAMBDA_LOG_LEVEL` how it wants them. A line without a timestamp
-//! would count as INFO there whatever its level says, so every line has one.
+//! Lambda sets `AWS_LAMBDA_LOG_FORMAT` and `AWS_LAMBDA_LOG_LEVEL`. It takes a line without a timestamp as INFO,
+//! whatever its level is, so every line has one.
 
 use std::env;
 
@@ -10,7 +10,7 @@ use tracing_subscriber::{
     Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-/// How lines are written.
+/// The format of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// One JSON object a line, on stdout.
@@ -19,7 +19,7 @@ pub enum Format {
     Text,
 }
 
-/// The level that a variable of Lambda names, in the filter's words.
+/// Returns the level of a filter for a level of Lambda.
 fn lambda_level(level: &str) -> &'static str {
     match level.to_ascii_uppercase().as_str() {
         "TRACE" => "trace",
@@ -30,8 +30,7 @@ fn lambda_level(level: &str) -> &'static str {
     }
 }
 
-/// What is logged: what `RUST_LOG` says if it can be understood, else this program's own words from `level` on and nothing but
-/// errors of all else, since the SDK repeats itself.
+/// Returns the filter of `RUST_LOG` if it is valid, else one that logs this program from `level` and errors of all else.
 fn filter(rust_log: Option<&str>, level: &str) -> Targets {
     rust_log
         .filter(|directives| !directives.is_empty())
@@ -44,7 +43,7 @@ fn filter(rust_log: Option<&str>, level: &str) -> Targets {
         })
 }
 
-/// Starts logging in a Lambda function, as its variables ask for.
+/// Starts logging in a Lambda function, as its environment variables say.
 pub fn start_in_function() {
     let format = env::var("AWS_LAMBDA_LOG_FORMAT").unwrap_or_default();
     let format = if format.eq_ignore_ascii_case("text") {
@@ -56,7 +55,9 @@ pub fn start_in_function() {
     start(format, level, None);
 }
 
-/// Starts logging. `level` holds unless `RUST_LOG` says otherwise; `extra` sees all events besides.
+/// Starts logging.
+///
+/// `RUST_LOG` takes precedence over `level`. `extra` receives every event as well.
 pub fn start(format: Format, level: &str, extra: Option<Box<dyn Layer<Registry> + Send + Sync>>) {
     let filter = filter(env::var("RUST_LOG").ok().as_deref(), level);
     let lines = match format {
@@ -76,7 +77,7 @@ pub fn start(format: Format, level: &str, extra: Option<Box<dyn Layer<Registry> 
             .with_filter(filter)
             .boxed(),
     };
-    // Whoever has set a subscriber already, a test for one, keeps it.
+    // A subscriber that is already set, such as that of a test, is kept.
     let _ = tracing_subscriber::registry()
         .with(extra)
         .with(lines)
@@ -109,8 +110,8 @@ mod tests {
             ]
             .map(|(target, level)| filter.would_enable(target, &level))
         };
-        for unsaid in [None, Some(""), Some("ecr_cleanup=loud")] {
-            assert_eq!(logged(unsaid, "info"), [true, false, false], "{unsaid:?}");
+        for invalid in [None, Some(""), Some("ecr_cleanup=loud")] {
+            assert_eq!(logged(invalid, "info"), [true, false, false], "{invalid:?}");
         }
         assert_eq!(logged(None, "debug"), [true, true, false]);
         assert_eq!(

@@ -1,14 +1,14 @@
-//! Metrics, in CloudWatch's Embedded Metric Format: one line of JSON on stdout is all it takes.
+//! Metrics in CloudWatch's Embedded Metric Format: lines of JSON on stdout.
 //!
-//! Every metric is sent by every run that ends, zeros included, so that alarms and graphs have data. `RunsStarted` is
-//! sent in a line of its own when a run begins, so that one that dies shows.
+//! Every run that ends sends every metric, including zeros, so that alarms and graphs have data. `RunsStarted` is sent
+//! on a line of its own at the start, so that a run that is killed is counted.
 //!
 //! Source: "CloudWatch embedded metric format specification".
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Status};
-use crate::{aws::Calls, verify::Verification};
+use super::{Answer, Status, Verification};
+use crate::aws::Calls;
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "EcrCleanup";
@@ -45,13 +45,13 @@ pub const METRICS: [(&str, &str); 23] = [
 pub struct Metrics(Vec<(&'static str, f64)>);
 
 impl Metrics {
-    /// What a run that has just begun sends.
+    /// Returns the metrics of a run that starts.
     #[must_use]
     pub fn started() -> Self {
         Self(vec![("RunsStarted", 1.0)])
     }
 
-    /// What a run that has ended sends; `calls` are those it made.
+    /// Returns the metrics of a run that ended, with the calls it made.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -97,7 +97,7 @@ impl Metrics {
                 answer
                     .in_use
                     .iter()
-                    .filter(|coverage| !coverage.complete)
+                    .filter(|status| !status.is_complete())
                     .count() as f64,
             ),
             ("GuardTrips", answer.refusals.len() as f64),
@@ -106,7 +106,7 @@ impl Metrics {
         ])
     }
 
-    /// What a verification sends: the metrics that it knows.
+    /// Returns the metrics of a verification.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -122,15 +122,16 @@ impl Metrics {
             ("SourcesExpected", in_use.len() as f64),
             (
                 "SourcesFailed",
-                in_use.iter().filter(|coverage| !coverage.complete).count() as f64,
+                in_use.iter().filter(|status| !status.is_complete()).count() as f64,
             ),
             ("ApiCalls", calls.sent as f64),
             ("ApiThrottles", calls.throttled as f64),
         ])
     }
 
-    /// The line to print. `deployment` tells several of them in one account apart; `millis` is the time, in
-    /// milliseconds since 1970.
+    /// Returns the line to print.
+    ///
+    /// `deployment` distinguishes several deployments in one account. `millis` is the time in milliseconds since 1970.
     #[must_use]
     pub fn line(&self, deployment: &str, run_id: &str, millis: i64) -> String {
         let unit = |name: &str| {

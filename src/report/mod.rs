@@ -1,22 +1,28 @@
-//! What a run says: the answer, the metrics and the logs.
+//! Reports: the answer, the metrics, the logs and the notification of a run.
 
 mod answer;
 mod exact;
+mod format;
 mod gather;
 mod hygiene;
 pub mod log;
 mod metrics;
 mod notify;
 mod publish;
+mod summary;
+mod totals;
+mod verification;
 
 pub use answer::{Answer, Bytes, Counts, FailureGroup, RepositoryLine, Status};
 pub use exact::ExactBytes;
+pub use format::{Size, count};
 pub use gather::{Facts, gather};
 pub use hygiene::{Findings, Hygiene, MovedTag, PulledByTag};
 pub use metrics::{METRICS, Metrics, NAMESPACE};
 pub(crate) use notify::notify;
 pub use publish::image_lines;
 pub(crate) use publish::{Publication, failed};
+pub use verification::Verification;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

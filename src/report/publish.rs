@@ -5,17 +5,30 @@
 
 use std::io::{self, Write};
 
-use aws_sdk_s3::primitives::ByteStream;
 use flate2::{Compression, write::GzEncoder};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    aws::{ApiError, Clients},
+    aws::{ApiError, Clients, s3},
     config::S3Location,
     image::{Digest, Image, Tag, Time},
-    plan::{Plan, RepositoryPlan, Verdict},
+    plan::{Plan, PlannedImage, RepositoryPlan, Verdict},
 };
+
+/// Why a report cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PublishError {
+    /// It cannot be compressed.
+    #[error(transparent)]
+    Compress(#[from] io::Error),
+    /// It cannot be written as JSON.
+    #[error(transparent)]
+    Serialize(#[from] serde_json::Error),
+    /// It cannot be stored.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+}
 
 /// Where the report of one run goes.
 pub(crate) struct Publication<'a> {
@@ -37,55 +50,38 @@ impl<'a> Publication<'a> {
         }
     }
 
-    /// Where `report.json` is.
+    /// Returns the address of `report.json`.
     pub(crate) fn address(&self) -> String {
-        format!("s3://{}/{}", self.location.bucket, self.key("report.json"))
+        s3::address(&self.location.bucket, &self.key("report.json"))
     }
 
     /// Writes a line for each image.
-    ///
-    /// # Errors
-    /// Where it cannot be written, in words.
-    pub(crate) async fn images(&self, plan: &Plan) -> Result<(), String> {
+    pub(crate) async fn images(&self, plan: &Plan) -> Result<(), PublishError> {
         let mut lines = GzEncoder::new(Vec::new(), Compression::default());
-        image_lines(&mut lines, plan).map_err(|error| error.to_string())?;
-        let bytes = lines.finish().map_err(|error| error.to_string())?;
-        self.put("images.jsonl.gz", "application/gzip", bytes)
-            .await
-            .map_err(|error| error.to_string())
+        image_lines(&mut lines, plan)?;
+        let bytes = lines.finish()?;
+        self.put("images.jsonl.gz", "application/gzip", bytes).await
     }
 
     /// Writes the answer.
-    ///
-    /// # Errors
-    /// Where it cannot be written, in words.
-    pub(crate) async fn answer(&self, answer: &impl Serialize) -> Result<(), String> {
-        let bytes = serde_json::to_vec_pretty(answer).map_err(|error| error.to_string())?;
-        self.put("report.json", "application/json", bytes)
-            .await
-            .map_err(|error| error.to_string())
+    pub(crate) async fn answer(&self, answer: &impl Serialize) -> Result<(), PublishError> {
+        let bytes = serde_json::to_vec_pretty(answer)?;
+        self.put("report.json", "application/json", bytes).await
     }
 
     fn key(&self, name: &str) -> String {
         self.location.key(&format!("{}/{name}", self.run_id))
     }
 
-    async fn put(&self, name: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), ApiError> {
-        let key = self.key(name);
-        let address = format!("s3://{}/{key}", self.location.bucket);
-        let request = self
-            .clients
-            .s3
-            .put_object()
-            .bucket(&self.location.bucket)
-            .key(key);
-        let request = request
-            .content_type(content_type)
-            .body(ByteStream::from(bytes));
-        Box::pin(request.send())
-            .await
-            .map(|_| ())
-            .map_err(|error| ApiError::new("s3:PutObject", &address, &error))
+    async fn put(
+        &self,
+        name: &str,
+        content_type: &str,
+        bytes: Vec<u8>,
+    ) -> Result<(), PublishError> {
+        let (bucket, key) = (&self.location.bucket, self.key(name));
+        s3::put(self.clients, bucket, &key, content_type, bytes).await?;
+        Ok(())
     }
 }
 
@@ -104,12 +100,9 @@ struct Line<'a> {
 }
 
 /// Writes a line of JSON for each image: what it is, its verdict and the reasons.
-///
-/// # Errors
-/// Where `out` fails.
 pub fn image_lines(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
-    for repository in &plan.repositories {
-        for (image, verdict) in repository.images() {
+    for repository in plan.repositories() {
+        for PlannedImage { image, verdict } in repository.images() {
             serde_json::to_writer(&mut *out, &line(repository, image, verdict))?;
             out.write_all(b"\n")?;
         }

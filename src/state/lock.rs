@@ -1,8 +1,9 @@
-//! The run lock: one run acts at a time.
+//! The run lock: one run deletes at a time.
 //!
-//! It is an object that names its holder and when it ends. It is taken by a conditional write, so that of two runs one
-//! gets it, and given back by ending it. A run that was killed never gives it back: it ends by itself after the longest
-//! run of a function and a margin. A run that lasts longer than that, of the command, renews it.
+//! It is an object that names its holder and when it ends. It is acquired by a conditional write, so
+//! that one of two runs gets it, and released by ending it. A run that was killed never releases it: it
+//! ends by itself after the longest run of a function and a margin. A longer run, of the command,
+//! renews it.
 
 use std::cell::{Cell, RefCell};
 
@@ -11,17 +12,17 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Duration, sleep};
 
 use super::{
-    object::Content,
-    store::{Condition, Problem, Store},
+    object::StateObject,
+    store::{Condition, StateError, Store},
 };
-use crate::{guard::Refusal, image::Time};
+use crate::image::Time;
 
-/// How long a lock holds: the longest run of a function and a margin.
+/// Time for which a lock holds: the longest run of a function and a margin.
 const LIFE: SignedDuration = SignedDuration::from_mins(20);
-/// How often a run that goes on renews it.
+/// Time after which a run renews it.
 const RENEWED_EVERY: Duration = Duration::from_mins(5);
 
-/// Who acts, in milliseconds since 1970.
+/// Holder of the lock, with times in milliseconds since 1970.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Lock {
     run_id: String,
@@ -29,7 +30,7 @@ struct Lock {
     ends_at: i64,
 }
 
-impl Content for Lock {
+impl StateObject for Lock {
     const SCHEMA: &'static str = "ecr-cleanup/run-lock";
     const NUMBER: u32 = 1;
     const KEY: &'static str = "run-lock.json.gz";
@@ -48,8 +49,8 @@ impl Lock {
     }
 }
 
-/// The lock, held.
-pub(crate) struct Held {
+/// The lock, held by this run.
+pub(crate) struct HeldLock {
     store: Store,
     run_id: String,
     etag: RefCell<String>,
@@ -57,39 +58,52 @@ pub(crate) struct Held {
     clock: fn() -> Time,
 }
 
-/// Takes the lock.
-pub(super) async fn take(
+/// Reason for which the lock was not acquired.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LockError {
+    /// The state cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Another run holds it.
+    #[error("{observed}")]
+    Held {
+        /// Observation, with times.
+        observed: String,
+        /// Address of the lock.
+        name: String,
+    },
+}
+
+/// Acquires the lock.
+pub(super) async fn acquire(
     store: &Store,
     run_id: &str,
     clock: fn() -> Time,
-) -> Result<Held, Refusal> {
-    let unreadable = |problem: Problem| Refusal::state_unreadable(&problem.to_string());
+) -> Result<HeldLock, LockError> {
     let now = clock();
     let lock = Lock::new(run_id, now);
     let name = store.name(Lock::KEY);
-    let found = store.read::<Lock>().await.map_err(unreadable)?;
+    let found = store.read::<Lock>().await?;
     let condition = match &found {
         None => Condition::Absent,
         Some(found) if found.content.ends_at <= now.millis() => Condition::Unchanged(&found.etag),
-        Some(found) => return Err(locked(&found.content, &name)),
+        Some(found) => return Err(found.content.held(name)),
     };
-    let mut etag = store
-        .write_if(&lock, &condition)
-        .await
-        .map_err(unreadable)?;
+    let mut etag = store.write_if(&lock, condition).await?;
     if etag.is_none() {
         // Another run was faster, or the answer to the first attempt was lost and the lock is this run's own.
-        match store.read::<Lock>().await.map_err(unreadable)? {
+        match store.read::<Lock>().await? {
             Some(found) if found.content.run_id == run_id => etag = Some(found.etag),
-            Some(found) => return Err(locked(&found.content, &name)),
+            Some(found) => return Err(found.content.held(name)),
             None => {}
         }
     }
-    let etag =
-        etag.ok_or_else(|| Refusal::locked("another run took the lock at the same moment", &name))?;
-    let store = store.clone();
-    Ok(Held {
-        store,
+    let etag = etag.ok_or_else(|| LockError::Held {
+        observed: "another run took the lock at the same moment".to_owned(),
+        name,
+    })?;
+    Ok(HeldLock {
+        store: store.clone(),
         run_id: run_id.to_owned(),
         etag: RefCell::new(etag),
         lost: Cell::new(false),
@@ -97,30 +111,28 @@ pub(super) async fn take(
     })
 }
 
-fn locked(lock: &Lock, name: &str) -> Refusal {
-    let time = |millis| {
-        Time::from_millis(millis).map_or_else(|| "1970".to_owned(), |time| time.to_string())
-    };
-    let Lock {
-        run_id,
-        taken_at,
-        ends_at,
-    } = lock;
-    let observed = format!(
-        "run {run_id} holds the lock since {}, until {} at the latest",
-        time(*taken_at),
-        time(*ends_at)
-    );
-    Refusal::locked(&observed, name)
+impl Lock {
+    /// Returns the error for a lock that another run holds.
+    fn held(&self, name: String) -> LockError {
+        let time = |millis| {
+            Time::from_millis(millis).map_or_else(|| "1970".to_owned(), |time| time.to_string())
+        };
+        let (since, until) = (time(self.taken_at), time(self.ends_at));
+        let observed = format!(
+            "run {} holds the lock since {since}, until {until} at the latest",
+            self.run_id
+        );
+        LockError::Held { observed, name }
+    }
 }
 
-impl Held {
-    /// Whether another run has it meanwhile.
+impl HeldLock {
+    /// Returns whether another run has it meanwhile.
     pub(crate) const fn lost(&self) -> &Cell<bool> {
         &self.lost
     }
 
-    /// Does some work, and renews the lock while it goes on.
+    /// Runs `work`, and renews the lock while it goes on.
     pub(crate) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::select! {
             biased;
@@ -132,36 +144,34 @@ impl Held {
     async fn renew(&self) -> std::convert::Infallible {
         loop {
             sleep(RENEWED_EVERY).await;
-            if let Err(problem) = self.write(&Lock::new(&self.run_id, (self.clock)())).await {
+            if let Err(error) = self.write(&Lock::new(&self.run_id, (self.clock)())).await {
                 tracing::warn!(
                     event = "lock_lost",
                     run_id = self.run_id,
-                    "the run lock could not be renewed: {problem}"
+                    "the run lock could not be renewed: {error}"
                 );
             }
         }
     }
 
-    /// Gives the lock back by ending it.
+    /// Releases the lock by ending it.
     ///
     /// # Errors
-    /// That it could not be written, in words: it ends by itself.
-    pub(crate) async fn release(self) -> Result<(), String> {
+    /// Returns an error if it could not be written: it ends by itself then.
+    pub(crate) async fn release(self) -> Result<(), StateError> {
         let now = (self.clock)();
         let ended = Lock {
             ends_at: now.millis(),
             ..Lock::new(&self.run_id, now)
         };
-        self.write(&ended)
-            .await
-            .map_err(|problem| problem.to_string())
+        self.write(&ended).await
     }
 
-    async fn write(&self, lock: &Lock) -> Result<(), Problem> {
+    async fn write(&self, lock: &Lock) -> Result<(), StateError> {
         let etag = self.etag.borrow().clone();
         match self
             .store
-            .write_if(lock, &Condition::Unchanged(&etag))
+            .write_if(lock, Condition::Unchanged(&etag))
             .await?
         {
             Some(etag) => *self.etag.borrow_mut() = etag,

@@ -1,16 +1,13 @@
-//! What lasts between runs: caches, the soak ledger, the last run's use, and the run lock, as objects in S3.
+//! State that lasts between runs, as objects in S3: caches, the soak ledger, the usage counts of the last
+//! run, and the run lock.
 //!
-//! Optional, and split by what its loss means. What never changes (the images of a task definition revision or a
-//! published function version, the children of an index) is a cache: whatever is wrong with it, it is read from AWS anew. The ledger, the counts and
-//! the lock hold back deletion: where one of them cannot be read, nothing is deleted, since a missing memory must not
-//! look like a memory of nothing.
+//! It is split by what its loss means. A fact that never changes (the images of a task definition
+//! revision or of a published function version, the children of an index) is in a cache: whatever is
+//! wrong with it, it is read from AWS again. The ledger, the counts and the lock hold back deletion: if
+//! one of them cannot be read, nothing is deleted, since a missing memory must not look like an empty one.
 //!
-//! Every object says what it is and in which number of its schema, in a compressed envelope (`object`). Objects lie
-//! under `PREFIX/ACCOUNT/REGION/`, so that deployments can share a bucket.
+//! Objects lie under `PREFIX/ACCOUNT/REGION/`, so that deployments can share a bucket.
 
-mod cache;
-mod counts;
-mod ledger;
 mod lock;
 mod object;
 mod store;
@@ -19,158 +16,219 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     aws::Clients,
+    cache::{Cache, Caches, FunctionImage},
     config::S3Location,
-    guard::Refusal,
+    evidence::{SourceStatus, UsageIndex},
+    guard::{Memory, SoakLedger, UsageCounts},
     image::{Digest, Registry, Time},
     inventory::Child,
     plan::Plan,
-    usage::{Coverage, Usage},
 };
 
-pub use cache::{Cache, Caches, FunctionImage};
-pub use counts::Counts;
-pub use ledger::Ledger;
-pub(crate) use lock::Held;
+pub(crate) use lock::{HeldLock, LockError};
+use object::StateObject;
 pub use object::Unusable;
+pub use store::StateError;
 use store::{Found, Store};
 
-/// What is remembered of earlier runs, as far as guards need it.
-#[derive(Debug, Default)]
-pub struct Memory {
-    /// Since when images are candidates; none where no soaking was asked for.
-    pub ledger: Option<Ledger>,
-    /// What each source found last time; none where nothing is remembered.
-    pub counts: Option<Counts>,
-}
-
-/// The state of one deployment, as it was read at the start of a run.
-pub struct State {
+/// The state of a deployment, as it was read at the start of a run.
+pub(crate) struct State {
     store: Store,
-    /// What never changes.
-    pub caches: Arc<Caches>,
-    /// What guards judge by.
-    pub memory: Memory,
-    /// Why the run may not act, where something that holds back deletion could not be read.
-    pub refusals: Vec<Refusal>,
-    /// What somebody should look at.
-    pub warnings: Vec<String>,
-    /// The version of the ledger that was read, to write on top of.
-    ledger: Option<LedgerVersion>,
+    /// Caches.
+    pub(crate) caches: Arc<Caches>,
+    /// Memory that guards depend on.
+    pub(crate) memory: Memory,
+    /// Failures to read what guards depend on.
+    pub(crate) errors: Vec<StateError>,
+    /// Warnings about caches.
+    pub(crate) warnings: Vec<String>,
+    /// Version of the ledger that was read: `None` in it if there is none yet.
+    ledger: Option<Option<Found<SoakLedger>>>,
+    /// Caches that must not be written over what another program, or a newer version, wrote.
+    foreign: Vec<&'static str>,
 }
 
 impl State {
-    /// Reads what is remembered. Nothing that is wrong with it stops the reading of what is stored and in use.
+    /// Reads the state. No failure stops the reading of what is stored and in use.
     pub(crate) async fn read(
         clients: &Clients,
         location: &S3Location,
-        place: &Registry,
+        home: &Registry,
         soaks: bool,
     ) -> Self {
-        let store = Store::new(clients, location, place);
-        let (definitions, functions, indexes, counts, ledger) = tokio::join!(
-            store.read::<BTreeMap<String, Vec<String>>>(),
-            store.read::<BTreeMap<String, FunctionImage>>(),
-            store.read::<BTreeMap<Digest, Vec<Child>>>(),
-            store.read::<Counts>(),
-            async {
-                if soaks {
-                    Some(store.read::<Ledger>().await)
-                } else {
-                    None
-                }
+        let store = Store::new(clients, location, home);
+        let ledger = async {
+            if soaks {
+                Some(store.read::<SoakLedger>().await)
+            } else {
+                None
             }
+        };
+        let (definitions, functions, indexes, counts, ledger) = tokio::join!(
+            store.read(),
+            store.read(),
+            store.read(),
+            store.read(),
+            ledger
         );
-        let mut refusals = Vec::new();
-        let mut warnings = Vec::new();
+        let (mut errors, mut warnings, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
         let caches = Arc::new(Caches {
-            definitions: Cache::from_found(definitions, &mut warnings),
-            functions: Cache::from_found(functions, &mut warnings),
-            indexes: Cache::from_found(indexes, &mut warnings),
+            definitions: cache(definitions, &mut warnings, &mut foreign),
+            functions: cache(functions, &mut warnings, &mut foreign),
+            indexes: cache(indexes, &mut warnings, &mut foreign),
         });
-        let mut required = |problem: String| refusals.push(Refusal::state_unreadable(&problem));
-        let counts = counts
-            .map_err(|problem| required(problem.to_string()))
-            .ok()
-            .flatten();
-        let ledger =
-            ledger.and_then(|ledger| ledger.map_err(|problem| required(problem.to_string())).ok());
+        let counts: Option<Found<UsageCounts>> =
+            counts.map_err(|error| errors.push(error)).ok().flatten();
+        let ledger = ledger.and_then(|ledger| ledger.map_err(|error| errors.push(error)).ok());
+        let content = |found: &Option<Found<SoakLedger>>| {
+            let content = found.as_ref().map(|found| found.content.clone());
+            content.unwrap_or_default()
+        };
         let memory = Memory {
             counts: counts.map(|found| found.content),
-            ledger: ledger.as_ref().map(|found| {
-                found
-                    .as_ref()
-                    .map(|found| found.content.clone())
-                    .unwrap_or_default()
-            }),
+            ledger: ledger.as_ref().map(content),
         };
         Self {
             store,
             caches,
             memory,
-            refusals,
+            errors,
             warnings,
-            ledger: ledger.map(LedgerVersion),
+            ledger,
+            foreign,
         }
     }
 
-    /// Takes the run lock.
+    /// Acquires the run lock.
     ///
     /// # Errors
-    /// The refusal, where another run holds it, or that cannot be told.
-    pub(crate) async fn lock(&self, run_id: &str, clock: fn() -> Time) -> Result<Held, Refusal> {
-        lock::take(&self.store, run_id, clock).await
+    /// Returns an error if another run holds it, or that cannot be told.
+    pub(crate) async fn lock(
+        &self,
+        run_id: &str,
+        clock: fn() -> Time,
+    ) -> Result<HeldLock, LockError> {
+        lock::acquire(&self.store, run_id, clock).await
     }
 
-    /// Writes down what this run learnt that never changes, and which images it found to be candidates. `narrowed` is a
-    /// run that did not look at everything, which forgets nothing.
+    /// Writes down the facts of this run and its candidates, and returns the memory with these. A run that is
+    /// `narrowed` did not look at everything, and forgets nothing.
     ///
     /// # Errors
-    /// What could not be written, in words.
+    /// Returns an error if something could not be written.
     pub(crate) async fn record(
-        &mut self,
+        &self,
         plan: &Plan,
-        usage: &Usage,
+        usage: &UsageIndex,
         narrowed: bool,
-    ) -> Result<(), String> {
-        let complete = usage.coverage().iter().all(|coverage| coverage.complete);
+    ) -> Result<Memory, StateError> {
+        let complete = usage.is_complete();
         let keep_unused = narrowed || !complete;
+        let Caches {
+            definitions,
+            functions,
+            indexes,
+        } = &*self.caches;
         let (definitions, functions, indexes) = tokio::join!(
-            self.caches.definitions.write(&self.store, keep_unused),
-            self.caches.functions.write(&self.store, keep_unused),
-            self.caches.indexes.write(&self.store, keep_unused)
+            self.write(definitions.changed(keep_unused)),
+            self.write(functions.changed(keep_unused)),
+            self.write(indexes.changed(keep_unused))
         );
-        if let Some(LedgerVersion(found)) = self.ledger.take() {
-            let ledger = self
-                .store
-                .update(found, |ledger| ledger.observe(plan, complete))
-                .await;
-            self.memory.ledger = Some(ledger.map_err(|problem| problem.to_string())?);
-        }
-        definitions
-            .and(functions)
-            .and(indexes)
-            .map_err(|problem| problem.to_string())
+        let ledger = match &self.ledger {
+            None => None,
+            Some(found) => {
+                let observe = |ledger: &mut SoakLedger| ledger.observe(plan, complete);
+                Some(self.store.update(found.clone(), observe).await?)
+            }
+        };
+        definitions.and(functions).and(indexes)?;
+        let counts = self.memory.counts.clone();
+        Ok(Memory { ledger, counts })
     }
 
-    /// Writes down what each source found, for the next run to compare with. Only a run that no guard stops may do
-    /// that: a drop that was refused once would else pass the second time.
+    async fn write<C: StateObject>(&self, changed: Option<C>) -> Result<(), StateError> {
+        match changed {
+            Some(facts) if !self.foreign.contains(&C::KEY) => self.store.write(&facts).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes down the references of each source, for the next run to compare with.
+    ///
+    /// Only a run that no guard stops may do that: a drop that was refused once would pass the second time.
     ///
     /// # Errors
-    /// That it could not be written, in words.
-    pub(crate) async fn record_counts(&self, coverage: &[Coverage]) -> Result<(), String> {
-        let counts = Counts::of(coverage);
+    /// Returns an error if they could not be written.
+    pub(crate) async fn record_counts(&self, sources: &[SourceStatus]) -> Result<(), StateError> {
+        let counts = UsageCounts::of(sources);
         if self.memory.counts.as_ref() == Some(&counts) {
             return Ok(());
         }
-        self.store
-            .write(&counts)
-            .await
-            .map_err(|problem| problem.to_string())
+        self.store.write(&counts).await
     }
 }
 
-/// The ledger as it was read; none in it where there is none yet.
-struct LedgerVersion(Option<Found<Ledger>>);
+/// Makes a cache of its object. Whatever is wrong with that, the facts can be read from AWS again.
+fn cache<K, V>(
+    found: Reading<BTreeMap<K, V>>,
+    warnings: &mut Vec<String>,
+    foreign: &mut Vec<&'static str>,
+) -> Cache<K, V>
+where
+    BTreeMap<K, V>: StateObject,
+{
+    match found {
+        Ok(None) => Cache::default(),
+        Ok(Some(found)) => Cache::new(found.content),
+        Err(error) => {
+            let damaged = matches!(
+                error,
+                StateError::Unusable {
+                    why: Unusable::Damaged(_),
+                    ..
+                }
+            );
+            let end = if damaged {
+                "it is written anew"
+            } else {
+                foreign.push(BTreeMap::<K, V>::KEY);
+                "it is left as it is, and not used"
+            };
+            warnings.push(format!("the cache {error}; {end}"));
+            Cache::default()
+        }
+    }
+}
 
-/// An object of the store with the tag that says which version of it was read.
-type Reading<C> = Result<Option<Found<C>>, store::Problem>;
+/// An object of the store, if there is one.
+type Reading<C> = Result<Option<Found<C>>, StateError>;
+
+impl StateObject for BTreeMap<String, Vec<String>> {
+    const SCHEMA: &'static str = "ecr-cleanup/task-definitions";
+    const NUMBER: u32 = 1;
+    const KEY: &'static str = "task-definitions.json.gz";
+}
+
+impl StateObject for BTreeMap<String, FunctionImage> {
+    const SCHEMA: &'static str = "ecr-cleanup/functions";
+    const NUMBER: u32 = 1;
+    const KEY: &'static str = "functions.json.gz";
+}
+
+impl StateObject for BTreeMap<Digest, Vec<Child>> {
+    const SCHEMA: &'static str = "ecr-cleanup/indexes";
+    const NUMBER: u32 = 1;
+    const KEY: &'static str = "indexes.json.gz";
+}
+
+impl StateObject for UsageCounts {
+    const SCHEMA: &'static str = "ecr-cleanup/usage-counts";
+    const NUMBER: u32 = 1;
+    const KEY: &'static str = "usage-counts.json.gz";
+}
+
+impl StateObject for SoakLedger {
+    const SCHEMA: &'static str = "ecr-cleanup/soak-ledger";
+    const NUMBER: u32 = 1;
+    const KEY: &'static str = "soak-ledger.json.gz";
+}

@@ -1,21 +1,25 @@
 //! Objects in S3: read, written, and updated without losing what another run wrote meanwhile.
 
-use aws_sdk_s3::primitives::ByteStream;
+use std::io;
 
-use super::object::{self, Content, Unusable};
+use super::object::{self, StateObject, Unusable};
 use crate::{
-    aws::{ApiError, Clients},
+    aws::{ApiError, Cause, Clients, Operation, s3},
     config::S3Location,
+    guard::StateProblem,
     image::Registry,
 };
 
-/// How often an update is tried while others write.
-const TRIES: usize = 4;
+pub(super) use crate::aws::s3::Condition;
 
-/// Where the state of one deployment lies.
+/// Number of attempts to update an object that others write.
+const TRIES: usize = 4;
+const CONTENT_TYPE: &str = "application/gzip";
+
+/// Location of the state of one deployment.
 #[derive(Clone)]
 pub(super) struct Store {
-    s3: aws_sdk_s3::Client,
+    clients: Clients,
     bucket: String,
     prefix: String,
 }
@@ -27,134 +31,115 @@ pub(super) struct Found<C> {
     pub(super) etag: String,
 }
 
-/// Why an object cannot be used or written.
+/// Reason for which state cannot be used or written.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Problem {
+pub enum StateError {
+    /// A call failed.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// The content of an object cannot be used.
     #[error("`{name}` cannot be used: {why}")]
-    Unusable { name: String, why: Unusable },
+    Unusable {
+        /// Address of the object.
+        name: String,
+        /// Reason.
+        #[source]
+        why: Unusable,
+    },
+    /// An object could not be encoded.
     #[error("`{name}` could not be written: {why}")]
-    Write { name: String, why: String },
+    Encode {
+        /// Address of the object.
+        name: String,
+        /// Reason.
+        #[source]
+        why: io::Error,
+    },
+    /// Other runs wrote it all the time.
+    #[error("`{name}` could not be written: others wrote it {TRIES} times meanwhile")]
+    Contended {
+        /// Address of the object.
+        name: String,
+    },
 }
 
-/// When an object may be written.
-pub(super) enum Condition<'a> {
-    /// Always.
-    None,
-    /// If there is none yet.
-    Absent,
-    /// If it is still the version that was read.
-    Unchanged(&'a str),
+impl StateError {
+    /// Returns what advice about it depends on.
+    #[must_use]
+    pub const fn problem(&self) -> StateProblem {
+        match self {
+            Self::Api(error) if error.cause.is_denied() => StateProblem::AccessDenied,
+            Self::Unusable { .. } => StateProblem::Unusable,
+            Self::Api(_) | Self::Encode { .. } | Self::Contended { .. } => StateProblem::Failed,
+        }
+    }
 }
 
 impl Store {
-    pub(super) fn new(clients: &Clients, location: &S3Location, place: &Registry) -> Self {
-        let prefix = location.key(&format!("{}/{}", place.account, place.region));
+    pub(super) fn new(clients: &Clients, location: &S3Location, location_of: &Registry) -> Self {
+        let prefix = location.key(&format!("{}/{}", location_of.account, location_of.region));
         Self {
-            s3: clients.s3.clone(),
+            clients: clients.clone(),
             bucket: location.bucket.clone(),
             prefix,
         }
     }
 
-    /// What people call an object.
+    /// Returns the address of an object.
     pub(super) fn name(&self, key: &str) -> String {
-        format!("s3://{}/{}/{key}", self.bucket, self.prefix)
+        s3::address(&self.bucket, &self.key(key))
     }
 
-    /// Reads an object; none if there is none.
-    pub(super) async fn read<C: Content>(&self) -> super::Reading<C> {
-        const OPERATION: &str = "s3:GetObject";
+    fn key(&self, key: &str) -> String {
+        format!("{}/{key}", self.prefix)
+    }
+
+    /// Reads an object; `None` if there is none.
+    pub(super) async fn read<C: StateObject>(&self) -> super::Reading<C> {
         let name = self.name(C::KEY);
-        let key = format!("{}/{}", self.prefix, C::KEY);
-        let request = self.s3.get_object().bucket(&self.bucket).key(key);
-        // In boxes, since the futures of S3 are large.
-        let answer = match Box::pin(request.send()).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = ApiError::new(OPERATION, &name, &error);
-                return if error.is("NoSuchKey") {
-                    Ok(None)
-                } else {
-                    Err(error.into())
-                };
-            }
+        let object = match s3::get(&self.clients, &self.bucket, &self.key(C::KEY)).await {
+            Ok(object) => object,
+            Err(error) if error.cause == Cause::ObjectNotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
-        let etag = answer
-            .e_tag()
-            .ok_or_else(|| ApiError::answer(OPERATION, &name, "the answer has no `ETag`"))?;
-        let etag = etag.to_owned();
-        let bytes = answer
-            .body
-            .collect()
-            .await
-            .map_err(|error| ApiError::answer(OPERATION, &name, error.to_string()))?;
+        let etag = object.etag.ok_or_else(|| {
+            ApiError::answer(Operation::GetObject, &name, "the answer has no `ETag`")
+        })?;
         let content =
-            object::decode(&bytes.into_bytes()).map_err(|why| Problem::Unusable { name, why })?;
+            object::decode(&object.bytes).map_err(|why| StateError::Unusable { name, why })?;
         Ok(Some(Found { content, etag }))
     }
 
-    /// Writes an object.
-    pub(super) async fn write<C: Content>(&self, content: &C) -> Result<(), Problem> {
-        self.write_if(content, &Condition::None).await.map(|_| ())
+    /// Writes an object, whatever is there.
+    pub(super) async fn write<C: StateObject>(&self, content: &C) -> Result<(), StateError> {
+        let (bytes, key) = (self.encode(content)?, self.key(C::KEY));
+        s3::put(&self.clients, &self.bucket, &key, CONTENT_TYPE, bytes).await?;
+        Ok(())
     }
 
-    /// Writes an object on a condition, and gives the tag of what was written; none where the condition does not hold.
-    pub(super) async fn write_if<C: Content>(
+    /// Writes an object on a condition and returns the tag of what was written; `None` if the condition does not hold.
+    pub(super) async fn write_if<C: StateObject>(
         &self,
         content: &C,
-        condition: &Condition<'_>,
-    ) -> Result<Option<String>, Problem> {
-        const OPERATION: &str = "s3:PutObject";
-        let name = self.name(C::KEY);
-        let bytes = object::encode(content).map_err(|why| Problem::Write {
-            name: name.clone(),
-            why,
-        })?;
-        let request =
-            self.s3
-                .put_object()
-                .bucket(&self.bucket)
-                .key(format!("{}/{}", self.prefix, C::KEY));
-        let request = request
-            .content_type("application/gzip")
-            .body(ByteStream::from(bytes));
-        let request = match condition {
-            Condition::None => request,
-            Condition::Absent => request.if_none_match("*"),
-            Condition::Unchanged(etag) => request.if_match(*etag),
-        };
-        match Box::pin(request.send()).await {
-            Ok(answer) => {
-                let etag = answer
-                    .e_tag()
-                    .ok_or_else(|| ApiError::answer(OPERATION, &name, "no `ETag`"))?;
-                Ok(Some(etag.to_owned()))
-            }
-            Err(error) => {
-                let error = ApiError::new(OPERATION, &name, &error);
-                // The last is the answer where the object that was to be unchanged is gone.
-                let lost = [
-                    "PreconditionFailed",
-                    "ConditionalRequestConflict",
-                    "NoSuchKey",
-                ];
-                if lost.iter().any(|code| error.is(code)) {
-                    Ok(None)
-                } else {
-                    Err(error.into())
-                }
-            }
-        }
+        condition: Condition<'_>,
+    ) -> Result<Option<String>, StateError> {
+        let (bytes, key) = (self.encode(content)?, self.key(C::KEY));
+        let (clients, bucket) = (&self.clients, &self.bucket);
+        let etag = s3::put_if(clients, bucket, &key, CONTENT_TYPE, bytes, condition).await?;
+        Ok(etag)
+    }
+
+    fn encode<C: StateObject>(&self, content: &C) -> Result<Vec<u8>, StateError> {
+        let name = || self.name(C::KEY);
+        object::encode(content).map_err(|why| StateError::Encode { name: name(), why })
     }
 
     /// Changes an object that was read, on top of what others wrote meanwhile.
-    pub(super) async fn update<C: Content + Default>(
+    pub(super) async fn update<C: StateObject + Default>(
         &self,
         mut found: Option<Found<C>>,
         change: impl Fn(&mut C),
-    ) -> Result<C, Problem> {
+    ) -> Result<C, StateError> {
         for _ in 0..TRIES {
             let (mut content, etag) = found.map(|found| (found.content, found.etag)).unzip();
             let content = content.get_or_insert_default();
@@ -162,14 +147,13 @@ impl Store {
             let condition = etag
                 .as_deref()
                 .map_or(Condition::Absent, Condition::Unchanged);
-            if self.write_if(content, &condition).await?.is_some() {
+            if self.write_if(content, condition).await?.is_some() {
                 return Ok(std::mem::take(content));
             }
             found = self.read().await?;
         }
-        Err(Problem::Write {
+        Err(StateError::Contended {
             name: self.name(C::KEY),
-            why: format!("others wrote it {TRIES} times meanwhile"),
         })
     }
 }

@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-TABLES = {path.stem: json.loads(path.read_text()) for path in (PROJECT / "src/usage/services/tables").glob("*.json")}
+TABLES = {path.stem: json.loads(path.read_text()) for path in (PROJECT / "src/sources/services/tables").glob("*.json")}
 # What botocore calls a service, by what the SDKs call it.
 NAMES = {
     "AppRunner": "apprunner",

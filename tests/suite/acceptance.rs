@@ -10,8 +10,8 @@ use std::{
 use ecr_cleanup::{
     config::Mode,
     function::{FunctionError, handle},
+    pipeline::Program,
     report::{METRICS, NAMESPACE, Status},
-    run::Program,
 };
 use serde_json::{Value, json};
 use simulated_aws::{Push, SimulatedAws, World, days_ago, hours_ago};
@@ -83,9 +83,9 @@ async fn without_any_setting_only_what_nobody_needs_is_deleted() {
 
     // The dry run: the same verdicts, and not one call that changes anything.
     let program = program(&aws, DELETE);
-    let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
-    let dry_verdicts = prepared.plan.repositories[0].verdicts.clone();
-    assert_eq!(candidates(&prepared.plan), expected);
+    let prepared = program.plan(request(Mode::Plan)).await.unwrap();
+    let dry_verdicts = prepared.plan().repositories()[0].images().to_vec();
+    assert_eq!(candidates(prepared.plan()), expected);
     let dry = prepared.finish().await.answer;
     assert_eq!(
         (dry.status, dry.counts.candidates, dry.counts.untouched),
@@ -96,8 +96,8 @@ async fn without_any_setting_only_what_nobody_needs_is_deleted() {
     assert_eq!(aws.mutations().len(), 0);
     assert_eq!(aws.digests(APP), before);
 
-    let prepared = program.prepare(request(Mode::Delete)).await.unwrap();
-    assert_eq!(prepared.plan.repositories[0].verdicts, dry_verdicts);
+    let prepared = program.plan(request(Mode::Delete)).await.unwrap();
+    assert_eq!(prepared.plan().repositories()[0].images(), dry_verdicts);
     let real = prepared.finish().await.answer;
     assert_eq!(
         (real.status, real.counts.deleted),

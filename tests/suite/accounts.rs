@@ -161,10 +161,16 @@ async fn what_each_account_and_region_needs_is_kept_and_the_rest_deleted() {
     let read: Vec<_> = answer
         .in_use
         .iter()
-        .map(|it| (it.source, &*it.account, &*it.region))
+        .map(|it| {
+            (
+                it.source,
+                it.location.account.to_string(),
+                it.location.region.to_string(),
+            )
+        })
         .collect();
     let mut expected: Vec<_> = locations()
-        .map(|(account, region)| ("ecs", account, region))
+        .map(|(account, region)| ("ecs", account.to_owned(), region.to_owned()))
         .collect();
     expected.sort_unstable();
     let mut sorted = read.clone();
@@ -276,13 +282,20 @@ async fn what_cannot_be_read_in_any_location_stops_everything() {
             (Status::Refused, 0),
             "{account} {region}"
         );
-        let incomplete: Vec<_> = answer.in_use.iter().filter(|it| !it.complete).collect();
+        let incomplete: Vec<_> = answer
+            .in_use
+            .iter()
+            .filter(|it| !it.is_complete())
+            .collect();
         assert_eq!(
             incomplete
                 .iter()
-                .map(|it| (&*it.account, &*it.region))
+                .map(|it| (
+                    it.location.account.to_string(),
+                    it.location.region.to_string()
+                ))
                 .collect::<Vec<_>>(),
-            [(account, region)]
+            [(account.to_owned(), region.to_owned())]
         );
     }
 }
@@ -348,7 +361,7 @@ async fn two_entries_that_are_the_same_registry_are_an_error() {
     let (aws, _) = three_accounts().await;
     let config = "{mode: delete, registries: [{}, {region: eu-west-1}]}";
     let error = program(&aws, config)
-        .prepare(request(Mode::Delete))
+        .plan(request(Mode::Delete))
         .await
         .err()
         .unwrap()
@@ -363,8 +376,8 @@ async fn two_entries_that_are_the_same_registry_are_an_error() {
 async fn an_image_is_explained_and_searched_in_every_registry() {
     let (aws, _) = three_accounts().await;
     let program = program(&aws, &config());
-    let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
-    let of = |text: &str| prepared.explain(&program.reference(text).unwrap());
+    let planned = program.plan(request(Mode::Plan)).await.unwrap();
+    let of = |text: &str| planned.explain(&program.reference(text).unwrap());
     let everywhere = of("team/app:nobody");
     assert_eq!((everywhere.deletes, everywhere.also.len()), (true, 2));
     let one = of(&format!(

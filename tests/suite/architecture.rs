@@ -1,51 +1,62 @@
-//! The invariants of the architecture, as far as the text of the sources can show them. The compiler keeps the rest.
+//! The invariants of the architecture that the text of the sources can show. The compiler keeps the others.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
-/// Modules that decide, from what they are given alone.
-const PURE: [&str; 4] = ["image", "policy", "plan", "guard"];
-/// Modules, and the composition root, that may name an AWS or Kubernetes crate.
-const OUTSIDE: [&str; 8] = [
+/// The crate that decides, and the crate around it.
+const CORE: &str = "crates/core/src";
+const SHELL: &str = "src";
+/// The modules, each above all those it may import.
+const LAYERS: [&str; 18] = [
+    "image",
     "inventory",
-    "usage",
+    "evidence",
+    "policy",
+    "plan",
+    "guard",
+    "config",
+    "cache",
+    "aws",
     "kubernetes",
-    "cleanup",
+    "registry",
+    "sources",
     "state",
     "report",
-    "aws",
+    "pipeline",
+    "event",
+    "function",
     "bin",
 ];
 
-/// A source file: its path below `src/`, and its lines without comments.
+/// A source file: its path below its root, and its code without comments and tests.
+#[derive(Clone)]
 struct Source {
+    root: &'static str,
     path: String,
     code: String,
 }
 
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+fn sources(root: &'static str) -> Vec<Source> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
     let mut files = Vec::new();
-    collect(&root, &mut files);
+    collect(&folder, &mut files);
     let sources = files.into_iter().map(|file| {
         let text = fs::read_to_string(&file).unwrap();
-        let lines = text
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"));
-        let path = file
-            .strip_prefix(&root)
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned();
+        let code = text.split("#[cfg(test)]").next().unwrap().lines();
+        let code = code.filter(|line| !line.trim_start().starts_with("//"));
+        let path = file.strip_prefix(&folder).unwrap().to_str().unwrap();
         Source {
-            path,
-            code: lines.collect::<Vec<_>>().join("\n"),
+            root,
+            path: path.to_owned(),
+            code: code.collect::<Vec<_>>().join("\n"),
         }
     });
-    sources.collect()
+    let is_test = |source: &Source| source.path.split('/').any(|part| part.starts_with("tests"));
+    sources.filter(|source| !is_test(source)).collect()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -60,51 +71,106 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 impl Source {
-    /// The module a file belongs to: the folder, or the file itself where it has none.
+    /// The module a file belongs to: its folder below the root, or itself if it is in none.
     fn module(&self) -> &str {
         self.path.split('/').next().unwrap().trim_end_matches(".rs")
     }
 
+    /// The modules of this project that it names, by `crate::` or by the name of the library.
+    fn imports(&self) -> BTreeSet<&str> {
+        let crate_name = match self.module() {
+            "bin" => "ecr_cleanup::",
+            _ => "crate::",
+        };
+        let after = self.code.split(crate_name).skip(1);
+        after.flat_map(first_names).collect()
+    }
+
     fn assert_without(&self, words: &[&str], why: &str) {
-        for word in words {
-            assert!(
-                !self.code.contains(word),
-                "src/{}: `{word}`: {why}",
-                self.path
-            );
-        }
+        let found = words.iter().find(|word| self.code.contains(**word));
+        assert!(
+            found.is_none(),
+            "{}/{}: `{}`: {why}",
+            self.root,
+            self.path,
+            found.unwrap()
+        );
     }
 }
 
-const CRATES: [&str; 7] = [
-    "aws_sdk_",
-    "aws_config",
-    "aws_smithy_",
-    "aws_types",
-    "kube::",
-    "k8s_openapi",
-    "reqwest",
-];
+/// The first name of a path, or those of the list in braces that it starts with.
+fn first_names(path: &str) -> Vec<&str> {
+    let Some(list) = path.strip_prefix('{') else {
+        return vec![name(path)];
+    };
+    let (mut depth, mut names) = (0, vec![name(list)]);
+    for (position, letter) in list.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => names.push(name(&list[position + 1..])),
+            _ => {}
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+fn name(text: &str) -> &str {
+    let text = text.trim_start();
+    let end = text.find(|letter: char| letter != '_' && !letter.is_alphanumeric());
+    &text[..end.unwrap_or(text.len())]
+}
+
+#[test]
+fn names_are_found_in_every_form_of_an_import() {
+    assert_eq!(first_names("plan::{Plan, plan};"), ["plan"]);
+    assert_eq!(
+        first_names("{\n    aws,\n    plan::{Plan, plan},\n    guard::select,\n};\nuse std"),
+        ["aws", "plan", "guard"]
+    );
+}
+
+#[test]
+fn each_module_imports_only_modules_below_it() {
+    let position = |name: &str| LAYERS.iter().position(|layer| *layer == name);
+    let sources = [sources(CORE), sources(SHELL)].concat();
+    let modules = sources.iter().filter(|source| source.module() != "lib");
+    let (mut seen, mut arrows) = (BTreeSet::new(), 0);
+    for source in modules {
+        let (root, path, module) = (source.root, &source.path, source.module());
+        let layer = position(module).unwrap_or_else(|| panic!("{root}/{path} is in no layer"));
+        seen.insert(module);
+        for import in source.imports().into_iter().filter(|name| *name != module) {
+            // Items of the root of a binary are its own.
+            let Some(below) = position(import) else {
+                panic!("{root}/{path} imports `{import}`, which is no module");
+            };
+            assert!(
+                below < layer,
+                "{root}/{path}: `{module}` imports `{import}`, which is above it"
+            );
+            arrows += 1;
+        }
+        let depth = path.matches('/').count() + usize::from(!path.ends_with("mod.rs"));
+        let escape = "super::".repeat(depth);
+        if module != "bin" {
+            source.assert_without(&[&escape], "name other modules by `crate::`");
+        }
+    }
+    assert_eq!(seen, LAYERS.into_iter().collect());
+    assert!(arrows > 200, "only {arrows} imports");
+}
 
 /// What decides is pure (P5).
 #[test]
-fn modules_that_decide_know_no_service_no_clock_no_io_and_do_not_wait() {
-    let mut seen = 0;
-    for source in sources()
-        .iter()
-        .filter(|source| PURE.contains(&source.module()))
-    {
-        seen += 1;
-        source.assert_without(&CRATES, "a pure module names no service");
+fn the_core_neither_waits_nor_reads_nor_tells_the_time() {
+    let sources = sources(CORE);
+    for source in &sources {
         source.assert_without(
-            &[
-                "SystemTime",
-                "Instant",
-                "Timestamp::now",
-                "Zoned::now",
-                "chrono",
-            ],
-            "time is given",
+            &["SystemTime", "Instant", "::now()"],
+            "the core is told the time",
         );
         let io = [
             "std::fs",
@@ -115,63 +181,82 @@ fn modules_that_decide_know_no_service_no_clock_no_io_and_do_not_wait() {
             "println!",
             "tracing::",
         ];
-        source.assert_without(&io, "a pure module neither reads nor writes");
+        source.assert_without(&io, "the core neither reads nor writes");
         source.assert_without(
-            &["async ", ".await", "tokio", "futures", "std::thread"],
-            "a pure module does not wait",
+            &["async ", ".await", "std::thread"],
+            "the core does not wait",
         );
-        let modules = [
-            "crate::aws",
-            "crate::cleanup",
-            "crate::run",
-            "crate::function",
-            "crate::report",
-        ];
-        source.assert_without(&modules, "the pipeline has one direction");
     }
-    assert!(seen > 15, "only {seen} files");
+    assert!(sources.len() > 40, "only {} files", sources.len());
 }
 
 #[test]
-fn only_the_modules_at_the_edge_name_a_service() {
-    let edge = |source: &&Source| !OUTSIDE.contains(&source.module());
-    for source in sources().iter().filter(edge) {
-        source.assert_without(&CRATES, "only the modules at the edge name a service");
-    }
-}
-
-#[test]
-fn only_cleanup_deletes() {
-    let deleting: Vec<_> = sources()
-        .into_iter()
-        .filter(|source| source.code.contains("batch_delete_image("))
+fn the_core_depends_on_nothing_that_waits_or_calls() {
+    let tree = Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["tree", "--locked", "--offline", "--prefix=none"])
+        .args(["--package=ecr-cleanup-core", "--edges=normal"])
+        .output()
+        .unwrap();
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    let crates: BTreeSet<&str> = tree
+        .lines()
+        .filter_map(|line| line.split(' ').next())
         .collect();
-    assert!(!deleting.is_empty());
-    for source in deleting {
-        assert_eq!(source.module(), "cleanup", "src/{}", source.path);
+    assert!(
+        crates.contains("ecr-cleanup-core") && crates.contains("serde"),
+        "{tree}"
+    );
+    let waits = |name: &&&str| {
+        [
+            "aws-", "futures", "hyper", "http", "mio", "rustls", "socket", "tokio",
+        ]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+    };
+    assert_eq!(crates.iter().find(waits), None);
+}
+
+#[test]
+fn only_the_modules_at_the_edge_name_a_crate_of_a_service() {
+    let edge = [
+        "aws",
+        "kubernetes",
+        "registry",
+        "sources",
+        "state",
+        "report",
+    ];
+    let crates = ["aws_sdk_", "aws_config", "aws_smithy_", "aws_types"];
+    for source in [sources(CORE), sources(SHELL)].concat() {
+        if !edge.contains(&source.module()) {
+            source.assert_without(&crates, "only the modules at the edge name a service");
+        }
     }
+}
+
+#[test]
+fn one_file_deletes() {
+    let sources = sources(SHELL);
+    let deleting = sources
+        .iter()
+        .filter(|source| source.code.contains("batch_delete_image("));
+    let paths: Vec<&str> = deleting.map(|source| source.path.as_str()).collect();
+    assert_eq!(paths, ["registry/delete.rs"]);
 }
 
 #[test]
 fn only_guards_give_clearance() {
-    let giving = |source: &Source| {
+    let gives = |source: &&Source| {
         source.code.contains("Clearance {") || source.code.contains("Ok(Clearance")
     };
-    let giving: Vec<_> = sources().into_iter().filter(giving).collect();
-    assert!(!giving.is_empty());
-    for source in &giving {
-        assert_eq!(source.module(), "guard", "src/{}", source.path);
-    }
-    // Nothing but being made gives one: it cannot be copied for another plan, defaulted or read from a file.
-    let guard = giving
-        .iter()
-        .find(|source| source.path == "guard/mod.rs")
-        .unwrap();
-    assert!(
-        guard
-            .code
-            .contains("#[derive(Debug)]\npub struct Clearance<'a> {\n    plan: &'a Plan,")
-    );
+    let sources = [sources(CORE), sources(SHELL)].concat();
+    let giving: Vec<&Source> = sources.iter().filter(gives).collect();
+    let paths: Vec<&str> = giving.iter().map(|source| source.path.as_str()).collect();
+    assert_eq!(paths, ["guard/mod.rs"]);
+    // Nothing but being made gives one: it cannot be copied for another plan, defaulted or read.
+    let clearance = "#[derive(Debug)]\npub struct Clearance<'a> {\n    plan: &'a Plan,";
+    assert!(giving[0].code.contains(clearance));
 }
 
 #[test]
@@ -182,14 +267,8 @@ fn every_example_event_is_used() {
     let used = used.concat();
     let mut events = 0;
     for entry in fs::read_dir(root.join("events")).unwrap() {
-        let name = entry
-            .unwrap()
-            .path()
-            .file_stem()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned();
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
         let names = [format!("(\"{name}\", "), format!("events/{name}.json")];
         assert!(
             names.iter().any(|name| used.contains(name)),

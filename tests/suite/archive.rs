@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ecr_cleanup::{
-    cleanup::RestoreError,
     config::Mode,
-    plan::Problem,
+    plan::MissingReason,
+    registry::RestoreError,
     report::{Answer, Status},
 };
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, World, days_ago, hours_ago};
@@ -73,10 +73,10 @@ async fn candidates_are_archived_indexes_first_and_nothing_is_deleted() {
     );
     assert!(aws.mutations().is_empty());
     let program = program(&aws, &document);
-    let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
-    for (image, verdict) in [("old", "goes to the archive\n"), ("used", "stays\n")] {
+    let planned = program.plan(request(Mode::Plan)).await.unwrap();
+    for (image, verdict) in [("old", "would be archived\n"), ("used", "is kept\n")] {
         let explanation =
-            prepared.explain(&program.reference(&format!("team/app:{image}")).unwrap());
+            planned.explain(&program.reference(&format!("team/app:{image}")).unwrap());
         assert!(
             explanation.to_string().contains(verdict) && !explanation.deletes,
             "{explanation}"
@@ -246,7 +246,7 @@ async fn archived_images_in_use_are_missing_and_restored_ones_count_from_their_r
     let rules = "mode: delete\narchive: {delete_after: 90d}\npolicies: [{repositories: ['**'], keep: [{tags: '.', pushed_within: 2d}]}]";
     let answer = run_as(&aws, rules, Mode::Delete).await;
     assert_eq!(answer.missing.len(), 1);
-    assert_eq!(answer.missing[0].problem, Problem::Archived);
+    assert_eq!(answer.missing[0].problem, MissingReason::Archived);
     assert_eq!(answer.counts.candidates, 0);
 }
 

@@ -126,7 +126,7 @@ async fn lambda_of_its_own_account_may_pull_where_it_is_read() {
 }
 
 #[tokio::test]
-async fn an_organisation_or_anybody_cannot_be_read() {
+async fn an_organization_or_anybody_cannot_be_read() {
     for (text, because) in [
         (policy(&json!("*")), "any account"),
         (
@@ -137,7 +137,7 @@ async fn an_organisation_or_anybody_cannot_be_read() {
             json!({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "ecr:*",
                 "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-example"}}}})
             .to_string(),
-            "organisation o-example",
+            "organization o-example",
         ),
         ("{}".to_owned(), "a policy cannot be understood"),
     ] {

@@ -9,8 +9,8 @@ use std::{
 
 use ecr_cleanup::{
     config::Mode,
+    pipeline::{Request, RunTimeouts},
     report::Status,
-    run::{Patience, Request},
 };
 use futures::{StreamExt, future::join_all, stream};
 use simulated_aws::{Fault, FaultKind, Moment, Push, SimulatedAws};
@@ -55,12 +55,12 @@ async fn a_run_ends_in_time_wherever_time_is_lost() {
             let aws = account().await;
             aws.fault(Fault::on(operation).matching(text).kind(FaultKind::Hang));
             let stop_at = Instant::now() + Duration::from_secs(10);
-            let timeouts = Patience {
+            let timeouts = RunTimeouts {
                 in_flight: Duration::from_millis(100),
-                last_words: Duration::from_millis(1500),
-                ..Patience::default()
+                shutdown_grace: Duration::from_millis(1500),
+                ..RunTimeouts::default()
             };
-            let program = program(&aws, FULL).with_patience(timeouts);
+            let program = program(&aws, FULL).with_timeouts(timeouts);
             let request = Request {
                 stop_at: Some(stop_at),
                 ..request(Mode::Delete)

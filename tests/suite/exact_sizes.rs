@@ -47,8 +47,8 @@ async fn each_layer_is_counted_once_if_that_is_asked_for() {
     let rules =
         "policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
     let program = program(&aws, rules);
-    let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
-    let answer = prepared.answer();
+    let planned = program.plan(request(Mode::Plan)).await.unwrap();
+    let answer = planned.answer();
     assert_eq!(
         (answer.bytes.scanned, answer.bytes.candidates),
         (1200 + 1030 + 1009 + 600 + 7 + 1000, 2230 + 1000)
@@ -59,7 +59,7 @@ async fn each_layer_is_counted_once_if_that_is_asked_for() {
         1,
         "the index, and nothing else"
     );
-    let exact = prepared.exact_bytes().await.unwrap();
+    let exact = planned.exact_bytes().await.unwrap();
     // What is archived cannot be read, and the chart of this test names no layer.
     let scanned = 1000 + 200 + 30 + 4 + 5 + 600 + 1000;
     assert_eq!(

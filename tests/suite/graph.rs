@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use ecr_cleanup::plan::{Archiving, Terms};
+use ecr_cleanup::{
+    guard,
+    plan::{self, Archiving, PlanSettings},
+};
 use jiff::SignedDuration;
 
 use crate::support::repository_builder::{
     ATTESTATION, COSIGN, HELM, NOTATION, RepositoryBuilder, SOCI_V1, SOCI_V2, SPDX, because,
-    candidate_names, candidates, digest, hours_ago, plan_all, plan_one, policies, usage,
+    candidate_names, candidates, digest, hours_ago, inventory, plan_all, plan_one, policies, usage,
 };
 
 const DAY: i64 = 24;
@@ -255,45 +258,48 @@ fn reasons_say_what_belongs_to_what() {
         &document("{name: last, tags: '^1', newest: 1}"),
     );
     for (name, expected) in [
-        ("1.5/arm64", "kept as linux/arm64 part of team/app:1.5"),
-        ("1.5/provenance", "kept as attestation part of team/app:1.5"),
-        ("1.5.sig", "kept with team/app:1.5, which it signs"),
-        ("1.5.att", "kept with team/app:1.5, which it attests"),
-        ("1.5 notation", "kept with team/app:1.5, which it signs"),
         (
-            "1.4",
-            "place 2 by rule `last`, which keeps 1; nobody uses it",
+            "1.5/arm64",
+            "child of team/app:1.5 (linux/arm64), which is kept",
         ),
+        (
+            "1.5/provenance",
+            "child of team/app:1.5 (attestation), which is kept",
+        ),
+        ("1.5.sig", "signs team/app:1.5, which is kept"),
+        ("1.5.att", "attests team/app:1.5, which is kept"),
+        ("1.5 notation", "signs team/app:1.5, which is kept"),
+        ("1.4", "rank 2 for rule `last` (keeps 1); not in use"),
         (
             "1.4/amd64",
-            "goes with team/app:1.4, whose linux/amd64 part it is",
+            "child of team/app:1.4 (linux/amd64), which is not kept",
         ),
-        ("1.2 sbom", "goes with team/app:1.2, which it describes"),
+        ("1.2 sbom", "describes team/app:1.2, which is not kept"),
         (
             "1.2 list",
-            "goes with team/app:1.2, whose referrers it lists",
+            "lists the referrers of team/app:1.2, which is not kept",
         ),
         (
             "1.2 soci",
-            "goes with team/app:1.2, whose layers it indexes",
+            "indexes the layers of team/app:1.2, which is not kept",
         ),
-        ("lost/arm64", "it has no tag, and nobody uses it"),
+        ("lost/arm64", "untagged; not in use"),
         (
             "chart",
-            "it is no container image and belongs to none, so no rule is about it",
+            "not a container image and attached to none, so no rule applies",
         ),
-        ("0.5", "it is archived"),
+        ("0.5", "archived"),
     ] {
         assert_eq!(because(&plan, "team/app", name), [expected], "{name}");
     }
     let orphan = [format!(
-        "{}, which it signs, is gone",
+        "signs {}, which no longer exists",
         digest("lost").short()
     )];
     assert_eq!(because(&plan, "team/app", "lost.sig"), orphan);
     let used = plan_one(&repository, &["shared/arm64"], &document(NOTHING));
     let part = format!(
-        "its part team/app@{} is in use",
+        "its child team/app@{} is in use",
         digest("shared/arm64").short()
     );
     assert_eq!(because(&used, "team/app", "1.4"), [part]);
@@ -383,26 +389,23 @@ fn what_is_attached_to_a_repository_that_the_guard_skips_is_kept() {
         .attached_to("unused", ".sig");
     signatures.image("other", 9 * DAY).tag("keep-this");
     let (usage, policies) = (usage(&[]), policies(&document("{tags: keep}")));
-    let mut plan = plan_all(
-        &[("apps", &apps), ("signatures", &signatures)],
-        &usage,
-        &policies,
-        hours_ago(0),
-    );
+    let inventory = inventory(&[("apps", &apps), ("signatures", &signatures)]);
+    let plan = plan::plan(inventory.clone(), &usage, &policies, hours_ago(0));
     assert_eq!(
         candidate_names(&plan, "signatures", &signatures),
         ["unused.sig"]
     );
-    assert!(ecr_cleanup::guard::spare_repositories(&mut plan, 50));
-    plan.judge_again(&usage, &policies);
+    let unvetoed = plan::candidates(inventory, &usage, &policies, hours_ago(0));
+    let vetoes = guard::too_many_candidates(&unvetoed, 50);
+    let plan = unvetoed.decide(vetoes);
     assert!(candidates(&plan, "apps").is_empty());
     assert!(candidates(&plan, "signatures").is_empty());
 }
 
 /// The terms of mode `archive`.
-fn archiving(delete_after_days: Option<i64>) -> Terms {
+fn archiving(delete_after_days: Option<i64>) -> PlanSettings {
     let delete_after = delete_after_days.map(|days| SignedDuration::from_hours(days * DAY));
-    Terms {
+    PlanSettings {
         now: hours_ago(0),
         archive: Archiving {
             candidates: true,
@@ -500,11 +503,11 @@ fn aws_charges_for_ninety_days_of_archive() {
         &policies(&document(NOTHING)),
         archiving(Some(30)),
     );
-    let early = "archived since 2026-08-24T12:00:00Z, longer than `archive.delete_after`; AWS charges for it until \
-                 2026-11-22T12:00:00Z all the same, 90 days being the least; nobody uses it";
+    let early = "archived since 2026-08-24T12:00:00Z, longer than `archive.delete_after`; not in use; AWS charges for it \
+                 until 2026-11-22T12:00:00Z (at least 90 days)";
     assert_eq!(because(&plan, "team/app", "89"), [early]);
     let late =
-        "archived since 2026-08-23T12:00:00Z, longer than `archive.delete_after`; nobody uses it";
+        "archived since 2026-08-23T12:00:00Z, longer than `archive.delete_after`; not in use";
     assert_eq!(because(&plan, "team/app", "90"), [late]);
 }
 
@@ -532,7 +535,7 @@ fn archiving_goes_on_where_it_was_interrupted() {
         .subject("2.0 sbom")
         .artifact(NOTATION);
     let policies = policies(&document("{tags: '^2'}"));
-    let candidates_of = |terms: Terms| {
+    let candidates_of = |terms: PlanSettings| {
         candidate_names(
             &plan_all(&[("team/app", &repository)], &usage(&[]), &policies, terms),
             "team/app",

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use ecr_cleanup::{
     image::{Digest, Image, Status},
-    plan::{Archiving, KeepReason, Plan, Terms, Verdict},
+    plan::{Archiving, KeepReason, Plan, PlanSettings, Verdict},
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -74,7 +74,7 @@ impl World {
             candidates,
             delete_after: delete_after.map(SignedDuration::from_hours),
         };
-        let terms = Terms {
+        let terms = PlanSettings {
             now: hours_ago(0),
             archive,
         };
@@ -164,12 +164,11 @@ fn read(world: &World, plan: &Plan) -> Read {
         .iter()
         .map(|image| image.digest)
         .collect();
-    let planned: Vec<(&Image, &Verdict)> = repository.images().collect();
     let digests = |wanted: &dyn Fn(&Image, &Verdict) -> bool| -> BTreeSet<Digest> {
+        let planned = repository.images().iter();
         planned
-            .iter()
-            .filter(|(image, verdict)| wanted(image, verdict))
-            .map(|(image, _)| image.digest)
+            .filter(|it| wanted(&it.image, &it.verdict))
+            .map(|it| it.image.digest)
             .collect()
     };
     // For a reason of its own, or in a plan that deletes.
@@ -269,7 +268,7 @@ proptest! {
         let mut level: HashMap<Digest, (usize, u32)> = HashMap::new();
         for (unit, images) in units.iter().enumerate() {
             for candidate in &images.images {
-                let digest = repository.stored.images[candidate.index as usize].digest;
+                let digest = candidate.planned.image.digest;
                 prop_assert_eq!(level.insert(digest, (unit, candidate.level)), None, "twice");
             }
         }

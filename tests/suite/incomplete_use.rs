@@ -236,7 +236,7 @@ async fn outcome(call: &Call, from: u64, kind: FaultKind) -> Result<(), String> 
     };
     if !refusal.starts_with("source_incomplete: ")
         || !refusal.contains(call.operation)
-        || answer.in_use[0].complete
+        || answer.in_use[0].is_complete()
     {
         return fail(refusal.clone());
     }
@@ -511,7 +511,7 @@ async fn the_answer_of_a_refused_run_names_what_would_have_been_deleted() {
         ),
         (3, 0, 3)
     );
-    let error = answer.in_use[0].error.as_deref().unwrap();
+    let error = answer.in_use[0].error().unwrap().to_string();
     assert!(
         error.contains("AccessDeniedException") && error.contains("cluster/prod"),
         "{error}"

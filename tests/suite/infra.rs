@@ -180,7 +180,7 @@ async fn called(mode: Mode, config: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The calls of a table of `src/usage/services`.
+/// The calls of a table of `src/sources/services`.
 fn calls(table: &Value) -> BTreeSet<String> {
     match table {
         Value::Object(members) => {
@@ -202,7 +202,7 @@ fn every_service_may_be_asked_exactly_what_is_asked_of_it() {
     assert_eq!(names, all);
     for (name, statements) in services {
         let table = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join(format!("src/usage/services/tables/{name}.json"));
+            .join(format!("src/sources/services/tables/{name}.json"));
         let mut asked = calls(&serde_json::from_str(&fs::read_to_string(table).unwrap()).unwrap());
         // Of any of them, the task definitions that it names.
         asked.insert("ecs:DescribeTaskDefinition".to_owned());

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ecr_cleanup::{
     config::Config,
+    evidence::UsageIndex,
     image::{ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
     inventory::{Child, Content, Images, Inventory, Repository},
-    plan::{KeepReason, LeftAlone, Plan, RepositoryPlan, Verdict, plan},
+    plan::{KeepReason, LeftAlone, Plan, PlannedImage, RepositoryPlan, Verdict, plan},
     policy::Policies,
-    usage::Usage,
 };
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 use simulated_aws::{Push, SimulatedAws, days_ago};
@@ -216,7 +216,7 @@ impl World {
         uses.collect()
     }
 
-    fn usage(&self) -> Usage {
+    fn usage(&self) -> UsageIndex {
         usage_of(self.references())
     }
 
@@ -237,26 +237,40 @@ impl World {
 type Candidates = BTreeSet<(String, Digest)>;
 
 fn candidates(plan: &Plan) -> Candidates {
-    let images = plan.repositories.iter().flat_map(|repository| {
-        repository
-            .images()
-            .map(|(image, verdict)| (repository.name.to_string(), image.digest, verdict.deletes()))
+    let images = plan.repositories().iter().flat_map(|repository| {
+        let candidates = repository.candidates();
+        candidates.map(|planned| (repository.name().to_string(), planned.image.digest))
     });
+    images.collect()
+}
+
+/// The candidates of each unit, in the order of their deletion, each with its level.
+fn units(repository: &RepositoryPlan) -> Vec<Vec<(u32, Digest)>> {
+    let units = repository.units();
+    let images = units.iter().map(|unit| unit.images.iter());
     images
-        .filter(|(.., deletes)| *deletes)
-        .map(|(name, digest, _)| (name, digest))
+        .map(|images| {
+            images
+                .map(|it| (it.level, it.planned.image.digest))
+                .collect()
+        })
         .collect()
 }
 
 fn unmatched(repository: &RepositoryPlan) -> bool {
-    repository.left_alone == Some(LeftAlone::NoTagMatched)
+    repository.left_alone() == Some(&LeftAlone::NoTagMatched)
 }
 
 /// What has to be kept of a repository since it is used: the used images, the indexes they are parts of, and everything
 /// that those need or that refers to them. Written without the program's graph.
 fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest> {
     let references: BTreeSet<String> = world.references().into_iter().collect();
-    let stored = &repository.stored;
+    let images: Vec<&Image> = repository
+        .images()
+        .iter()
+        .map(|planned| &planned.image)
+        .collect();
+    let children = repository.children();
     let named = |image: &Image| {
         let by_digest = references
             .iter()
@@ -265,17 +279,15 @@ fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest
             || image
                 .tags
                 .iter()
-                .any(|tag| references.contains(&format!("{HOST}/{}:{tag}", repository.name)))
+                .any(|tag| references.contains(&format!("{HOST}/{}:{tag}", repository.name())))
     };
-    let mut used: BTreeSet<Digest> = stored
-        .images
+    let mut used: BTreeSet<Digest> = images
         .iter()
         .filter(|image| named(image))
         .map(|image| image.digest)
         .collect();
     loop {
-        let parents = stored
-            .children
+        let parents = children
             .iter()
             .filter(|(_, children)| children.iter().any(|one| used.contains(&one.digest)));
         let parents: Vec<Digest> = parents
@@ -289,17 +301,17 @@ fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest
     }
     loop {
         let before = used.len();
-        let children: Vec<Digest> = used
+        let parts: Vec<Digest> = used
             .iter()
-            .filter_map(|digest| stored.children.get(digest))
+            .filter_map(|digest| children.get(digest))
             .flatten()
             .map(|child| child.digest)
             .collect();
-        used.extend(children);
+        used.extend(parts);
         let refers = |image: &&Image| image.subjects().any(|subject| used.contains(&subject));
-        let referrers: Vec<Digest> = stored
-            .images
+        let referrers: Vec<Digest> = images
             .iter()
+            .copied()
             .filter(refers)
             .map(|image| image.digest)
             .collect();
@@ -313,25 +325,23 @@ fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest
 /// The world as it is after the candidates were deleted.
 fn without(plan: &Plan) -> Inventory {
     let deleted = candidates(plan);
-    let repositories = plan.repositories.iter().map(|repository| {
-        let kept = |digest: &Digest| !deleted.contains(&(repository.name.to_string(), *digest));
+    let repositories = plan.repositories().iter().map(|repository| {
+        let kept = |digest: &Digest| !deleted.contains(&(repository.name().to_string(), *digest));
         let images = repository
-            .stored
-            .images
+            .images()
             .iter()
+            .map(|planned| planned.image.clone())
             .filter(|image| kept(&image.digest))
-            .cloned()
             .collect();
         let children = repository
-            .stored
-            .children
+            .children()
             .iter()
             .filter(|(digest, _)| kept(digest));
         let children: HashMap<_, _> = children
             .map(|(digest, children)| (*digest, children.clone()))
             .collect();
         Repository {
-            name: repository.name.clone(),
+            name: repository.name().clone(),
             policy: Some(0),
             mutable_tags: true,
             content: Content::Complete(Images {
@@ -342,7 +352,7 @@ fn without(plan: &Plan) -> Inventory {
         }
     });
     Inventory {
-        registry: (*plan.registries[0]).clone(),
+        registry: (*plan.registries()[0]).clone(),
         repositories: repositories.collect(),
     }
 }
@@ -351,12 +361,11 @@ fn without(plan: &Plan) -> Inventory {
 /// on.
 fn frees_a_part(plan: &Plan) -> bool {
     let deleted = candidates(plan);
-    plan.repositories.iter().any(|repository| {
+    plan.repositories().iter().any(|repository| {
         let is_deleted =
-            |digest: &Digest| deleted.contains(&(repository.name.to_string(), *digest));
+            |digest: &Digest| deleted.contains(&(repository.name().to_string(), *digest));
         let freed = repository
-            .stored
-            .children
+            .children()
             .iter()
             .filter(|(index, _)| is_deleted(index))
             .flat_map(|(_, parts)| parts);
@@ -372,26 +381,25 @@ proptest! {
     #[test]
     fn each_image_has_one_verdict_with_its_reasons(world in world()) {
         let plan = world.plan();
-        for (position, repository) in plan.repositories.iter().enumerate() {
+        for (position, repository) in plan.repositories().iter().enumerate() {
             let stored: BTreeSet<Digest> = world.images(position).images.iter().map(|image| image.digest).collect();
-            let planned: Vec<Digest> = repository.images().map(|(image, _)| image.digest).collect();
-            prop_assert_eq!(planned.len(), repository.verdicts.len());
+            let planned: Vec<Digest> = repository.images().iter().map(|planned| planned.image.digest).collect();
             prop_assert_eq!(planned.len(), stored.len());
             prop_assert_eq!(planned.into_iter().collect::<BTreeSet<_>>(), stored);
-            for verdict in &repository.verdicts {
+            for PlannedImage { verdict, .. } in repository.images() {
                 if let Verdict::Keep(reasons) = verdict {
                     prop_assert!(!reasons.is_empty());
                 }
-                prop_assert!(repository.left_alone.is_none() || !verdict.deletes());
+                prop_assert!(repository.left_alone().is_none() || !verdict.deletes());
             }
         }
     }
 
     #[test]
     fn nothing_in_the_closure_of_use_is_deleted(world in world()) {
-        for repository in &world.plan().repositories {
+        for repository in world.plan().repositories() {
             let needed = closure_of_use(&world, repository);
-            for (image, verdict) in repository.images() {
+            for PlannedImage { image, verdict } in repository.images() {
                 prop_assert!(!verdict.deletes() || !needed.contains(&image.digest), "{}", image.digest);
             }
         }
@@ -400,8 +408,8 @@ proptest! {
     #[test]
     fn what_a_rule_without_newest_matches_is_kept(world in world()) {
         let young = |time: Option<Time>| time.is_none_or(|time| now().millis() - time.millis() <= 3 * DAY);
-        for repository in &world.plan().repositories {
-            for (image, verdict) in repository.images() {
+        for repository in world.plan().repositories() {
+            for PlannedImage { image, verdict } in repository.images() {
                 let has = |rule: &str| world.rules.iter().any(|text| text.starts_with(&format!("{{name: {rule},")));
                 let matched = (has("latest") && image.tags.iter().any(|tag| &**tag == "latest"))
                     || (has("young") && young(image.pushed_at))
@@ -415,11 +423,11 @@ proptest! {
     #[test]
     fn the_newest_of_a_rule_are_kept(world in world()) {
         let rule = |text: &&&str| text.contains("name: snapshots");
-        for repository in world.plan().repositories.iter().filter(|_| world.rules.iter().any(|text| rule(&text))) {
+        for repository in world.plan().repositories().iter().filter(|_| world.rules.iter().any(|text| rule(&text))) {
             let snapshot = |image: &Image| image.tags.iter().any(|tag| tag.contains("SNAPSHOT"));
-            let mut snapshots: Vec<_> = repository.images().filter(|(image, _)| snapshot(image)).collect();
-            snapshots.sort_by_key(|(image, _)| (std::cmp::Reverse(image.pushed_at), image.digest));
-            for (image, verdict) in snapshots.into_iter().filter(|(image, _)| image.may_take_place()).take(2) {
+            let mut snapshots: Vec<_> = repository.images().iter().filter(|planned| snapshot(&planned.image)).collect();
+            snapshots.sort_by_key(|it| (std::cmp::Reverse(it.image.pushed_at), it.image.digest));
+            for PlannedImage { image, verdict } in snapshots.into_iter().filter(|it| it.image.may_be_ranked()).take(2) {
                 prop_assert!(!verdict.deletes(), "{}", image.digest);
             }
         }
@@ -428,8 +436,8 @@ proptest! {
     /// Neither an unknown push time nor an unknown status is a reason to delete (P4).
     #[test]
     fn what_is_not_known_is_kept(world in world()) {
-        for repository in &world.plan().repositories {
-            for (image, verdict) in repository.images() {
+        for repository in world.plan().repositories() {
+            for PlannedImage { image, verdict } in repository.images() {
                 let known = image.status == Status::Active && image.pushed_at.is_some_and(|pushed| pushed <= now());
                 prop_assert!(known || !verdict.deletes(), "{}", image.digest);
             }
@@ -446,10 +454,10 @@ proptest! {
         let rules: Vec<_> = rules.collect::<BTreeSet<_>>().into_iter().collect();
         let after = World { rules, ..world }.plan();
         prop_assume!(!frees_a_part(&after));
-        for (before, after) in before.repositories.iter().zip(&after.repositories) {
-            for ((image, before_verdict), (_, after_verdict)) in before.images().zip(after.images()) {
-                let more = after_verdict.deletes() && !before_verdict.deletes();
-                prop_assert!(unmatched(before) || !more, "{}", image.digest);
+        for (before, after) in before.repositories().iter().zip(after.repositories()) {
+            for (before_image, after_image) in before.images().iter().zip(after.images()) {
+                let more = after_image.verdict.deletes() && !before_image.verdict.deletes();
+                prop_assert!(unmatched(before) || !more, "{}", after_image.image.digest);
             }
         }
     }
@@ -472,19 +480,19 @@ proptest! {
         let by_name = |reason: &KeepReason| {
             matches!(reason, KeepReason::InUse(_) | KeepReason::Rule { tag: Some(_), .. } | KeepReason::NoVersion { .. })
         };
-        for (repository, plan) in before.repositories.iter().enumerate() {
-            let taken = plan.images().any(|(image, _)| image.tags.iter().any(|known| &**known == TAGS[tag]));
-            let kept = plan.images().filter(|(_, verdict)| match verdict {
+        for (repository, plan) in before.repositories().iter().enumerate() {
+            let taken = plan.images().iter().any(|it| it.image.tags.iter().any(|known| &**known == TAGS[tag]));
+            let kept = plan.images().iter().filter(|planned| match &planned.verdict {
                 Verdict::Keep(reasons) => reasons.iter().any(by_name),
                 Verdict::Delete(_) => false,
             });
-            for (image, _) in kept.filter(|_| !taken) {
+            for PlannedImage { image, .. } in kept.filter(|_| !taken) {
                 let slots = 0..world.repositories[repository].len();
                 let slot = slots.into_iter().find(|&slot| digest(repository, slot) == image.digest).unwrap();
                 let mut tagged = world.clone();
                 tagged.repositories[repository][slot].tags.push(tag);
                 let deleted = candidates(&tagged.plan());
-                prop_assert!(!deleted.contains(&(plan.name.to_string(), image.digest)), "{}", image.digest);
+                prop_assert!(!deleted.contains(&(plan.name().to_string(), image.digest)), "{}", image.digest);
             }
         }
     }
@@ -501,9 +509,9 @@ proptest! {
             }
         }
         let (one, other) = (world.plan(), plan(shuffled, &world.usage(), &world.policies(), now()));
-        prop_assert_eq!(serde_json::to_value(&one).unwrap(), serde_json::to_value(&other).unwrap());
-        for (one, other) in one.repositories.iter().zip(&other.repositories) {
-            prop_assert_eq!(one.units(), other.units());
+        prop_assert_eq!(&one, &other);
+        for (one, other) in one.repositories().iter().zip(other.repositories()) {
+            prop_assert_eq!(units(one), units(other));
         }
     }
 
@@ -518,19 +526,16 @@ proptest! {
 
     #[test]
     fn each_candidate_is_deleted_once_and_after_the_indexes_that_name_it(world in world()) {
-        for repository in &world.plan().repositories {
-            let images = &repository.stored.images;
+        for repository in world.plan().repositories() {
             let mut levels = BTreeMap::new();
-            for (unit, of) in repository.units().iter().enumerate() {
-                prop_assert!(of.images.is_sorted());
-                for candidate in &of.images {
-                    let digest = images[candidate.index as usize].digest;
-                    prop_assert!(levels.insert(digest, (unit, candidate.level)).is_none(), "{} twice", digest);
+            for (unit, of) in units(repository).iter().enumerate() {
+                prop_assert!(of.is_sorted());
+                for &(level, digest) in of {
+                    prop_assert!(levels.insert(digest, (unit, level)).is_none(), "{} twice", digest);
                 }
             }
-            let candidates: Vec<_> = repository.images().filter(|(_, verdict)| verdict.deletes()).collect();
-            prop_assert_eq!(levels.len(), candidates.len());
-            for (index, children) in &repository.stored.children {
+            prop_assert_eq!(levels.len(), repository.candidates().count());
+            for (index, children) in repository.children() {
                 for child in children {
                     if let (Some((unit, level)), Some((child_unit, child_level))) = (levels.get(index), levels.get(&child.digest)) {
                         prop_assert!(unit == child_unit && level < child_level);

@@ -33,6 +33,7 @@ mod archive;
 mod calls;
 mod exact_sizes;
 mod hygiene;
+mod output;
 mod state_store;
 mod trust;
 

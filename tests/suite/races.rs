@@ -6,8 +6,8 @@ use std::time::Duration;
 use ecr_cleanup::{
     config::Mode,
     guard::Guard,
+    pipeline::RunTimeouts,
     report::{Answer, Status},
-    run::Patience,
 };
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, World, days_ago};
 
@@ -408,7 +408,7 @@ async fn a_repository_whose_deletion_is_denied_explicitly_is_protected_and_no_fa
             "{mode}"
         );
         assert!(answer.failures.is_empty(), "{:?}", answer.failures);
-        let warning = format!("`{APP}` is protected by a policy, and its images stay: ");
+        let warning = format!("`{APP}` is protected by an explicit deny, so its images are kept: ");
         assert!(
             answer
                 .warnings
@@ -462,12 +462,12 @@ async fn without_a_recheck_nothing_of_the_repository_is_deleted() {
 
 /// A run that takes all use for too old by the time it deletes.
 async fn run_with_old_use(aws: &SimulatedAws) -> Answer {
-    let timeouts = Patience {
-        use_fresh_for: Duration::ZERO,
-        ..Patience::default()
+    let timeouts = RunTimeouts {
+        usage_fresh_for: Duration::ZERO,
+        ..RunTimeouts::default()
     };
     answer(
-        &program(aws, DELETE).with_patience(timeouts),
+        &program(aws, DELETE).with_timeouts(timeouts),
         request(Mode::Delete),
     )
     .await

@@ -443,7 +443,7 @@ async fn refused_and_failed_runs_are_reported_too() {
     let before = keys(&aws, REPORTS);
     assert!(
         program(&aws, FULL)
-            .prepare(request(Mode::Delete))
+            .plan(request(Mode::Delete))
             .await
             .is_err()
     );

@@ -552,7 +552,7 @@ async fn what_a_service_uses_is_kept_while_it_is_switched_on() {
             .iter()
             .find(|line| line.source == case.service)
             .unwrap();
-        assert!(line.complete && line.references > 0, "{line:?}");
+        assert!(line.is_complete() && line.references > 0, "{line:?}");
         for (operation, _) in case.calls {
             assert!(aws.count(operation) > 0, "{operation} is not called");
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ecr_cleanup::{config::Mode, report::Status, run::Program};
+use ecr_cleanup::{config::Mode, pipeline::Program, report::Status};
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
 
@@ -256,10 +256,7 @@ async fn of_two_runs_at_once_one_works() {
         aws.edit(|world| untagged_images(world, 150));
         let programs: [Program; 2] = [program(&aws, FULL), program(&aws, FULL)];
         let [a, b] = &programs;
-        let (a, b) = tokio::join!(
-            a.prepare(request(Mode::Delete)),
-            b.prepare(request(Mode::Delete))
-        );
+        let (a, b) = tokio::join!(a.plan(request(Mode::Delete)), b.plan(request(Mode::Delete)));
         let (a, b) = tokio::join!(a.unwrap().finish(), b.unwrap().finish());
         let mut ends = [
             (a.answer.status, guards(&a.answer)),

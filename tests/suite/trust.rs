@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use ecr_cleanup::{config::Mode, function::handle, report::Status, verify::Verification};
+use ecr_cleanup::{config::Mode, function::handle, report::Status, report::Verification};
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
 
@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 /// What the release command prints, and its exit code.
-async fn command(aws: &SimulatedAws, arguments: &[&str]) -> (String, Option<i32>) {
+pub(crate) async fn command(aws: &SimulatedAws, arguments: &[&str]) -> (String, Option<i32>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-cleanup"));
     command.args(arguments).env_clear().stdin(Stdio::null());
     command
@@ -41,7 +41,7 @@ async fn the_command_says_by_its_exit_code_what_it_found() {
     aws.fault(Fault::on("ecr:DescribeImages").kind(FaultKind::AccessDenied));
     let (text, code) = command(&aws, &["verify"]).await;
     assert_eq!(
-        (code, text.contains("Could not ask for `app`")),
+        (code, text.contains("Could not list `app`")),
         (Some(1), true),
         "{text}"
     );
@@ -61,9 +61,9 @@ async fn the_command_says_by_its_exit_code_what_it_found() {
 }
 
 #[tokio::test]
-async fn the_command_writes_keep_lists_and_lists_threats() {
+async fn the_command_writes_keep_lists_and_lists_lifecycle_conflicts() {
     let aws = account().await;
-    let (text, code) = command(&aws, &["in-use", "--output", "keep-list"]).await;
+    let (text, code) = command(&aws, &["keep-list"]).await;
     let list: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(
         (code, &list["schema"]),
@@ -72,13 +72,13 @@ async fn the_command_writes_keep_lists_and_lists_threats() {
     assert!(list["images"].as_array().unwrap().contains(&json!(
         "111111111111.dkr.ecr.eu-west-1.amazonaws.com/app:live"
     )));
-    let (text, code) = command(&aws, &["plan", "--output", "keep-list"]).await;
+    let (text, code) = command(&aws, &["in-use", "--output", "keep-list"]).await;
     assert_eq!((code, text.as_str()), (Some(2), ""));
     aws.edit(|world| {
         world.home().repository("app").lifecycle_policy =
             Some(policy(&json!({"tagStatus": "any"})));
     });
-    let (text, code) = command(&aws, &["plan", "--lifecycle"]).await;
+    let (text, code) = command(&aws, &["lifecycle"]).await;
     assert_eq!(
         (
             code,
@@ -88,7 +88,7 @@ async fn the_command_writes_keep_lists_and_lists_threats() {
         "{text}"
     );
     aws.fault(Fault::on("ecs:DescribeServices").kind(FaultKind::AccessDenied));
-    let (text, code) = command(&aws, &["in-use", "--output", "keep-list"]).await;
+    let (text, code) = command(&aws, &["keep-list"]).await;
     assert_eq!(
         (code, text.as_str()),
         (Some(1), ""),
@@ -252,8 +252,9 @@ async fn the_function_does_not_verify_for_longer_than_it_may_run() {
         let aws = account().await;
         aws.fault(Fault::on(call).kind(FaultKind::Hang));
         let event = json!({"verify": true});
-        let deadline =
-            std::time::SystemTime::now() + ecr_cleanup::run::MARGIN + Duration::from_millis(200);
+        let deadline = std::time::SystemTime::now()
+            + ecr_cleanup::pipeline::MARGIN
+            + Duration::from_millis(200);
         let error = handle(&program(&aws, "mode: delete"), &event, deadline, Vec::new())
             .await
             .unwrap_err();
@@ -528,7 +529,7 @@ async fn a_lifecycle_policy_that_may_take_an_image_in_use_is_reported() {
 }
 
 #[tokio::test]
-async fn every_threat_can_be_listed() {
+async fn every_lifecycle_conflict_can_be_listed() {
     let aws = account().await;
     aws.edit(|world| {
         world.home().repository("app").lifecycle_policy =
@@ -538,22 +539,19 @@ async fn every_threat_can_be_listed() {
         unused.lifecycle_policy = Some(policy(&json!({"tagStatus": "any"})));
     });
     let program = program(&aws, "mode: plan");
-    let prepared = program.prepare(request(Mode::Plan)).await.unwrap();
-    let found = prepared.lifecycle();
-    let threats: Vec<_> = found
+    let planned = program.plan(request(Mode::Plan)).await.unwrap();
+    let found = planned.lifecycle_conflicts();
+    let conflicts: Vec<_> = found
         .iter()
-        .flat_map(|(_, threats)| threats.as_ref().unwrap())
+        .flat_map(|(_, conflicts)| conflicts.as_ref().unwrap())
+        .map(|conflict| (conflict.image.as_str(), conflict.in_use, conflict.rule))
         .collect();
-    let threats: Vec<_> = threats
-        .iter()
-        .map(|threat| (threat.image.as_str(), threat.in_use, threat.rule))
-        .collect();
-    assert_eq!(threats.len(), 3, "{threats:?}");
+    assert_eq!(conflicts.len(), 3, "{conflicts:?}");
     for expected in [
         ("app:live", true, 7),
         ("app:latest", true, 7),
         ("unused:latest", false, 7),
     ] {
-        assert!(threats.contains(&expected), "{threats:?}");
+        assert!(conflicts.contains(&expected), "{conflicts:?}");
     }
 }

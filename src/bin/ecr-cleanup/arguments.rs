@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-/// Deletes from Amazon ECR the images nobody needs, and never one that somebody needs.
+/// Deletes container images that are not in use from Amazon ECR.
 ///
 /// Exit codes: 0 done, 1 internal error, 2 usage or configuration, 3 some deletions failed, 4 refused, 5 images
 /// in use are missing.
@@ -20,13 +20,13 @@ pub(crate) struct Arguments {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// Where the configuration is: a path, `file:PATH`, `s3://BUCKET/KEY`, `ssm:NAME`, or the document itself if it begins
-    /// with `{`. Without one the defaults hold, which delete nothing.
+    /// The configuration: a path, `file:PATH`, `s3://BUCKET/KEY`, `ssm:NAME`, or the document itself if it begins with `{`.
+    /// The default configuration deletes nothing.
     #[arg(
         long,
         global = true,
         env = "ECR_CLEANUP_CONFIG",
-        value_name = "WHERE",
+        value_name = "LOCATION",
         hide_env_values = true
     )]
     pub(crate) config: Option<String>,
@@ -36,86 +36,124 @@ pub(crate) struct Common {
         long,
         global = true,
         env = "ECR_CLEANUP_CONFIG_SHA256",
-        value_name = "HEX"
+        value_name = "HEX",
+        hide_env_values = true
     )]
     pub(crate) config_sha256: Option<String>,
 
-    /// Look only at repositories that match (`*` does not cross `/`, `**` does). Can be given several times.
+    /// Read only repositories that match (`*` does not cross `/`, `**` does). Can be given several times.
     #[arg(long, global = true, value_name = "GLOB")]
     pub(crate) repository: Vec<String>,
 
-    /// How to print the result.
+    /// The format of the output.
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,
 
-    /// Log what is being read and deleted.
+    /// Log what is read and deleted.
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
 }
 
-/// What to do.
+/// A subcommand.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show what would be deleted, and why; change nothing.
-    Plan {
-        /// List the images that stay as well.
-        #[arg(long)]
-        all: bool,
-        /// Count each layer once: reads the manifests of all images, which AWS counts as pulls of them.
-        #[arg(long)]
-        exact_sizes: bool,
-        /// Show instead which images that stay the repositories' own lifecycle policies may take.
-        #[arg(long)]
-        lifecycle: bool,
-    },
-    /// Do what the configuration's `mode` says.
-    Run {
-        /// Do not ask. Needed where nobody can be asked.
-        #[arg(long, short)]
-        yes: bool,
-    },
-    /// Show which images are in use, and by whom.
+    /// Show what would be deleted, and why. Changes nothing.
+    Plan(Plan),
+    /// Do what `mode` in the configuration says.
+    Run(Run),
+    /// Show which images are in use, and by what.
     InUse,
-    /// Ask whether every image in use can still be pulled; exit code 5 if one that is needed now cannot.
+    /// Write a keep list of the images in use, for `in_use.keep_lists` of another account.
+    KeepList,
+    /// Check that every image in use can be pulled. Exit code 5 if one that is needed now cannot.
     Verify,
-    /// Say what would happen to one image, and why.
-    Explain {
-        /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
-        image: String,
-    },
-    /// Bring images back from the archive, with their parts and signatures, and wait until they can be pulled.
+    /// Explain why an image is kept or would be deleted.
+    Explain(Explain),
+    /// Show which kept images the repositories' own lifecycle policies may expire or archive.
+    Lifecycle,
+    /// Restore archived images, with their children and signatures, and wait until they can be pulled.
     ///
-    /// AWS normally takes up to 20 minutes. It can be interrupted: AWS goes on, and the same command waits again.
-    Restore {
-        /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
-        #[arg(required = true)]
-        images: Vec<String>,
-    },
-    /// Check the configuration and print it with every default written out.
-    CheckConfig {
-        /// Try every right that it needs, on AWS and in every cluster, and print what is missing instead: exit code 4
-        /// if anything is.
-        #[arg(long)]
-        access: bool,
-    },
+    /// This normally takes up to 20 minutes. It can be interrupted: AWS continues, and the same command waits again.
+    Restore(Restore),
+    /// Check the configuration and print it with all defaults.
+    CheckConfig(CheckConfig),
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Print a completion script.
     Completions {
-        /// For which shell.
+        /// The shell to print it for.
         shell: Shell,
     },
 }
 
-/// A form of output.
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// List the images that are kept as well.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Count each layer once. Reads the manifests of all images, which AWS counts as pulls.
+    #[arg(long)]
+    pub(crate) exact_sizes: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Do not ask for confirmation. Required if stdin is not a terminal.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
+    pub(crate) image: String,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
+    #[arg(required = true)]
+    pub(crate) images: Vec<String>,
+}
+
+/// Arguments of `check-config`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckConfig {
+    /// Try every permission that the configuration needs, on AWS and in every cluster, and print what is missing
+    /// instead. Exit code 4 if anything is.
+    #[arg(long)]
+    pub(crate) access: bool,
+}
+
+/// A format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
     /// Tables, for people.
     Table,
     /// One JSON document.
     Json,
-    /// One JSON object a line: an image, or a reference in use.
+    /// JSON Lines: one object for each item.
     Jsonl,
-    /// A keep list, for `in_use.keep_lists` of another account; only for `in-use`.
-    KeepList,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_lists_every_command() {
+        let help = Arguments::command().term_width(100).render_long_help();
+        insta::assert_snapshot!("help", help);
+    }
 }

@@ -1,16 +1,27 @@
-//! A line of progress on a terminal, from what the program logs anyway.
+//! A progress line on a terminal, made from the events that the program logs.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
 };
-use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::{
+    Registry,
+    layer::{Context, Layer},
+};
 
-/// Counts what has been read and deleted so far.
+/// Time between two frames of the spinner.
+const TICK: Duration = Duration::from_millis(120);
+
+/// A progress line on stderr.
 pub(crate) struct Progress {
+    bar: ProgressBar,
+}
+
+/// Counts what was read and deleted, and shows the counts.
+struct Counter {
     bar: ProgressBar,
     counts: Mutex<Counts>,
 }
@@ -24,20 +35,50 @@ struct Counts {
 }
 
 impl Progress {
-    /// A spinner on stderr, shown by `bar`.
-    pub(crate) fn new(bar: ProgressBar) -> Self {
+    /// Returns progress that is never shown.
+    pub(crate) fn hidden() -> Self {
+        Self {
+            bar: ProgressBar::hidden(),
+        }
+    }
+
+    /// Returns progress that is shown if stderr is a terminal.
+    pub(crate) fn on_terminal() -> Self {
+        let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }
-        bar.enable_steady_tick(std::time::Duration::from_millis(120));
-        Self {
-            bar,
+        Self { bar }
+    }
+
+    /// Returns the layer of the log that updates the line. `None` if it is hidden.
+    pub(crate) fn layer(&self) -> Option<Box<dyn Layer<Registry> + Send + Sync>> {
+        let counter = || Counter {
+            bar: self.bar.clone(),
             counts: Mutex::default(),
+        };
+        (!self.bar.is_hidden()).then(|| counter().boxed())
+    }
+
+    /// Shows the line until `work` is done.
+    pub(crate) async fn show_while<T>(&self, work: impl Future<Output = T>) -> T {
+        if self.bar.is_hidden() {
+            return work.await;
         }
+        self.bar.reset();
+        self.bar.enable_steady_tick(TICK);
+        let result = work.await;
+        self.bar.finish_and_clear();
+        result
+    }
+
+    /// Sets the text of the line.
+    pub(crate) fn set_message(&self, message: String) {
+        self.bar.set_message(message);
     }
 }
 
-impl<S: Subscriber> Layer<S> for Progress {
+impl<S: Subscriber> Layer<S> for Counter {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
@@ -58,7 +99,7 @@ impl<S: Subscriber> Layer<S> for Progress {
             counts.images, counts.repositories
         );
         self.bar.set_message(match counts.deleted {
-            0 => format!("{read}; {} sources of use", counts.sources),
+            0 => format!("{read}, {} usage sources", counts.sources),
             deleted => format!("{read}; deleted or archived {deleted} images"),
         });
     }

@@ -228,7 +228,7 @@ async fn check(cluster: Cluster, name: &str) {
     );
     let ran = run(&program(&aws, &config)).await;
     assert!(
-        ran.coverage("real").complete,
+        ran.coverage("real").is_complete(),
         "{name}: {:?}",
         ran.answer.in_use
     );

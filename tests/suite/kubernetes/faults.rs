@@ -124,7 +124,7 @@ async fn no_answer_stops_deletion() {
     let program = program_with(
         &aws,
         CONFIG,
-        ecr_cleanup::kubernetes::Patience {
+        ecr_cleanup::kubernetes::Timeouts {
             answer: Duration::from_millis(300),
             attempts: 1,
             ..timeouts()
@@ -154,11 +154,7 @@ async fn what_passes_is_tried_again() {
         prod.fault(Fault::later(plural, FaultKind::BadJson).times(1));
         prod.fault(Fault::later(plural, FaultKind::TooMany(0)).times(1));
         let usage = program.in_use().await.unwrap();
-        assert!(
-            usage.coverage().iter().all(|coverage| coverage.complete),
-            "{plural}: {:?}",
-            usage.coverage()
-        );
+        assert!(usage.is_complete(), "{plural}: {:?}", usage.sources());
     }
     let requests = prod.requests();
     assert!(

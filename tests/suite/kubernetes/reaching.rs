@@ -4,7 +4,7 @@ use super::objects::{deployment, image};
 use super::world::{
     CONFIG, add_cluster, describe, one_cluster, program, push, run, signer, timeouts,
 };
-use ecr_cleanup::{config::Config, image::Time, report::Status, run::Program};
+use ecr_cleanup::{config::Config, image::Time, pipeline::Program, report::Status};
 use simulated_aws::{EksCluster, SimulatedAws};
 use simulated_cluster::{Signer, SimulatedCluster};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,7 +19,7 @@ async fn no_clusters_are_no_use_and_no_failure() {
     assert_eq!(ran.answer.in_use.len(), 1);
     let eks = &ran.answer.in_use[0];
     assert_eq!(
-        (eks.source, eks.complete, eks.references, &eks.cluster),
+        (eks.source, eks.is_complete(), eks.references, &eks.cluster),
         ("eks", true, 0, &None)
     );
     assert_eq!(ran.answer.counts.deleted, 1);
@@ -58,7 +58,7 @@ async fn the_state_of_a_cluster_decides() {
         let ran = run(&program(&aws, CONFIG)).await;
         let coverage = ran.coverage("prod");
         if problem.is_empty() {
-            assert!(coverage.complete, "{status}: {coverage:?}");
+            assert!(coverage.is_complete(), "{status}: {coverage:?}");
             assert_eq!(coverage.note.is_some(), status == "CREATING");
             assert_eq!(aws.deletions().len(), 1, "{status}");
         } else {
@@ -172,15 +172,19 @@ async fn a_token_is_signed_again_before_it_is_ten_minutes_old() {
         ..Signer::new("eu-west-1", SECRET)
     });
     let clock = || Time::from_millis(NOW.fetch_add(61, Ordering::SeqCst) * 1000).unwrap();
-    let clients = clients(&aws).with_patience(timeouts()).with_clock(clock);
+    let clients = clients(&aws).with_clock(clock);
     let usage = Program::new(Config::parse(CONFIG).unwrap(), clients)
+        .with_cluster_timeouts(timeouts())
         .in_use()
         .await
         .unwrap();
     assert!(
-        usage.coverage().iter().all(|coverage| coverage.complete),
+        usage
+            .sources()
+            .iter()
+            .all(|coverage| coverage.is_complete()),
         "{:?}",
-        usage.coverage()
+        usage.sources()
     );
     // A minute passes with every request, of which there are a dozen.
     assert_eq!((prod.requests().len(), prod.tokens().len()), (12, 2));
@@ -198,7 +202,7 @@ async fn a_cluster_that_is_left_out_is_listed_as_not_read() {
     let config = CONFIG.replace("ecs: false", "ecs: false, eks: { clusters: ['prod*'] }");
     let ran = run(&program(&aws, &config)).await;
     let left_out = ran.coverage("lab");
-    assert_eq!((left_out.complete, left_out.references), (true, 0));
+    assert_eq!((left_out.is_complete(), left_out.references), (true, 0));
     assert!(
         left_out
             .note
@@ -327,7 +331,10 @@ async fn a_cluster_in_another_account_is_reached_with_the_role_there() {
         ran.why("member")
     );
     assert_eq!((ran.why("old").as_str(), aws.deletions().len()), ("", 1));
-    assert_eq!(&*ran.coverage("prod").account, "222222222222");
+    assert_eq!(
+        ran.coverage("prod").location.account.to_string(),
+        "222222222222"
+    );
     // Named, and nowhere.
     let ran = run(&program(&aws, &config.replace("[prod]", "[prdo]"))).await;
     assert!(

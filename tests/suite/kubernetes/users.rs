@@ -70,7 +70,11 @@ async fn an_old_image_is_kept_whoever_its_only_user_is() {
         ("suspended", "CronJob `shop/web` in cluster `prod`"),
         ("rollout", "Rollout `shop/web` in cluster `prod`"),
     ] {
-        assert!(ran.why(tag).starts_with(user), "{tag}: {}", ran.why(tag));
+        let why = ran.why(tag);
+        assert!(
+            why.starts_with(&format!("in use by {user}")),
+            "{tag}: {why}"
+        );
     }
     assert_eq!(
         aws.tags("app"),
@@ -86,8 +90,8 @@ async fn an_old_image_is_kept_whoever_its_only_user_is() {
     );
     assert_eq!(
         (
-            ran.coverage("prod").complete,
-            ran.coverage("staging").complete
+            ran.coverage("prod").is_complete(),
+            ran.coverage("staging").is_complete()
         ),
         (true, true)
     );
@@ -165,7 +169,11 @@ async fn whatever_form_a_runtime_gives_a_digest_it_protects() {
     ));
 
     let ran = run(&program(&aws, CONFIG)).await;
-    assert!(ran.coverage("prod").complete, "{:?}", ran.answer.in_use);
+    assert!(
+        ran.coverage("prod").is_complete(),
+        "{:?}",
+        ran.answer.in_use
+    );
     let left = aws.digests("app");
     for digest in [index, child, platform, parent, pulled] {
         assert!(left.contains(&digest), "{digest}: {left:?}");
@@ -277,7 +285,9 @@ async fn a_repository_named_without_its_tag_keeps_what_may_be_meant() {
         if kept.len() > 1 {
             let why = ran.why("2.3.4");
             assert!(
-                why.starts_with("HelmRelease `shop/web` in cluster `prod` names its repository"),
+                why.starts_with(
+                    "HelmRelease `shop/web` in cluster `prod` refers to this repository"
+                ),
                 "{why}"
             );
         }
@@ -311,7 +321,7 @@ async fn helm_history_counts_where_it_is_asked_for() {
     let ran = run(&program(&aws, &config)).await;
     assert!(
         ran.why("hook")
-            .starts_with("Helm release `shop/web revision 2` in cluster `prod`"),
+            .starts_with("in use by Helm release `shop/web revision 2` in cluster `prod`"),
         "{}",
         ran.why("hook")
     );

@@ -2,10 +2,11 @@
 
 use ecr_cleanup::{
     config::{Config, Mode},
-    kubernetes::Patience,
+    evidence::SourceStatus,
+    kubernetes::Timeouts,
+    pipeline::Program,
+    plan::PlannedImage,
     report::Answer,
-    run::Program,
-    usage::Coverage,
 };
 use simulated_aws::{EksCluster, Push, SimulatedAws, days_ago};
 use simulated_cluster::{Signer, SimulatedCluster};
@@ -21,8 +22,8 @@ in_use: { ecs: false, lambda: false }
 guards: { allow_no_usage: true }
 ";
 
-pub(crate) fn timeouts() -> Patience {
-    Patience {
+pub(crate) fn timeouts() -> Timeouts {
+    Timeouts {
         attempts: 2,
         first_backoff: Duration::from_millis(1),
         connect: Duration::from_secs(5),
@@ -82,11 +83,8 @@ pub(crate) fn program(aws: &SimulatedAws, config: &str) -> Program {
     program_with(aws, config, timeouts())
 }
 
-pub(crate) fn program_with(aws: &SimulatedAws, config: &str, timeouts: Patience) -> Program {
-    Program::new(
-        Config::parse(config).unwrap(),
-        clients(aws).with_patience(timeouts),
-    )
+pub(crate) fn program_with(aws: &SimulatedAws, config: &str, timeouts: Timeouts) -> Program {
+    Program::new(Config::parse(config).unwrap(), clients(aws)).with_cluster_timeouts(timeouts)
 }
 
 /// What became of a run, and why images were kept.
@@ -105,7 +103,7 @@ impl Ran {
     }
 
     /// Returns the coverage of a cluster; panics if there is not exactly one such coverage.
-    pub(crate) fn coverage(&self, cluster: &str) -> &Coverage {
+    pub(crate) fn coverage(&self, cluster: &str) -> &SourceStatus {
         let mut of = self
             .answer
             .in_use
@@ -119,26 +117,28 @@ impl Ran {
     }
 
     /// The error of the only source that is incomplete.
-    pub(crate) fn error(&self) -> &str {
+    pub(crate) fn error(&self) -> String {
         let errors: Vec<_> = self
             .answer
             .in_use
             .iter()
-            .filter_map(|coverage| coverage.error.as_deref())
+            .filter_map(SourceStatus::error)
+            .map(ToString::to_string)
             .collect();
         assert_eq!(errors.len(), 1, "{errors:?}");
-        errors[0]
+        errors[0].clone()
     }
 }
 
 /// A run that deletes.
 pub(crate) async fn run(program: &Program) -> Ran {
-    let prepared = program.prepare(request(Mode::Delete)).await.unwrap();
+    let planned = program.plan(request(Mode::Delete)).await.unwrap();
     let mut kept = Vec::new();
-    for repository in &prepared.plan.repositories {
-        for (image, verdict) in repository
+    for repository in planned.plan().repositories() {
+        for PlannedImage { image, verdict } in repository
             .images()
-            .filter(|(_, verdict)| !verdict.deletes())
+            .iter()
+            .filter(|planned| !planned.verdict.deletes())
         {
             kept.extend(
                 image
@@ -148,6 +148,6 @@ pub(crate) async fn run(program: &Program) -> Ran {
             );
         }
     }
-    let answer = prepared.finish().await.answer;
+    let answer = planned.finish().await.answer;
     Ran { answer, kept }
 }

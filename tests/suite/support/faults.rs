@@ -5,8 +5,8 @@ use std::time::Duration;
 use ecr_cleanup::{
     aws::ApiError,
     config::{Config, Mode},
+    pipeline::Program,
     report::Answer,
-    run::Program,
 };
 use futures::{StreamExt, stream};
 use simulated_aws::{FaultKind, SimulatedAws};

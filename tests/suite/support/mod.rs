@@ -15,9 +15,9 @@ use ecr_cleanup::{
     aws::{ApiError, Clients},
     config::{Config, Mode},
     image::Time,
+    pipeline::{Program, Request},
     plan::{Plan, RepositoryPlan},
     report::{Answer, FailureGroup, RepositoryLine},
-    run::{Program, Request},
 };
 use futures::future::LocalBoxFuture;
 use simulated_aws::{Moment, Push, SimulatedAws, World, days_ago};
@@ -90,7 +90,7 @@ pub(crate) fn answer(
     program: &Program,
     request: Request,
 ) -> LocalBoxFuture<'_, Result<Answer, ApiError>> {
-    Box::pin(async { Ok(program.prepare(request).await?.finish().await.answer) })
+    Box::pin(async { Ok(program.plan(request).await?.finish().await.answer) })
 }
 
 /// What a run would do.
@@ -119,11 +119,10 @@ pub(crate) async fn run_until(aws: &SimulatedAws, config: &str, stop_at: Instant
 
 /// Returns the digests that a plan deletes, sorted.
 pub(crate) fn candidates(plan: &Plan) -> Vec<String> {
-    let images = plan.repositories.iter().flat_map(RepositoryPlan::images);
-    let candidates = images
-        .filter(|(_, verdict)| verdict.deletes())
-        .map(|(image, _)| image.digest.to_string());
-    candidates.collect::<BTreeSet<_>>().into_iter().collect()
+    let repositories = plan.repositories().iter();
+    let candidates = repositories.flat_map(RepositoryPlan::candidates);
+    let digests: BTreeSet<String> = candidates.map(|it| it.image.digest.to_string()).collect();
+    digests.into_iter().collect()
 }
 
 /// The digests that were deleted, sorted.

@@ -7,14 +7,14 @@ use std::{
 
 use ecr_cleanup::{
     config::Config,
+    evidence::{Coverage, Evidence, EvidenceKind, SourceStatus, UsageIndex, User, Uses},
     image::{
         Archival, ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag,
         Time,
     },
     inventory::{Child, Content, Images, Inventory, Repository},
-    plan::{Plan, Terms, Verdict, plan},
+    plan::{Plan, PlanSettings, plan},
     policy::Policies,
-    usage::{Collector, Coverage, Usage, User},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -187,7 +187,7 @@ pub(crate) fn policies(document: &str) -> Policies {
 }
 
 /// Use of these: `repository:tag`, or the name of an image for its digest.
-pub(crate) fn usage(uses: &[&str]) -> Usage {
+pub(crate) fn usage(uses: &[&str]) -> UsageIndex {
     usage_of(uses.iter().map(|text| match text.split_once(':') {
         Some(_) => format!("{HOST}/{text}"),
         None => digest(text).to_string(),
@@ -195,47 +195,50 @@ pub(crate) fn usage(uses: &[&str]) -> Usage {
 }
 
 /// Use of these references by a service, and nothing else to know.
-pub(crate) fn usage_of(references: impl IntoIterator<Item = String>) -> Usage {
-    let place = Registry {
+pub(crate) fn usage_of(references: impl IntoIterator<Item = String>) -> UsageIndex {
+    let location = Registry {
         account: "111111111111".parse().unwrap(),
         region: "eu-west-1".parse().unwrap(),
     };
-    let (account, region) = (place.account, place.region.clone());
-    let name = "web".to_owned();
     let service = Arc::new(User {
-        place,
+        location: location.clone(),
         kind: "ECS service".into(),
-        name,
+        name: "web".to_owned(),
         cluster: None,
         live: true,
     });
-    let mut found = Collector::new(Arc::default());
+    let mut uses = Uses::new(Arc::default());
     for reference in references {
-        found.add(&service, &reference, None).unwrap();
+        uses.add(&service, &reference, None, EvidenceKind::Container)
+            .unwrap();
     }
-    let (source, cluster, note, complete, error) = ("ecs", None, None, true, None);
-    let coverage = Coverage {
-        source,
-        account,
-        region,
-        cluster,
-        note,
-        complete,
-        references: found.len(),
-        error,
+    let status = SourceStatus {
+        source: "ecs",
+        location,
+        cluster: None,
+        coverage: Coverage::Complete,
+        references: uses.count_references(),
+        note: None,
     };
-    let mut usage = Usage::default();
-    usage.add(coverage, found);
-    usage
+    UsageIndex::from(vec![Evidence {
+        status,
+        uses: uses.into_vec(),
+        accounts: BTreeSet::new(),
+    }])
 }
 
 /// Plans these repositories, all of them by the first policy.
 pub(crate) fn plan_all(
     builders: &[(&str, &RepositoryBuilder)],
-    usage: &Usage,
+    usage: &UsageIndex,
     policies: &Policies,
-    terms: impl Into<Terms>,
+    settings: impl Into<PlanSettings>,
 ) -> Plan {
+    plan(inventory(builders), usage, policies, settings)
+}
+
+/// A registry with these repositories, all of them matched by the first policy.
+pub(crate) fn inventory(builders: &[(&str, &RepositoryBuilder)]) -> Inventory {
     let repositories = builders.iter().map(|(name, builder)| Repository {
         name: RepositoryName::new(name).unwrap(),
         policy: Some(0),
@@ -250,15 +253,10 @@ pub(crate) fn plan_all(
         account: "111111111111".parse().unwrap(),
         region: "eu-west-1".parse().unwrap(),
     };
-    plan(
-        Inventory {
-            registry,
-            repositories: repositories.collect(),
-        },
-        usage,
-        policies,
-        terms,
-    )
+    Inventory {
+        registry,
+        repositories: repositories.collect(),
+    }
 }
 
 /// Plans one repository, `team/app`.
@@ -273,11 +271,8 @@ pub(crate) fn plan_one(builder: &RepositoryBuilder, uses: &[&str], document: &st
 
 /// The digests that a plan deletes of a repository.
 pub(crate) fn candidates(plan: &Plan, repository: &str) -> BTreeSet<Digest> {
-    let images = plan.repository(repository).unwrap().images();
-    images
-        .filter(|(_, verdict)| verdict.deletes())
-        .map(|(image, _)| image.digest)
-        .collect()
+    let candidates = plan.repository(repository).unwrap().candidates();
+    candidates.map(|planned| planned.image.digest).collect()
 }
 
 /// The names of what a plan deletes of a repository, sorted.
@@ -297,9 +292,5 @@ pub(crate) fn candidate_names(
 /// Returns why an image is kept or deleted, a sentence each.
 pub(crate) fn because(plan: &Plan, repository: &str, name: &str) -> Vec<String> {
     let repository = plan.repository(repository).unwrap();
-    let (_, verdict): (&Image, &Verdict) = repository
-        .images()
-        .find(|(image, _)| image.digest == digest(name))
-        .unwrap();
-    repository.because(verdict)
+    repository.because(&repository.image(&digest(name)).unwrap().verdict)
 }

@@ -1,0 +1,38 @@
+//! Errors of sources.
+
+use crate::image::ReferenceError;
+
+/// Reason for which a source is incomplete. The advice of a refusal follows from the variant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// The program's role lacks a permission.
+    #[error("{0}")]
+    AccessDenied(String),
+    /// The role of an account cannot be assumed.
+    #[error("{0}")]
+    Unreachable(String),
+    /// A Kubernetes cluster could not be read.
+    #[error("{0}")]
+    Cluster(String),
+    /// A call failed, or its answer is not complete.
+    #[error("{0}")]
+    Call(String),
+    /// A user names an image in a way that cannot be parsed.
+    #[error("{user}: {error}")]
+    Reference {
+        /// User.
+        user: String,
+        /// Error.
+        error: ReferenceError,
+    },
+}
+
+impl SourceError {
+    /// Returns a conversion of the error of a reference that this user holds.
+    pub fn reference(user: &impl ToString) -> impl Fn(ReferenceError) -> Self {
+        |error| Self::Reference {
+            user: user.to_string(),
+            error,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+use super::*;
+use crate::{
+    evidence::Uses,
+    image::{Aliases, ArtifactType, MediaType, Status},
+};
+
+const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
+
+fn location() -> Registry {
+    Registry {
+        account: "111111111111".parse().unwrap(),
+        region: "eu-west-1".parse().unwrap(),
+    }
+}
+
+fn user(name: &str) -> Arc<User> {
+    Arc::new(User {
+        location: location(),
+        kind: "ECS service".into(),
+        name: name.to_owned(),
+        cluster: None,
+        live: true,
+    })
+}
+
+fn usage(uses: &[(&str, Option<Digest>)]) -> UsageIndex {
+    let aliases = Aliases::new(&["proxy.example.com".to_owned()]);
+    let mut found = Uses::new(Arc::new(aliases));
+    for (image, digest) in uses {
+        let digest = digest.map(|digest| digest.to_string());
+        found
+            .add(&user(image), image, digest.as_deref(), EvidenceKind::Field)
+            .unwrap();
+    }
+    let status = SourceStatus {
+        source: "test",
+        location: location(),
+        cluster: None,
+        coverage: Coverage::Complete,
+        references: found.count_references(),
+        note: None,
+    };
+    UsageIndex::from(vec![Evidence {
+        status,
+        uses: found.into_vec(),
+        accounts: BTreeSet::new(),
+    }])
+}
+
+fn image(digest: Digest, tags: &[&str]) -> Image {
+    Image {
+        digest,
+        tags: tags.iter().map(|tag| Tag::new(tag).unwrap()).collect(),
+        pushed_at: None,
+        pulled_at: None,
+        archival: None,
+        bytes: 0,
+        media_type: MediaType::Image,
+        artifact_type: ArtifactType::ContainerImage,
+        subject: None,
+        status: Status::Active,
+    }
+}
+
+#[test]
+fn a_resolved_digest_counts_beside_the_tag_it_came_from() {
+    let pinned = Digest::from_bytes([1; 32]);
+    let usage = usage(&[(&format!("{HOST}/team/app:prod"), Some(pinned))]);
+    let app = RepositoryName::new("team/app").unwrap();
+    let uses = |image| usage.uses_of(&location(), &app, &image).len();
+    assert_eq!(uses(image(pinned, &[])), 1, "the digest it was resolved to");
+    assert_eq!(
+        uses(image(Digest::from_bytes([2; 32]), &["prod"])),
+        1,
+        "what the tag means now"
+    );
+    assert_eq!(uses(image(Digest::from_bytes([3; 32]), &["other"])), 0);
+    assert_eq!(
+        usage
+            .uses_of(
+                &location(),
+                &RepositoryName::new("team/app-api").unwrap(),
+                &image(pinned, &["prod"])
+            )
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_named_digest_and_another_resolved_one_both_count() {
+    let (named, resolved) = (Digest::from_bytes([1; 32]), Digest::from_bytes([2; 32]));
+    let usage = usage(&[(&format!("{HOST}/team/app@{named}"), Some(resolved))]);
+    let app = RepositoryName::new("team/app").unwrap();
+    assert_eq!(
+        usage.uses_of(&location(), &app, &image(named, &[])).len(),
+        1
+    );
+    assert_eq!(
+        usage
+            .uses_of(&location(), &app, &image(resolved, &[]))
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_path_behind_a_proxy_or_before_a_cache_counts() {
+    let tagged = image(Digest::from_bytes([1; 32]), &["1.0"]);
+    let uses = |by: &str, repository: &str| {
+        let repository = RepositoryName::new(repository).unwrap();
+        usage(&[(by, None)])
+            .uses_of(&location(), &repository, &tagged)
+            .len()
+    };
+    let other = "222222222222.dkr.ecr.us-east-1.amazonaws.com";
+    for (by, repository, count) in [
+        (format!("{other}/shared/team/app:1.0"), "team/app", 1),
+        (format!("{other}/app:1.0"), "team/app", 1),
+        (format!("{HOST}/shared/team/app:1.0"), "team/app", 0),
+        (format!("{other}/shared/team/app:1.1"), "team/app", 0),
+        (format!("{other}/shared/my-app:1.0"), "app", 0),
+        (
+            "proxy.example.com/ecr/team/app:1.0".to_owned(),
+            "team/app",
+            1,
+        ),
+        (
+            "docker.io/library/nginx:1.0".to_owned(),
+            "docker-hub/library/nginx",
+            1,
+        ),
+        ("nginx:1.0".to_owned(), "docker-hub/library/nginx", 1),
+        ("mirror.example.com:5000/x/nginx:1.0".to_owned(), "nginx", 0),
+        ("nginx:1.0".to_owned(), "nginx", 0),
+    ] {
+        assert_eq!(uses(&by, repository), count, "{by} for {repository}");
+    }
+}

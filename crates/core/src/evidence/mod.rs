@@ -1,0 +1,35 @@
+//! What is in use: uses of images, their users, and whether everything was read.
+
+mod error;
+mod index;
+mod mention;
+mod path;
+mod reference;
+mod status;
+mod text;
+mod user;
+mod uses;
+
+use std::collections::BTreeSet;
+
+pub use error::SourceError;
+pub use index::{InUse, TagPull, UsageIndex};
+pub use mention::{Mentioned, Words};
+pub use reference::Reference;
+pub use status::{Coverage, SourceStatus};
+pub use text::{Hit, TextScanner};
+pub use user::User;
+pub use uses::{EvidenceKind, Use, UsedImage, Uses};
+
+use crate::image::AccountId;
+
+/// What one source found in one location.
+#[derive(Debug)]
+pub struct Evidence {
+    /// Source, location and completeness.
+    pub status: SourceStatus,
+    /// Uses, also of a source that is not complete.
+    pub uses: Vec<Use>,
+    /// Further accounts whose use this is.
+    pub accounts: BTreeSet<AccountId>,
+}

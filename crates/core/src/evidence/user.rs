@@ -1,0 +1,34 @@
+//! Users of images.
+
+use std::{borrow::Cow, fmt};
+
+use serde::Serialize;
+
+use crate::image::Registry;
+
+/// A user of an image: a service, a workload, a function.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct User {
+    /// Account and Region in which it was found.
+    #[serde(rename = "place")]
+    pub location: Registry,
+    /// Kind: `ECS service`, `Deployment`, ...
+    pub kind: Cow<'static, str>,
+    /// Name.
+    pub name: String,
+    /// Cluster that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Whether it runs or is meant to run now, rather than being kept for later.
+    pub live: bool,
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`", self.kind, self.name)?;
+        if let Some(cluster) = &self.cluster {
+            write!(f, " in cluster `{cluster}`")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! Guards: what has to hold before anything is deleted (A1).
+//!
+//! A [`Clearance`] is the only way to a delete call, and only [`evaluate`] makes one, from a plan and
+//! complete evidence.
+
+mod change_window;
+mod limits;
+mod pull_principals;
+mod refusal;
+mod settings;
+mod soak_ledger;
+mod usage_counts;
+mod veto;
+
+use std::collections::BTreeSet;
+
+use crate::{
+    evidence::UsageIndex,
+    image::{AccountId, Digest, Time},
+    plan::{Plan, RepositoryPlan},
+};
+
+pub use limits::{RepositorySelection, Selection};
+pub use pull_principals::{PolicyError, PullPrincipal, pull_principals};
+pub use refusal::{Guard, Refusal, StateProblem};
+pub use settings::{ChangeWindow, Guards, UnreadPullers};
+pub use soak_ledger::SoakLedger;
+pub use usage_counts::UsageCounts;
+pub use veto::{PullAccess, too_many_candidates, unread_pullers};
+
+/// Proof that every guard passed, with the images that may be deleted.
+#[derive(Debug)]
+pub struct Clearance<'a> {
+    plan: &'a Plan,
+    selection: Selection<'a>,
+}
+
+impl<'a> Clearance<'a> {
+    /// Returns the plan that was cleared.
+    #[must_use]
+    pub const fn plan(&self) -> &'a Plan {
+        self.plan
+    }
+
+    /// Returns the images of it that may be deleted in this run.
+    #[must_use]
+    pub const fn selection(&self) -> &Selection<'a> {
+        &self.selection
+    }
+}
+
+/// Memory of earlier runs that guards depend on.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Soak ledger; `None` if no soaking is configured.
+    pub ledger: Option<SoakLedger>,
+    /// References of each source in the last run; `None` if nothing is remembered.
+    pub counts: Option<UsageCounts>,
+}
+
+/// Input of the guards.
+#[derive(Debug, Clone, Copy)]
+pub struct GuardInput<'a> {
+    /// Plan.
+    pub plan: &'a Plan,
+    /// Evidence that the plan was made by.
+    pub usage: &'a UsageIndex,
+    /// Settings.
+    pub guards: &'a Guards,
+    /// Memory of earlier runs.
+    pub memory: &'a Memory,
+    /// Time.
+    pub now: Time,
+    /// Refusals that the run met already: a lock that another run holds, a store that cannot be read or written.
+    pub preconditions: &'a [Refusal],
+}
+
+/// Evaluates every guard.
+///
+/// # Errors
+/// Returns all refusals, if there are any.
+pub fn evaluate(input: GuardInput<'_>) -> Result<Clearance<'_>, Vec<Refusal>> {
+    let refusals = refusals(input);
+    if refusals.is_empty() {
+        Ok(Clearance {
+            plan: input.plan,
+            selection: select(input),
+        })
+    } else {
+        Err(refusals)
+    }
+}
+
+/// Returns the images that may be deleted in this run: those that have soaked, up to the limit.
+#[must_use]
+pub fn select(input: GuardInput<'_>) -> Selection<'_> {
+    let GuardInput {
+        plan,
+        guards,
+        memory,
+        now,
+        ..
+    } = input;
+    let has_soaked = |repository: &RepositoryPlan, image: &Digest| {
+        let ledger = memory.ledger.as_ref();
+        let soaked = |ledger: &SoakLedger| {
+            let (registry, name) = (repository.registry(), repository.name());
+            ledger.has_soaked(registry, name, image, guards.soak, now)
+        };
+        guards.soak.is_zero() || ledger.is_some_and(soaked)
+    };
+    Selection::new(plan, guards.max_deletions_per_run, has_soaked)
+}
+
+/// Returns every reason for which a run may not delete.
+#[must_use]
+pub fn refusals(input: GuardInput<'_>) -> Vec<Refusal> {
+    let GuardInput {
+        plan,
+        guards,
+        now,
+        preconditions,
+        ..
+    } = input;
+    let mut refusals = usage_refusals(input);
+    let registries = plan.registries().iter();
+    let accounts: BTreeSet<AccountId> = registries.map(|registry| registry.account).collect();
+    let accounts = accounts.into_iter();
+    refusals.extend(accounts.filter_map(|account| unexpected(account, guards)));
+    if let Some(window) = &guards.change_window
+        && !window.is_open(now)
+    {
+        refusals.push(Refusal::change_window(window, now));
+    }
+    refusals.extend(preconditions.iter().cloned());
+    refusals
+}
+
+/// Returns a refusal, if the account is not among those that are expected.
+#[must_use]
+pub fn unexpected(account: AccountId, guards: &Guards) -> Option<Refusal> {
+    let expected = &guards.expected_accounts;
+    let wrong = !expected.is_empty() && !expected.contains(&account);
+    wrong.then(|| Refusal::wrong_account(account, expected))
+}
+
+/// Returns every reason for which evidence that was read again, later, does not allow to go on.
+#[must_use]
+pub fn fresh_usage_refusals(input: GuardInput<'_>, fresh: &UsageIndex) -> Vec<Refusal> {
+    let mut refusals = usage_refusals(GuardInput {
+        usage: fresh,
+        ..input
+    });
+    if refusals.is_empty() {
+        let began = UsageCounts::of(input.usage.sources());
+        refusals.extend(drops(&began, "when this run began", fresh, input.guards));
+    }
+    refusals
+}
+
+fn usage_refusals(input: GuardInput<'_>) -> Vec<Refusal> {
+    let GuardInput {
+        usage,
+        guards,
+        memory,
+        ..
+    } = input;
+    let sources = usage.sources().iter();
+    let mut refusals: Vec<Refusal> = sources.filter_map(Refusal::source_incomplete).collect();
+    // What an incomplete source did not show says nothing of what is in use.
+    if refusals.is_empty() {
+        if usage.references().len() == 0 && !guards.allow_no_usage {
+            refusals.push(Refusal::no_usage(usage.sources()));
+        }
+        let last = "in the last run that no guard stopped";
+        let counts = memory.counts.iter();
+        refusals.extend(counts.flat_map(|counts| drops(counts, last, usage, guards)));
+    }
+    refusals
+}
+
+/// Returns a refusal for each source that found much less than before, or that is not read any more.
+fn drops(
+    before: &UsageCounts,
+    when: &str,
+    usage: &UsageIndex,
+    guards: &Guards,
+) -> impl Iterator<Item = Refusal> {
+    let current = UsageCounts::of(usage.sources());
+    let limit = guards.max_usage_drop_percent;
+    before.iter().filter_map(move |(source, before)| {
+        let now = current.get(source);
+        let shrunk_by = before.saturating_sub(now.unwrap_or_default());
+        let dropped = shrunk_by * 100 > usize::from(limit) * before;
+        dropped.then(|| Refusal::usage_drop(source, now, before, when, limit))
+    })
+}

@@ -1,0 +1,147 @@
+//! Manifests of indexes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::image::{Digest, DigestError};
+
+/// A manifest that an index names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Child {
+    /// Digest of the child.
+    pub digest: Digest,
+    /// Role in the index: a platform such as `linux/arm64`, or `attestation`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Box<str>>,
+}
+
+#[derive(Deserialize)]
+struct IndexManifest {
+    manifests: Vec<Descriptor>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    digest: String,
+    platform: Option<Platform>,
+    artifact_type: Option<String>,
+    annotations: Option<Annotations>,
+}
+
+#[derive(Deserialize)]
+struct Platform {
+    #[serde(default)]
+    os: String,
+    #[serde(default)]
+    architecture: String,
+    variant: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Annotations {
+    #[serde(rename = "vnd.docker.reference.type")]
+    reference_type: Option<String>,
+}
+
+/// A manifest of an index that cannot be parsed, so that the images it needs are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// It is not the JSON of an index.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// It names a child by something else than a SHA-256 digest.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+}
+
+/// Parses the children in the manifest of an index, in its order.
+pub fn children(manifest: &str) -> Result<Vec<Child>, ManifestError> {
+    let index: IndexManifest = serde_json::from_str(manifest)?;
+    let child = |descriptor: Descriptor| {
+        Ok(Child {
+            digest: descriptor.digest.parse()?,
+            role: descriptor.role(),
+        })
+    };
+    index.manifests.into_iter().map(child).collect()
+}
+
+impl Descriptor {
+    fn role(&self) -> Option<Box<str>> {
+        let attestation = self
+            .annotations
+            .as_ref()
+            .and_then(|annotations| annotations.reference_type.as_deref());
+        if attestation == Some("attestation-manifest") {
+            return Some("attestation".into());
+        }
+        match &self.platform {
+            Some(Platform {
+                os, architecture, ..
+            }) if os.is_empty() || os == "unknown" || architecture.is_empty() => None,
+            Some(Platform {
+                os,
+                architecture,
+                variant: None,
+            }) => Some(format!("{os}/{architecture}").into()),
+            Some(Platform {
+                os,
+                architecture,
+                variant: Some(variant),
+            }) => Some(format!("{os}/{architecture}/{variant}").into()),
+            None => None,
+        }
+        .or_else(|| self.artifact_type.as_deref().map(Into::into))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(n: u8) -> Digest {
+        Digest::from_bytes([n; 32])
+    }
+
+    #[test]
+    fn reads_platforms_attestations_and_artifacts() {
+        let manifest = serde_json::json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": [
+                {"digest": digest(1), "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}, "size": 1},
+                {"digest": digest(2), "platform": {"os": "linux", "architecture": "amd64", "os.version": "1"}},
+                {"digest": digest(3), "platform": {"os": "unknown", "architecture": "unknown"},
+                 "annotations": {"vnd.docker.reference.type": "attestation-manifest", "x": "y"}},
+                {"digest": digest(4), "artifactType": "application/vnd.amazon.soci.index.v2+json"},
+                {"digest": digest(5)},
+            ]
+        });
+        let roles: Vec<_> = children(&manifest.to_string())
+            .unwrap()
+            .into_iter()
+            .map(|child| child.role.map(String::from))
+            .collect();
+        let expected = [
+            Some("linux/arm64/v8"),
+            Some("linux/amd64"),
+            Some("attestation"),
+            Some("application/vnd.amazon.soci.index.v2+json"),
+            None,
+        ];
+        assert_eq!(roles, expected.map(|role| role.map(str::to_owned)));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_an_error() {
+        for manifest in [
+            "",
+            "{}",
+            r#"{"manifests":{}}"#,
+            r#"{"manifests":[{}]}"#,
+            r#"{"manifests":[{"digest":"x"}]}"#,
+        ] {
+            assert!(children(manifest).is_err(), "{manifest}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Which images count towards `newest`, and which are kept since too little is known of them.
+
+use jiff::SignedDuration;
+
+use super::{KeepReason, PlanSettings};
+use crate::{
+    image::{ArtifactType, Image, Status},
+    policy::Eligibility,
+};
+
+/// Age up to which an untagged image is kept whatever the rules say: it may be part of a push that is
+/// still going on, whose index or tag comes last.
+const PUSH_GRACE: SignedDuration = SignedDuration::from_hours(1);
+
+/// Returns whether an image is ranked, and whether it counts towards `newest` (K5).
+///
+/// Some tagged images are ranked without counting: the children of an index, so that a release is not
+/// deleted because an old index names it; images that refer to another one; and images that were
+/// archived for long, which are kept if they would be kept as active ones.
+pub(super) fn eligibility(image: &Image, is_child: bool, settings: &PlanSettings) -> Eligibility {
+    let is_ordinary = image.artifact_type == ArtifactType::ContainerImage && !image.is_attachment();
+    let is_ranked = image.status != Status::Archived || settings.archived_long_enough(image);
+    if image.may_be_ranked() && !is_child {
+        Eligibility::Counts
+    } else if is_ordinary && is_ranked && !image.tags.is_empty() {
+        Eligibility::Ranked
+    } else {
+        Eligibility::None
+    }
+}
+
+/// Returns the reason to keep an image of which too little is known (P4, G7, K8).
+pub(super) fn doubt(image: &Image, is_child: bool, settings: &PlanSettings) -> Option<KeepReason> {
+    let now = settings.now;
+    match (image.status, image.pushed_at) {
+        (Status::Archived, _) if !settings.archived_long_enough(image) => {
+            Some(KeepReason::Archived)
+        }
+        (Status::Restoring, _) => Some(KeepReason::BeingRestored),
+        (Status::Unknown, _) => Some(KeepReason::UnknownStatus),
+        (Status::Active | Status::Archived, None) => Some(KeepReason::NoPushTime),
+        (Status::Active | Status::Archived, Some(pushed_at)) if pushed_at > now => {
+            Some(KeepReason::PushedInFuture)
+        }
+        (Status::Active | Status::Archived, Some(pushed_at)) => {
+            let attachment = image.is_attachment();
+            let alone = image.subject.is_none() && !attachment && !is_child;
+            if alone
+                && image.artifact_type != ArtifactType::ContainerImage
+                && !image.artifact_type.is_child()
+            {
+                Some(KeepReason::Artifact)
+            } else if (image.tags.is_empty() || attachment) && pushed_at.age(now) < PUSH_GRACE {
+                Some(KeepReason::JustPushed)
+            } else {
+                None
+            }
+        }
+    }
+}

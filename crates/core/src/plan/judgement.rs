@@ -1,0 +1,345 @@
+//! The judgement on one repository: reasons to keep from rules, use and doubt, spread over the graph.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    DeleteReason, KeepReason, LeftAlone, PlanSettings, Verdict,
+    decide::Subject,
+    eligibility::{doubt, eligibility},
+    graph::{self, Graph},
+    opaque_index::OpaqueIndexes,
+};
+use crate::{
+    evidence::UsageIndex,
+    image::{Digest, Image, MediaType, Status},
+    inventory::Child,
+    policy::{Evaluation, KeepRules},
+};
+
+/// The judgement on a repository while it is being made.
+pub(super) struct Judgement<'a> {
+    images: &'a [&'a Image],
+    children: &'a HashMap<Digest, Vec<Child>>,
+    graph: Graph,
+    settings: PlanSettings,
+    rules: Vec<Arc<str>>,
+    evaluation: Evaluation,
+    reasons: Vec<Vec<KeepReason>>,
+}
+
+impl<'a> Judgement<'a> {
+    /// Judges each image by itself and by what it belongs to.
+    ///
+    /// # Errors
+    /// Returns an error if no rule is about any tag of the repository (K7).
+    pub(super) fn new(
+        subject: &'a Subject<'a>,
+        rules: &KeepRules,
+        usage: &UsageIndex,
+        settings: PlanSettings,
+    ) -> Result<Self, LeftAlone> {
+        let images = subject.images.as_slice();
+        let is_tagged = |image: &&Image| !image.tags.is_empty() && !image.is_attachment();
+        let tagged = images.iter().any(is_tagged);
+        let names = rules.rules.iter().map(|rule| Arc::from(&*rule.name));
+        let names: Vec<Arc<str>> = names.collect();
+        let mut graph = Graph::new(images, subject.children);
+        let mut is_child: Vec<bool> = (0..)
+            .zip(images)
+            .map(|(index, _)| graph.parents(index).next().is_some())
+            .collect();
+        loop {
+            let eligibility: Vec<_> = images
+                .iter()
+                .zip(&is_child)
+                .map(|(image, &is_child)| eligibility(image, is_child, &settings))
+                .collect();
+            let evaluation = rules.evaluate(images, &eligibility, settings.now);
+            if tagged && !evaluation.any_tag_matched && !rules.delete_unmatched {
+                return Err(LeftAlone::NoTagMatched);
+            }
+            let mut judgement = Self {
+                images,
+                children: subject.children,
+                graph,
+                settings,
+                rules: names.clone(),
+                evaluation,
+                reasons: vec![Vec::new(); images.len()],
+            };
+            judgement.seed(subject, usage);
+            judgement.close();
+            if !judgement.release_orphans(&mut is_child) {
+                return Ok(judgement);
+            }
+            graph = judgement.graph;
+        }
+    }
+
+    /// Lets children that are kept without any index that names them count as ordinary images, and returns whether
+    /// there were any. Else the next run would delete what this one has kept.
+    fn release_orphans(&self, is_child: &mut [bool]) -> bool {
+        let mut any = false;
+        for (index, is_child) in (0..).zip(is_child) {
+            let kept_alone = || {
+                let mut parents = self.graph.parents(index);
+                self.keeps(index) && !parents.any(|parent| self.keeps(parent))
+            };
+            if *is_child && kept_alone() {
+                *is_child = false;
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Collects every reason that an image has by itself.
+    fn seed(&mut self, subject: &Subject<'_>, usage: &UsageIndex) {
+        let tags = self.images.iter().flat_map(|image| &image.tags);
+        let mentioned = usage.mentions_of(subject.name, tags);
+        let mut used = Vec::new();
+        for (index, image) in (0..).zip(self.images) {
+            let reasons = &mut self.reasons[index as usize];
+            reasons.extend(mentioned.user_of(image).map(|user| {
+                let user = Arc::clone(user);
+                KeepReason::RepositoryInUse { user }
+            }));
+            let uses = usage.uses_of(subject.registry, subject.name, image);
+            reasons.extend(uses.into_iter().map(|it| KeepReason::InUse(Box::new(it))));
+            if !reasons.is_empty() {
+                used.push(index);
+            }
+            for kept in &self.evaluation.kept[index as usize] {
+                let rule = Arc::clone(&self.rules[kept.rule]);
+                let reason = match kept.tag.map(|tag| image.tags[tag].clone()) {
+                    Some(tag) if kept.unordered => KeepReason::NoVersion { rule, tag },
+                    tag => KeepReason::Rule {
+                        rule,
+                        tag,
+                        rank: kept.rank,
+                    },
+                };
+                add(reasons, reason);
+            }
+            let is_child = self.graph.parents(index).next().is_some();
+            reasons.extend(doubt(image, is_child, &self.settings));
+        }
+        self.spread_use(used);
+        self.seed_possible_children();
+    }
+
+    /// Keeps the indexes of images in use (G2): any platform of them may be pulled next.
+    fn spread_use(&mut self, mut used: Vec<u32>) {
+        while let Some(index) = used.pop() {
+            for parent in self.graph.parents(index) {
+                let reasons = &mut self.reasons[parent as usize];
+                if !reasons.iter().any(KeepReason::is_use) {
+                    let part = self.images[index as usize].digest;
+                    reasons.push(KeepReason::HasPartInUse { part });
+                    used.push(parent);
+                }
+            }
+        }
+    }
+
+    /// Keeps the possible children of indexes that cannot be read, since they are archived. In mode `archive`, that is
+    /// no reason to keep an active image: it belongs where its index is.
+    fn seed_possible_children(&mut self) {
+        let candidates: Vec<u32> = (0..)
+            .zip(self.images)
+            .filter(|&(index, image)| {
+                !self.keeps(index)
+                    && self.graph.parents(index).next().is_none()
+                    && image.may_be_child()
+                    && (image.status == Status::Archived || !self.settings.archive.candidates)
+            })
+            .map(|(index, _)| index)
+            .collect();
+        let mut known = None;
+        loop {
+            // An index that is kept since another one may name it may itself name more.
+            let kept = (0..)
+                .zip(self.images)
+                .filter(|&(index, image)| self.is_opaque(image) && self.keeps(index));
+            let opaque = OpaqueIndexes::new(kept.map(|(_, image)| *image));
+            let Some(all) = opaque.filter(|_| opaque != known) else {
+                return;
+            };
+            for &index in &candidates {
+                if !self.keeps(index) && all.may_name(self.images[index as usize]) {
+                    let reason = KeepReason::PossibleChildOf { index: all.index };
+                    self.reasons[index as usize].push(reason);
+                }
+            }
+            known = opaque;
+        }
+    }
+
+    fn is_opaque(&self, image: &Image) -> bool {
+        image.media_type == MediaType::Index && !self.children.contains_key(&image.digest)
+    }
+
+    /// Spreads the reasons over the graph.
+    fn close(&mut self) {
+        self.spread(self.all(Self::holds), Self::holds);
+        // An image that is only archived protects what is archived with it.
+        let archived =
+            self.all(|judgement, index| judgement.keeps(index) && !judgement.holds(index));
+        let settled = |judgement: &Self, index: u32| {
+            judgement.keeps(index) || judgement.images[index as usize].status != Status::Archived
+        };
+        self.spread(archived, settled);
+    }
+
+    /// Keeps the children (G1) and the referrers (G3) of kept images, to any depth, but for those that are `settled`.
+    fn spread(&mut self, mut kept: Vec<u32>, settled: impl Fn(&Self, u32) -> bool) {
+        while let Some(index) = kept.pop() {
+            let digest = self.images[index as usize].digest;
+            let open = |dependents: &mut dyn Iterator<Item = u32>| -> Vec<u32> {
+                dependents
+                    .filter(|&dependent| !settled(self, dependent))
+                    .collect()
+            };
+            let (children, referrers) = (
+                open(&mut self.graph.children(index)),
+                open(&mut self.graph.referrers(index)),
+            );
+            for &child in &children {
+                let role = self.role(digest, self.images[child as usize].digest);
+                let reason = KeepReason::PartOf {
+                    index: digest,
+                    role,
+                };
+                add(&mut self.reasons[child as usize], reason);
+            }
+            for &referrer in &referrers {
+                let how = self.images[referrer as usize].attachment_to(&digest);
+                let reason = KeepReason::RefersTo {
+                    subject: digest,
+                    how,
+                };
+                add(&mut self.reasons[referrer as usize], reason);
+            }
+            kept.extend(children.into_iter().chain(referrers));
+        }
+    }
+
+    fn all(&self, wanted: impl Fn(&Self, u32) -> bool) -> Vec<u32> {
+        (0..)
+            .zip(self.images)
+            .map(|(index, _)| index)
+            .filter(|&index| wanted(self, index))
+            .collect()
+    }
+
+    /// Returns whether an image is kept where it is, and so is what belongs to it. In mode `archive`, being archived is
+    /// no reason for others to stay active.
+    fn holds(&self, index: u32) -> bool {
+        let archive = self.settings.archive.candidates;
+        self.reasons[index as usize]
+            .iter()
+            .any(|reason| !archive || *reason != KeepReason::Archived)
+    }
+
+    /// Returns the attachments that nothing keeps, with each subject that is not in this repository.
+    pub(super) fn attached_elsewhere(&self) -> impl Iterator<Item = (u32, Digest)> + '_ {
+        let candidates = (0..)
+            .zip(self.images)
+            .filter(|&(index, _)| !self.keeps(index));
+        let subjects = candidates
+            .flat_map(|(index, image)| image.subjects().map(move |subject| (index, subject)));
+        subjects.filter(|(_, subject)| graph::position(self.images, subject).is_none())
+    }
+
+    /// Returns whether the repository has ordinary images, to which its attachments then belong.
+    pub(super) fn has_ordinary_images(&self) -> bool {
+        self.images.iter().any(|image| image.may_be_ranked())
+    }
+
+    /// Keeps an image for a reason outside this repository.
+    pub(super) fn keep(&mut self, index: u32, reason: KeepReason) {
+        self.reasons[index as usize].push(reason);
+        self.spread(vec![index], Self::holds);
+    }
+
+    pub(super) fn keeps(&self, index: u32) -> bool {
+        !self.reasons[index as usize].is_empty()
+    }
+
+    /// Returns the verdicts, in the order of the images.
+    pub(super) fn into_verdicts(mut self) -> Vec<Verdict> {
+        let reasons = std::mem::take(&mut self.reasons);
+        (0..)
+            .zip(reasons)
+            .map(|(index, reasons)| {
+                if reasons.is_empty() {
+                    Verdict::Delete(self.delete_reason(index))
+                } else {
+                    Verdict::Keep(reasons.into_boxed_slice())
+                }
+            })
+            .collect()
+    }
+
+    fn delete_reason(&self, index: u32) -> DeleteReason {
+        let image = self.images[index as usize];
+        if let (Status::Archived, Some(since)) = (image.status, image.archived_at()) {
+            return DeleteReason::Archived {
+                since,
+                charged_until: self.settings.charged_until(since),
+            };
+        }
+        if let Some(missed) = &self.evaluation.missed[index as usize] {
+            return DeleteReason::Superseded {
+                rule: Arc::clone(&self.rules[missed.rule]),
+                rank: missed.rank,
+            };
+        }
+        let digest_of = |index: u32| self.images[index as usize].digest;
+        // An attachment tells more of itself than a list of referrers tells of it.
+        let mut parents = self.graph.parents(index);
+        let of_index = parents.find(|&parent| {
+            !self.images[parent as usize].is_attachment() || image.subject.is_none()
+        });
+        if let Some(index) = of_index.map(digest_of) {
+            return DeleteReason::PartOf {
+                index: Box::new(index),
+                role: self.role(index, image.digest),
+            };
+        }
+        if let Some(subject) = self.graph.subjects(index).next().map(digest_of) {
+            return DeleteReason::RefersTo {
+                subject: Box::new(subject),
+                how: image.attachment_to(&subject),
+            };
+        }
+        if (image.subject.is_some() || image.is_attachment())
+            && let Some(subject) = image.subjects().next()
+        {
+            return DeleteReason::Orphan {
+                subject: Box::new(subject),
+                how: image.attachment_to(&subject),
+            };
+        }
+        if image.tags.is_empty() {
+            DeleteReason::Untagged
+        } else {
+            DeleteReason::NoRule
+        }
+    }
+
+    fn role(&self, index: Digest, child: Digest) -> Option<Box<str>> {
+        self.children
+            .get(&index)?
+            .iter()
+            .find(|named| named.digest == child)?
+            .role
+            .clone()
+    }
+}
+
+/// Adds a reason without room for more: most images that are kept have one, and a vector would make room for four.
+fn add(reasons: &mut Vec<KeepReason>, reason: KeepReason) {
+    reasons.reserve_exact(1);
+    reasons.push(reason);
+}

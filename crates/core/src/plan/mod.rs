@@ -1,0 +1,258 @@
+//! The plan: one verdict for each image, from what is stored, what is in use, the policies and the time.
+//!
+//! It is made in two steps. [`candidates`] decides which images nothing keeps. [`Candidates::decide`]
+//! makes the [`Plan`], once and for good, after vetoes against whole repositories were collected.
+
+mod conflict;
+mod decide;
+mod eligibility;
+mod explain;
+mod graph;
+mod judgement;
+mod missing;
+mod opaque_index;
+mod repository;
+mod sentence;
+mod settings;
+mod units;
+mod verdict;
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+use crate::{
+    evidence::UsageIndex,
+    image::{Digest, Image, Registry, RepositoryName, Status, Time},
+    inventory::Inventory,
+    policy::Policies,
+};
+use decide::Subject;
+use repository::Draft;
+
+pub use conflict::{ConflictError, LifecycleConflict};
+pub use explain::Explanation;
+pub use missing::{Missing, MissingReason, Stored, missing, missing_from};
+pub use repository::{PlannedImage, RepositoryPlan};
+pub use settings::{Archiving, PlanSettings};
+pub use units::{Unit, UnitImage};
+pub use verdict::{DeleteReason, KeepReason, LeftAlone, Verdict};
+
+/// A repository of a registry.
+pub type RepositoryKey = (Arc<Registry>, RepositoryName);
+
+/// A veto against any deletion in a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Veto {
+    /// Registry.
+    pub registry: Arc<Registry>,
+    /// Repository.
+    pub repository: RepositoryName,
+    /// Reason.
+    pub why: LeftAlone,
+}
+
+/// The images that nothing keeps, before vetoes.
+#[derive(Debug)]
+pub struct Candidates<'a> {
+    registries: Vec<Arc<Registry>>,
+    usage: &'a UsageIndex,
+    policies: &'a Policies,
+    settings: PlanSettings,
+    repositories: Vec<Draft>,
+}
+
+/// A verdict for each image of some registries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    registries: Vec<Arc<Registry>>,
+    now: Time,
+    archive: Archiving,
+    repositories: Vec<RepositoryPlan>,
+}
+
+/// Decides which images nothing keeps.
+#[must_use]
+pub fn candidates<'a>(
+    inventories: impl Into<Vec<Inventory>>,
+    usage: &'a UsageIndex,
+    policies: &'a Policies,
+    settings: impl Into<PlanSettings>,
+) -> Candidates<'a> {
+    let (inventories, settings) = (inventories.into(), settings.into());
+    let told_apart = inventories.len() > 1;
+    let (mut registries, mut repositories) = (Vec::new(), Vec::new());
+    for Inventory {
+        registry,
+        repositories: read,
+    } in inventories
+    {
+        let registry = Arc::new(registry);
+        let drafts = read
+            .into_iter()
+            .map(|read| Draft::new(read, &registry, told_apart));
+        repositories.extend(drafts);
+        registries.push(registry);
+    }
+    repositories.sort_by(|a: &Draft, b| (&a.registry, &a.name).cmp(&(&b.registry, &b.name)));
+    let mut candidates = Candidates {
+        registries,
+        usage,
+        policies,
+        settings,
+        repositories,
+    };
+    candidates.judge();
+    candidates
+}
+
+/// Makes a plan without any veto.
+#[must_use]
+pub fn plan(
+    inventories: impl Into<Vec<Inventory>>,
+    usage: &UsageIndex,
+    policies: &Policies,
+    settings: impl Into<PlanSettings>,
+) -> Plan {
+    candidates(inventories, usage, policies, settings).decide(Vec::new())
+}
+
+impl Candidates<'_> {
+    /// Returns the repositories that have candidates, each with the number of these and of all images.
+    pub fn counts(&self) -> impl Iterator<Item = (RepositoryKey, u64, u64)> {
+        self.repositories.iter().filter_map(|repository| {
+            let deleted = repository.verdicts.iter().filter(|it| it.deletes()).count() as u64;
+            let key = (Arc::clone(&repository.registry), repository.name.clone());
+            (deleted > 0).then_some((key, deleted, repository.verdicts.len() as u64))
+        })
+    }
+
+    /// Makes the plan: repositories with a veto are left alone, and what is attached to their images is kept.
+    #[must_use]
+    pub fn decide(mut self, vetoes: Vec<Veto>) -> Plan {
+        if !vetoes.is_empty() {
+            for Veto {
+                registry,
+                repository,
+                why,
+            } in vetoes
+            {
+                let vetoed =
+                    |draft: &&mut Draft| (&draft.registry, &draft.name) == (&registry, &repository);
+                if let Some(draft) = self.repositories.iter_mut().find(vetoed) {
+                    draft.left_alone.get_or_insert(why);
+                }
+            }
+            self.judge();
+        }
+        Plan {
+            registries: self.registries,
+            now: self.settings.now,
+            archive: self.settings.archive,
+            repositories: self.repositories.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    fn judge(&mut self) {
+        let subjects: Vec<Subject<'_>> = self.repositories.iter().map(Draft::subject).collect();
+        let judged = decide::judge(&subjects, self.usage, self.policies, self.settings);
+        for (repository, (left_alone, verdicts)) in self.repositories.iter_mut().zip(judged) {
+            repository.left_alone = left_alone;
+            repository.verdicts = verdicts;
+        }
+    }
+}
+
+impl Plan {
+    /// Creates a plan for nothing, since nothing was read.
+    #[must_use]
+    pub const fn empty(now: Time) -> Self {
+        Self {
+            registries: Vec::new(),
+            now,
+            archive: Archiving {
+                candidates: false,
+                delete_after: None,
+            },
+            repositories: Vec::new(),
+        }
+    }
+
+    /// Returns the registries.
+    #[must_use]
+    pub fn registries(&self) -> &[Arc<Registry>] {
+        &self.registries
+    }
+
+    /// Returns the time that the plan was made for.
+    #[must_use]
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Returns the repositories, by registry and name.
+    #[must_use]
+    pub fn repositories(&self) -> &[RepositoryPlan] {
+        &self.repositories
+    }
+
+    /// Returns whether candidates are archived rather than deleted.
+    #[must_use]
+    pub const fn is_archiving(&self) -> bool {
+        self.archive.candidates
+    }
+
+    /// Returns whether a candidate is archived rather than deleted: one that is archived already is deleted.
+    #[must_use]
+    pub fn archives(&self, candidate: &Image) -> bool {
+        self.archive.candidates && candidate.status != Status::Archived
+    }
+
+    /// Returns the candidates of each repository that are kept by this use, read later than the plan was made.
+    #[must_use]
+    pub fn kept_by(
+        &self,
+        usage: &UsageIndex,
+        policies: &Policies,
+    ) -> BTreeMap<RepositoryKey, HashSet<Digest>> {
+        let settings = PlanSettings {
+            now: self.now,
+            archive: self.archive,
+        };
+        let subjects: Vec<Subject<'_>> = self
+            .repositories
+            .iter()
+            .map(RepositoryPlan::subject)
+            .collect();
+        let judged = decide::judge(&subjects, usage, policies, settings);
+        let kept = judged.into_iter().zip(&self.repositories);
+        kept.filter_map(|((_, verdicts), repository)| {
+            let both = verdicts.iter().zip(repository.images());
+            let kept: HashSet<Digest> = both
+                .filter(|(now, planned)| planned.verdict.deletes() && !now.deletes())
+                .map(|(_, planned)| planned.image.digest)
+                .collect();
+            (!kept.is_empty()).then(|| (repository.key(), kept))
+        })
+        .collect()
+    }
+
+    /// Returns the repository of that name, in the first registry that has one.
+    #[must_use]
+    pub fn repository(&self, name: &str) -> Option<&RepositoryPlan> {
+        self.registries
+            .iter()
+            .find_map(|registry| self.repository_in(registry, name))
+    }
+
+    /// Returns the repository of that name in a registry.
+    #[must_use]
+    pub fn repository_in(&self, registry: &Registry, name: &str) -> Option<&RepositoryPlan> {
+        let order = |repository: &RepositoryPlan| {
+            (repository.registry(), &**repository.name()).cmp(&(registry, name))
+        };
+        let position = self.repositories.binary_search_by(order).ok()?;
+        self.repositories.get(position)
+    }
+}

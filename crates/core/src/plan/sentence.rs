@@ -1,0 +1,223 @@
+//! Reasons of verdicts as sentences.
+
+use std::fmt;
+
+use super::{DeleteReason, KeepReason, LeftAlone, RepositoryPlan, Verdict};
+use crate::{
+    image::{Attachment, Digest, Tag},
+    inventory::NotRead,
+    policy::Rank,
+};
+
+/// Names an image of the repository that a reason is about.
+type Name<'a> = dyn Fn(&Digest) -> String + 'a;
+
+impl RepositoryPlan {
+    /// Returns the reasons of a verdict, one sentence each.
+    #[must_use]
+    pub fn because(&self, verdict: &Verdict) -> Vec<String> {
+        let name = |digest: &Digest| self.name_of(digest);
+        match verdict {
+            Verdict::Delete(reason) => vec![reason.sentence(&name)],
+            Verdict::Keep(reasons) => reasons
+                .iter()
+                .map(|reason| match (reason, self.left_alone()) {
+                    (KeepReason::RepositoryLeftAlone, Some(why)) => {
+                        format!("the repository is left alone: {why}")
+                    }
+                    _ => reason.sentence(&name),
+                })
+                .collect(),
+        }
+    }
+
+    /// Returns the repository with the first tag of an image, or its short digest.
+    fn name_of(&self, digest: &Digest) -> String {
+        match self.image(digest).map(|planned| planned.image.name()) {
+            Some(name) => format!("{}{name}", self.name()),
+            None => format!("{}@{}", self.name(), digest.short()),
+        }
+    }
+}
+
+impl KeepReason {
+    fn sentence(&self, name: &Name<'_>) -> String {
+        match self {
+            Self::RepositoryLeftAlone => "the repository is left alone".to_owned(),
+            Self::InUse(in_use) => in_use_sentence(&in_use.user, in_use.users, in_use.tag.as_ref()),
+            Self::RepositoryInUse { user } => {
+                format!("{user} refers to this repository and may mean this image")
+            }
+            Self::Rule { rule, tag, rank } => rule_sentence(rule, tag.as_ref(), *rank),
+            Self::NoVersion { rule, tag } => {
+                format!("rule `{rule}` ranks by version, but tag `{tag}` has no version")
+            }
+            Self::PartOf { index, role } => {
+                let role = in_brackets(role.as_deref());
+                format!("child of {}{role}, which is kept", name(index))
+            }
+            Self::PossibleChildOf { index } => format!(
+                "may be a child of {}, which is archived and cannot be read",
+                name(index)
+            ),
+            Self::HasPartInUse { part } => format!("its child {} is in use", name(part)),
+            Self::RefersTo { subject, how } => {
+                format!("{} {}, which is kept", verb(*how), name(subject))
+            }
+            Self::AttachedElsewhere {
+                subject,
+                repository: Some(repository),
+            } => format!(
+                "attached to {}, which is kept in `{repository}`",
+                subject.short()
+            ),
+            Self::AttachedElsewhere {
+                subject,
+                repository: None,
+            } => format!(
+                "attached to {}, which may be in a repository that was not read",
+                subject.short()
+            ),
+            Self::Artifact => {
+                "not a container image and attached to none, so no rule applies".into()
+            }
+            Self::Archived => "archived".into(),
+            Self::BeingRestored => "being restored from the archive".into(),
+            Self::UnknownStatus => "its status is unknown to this version of ecr-cleanup".into(),
+            Self::NoPushTime => "it has no push time, so its age is unknown".into(),
+            Self::PushedInFuture => "its push time is in the future, so a clock is wrong".into(),
+            Self::JustPushed => {
+                "untagged and pushed less than an hour ago, so its push may not be complete".into()
+            }
+        }
+    }
+}
+
+impl DeleteReason {
+    fn sentence(&self, name: &Name<'_>) -> String {
+        match self {
+            Self::Superseded { rule, rank } => match rank.keeps {
+                Some(keeps) => {
+                    format!(
+                        "rank {} for rule `{rule}` (keeps {keeps}); not in use",
+                        rank.rank
+                    )
+                }
+                None => {
+                    format!("its group is not among the newest for rule `{rule}`; not in use")
+                }
+            },
+            Self::NoRule => "no rule keeps any of its tags; not in use".into(),
+            Self::Untagged => "untagged; not in use".into(),
+            Self::PartOf { index, role } => {
+                let role = in_brackets(role.as_deref());
+                format!("child of {}{role}, which is not kept", name(index))
+            }
+            Self::RefersTo { subject, how } => {
+                format!("{} {}, which is not kept", verb(*how), name(subject))
+            }
+            Self::Orphan { subject, how } => {
+                format!("{} {}, which no longer exists", verb(*how), subject.short())
+            }
+            Self::Archived {
+                since,
+                charged_until,
+            } => {
+                let charge = charged_until
+                    .map(|until| format!("; AWS charges for it until {until} (at least 90 days)"))
+                    .unwrap_or_default();
+                format!(
+                    "archived since {since}, longer than `archive.delete_after`; not in use{charge}"
+                )
+            }
+        }
+    }
+}
+
+fn rule_sentence(rule: &str, tag: Option<&Tag>, rank: Option<Rank>) -> String {
+    let tag = tag.map(|tag| format!(" (tag `{tag}`)")).unwrap_or_default();
+    let rank = match rank {
+        Some(Rank {
+            rank,
+            keeps: Some(keeps),
+        }) => format!(": rank {rank} of {keeps}"),
+        Some(Rank { keeps: None, .. }) => " with its group".to_owned(),
+        None => String::new(),
+    };
+    format!("kept by rule `{rule}`{tag}{rank}")
+}
+
+fn in_use_sentence(user: &impl fmt::Display, users: usize, tag: Option<&Tag>) -> String {
+    let others = match users - 1 {
+        0 => String::new(),
+        1 => " and 1 other".to_owned(),
+        others => format!(" and {others} others"),
+    };
+    match tag {
+        Some(tag) => format!("in use by {user}{others} (tag `{tag}`)"),
+        None => format!("in use by {user}{others} (digest)"),
+    }
+}
+
+fn in_brackets(role: Option<&str>) -> String {
+    role.map(|role| format!(" ({role})")).unwrap_or_default()
+}
+
+/// Returns what an attachment does to its subject.
+const fn verb(how: Attachment) -> &'static str {
+    match how {
+        Attachment::Signs => "signs",
+        Attachment::Attests => "attests",
+        Attachment::Describes => "describes",
+        Attachment::IndexesLayers => "indexes the layers of",
+        Attachment::ListsReferrers => "lists the referrers of",
+        Attachment::RefersTo => "refers to",
+    }
+}
+
+impl fmt::Display for LeftAlone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRead(why) => why.fmt(f),
+            Self::NoTagMatched => f.write_str(
+                "none of its tags matches a rule of its policy; to clean it anyway, set `delete_unmatched: true` in the policy",
+            ),
+            Self::Unclear(why) => why.fmt(f),
+            Self::TooMuch { percent, limit } => write!(
+                f,
+                "{percent} % of its images are candidates, but `guards.max_percent_per_repository` allows {limit} %"
+            ),
+            Self::PulledFrom { by } => write!(
+                f,
+                "its policy lets {} pull, but use there is not read; add it to `in_use.accounts` or set its `account` on a keep list; to clean the repository anyway, set `guards.unread_pull_accounts: warn`",
+                by.join(" and ")
+            ),
+            Self::Repeated { locations } => write!(
+                f,
+                "replication repeats its deletions in {}, but use there is not read; add it to `in_use.accounts`; to clean the repository anyway, set `guards.unread_pull_accounts: warn`",
+                locations.join(" and ")
+            ),
+            Self::PullersUnknown { error } => {
+                write!(f, "cannot determine who may pull from it: {error}")
+            }
+            Self::Vanished => f.write_str("it was deleted during the run"),
+            Self::Failed { error } => write!(f, "its images could not be listed: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for NotRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPolicy => f.write_str("no policy matches it"),
+            Self::Policy { policy } => write!(f, "`policies[{policy}]` says `leave_alone: true`"),
+            Self::PullThroughCache => {
+                f.write_str("it is a pull-through cache, and no policy names it without a wildcard")
+            }
+            Self::NotAsked => f.write_str("it was not selected for this run"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

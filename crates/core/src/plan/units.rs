@@ -1,0 +1,191 @@
+//! The order of deletions.
+//!
+//! Candidates that belong together form a unit: an index, its children and its referrers. A unit is
+//! deleted as one, so that a change seen in a part of it keeps all of it. Within it an index comes
+//! before its children, whose deletion ECR refuses while it exists, and an image before its referrers:
+//! a signature without its image is of no use, an image without its signature may be refused by the
+//! runtime.
+
+use std::{cmp::Ordering, collections::HashMap};
+
+use super::{PlannedImage, RepositoryPlan, graph::Graph};
+use crate::image::{Image, Status, Time};
+
+/// Candidates that belong together, in the order of their deletion.
+#[derive(Debug, Clone)]
+pub struct Unit<'a> {
+    /// Images, by level and digest.
+    pub images: Vec<UnitImage<'a>>,
+    /// Number of images, from the first, that may be deleted in this run. All of them are rechecked.
+    pub allowed: usize,
+    /// Push time of the oldest image.
+    pub oldest: Option<Time>,
+}
+
+/// A candidate of a unit.
+#[derive(Debug, Clone, Copy)]
+pub struct UnitImage<'a> {
+    /// Number of images, one after the other, that have to be deleted before.
+    pub level: u32,
+    /// Image.
+    pub planned: &'a PlannedImage,
+}
+
+impl RepositoryPlan {
+    /// Returns the candidates in units, the oldest unit first.
+    #[must_use]
+    pub fn units(&self) -> Vec<Unit<'_>> {
+        let images: Vec<&Image> = self.images().iter().map(|planned| &planned.image).collect();
+        let graph = Graph::new(&images, self.children());
+        let deletes = |index: &u32| self.images()[*index as usize].verdict.deletes();
+        let candidates: Vec<u32> = (0..)
+            .zip(&images)
+            .map(|(index, _)| index)
+            .filter(deletes)
+            .collect();
+        let slots: HashMap<u32, usize> = candidates
+            .iter()
+            .enumerate()
+            .map(|(slot, &index)| (index, slot))
+            .collect();
+        let dependents = |slot: usize| {
+            let dependents = graph.dependents(candidates[slot]);
+            dependents.filter_map(|index| slots.get(&index).copied())
+        };
+        let planned = |slot: usize| &self.images()[candidates[slot] as usize];
+
+        let mut sets = Sets::new(candidates.len());
+        let base = self.hold_possible_children(candidates.len(), planned, &mut sets);
+        for slot in 0..candidates.len() {
+            for dependent in dependents(slot) {
+                sets.join(slot, dependent);
+            }
+        }
+        let levels = levels(base, dependents);
+        let mut units: HashMap<usize, Unit<'_>> = HashMap::new();
+        for (slot, &level) in levels.iter().enumerate() {
+            let planned = planned(slot);
+            let image = UnitImage { level, planned };
+            units.entry(sets.root(slot)).or_default().add(image);
+        }
+        let mut units: Vec<Unit<'_>> = units.into_values().collect();
+        units.iter_mut().for_each(Unit::sort);
+        units.sort_unstable_by(Unit::cmp);
+        units
+    }
+
+    /// Returns a level for each slot such that an archived image which may be the child of an archived index waits for
+    /// all of these, and joins them: their children are not known.
+    fn hold_possible_children<'a>(
+        &self,
+        slots: usize,
+        planned: impl Fn(usize) -> &'a PlannedImage,
+        sets: &mut Sets,
+    ) -> Vec<u32> {
+        let is_opaque = |slot: usize| self.is_opaque(&planned(slot).image);
+        let (opaque, children): (Vec<usize>, Vec<usize>) = (0..slots)
+            .filter(|&slot| planned(slot).image.status == Status::Archived)
+            .filter(|&slot| is_opaque(slot) || planned(slot).image.may_be_child())
+            .partition(|&slot| is_opaque(slot));
+        let mut base = vec![0; slots];
+        if let Some(&first) = opaque.first() {
+            for &child in &children {
+                base[child] = 1;
+            }
+            for &slot in opaque.iter().chain(&children) {
+                sets.join(first, slot);
+            }
+        }
+        base
+    }
+}
+
+impl Default for Unit<'_> {
+    fn default() -> Self {
+        Self {
+            images: Vec::new(),
+            allowed: 0,
+            oldest: None,
+        }
+    }
+}
+
+impl<'a> Unit<'a> {
+    fn add(&mut self, image: UnitImage<'a>) {
+        let pushed_at = image.planned.image.pushed_at;
+        self.oldest = self.oldest.into_iter().chain(pushed_at).min();
+        self.images.push(image);
+        self.allowed += 1;
+    }
+
+    fn sort(&mut self) {
+        self.images.sort_unstable_by_key(UnitImage::key);
+    }
+
+    /// Compares by age, and then by images.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let keys = |unit: &Self| -> Vec<_> { unit.images.iter().map(UnitImage::key).collect() };
+        let by_age = self.oldest.cmp(&other.oldest);
+        by_age.then_with(|| keys(self).cmp(&keys(other)))
+    }
+}
+
+impl UnitImage<'_> {
+    fn key(&self) -> (u32, crate::image::Digest) {
+        (self.level, self.planned.image.digest)
+    }
+}
+
+/// Returns the level of each slot: at least its own, and one more than the highest of what it depends on. The slots of a
+/// cycle come last, together.
+fn levels<I: Iterator<Item = usize>>(
+    mut levels: Vec<u32>,
+    dependents: impl Fn(usize) -> I,
+) -> Vec<u32> {
+    let slots = levels.len();
+    let mut waiting = vec![0_u32; slots];
+    for slot in 0..slots {
+        for dependent in dependents(slot) {
+            waiting[dependent] += 1;
+        }
+    }
+    let mut free: Vec<usize> = (0..slots).filter(|&slot| waiting[slot] == 0).collect();
+    while let Some(slot) = free.pop() {
+        for dependent in dependents(slot) {
+            levels[dependent] = levels[dependent].max(levels[slot] + 1);
+            waiting[dependent] -= 1;
+            if waiting[dependent] == 0 {
+                free.push(dependent);
+            }
+        }
+    }
+    let last = levels.iter().max().map_or(0, |level| level + 1);
+    for slot in 0..slots {
+        if waiting[slot] > 0 {
+            levels[slot] = last;
+        }
+    }
+    levels
+}
+
+/// Disjoint sets of slots.
+struct Sets(Vec<usize>);
+
+impl Sets {
+    fn new(slots: usize) -> Self {
+        Self((0..slots).collect())
+    }
+
+    fn root(&mut self, mut slot: usize) -> usize {
+        while self.0[slot] != slot {
+            self.0[slot] = self.0[self.0[slot]];
+            slot = self.0[slot];
+        }
+        slot
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.root(a), self.root(b));
+        self.0[a.max(b)] = a.min(b);
+    }
+}

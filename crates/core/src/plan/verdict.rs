@@ -1,0 +1,226 @@
+//! Verdicts and their reasons.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{
+    evidence::{InUse, User},
+    image::{Attachment, Digest, RepositoryName, Tag, Time},
+    inventory::{NotRead, Unclear},
+    policy::Rank,
+};
+
+/// Verdict on an image: every reason to keep it, or the one that tells best why nothing keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is kept.
+    Keep(Box<[KeepReason]>),
+    /// It may be deleted, or archived in mode `archive`.
+    Delete(DeleteReason),
+}
+
+/// Reason to keep an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum KeepReason {
+    /// Its repository is left alone.
+    RepositoryLeftAlone,
+    /// It is in use.
+    InUse(Box<InUse>),
+    /// A user names its repository without a tag, and may mean this image.
+    RepositoryInUse {
+        /// User.
+        user: Arc<User>,
+    },
+    /// A keep rule keeps it.
+    Rule {
+        /// Name of the rule.
+        rule: Arc<str>,
+        /// Tag by which it met the rule.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tag: Option<Tag>,
+        /// Rank, if the rule ranks.
+        #[serde(flatten)]
+        rank: Option<Rank>,
+    },
+    /// A rule orders by version, and its tag has none.
+    NoVersion {
+        /// Name of the rule.
+        rule: Arc<str>,
+        /// Tag.
+        tag: Tag,
+    },
+    /// It is the child of an index that is kept.
+    PartOf {
+        /// Index.
+        index: Digest,
+        /// Role in the index, such as `linux/arm64`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        role: Option<Box<str>>,
+    },
+    /// It has no tag, and may be the child of an archived index, whose manifest cannot be read.
+    PossibleChildOf {
+        /// Index.
+        index: Digest,
+    },
+    /// It is an index, and a child of it is in use.
+    HasPartInUse {
+        /// Child.
+        part: Digest,
+    },
+    /// It refers to an image that is kept.
+    RefersTo {
+        /// Image that it refers to.
+        subject: Digest,
+        /// Relation to that image.
+        how: Attachment,
+    },
+    /// It is attached to an image that is not in this repository but may be in another one.
+    AttachedElsewhere {
+        /// Image that it is attached to.
+        subject: Digest,
+        /// Repository that has that image; `None` if not every repository was read, so that it may exist.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        repository: Option<RepositoryName>,
+    },
+    /// It is not a container image, and belongs to none.
+    Artifact,
+    /// It is archived.
+    Archived,
+    /// It is being restored from the archive.
+    BeingRestored,
+    /// Its status is not known to this version.
+    UnknownStatus,
+    /// ECR gave no push time.
+    NoPushTime,
+    /// Its push time is in the future.
+    PushedInFuture,
+    /// It has no tag and was pushed a short time ago: the push may still be going on.
+    JustPushed,
+}
+
+/// Reason for which nothing keeps an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum DeleteReason {
+    /// It met a rule, and others are newer.
+    Superseded {
+        /// Name of the rule.
+        rule: Arc<str>,
+        /// Rank, beyond the number that the rule keeps.
+        #[serde(flatten)]
+        rank: Rank,
+    },
+    /// No rule keeps any of its tags.
+    NoRule,
+    /// It has no tag, and nothing needs it.
+    Untagged,
+    /// It is the child of an index that is deleted.
+    PartOf {
+        /// Index, boxed since every verdict takes as much memory as the largest.
+        index: Box<Digest>,
+        /// Role in the index.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        role: Option<Box<str>>,
+    },
+    /// It refers to an image that is deleted.
+    RefersTo {
+        /// Image that it refers to.
+        subject: Box<Digest>,
+        /// Relation to that image.
+        how: Attachment,
+    },
+    /// It refers to an image that does not exist.
+    Orphan {
+        /// Image that it referred to.
+        subject: Box<Digest>,
+        /// Relation to that image.
+        how: Attachment,
+    },
+    /// It has been archived for longer than `archive.delete_after`.
+    Archived {
+        /// Time of archiving.
+        since: Time,
+        /// Time until which AWS charges for it all the same, if that is in the future.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        charged_until: Option<Time>,
+    },
+}
+
+/// Reason for which nothing of a repository is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum LeftAlone {
+    /// It was not read.
+    NotRead(NotRead),
+    /// No rule is about any of its tags (K7).
+    NoTagMatched,
+    /// There is a doubt about its images (G5, P4).
+    Unclear(Unclear),
+    /// More of its images are candidates than the guard allows.
+    TooMuch {
+        /// Candidates in percent of its images, rounded up.
+        percent: u8,
+        /// `guards.max_percent_per_repository`.
+        limit: u8,
+    },
+    /// Its policy lets principals pull whose use is not read (U16).
+    PulledFrom {
+        /// Accounts, organizations and others.
+        by: Vec<String>,
+    },
+    /// Replication repeats its deletions in locations whose use is not read.
+    Repeated {
+        /// Accounts and Regions.
+        #[serde(rename = "places")]
+        locations: Vec<String>,
+    },
+    /// It could not be found out who may pull from it.
+    PullersUnknown {
+        /// Error.
+        error: String,
+    },
+    /// It was deleted during the run.
+    Vanished,
+    /// It could not be listed.
+    Failed {
+        /// Error.
+        error: String,
+    },
+}
+
+impl KeepReason {
+    /// Returns whether it says that the image or a child of it is in use.
+    #[must_use]
+    pub const fn is_use(&self) -> bool {
+        matches!(
+            self,
+            Self::InUse(_) | Self::RepositoryInUse { .. } | Self::HasPartInUse { .. }
+        )
+    }
+}
+
+impl Verdict {
+    /// Returns whether the image may be deleted, or archived in mode `archive`.
+    #[must_use]
+    pub const fn deletes(&self) -> bool {
+        matches!(self, Self::Delete(_))
+    }
+
+    /// Returns whether the image is kept since it is not a container image and belongs to none (K8).
+    #[must_use]
+    pub fn is_of_artifact(&self) -> bool {
+        matches!(self, Self::Keep(reasons) if reasons.contains(&KeepReason::Artifact))
+    }
+
+    /// Returns whether the image is kept since it or a child of it is in use.
+    #[must_use]
+    pub fn in_use(&self) -> bool {
+        match self {
+            Self::Keep(reasons) => reasons.iter().any(KeepReason::is_use),
+            Self::Delete(_) => false,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Keep rules: images that are kept for their tags, their age and their rank among the newest.
+//!
+//! A policy is a union of rules (P3): a rule can only keep. Whether an image that no rule keeps is deleted is decided in
+//! [`crate::plan`], which knows what is in use and how images belong together.
+
+mod pattern;
+mod rank;
+mod version;
+pub mod wildcard;
+
+use std::num::NonZeroU32;
+
+use jiff::SignedDuration;
+use serde::Serialize;
+
+pub use pattern::{GlobError, Pattern, RepositoryGlobs};
+pub use rank::{Eligibility, Evaluation, Kept, Missed, Rank};
+
+/// All policies, in the order of the configuration: the first that matches a repository applies to it (K1).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Policies(pub Vec<Policy>);
+
+/// A policy for the repositories whose names match.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Policy {
+    /// Position in the configuration, from 0.
+    pub position: usize,
+    /// Repositories that this policy applies to.
+    pub repositories: RepositoryGlobs,
+    /// Treatment of their images.
+    pub action: Action,
+}
+
+/// Treatment of the images of a repository.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// They are not even read.
+    LeaveAlone,
+    /// Those that no rule keeps may be deleted.
+    Keep(KeepRules),
+}
+
+/// The keep rules of one policy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KeepRules {
+    /// Rules. An image is kept if one of them keeps it.
+    pub rules: Vec<KeepRule>,
+    /// Whether a repository is cleaned though no rule matches any of its tags (K7).
+    pub delete_unmatched: bool,
+}
+
+/// A rule, which keeps an image if all its conditions hold (K2).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KeepRule {
+    /// Name, used in explanations.
+    pub name: String,
+    /// A tag of the image matches this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Pattern>,
+    /// That same tag does not match this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub except: Option<Pattern>,
+    /// The image has no tag. The tag of a signature does not count as one.
+    pub untagged: bool,
+    /// The image was pushed at most this long ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pushed_within: Option<SignedDuration>,
+    /// The image was pulled at most this long ago, or pushed if it was never pulled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pulled_within: Option<SignedDuration>,
+    /// The image is among this many newest of those that meet the other conditions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<NonZeroU32>,
+    /// Named group of `tags`, for each value of which the newest are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per: Option<String>,
+    /// Number of values of `per` that are kept: those with the newest images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest_groups: Option<NonZeroU32>,
+    /// Order of the images.
+    pub by: Order,
+}
+
+/// Order in which images are ranked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// By push time (K3).
+    #[default]
+    Pushed,
+    /// By the version in the tag, then by push time.
+    Version,
+}
+
+impl Policies {
+    /// Returns the policy of a repository. A policy that matches only by a wildcard does not apply
+    /// to a pull-through cache (K1).
+    #[must_use]
+    pub fn of(&self, repository: &str, pull_through_cache: bool) -> Option<&Policy> {
+        let policy = self
+            .0
+            .iter()
+            .find(|policy| policy.repositories.matches(repository))?;
+        (!pull_through_cache || policy.repositories.names_exactly(repository)).then_some(policy)
+    }
+}
+
+impl KeepRules {
+    /// Returns whether a rule is about tags.
+    #[must_use]
+    pub fn name_tags(&self) -> bool {
+        self.rules.iter().any(|rule| rule.tags.is_some())
+    }
+
+    /// Returns whether a rule is about this tag.
+    #[must_use]
+    pub fn match_tag(&self, tag: &str) -> bool {
+        self.rules.iter().any(|rule| rule.matches_tag(tag))
+    }
+}
+
+impl KeepRule {
+    /// Returns whether this rule ranks images, and so keeps none that is not ranked.
+    const fn ranks(&self) -> bool {
+        self.newest.is_some() || self.newest_groups.is_some()
+    }
+
+    /// Returns whether this rule is about a tag.
+    fn matches_tag(&self, tag: &str) -> bool {
+        self.tags.as_ref().is_some_and(|tags| tags.is_match(tag))
+            && !self
+                .except
+                .as_ref()
+                .is_some_and(|except| except.is_match(tag))
+    }
+}

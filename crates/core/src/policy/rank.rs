@@ -1,0 +1,299 @@
+//! Applies the keep rules of a policy to the images of a repository.
+
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::HashMap,
+    num::NonZeroU32,
+};
+
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::{KeepRule, KeepRules, Order, version::Version};
+use crate::image::{Image, Status, Tag, Time};
+
+/// Result of the rules for each image, in the order of the images.
+#[derive(Debug)]
+pub struct Evaluation {
+    /// Rules that keep the image.
+    pub kept: Vec<Vec<Kept>>,
+    /// Best rank that was not good enough, if the image met a rule that ranks.
+    pub missed: Vec<Option<Missed>>,
+    /// Whether a rule is about a tag of an image (K7).
+    pub any_tag_matched: bool,
+}
+
+/// Part of an image in the ranking of a rule (K5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Eligibility {
+    /// It is ranked, and counts towards `newest`.
+    Counts,
+    /// It is ranked and kept if its rank is good enough, but does not count towards `newest`.
+    Ranked,
+    /// It is not ranked.
+    None,
+}
+
+/// A rule that keeps an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Position of the rule in its policy.
+    pub rule: usize,
+    /// Position of the tag that met the rule; `None` if the rule is not about tags.
+    pub tag: Option<usize>,
+    /// Rank, if the rule ranks.
+    pub rank: Option<Rank>,
+    /// Whether the tag holds no version, so that a rule by version cannot rank it (P4).
+    pub unordered: bool,
+}
+
+/// A rank among the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Rank {
+    /// Rank, from 1.
+    pub rank: u32,
+    /// Number of images that the rule keeps; `None` if it keeps whole groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keeps: Option<u32>,
+}
+
+/// A rule whose conditions an image met without a rank that is good enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    /// Position of the rule in its policy.
+    pub rule: usize,
+    /// Rank beyond the number that the rule keeps, or in a group that is not among the newest.
+    pub rank: Rank,
+}
+
+/// An image to be ranked, with the tag by which it met the rule.
+struct Contender<'a> {
+    image: usize,
+    tag: Option<usize>,
+    version: Option<Version<'a>>,
+}
+
+/// A rule at work on the images of a repository.
+struct Application<'a> {
+    rule: &'a KeepRule,
+    position: usize,
+    images: &'a [&'a Image],
+    eligibility: &'a [Eligibility],
+    now: Time,
+}
+
+impl KeepRules {
+    /// Applies all rules to the images of a repository. An archived image that is not ranked meets no rule (G7).
+    #[must_use]
+    pub fn evaluate(
+        &self,
+        images: &[&Image],
+        eligibility: &[Eligibility],
+        now: Time,
+    ) -> Evaluation {
+        let mut evaluation = Evaluation {
+            kept: vec![Vec::new(); images.len()],
+            missed: vec![None; images.len()],
+            any_tag_matched: false,
+        };
+        for (position, rule) in self.rules.iter().enumerate() {
+            let application = Application {
+                rule,
+                position,
+                images,
+                eligibility,
+                now,
+            };
+            if rule.ranks() {
+                application.keep_newest(&mut evaluation);
+            } else {
+                application.keep_all(&mut evaluation);
+            }
+        }
+        evaluation
+    }
+}
+
+impl<'a> Application<'a> {
+    /// Keeps every image that meets the conditions.
+    fn keep_all(&self, evaluation: &mut Evaluation) {
+        for (index, image) in self.images.iter().enumerate() {
+            let tag = self.rule.matching_tags(image).next();
+            evaluation.any_tag_matched |= tag.is_some();
+            let counts =
+                image.status != Status::Archived || self.eligibility[index] != Eligibility::None;
+            if counts && self.rule.meets(image, tag, self.now) {
+                evaluation.kept[index].push(Kept {
+                    rule: self.position,
+                    tag,
+                    rank: None,
+                    unordered: false,
+                });
+            }
+        }
+    }
+
+    /// Keeps the newest images of each group.
+    fn keep_newest(&self, evaluation: &mut Evaluation) {
+        let kept_groups = self
+            .rule
+            .newest_groups
+            .map_or(usize::MAX, |n| n.get() as usize);
+        for (position, group) in self.groups(evaluation).iter().enumerate() {
+            self.rank(group, position < kept_groups, evaluation);
+        }
+    }
+
+    /// Returns the images that meet the conditions by group, newest first in both.
+    fn groups(&self, evaluation: &mut Evaluation) -> Vec<Vec<Contender<'a>>> {
+        let mut groups: HashMap<&str, Vec<Contender<'a>>> = HashMap::new();
+        for (index, image) in self.images.iter().enumerate() {
+            let mut tags = self.rule.matching_tags(image).peekable();
+            evaluation.any_tag_matched |= tags.peek().is_some();
+            if self.eligibility[index] == Eligibility::None || image.pushed_at.is_none() {
+                continue;
+            }
+            if !self.rule.meets(image, tags.peek().copied(), self.now) {
+                continue;
+            }
+            if self.rule.tags.is_none() {
+                groups.entry("").or_default().push(Contender {
+                    image: index,
+                    tag: None,
+                    version: None,
+                });
+            }
+            for tag in tags {
+                match self.rule.version(&image.tags[tag]) {
+                    Ok(version) => {
+                        let group = groups.entry(self.rule.group(&image.tags[tag])).or_default();
+                        add_once(group, index, tag, version);
+                    }
+                    Err(NoVersion) => evaluation.kept[index].push(Kept {
+                        rule: self.position,
+                        tag: Some(tag),
+                        rank: None,
+                        unordered: true,
+                    }),
+                }
+            }
+        }
+        let mut groups: Vec<(&str, Vec<Contender<'a>>)> = groups.into_iter().collect();
+        for (_, group) in &mut groups {
+            group.sort_unstable_by(|a, b| self.newest_first(a, b));
+        }
+        groups.sort_unstable_by(|(name, a), (other_name, b)| {
+            self.newest_first(&a[0], &b[0])
+                .then_with(|| name.cmp(other_name))
+        });
+        groups.into_iter().map(|(_, group)| group).collect()
+    }
+
+    fn rank(&self, group: &[Contender<'_>], keep_group: bool, evaluation: &mut Evaluation) {
+        let keeps = self.rule.newest.map(NonZeroU32::get);
+        let mut newer = 0;
+        for contender in group {
+            let rank = Rank {
+                rank: newer + 1,
+                keeps,
+            };
+            if self.eligibility[contender.image] == Eligibility::Counts {
+                newer += 1;
+            }
+            if keep_group && keeps.is_none_or(|keeps| rank.rank <= keeps) {
+                evaluation.kept[contender.image].push(Kept {
+                    rule: self.position,
+                    tag: contender.tag,
+                    rank: Some(rank),
+                    unordered: false,
+                });
+            } else {
+                let missed = &mut evaluation.missed[contender.image];
+                if missed.is_none_or(|missed| rank < missed.rank) {
+                    *missed = Some(Missed {
+                        rule: self.position,
+                        rank,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Orders by version, highest first, if the rule asks for it; then by push time, newest first; then by digest (K3).
+    fn newest_first(&self, a: &Contender<'_>, b: &Contender<'_>) -> Ordering {
+        let key = |contender: &Contender<'_>| {
+            let image = self.images[contender.image];
+            (Reverse(image.pushed_at), image.digest)
+        };
+        b.version.cmp(&a.version).then_with(|| key(a).cmp(&key(b)))
+    }
+}
+
+/// A tag without a version.
+struct NoVersion;
+
+/// Adds an image to a group, in which it counts once (K4), by its highest version.
+fn add_once<'a>(
+    group: &mut Vec<Contender<'a>>,
+    image: usize,
+    tag: usize,
+    version: Option<Version<'a>>,
+) {
+    let contender = Contender {
+        image,
+        tag: Some(tag),
+        version,
+    };
+    match group.last_mut() {
+        Some(last) if last.image == image => {
+            if contender.version > last.version {
+                *last = contender;
+            }
+        }
+        _ => group.push(contender),
+    }
+}
+
+impl KeepRule {
+    /// Returns the positions of the tags that this rule is about.
+    fn matching_tags<'a>(&'a self, image: &'a Image) -> impl Iterator<Item = usize> + 'a {
+        image
+            .tags
+            .iter()
+            .enumerate()
+            .filter(|(_, tag)| self.matches_tag(tag))
+            .map(|(index, _)| index)
+    }
+
+    /// Returns whether an image meets every condition but its rank.
+    fn meets(&self, image: &Image, matching_tag: Option<usize>, now: Time) -> bool {
+        (self.tags.is_none() || matching_tag.is_some())
+            && (!self.untagged || image.tags.is_empty() || image.is_attachment())
+            && within(self.pushed_within, image.pushed_at, now)
+            && within(self.pulled_within, image.pulled_at.or(image.pushed_at), now)
+    }
+
+    /// Returns the version in a tag, if the rule orders by it.
+    fn version<'a>(&self, tag: &'a Tag) -> Result<Option<Version<'a>>, NoVersion> {
+        match self.by {
+            Order::Pushed => Ok(None),
+            Order::Version => Version::parse(tag).map(Some).ok_or(NoVersion),
+        }
+    }
+
+    /// Returns the group of a tag: the value of the named group, empty if it took no part in the match.
+    fn group<'a>(&self, tag: &'a Tag) -> &'a str {
+        match (&self.per, &self.tags) {
+            (Some(per), Some(tags)) => tags.group(tag, per).unwrap_or_default(),
+            _ => "",
+        }
+    }
+}
+
+/// Returns whether a time is at most that long ago. An unknown time is within every limit (P4).
+fn within(limit: Option<SignedDuration>, time: Option<Time>, now: Time) -> bool {
+    match (limit, time) {
+        (Some(limit), Some(time)) => time.age(now) <= limit,
+        _ => true,
+    }
+}

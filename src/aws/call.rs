@@ -1,0 +1,93 @@
+//! How every call is made: below its rate limit, and with an error that says what was called.
+
+use std::error::Error;
+
+use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures::TryFutureExt;
+
+use super::{ApiError, Clients, Operation, Page, all_pages, rate_limit::RateLimiter};
+
+/// What the SDK answers to a request.
+type Sent<T, E> = Result<T, SdkError<E, Response>>;
+
+/// Waits for the rate limit, sends a request and returns its answer. `resource` is what the call is about; it is empty
+/// if that is nothing in particular.
+pub(super) fn call<T, E>(
+    rate_limiter: &RateLimiter,
+    operation: Operation,
+    resource: &str,
+    request: impl Future<Output = Sent<T, E>>,
+) -> impl Future<Output = Result<T, ApiError>>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    // In a box, since the futures of the SDK are large.
+    let request = Box::pin(request);
+    async move {
+        rate_limiter.wait(operation).await;
+        let answer = request.await;
+        answer.map_err(|error| ApiError::new(operation, resource, &error))
+    }
+}
+
+impl Clients {
+    /// Waits for the rate limit, sends a request and returns its answer. `resource` is what the call is about; it is
+    /// empty if that is nothing in particular.
+    pub(crate) fn call<T, E>(
+        &self,
+        operation: Operation,
+        resource: &str,
+        request: impl Future<Output = Sent<T, E>>,
+    ) -> impl Future<Output = Result<T, ApiError>>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        call(&self.rate_limiter, operation, resource, request)
+    }
+
+    /// Reads all pages of a list: `request` sends the request for the page with a token, and `page` takes what is
+    /// needed from its answer.
+    ///
+    /// # Errors
+    /// If a call fails or the list may be incomplete.
+    pub(crate) async fn list<T, A, E, F>(
+        &self,
+        operation: Operation,
+        resource: &str,
+        request: impl Fn(Option<String>) -> F,
+        page: impl Fn(A) -> Page<T>,
+    ) -> Result<Vec<T>, ApiError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        F: Future<Output = Sent<A, E>>,
+    {
+        all_pages(operation, resource, |token| {
+            self.call(operation, resource, request(token)).map_ok(&page)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::fake_network::{Throttling, config},
+        *,
+    };
+
+    #[tokio::test]
+    async fn a_throttled_call_of_a_client_slows_down_its_own_bucket() {
+        let clients = Clients::new(&config("eu-west-1", Throttling).build(), true);
+        let rates = || {
+            [Operation::ListTasks, Operation::ListClusters]
+                .map(|operation| clients.rate_limiter.rate(operation).unwrap())
+        };
+        let [tasks, clusters] = rates();
+        let request = clients.ecs.list_tasks().send();
+        let error = clients.call(Operation::ListTasks, "web", request).await;
+        assert_eq!(error.unwrap_err().cause, super::super::Cause::Throttled);
+        let [tasks_after, clusters_after] = rates();
+        assert!(tasks_after < tasks && clusters_after >= clusters);
+    }
+}

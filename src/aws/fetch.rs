@@ -1,0 +1,70 @@
+//! The sources of a configuration that are in AWS: an object of S3, a parameter of Systems Manager.
+
+use serde_json::{Value, json};
+
+use super::{ApiError, Clients, Endpoint, JsonRequest, Operation, s3};
+use crate::config::Fetch;
+
+const ENDPOINT: Endpoint<'static> = Endpoint {
+    id: "SSM",
+    prefix: "ssm",
+    signing: "ssm",
+};
+
+impl Fetch for Clients {
+    type Error = ApiError;
+
+    async fn s3(&self, bucket: &str, key: &str) -> Result<Vec<u8>, ApiError> {
+        Ok(s3::get(self, bucket, key).await?.bytes)
+    }
+
+    async fn ssm(&self, name: &str) -> Result<String, ApiError> {
+        parameter(self, name).await
+    }
+}
+
+/// Reads the value of a parameter.
+async fn parameter(clients: &Clients, name: &str) -> Result<String, ApiError> {
+    const OPERATION: Operation = Operation::GetParameter;
+    let unusable = |problem: &str| ApiError::answer(OPERATION, name, problem);
+    let service = clients
+        .json_service(ENDPOINT)
+        .map_err(|error| unusable(&error.to_string()))?;
+    let answer = service.call(OPERATION, name, request(name)).await?;
+    let value = answer.pointer("/Parameter/Value").and_then(Value::as_str);
+    value
+        .map(ToOwned::to_owned)
+        .ok_or_else(|| unusable("the parameter has no value"))
+}
+
+fn request(name: &str) -> JsonRequest {
+    JsonRequest::json(
+        "1.1",
+        "AmazonSSM.GetParameter".to_owned(),
+        &json!({"Name": name, "WithDecryption": true}),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_asked_for_as_the_sdks_do() {
+        let models: Value =
+            serde_json::from_str(include_str!("../../tests/moto/aws_models.json")).unwrap();
+        let JsonRequest {
+            method,
+            uri,
+            headers,
+            body,
+        } = request("/ecr-cleanup/configuration");
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let (content_type, target) = (&headers[0], &headers[1]);
+        assert_eq!((content_type.0, target.0), ("content-type", "x-amz-target"));
+        let request = json!({
+            "method": method, "uri": uri, "body": body, "content_type": content_type.1, "target": target.1,
+        });
+        assert_eq!(request, models["requests"]["ssm:GetParameter"]);
+    }
+}

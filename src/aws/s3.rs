@@ -1,0 +1,126 @@
+//! Objects in S3: listed, read and written.
+
+use aws_sdk_s3::{operation::put_object::builders::PutObjectFluentBuilder, primitives::ByteStream};
+
+use super::{ApiError, Cause, Clients, Operation, all_pages};
+
+/// An object that was read.
+pub(crate) struct Object {
+    /// Its content.
+    pub(crate) bytes: Vec<u8>,
+    /// Which version of it was read.
+    pub(crate) etag: Option<String>,
+}
+
+/// When an object may be written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Condition<'a> {
+    /// If there is none yet.
+    Absent,
+    /// If it is still the version with this tag.
+    Unchanged(&'a str),
+}
+
+/// Returns the name that people give an object: `s3://bucket/key`.
+pub(crate) fn address(bucket: &str, key: &str) -> String {
+    format!("s3://{bucket}/{key}")
+}
+
+/// Lists the keys with a prefix. `resource` is what errors call them.
+pub(crate) async fn list(
+    clients: &Clients,
+    bucket: &str,
+    prefix: &str,
+    resource: &str,
+) -> Result<Vec<String>, ApiError> {
+    const OPERATION: Operation = Operation::ListBucket;
+    let unusable = |problem: &str| ApiError::answer(OPERATION, resource, problem);
+    let objects = all_pages(OPERATION, resource, |token| async move {
+        let request = clients.s3.list_objects_v2().bucket(bucket).prefix(prefix);
+        let request = request.set_continuation_token(token).send();
+        let page = clients.call(OPERATION, resource, request).await?;
+        if page.is_truncated == Some(true) && page.next_continuation_token.is_none() {
+            return Err(unusable(
+                "a page says neither that it is the last nor what follows",
+            ));
+        }
+        // An empty list is left out.
+        let objects = page.contents.unwrap_or_default();
+        Ok((Some(objects), page.next_continuation_token))
+    })
+    .await?;
+    let keys = objects.into_iter().map(|object| object.key);
+    keys.collect::<Option<_>>()
+        .ok_or_else(|| unusable("an object came without its key"))
+}
+
+/// Reads an object.
+pub(crate) async fn get(clients: &Clients, bucket: &str, key: &str) -> Result<Object, ApiError> {
+    const OPERATION: Operation = Operation::GetObject;
+    let address = address(bucket, key);
+    let request = clients.s3.get_object().bucket(bucket).key(key);
+    let answer = clients.call(OPERATION, &address, request.send()).await?;
+    let etag = answer.e_tag;
+    let bytes = answer.body.collect().await;
+    let bytes = bytes.map_err(|error| ApiError::answer(OPERATION, &address, error.to_string()))?;
+    Ok(Object {
+        bytes: bytes.to_vec(),
+        etag,
+    })
+}
+
+/// Writes an object, whatever is there.
+pub(crate) async fn put(
+    clients: &Clients,
+    bucket: &str,
+    key: &str,
+    content_type: &str,
+    bytes: Vec<u8>,
+) -> Result<(), ApiError> {
+    let request = put_request(clients, bucket, key, content_type, bytes);
+    let address = address(bucket, key);
+    let written = clients.call(Operation::PutObject, &address, request.send());
+    written.await.map(|_| ())
+}
+
+/// Writes an object on a condition and returns the tag of what was written; `None` if the condition does not hold.
+pub(crate) async fn put_if(
+    clients: &Clients,
+    bucket: &str,
+    key: &str,
+    content_type: &str,
+    bytes: Vec<u8>,
+    condition: Condition<'_>,
+) -> Result<Option<String>, ApiError> {
+    const OPERATION: Operation = Operation::PutObject;
+    let request = put_request(clients, bucket, key, content_type, bytes);
+    let request = match condition {
+        Condition::Absent => request.if_none_match("*"),
+        Condition::Unchanged(etag) => request.if_match(etag),
+    };
+    let address = address(bucket, key);
+    match clients.call(OPERATION, &address, request.send()).await {
+        Ok(answer) => {
+            let etag = answer.e_tag;
+            etag.map(Some)
+                .ok_or_else(|| ApiError::answer(OPERATION, &address, "no `ETag`"))
+        }
+        // An object that was to be unchanged is not there any more.
+        Err(error) if error.cause == Cause::ObjectNotFound => Ok(None),
+        Err(error) if error.cause == Cause::PreconditionFailed => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn put_request(
+    clients: &Clients,
+    bucket: &str,
+    key: &str,
+    content_type: &str,
+    bytes: Vec<u8>,
+) -> PutObjectFluentBuilder {
+    let request = clients.s3.put_object().bucket(bucket).key(key);
+    request
+        .content_type(content_type)
+        .body(ByteStream::from(bytes))
+}

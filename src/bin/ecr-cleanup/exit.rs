@@ -1,0 +1,52 @@
+//! Exit codes, and errors that are the caller's.
+
+use std::process::ExitCode;
+
+use ecr_cleanup::{image::TypedReferenceError, report::Status};
+
+/// The exit code of the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Everything was done.
+    Done = 0,
+    /// An error stopped the command, or its result is incomplete.
+    Internal = 1,
+    /// The arguments or the configuration are wrong.
+    Usage = 2,
+    /// Some images could not be deleted or archived.
+    Failures = 3,
+    /// A guard refused the run, or permissions are missing.
+    Refused = 4,
+    /// Images that run now cannot be pulled.
+    Missing = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl From<Status> for Exit {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Planned | Status::Completed | Status::Truncated => Self::Done,
+            Status::CompletedWithFailures => Self::Failures,
+            Status::Refused => Self::Refused,
+        }
+    }
+}
+
+/// The arguments cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UsageError {
+    #[error("--repository: {0}")]
+    Repository(String),
+    #[error(transparent)]
+    Image(#[from] TypedReferenceError),
+    #[error(
+        "cannot ask for confirmation: stdin is not a terminal\nhint: look at `ecr-cleanup plan` first, then pass `--yes`"
+    )]
+    NotATerminal,
+}

@@ -1,0 +1,53 @@
+//! `ecr-cleanup in-use`
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
+
+use ecr_cleanup::evidence::UsageIndex;
+use serde_json::{Value, json};
+
+use crate::{arguments::Output, exit::Exit, output, session::Invocation};
+
+/// Shows which images are in use, and by what.
+pub(crate) async fn execute(invocation: &Invocation) -> anyhow::Result<Exit> {
+    let session = invocation.start().await?;
+    let usage = session
+        .progress
+        .show_while(session.program.in_use())
+        .await?;
+    let mut out = io::stdout().lock();
+    match session.output {
+        Output::Table => table(&mut out, &usage)?,
+        Output::Json => {
+            let references: Vec<Value> = references(&usage).collect();
+            let document = json!({"in_use": usage.sources(), "references": references});
+            output::json(&mut out, &document)?;
+        }
+        Output::Jsonl => output::json_lines(&mut out, references(&usage))?,
+    }
+    if usage.is_complete() {
+        Ok(Exit::Done)
+    } else {
+        Ok(Exit::Internal)
+    }
+}
+
+fn table(out: &mut impl Write, usage: &UsageIndex) -> io::Result<()> {
+    let mut table = output::table(&["Image", "Used by"]);
+    for (reference, users) in usage.references() {
+        // A user may name an image twice: for now, and for later.
+        let users: BTreeSet<String> = users.iter().map(ToString::to_string).collect();
+        let users: Vec<String> = users.into_iter().collect();
+        table.add_row([reference.short(), users.join("\n")]);
+    }
+    writeln!(out, "{table}")?;
+    output::sources(out, usage.sources())
+}
+
+fn references(usage: &UsageIndex) -> impl Iterator<Item = Value> {
+    usage
+        .references()
+        .map(|(reference, users)| json!({"image": reference, "users": users}))
+}

@@ -1,0 +1,45 @@
+//! `ecr-cleanup restore`
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use ecr_cleanup::report::count;
+
+use crate::{
+    arguments::{self, Output},
+    exit::Exit,
+    output,
+    session::Invocation,
+};
+
+/// Time between two checks of a restore.
+const POLL: Duration = Duration::from_secs(15);
+
+/// Restores archived images and waits until they can be pulled.
+pub(crate) async fn execute(
+    arguments: &arguments::Restore,
+    invocation: &Invocation,
+) -> anyhow::Result<Exit> {
+    let session = invocation.start().await?;
+    let images: Vec<_> = arguments
+        .images
+        .iter()
+        .map(|image| session.image(image))
+        .collect::<Result<_, _>>()?;
+    let mut out = io::stdout().lock();
+    for image in images {
+        session.progress.set_message(format!("restoring {image}"));
+        let restoring = session.program.restore(&image, POLL);
+        let restored = session.progress.show_while(restoring).await?;
+        match session.output {
+            Output::Table => {
+                let images = count(restored.digests.len() as u64, "image", "images");
+                writeln!(out, "{image} can be pulled: restored {images}.")?;
+            }
+            Output::Json | Output::Jsonl => output::json_line(&mut out, &restored)?,
+        }
+    }
+    Ok(Exit::Done)
+}

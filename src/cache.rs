@@ -1,0 +1,114 @@
+//! Facts that never change, read from AWS once in a lifetime.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{image::Digest, inventory::Child};
+
+/// Facts by their names, known from earlier runs or learnt by this one.
+#[derive(Debug)]
+pub struct Cache<K, V> {
+    known: BTreeMap<K, V>,
+    used: Mutex<BTreeMap<K, V>>,
+    /// Locks of the facts that are being read.
+    turns: Mutex<BTreeMap<K, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// The caches of a run. Without a state store they are empty, and forgotten afterwards.
+#[derive(Debug, Default)]
+pub struct Caches {
+    /// Images of each task definition revision, by ARN.
+    pub definitions: Cache<String, Vec<String>>,
+    /// Image of each published version of a function, by ARN, number and code.
+    pub functions: Cache<String, FunctionImage>,
+    /// Children of each index.
+    pub indexes: Cache<Digest, Vec<Child>>,
+}
+
+/// The image of a Lambda function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionImage {
+    /// Reference, as it is written.
+    pub written: String,
+    /// Digest that it was resolved to; `None` if the reference has one itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+impl<K, V> Default for Cache<K, V> {
+    fn default() -> Self {
+        Self::new(BTreeMap::new())
+    }
+}
+
+impl<K, V> Cache<K, V> {
+    /// Creates a cache with the facts of earlier runs.
+    pub(crate) fn new(known: BTreeMap<K, V>) -> Self {
+        Self {
+            known,
+            used: Mutex::new(BTreeMap::new()),
+            turns: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    fn used(&self) -> MutexGuard<'_, BTreeMap<K, V>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
+    /// Returns a fact, if it is known.
+    pub fn get(&self, name: &K) -> Option<V> {
+        let mut used = self.used();
+        if let Some(fact) = used.get(name) {
+            return Some(fact.clone());
+        }
+        let fact = self.known.get(name)?;
+        used.insert(name.clone(), fact.clone());
+        Some(fact.clone())
+    }
+
+    /// Returns a fact, which is read if it is not known or not good: once, however many ask for it meanwhile.
+    ///
+    /// # Errors
+    /// Returns the error of reading.
+    pub async fn get_or_read<E>(
+        &self,
+        name: K,
+        is_good: impl Fn(&V) -> bool,
+        read: impl Future<Output = Result<V, E>>,
+    ) -> Result<V, E> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(name.clone()).or_default())
+        };
+        let _turn = turn.lock().await;
+        if let Some(fact) = self.get(&name).filter(is_good) {
+            return Ok(fact);
+        }
+        let fact = read.await?;
+        self.learn(name, fact.clone());
+        Ok(fact)
+    }
+
+    /// Adds a fact that was read.
+    pub fn learn(&self, name: K, fact: V) {
+        self.used().insert(name, fact);
+    }
+
+    /// Returns the facts to write down: those that this run used, and the others too if they may be needed again;
+    /// `None` if nothing changed.
+    pub(crate) fn changed(&self, keep_unused: bool) -> Option<BTreeMap<K, V>> {
+        let mut facts = self.used().clone();
+        if keep_unused {
+            for (name, fact) in &self.known {
+                facts.entry(name.clone()).or_insert_with(|| fact.clone());
+            }
+        }
+        (facts != self.known).then_some(facts)
+    }
+}

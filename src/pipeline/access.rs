@@ -1,0 +1,289 @@
+//! Access: permissions that the configuration needs and the program lacks, in every account and cluster.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Locations, Program};
+use crate::{
+    aws::{ApiError, Clients, Operation, Outcome, Tried},
+    config::{Config, InUse, Mode},
+    image::{AccountId, Registry},
+    kubernetes::ClusterError,
+    sources::{
+        ClusterSource,
+        eks::{self, Eks},
+        services::OtherService,
+    },
+};
+
+/// Permissions that are missing.
+#[derive(Debug, Default, Serialize)]
+pub struct Access {
+    /// Actions of AWS that are denied in the caller's own account, as IAM names them.
+    pub denied_actions: Vec<&'static str>,
+    /// The statement that allows them, for the policy of the program's role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Value>,
+    /// Actions that are denied to the roles in other accounts, by account and Region.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub denied_elsewhere: BTreeMap<String, Vec<&'static str>>,
+    /// Rules that are missing in clusters, as lines of a `ClusterRole`, by the cluster's name.
+    pub missing_rules: BTreeMap<String, Vec<String>>,
+    /// What could not be tried, or not to its end.
+    pub problems: Vec<String>,
+    /// Actions that are needed and were not tried, since trying them is doing them, or since nothing shows them yet.
+    pub untried: Vec<&'static str>,
+    /// How many actions were tried.
+    pub actions: usize,
+    /// How many clusters were asked.
+    pub clusters: usize,
+    /// The caller's own account.
+    #[serde(skip)]
+    own: Option<AccountId>,
+    /// The clusters that the configuration names, as far as they have not been found.
+    #[serde(skip)]
+    expected: BTreeSet<String>,
+}
+
+impl Program {
+    /// Returns which permissions are missing.
+    ///
+    /// # Errors
+    /// Returns an error if the identity of the program cannot be determined.
+    pub async fn access(&self) -> Result<Access, ApiError> {
+        let own = self.clients.identity().await?;
+        let id = self.begin().id;
+        let locations = Locations::find(&self.clients, own, &self.config, &id).await?;
+        let pages = eks::pages();
+        let mut access = Access::new(&self.config, &locations.own.registry);
+        for (registry, clients) in &locations.registries {
+            access.try_registry(registry, clients).await;
+        }
+        for (location, clients) in &locations.read {
+            let eks = self.eks_in(location, clients, &pages);
+            let in_use = &self.config.in_use;
+            access.try_sources(location, clients, in_use, eks).await;
+            for service in self.services_in(location, clients, &Arc::default()) {
+                access.try_service(location, service).await;
+            }
+        }
+        let unreachable = locations.unreachable();
+        let unreachable = unreachable.map(|unreachable| unreachable.error.to_string());
+        access.problems.extend(unreachable);
+        for cluster in self.contexts(&locations.own.registry, &pages) {
+            access.try_cluster(cluster).await;
+        }
+        access.conclude();
+        Ok(access)
+    }
+}
+
+impl Access {
+    /// Creates a result in which nothing is known yet.
+    fn new(config: &Config, own: &Registry) -> Self {
+        let mut access = Self {
+            own: Some(own.account),
+            ..Self::default()
+        };
+        if config.mode != Mode::Plan {
+            access.untried.push(Operation::BatchDeleteImage.name());
+        }
+        if config.in_use.ecs.is_some() {
+            access.untried.extend([
+                Operation::ListDaemons.name(),
+                Operation::DescribeDaemon.name(),
+                Operation::DescribeDaemonDeployments.name(),
+                Operation::DescribeDaemonRevisions.name(),
+                Operation::DescribeExpressGatewayService.name(),
+            ]);
+        }
+        if let Some(eks) = &config.in_use.eks {
+            let names = eks
+                .clusters
+                .patterns()
+                .iter()
+                .filter(|name| eks.clusters.names_exactly(name));
+            access.expected.extend(names.cloned());
+        }
+        access
+    }
+
+    /// Returns whether nothing is known to be missing.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.denied_actions.is_empty()
+            && self.denied_elsewhere.is_empty()
+            && self.missing_rules.is_empty()
+            && self.problems.is_empty()
+    }
+
+    /// Tries every permission that a registry needs.
+    async fn try_registry(&mut self, registry: &Registry, clients: &Clients) {
+        self.record(registry, clients.try_ecr().await);
+    }
+
+    /// Tries every permission that the sources of a location need.
+    async fn try_sources(
+        &mut self,
+        location: &Registry,
+        clients: &Clients,
+        in_use: &InUse,
+        eks: Option<Eks>,
+    ) {
+        self.record(location, clients.try_sources(in_use).await);
+        let Some(eks) = eks else { return };
+        match eks.clusters().await {
+            Ok(clusters) => {
+                for cluster in clusters {
+                    self.expected.remove(&cluster.cluster);
+                    self.try_cluster(cluster).await;
+                }
+            }
+            // A denied action is said already.
+            Err(error) if self.is_denied(location, error.operation) => {}
+            Err(error) => self.problems.push(error.to_string()),
+        }
+    }
+
+    /// Tries every permission that another service needs.
+    async fn try_service(&mut self, location: &Registry, service: OtherService) {
+        match service.try_calls().await {
+            Ok(tried) => {
+                self.record(location, tried.tried);
+                self.untried.extend(
+                    tried
+                        .untried
+                        .into_iter()
+                        .filter(|action| !self.untried.contains(action))
+                        .collect::<Vec<_>>(),
+                );
+            }
+            Err(error) => self.problems.push(error.to_string()),
+        }
+    }
+
+    /// Tries every permission that a cluster needs.
+    async fn try_cluster(&mut self, cluster: ClusterSource) {
+        self.clusters += 1;
+        match cluster.missing_permissions().await {
+            Ok(rules) if rules.is_empty() => {}
+            Ok(rules) => {
+                let mut by_group: BTreeMap<String, Vec<String>> = BTreeMap::new();
+                for rule in rules {
+                    by_group.entry(rule.group).or_default().push(rule.resource);
+                }
+                let lines = by_group.iter().map(|(group, resources)| {
+                    let resources = resources.join(", ");
+                    format!(
+                        "- {{ apiGroups: [\"{group}\"], resources: [{resources}], verbs: [list] }}"
+                    )
+                });
+                self.missing_rules
+                    .insert(cluster.cluster.clone(), lines.collect());
+            }
+            Err(error) => self.problems.push(error.to_string()),
+        }
+    }
+
+    /// Adds what follows from all that was tried.
+    fn conclude(&mut self) {
+        if !self.denied_actions.is_empty() {
+            self.statement =
+                Some(json!({"Effect": "Allow", "Action": self.denied_actions, "Resource": "*"}));
+        }
+        for cluster in &self.expected {
+            self.problems
+                .push(ClusterError::unknown(cluster).to_string());
+        }
+    }
+
+    fn record(&mut self, location: &Registry, tried: Vec<Tried>) {
+        for tried in tried {
+            self.actions += 1;
+            let denied = match tried.outcome {
+                Outcome::Allowed => continue,
+                Outcome::Unknown(error) => {
+                    self.problems.push(error.to_string());
+                    continue;
+                }
+                Outcome::Denied if Some(location.account) == self.own => &mut self.denied_actions,
+                Outcome::Denied => self
+                    .denied_elsewhere
+                    .entry(location.to_string())
+                    .or_default(),
+            };
+            let action = tried.action.name();
+            if !denied.contains(&action) {
+                denied.push(action);
+            }
+        }
+    }
+
+    fn is_denied(&self, location: &Registry, action: Operation) -> bool {
+        let elsewhere = self
+            .denied_elsewhere
+            .get(&location.to_string())
+            .into_iter()
+            .flatten();
+        self.denied_actions
+            .iter()
+            .chain(elsewhere)
+            .any(|denied| *denied == action.name())
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "Tried {} actions of AWS, and asked {} clusters.",
+            self.actions, self.clusters
+        )?;
+        if let Some(statement) = &self.statement {
+            writeln!(
+                f,
+                "\nDenied on AWS. Add this statement to the policy of the program's role:\n{statement:#}"
+            )?;
+        }
+        for (place, actions) in &self.denied_elsewhere {
+            writeln!(
+                f,
+                "\nDenied in {place}. Allow to the role there: {}",
+                actions.join(", ")
+            )?;
+        }
+        for (cluster, rules) in &self.missing_rules {
+            writeln!(
+                f,
+                "\nDenied in cluster `{cluster}`. Add these rules to the ClusterRole `ecr-cleanup-reader`:"
+            )?;
+            for rule in rules {
+                writeln!(f, "{rule}")?;
+            }
+        }
+        if !self.problems.is_empty() {
+            writeln!(f, "\nCould not be found out:")?;
+            for problem in &self.problems {
+                writeln!(f, "- {problem}")?;
+            }
+        }
+        if !self.untried.is_empty() {
+            writeln!(
+                f,
+                "\nNeeded too, and not tried: {}",
+                self.untried.join(", ")
+            )?;
+        }
+        if self.is_complete() {
+            writeln!(f, "\nNothing is missing.")
+        } else {
+            Ok(())
+        }
+    }
+}

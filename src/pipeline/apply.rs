@@ -1,0 +1,186 @@
+//! Applies a plan, if no guard objects.
+
+use futures::{FutureExt, future::LocalBoxFuture};
+use tracing::Instrument;
+
+use super::{Planned, gather::state_refusal, log, within};
+use crate::{
+    config::Mode,
+    evidence::UsageIndex,
+    guard::{self, Clearance, GuardInput, Memory, Refusal},
+    registry::{Applier, Outcome},
+    state::{HeldLock, LockError},
+};
+
+/// Result of applying a plan.
+#[derive(Default)]
+pub(super) struct Applied {
+    /// Outcome; `None` if nothing was to be applied, or it was refused.
+    pub(super) outcome: Option<Outcome>,
+    /// Refusals of the guards, right before.
+    pub(super) refusals: Vec<Refusal>,
+    /// Memory that was written down; `None` if there is no state.
+    pub(super) memory: Option<Memory>,
+    /// Warnings.
+    pub(super) warnings: Vec<String>,
+    /// Whether time ran out before anything could be applied.
+    pub(super) out_of_time: bool,
+}
+
+/// Decision of the guards right before a plan is applied.
+enum Decision<'a> {
+    Cleared(Clearance<'a>),
+    Refused(Vec<Refusal>),
+    OutOfTime,
+}
+
+/// What was written down before a plan is applied.
+struct Recorded {
+    memory: Option<Memory>,
+    preconditions: Vec<Refusal>,
+}
+
+impl Planned<'_> {
+    /// Acquires the lock, proves that state and report can be written, and applies the plan if no guard objects. A run
+    /// that only plans writes down what the next one should know.
+    pub(super) fn apply(&self) -> LocalBoxFuture<'_, Applied> {
+        Box::pin(async move {
+            let acts = self.request.mode != Mode::Plan;
+            let mut lock = None;
+            let recorded = within(self.request.stop_at, self.record(acts, &mut lock)).await;
+            let mut applied = Applied {
+                out_of_time: recorded.is_none(),
+                ..Applied::default()
+            };
+            let Recorded {
+                memory,
+                preconditions,
+            } = recorded.unwrap_or_else(|| self.nothing_recorded());
+            let input = GuardInput {
+                preconditions: &preconditions,
+                ..self.guard_input(memory.as_ref().unwrap_or(self.memory()), self.program.now())
+            };
+            match self.decide(input, applied.out_of_time).await {
+                Decision::Cleared(clearance) if acts => {
+                    let outcome = self.apply_cleared(clearance, lock.as_ref()).await;
+                    applied.outcome = Some(outcome);
+                }
+                Decision::Cleared(_) => {}
+                Decision::Refused(refusals) => applied.refusals = refusals,
+                Decision::OutOfTime => applied.out_of_time = true,
+            }
+            let known = |refusal: &&Refusal| !self.refusals.contains(refusal);
+            log::refusals(&self.run.id, applied.refusals.iter().filter(known));
+            if let Some(lock) = lock {
+                applied.warnings.extend(self.release(lock).await);
+            }
+            applied.memory = memory;
+            applied
+        })
+    }
+
+    fn nothing_recorded(&self) -> Recorded {
+        Recorded {
+            memory: None,
+            preconditions: self.preconditions.clone(),
+        }
+    }
+
+    /// Evaluates the guards, and records the references of each source if none objects.
+    async fn decide<'b>(&self, input: GuardInput<'b>, out_of_time: bool) -> Decision<'b> {
+        let clearance = match guard::evaluate(input) {
+            Err(refusals) => return Decision::Refused(refusals),
+            Ok(_) if out_of_time => return Decision::OutOfTime,
+            Ok(clearance) => clearance,
+        };
+        let Some(state) = &self.state else {
+            return Decision::Cleared(clearance);
+        };
+        let recording = state.record_counts(self.usage.sources());
+        match within(self.request.stop_at, recording).await {
+            None => Decision::OutOfTime,
+            Some(Ok(())) => Decision::Cleared(clearance),
+            Some(Err(error)) => Decision::Refused(vec![state_refusal(&error)]),
+        }
+    }
+
+    /// Acquires the lock if the run acts, and writes down the images for the report and what the next run should know.
+    /// What cannot be written is a precondition that does not hold.
+    async fn record(&self, acts: bool, lock: &mut Option<HeldLock>) -> Recorded {
+        let mut recorded = self.nothing_recorded();
+        if let Some(state) = &self.state {
+            if acts {
+                let clock = self.program.clients.clock();
+                match state.lock(&self.run.id, clock).await {
+                    Ok(held) => *lock = Some(held),
+                    Err(error) => recorded.preconditions.push(lock_refusal(&error)),
+                }
+            }
+            let narrowed = self.request.only.is_some();
+            match state.record(&self.plan, &self.usage, narrowed).await {
+                Ok(memory) => recorded.memory = Some(memory),
+                Err(error) => recorded.preconditions.push(state_refusal(&error)),
+            }
+        }
+        if let Some(publication) = self.publication()
+            && let Err(error) = publication.images(&self.plan).await
+        {
+            let refusal = Refusal::report_unwritable(&error);
+            recorded.preconditions.push(refusal);
+        }
+        recorded
+    }
+
+    async fn apply_cleared(&self, clearance: Clearance<'_>, lock: Option<&HeldLock>) -> Outcome {
+        let program = self.program;
+        let applier = Applier {
+            clients: &self.locations.registries,
+            policies: &program.config.policies,
+            read_usage: &|| self.read_usage_again().boxed_local(),
+            usage_read_at: self.usage_read_at,
+            stop_at: self.request.stop_at,
+            in_flight: program.timeouts.in_flight,
+            usage_fresh_for: program.timeouts.usage_fresh_for,
+            lock_lost: lock.map(HeldLock::lost),
+        };
+        let span = tracing::info_span!("acting", run_id = self.run.id);
+        let applying = applier.apply(clearance).instrument(span);
+        match lock {
+            Some(lock) => lock.during(applying).await,
+            None => applying.await,
+        }
+    }
+
+    async fn read_usage_again(&self) -> Result<UsageIndex, Refusal> {
+        let fresh = self.program.read_usage(&self.locations, &self.caches).await;
+        let input = self.guard_input(self.memory(), self.plan.now());
+        let refusal = guard::fresh_usage_refusals(input, &fresh)
+            .into_iter()
+            .next();
+        refusal.map_or(Ok(fresh), Err)
+    }
+
+    /// Releases the lock, and returns a warning if that failed or the lock was lost.
+    async fn release(&self, lock: HeldLock) -> Option<String> {
+        if lock.lost().get() {
+            let warning = "another run took the lock meanwhile, so this one stopped early";
+            return Some(warning.to_owned());
+        }
+        let released = self
+            .program
+            .at_the_end(self.request.stop_at, lock.release());
+        let Some(Err(error)) = released.await else {
+            return None;
+        };
+        Some(format!(
+            "the run lock could not be given back, and ends by itself: {error}"
+        ))
+    }
+}
+
+fn lock_refusal(error: &LockError) -> Refusal {
+    match error {
+        LockError::State(error) => state_refusal(error),
+        LockError::Held { observed, name } => Refusal::locked(observed, name),
+    }
+}

@@ -1,0 +1,121 @@
+//! Finishes a run: applies the plan, lists what is missing, reports.
+
+use std::collections::BTreeSet;
+
+use futures::future::LocalBoxFuture;
+
+use super::{Finished, Planned, Program, apply::Applied, log, verify};
+use crate::{
+    plan::RepositoryKey,
+    registry::Outcome,
+    report::{self, Answer, Metrics, Publication},
+};
+
+impl Planned<'_> {
+    /// Deletes or archives what the plan says if the mode asks for it, writes down what the next run should know, and
+    /// reports.
+    pub async fn finish(self) -> Finished {
+        let applied = if self.out_of_time {
+            Applied {
+                out_of_time: true,
+                ..Applied::default()
+            }
+        } else {
+            self.apply().await
+        };
+        let mut answer = self.answer_with(self.request.mode, &applied);
+        self.list_missing(&mut answer, applied.outcome.as_ref())
+            .await;
+        self.publish(&mut answer).await;
+        log::missing(&self.run.id, &answer.missing);
+        let (seconds, calls) = (self.run.seconds(), self.program.calls_of(&self.run));
+        let metrics = Metrics::ended(&answer, seconds, calls);
+        tracing::info!(
+            event = "run_completed",
+            run_id = self.run.id,
+            status = %answer.status,
+            images_scanned = answer.counts.images,
+            images_deleted = answer.counts.deleted,
+            images_archived = answer.counts.archived,
+            images_failed = answer.counts.failed,
+            bytes_deleted = answer.bytes.deleted,
+            duration_s = seconds,
+            "{}", answer.summary
+        );
+        Finished { answer, metrics }
+    }
+
+    /// Lists the images in use of the repositories that were changed, since some may be missing now.
+    fn list_missing<'b>(
+        &'b self,
+        answer: &'b mut Answer,
+        outcome: Option<&'b Outcome>,
+    ) -> LocalBoxFuture<'b, ()> {
+        Box::pin(async move {
+            let Some(outcome) = outcome else { return };
+            let changed = outcome.repositories.iter().filter(|of| of.has_changes());
+            let changed: BTreeSet<&RepositoryKey> = changed.map(|of| &of.repository).collect();
+            let mut named = verify::named(self.plan.registries(), &self.usage);
+            named.retain(|repository, _| changed.contains(repository));
+            let listing = verify::list(&self.locations.registries, named);
+            let listing = self.program.at_the_end(self.request.stop_at, listing).await;
+            let Some(listing) = listing else {
+                let warning = "there was no time to check whether every image in use still exists";
+                answer.warnings.push(warning.to_owned());
+                return;
+            };
+            answer.missing = verify::missing_now(&self.plan, &self.usage, &listing);
+            let several = self.plan.registries().len() > 1;
+            let failures = listing.failures(several).map(|(name, error)| {
+                format!(
+                    "whether every image in use still exists could not be checked for `{name}`: {error}"
+                )
+            });
+            answer.warnings.extend(failures);
+        })
+    }
+
+    /// Writes the answer to the report, and notifies.
+    fn publish<'b>(&'b self, answer: &'b mut Answer) -> LocalBoxFuture<'b, ()> {
+        Box::pin(async move {
+            let Program {
+                config, clients, ..
+            } = self.program;
+            let stop_at = self.request.stop_at;
+            let no_time = || "there was no time".to_owned();
+            if let Some(publication) = self.publication() {
+                answer.report = Some(publication.address());
+                let written = self
+                    .program
+                    .at_the_end(stop_at, publication.answer(answer))
+                    .await;
+                let written = written.map(|written| written.map_err(|error| error.to_string()));
+                if let Err(error) = written.unwrap_or_else(|| Err(no_time())) {
+                    answer.report = None;
+                    answer
+                        .warnings
+                        .push(format!("the report could not be written: {error}"));
+                }
+            }
+            if let Some(topic) = &config.notify {
+                let sent = report::notify(clients, topic, answer);
+                let sent = self.program.at_the_end(stop_at, sent).await;
+                let sent = sent.map(|sent| sent.map_err(|error| error.to_string()));
+                if let Err(error) = sent.unwrap_or_else(|| Err(no_time())) {
+                    answer
+                        .warnings
+                        .push(format!("nobody was notified: {error}"));
+                }
+            }
+        })
+    }
+
+    pub(super) fn publication(&self) -> Option<Publication<'_>> {
+        let location = self.program.config.report.as_ref()?;
+        Some(Publication::new(
+            &self.program.clients,
+            location,
+            &self.run.id,
+        ))
+    }
+}

@@ -1,0 +1,113 @@
+//! Gathers what is stored and what is in use.
+
+use std::sync::Arc;
+
+use futures::future::{LocalBoxFuture, try_join_all};
+use tokio::time::Instant;
+
+use super::{Locations, Program, Request, Run};
+use crate::{
+    aws::{ApiError, Identity},
+    cache::Caches,
+    evidence::UsageIndex,
+    guard::Refusal,
+    inventory::Inventory,
+    registry::{self, Scope},
+    state::{State, StateError},
+};
+
+/// What was gathered for a run.
+pub(super) struct Gathered {
+    pub(super) locations: Locations,
+    pub(super) state: Option<State>,
+    pub(super) caches: Arc<Caches>,
+    pub(super) inventories: Vec<Inventory>,
+    pub(super) usage: UsageIndex,
+    /// Time at which reading began.
+    pub(super) read_at: Instant,
+}
+
+impl Gathered {
+    /// Creates what is known when time ran out before everything was read.
+    pub(super) fn nothing(own: Identity) -> Self {
+        Self {
+            locations: Locations::none(own),
+            state: None,
+            caches: Arc::default(),
+            inventories: Vec::new(),
+            usage: UsageIndex::default(),
+            read_at: Instant::now(),
+        }
+    }
+
+    /// Returns the refusals that gathering met already.
+    pub(super) fn preconditions(&self) -> Vec<Refusal> {
+        let errors = self.state.iter().flat_map(|state| &state.errors);
+        let unexpected = self.locations.unexpected.iter().cloned();
+        unexpected.chain(errors.map(state_refusal)).collect()
+    }
+}
+
+/// Returns the refusal for state that cannot be used.
+pub(super) fn state_refusal(error: &StateError) -> Refusal {
+    Refusal::state_unreadable(error.problem(), error)
+}
+
+impl Program {
+    /// Reads what is stored and what is in use.
+    ///
+    /// # Errors
+    /// Returns an error if repositories cannot be listed. Any other failure is part of the result.
+    pub(super) fn gather<'a>(
+        &'a self,
+        request: &'a Request,
+        own: Identity,
+        run: &'a Run,
+    ) -> LocalBoxFuture<'a, Result<Gathered, ApiError>> {
+        Box::pin(async move {
+            let locations = Locations::find(&self.clients, own, &self.config, &run.id).await?;
+            let state = self.state(&locations.own).await;
+            let caches = state.as_ref().map(|state| Arc::clone(&state.caches));
+            let caches = caches.unwrap_or_default();
+            let (inventories, usage) = tokio::join!(
+                self.read_registries(request, &locations, &caches),
+                self.read_usage(&locations, &caches)
+            );
+            Ok(Gathered {
+                inventories: inventories?,
+                usage,
+                locations,
+                state,
+                caches,
+                read_at: run.started,
+            })
+        })
+    }
+
+    async fn read_registries(
+        &self,
+        request: &Request,
+        locations: &Locations,
+        caches: &Caches,
+    ) -> Result<Vec<Inventory>, ApiError> {
+        let scope = Scope {
+            policies: &self.config.policies,
+            only: request.only.as_ref(),
+            indexes: &caches.indexes,
+        };
+        let several = locations.registries.len() > 1;
+        let inventories = locations
+            .registries
+            .iter()
+            .map(|(registry, clients)| async move {
+                let read = registry::read(clients, registry.clone(), scope).await;
+                read.map_err(|mut error| {
+                    if several {
+                        error.resource.get_or_insert_with(|| registry.to_string());
+                    }
+                    error
+                })
+            });
+        try_join_all(inventories).await
+    }
+}

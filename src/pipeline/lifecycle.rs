@@ -1,0 +1,58 @@
+//! Conflicts between a plan and the lifecycle policies of repositories.
+
+use super::Planned;
+use crate::plan::{ConflictError, LifecycleConflict, Plan, RepositoryPlan};
+
+/// Conflicts of a repository, by its title.
+pub type Conflicts = (String, Result<Vec<LifecycleConflict>, ConflictError>);
+
+impl Planned<'_> {
+    /// Returns the conflicts of each repository that has a lifecycle policy, or why they cannot be told.
+    #[must_use]
+    pub fn lifecycle_conflicts(&self) -> Vec<Conflicts> {
+        conflicts(self.plan.repositories().iter())
+    }
+}
+
+fn conflicts<'a>(repositories: impl Iterator<Item = &'a RepositoryPlan>) -> Vec<Conflicts> {
+    repositories
+        .filter_map(|it| Some((it.title(), it.lifecycle_conflicts()?)))
+        .collect()
+}
+
+/// Returns a warning for each lifecycle policy that may take an image in use.
+pub(super) fn warnings(plan: &Plan) -> Vec<String> {
+    let has_images_in_use = |repository: &&RepositoryPlan| {
+        let mut images = repository.images().iter();
+        images.any(|planned| planned.verdict.in_use())
+    };
+    let (mut warnings, mut errors) = (Vec::new(), Vec::new());
+    for (name, conflicts) in conflicts(plan.repositories().iter().filter(has_images_in_use)) {
+        match conflicts {
+            Ok(conflicts) => warnings.extend(warning(&name, &conflicts)),
+            Err(error) => errors.push(format!(
+                "the lifecycle policy of `{name}` could not be read: {error}"
+            )),
+        }
+    }
+    let more = errors.len().saturating_sub(1);
+    warnings.extend(errors.into_iter().next());
+    if more > 0 {
+        warnings.push(format!("{more} more lifecycle policies could not be read"));
+    }
+    warnings
+}
+
+fn warning(name: &str, conflicts: &[LifecycleConflict]) -> Option<String> {
+    let mut in_use = conflicts.iter().filter(|conflict| conflict.in_use);
+    let LifecycleConflict {
+        image,
+        rule,
+        action,
+        ..
+    } = in_use.next()?;
+    Some(format!(
+        "the lifecycle policy of `{name}` may {action} {} images in use, such as `{image}` by its rule {rule}: ECR does not know that they are in use",
+        in_use.count() + 1
+    ))
+}

@@ -1,0 +1,268 @@
+//! The pipeline: gather what is stored and what is in use, plan, guard, apply, report.
+//!
+//! Each stage is a value made from the one before: [`Gathered`](gather::Gathered), [`Planned`],
+//! `Cleared` or refused, `Applied`. A dry run leaves it before anything is applied.
+
+mod access;
+mod apply;
+mod finish;
+mod gather;
+mod lifecycle;
+mod locations;
+mod log;
+mod plan;
+mod pullers;
+mod sources;
+mod verify;
+
+use std::sync::Arc;
+
+use futures::future::LocalBoxFuture;
+use tokio::time::{Duration, Instant, timeout_at};
+
+use crate::{
+    aws::{ApiError, Calls, Clients, Identity},
+    cache::Caches,
+    config::{Config, Mode},
+    evidence::UsageIndex,
+    image::{Aliases, ImageReference, Time, TypedReferenceError},
+    kubernetes::Timeouts,
+    policy::RepositoryGlobs,
+    registry::{self, RestoreError, Restored},
+    report::{Answer, Metrics, Verification},
+    sources::{KeepList, KeepListError},
+    state::State,
+};
+use locations::Locations;
+
+pub use access::Access;
+pub use lifecycle::Conflicts;
+pub use plan::Planned;
+
+/// Time before it would be killed at which a run ends by itself (A6).
+pub const MARGIN: Duration = Duration::from_secs(45);
+
+/// Timeouts of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct RunTimeouts {
+    /// Time for answers to calls that were made before the run had to stop.
+    pub in_flight: Duration,
+    /// Time for the end of a run, from the same moment: releasing the lock, listing what is missing, the report.
+    pub shutdown_grace: Duration,
+    /// Age up to which evidence is not read again before anything more is deleted (A3).
+    pub usage_fresh_for: Duration,
+}
+
+impl Default for RunTimeouts {
+    fn default() -> Self {
+        Self {
+            in_flight: Duration::from_secs(15),
+            shutdown_grace: Duration::from_secs(38),
+            usage_fresh_for: Duration::from_mins(15),
+        }
+    }
+}
+
+/// The program, ready to run. It is made once, before the first event.
+pub struct Program {
+    config: Config,
+    clients: Clients,
+    aliases: Arc<Aliases>,
+    timeouts: RunTimeouts,
+    cluster_timeouts: Timeouts,
+}
+
+/// What a run is asked for. It can narrow what the configuration allows, never widen it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Mode.
+    pub mode: Mode,
+    /// Repositories to look at; `None` for all.
+    pub only: Option<RepositoryGlobs>,
+    /// Time to stop.
+    pub stop_at: Option<Instant>,
+}
+
+/// A run that has ended.
+pub struct Finished {
+    /// Answer.
+    pub answer: Answer,
+    /// Metrics.
+    pub metrics: Metrics,
+}
+
+/// A run that has begun.
+struct Run {
+    id: String,
+    started: Instant,
+    calls_before: Calls,
+}
+
+impl Program {
+    /// Creates the program from its configuration and clients.
+    #[must_use]
+    pub fn new(config: Config, clients: Clients) -> Self {
+        let aliases = Arc::new(Aliases::new(&config.registry_aliases));
+        Self {
+            config,
+            clients,
+            aliases,
+            timeouts: RunTimeouts::default(),
+            cluster_timeouts: Timeouts::default(),
+        }
+    }
+
+    /// Returns the program with other timeouts.
+    #[must_use]
+    pub const fn with_timeouts(mut self, timeouts: RunTimeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Returns the program with other timeouts for the API servers of clusters.
+    #[must_use]
+    pub const fn with_cluster_timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.cluster_timeouts = timeouts;
+        self
+    }
+
+    /// Returns the configuration.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Returns the time.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.clients.now()
+    }
+
+    /// Parses what a person typed to name an image.
+    ///
+    /// # Errors
+    /// Returns an error if it names none.
+    pub fn reference(&self, text: &str) -> Result<ImageReference, TypedReferenceError> {
+        ImageReference::parse_typed(text, &self.aliases)
+    }
+
+    /// Reads what is in use, and nothing else.
+    ///
+    /// # Errors
+    /// Returns an error if the identity of the program cannot be determined.
+    pub async fn in_use(&self) -> Result<UsageIndex, ApiError> {
+        Ok(self.read_usage_everywhere(&self.begin()).await?.1)
+    }
+
+    /// Reads what is in use, and makes a keep list of it.
+    ///
+    /// # Errors
+    /// Returns an error if the identity of the program cannot be determined.
+    pub async fn keep_list(
+        &self,
+    ) -> Result<(UsageIndex, Result<KeepList, KeepListError>), ApiError> {
+        let began = self.clients.now();
+        let (locations, usage) = self.read_usage_everywhere(&self.begin()).await?;
+        let list = KeepList::of(&usage, &locations.own.registry, began);
+        Ok((usage, list))
+    }
+
+    /// Checks whether every image in use can be pulled (U10).
+    ///
+    /// # Errors
+    /// Returns an error if the identity of the program cannot be determined.
+    pub async fn verify(&self) -> Result<(Verification, Metrics), ApiError> {
+        let run = self.begin();
+        let (locations, usage) = self.read_usage_everywhere(&run).await?;
+        let verification = verify::verify(&locations.registries, &usage, &run.id).await;
+        log::missing(&run.id, &verification.missing);
+        let metrics = Metrics::verified(&verification, run.seconds(), self.calls_of(&run));
+        tracing::info!(
+            event = "verified",
+            run_id = run.id,
+            verified = verification.verified,
+            "{}",
+            verification.summary
+        );
+        Ok((verification, metrics))
+    }
+
+    /// Restores an image from the archive, with its children and referrers, and waits until all of it can be pulled; it
+    /// looks again after every `pause`.
+    ///
+    /// # Errors
+    /// Returns an error if there is no such image, its repository cannot be read, or a call fails.
+    pub async fn restore(
+        &self,
+        image: &ImageReference,
+        pause: Duration,
+    ) -> Result<Restored, RestoreError> {
+        let own = self.clients.identity().await?;
+        let id = self.begin().id;
+        let locations = Locations::find(&self.clients, own, &self.config, &id).await?;
+        if let Some(unreachable) = locations.unreachable().next() {
+            return Err(unreachable.error.into());
+        }
+        registry::restore(&locations.registries, image, pause).await
+    }
+
+    /// Finds the locations of the configuration, and reads what is in use there.
+    fn read_usage_everywhere<'a>(
+        &'a self,
+        run: &'a Run,
+    ) -> LocalBoxFuture<'a, Result<(Locations, UsageIndex), ApiError>> {
+        Box::pin(async move {
+            let own = self.clients.identity().await?;
+            let state = self.state(&own).await;
+            let caches: Arc<Caches> = state.map(|state| state.caches).unwrap_or_default();
+            let locations = Locations::find(&self.clients, own, &self.config, &run.id).await?;
+            let usage = self.read_usage(&locations, &caches).await;
+            Ok((locations, usage))
+        })
+    }
+
+    /// Reads the state, if it is configured.
+    async fn state(&self, identity: &Identity) -> Option<State> {
+        let location = self.config.state.as_ref()?;
+        let soaks = !self.config.guards.soak.is_zero();
+        // In a box, since the futures of S3 are large.
+        let reading = State::read(&self.clients, location, &identity.registry, soaks);
+        Some(Box::pin(reading).await)
+    }
+
+    fn begin(&self) -> Run {
+        Run {
+            id: uuid::Uuid::new_v4().to_string(),
+            started: Instant::now(),
+            calls_before: self.clients.calls.so_far(),
+        }
+    }
+
+    fn calls_of(&self, run: &Run) -> Calls {
+        self.clients.calls.so_far().since(run.calls_before)
+    }
+
+    /// Returns a result, if it comes before the end of the shutdown grace.
+    async fn at_the_end<T>(
+        &self,
+        stop_at: Option<Instant>,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let grace = self.timeouts.shutdown_grace;
+        within(stop_at.map(|stop_at| stop_at + grace), work).await
+    }
+}
+
+impl Run {
+    fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+}
+
+/// Returns a result, if it comes in time.
+async fn within<T>(stop_at: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+    match stop_at {
+        None => Some(work.await),
+        Some(stop_at) => timeout_at(stop_at, work).await.ok(),
+    }
+}

@@ -1,0 +1,249 @@
+//! Plans, from what was gathered.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{Locations, Program, Request, Run, apply::Applied, gather::Gathered, log, within};
+use crate::{
+    aws::ApiError,
+    cache::Caches,
+    config::Mode,
+    evidence::UsageIndex,
+    guard::{self, GuardInput, Memory, Refusal, UnreadPullers},
+    image::{Image, ImageReference, MediaType, Status, Time},
+    plan::{self, Archiving, Explanation, Plan, PlanSettings, Veto},
+    registry,
+    report::{self, Answer, ExactBytes, Facts, Publication},
+    state::State,
+};
+
+/// A plan, with everything that it was made from.
+pub struct Planned<'a> {
+    pub(super) program: &'a Program,
+    pub(super) request: Request,
+    pub(super) run: Run,
+    pub(super) plan: Plan,
+    pub(super) usage: UsageIndex,
+    /// Time at which reading of the evidence began.
+    pub(super) usage_read_at: Instant,
+    pub(super) locations: Locations,
+    pub(super) state: Option<State>,
+    pub(super) caches: Arc<Caches>,
+    pub(super) preconditions: Vec<Refusal>,
+    pub(super) refusals: Vec<Refusal>,
+    warnings: Vec<String>,
+    pub(super) out_of_time: bool,
+}
+
+impl Program {
+    /// Gathers, plans and guards.
+    ///
+    /// # Errors
+    /// Returns an error if the identity of the program cannot be determined, or repositories cannot be listed. Any other
+    /// failure is part of the plan or a refusal.
+    pub async fn plan(&self, request: Request) -> Result<Planned<'_>, ApiError> {
+        let run = self.begin();
+        let (id, stop_at) = (run.id.clone(), request.stop_at);
+        tracing::info!(event = "run_started", run_id = id, mode = %request.mode, version = report::VERSION, "started");
+        let planned = Box::pin(self.gather_and_plan(request, run)).await;
+        if let (Err(error), Some(location)) = (&planned, &self.config.report) {
+            let publication = Publication::new(&self.clients, location, &id);
+            let failed = report::failed(&id, error);
+            let published = self.at_the_end(stop_at, publication.answer(&failed)).await;
+            if let Some(Err(error)) = published {
+                tracing::error!(
+                    event = "report_unwritable",
+                    run_id = id,
+                    "the report could not be written: {error}"
+                );
+            }
+        }
+        planned
+    }
+
+    async fn gather_and_plan(&self, request: Request, run: Run) -> Result<Planned<'_>, ApiError> {
+        let now = self.clients.now();
+        let own = self.clients.identity().await?;
+        let gather_and_decide = async {
+            let mut gathered = self.gather(&request, own.clone(), &run).await?;
+            let inventories = std::mem::take(&mut gathered.inventories);
+            let settings = PlanSettings {
+                now,
+                archive: self.archiving(request.mode),
+            };
+            let candidates = plan::candidates(
+                inventories,
+                &gathered.usage,
+                &self.config.policies,
+                settings,
+            );
+            let limit = self.config.guards.max_percent_per_repository;
+            let mut vetoes = guard::too_many_candidates(&candidates, limit);
+            let unread = self
+                .unread_pullers(&candidates, &vetoes, &gathered.usage, &gathered.locations)
+                .await;
+            let (unread, tolerated) = match self.config.guards.unread_pull_accounts {
+                UnreadPullers::Refuse => (unread, Vec::new()),
+                UnreadPullers::Warn => (Vec::new(), unread),
+            };
+            vetoes.extend(unread);
+            let plan = candidates.decide(vetoes);
+            Ok::<_, ApiError>((gathered, plan, tolerated))
+        };
+        let decided = within(request.stop_at, Box::pin(gather_and_decide)).await;
+        let out_of_time = decided.is_none();
+        let (gathered, plan, tolerated) = decided
+            .unwrap_or_else(|| Ok((Gathered::nothing(own), Plan::empty(now), Vec::new())))?;
+        let mut planned = Planned {
+            program: self,
+            preconditions: gathered.preconditions(),
+            warnings: warnings(&plan, &gathered, &tolerated),
+            request,
+            run,
+            plan,
+            usage: gathered.usage,
+            usage_read_at: gathered.read_at,
+            locations: gathered.locations,
+            state: gathered.state,
+            caches: gathered.caches,
+            refusals: Vec::new(),
+            out_of_time,
+        };
+        if !out_of_time {
+            planned.refusals = guard::refusals(planned.guard_input(planned.memory(), now));
+        }
+        log::plan(&planned.run.id, &planned.plan, &planned.refusals);
+        Ok(planned)
+    }
+
+    /// Returns the treatment of the archive. A dry run treats it as the configured mode does, so that it shows the same.
+    fn archiving(&self, mode: Mode) -> Archiving {
+        Archiving {
+            candidates: [mode, self.config.mode].contains(&Mode::Archive),
+            delete_after: self.config.archive.delete_after,
+        }
+    }
+}
+
+/// Returns the warnings that a plan comes with; `tolerated` are vetoes that the configuration turns into warnings.
+fn warnings(plan: &Plan, gathered: &Gathered, tolerated: &[Veto]) -> Vec<String> {
+    let tolerated = tolerated.iter().filter_map(|veto| {
+        let repository = plan.repository_in(&veto.registry, &veto.repository)?;
+        let (title, why) = (repository.title(), &veto.why);
+        Some(format!("`{title}` is cleaned although {why}"))
+    });
+    let state = gathered.state.iter().flat_map(|state| &state.warnings);
+    tolerated
+        .chain(state.cloned())
+        .chain(super::lifecycle::warnings(plan))
+        .collect()
+}
+
+impl Planned<'_> {
+    /// Returns the plan.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Returns why a run that deletes would be refused.
+    #[must_use]
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.refusals
+    }
+
+    /// Explains the plan for one image.
+    #[must_use]
+    pub fn explain(&self, image: &ImageReference) -> Explanation {
+        self.plan.explain(image)
+    }
+
+    /// Returns the sizes of what was planned, with each layer counted once.
+    ///
+    /// It reads the manifests of all images that can be pulled, which AWS counts as pulls of them.
+    ///
+    /// # Errors
+    /// Returns an error if a call fails.
+    pub async fn exact_bytes(&self) -> Result<ExactBytes, ApiError> {
+        let mut bytes = ExactBytes::default();
+        for repository in self.plan.repositories() {
+            let readable = |image: &&Image| {
+                image.media_type != MediaType::Index && image.status == Status::Active
+            };
+            let images = repository.images().iter().map(|planned| &planned.image);
+            let images: Vec<_> = images.filter(readable).map(|image| image.digest).collect();
+            let Some(clients) = self.locations.registries.get(repository.registry()) else {
+                continue;
+            };
+            let layers = registry::layers(clients, repository.name(), &images).await?;
+            bytes += ExactBytes::of(repository, &layers);
+        }
+        Ok(bytes)
+    }
+
+    /// Returns the answer as it is without deleting anything.
+    #[must_use]
+    pub fn answer(&self) -> Answer {
+        let applied = Applied {
+            refusals: self.refusals.clone(),
+            out_of_time: self.out_of_time,
+            ..Applied::default()
+        };
+        self.answer_with(Mode::Plan, &applied)
+    }
+
+    /// Returns the memory of earlier runs.
+    pub(super) fn memory(&self) -> &Memory {
+        static NOTHING: Memory = Memory {
+            ledger: None,
+            counts: None,
+        };
+        self.state.as_ref().map_or(&NOTHING, |state| &state.memory)
+    }
+
+    /// Returns the input of the guards.
+    pub(super) fn guard_input<'b>(&'b self, memory: &'b Memory, now: Time) -> GuardInput<'b> {
+        GuardInput {
+            plan: &self.plan,
+            usage: &self.usage,
+            guards: &self.program.config.guards,
+            memory,
+            now,
+            preconditions: &self.preconditions,
+        }
+    }
+
+    pub(super) fn answer_with(&self, mode: Mode, applied: &Applied) -> Answer {
+        let config = &self.program.config;
+        let mut answer = report::gather(Facts {
+            run_id: &self.run.id,
+            mode,
+            plan: &self.plan,
+            usage: &self.usage,
+            policies: &config.policies,
+            refusals: &applied.refusals,
+            outcome: applied.outcome.as_ref(),
+            out_of_time: applied.out_of_time,
+            usd_per_gb_month: config.usd_per_gb_month,
+        });
+        let memory = applied.memory.as_ref().unwrap_or(self.memory());
+        let warnings = self.warnings.iter().chain(&applied.warnings);
+        answer.warnings.extend(warnings.cloned());
+        answer.warnings.extend(self.soaking(memory));
+        answer.warnings.extend(config.in_use.unprotected());
+        answer
+    }
+
+    /// Returns a warning about candidates that have not soaked long enough.
+    fn soaking(&self, memory: &Memory) -> Option<String> {
+        if self.program.config.guards.soak.is_zero() {
+            return None;
+        }
+        let soaking = guard::select(self.guard_input(memory, self.plan.now())).soaking;
+        let text = format!(
+            "{soaking} candidates have not been candidates for as long as `guards.soak` asks for, and stay until then"
+        );
+        (soaking > 0).then_some(text)
+    }
+}

@@ -1,0 +1,211 @@
+//! Verifies that every image in use can be pulled (U10).
+//!
+//! It lists the repositories that are in use in ECR, and nothing else. A repository that cannot be listed
+//! is told apart from an image that is missing.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+use futures::{StreamExt, future::LocalBoxFuture, stream};
+
+use crate::{
+    aws::{ApiError, Cause, Clients},
+    evidence::{Reference, UsageIndex},
+    image::{Digest, Image, ImageReference, Registry, RepositoryName, Tag},
+    inventory::Unclear,
+    plan::{Missing, Plan, RepositoryKey, Stored, missing_from},
+    registry,
+    report::{VERSION, Verification},
+};
+
+/// Number of repositories that are listed at once.
+const AT_ONCE: usize = 8;
+/// Number of entries of a list.
+const CAP: usize = 200;
+
+/// Images of a repository that users name.
+#[derive(Debug, Default)]
+pub(super) struct Named<'a> {
+    digests: HashSet<Digest>,
+    tags: HashSet<&'a Tag>,
+}
+
+impl Named<'_> {
+    fn includes(&self, image: &Image) -> bool {
+        self.digests.contains(&image.digest) || image.tags.iter().any(|tag| self.tags.contains(tag))
+    }
+}
+
+/// The images in use that repositories store now. All their images would take as much memory as the plan.
+#[derive(Debug, Default)]
+pub(super) struct Listing(BTreeMap<RepositoryKey, Result<Option<Vec<Image>>, ListingError>>);
+
+/// Reason for which a repository cannot be listed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ListingError {
+    /// Its registry is not one of the configuration.
+    #[error("nothing lets the program into {0}")]
+    NoClients(Registry),
+    /// There is a doubt about its images.
+    #[error(transparent)]
+    Unclear(#[from] Unclear),
+    /// A call failed.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+}
+
+impl Listing {
+    /// Returns the repositories that could not be listed, with the reason.
+    pub(super) fn failures(
+        &self,
+        told_apart: bool,
+    ) -> impl Iterator<Item = (String, &ListingError)> {
+        self.0.iter().filter_map(move |((registry, name), images)| {
+            let title = if told_apart {
+                format!("{}/{name}", registry.host())
+            } else {
+                name.to_string()
+            };
+            Some((title, images.as_ref().err()?))
+        })
+    }
+
+    /// Returns the content of a repository; `None` if it was not listed.
+    fn stored(&self, registry: &Registry, name: &RepositoryName) -> Option<Stored<'_>> {
+        Some(
+            match self.0.get(&(Arc::new(registry.clone()), name.clone()))? {
+                Ok(Some(images)) => Stored::Images(images.iter().collect()),
+                Ok(None) => Stored::NoRepository,
+                Err(_) => return None,
+            },
+        )
+    }
+}
+
+/// Lists the images in use that repositories store now.
+pub(super) async fn list(
+    clients: &BTreeMap<Registry, Clients>,
+    repositories: BTreeMap<RepositoryKey, Named<'_>>,
+) -> Listing {
+    let listings = stream::iter(repositories).map(|((registry, name), named)| async move {
+        let images = match clients.get(&*registry) {
+            None => Err(ListingError::NoClients((*registry).clone())),
+            Some(clients) => match registry::list(clients, &name).await {
+                Ok((mut images, None)) => {
+                    images.retain(|image| named.includes(image));
+                    images.shrink_to_fit();
+                    Ok(Some(images))
+                }
+                Ok((_, Some(unclear))) => Err(unclear.into()),
+                Err(error) if error.cause == Cause::RepositoryNotFound => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+        };
+        ((registry, name), images)
+    });
+    Listing(listings.buffer_unordered(AT_ONCE).collect().await)
+}
+
+/// The repositories of some registries that something in use names, each with the images it names there.
+pub(super) fn named<'a>(
+    registries: &'a [Arc<Registry>],
+    usage: &'a UsageIndex,
+) -> BTreeMap<RepositoryKey, Named<'a>> {
+    let mut repositories = BTreeMap::<_, Named<'_>>::new();
+    for (registry, reference) in references(registries, usage) {
+        let named = repositories
+            .entry((Arc::clone(registry), reference.repository.clone()))
+            .or_default();
+        named.digests.extend(reference.digest);
+        named.tags.extend(&reference.tag);
+    }
+    repositories
+}
+
+fn references<'a>(
+    registries: &'a [Arc<Registry>],
+    usage: &'a UsageIndex,
+) -> impl Iterator<Item = (&'a Arc<Registry>, &'a ImageReference)> {
+    usage
+        .references()
+        .filter_map(move |(reference, _)| match reference {
+            Reference::Image(image) => {
+                let registry = registries
+                    .iter()
+                    .find(|registry| image.registry.as_ref() == Some(&***registry))?;
+                Some((registry, image))
+            }
+            Reference::Digest(_) | Reference::Repository(_) => None,
+        })
+}
+
+/// Returns what is missing now, if some repositories were listed since the plan. The others are as the plan saw them.
+pub(super) fn missing_now(plan: &Plan, usage: &UsageIndex, listing: &Listing) -> Vec<Missing> {
+    missing_from(plan.registries(), usage, |registry, name| {
+        listing
+            .stored(registry, name)
+            .unwrap_or_else(|| plan.stored(registry, name))
+    })
+}
+
+/// Looks up every image in use in ECR.
+pub(super) fn verify<'a>(
+    clients: &'a BTreeMap<Registry, Clients>,
+    usage: &'a UsageIndex,
+    run_id: &'a str,
+) -> LocalBoxFuture<'a, Verification> {
+    Box::pin(async move {
+        let registries: Vec<Arc<Registry>> = clients.keys().cloned().map(Arc::new).collect();
+        let listing = list(clients, named(&registries, usage)).await;
+        let mut missing = missing_from(&registries, usage, |registry, name| {
+            listing.stored(registry, name).unwrap_or(Stored::Unknown)
+        });
+        let omitted = missing.len().saturating_sub(CAP);
+        let failures = listing.failures(registries.len() > 1);
+        let not_asked: BTreeMap<String, String> = failures
+            .map(|(title, problem)| (title, problem.to_string()))
+            .collect();
+        let references = references(&registries, usage).count();
+        let (live, later): (Vec<_>, Vec<_>) = missing.iter().partition(|missing| missing.live);
+        let mut summary = match live.len() {
+            0 => format!(
+                "Of {references} references in use, everything live that could be asked for can be pulled."
+            ),
+            live => {
+                format!("{live} of {references} references in use cannot be pulled: see `missing`.")
+            }
+        };
+        if !later.is_empty() {
+            summary += &format!(
+                " {} more are only kept for later, and their images are gone.",
+                later.len()
+            );
+        }
+        let incomplete = usage
+            .sources()
+            .iter()
+            .filter(|status| !status.is_complete())
+            .count();
+        if incomplete > 0 || !not_asked.is_empty() {
+            summary += &format!(
+                " Not everything could be asked: {} repositories did not answer, {incomplete} sources of use are incomplete.",
+                not_asked.len()
+            );
+        }
+        let verified = live.is_empty() && incomplete == 0 && not_asked.is_empty();
+        missing.truncate(CAP);
+        Verification {
+            summary,
+            verified,
+            run_id: run_id.to_owned(),
+            version: VERSION,
+            references,
+            missing,
+            not_asked,
+            in_use: usage.sources().to_vec(),
+            omitted,
+        }
+    })
+}

@@ -1,0 +1,253 @@
+//! Deletes or archives what a cleared plan allows, except for what changed since.
+//!
+//! Images that belong together are deleted together or not at all. Right before a group of them is
+//! deleted, all of it is rechecked (A3). An answer that is not understood stops its repository; a
+//! failure never stops other repositories (A5).
+
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, HashMap, HashSet},
+};
+
+use futures::{StreamExt, future::LocalBoxFuture, stream};
+use tokio::{
+    sync::Mutex,
+    time::{Duration, Instant, timeout_at},
+};
+
+use super::{BATCH, Outcome, RepositoryOutcome, Stop};
+use crate::{
+    aws::Clients,
+    evidence::UsageIndex,
+    guard::{Clearance, Refusal, RepositorySelection},
+    image::{Digest, Image, Registry},
+    plan::{Plan, RepositoryKey, RepositoryPlan, Unit, UnitImage},
+    policy::Policies,
+};
+
+/// Number of repositories that are cleaned at once: enough for the rate limit if an answer takes half a second.
+const AT_ONCE: usize = 16;
+
+/// Applies a cleared plan.
+pub(crate) struct Applier<'a> {
+    /// Clients of each registry.
+    pub(crate) clients: &'a BTreeMap<Registry, Clients>,
+    /// Policies that the plan was made by.
+    pub(crate) policies: &'a Policies,
+    /// Reads evidence again; a refusal is why it cannot be trusted.
+    pub(crate) read_usage: &'a dyn Fn() -> LocalBoxFuture<'a, Result<UsageIndex, Refusal>>,
+    /// Time at which reading of the evidence for the plan began.
+    pub(crate) usage_read_at: Instant,
+    /// Time to stop (A6).
+    pub(crate) stop_at: Option<Instant>,
+    /// Time after that for answers to calls that were made before.
+    pub(crate) in_flight: Duration,
+    /// Age of the evidence up to which it is not read again (A3).
+    pub(crate) usage_fresh_for: Duration,
+    /// Whether another run took the lock, which ends this one as if its time were over.
+    pub(crate) lock_lost: Option<&'a Cell<bool>>,
+}
+
+/// Evidence while deleting goes on.
+struct Freshness {
+    read_at: Instant,
+    kept: BTreeMap<RepositoryKey, HashSet<Digest>>,
+    lost: Option<Refusal>,
+}
+
+impl Applier<'_> {
+    /// Deletes or archives what was cleared.
+    pub(crate) async fn apply(&self, clearance: Clearance<'_>) -> Outcome {
+        let freshness = Mutex::new(Freshness {
+            read_at: self.usage_read_at,
+            kept: BTreeMap::new(),
+            lost: None,
+        });
+        let selection = clearance.selection();
+        let repositories = stream::iter(&selection.repositories)
+            .map(|selected| self.apply_to(clearance.plan(), selected, &freshness))
+            .buffer_unordered(AT_ONCE)
+            .collect::<Vec<_>>()
+            .await;
+        Outcome {
+            repositories,
+            beyond_limit: selection.beyond_limit,
+            usage_lost: freshness.into_inner().lost,
+        }
+    }
+
+    async fn apply_to(
+        &self,
+        plan: &Plan,
+        selected: &RepositorySelection<'_>,
+        freshness: &Mutex<Freshness>,
+    ) -> RepositoryOutcome {
+        let repository = selected.repository;
+        let mut outcome = RepositoryOutcome::new(repository);
+        let Some(clients) = self.clients.get(repository.registry()) else {
+            outcome.stopped = Some(Stop::no_clients(repository.registry()));
+            return outcome;
+        };
+        let cleaning = RepositoryApplier {
+            applier: self,
+            clients,
+            plan,
+            repository,
+            freshness,
+            outcome,
+        };
+        cleaning.apply(&selected.units).await
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop_at
+            .is_some_and(|stop_at| Instant::now() >= stop_at)
+            || self.lock_lost.is_some_and(Cell::get)
+    }
+}
+
+/// Applies the plan of one repository.
+pub(super) struct RepositoryApplier<'a, 'c> {
+    applier: &'a Applier<'c>,
+    pub(super) clients: &'a Clients,
+    plan: &'a Plan,
+    pub(super) repository: &'a RepositoryPlan,
+    freshness: &'a Mutex<Freshness>,
+    pub(super) outcome: RepositoryOutcome,
+}
+
+impl RepositoryApplier<'_, '_> {
+    async fn apply(mut self, units: &[Unit<'_>]) -> RepositoryOutcome {
+        for group in groups(units) {
+            if let Err(stop) = self.apply_group(group).await {
+                self.outcome.stopped = Some(stop);
+                break;
+            }
+        }
+        self.outcome
+    }
+
+    /// Rechecks a group, and deletes or archives what has not changed, level by level.
+    async fn apply_group(&mut self, units: &[Unit<'_>]) -> Result<(), Stop> {
+        self.check_time()?;
+        let kept = self.kept_by_fresh_usage().await?;
+        let beyond_limit: HashSet<Digest> = units
+            .iter()
+            .flat_map(|unit| &unit.images[unit.allowed..])
+            .map(digest)
+            .collect();
+        let mut units: Vec<Vec<UnitImage<'_>>> = units
+            .iter()
+            .map(|unit| unit.images.clone())
+            .filter(|unit| !unit.iter().any(|it| kept.contains(&digest(it))))
+            .collect();
+        self.drop_changed(&mut units).await?;
+        for unit in &mut units {
+            unit.retain(|it| !beyond_limit.contains(&digest(it)));
+        }
+        let levels = units.iter().flatten().map(|it| it.level);
+        for level in 0..=levels.max().unwrap_or_default() {
+            let of_level = units.iter().flatten().filter(|it| it.level == level);
+            let batch: Vec<&Image> = of_level.map(|it| &it.planned.image).collect();
+            let remaining = self.apply_level(batch).await?;
+            // What remains keeps what belongs to it.
+            units.retain(|unit| !unit.iter().any(|it| remaining.contains(&digest(it))));
+        }
+        Ok(())
+    }
+
+    /// Deletes or archives images that do not depend on each other, and returns those that remain.
+    async fn apply_level(&mut self, images: Vec<&Image>) -> Result<HashSet<Digest>, Stop> {
+        let (to_archive, to_delete): (Vec<&Image>, Vec<&Image>) =
+            images.into_iter().partition(|it| self.plan.archives(it));
+        let mut remaining = HashSet::new();
+        for batch in to_delete.chunks(BATCH) {
+            self.check_time()?;
+            remaining.extend(self.delete(batch).await?);
+        }
+        remaining.extend(self.archive(&to_archive).await?);
+        Ok(remaining)
+    }
+
+    /// Waits for the answer to a call, as long as the run is not killed. Whether a call without an answer was carried
+    /// out is not known; the next run sees what is stored.
+    pub(super) async fn in_time<T>(&self, call: impl Future<Output = T>) -> Result<T, Stop> {
+        match self.applier.stop_at {
+            None => Ok(call.await),
+            Some(stop_at) => timeout_at(stop_at + self.applier.in_flight, call)
+                .await
+                .map_err(|_| Stop::OutOfTime),
+        }
+    }
+
+    pub(super) fn check_time(&self) -> Result<(), Stop> {
+        if self.applier.is_over() {
+            Err(Stop::OutOfTime)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Returns the candidates that evidence keeps, after it was read again if it is old.
+    async fn kept_by_fresh_usage(&self) -> Result<HashSet<Digest>, Stop> {
+        let applier = self.applier;
+        let mut freshness = self.freshness.lock().await;
+        if freshness.lost.is_none() && freshness.read_at.elapsed() > applier.usage_fresh_for {
+            let read_at = Instant::now();
+            match self.in_time((applier.read_usage)()).await? {
+                Ok(usage) => freshness.kept = self.plan.kept_by(&usage, applier.policies),
+                Err(refusal) => freshness.lost = Some(refusal),
+            }
+            freshness.read_at = read_at;
+        }
+        match &freshness.lost {
+            Some(_) => Err(Stop::UsageUnknown),
+            None => {
+                let kept = freshness.kept.get(&self.repository.key());
+                Ok(kept.cloned().unwrap_or_default())
+            }
+        }
+    }
+
+    /// Logs an image that was deleted or archived.
+    pub(super) fn log(&self, event: &str, image: &Image, message: &str) {
+        let tags: Vec<&str> = image.tags.iter().map(|tag| &**tag).collect();
+        tracing::info!(
+            event,
+            registry = %self.repository.registry(),
+            repository = %self.repository.name(),
+            digest = %image.digest,
+            tags = tags.join(","),
+            bytes = image.bytes,
+            "{message}"
+        );
+    }
+}
+
+fn digest(image: &UnitImage<'_>) -> Digest {
+    image.planned.image.digest
+}
+
+/// Returns images by their digests.
+pub(super) fn by_digest(images: impl IntoIterator<Item = Image>) -> HashMap<Digest, Image> {
+    let images = images.into_iter();
+    images.map(|image| (image.digest, image)).collect()
+}
+
+/// Packs units into groups of one batch; a larger unit is a group of its own.
+fn groups<'u, 'p>(units: &'u [Unit<'p>]) -> impl Iterator<Item = &'u [Unit<'p>]> {
+    let mut rest = units;
+    std::iter::from_fn(move || {
+        let mut images = 0;
+        let fitting = rest
+            .iter()
+            .take_while(|unit| {
+                images += unit.images.len();
+                images <= BATCH
+            })
+            .count();
+        let (group, after) = rest.split_at_checked(fitting.max(1))?;
+        rest = after;
+        Some(group)
+    })
+}

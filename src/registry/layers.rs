@@ -1,0 +1,29 @@
+//! Reading the layers of images, for sizes that count each layer once. No decision depends on them.
+
+use std::collections::HashMap;
+
+use super::{BATCH, manifests::manifests};
+use crate::{
+    aws::{ApiError, Clients},
+    image::Digest,
+    inventory::Layer,
+};
+
+/// Reads the layers of each image whose manifest can be read and understood.
+///
+/// # Errors
+/// If a call fails.
+pub(crate) async fn layers(
+    clients: &Clients,
+    repository: &str,
+    images: &[Digest],
+) -> Result<HashMap<Digest, Vec<Layer>>, ApiError> {
+    let mut layers = HashMap::with_capacity(images.len());
+    for batch in images.chunks(BATCH) {
+        for (digest, manifest) in manifests(clients, repository, batch).await? {
+            let all = manifest.ok().and_then(|text| Layer::all_of(&text));
+            layers.extend(all.map(|all| (digest, all)));
+        }
+    }
+    Ok(layers)
+}

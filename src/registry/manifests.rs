@@ -1,0 +1,120 @@
+//! Reading manifests. ECR counts that as a pull.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecr::types::ImageIdentifier;
+
+use super::{BATCH, images::identifier};
+use crate::{
+    aws::{ApiError, Clients, Operation},
+    cache::Cache,
+    image::{Digest, Image, MANIFEST_MEDIA_TYPES, MediaType, Status},
+    inventory::{self, Child, Images, Unclear},
+};
+
+/// Reason for which the manifest of an image cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ManifestError {
+    /// It cannot be parsed.
+    #[error(transparent)]
+    Malformed(#[from] inventory::ManifestError),
+    /// ECR says why.
+    #[error("{code}: {reason}")]
+    Failed {
+        /// The failure code.
+        code: String,
+        /// What ECR says about it.
+        reason: String,
+    },
+    /// ECR says nothing.
+    #[error("`ecr:BatchGetImage` did not answer for it")]
+    NotAnswered,
+}
+
+/// Reads the manifest of every index whose children are not known, and returns what could not be read. An archived index
+/// cannot be read; what it names is archived with it.
+pub(super) async fn read_children(
+    clients: &Clients,
+    repository: &str,
+    images: &mut Images,
+    known: &Cache<Digest, Vec<Child>>,
+) -> Option<Unclear> {
+    let is_readable =
+        |image: &&Image| image.media_type == MediaType::Index && image.status == Status::Active;
+    let mut unknown = Vec::new();
+    for image in images.images.iter().filter(is_readable) {
+        match known.get(&image.digest) {
+            Some(children) => {
+                images.children.insert(image.digest, children);
+            }
+            None => unknown.push(image.digest),
+        }
+    }
+    let start = clients.now();
+    for batch in unknown.chunks(BATCH) {
+        let mut manifests = match manifests(clients, repository, batch).await {
+            Ok(manifests) => manifests,
+            Err(error) => {
+                return Some(Unclear::Index {
+                    digest: batch[0],
+                    problem: error.to_string(),
+                });
+            }
+        };
+        images.manifests_read = Some(start..=clients.now());
+        for &digest in batch {
+            let manifest = manifests.remove(&digest);
+            let children = manifest
+                .unwrap_or(Err(ManifestError::NotAnswered))
+                .and_then(|manifest| Ok(inventory::children(&manifest)?));
+            match children {
+                Ok(children) => {
+                    known.learn(digest, children.clone());
+                    images.children.insert(digest, children);
+                }
+                Err(error) => {
+                    let problem = error.to_string();
+                    return Some(Unclear::Index { digest, problem });
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Reads the manifests of at most 100 images.
+pub(super) async fn manifests(
+    clients: &Clients,
+    repository: &str,
+    digests: &[Digest],
+) -> Result<BTreeMap<Digest, Result<String, ManifestError>>, ApiError> {
+    let request = clients.ecr.batch_get_image().repository_name(repository);
+    let request = request
+        .set_image_ids(Some(digests.iter().map(identifier).collect()))
+        .set_accepted_media_types(Some(MANIFEST_MEDIA_TYPES.map(str::to_owned).to_vec()));
+    let answer = clients.call(Operation::BatchGetImage, repository, request.send());
+    let answer = answer.await?;
+    let digest_of = |id: Option<&ImageIdentifier>| id?.image_digest()?.parse::<Digest>().ok();
+    let mut manifests = BTreeMap::new();
+    for failure in answer.failures() {
+        if let Some(digest) = digest_of(failure.image_id()) {
+            let code = failure.failure_code();
+            let failed = ManifestError::Failed {
+                code: code.map_or("no code", |code| code.as_str()).to_owned(),
+                reason: failure
+                    .failure_reason()
+                    .unwrap_or("no reason given")
+                    .to_owned(),
+            };
+            manifests.insert(digest, Err(failed));
+        }
+    }
+    for image in answer.images() {
+        if let (Some(digest), Some(manifest)) =
+            (digest_of(image.image_id()), image.image_manifest())
+        {
+            manifests.insert(digest, Ok(manifest.to_owned()));
+        }
+    }
+    Ok(manifests)
+}

@@ -1,0 +1,161 @@
+//! Outcome of deleting and archiving.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{
+    aws::{ApiError, Cause},
+    guard::Refusal,
+    image::{Digest, Registry},
+    plan::{RepositoryKey, RepositoryPlan},
+};
+
+/// Outcome of a cleared plan.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Repositories that had something to delete or archive.
+    pub repositories: Vec<RepositoryOutcome>,
+    /// Number of candidates that the limit on deletions left for the next run.
+    pub beyond_limit: u64,
+    /// Refusal to go on, if evidence that was read again did not allow it.
+    pub usage_lost: Option<Refusal>,
+}
+
+/// Outcome for the candidates of one repository.
+#[derive(Debug)]
+pub struct RepositoryOutcome {
+    /// Repository.
+    pub repository: RepositoryKey,
+    /// Images that this run deleted.
+    pub deleted: Vec<Digest>,
+    /// Images that this run archived.
+    pub archived: Vec<Digest>,
+    /// Images that did not exist any more.
+    pub missing: Vec<Digest>,
+    /// Images that changed since the plan, or belong to one that did.
+    pub skipped: Vec<(Digest, Change)>,
+    /// Images that a call did not delete or archive.
+    pub failed: Vec<Failure>,
+    /// Reason for which it ended before everything was tried.
+    pub stopped: Option<Stop>,
+}
+
+/// Change of an image between the plan and the recheck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Its tags.
+    Tags,
+    /// Its status: it was archived or restored.
+    Status,
+    /// It was pulled.
+    Pulled,
+    /// It was pushed again.
+    Pushed,
+}
+
+/// An image that could not be deleted or archived.
+#[derive(Debug)]
+pub struct Failure {
+    /// Image.
+    pub digest: Digest,
+    /// Failure code of ECR, error code of the call, or `no_answer`.
+    pub code: String,
+    /// Message of ECR.
+    pub message: String,
+}
+
+/// Reason for which the cleaning of a repository ended early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// The time of the run is over.
+    OutOfTime,
+    /// Evidence could not be read again.
+    UsageUnknown,
+    /// The repository was deleted during the run.
+    Vanished,
+    /// A policy denies it explicitly: the message of AWS.
+    Protected(String),
+    /// A failure that is not understood well enough to go on.
+    Failure {
+        /// Code.
+        code: String,
+        /// Message.
+        message: String,
+    },
+}
+
+impl RepositoryOutcome {
+    pub(super) fn new(repository: &RepositoryPlan) -> Self {
+        Self {
+            repository: repository.key(),
+            deleted: Vec::new(),
+            archived: Vec::new(),
+            missing: Vec::new(),
+            skipped: Vec::new(),
+            failed: Vec::new(),
+            stopped: None,
+        }
+    }
+
+    /// Returns whether an image was deleted or archived.
+    #[must_use]
+    pub const fn has_changes(&self) -> bool {
+        !self.deleted.is_empty() || !self.archived.is_empty()
+    }
+
+    /// Returns whether this is about a repository.
+    #[must_use]
+    pub fn is_of(&self, repository: &RepositoryPlan) -> bool {
+        let (registry, name): &(Arc<Registry>, _) = &self.repository;
+        (&**registry, name) == (repository.registry(), repository.name())
+    }
+
+    pub(super) fn fail(&mut self, digest: Digest, code: &str, message: &str) {
+        self.failed.push(Failure {
+            digest,
+            code: code.to_owned(),
+            message: message.to_owned(),
+        });
+    }
+}
+
+impl Stop {
+    pub(super) fn no_clients(registry: &Registry) -> Self {
+        Self::Failure {
+            code: "no_clients".to_owned(),
+            message: format!("nothing lets the program into {registry}"),
+        }
+    }
+
+    pub(super) fn failure(code: &str, message: &str) -> Self {
+        Self::Failure {
+            code: code.to_owned(),
+            message: message.to_owned(),
+        }
+    }
+
+    /// Returns the stop for a call that a policy denies explicitly. That protects a repository on purpose, while a
+    /// permission that is only missing is a mistake.
+    pub(super) fn if_protected(error: &ApiError) -> Option<Self> {
+        let is_explicit = error.cause == Cause::ExplicitDeny;
+        is_explicit.then(|| Self::Protected(error.message.clone()))
+    }
+
+    pub(super) fn from_call(error: &ApiError) -> Self {
+        match error.cause {
+            Cause::RepositoryNotFound => Self::Vanished,
+            Cause::ExplicitDeny => Self::Protected(error.message.clone()),
+            _ => Self::Failure {
+                code: failure_code(error),
+                message: error.to_string(),
+            },
+        }
+    }
+}
+
+/// Returns the error code of a call, or `no_answer`.
+pub(super) fn failure_code(error: &ApiError) -> String {
+    error.code.clone().unwrap_or_else(|| "no_answer".to_owned())
+}

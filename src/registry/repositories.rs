@@ -1,0 +1,167 @@
+//! Reading a registry: its repositories, and the images of those in scope.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecr::types::{ImageTagMutability, Repository as Description};
+use aws_smithy_types::retry::RetryConfig;
+use futures::{StreamExt, stream};
+
+use super::{images::read_images, lifecycle_policy::lifecycle_policy};
+use crate::{
+    aws::{ApiError, Cause, Clients, Operation},
+    cache::Cache,
+    image::{Digest, Registry, RepositoryName},
+    inventory::{Child, Content, Inventory, NotRead, Repository},
+    policy::{Action, Policies, RepositoryGlobs},
+};
+
+/// The largest page of ECR's lists.
+pub(super) const PAGE: i32 = 1000;
+/// How many repositories are read at once: enough for the rate limit where an answer takes half a second.
+const AT_ONCE: usize = 16;
+
+/// Which repositories are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    /// Repositories that these leave alone are not read.
+    pub policies: &'a Policies,
+    /// The repositories this run was asked for; `None` if it was asked for all.
+    pub only: Option<&'a RepositoryGlobs>,
+    /// The children of indexes that were read before.
+    pub indexes: &'a Cache<Digest, Vec<Child>>,
+}
+
+/// Reads a registry: all its repositories, and the images of those in scope.
+///
+/// # Errors
+/// If the repositories cannot be listed. A failure in one of them is its content.
+pub(crate) async fn read(
+    clients: &Clients,
+    registry: Registry,
+    scope: Scope<'_>,
+) -> Result<Inventory, ApiError> {
+    let names = list_repositories(clients).await?;
+    let caches = if names.is_empty() {
+        Vec::new()
+    } else {
+        pull_through_cache_prefixes(clients).await?
+    };
+    let repositories = stream::iter(names)
+        .map(|(name, mutable_tags)| read_repository(clients, scope, &caches, name, mutable_tags))
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    Ok(Inventory {
+        registry,
+        repositories,
+    })
+}
+
+async fn read_repository(
+    clients: &Clients,
+    scope: Scope<'_>,
+    caches: &[String],
+    name: RepositoryName,
+    mutable_tags: bool,
+) -> Repository {
+    let is_cache = caches.iter().any(|prefix| is_below(&name, prefix));
+    let policy = scope.policies.of(&name, is_cache);
+    let content = match policy {
+        _ if scope.only.is_some_and(|only| !only.matches(&name)) => {
+            Content::NotRead(NotRead::NotAsked)
+        }
+        None if scope.policies.of(&name, false).is_some() => {
+            Content::NotRead(NotRead::PullThroughCache)
+        }
+        None => Content::NotRead(NotRead::NoPolicy),
+        Some(policy) if policy.action == Action::LeaveAlone => Content::NotRead(NotRead::Policy {
+            policy: policy.position,
+        }),
+        // Asked for together, since nothing else of a run would have to wait for the lifecycle policy.
+        Some(_) => match tokio::join!(
+            read_images(clients, &name, scope.indexes),
+            lifecycle_policy(clients, &name)
+        ) {
+            (Ok(content), lifecycle) => content.with_lifecycle(lifecycle),
+            (Err(error), _) if error.cause == Cause::RepositoryNotFound => Content::Vanished,
+            (Err(error), _) => Content::Failed(error.to_string()),
+        },
+    };
+    let policy = policy.map(|policy| policy.position);
+    tracing::info!(event = "repository_read", repository = %name, images = content.images().map_or(0, |it| it.images.len()), "read a repository");
+    Repository {
+        name,
+        policy,
+        mutable_tags,
+        content,
+    }
+}
+
+/// Returns whether a pull-through cache rule of that prefix fills a repository. The prefix `ROOT` fills any.
+fn is_below(repository: &str, prefix: &str) -> bool {
+    prefix == "ROOT"
+        || repository
+            .strip_prefix(prefix)
+            .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Lists the repositories by name, each with whether a tag in it can be moved to another image.
+async fn list_repositories(clients: &Clients) -> Result<BTreeMap<RepositoryName, bool>, ApiError> {
+    const OPERATION: Operation = Operation::DescribeRepositories;
+    let request = |token| {
+        let request = clients.ecr.describe_repositories().max_results(PAGE);
+        request.set_next_token(token).send()
+    };
+    let repositories = clients
+        .list(OPERATION, "", request, |answer| {
+            (answer.repositories, answer.next_token)
+        })
+        .await?;
+    let described = repositories.iter().map(|repository: &Description| {
+        let is_immutable =
+            repository.image_tag_mutability() == Some(&ImageTagMutability::Immutable);
+        RepositoryName::new(repository.repository_name().unwrap_or_default())
+            .map(|name| (name, !is_immutable))
+    });
+    described.collect::<Result<_, _>>().map_err(|error| {
+        let problem = format!("a repository has no usable name: {error}");
+        ApiError::answer(OPERATION, "", problem)
+    })
+}
+
+/// Lists the prefixes that pull-through cache rules fill. An endpoint that does not know the operation has no such
+/// caches.
+async fn pull_through_cache_prefixes(clients: &Clients) -> Result<Vec<String>, ApiError> {
+    const OPERATION: Operation = Operation::DescribePullThroughCacheRules;
+    let request = |token| {
+        let request = clients.ecr.describe_pull_through_cache_rules();
+        let quick = aws_sdk_ecr::config::Builder::new()
+            .retry_config(RetryConfig::standard().with_max_attempts(3));
+        let request = request.max_results(PAGE).set_next_token(token);
+        request.customize().config_override(quick).send()
+    };
+    let rules = clients.list(OPERATION, "", request, |answer| {
+        (answer.pull_through_cache_rules, answer.next_token)
+    });
+    let prefixes = match rules.await {
+        Ok(rules) => rules.into_iter().map(|rule| rule.ecr_repository_prefix),
+        Err(error) if error.cause == Cause::UnknownOperation => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    prefixes
+        .collect::<Option<_>>()
+        .ok_or_else(|| ApiError::answer(OPERATION, "", "a rule has no prefix"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_prefix_reaches_what_is_below_it_only() {
+        assert!(is_below("docker-hub/library/nginx", "docker-hub"));
+        assert!(!is_below("docker-hub-copy/nginx", "docker-hub"));
+        assert!(!is_below("docker-hub", "docker-hub"));
+        assert!(is_below("anything", "ROOT"));
+    }
+}

@@ -1,0 +1,175 @@
+//! Totals of a plan and its outcome, by repository.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{Bytes, Counts, FailureGroup, RepositoryLine};
+use crate::{
+    image::{Digest, Image, MediaType},
+    inventory::NotRead,
+    plan::{LeftAlone, Plan, PlannedImage, RepositoryPlan},
+    registry::{Outcome, RepositoryOutcome, Stop},
+};
+
+/// The most repositories that a failure names.
+const NAMED: usize = 10;
+
+/// The numbers and lists of an answer.
+#[derive(Default)]
+pub(super) struct Totals {
+    pub(super) counts: Counts,
+    pub(super) bytes: Bytes,
+    /// Candidates that are to be archived rather than deleted.
+    pub(super) to_archive: u64,
+    /// Bytes of the candidates that are to be deleted.
+    pub(super) bytes_to_delete: u64,
+    /// Bytes that this run archived.
+    pub(super) bytes_archived: u64,
+    /// The repositories, those with the largest candidates first.
+    pub(super) lines: Vec<RepositoryLine>,
+    /// Failures by their codes.
+    pub(super) failures: BTreeMap<String, FailureGroup>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Totals {
+    /// Counts the images of a plan and what became of them.
+    pub(super) fn new(plan: &Plan, outcome: Option<&Outcome>) -> Self {
+        let mut totals = Self::default();
+        for repository in plan.repositories() {
+            let outcomes = outcome.map_or(&[][..], |outcome| &outcome.repositories);
+            let outcome = outcomes.iter().find(|of| of.is_of(repository));
+            totals.add(plan, repository, outcome);
+        }
+        totals.lines.sort_by(|a, b| {
+            b.candidate_bytes
+                .cmp(&a.candidate_bytes)
+                .then_with(|| a.name.cmp(&b.name))
+        });
+        let counts = &mut totals.counts;
+        counts.untouched = counts.candidates - counts.deleted - counts.archived - counts.failed;
+        totals
+    }
+
+    fn add(
+        &mut self,
+        plan: &Plan,
+        repository: &RepositoryPlan,
+        outcome: Option<&RepositoryOutcome>,
+    ) {
+        if repository.left_alone() == Some(&LeftAlone::NotRead(NotRead::NotAsked)) {
+            return;
+        }
+        let mut line = self.count_images(plan, repository);
+        if let Some(outcome) = outcome {
+            line.deleted = outcome.deleted.len() as u64;
+            line.archived = outcome.archived.len() as u64;
+            self.add_outcome(repository, outcome);
+        }
+        match repository.left_alone() {
+            Some(LeftAlone::Failed { error }) => self.fail(repository, "not_listed", error, 0),
+            None | Some(LeftAlone::NotRead(_) | LeftAlone::Vanished) => {}
+            Some(why) => self
+                .warnings
+                .push(format!("`{}` is left alone: {why}", repository.title())),
+        }
+        let counts = &mut self.counts;
+        counts.repositories += u64::from(repository.was_read());
+        counts.images += line.images;
+        counts.kept += line.kept;
+        counts.in_use += line.in_use;
+        counts.candidates += line.candidates;
+        counts.deleted += line.deleted;
+        counts.archived += line.archived;
+        self.bytes.candidates += line.candidate_bytes;
+        self.lines.push(line);
+    }
+
+    fn count_images(&mut self, plan: &Plan, repository: &RepositoryPlan) -> RepositoryLine {
+        let mut line = RepositoryLine {
+            name: repository.title(),
+            images: 0,
+            kept: 0,
+            in_use: 0,
+            candidates: 0,
+            deleted: 0,
+            archived: 0,
+            candidate_bytes: 0,
+            left_alone: repository.left_alone().map(ToString::to_string),
+        };
+        for PlannedImage { image, verdict } in repository.images() {
+            let bytes = own_bytes(image);
+            line.images += 1;
+            line.in_use += u64::from(verdict.in_use());
+            self.bytes.scanned += bytes;
+            if verdict.deletes() {
+                line.candidates += 1;
+                line.candidate_bytes += bytes;
+                if plan.archives(image) {
+                    self.to_archive += 1;
+                } else {
+                    self.bytes_to_delete += bytes;
+                }
+            }
+            self.counts.artifacts += u64::from(verdict.is_of_artifact());
+        }
+        line.kept = line.images - line.candidates;
+        line
+    }
+
+    fn add_outcome(&mut self, repository: &RepositoryPlan, outcome: &RepositoryOutcome) {
+        let bytes_of = |done: &[Digest]| {
+            let images = done.iter().filter_map(|digest| repository.image(digest));
+            images.map(|planned| own_bytes(&planned.image)).sum::<u64>()
+        };
+        self.bytes.deleted += bytes_of(&outcome.deleted);
+        self.bytes_archived += bytes_of(&outcome.archived);
+        self.add_failures(repository, outcome);
+    }
+
+    fn add_failures(&mut self, repository: &RepositoryPlan, outcome: &RepositoryOutcome) {
+        let failed = outcome.failed.iter().map(|failure| failure.digest);
+        let failed: HashSet<Digest> = failed.collect();
+        self.counts.failed += failed.len() as u64;
+        for failure in &outcome.failed {
+            self.fail(repository, &failure.code, &failure.message, 1);
+        }
+        match &outcome.stopped {
+            Some(Stop::Failure { code, message }) if outcome.failed.is_empty() => {
+                self.fail(repository, code, message, 0);
+            }
+            Some(Stop::Protected(message)) => {
+                let name = repository.name();
+                self.warnings.push(format!(
+                    "`{name}` is protected by an explicit deny, so its images are kept: {message}"
+                ));
+            }
+            _ => {}
+        }
+    }
+
+    fn fail(&mut self, repository: &RepositoryPlan, code: &str, message: &str, images: u64) {
+        let group = self
+            .failures
+            .entry(code.to_owned())
+            .or_insert_with(|| FailureGroup {
+                code: code.to_owned(),
+                message: message.to_owned(),
+                images: 0,
+                repositories: Vec::new(),
+            });
+        group.images += images;
+        let name = repository.title();
+        if group.repositories.len() < NAMED && !group.repositories.contains(&name) {
+            group.repositories.push(name);
+        }
+    }
+}
+
+/// Returns the size of an image without its children. The size that ECR gives for an index is that of its largest child.
+fn own_bytes(image: &Image) -> u64 {
+    if image.media_type == MediaType::Index {
+        0
+    } else {
+        image.bytes
+    }
+}

@@ -1,0 +1,190 @@
+//! Describing what a list or another answer named, in batches, and checking that nothing is left out (U4).
+
+use std::{collections::HashSet, error::Error};
+
+use aws_sdk_ecs::{
+    operation::{
+        describe_clusters::DescribeClustersOutput,
+        describe_daemon_deployments::DescribeDaemonDeploymentsOutput,
+        describe_daemon_revisions::DescribeDaemonRevisionsOutput,
+        describe_service_deployments::DescribeServiceDeploymentsOutput,
+        describe_service_revisions::DescribeServiceRevisionsOutput,
+        describe_services::DescribeServicesOutput, describe_tasks::DescribeTasksOutput,
+    },
+    types::{
+        Cluster, DaemonDeployment, DaemonRevision, Failure, Service, ServiceDeployment,
+        ServiceRevision, Task,
+    },
+};
+use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures::{Stream, StreamExt, stream};
+
+use super::{AT_ONCE, Ecs};
+use crate::aws::{ApiError, Operation};
+
+/// The answer of an operation that describes what it is asked for by ARN.
+pub(super) trait Described {
+    /// What is described.
+    type Item;
+    /// The operation.
+    const OPERATION: Operation;
+    /// The most ARNs that one call may ask for.
+    const BATCH: usize;
+    /// What it means that something is missing.
+    const MISSING: Missing;
+
+    /// Returns the ARN of an item.
+    fn arn(item: &Self::Item) -> Option<&str>;
+    /// Returns the items, and the failures of what could not be described.
+    fn into_parts(self) -> (Vec<Self::Item>, Vec<Failure>);
+}
+
+/// What it means that ECS calls something `MISSING` that it named before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// It has ended meanwhile.
+    Ended,
+    /// Something still needs it: a failure.
+    Failure,
+}
+
+/// Implements [`Described`] by a table of answer, item with its ARN, list of items, batch and meaning of `MISSING`.
+macro_rules! described {
+    ($($answer:ident: $item:ident.$arn:ident in $items:ident, $batch:literal, $missing:ident, $operation:ident;)*) => {
+        $(impl Described for $answer {
+            type Item = $item;
+            const OPERATION: Operation = Operation::$operation;
+            const BATCH: usize = $batch;
+            const MISSING: Missing = Missing::$missing;
+
+            fn arn(item: &$item) -> Option<&str> {
+                item.$arn()
+            }
+
+            fn into_parts(self) -> (Vec<$item>, Vec<Failure>) {
+                (self.$items.unwrap_or_default(), self.failures.unwrap_or_default())
+            }
+        })*
+    };
+}
+
+described! {
+    DescribeClustersOutput: Cluster.cluster_arn in clusters, 100, Ended, DescribeClusters;
+    DescribeServicesOutput: Service.service_arn in services, 10, Ended, DescribeServices;
+    DescribeTasksOutput: Task.task_arn in tasks, 100, Ended, DescribeTasks;
+    DescribeServiceDeploymentsOutput: ServiceDeployment.service_deployment_arn in service_deployments, 20, Failure, DescribeServiceDeployments;
+    DescribeServiceRevisionsOutput: ServiceRevision.service_revision_arn in service_revisions, 20, Failure, DescribeServiceRevisions;
+    DescribeDaemonDeploymentsOutput: DaemonDeployment.daemon_deployment_arn in daemon_deployments, 20, Failure, DescribeDaemonDeployments;
+    DescribeDaemonRevisionsOutput: DaemonRevision.daemon_revision_arn in daemon_revisions, 20, Failure, DescribeDaemonRevisions;
+}
+
+impl Ecs {
+    /// Describes everything with these ARNs, batch by batch. `request` sends the request for a batch, and `resource` is
+    /// what errors name.
+    ///
+    /// # Errors
+    /// If a call fails, or an answer is not about everything that was asked for.
+    pub(super) fn describe_all<'a, A, E, F>(
+        &'a self,
+        resource: &'a str,
+        arns: &'a [String],
+        request: impl Fn(Vec<String>) -> F + 'a,
+    ) -> impl Stream<Item = Result<Vec<A::Item>, ApiError>> + 'a
+    where
+        A: Described + 'a,
+        E: ProvideErrorMetadata + Error + 'static,
+        F: Future<Output = Result<A, SdkError<E, Response>>> + 'a,
+    {
+        let describe = move |batch: &'a [String]| {
+            let answer = self
+                .clients
+                .call(A::OPERATION, resource, request(batch.to_vec()));
+            async move {
+                let (items, failures) = answer.await?.into_parts();
+                let answered = items.iter().filter_map(A::arn);
+                check_complete(A::OPERATION, batch, answered, &failures, A::MISSING)?;
+                Ok(items)
+            }
+        };
+        stream::iter(arns.chunks(A::BATCH))
+            .map(describe)
+            .buffer_unordered(AT_ONCE)
+    }
+}
+
+/// Checks that an answer is about everything it was asked for.
+fn check_complete<'a>(
+    operation: Operation,
+    asked: &[String],
+    answered: impl Iterator<Item = &'a str>,
+    failures: &[Failure],
+    missing: Missing,
+) -> Result<(), ApiError> {
+    let mut open: HashSet<&str> = asked.iter().map(String::as_str).collect();
+    for arn in answered {
+        open.remove(arn);
+    }
+    for failure in failures {
+        let arn = failure.arn().unwrap_or_default();
+        let reason = failure.reason().unwrap_or("no reason given");
+        if reason != "MISSING" || missing == Missing::Failure {
+            let detail = failure.detail().map(|detail| format!(" ({detail})"));
+            let problem = format!("{reason}{}", detail.unwrap_or_default());
+            return Err(ApiError::answer(operation, arn, problem));
+        }
+        open.remove(arn);
+    }
+    match open.iter().min() {
+        None => Ok(()),
+        Some(arn) => {
+            let problem = "the answer does not say anything about it";
+            Err(ApiError::answer(operation, arn, problem))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(answered: &[&str], failed: Option<&str>, missing: Missing) -> Option<String> {
+        let asked = ["a", "b"].map(str::to_owned);
+        let failures = failed.map(|reason| Failure::builder().arn("b").reason(reason).build());
+        let failures: Vec<Failure> = failures.into_iter().collect();
+        let answered = answered.iter().copied();
+        check_complete(
+            Operation::DescribeTasks,
+            &asked,
+            answered,
+            &failures,
+            missing,
+        )
+        .err()
+        .map(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_answer_is_about_everything_that_was_asked_for() {
+        let problem = |what: &str| Some(format!("`ecs:DescribeTasks` for `b` failed: {what}"));
+        let silent = problem("the answer does not say anything about it");
+        for (answered, failed, missing, expected) in [
+            (&["a", "b"][..], None, Missing::Ended, None),
+            (&["a"], None, Missing::Ended, silent),
+            (&["a"], Some("MISSING"), Missing::Ended, None),
+            (
+                &["a"],
+                Some("MISSING"),
+                Missing::Failure,
+                problem("MISSING"),
+            ),
+            (&["a"], Some("OTHER"), Missing::Ended, problem("OTHER")),
+        ] {
+            assert_eq!(
+                check(answered, failed, missing),
+                expected,
+                "{answered:?} {failed:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Services: the task definition they want, those of deployments and task sets under way, and the revisions and
+//! deployments to look up.
+
+use std::{pin::pin, sync::Arc};
+
+use aws_sdk_ecs::types::{ResourceManagementType, Service};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::{AT_ONCE, Ecs, Findings, merged, named};
+use crate::{
+    aws::{ApiError, Operation},
+    evidence::User,
+};
+
+const PAGE: i32 = 100;
+
+impl Ecs {
+    /// Finds what the services of a cluster use.
+    pub(super) async fn services(&self, cluster: &str) -> Result<Findings, ApiError> {
+        let ecs = &self.clients.ecs;
+        let request = |token| {
+            let request = ecs.list_services().cluster(cluster).max_results(PAGE);
+            request.set_next_token(token).send()
+        };
+        let arns = self
+            .clients
+            .list(Operation::ListServices, cluster, request, |answer| {
+                (answer.service_arns, answer.next_token)
+            })
+            .await?;
+        let mut batches = pin!(self.describe_all(cluster, &arns, |arns| {
+            let request = ecs.describe_services().cluster(cluster);
+            request.set_services(Some(arns)).send()
+        }));
+        let mut findings = Findings::default();
+        let mut express = Vec::new();
+        while let Some(services) = batches.try_next().await? {
+            for service in &services {
+                let name = service.service_name().unwrap_or_default();
+                let user = self.user("ECS service", name, Some(cluster), true);
+                note(&mut findings, &user, service)?;
+                if may_be_express(service) {
+                    express.push((user, service.service_arn().unwrap_or_default().to_owned()));
+                }
+            }
+        }
+        let express = stream::iter(express).map(|(user, arn)| self.express_service(user, arn));
+        findings.merge(merged(express.buffer_unordered(AT_ONCE)).await?);
+        Ok(findings)
+    }
+
+    async fn express_service(&self, user: Arc<User>, arn: String) -> Result<Findings, ApiError> {
+        const OPERATION: Operation = Operation::DescribeExpressGatewayService;
+        let request = self.clients.ecs.describe_express_gateway_service();
+        let request = request.service_arn(&arn).send();
+        let answer = self.clients.call(OPERATION, &arn, request).await?;
+        let service = answer
+            .service()
+            .ok_or_else(|| ApiError::answer(OPERATION, &arn, "the answer holds no service"))?;
+        let mut findings = Findings::default();
+        for configuration in service.active_configurations() {
+            findings.name_definition(&user, configuration.task_definition_arn());
+            if let Some(container) = configuration.primary_container() {
+                findings.add_image(&user, Some(container.image()), None);
+            }
+            if let Some(revision) = configuration.service_revision_arn() {
+                findings
+                    .revisions
+                    .insert(revision.to_owned(), Arc::clone(&user));
+            }
+        }
+        Ok(findings)
+    }
+}
+
+/// Returns whether a service says more about itself as an Express service. A kind that is not known yet may, too.
+fn may_be_express(service: &Service) -> bool {
+    service
+        .resource_management_type()
+        .is_some_and(|kind| *kind != ResourceManagementType::Customer)
+}
+
+/// Adds everything that a service names. One that has no tasks, or is draining, still counts.
+fn note(findings: &mut Findings, user: &Arc<User>, service: &Service) -> Result<(), ApiError> {
+    findings.name_definition(user, service.task_definition());
+    for deployment in service.deployments() {
+        findings.name_definition(user, deployment.task_definition());
+    }
+    for task_set in service.task_sets() {
+        findings.name_definition(user, task_set.task_definition());
+    }
+    for revision in service.current_service_revisions() {
+        let arn = named(Operation::DescribeServices, &user.name, revision.arn())?;
+        findings.revisions.insert(arn, Arc::clone(user));
+    }
+    if let Some(arn) = service.current_service_deployment() {
+        findings
+            .deployments
+            .insert(arn.to_owned(), Arc::clone(user));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::types::ServiceCurrentRevisionSummary;
+
+    use super::*;
+    use crate::image::Registry;
+
+    #[test]
+    fn a_revision_that_cannot_be_looked_up_is_an_error() {
+        let location = Registry {
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
+        let user = Arc::new(User {
+            location,
+            kind: "ECS service".into(),
+            name: "web".to_owned(),
+            cluster: None,
+            live: true,
+        });
+        let revision = ServiceCurrentRevisionSummary::builder().build();
+        let service = Service::builder()
+            .current_service_revisions(revision)
+            .build();
+        let error = note(&mut Findings::default(), &user, &service).unwrap_err();
+        let message =
+            "`ecs:DescribeServices` for `web` failed: the answer names a revision without an ARN";
+        assert_eq!(error.to_string(), message);
+    }
+}

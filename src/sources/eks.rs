@@ -1,0 +1,183 @@
+//! Amazon EKS (U5): which clusters there are, and how each is reached. Each cluster is a source of its own.
+//!
+//! A cluster whose state leaves open what runs in it makes its source incomplete: any but ACTIVE and UPDATING, and
+//! CREATING while it has no endpoint yet. One that the configuration leaves out is not read, and the answer says so.
+
+use std::sync::Arc;
+
+use aws_sdk_eks::types::{self, ClusterStatus};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use futures::{FutureExt, StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
+use tokio::sync::Semaphore;
+
+use super::{ClusterSource, Reading, Source, cluster::Treatment};
+use crate::{
+    aws::{ApiError, Cause, Clients, Operation},
+    config::EksUse,
+    evidence::{SourceError, Uses},
+    image::Registry,
+    kubernetes::{Authentication, Client, Cluster, Problem, RoleToken, Server, Settings, Timeouts},
+};
+
+const PAGE: i32 = 100;
+/// Number of clusters that are described at once.
+const AT_ONCE: usize = 4;
+/// Number of pages of lists in memory at once, of all clusters together.
+const PAGES: usize = 4;
+
+/// Creates the permits for pages of lists.
+#[must_use]
+pub(crate) fn pages() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(PAGES))
+}
+
+/// Amazon EKS in an account and Region.
+pub(crate) struct Eks {
+    /// Clients.
+    pub(crate) clients: Clients,
+    /// Account and Region.
+    pub(crate) location: Registry,
+    /// Settings.
+    pub(crate) settings: EksUse,
+    /// Timeouts of the API servers.
+    pub(crate) timeouts: Timeouts,
+    /// Permits for pages of lists in memory, of all clusters together.
+    pub(crate) pages: Arc<Semaphore>,
+}
+
+impl Source for Eks {
+    fn name(&self) -> &'static str {
+        "eks"
+    }
+
+    fn location(&self) -> &Registry {
+        &self.location
+    }
+
+    fn expected_clusters(&self) -> Vec<&str> {
+        let clusters = &self.settings.clusters;
+        clusters
+            .patterns()
+            .iter()
+            .filter(|name| clusters.names_exactly(name))
+            .map(String::as_str)
+            .collect()
+    }
+
+    fn read<'a>(&'a self, _uses: &'a mut Uses) -> LocalBoxFuture<'a, Result<Reading, SourceError>> {
+        async {
+            let clusters = self.clusters().await?.into_iter();
+            Ok(Reading {
+                further: clusters.map(|it| Box::new(it) as Box<dyn Source>).collect(),
+                ..Reading::default()
+            })
+        }
+        .boxed_local()
+    }
+}
+
+impl Eks {
+    /// Every cluster that there is, each with what there is to do with it.
+    pub(crate) async fn clusters(&self) -> Result<Vec<ClusterSource>, ApiError> {
+        let names = self.names().await?;
+        let clusters = stream::iter(&names).map(|name| self.cluster(name));
+        let clusters: Vec<_> = clusters.buffered(AT_ONCE).try_collect().await?;
+        Ok(clusters.into_iter().flatten().collect())
+    }
+
+    async fn names(&self) -> Result<Vec<String>, ApiError> {
+        let request = |token| {
+            let request = self.clients.eks.list_clusters().max_results(PAGE);
+            request.set_next_token(token).send()
+        };
+        self.clients
+            .list(Operation::EksListClusters, "", request, |answer| {
+                (answer.clusters, answer.next_token)
+            })
+            .await
+    }
+
+    /// Describes a cluster; `None` if it was deleted since it was listed.
+    async fn cluster(&self, name: &str) -> Result<Option<ClusterSource>, ApiError> {
+        const OPERATION: Operation = Operation::EksDescribeCluster;
+        if !self.settings.clusters.matches(name) {
+            let left_out = Treatment::Skip(
+                "not read: `in_use.eks.clusters` leaves it out, and what it alone uses is not protected",
+            );
+            return Ok(Some(self.source(name, left_out)));
+        }
+        let request = self.clients.eks.describe_cluster().name(name).send();
+        let answer = match self.clients.call(OPERATION, name, request).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let gone = error.cause == Cause::ResourceNotFound
+                    && !self.names().await?.iter().any(|listed| listed == name);
+                return if gone { Ok(None) } else { Err(error) };
+            }
+        };
+        let described = answer
+            .cluster
+            .ok_or_else(|| ApiError::answer(OPERATION, name, "the answer has no `cluster`"))?;
+        let treatment = self.treatment(name, &described);
+        let treatment = treatment.unwrap_or_else(Treatment::Fail);
+        Ok(Some(self.source(name, treatment)))
+    }
+
+    fn source(&self, name: &str, treatment: Treatment) -> ClusterSource {
+        ClusterSource {
+            name: "eks",
+            cluster: name.to_owned(),
+            location: self.location.clone(),
+            treatment,
+        }
+    }
+
+    fn treatment(&self, name: &str, described: &types::Cluster) -> Result<Treatment, Problem> {
+        match described.status() {
+            Some(ClusterStatus::Active | ClusterStatus::Updating) => {}
+            Some(ClusterStatus::Creating) if described.endpoint().is_none() => {
+                return Ok(Treatment::Skip(
+                    "it is being created and has no endpoint yet, so nothing runs in it",
+                ));
+            }
+            Some(status) => return Err(Problem::Status(status.as_str().to_owned())),
+            None => return Err(Problem::Incomplete("status")),
+        }
+        if described.outpost_config().is_some() {
+            return Err(Problem::Outpost);
+        }
+        let endpoint = described
+            .endpoint()
+            .ok_or(Problem::Incomplete("endpoint"))?;
+        let authority = described
+            .certificate_authority()
+            .and_then(|authority| authority.data());
+        let authority = authority.ok_or(Problem::Incomplete("certificate authority"))?;
+        let authority = BASE64_STANDARD
+            .decode(authority)
+            .map_err(|_| Problem::Incomplete("certificate authority that is base64"))?;
+        let credentials = self.clients.credentials().ok_or(Problem::NoCredentials)?;
+        let token = RoleToken::new(
+            credentials,
+            &self.location.region,
+            name,
+            self.clients.clock(),
+        );
+        let server = Server {
+            url: endpoint,
+            authority: &authority,
+            certificate: None,
+        };
+        let client = Client::new(&server, Authentication::Role(token), self.timeouts)?;
+        let cluster = Cluster {
+            name: name.to_owned(),
+            location: self.location.clone(),
+            client,
+            pages: Arc::clone(&self.pages),
+        };
+        Ok(Treatment::Read(
+            Box::new(cluster),
+            Settings::of(Some(&self.settings), name),
+        ))
+    }
+}

@@ -1,0 +1,196 @@
+//! A keep list as a document.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{TextError, duration},
+    evidence::{Reference, UsageIndex},
+    image::{AccountId, Region, Registry, RepositoryName, Time},
+};
+
+/// Schema that this version reads and writes.
+const SCHEMA: &str = "ecr-cleanup/keep-list/1";
+/// Time for which a list that this program writes holds.
+const MAX_AGE: &str = "24h";
+/// Time by which the clock of the writer of a list may be ahead.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// Images that are in use, as another program or another account knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeepList {
+    schema: String,
+    /// Time at which its content was true.
+    generated_at: Timestamp,
+    /// Time for which it may be relied upon.
+    max_age: String,
+    /// Account that uses the images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) account: Option<AccountId>,
+    /// Region that uses the images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) region: Option<Region>,
+    /// References to images, and digests.
+    pub(super) images: Vec<String>,
+}
+
+/// Reason for which there is no keep list, or none that can be relied upon.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepListError {
+    /// It is not JSON, or has no schema.
+    #[error("it is no keep list: {0}")]
+    NotAList(#[source] serde_json::Error),
+    /// It is of another schema.
+    #[error("it is of the schema `{0}`, and this version reads `{SCHEMA}`")]
+    Schema(String),
+    /// It is not of the form of its schema.
+    #[error("it is malformed: {0}")]
+    Malformed(#[source] serde_json::Error),
+    /// Its `max_age` is not a duration.
+    #[error("`max_age`: {0}")]
+    MaxAge(#[from] TextError),
+    /// It is older than its `max_age`.
+    #[error("it is stale: generated at {generated_at}, for at most {max_age}")]
+    Stale {
+        /// Time of its generation.
+        generated_at: Timestamp,
+        /// Time for which it holds.
+        max_age: String,
+    },
+    /// It was generated in the future.
+    #[error("it was generated at {0}, which is still to come")]
+    Future(Timestamp),
+    /// Not everything that is in use is known, so that a list would leave something out.
+    #[error("not everything that is in use is known")]
+    Incomplete,
+    /// A user names a repository alone, which a list cannot express.
+    #[error("something uses an image of `{0}` without its tag, and a list cannot say that")]
+    Mention(RepositoryName),
+    /// No calendar has the time.
+    #[error(transparent)]
+    Time(#[from] jiff::Error),
+}
+
+impl KeepList {
+    /// Makes the list of what is in use, for another account to keep. `generated_at` is when reading began.
+    ///
+    /// # Errors
+    /// Returns an error if a list would protect less than it seems to.
+    pub fn of(
+        usage: &UsageIndex,
+        home: &Registry,
+        generated_at: Time,
+    ) -> Result<Self, KeepListError> {
+        if usage.sources().is_empty() || !usage.is_complete() {
+            return Err(KeepListError::Incomplete);
+        }
+        let image = |reference: &Reference| match reference {
+            Reference::Digest(digest) => Ok(digest.to_string()),
+            Reference::Image(image) => {
+                let registry = image.registry.as_ref().unwrap_or(home);
+                Ok(format!("{}/{image}", registry.host()))
+            }
+            Reference::Repository(repository) => Err(KeepListError::Mention(repository.clone())),
+        };
+        let images = usage.references().map(|(reference, _)| image(reference));
+        Ok(Self {
+            schema: SCHEMA.to_owned(),
+            generated_at: Timestamp::from_millisecond(generated_at.millis())?,
+            max_age: MAX_AGE.to_owned(),
+            account: Some(home.account),
+            region: Some(home.region.clone()),
+            images: images.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Parses a list that holds at a time.
+    pub(super) fn parse(text: &[u8], now: Time) -> Result<Self, KeepListError> {
+        #[derive(Deserialize)]
+        struct Header {
+            schema: String,
+        }
+        let header: Header = serde_json::from_slice(text).map_err(KeepListError::NotAList)?;
+        if header.schema != SCHEMA {
+            return Err(KeepListError::Schema(header.schema));
+        }
+        let list: Self = serde_json::from_slice(text).map_err(KeepListError::Malformed)?;
+        let age = Time::from(list.generated_at).age(now);
+        if age > duration(&list.max_age)? {
+            return Err(KeepListError::Stale {
+                generated_at: list.generated_at,
+                max_age: list.max_age,
+            });
+        }
+        if age < -CLOCK_SKEW {
+            return Err(KeepListError::Future(list.generated_at));
+        }
+        Ok(list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<KeepList, KeepListError> {
+        KeepList::parse(
+            text.as_bytes(),
+            Time::from("2026-11-21T12:00:00Z".parse::<Timestamp>().unwrap()),
+        )
+    }
+
+    fn list(schema: &str, generated_at: &str, max_age: &str) -> String {
+        format!(
+            r#"{{"schema": "{schema}", "generated_at": "{generated_at}", "max_age": "{max_age}", "images": []}}"#
+        )
+    }
+
+    #[test]
+    fn a_list_holds_for_its_age_and_not_a_moment_longer() {
+        assert!(parse(&list(SCHEMA, "2026-11-20T12:00:00Z", "24h")).is_ok());
+        for (generated_at, max_age, problem) in [
+            (
+                "2026-11-20T11:59:59Z",
+                "24h",
+                "it is stale: generated at 2026-11-20T11:59:59Z, for at most 24h",
+            ),
+            (
+                "2026-11-21T12:05:01Z",
+                "24h",
+                "it was generated at 2026-11-21T12:05:01Z, which is still to come",
+            ),
+            ("2026-11-21T12:00:00Z", "1y", "`max_age`: expected"),
+            ("yesterday", "24h", "it is malformed"),
+        ] {
+            let error = parse(&list(SCHEMA, generated_at, max_age))
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_a_list() {
+        for (text, problem) in [
+            ("", "it is no keep list"),
+            ("[]", "it is no keep list"),
+            (r#"{"images": []}"#, "it is no keep list"),
+            (
+                &list("ecr-cleanup/keep-list/2", "2026-11-21T12:00:00Z", "1h"),
+                "it is of the schema `ecr-cleanup/keep-list/2`",
+            ),
+            (
+                &list(SCHEMA, "2026-11-21T12:00:00Z", "1h").replace("images", "imgs"),
+                "it is malformed",
+            ),
+            (
+                &list(SCHEMA, "2026-11-21T12:00:00Z", "1h").replace("[]", "[1]"),
+                "it is malformed",
+            ),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.starts_with(problem), "{error}");
+        }
+    }
+}

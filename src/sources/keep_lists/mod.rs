@@ -1,0 +1,135 @@
+//! Keep lists (U9): JSON objects in S3 in which another program or account lists what it uses.
+//!
+//! ```json
+//! {"schema": "ecr-cleanup/keep-list/1", "generated_at": "2026-11-21T07:00:00Z", "max_age": "24h",
+//!  "images": ["111111111111.dkr.ecr.eu-west-1.amazonaws.com/app:1.0"]}
+//! ```
+//!
+//! A list that is missing, stale, of another schema or malformed makes the source incomplete: images
+//! must not be lost because the writer of a list stopped.
+
+mod list;
+
+use std::sync::Arc;
+
+use futures::{FutureExt, StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
+
+use super::{Reading, Source};
+use crate::{
+    aws::{ApiError, Clients, Operation, s3},
+    config::S3Objects,
+    evidence::{EvidenceKind, SourceError, User, Uses},
+    image::{Aliases, ImageReference, Parsed, Registry},
+};
+
+pub use list::{KeepList, KeepListError};
+
+/// Name of the reading of a list in errors.
+const KEEP_LIST: Operation = Operation::Other("keep_list");
+/// Number of lists that are read at once.
+const AT_ONCE: usize = 8;
+
+/// The keep lists that the configuration names.
+pub(crate) struct KeepLists {
+    /// Clients.
+    pub(crate) clients: Clients,
+    /// The program's own account and Region.
+    pub(crate) location: Registry,
+    /// Objects that hold lists.
+    pub(crate) objects: Vec<S3Objects>,
+    /// Host names that stand for the registries.
+    pub(crate) aliases: Arc<Aliases>,
+}
+
+impl Source for KeepLists {
+    fn name(&self) -> &'static str {
+        "keep_lists"
+    }
+
+    fn location(&self) -> &Registry {
+        &self.location
+    }
+
+    fn read<'a>(&'a self, uses: &'a mut Uses) -> LocalBoxFuture<'a, Result<Reading, SourceError>> {
+        async {
+            let mut reading = Reading::default();
+            for objects in &self.objects {
+                let keys = self.keys(objects).await?;
+                let lists = stream::iter(keys).map(|key| self.read_list(&objects.bucket, key));
+                let mut lists = lists.buffer_unordered(AT_ONCE);
+                while let Some((address, list)) = lists.try_next().await? {
+                    let location = self.location_of(&list);
+                    reading.accounts.insert(location.account);
+                    self.add(&address, location, &list, uses)?;
+                }
+            }
+            Ok(reading)
+        }
+        .boxed_local()
+    }
+}
+
+impl KeepLists {
+    /// Returns the keys of the lists that are meant, of which there is at least one.
+    async fn keys(&self, objects: &S3Objects) -> Result<Vec<String>, ApiError> {
+        if objects.is_one() {
+            return Ok(vec![objects.key.clone()]);
+        }
+        let name = objects.to_string();
+        let keys = s3::list(&self.clients, &objects.bucket, objects.prefix(), &name);
+        let mut keys = keys.await?;
+        keys.retain(|key| objects.matches(key));
+        if keys.is_empty() {
+            let problem = "there is no such list";
+            return Err(ApiError::answer(Operation::ListBucket, &name, problem));
+        }
+        Ok(keys)
+    }
+
+    async fn read_list(&self, bucket: &str, key: String) -> Result<(String, KeepList), ApiError> {
+        let object = s3::get(&self.clients, bucket, &key).await?;
+        let address = s3::address(bucket, &key);
+        let list = KeepList::parse(&object.bytes, self.clients.now());
+        let list =
+            list.map_err(|error| ApiError::answer(KEEP_LIST, &address, error.to_string()))?;
+        Ok((address, list))
+    }
+
+    fn location_of(&self, list: &KeepList) -> Registry {
+        let home = &self.location;
+        Registry {
+            account: list.account.unwrap_or(home.account),
+            region: list.region.clone().unwrap_or_else(|| home.region.clone()),
+        }
+    }
+
+    fn add(
+        &self,
+        address: &str,
+        location: Registry,
+        list: &KeepList,
+        uses: &mut Uses,
+    ) -> Result<(), SourceError> {
+        let user = Arc::new(User {
+            location,
+            kind: "keep list".into(),
+            name: address.to_owned(),
+            cluster: None,
+            live: false,
+        });
+        for image in &list.images {
+            let unusable = |problem: String| {
+                ApiError::answer(KEEP_LIST, address, format!("`{image}`: {problem}"))
+            };
+            // In other sources, an image outside ECR is ignored. The writer of a list believes that it is protected.
+            let parsed = ImageReference::parse(image, &self.aliases);
+            if matches!(parsed, Ok(Parsed::Elsewhere { digest: None, .. })) {
+                let problem = "it names no image of ECR; write the host too".to_owned();
+                return Err(unusable(problem).into());
+            }
+            uses.add(&user, image, None, EvidenceKind::Field)
+                .map_err(|error| unusable(error.to_string()))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! Sources of evidence: what uses images, read in an account and Region.
+//!
+//! One file or folder a source. A source is complete or it is not (P1): any failure, however small,
+//! makes it incomplete, and a run with an incomplete source deletes nothing.
+
+mod cluster;
+pub(crate) mod ecs;
+pub(crate) mod eks;
+mod keep_lists;
+pub(crate) mod lambda;
+pub(crate) mod services;
+mod unreachable;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
+
+use crate::{
+    evidence::{Coverage, Evidence, SourceError, SourceStatus, UsageIndex, Uses},
+    image::{AccountId, Aliases, Registry},
+    kubernetes::ClusterError,
+};
+
+pub(crate) use cluster::ClusterSource;
+pub(crate) use keep_lists::KeepLists;
+pub use keep_lists::{KeepList, KeepListError};
+pub(crate) use unreachable::Unreachable;
+
+/// A source of evidence.
+pub(crate) trait Source {
+    /// Returns its name in reports.
+    fn name(&self) -> &'static str;
+
+    /// Returns the account and Region that it reads.
+    fn location(&self) -> &Registry;
+
+    /// Returns the cluster that it reads, if it is one.
+    fn cluster(&self) -> Option<&str> {
+        None
+    }
+
+    /// Returns clusters that a source of this name has to find, in some location.
+    fn expected_clusters(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// Adds every use that it finds.
+    ///
+    /// # Errors
+    /// Returns an error if anything could not be read: then the source is incomplete.
+    fn read<'a>(&'a self, uses: &'a mut Uses) -> LocalBoxFuture<'a, Result<Reading, SourceError>>;
+}
+
+/// Result of a source, besides uses.
+#[derive(Default)]
+pub(crate) struct Reading {
+    /// Sources that it found, each with a status of its own.
+    pub(crate) further: Vec<Box<dyn Source>>,
+    /// Remark.
+    pub(crate) note: Option<String>,
+    /// Accounts whose use this is, besides that of the source.
+    pub(crate) accounts: BTreeSet<AccountId>,
+}
+
+/// Number of sources that are read at once: each has rate limits of its own, but connections are limited.
+const AT_ONCE: usize = 24;
+/// Number of sources that another one found which are read at once.
+const FURTHER_AT_ONCE: usize = 4;
+
+/// Reads all sources at once, and those that they find.
+pub(crate) async fn read(sources: &[Box<dyn Source>], aliases: &Arc<Aliases>) -> UsageIndex {
+    let readings = stream::iter(sources).map(|source| read_one(source.as_ref(), aliases));
+    let evidence: Vec<_> = readings.buffered(AT_ONCE).collect().await;
+    let mut usage = UsageIndex::from(evidence.into_iter().flatten().collect::<Vec<_>>());
+    for source in sources {
+        for cluster in source.expected_clusters() {
+            expect_cluster(&mut usage, source.as_ref(), cluster);
+        }
+    }
+    usage
+}
+
+fn read_one<'a>(
+    source: &'a dyn Source,
+    aliases: &'a Arc<Aliases>,
+) -> LocalBoxFuture<'a, Vec<Evidence>> {
+    async move {
+        let mut uses = Uses::new(Arc::clone(aliases));
+        let (reading, coverage) = match source.read(&mut uses).await {
+            Ok(reading) => (reading, Coverage::Complete),
+            Err(error) => (Reading::default(), Coverage::Incomplete(error)),
+        };
+        let Reading {
+            further,
+            note,
+            accounts,
+        } = reading;
+        let status = SourceStatus {
+            source: source.name(),
+            location: source.location().clone(),
+            cluster: source.cluster().map(Into::into),
+            coverage,
+            references: uses.count_references(),
+            note,
+        };
+        log(&status);
+        let further = stream::iter(&further).map(|source| read_one(source.as_ref(), aliases));
+        let further: Vec<_> = further.buffered(FURTHER_AT_ONCE).collect().await;
+        let mut all = vec![Evidence {
+            status,
+            uses: uses.into_vec(),
+            accounts,
+        }];
+        all.extend(further.into_iter().flatten());
+        all
+    }
+    .boxed_local()
+}
+
+fn log(status: &SourceStatus) {
+    tracing::info!(
+        event = "source_read",
+        source = status.source,
+        account = %status.location.account,
+        region = %status.location.region,
+        cluster = status.cluster.as_deref(),
+        complete = status.is_complete(),
+        references = status.references,
+        note = status.note,
+        error = status.error().map(ToString::to_string),
+        "read what is in use"
+    );
+}
+
+/// Makes a source incomplete if no source of its name found a cluster.
+fn expect_cluster(usage: &mut UsageIndex, source: &dyn Source, cluster: &str) {
+    let error = SourceError::from(ClusterError::unknown(cluster));
+    let of_name = usage.sources().iter();
+    let mut of_name = of_name.filter(|status| status.source == source.name());
+    let is_known = of_name
+        .any(|status| status.cluster.as_deref() == Some(cluster) || status.error() == Some(&error));
+    if !is_known {
+        let name = source.name();
+        tracing::warn!(event = "cluster_unknown", source = name, cluster, "{error}");
+        usage.make_incomplete(name, source.location(), error);
+    }
+}

@@ -1,0 +1,113 @@
+//! What services besides ECS, EKS and Lambda use, each switched on by its name.
+//!
+//! What to call is data (`spec`), one table a service. Every text in the answers that names an image counts
+//! (`recorder`), so that no field, known or future, is missed. A task definition that a service names, as the target
+//! of a rule or in a workflow, counts with its images, whatever `in_use.ecs` says.
+//!
+//! A service that is not offered in a Region uses nothing there: it is not offered where its host name does not exist.
+//! That is certain, since the program has found and asked STS and ECR of the same Region before by the same means, so
+//! that the resolver works; one that cannot answer now says something else, which is a failure like any other.
+
+mod answer;
+mod reader;
+mod recorder;
+mod request;
+mod spec;
+mod try_access;
+
+use std::{cell::RefCell, sync::Arc};
+
+use futures::{FutureExt, future::LocalBoxFuture};
+
+use self::{
+    reader::{Reader, StepError},
+    recorder::Recorder,
+    spec::Spec,
+};
+use super::{Reading, Source, ecs::Ecs};
+use crate::{
+    aws::{ApiError, Clients, Endpoint, JsonService, Operation},
+    cache::Caches,
+    config::{Service, TaskDefinitions},
+    evidence::{SourceError, Uses},
+    image::Registry,
+};
+
+/// A service in one account and Region.
+pub(crate) struct OtherService {
+    pub(crate) service: Service,
+    pub(crate) clients: Clients,
+    pub(crate) location: Registry,
+    /// The task definitions that are known already.
+    pub(crate) caches: Arc<Caches>,
+}
+
+impl Source for OtherService {
+    fn name(&self) -> &'static str {
+        self.service.name()
+    }
+
+    fn location(&self) -> &Registry {
+        &self.location
+    }
+
+    fn read<'a>(&'a self, uses: &'a mut Uses) -> LocalBoxFuture<'a, Result<Reading, SourceError>> {
+        async {
+            let spec = self.spec()?;
+            let recorder = Recorder::new(self.location.clone(), spec, uses)
+                .map_err(|error| self.problem(&error))?;
+            let recorder = RefCell::new(recorder);
+            let reader = Reader::new(spec, self.client(spec)?, &recorder);
+            for step in &spec.read {
+                match reader.step(step, None).await {
+                    Ok(()) => {}
+                    Err(StepError::NotOffered) => {
+                        let region = &self.location.region;
+                        return Ok(Reading {
+                            note: Some(format!("{} is not offered in {region}", spec.title)),
+                            ..Reading::default()
+                        });
+                    }
+                    Err(StepError::Failed(error)) => return Err(error),
+                    Err(StepError::NotFound(error)) => return Err(error.into()),
+                }
+            }
+            drop(reader);
+            recorder.into_inner().read_definitions(&self.ecs()).await?;
+            Ok(Reading::default())
+        }
+        .boxed_local()
+    }
+}
+
+impl OtherService {
+    fn spec(&self) -> Result<&'static Spec, ApiError> {
+        Spec::of(self.service).map_err(|error| self.problem(&error))
+    }
+
+    fn client(&self, spec: &Spec) -> Result<JsonService, ApiError> {
+        let endpoint = Endpoint {
+            id: &spec.id,
+            prefix: &spec.endpoint,
+            signing: &spec.signing,
+        };
+        self.clients
+            .json_service(endpoint)
+            .map_err(|error| self.problem(&error))
+    }
+
+    fn problem(&self, error: &impl ToString) -> ApiError {
+        let service = Operation::Other(self.service.name());
+        ApiError::answer(service, "", error.to_string())
+    }
+
+    /// Returns what describes the task definitions that are named.
+    fn ecs(&self) -> Ecs {
+        Ecs {
+            clients: self.clients.clone(),
+            location: self.location.clone(),
+            task_definitions: TaskDefinitions::Referenced,
+            caches: Arc::clone(&self.caches),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Records what answers name: images, wherever they stand, and task definitions.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::{
+    request::{Chain, text},
+    spec::{Spec, UserOf},
+};
+use crate::{
+    aws::Cause,
+    evidence::{EvidenceKind, Hit, SourceError, TextScanner, User, Uses},
+    image::{Partition, Registry},
+    sources::ecs::Ecs,
+};
+
+/// Records what answers name.
+pub(super) struct Recorder<'f> {
+    pub(super) uses: &'f mut Uses,
+    location: Registry,
+    names_repositories_to_push: bool,
+    scanner: TextScanner,
+    definition_arn: Regex,
+    definition_name: Regex,
+    definitions: BTreeMap<String, BTreeSet<Arc<User>>>,
+}
+
+/// Depth of a text: a field of an answer, or within a definition, a template or an input that is one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Field,
+    Within,
+}
+
+impl<'f> Recorder<'f> {
+    pub(super) fn new(
+        location: Registry,
+        spec: &Spec,
+        uses: &'f mut Uses,
+    ) -> Result<Self, regex::Error> {
+        Ok(Self {
+            scanner: TextScanner::new(uses.aliases())?,
+            definition_arn: Regex::new(
+                r"arn:[a-z0-9-]+:ecs:([a-z0-9-]+):([0-9]{12}):task-definition/[A-Za-z0-9_-]+(?::[0-9]+)?",
+            )?,
+            definition_name: Regex::new(r"^[A-Za-z0-9_-]+(?::[0-9]+)?$")?,
+            definitions: BTreeMap::new(),
+            names_repositories_to_push: spec.names_repositories_to_push,
+            uses,
+            location,
+        })
+    }
+
+    /// Records what an item names.
+    pub(super) fn record(
+        &mut self,
+        user: &'static UserOf,
+        item: &Chain<'_>,
+    ) -> Result<(), SourceError> {
+        let name: Vec<String> = user
+            .name
+            .iter()
+            .filter_map(|field| text(item.get(field)))
+            .collect();
+        let user = Arc::new(User {
+            location: self.location.clone(),
+            kind: user.kind.as_str().into(),
+            name: name.join(":"),
+            cluster: None,
+            live: user.live,
+        });
+        self.value(&user, item.item, None, item.item, Depth::Field)
+    }
+
+    fn value(
+        &mut self,
+        user: &Arc<User>,
+        whole: &Value,
+        key: Option<&str>,
+        value: &Value,
+        depth: Depth,
+    ) -> Result<(), SourceError> {
+        match value {
+            Value::String(text) => self.text(user, whole, key, text, depth),
+            Value::Array(values) => values
+                .iter()
+                .try_for_each(|value| self.value(user, whole, key, value, depth)),
+            Value::Object(members) => members.iter().try_for_each(|(key, value)| {
+                self.text(user, whole, None, key, depth)?;
+                self.value(user, whole, Some(key), value, depth)
+            }),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+        }
+    }
+
+    fn text(
+        &mut self,
+        user: &Arc<User>,
+        whole: &Value,
+        key: Option<&str>,
+        text: &str,
+        depth: Depth,
+    ) -> Result<(), SourceError> {
+        if text.trim_start().starts_with(['{', '['])
+            && let Ok(inner) = serde_json::from_str::<Value>(text)
+        {
+            return self.value(user, &inner, key, &inner, Depth::Within);
+        }
+        self.name_definitions(user, key, text);
+        let problem = SourceError::reference(user);
+        // A field that holds an image is exact: without a tag, it means the latest one.
+        if key.is_some_and(is_image_key) {
+            match self.uses.add(user, text, None, EvidenceKind::Field) {
+                Ok(in_ecr) if in_ecr => return Ok(()),
+                // In a template, it is still to be filled in.
+                Err(error) if depth == Depth::Field => return Err(problem(error)),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        self.scan(user, whole, text)
+    }
+
+    /// Records every image that is named in a text; `whole` is the value that it stands in.
+    fn scan(&mut self, user: &Arc<User>, whole: &Value, text: &str) -> Result<(), SourceError> {
+        let mut words = None;
+        for hit in self.scanner.scan(text.as_bytes()) {
+            match hit {
+                Hit::Reference(reference) => {
+                    self.uses
+                        .add(user, &reference, None, EvidenceKind::Text)
+                        .map_err(SourceError::reference(user))?;
+                }
+                Hit::Digest(digest) => self.uses.add_digest(user, digest),
+                Hit::Repository(..) if self.names_repositories_to_push => {}
+                Hit::Repository(_, name) => {
+                    let beside = || {
+                        self.scanner
+                            .words(whole.to_string().as_bytes())
+                            .map(Arc::new)
+                    };
+                    let words = words.get_or_insert_with(beside).clone();
+                    self.uses.add_mention(user, name, words);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Records the task definitions that a text names. Those of another account or Region are read there.
+    fn name_definitions(&mut self, user: &Arc<User>, key: Option<&str>, text: &str) {
+        for found in self.definition_arn.captures_iter(text) {
+            let (arn, [region, account]) = found.extract();
+            if region == &*self.location.region && account == &*self.location.account {
+                self.definitions
+                    .entry(arn.to_owned())
+                    .or_default()
+                    .insert(Arc::clone(user));
+            }
+        }
+        let is_key = |key: &str| {
+            ["taskdefinition", "taskdefinitionarn"].contains(&key.to_ascii_lowercase().as_str())
+        };
+        if key.is_some_and(is_key) && self.definition_name.is_match(text) {
+            // By its ARN, so that it is not described once more for its other name.
+            let Registry { account, region } = &self.location;
+            let name = match Partition::of(region) {
+                Some(Partition { id, .. }) => {
+                    format!("arn:{id}:ecs:{region}:{account}:task-definition/{text}")
+                }
+                None => text.to_owned(),
+            };
+            self.definitions
+                .entry(name)
+                .or_default()
+                .insert(Arc::clone(user));
+        }
+    }
+
+    /// Adds the images of the task definitions that were named. One that does not exist cannot be started.
+    pub(super) async fn read_definitions(self, ecs: &Ecs) -> Result<(), SourceError> {
+        for (name, users) in self.definitions {
+            let images = match ecs.images_of(&name).await {
+                Ok(images) => images,
+                Err(error) if error.cause == Cause::ClientException => continue,
+                Err(error) => return Err(error.into()),
+            };
+            for user in &users {
+                for image in &images {
+                    self.uses
+                        .add(user, image, None, EvidenceKind::Field)
+                        .map_err(SourceError::reference(user))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns whether a member of that name holds an image: `image`, `TrainingImage`, `ImageUri`, `containerUri`, ...
+fn is_image_key(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["image", "imageuri", "imageidentifier", "containeruri"]
+        .iter()
+        .any(|end| key.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{config::Service, evidence::Use};
+
+    const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
+
+    fn recorded(service: Service, item: &Value) -> Result<(Vec<String>, Vec<String>), SourceError> {
+        let location = Registry {
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
+        let mut uses = Uses::new(Arc::default());
+        let spec = Spec::of(service).unwrap();
+        let mut recorder = Recorder::new(location, spec, &mut uses).unwrap();
+        recorder.record(&spec.read[0].user, &Chain { item, above: None })?;
+        let definitions = recorder.definitions.into_keys().collect();
+        let references: BTreeSet<_> = uses.into_vec().iter().flat_map(Use::references).collect();
+        Ok((
+            references.iter().map(ToString::to_string).collect(),
+            definitions,
+        ))
+    }
+
+    #[test]
+    fn images_count_wherever_they_stand() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        let asl = json!({"States": {"Train": {"Parameters": {"Image": format!("{HOST}/train"), "Digest": digest}}}});
+        let inner = json!({"definition": asl.to_string(), "text": format!("docker run {HOST}/job:2 --fast")});
+        let item = json!({"Container": {"Image": format!("{HOST}/app:1")}, "map": {format!("{HOST}/key:3"): []},
+            "list": [inner.to_string()], "elsewhere": "nginx:1", "count": 7});
+        let (mut images, definitions) = recorded(Service::StepFunctions, &item).unwrap();
+        images.sort();
+        assert_eq!(
+            images,
+            ["app:1", "job:2", "key:3", digest.as_str(), "train:latest"]
+        );
+        assert_eq!(definitions, [""; 0]);
+    }
+
+    #[test]
+    fn a_repository_alone_may_be_any_of_its_images_unless_it_is_pushed_to() {
+        let item = json!({"variables": [{"name": "REPOSITORY", "value": format!("{HOST}/app")}]});
+        assert_eq!(
+            recorded(Service::Pipes, &item).unwrap().0,
+            ["app (some image of it)"]
+        );
+        assert_eq!(recorded(Service::Codebuild, &item).unwrap().0, [""; 0]);
+        let item = json!({"environment": {"image": format!("{HOST}/app")}});
+        assert_eq!(
+            recorded(Service::Codebuild, &item).unwrap().0,
+            ["app:latest"]
+        );
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_understood_is_an_error_but_for_a_template() {
+        let image = format!("{HOST}/app:${{TAG}}");
+        assert!(recorded(Service::Batch, &json!({"image": image})).is_err());
+        let template = json!({"image": image}).to_string();
+        assert_eq!(
+            recorded(Service::Pipes, &json!({"Input": template}))
+                .unwrap()
+                .0,
+            ["app (some image of it)"]
+        );
+    }
+
+    #[test]
+    fn task_definitions_count_by_arn_anywhere_and_by_name_where_one_is_named() {
+        let arn = |place: &str, name: &str| format!("arn:aws:ecs:{place}:task-definition/{name}");
+        let home = "eu-west-1:111111111111";
+        let definition = json!({"States": {
+            "One": {"Parameters": {"TaskDefinition": "batch:7"}},
+            "Other": {"Arguments": {"TaskDefinition": "{% $states.input.definition %}"}},
+            "Text": format!("start {} now", arn(home, "web:3")),
+        }});
+        let item = json!({"definition": definition.to_string(),
+            "EcsParameters": {"TaskDefinitionArn": arn(home, "job")},
+            "far": arn("us-east-1:111111111111", "far:1"), "foreign": arn("eu-west-1:222222222222", "foreign:1"),
+            "name": "batch:8"});
+        let (_, definitions) = recorded(Service::StepFunctions, &item).unwrap();
+        assert_eq!(
+            definitions,
+            [arn(home, "batch:7"), arn(home, "job"), arn(home, "web:3")]
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! What there is to call in a service, as data: one file a service, in `tables`.
+//!
+//! A step is a call for a list, or for one thing, and what follows for each item of its answer. The files are compared
+//! with the services' own models by a test, so that no name in them is only almost right.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::config::Service;
+
+/// A service.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Spec {
+    /// What people call it.
+    pub(super) title: String,
+    /// What the SDKs call it.
+    pub(super) id: String,
+    /// What its host names begin with.
+    pub(super) endpoint: String,
+    /// The name calls are signed for.
+    pub(super) signing: String,
+    /// How requests are written.
+    pub(super) protocol: Protocol,
+    /// Whether a repository that is named without a tag or digest, other than as an image, is a place to push to rather
+    /// than use of one of its images.
+    #[serde(default)]
+    pub(super) names_repositories_to_push: bool,
+    /// What is read, one after the other.
+    pub(super) read: Vec<Step>,
+}
+
+/// How requests are written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+pub(super) enum Protocol {
+    /// Everything in the body, the operation in a header.
+    Json {
+        /// `1.0` or `1.1`.
+        version: String,
+        /// What comes before the operation.
+        target: String,
+    },
+    /// Paths and queries.
+    Rest,
+}
+
+/// A call, and what follows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Step {
+    /// The operation with its service, as IAM names it.
+    pub(super) call: String,
+    /// Method, path and query, with the members that stand there in braces. Only with paths and queries.
+    pub(super) http: Option<String>,
+    /// Members that are always the same.
+    #[serde(default)]
+    pub(super) with: Map<String, Value>,
+    /// Members that come from the item of the step before, by the name they have there; empty is the item itself.
+    #[serde(default)]
+    pub(super) from: BTreeMap<String, String>,
+    /// A member for each of whose values a call is made.
+    pub(super) each: Option<Each>,
+    /// One call for many items of the step before.
+    pub(super) batch: Option<Batch>,
+    /// How the list goes on.
+    pub(super) pages: Option<Pages>,
+    /// The list in the answer; without it, the answer is one item.
+    pub(super) list: Option<String>,
+    /// The member that the one item is in.
+    pub(super) item: Option<String>,
+    /// What tells items of the list apart; empty is the item itself.
+    pub(super) id: Option<String>,
+    /// Members without which an item says nothing.
+    #[serde(default)]
+    pub(super) needs: Vec<String>,
+    /// Only for items of the step before with that value.
+    #[serde(default)]
+    pub(super) only: BTreeMap<String, String>,
+    /// Not for items of the step before with that value.
+    #[serde(default)]
+    pub(super) except: BTreeMap<String, String>,
+    /// Error codes that say that what the call is about is not there.
+    #[serde(default)]
+    pub(super) gone: Vec<String>,
+    /// Who an item is.
+    pub(super) user: UserOf,
+    /// What is called for each item.
+    #[serde(default)]
+    pub(super) then: Vec<Step>,
+}
+
+/// A member with several values.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Each {
+    pub(super) member: String,
+    pub(super) values: Vec<Value>,
+}
+
+/// A list member, where its values come from, and how many fit.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Batch {
+    pub(super) member: String,
+    pub(super) field: String,
+    pub(super) most: usize,
+}
+
+/// The members for paging.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pages {
+    /// How many items are asked for, and the most that can be.
+    pub(super) size: Option<(String, u32)>,
+    /// The token that goes on, in the request and in the answer.
+    pub(super) token: (String, String),
+}
+
+/// Who uses what an item names.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserOf {
+    pub(super) kind: String,
+    /// Members that make its name together; empty is the item itself.
+    pub(super) name: Vec<String>,
+    pub(super) live: bool,
+}
+
+/// Why the table of a service cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SpecError {
+    /// There is none.
+    #[error("it has no table")]
+    NoTable,
+    /// It is no table.
+    #[error(transparent)]
+    Malformed(&'static serde_json::Error),
+}
+
+impl Spec {
+    /// Returns what there is to call in a service.
+    ///
+    /// # Errors
+    /// If its table cannot be read, which a test excludes.
+    pub(super) fn of(service: Service) -> Result<&'static Self, SpecError> {
+        static SPECS: LazyLock<Vec<(Service, serde_json::Result<Spec>)>> = LazyLock::new(|| {
+            let read = |service| (service, serde_json::from_str(table(service)));
+            Service::ALL.iter().copied().map(read).collect()
+        });
+        let found = SPECS.iter().find(|(known, _)| *known == service);
+        let (_, spec) = found.ok_or(SpecError::NoTable)?;
+        spec.as_ref().map_err(SpecError::Malformed)
+    }
+}
+
+const fn table(service: Service) -> &'static str {
+    match service {
+        Service::AppRunner => include_str!("tables/app_runner.json"),
+        Service::Batch => include_str!("tables/batch.json"),
+        Service::BedrockAgentcore => include_str!("tables/bedrock_agentcore.json"),
+        Service::Codebuild => include_str!("tables/codebuild.json"),
+        Service::Eventbridge => include_str!("tables/eventbridge.json"),
+        Service::Lightsail => include_str!("tables/lightsail.json"),
+        Service::Pipes => include_str!("tables/pipes.json"),
+        Service::Sagemaker => include_str!("tables/sagemaker.json"),
+        Service::Scheduler => include_str!("tables/scheduler.json"),
+        Service::StepFunctions => include_str!("tables/step_functions.json"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(step: &Step, has_paths: bool) {
+        assert_eq!(step.http.is_some(), has_paths, "{}", step.call);
+        assert!(
+            step.list.is_none() || step.id.is_some(),
+            "{}: items of a list are told apart",
+            step.call
+        );
+        assert!(
+            step.list.is_none() || step.item.is_none(),
+            "{}: a list or one item",
+            step.call
+        );
+        assert!(
+            step.pages.is_none() || step.list.is_some(),
+            "{}: pages of a list",
+            step.call
+        );
+        assert!(
+            step.batch.is_none() || step.list.is_some(),
+            "{}: a batch is answered by a list",
+            step.call
+        );
+        step.then.iter().for_each(|step| check(step, has_paths));
+    }
+
+    #[test]
+    fn every_table_makes_sense() {
+        for &service in Service::ALL {
+            let spec = Spec::of(service).unwrap_or_else(|error| panic!("{service:?}: {error}"));
+            spec.read
+                .iter()
+                .for_each(|step| check(step, matches!(spec.protocol, Protocol::Rest)));
+        }
+    }
+}
