@@ -1,7 +1,8 @@
-//! The planner alone: time, instructions and allocations for each image, with and without indexes and attachments.
+//! The planner alone: time, instructions and allocations for each image, with and without indexes
+//! and attachments.
 //!
-//! `make bench`, or `cargo bench --workspace --bench planner`. Instructions and allocations are counted where `valgrind`
-//! is installed: they are the same on every machine.
+//! `make bench`, or `cargo bench --workspace --bench planner`. Instructions and allocations are
+//! counted where `valgrind` is installed: they are the same on every machine.
 
 use std::{collections::BTreeSet, env, error::Error, hint::black_box, process::Command, sync::Arc};
 
@@ -116,8 +117,9 @@ fn table(kind: Kind) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Nanoseconds for an image, of the best of several times. Small worlds are planned one after the other, as many of them
-/// as make the largest, since the kernel does not say more often than every few milliseconds what was computed.
+/// Nanoseconds for an image, of the best of several times. Small worlds are planned one after the
+/// other, as many of them as make the largest, since the kernel does not say more often than every
+/// few milliseconds what was computed.
 fn cost(size: u32, kind: Kind) -> Result<f64, Failure> {
     let policies = policies()?;
     let mut best = f64::INFINITY;
@@ -134,7 +136,8 @@ fn cost(size: u32, kind: Kind) -> Result<f64, Failure> {
     Ok(best / f64::from(LARGEST))
 }
 
-/// The nanoseconds that this thread has computed so far: what other processes take of the machine does not count.
+/// The nanoseconds that this thread has computed so far: what other processes take of the machine
+/// does not count.
 fn computed() -> Result<f64, Failure> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     Ok(text

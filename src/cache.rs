@@ -72,7 +72,8 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
         Some(fact.clone())
     }
 
-    /// Returns a fact, which is read if it is not known or not good: once, however many ask for it meanwhile.
+    /// Returns a fact, which is read if it is not known or not good: once, however many ask for it
+    /// meanwhile.
     ///
     /// # Errors
     /// Returns the error of reading.
@@ -100,8 +101,8 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
         self.used().insert(name, fact);
     }
 
-    /// Returns the facts to write down: those that this run used, and the others too if they may be needed again;
-    /// `None` if nothing changed.
+    /// Returns the facts to write down: those that this run used, and the others too if they may be
+    /// needed again; `None` if nothing changed.
     pub(crate) fn changed(&self, keep_unused: bool) -> Option<BTreeMap<K, V>> {
         let mut facts = self.used().clone();
         if keep_unused {

@@ -1,7 +1,7 @@
 //! Events: what the function is asked to do.
 //!
-//! An event can narrow what the configuration allows and never widen it. One that is not understood is refused: a
-//! misspelt `dryrun` must not delete.
+//! An event can narrow what the configuration allows and never widen it. One that is not understood
+//! is refused: a misspelt `dryrun` must not delete.
 
 use serde_json::{Map, Value};
 
@@ -174,7 +174,8 @@ impl Event {
     }
 }
 
-/// Tells a schedule's event. `detail` is an object from a rule and a string from Scheduler, and holds nothing in either.
+/// Tells a schedule's event. `detail` is an object from a rule and a string from Scheduler, and
+/// holds nothing in either.
 fn is_scheduled(fields: &Map<String, Value>) -> bool {
     let text = |field: &str| fields.get(field).and_then(Value::as_str);
     text("detail-type") == Some("Scheduled Event")

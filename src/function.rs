@@ -13,7 +13,8 @@ use crate::{
     report::{Metrics, Status},
 };
 
-/// Why an invocation is an error. The names of the variants are what alarms and failure destinations see.
+/// Why an invocation is an error. The names of the variants are what alarms and failure
+/// destinations see.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionError {
     /// A guard refused to let the run act.
@@ -51,8 +52,8 @@ impl FunctionError {
 /// Handles one event. `deadline` is when Lambda ends the invocation; metrics go to `stdout`.
 ///
 /// # Errors
-/// If a run that was to act was refused, an event or a configuration cannot be used, or something failed before
-/// anything was planned.
+/// If a run that was to act was refused, an event or a configuration cannot be used, or something
+/// failed before anything was planned.
 pub async fn handle(
     program: &Program,
     event: &Value,

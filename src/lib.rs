@@ -6,8 +6,8 @@
 //!                      +-> evidence (what is in use) ---+
 //! ```
 //!
-//! [`pipeline`] follows this picture. What decides is in the crate `ecr-cleanup-core`, whose modules
-//! are those from `image` to `guard`: values in, values out.
+//! [`pipeline`] follows this picture. What decides is in the crate `ecr-cleanup-core`, whose
+//! modules are those from `image` to `guard`: values in, values out.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod aws;

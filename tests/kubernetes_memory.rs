@@ -1,8 +1,8 @@
-//! Clusters of 20,000 pods and 5,000 replica sets are read page by page: how many calls that takes, and how much memory
-//! besides the pages themselves. Counted, not timed.
+//! Clusters of 20,000 pods and 5,000 replica sets are read page by page: how many calls that takes,
+//! and how much memory besides the pages themselves. Counted, not timed.
 //!
-//! The servers are a process of their own, which is this program with an argument, so that what they hold is not
-//! counted.
+//! The servers are a process of their own, which is this program with an argument, so that what
+//! they hold is not counted.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -77,7 +77,8 @@ fn replica_set(number: usize) -> Value {
     })
 }
 
-/// Serves an account with its clusters until nobody listens any more, and says then how many pages of what were asked for.
+/// Serves an account with its clusters until nobody listens any more, and says then how many pages
+/// of what were asked for.
 async fn serve() {
     let aws = SimulatedAws::start().await;
     let mut clusters = Vec::new();

@@ -1,5 +1,6 @@
-//! A registry of a million images fits into a function of 512 MB: what an image takes is counted here, stored and
-//! planned, in bytes and in allocations. Counted, not timed: it depends on no machine.
+//! A registry of a million images fits into a function of 512 MB: what an image takes is counted
+//! here, stored and planned, in bytes and in allocations. Counted, not timed: it depends on no
+//! machine.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -53,8 +54,8 @@ fn repository(number: u32) -> Repository {
     }
 }
 
-/// What is deleted of a registry, and how many bytes its planning takes at the most, and allocations for a hundred
-/// images.
+/// What is deleted of a registry, and how many bytes its planning takes at the most, and
+/// allocations for a hundred images.
 fn planned(document: &str) -> (usize, i64, i64) {
     let mut inventory = None;
     let stored = measure(|| {

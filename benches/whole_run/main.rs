@@ -1,5 +1,6 @@
-//! A whole run of the release binary against the simulated AWS in another process, with latency and the documented rate
-//! limits: measured beside the bound that follows from its calls, the latency and the rates. And the function's start.
+//! A whole run of the release binary against the simulated AWS in another process, with latency and
+//! the documented rate limits: measured beside the bound that follows from its calls, the latency
+//! and the rates. And the function's start.
 //!
 //! `make bench`, or for some of it `cargo bench --workspace --bench whole_run -- team start`.
 

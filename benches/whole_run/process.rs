@@ -19,8 +19,9 @@ pub(crate) struct Took {
     pub(crate) succeeded: bool,
 }
 
-/// A command that runs a program which the kernel gives no more memory than that: `RLIMIT_DATA` counts all that a
-/// process has for itself and can write to (heap, stacks, private mappings), touched or not.
+/// A command that runs a program which the kernel gives no more memory than that: `RLIMIT_DATA`
+/// counts all that a process has for itself and can write to (heap, stacks, private mappings),
+/// touched or not.
 pub(crate) fn limited(program: &str, megabytes: u64) -> Command {
     let mut command = Command::new("sh");
     command.args([
@@ -35,7 +36,8 @@ pub(crate) fn limited(program: &str, megabytes: u64) -> Command {
 pub(crate) fn watch(mut process: Child, started: Instant) -> std::io::Result<Took> {
     let mut resident = 0.0_f64;
     loop {
-        // A process that has ended still says what it computed until it is waited for, and nothing of its memory.
+        // A process that has ended still says what it computed until it is waited for, and nothing
+        // of its memory.
         resident = resident.max(resident_at_most(process.id()));
         let cpu = cpu(process.id());
         if has_ended(process.id()) {

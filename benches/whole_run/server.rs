@@ -1,6 +1,7 @@
 //! The simulated AWS in a process of its own: this program again, with the argument `serve`.
 //!
-//! It says its endpoint in one line, and for every line it reads what it was asked since the last one.
+//! It says its endpoint in one line, and for every line it reads what it was asked since the last
+//! one.
 
 use std::{
     collections::BTreeMap,
@@ -32,8 +33,8 @@ pub(crate) struct Calls {
 }
 
 impl Asked {
-    /// Gathering ends where it is asked who else may need what would go, that ends with the first image that is rechecked
-    /// again, and acting with the last deletion.
+    /// Gathering ends where it is asked who else may need what would go, that ends with the first
+    /// image that is rechecked again, and acting with the last deletion.
     fn of(calls: &[Call]) -> [BTreeMap<String, Calls>; 4] {
         let again = |call: &Call| {
             call.operation == "ecr:DescribeImages" && call.body.get("imageIds").is_some()
@@ -163,8 +164,8 @@ impl Drop for Server {
     }
 }
 
-/// The least times that the phases can take: what their calls wait for tokens or for each other, and the calls of
-/// which each needs the answer of the one before.
+/// The least times that the phases can take: what their calls wait for tokens or for each other,
+/// and the calls of which each needs the answer of the one before.
 pub(crate) fn bounds(asked: &Asked) -> [f64; 4] {
     let answer = (LATENCY + JITTER / 2).as_secs_f64();
     let phases = [0, 1, 2, 3].map(|phase| (&asked.phases[phase], STEPS[phase]));
@@ -177,8 +178,9 @@ pub(crate) fn bounds(asked: &Asked) -> [f64; 4] {
     })
 }
 
-/// From who the program is over the state, clusters, services, tasks, deployments and revisions to task definitions; the
-/// registry, its repositories, lock and state; recheck and delete; recheck, unlock.
+/// From who the program is over the state, clusters, services, tasks, deployments and revisions to
+/// task definitions; the registry, its repositories, lock and state; recheck and delete; recheck,
+/// unlock.
 const STEPS: [f64; 4] = [13.0, 6.0, 2.0, 3.0];
 
 fn bound(phase: &BTreeMap<String, Calls>) -> f64 {

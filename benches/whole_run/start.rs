@@ -1,4 +1,5 @@
-//! The start of the function: how soon after its process it makes its first call, and what it takes for a team's run.
+//! The start of the function: how soon after its process it makes its first call, and what it takes
+//! for a team's run.
 //!
 //! The binary is the real one; this file answers it as Lambda's Runtime API does.
 
@@ -60,8 +61,8 @@ pub(crate) async fn measure() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Starts the function, lets it handle one event, and says when it made its first call, how much memory was resident at
-/// the most, and how its answer begins.
+/// Starts the function, lets it handle one event, and says when it made its first call, how much
+/// memory was resident at the most, and how its answer begins.
 async fn start(size: Size) -> Result<(Duration, f64, String), Failure> {
     let (aws, _clusters) = size.build(Duration::ZERO, Duration::ZERO).await;
     let first_call = Arc::new(Mutex::new(None));

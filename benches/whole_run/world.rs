@@ -14,7 +14,8 @@ const DAY: Duration = Duration::from_hours(24);
 /// The ECS clusters of every world, and the services in each.
 const ECS_CLUSTERS: usize = 4;
 const SERVICES: usize = 100;
-/// Of each so many images in a repository, one is an index of the two before it, and one is a candidate.
+/// Of each so many images in a repository, one is an index of the two before it, and one is a
+/// candidate.
 const GROUP: usize = 10;
 
 /// How large a world is.
@@ -30,7 +31,8 @@ pub(crate) struct Size {
     pub(crate) megabytes: u64,
 }
 
-/// The worlds, a small one to try the bench itself with, and one with a million images that are soon read.
+/// The worlds, a small one to try the bench itself with, and one with a million images that are
+/// soon read.
 pub(crate) const SIZES: [Size; 5] = [
     Size {
         name: "small",

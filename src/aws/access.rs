@@ -1,8 +1,8 @@
 //! Trying actions: which of those that reading takes are allowed.
 //!
-//! IAM decides before a service looks at what it was asked, so a call about something that does not exist shows as much
-//! as one about something that does, and changes nothing. A real repository and cluster are named where there are any,
-//! for policies that allow these only.
+//! IAM decides before a service looks at what it was asked, so a call about something that does not
+//! exist shows as much as one about something that does, and changes nothing. A real repository and
+//! cluster are named where there are any, for policies that allow these only.
 
 use std::error::Error;
 

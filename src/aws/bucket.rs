@@ -21,7 +21,8 @@ pub(crate) enum Bucket {
     OtherEcs,
     /// `eks:ListClusters`, `DescribeCluster`, which have no published rate either.
     Eks,
-    /// `lambda:ListFunctions`, and every other call that manages functions: 15 a second, all together.
+    /// `lambda:ListFunctions`, and every other call that manages functions: 15 a second, all
+    /// together.
     Lambda,
     /// `lambda:GetFunction`: 100 a second.
     LambdaGetFunction,

@@ -11,8 +11,8 @@ use super::{ApiError, Clients, Operation, Page, all_pages, rate_limit::RateLimit
 /// What the SDK answers to a request.
 type Sent<T, E> = Result<T, SdkError<E, Response>>;
 
-/// Waits for the rate limit, sends a request and returns its answer. `resource` is what the call is about; it is empty
-/// if that is nothing in particular.
+/// Waits for the rate limit, sends a request and returns its answer. `resource` is what the call is
+/// about; it is empty if that is nothing in particular.
 pub(super) fn call<T, E>(
     rate_limiter: &RateLimiter,
     operation: Operation,
@@ -32,8 +32,8 @@ where
 }
 
 impl Clients {
-    /// Waits for the rate limit, sends a request and returns its answer. `resource` is what the call is about; it is
-    /// empty if that is nothing in particular.
+    /// Waits for the rate limit, sends a request and returns its answer. `resource` is what the
+    /// call is about; it is empty if that is nothing in particular.
     pub(crate) fn call<T, E>(
         &self,
         operation: Operation,
@@ -46,8 +46,8 @@ impl Clients {
         call(&self.rate_limiter, operation, resource, request)
     }
 
-    /// Reads all pages of a list: `request` sends the request for the page with a token, and `page` takes what is
-    /// needed from its answer.
+    /// Reads all pages of a list: `request` sends the request for the page with a token, and `page`
+    /// takes what is needed from its answer.
     ///
     /// # Errors
     /// If a call fails or the list may be incomplete.

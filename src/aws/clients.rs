@@ -74,7 +74,8 @@ pub struct Identity {
 }
 
 impl Clients {
-    /// Makes clients from the environment, which is where every AWS tool finds credentials, Region and endpoint.
+    /// Makes clients from the environment, which is where every AWS tool finds credentials, Region
+    /// and endpoint.
     pub async fn from_environment(options: ClientOptions) -> Self {
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(options.attempt_timeout)
@@ -96,7 +97,8 @@ impl Clients {
         Self::new(&config, options.rate_limited)
     }
 
-    /// Makes clients from a complete configuration of the SDK, in which only the HTTP client may be missing.
+    /// Makes clients from a complete configuration of the SDK, in which only the HTTP client may be
+    /// missing.
     #[must_use]
     pub fn new(config: &SdkConfig, rate_limited: bool) -> Self {
         let client = config.http_client().unwrap_or_else(https::client);
@@ -139,7 +141,8 @@ impl Clients {
         }
     }
 
-    /// Returns clients that act as a role, in the same Region. `session` is what the role's account calls the caller.
+    /// Returns clients that act as a role, in the same Region. `session` is what the role's account
+    /// calls the caller.
     ///
     /// # Errors
     /// If the role cannot be assumed.
@@ -166,7 +169,8 @@ impl Clients {
         }
     }
 
-    /// Returns the same clients with another clock, for a simulated account that lives at another time.
+    /// Returns the same clients with another clock, for a simulated account that lives at another
+    /// time.
     #[must_use]
     pub fn with_clock(mut self, clock: fn() -> Time) -> Self {
         self.clock = clock;

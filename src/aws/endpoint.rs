@@ -1,5 +1,6 @@
-//! The endpoints of services: what is configured, or the host name that follows from Region, FIPS and dual stack by the
-//! rules in the SDKs' endpoint rule sets. A test beside moto's compares them with botocore's.
+//! The endpoints of services: what is configured, or the host name that follows from Region, FIPS
+//! and dual stack by the rules in the SDKs' endpoint rule sets. A test beside moto's compares them
+//! with botocore's.
 
 use aws_config::{Region, SdkConfig};
 use aws_types::service_config::ServiceConfigKey;
@@ -21,8 +22,9 @@ pub(crate) struct Endpoint<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Address {
     pub(super) url: String,
-    /// Whether the Region does not have the service if this host does not exist. A configured host name may be misspelt,
-    /// and few services have hosts for FIPS or dual stack in all their Regions.
+    /// Whether the Region does not have the service if this host does not exist. A configured host
+    /// name may be misspelt, and few services have hosts for FIPS or dual stack in all their
+    /// Regions.
     pub(super) shows_absence: bool,
 }
 

@@ -81,7 +81,8 @@ impl ApiError {
         }
     }
 
-    /// Makes the error of a call about `resource`, which is empty if it was about nothing in particular.
+    /// Makes the error of a call about `resource`, which is empty if it was about nothing in
+    /// particular.
     pub(super) fn new<E>(
         operation: Operation,
         resource: &str,
@@ -153,7 +154,8 @@ impl Cause {
             "ImageStorageClassUpdateNotSupportedException" => Self::StorageClassRefused,
             "ClientException" => Self::ClientException,
             _ if code.starts_with("AccessDenied") || code.starts_with("NotAuthorized") => {
-                // Nothing else tells them apart: "Access denied error message examples", IAM User Guide.
+                // Nothing else tells them apart: "Access denied error message examples", IAM User
+                // Guide.
                 if message.contains("explicit deny") {
                     Self::ExplicitDeny
                 } else {
@@ -179,11 +181,11 @@ fn is_html<E>(error: &SdkError<E, Response>) -> bool {
     content_type.is_some_and(|content_type| content_type.starts_with("text/html"))
 }
 
-/// Returns whether a connection failed since the resolver is certain that the host does not exist, as glibc, musl and
-/// macOS say it.
+/// Returns whether a connection failed since the resolver is certain that the host does not exist,
+/// as glibc, musl and macOS say it.
 ///
-/// A resolver that cannot tell now says something else. So does a proxy that is not found, which stands behind a
-/// `tunnel error`: that says nothing of the host.
+/// A resolver that cannot tell now says something else. So does a proxy that is not found, which
+/// stands behind a `tunnel error`: that says nothing of the host.
 fn is_host_not_found(message: &str) -> bool {
     const CERTAIN: [&str; 3] = [
         "Name or service not known",

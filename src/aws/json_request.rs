@@ -39,7 +39,8 @@ impl JsonRequest {
         }
     }
 
-    /// Makes a request in this version of the protocol that AWS calls JSON. The target is the operation with its prefix.
+    /// Makes a request in this version of the protocol that AWS calls JSON. The target is the
+    /// operation with its prefix.
     pub(crate) fn json(version: &str, target: String, body: &Value) -> Self {
         let content_type = format!("application/x-amz-json-{version}");
         Self {
@@ -56,7 +57,8 @@ pub(crate) fn percent_encoded(text: &str) -> impl Display {
     utf8_percent_encode(text, RESERVED)
 }
 
-/// Reads what is needed of an answer, or of a part of one. A field that is not there is `None`, never an error.
+/// Reads what is needed of an answer, or of a part of one. A field that is not there is `None`,
+/// never an error.
 ///
 /// # Errors
 /// If a field has another form than documented; the error says which.

@@ -1,7 +1,8 @@
 //! Services without a client in the SDK: signed requests with JSON answers.
 //!
-//! They are made by the runtime of the SDK's clients, so that retries, time limits, endpoints and counts are the same.
-//! An answer is returned as it came, since a client drops every field that its version does not know.
+//! They are made by the runtime of the SDK's clients, so that retries, time limits, endpoints and
+//! counts are the same. An answer is returned as it came, since a client drops every field that its
+//! version does not know.
 
 use std::{fmt, sync::Arc};
 
@@ -123,7 +124,8 @@ impl JsonService {
     }
 }
 
-/// Returns a builder of calls that are signed, retried and limited in time as those of the SDK's clients.
+/// Returns a builder of calls that are signed, retried and limited in time as those of the SDK's
+/// clients.
 fn orchestrator(
     config: &SdkConfig,
     endpoint: Endpoint<'_>,
@@ -238,8 +240,8 @@ fn deserialize(response: &HttpResponse) -> Result<Value, OrchestratorError<Servi
 struct ServiceError(ErrorMetadata);
 
 impl ServiceError {
-    /// Reads the error of an answer. Its code stands in a header or the body, as `namespace#Code:http://...` or a part of
-    /// that.
+    /// Reads the error of an answer. Its code stands in a header or the body, as
+    /// `namespace#Code:http://...` or a part of that.
     fn read(header: Option<&str>, body: &Value, status: u16) -> Self {
         let text = |names: &[&str]| names.iter().find_map(|name| body.get(name)?.as_str());
         let code = header.or_else(|| text(&["__type", "code", "Code"]));

@@ -1,4 +1,5 @@
-//! The calls that the program makes: how IAM names each of them, and which token bucket it draws from.
+//! The calls that the program makes: how IAM names each of them, and which token bucket it draws
+//! from.
 
 use std::fmt;
 
@@ -11,11 +12,13 @@ macro_rules! operations {
     ($($variant:ident = $name:literal: $bucket:expr;)*) => {
         /// An operation of an AWS service.
         ///
-        /// The SDK gives an operation the same name as IAM, but for `s3:ListBucket`, which it calls `ListObjectsV2`.
+        /// The SDK gives an operation the same name as IAM, but for `s3:ListBucket`, which it calls
+        /// `ListObjectsV2`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Operation {
             $(#[doc = concat!("`", $name, "`")] $variant,)*
-            /// An operation of a service that is read by a table (`usage/services/tables`), as IAM names it.
+            /// An operation of a service that is read by a table (`usage/services/tables`), as IAM
+            /// names it.
             Other(&'static str),
         }
 
@@ -86,7 +89,8 @@ operations! {
 }
 
 impl Operation {
-    /// Finds an operation by the names that the SDK gives service and operation: `ECS`, `ListTasks`.
+    /// Finds an operation by the names that the SDK gives service and operation: `ECS`,
+    /// `ListTasks`.
     pub(super) fn find(service: &str, name: &str) -> Option<Self> {
         let is_named = |known: &Self| {
             let (prefix, action) = known.parts();

@@ -10,8 +10,9 @@ pub(crate) type Page<T> = (Option<Vec<T>>, Option<String>);
 /// Reads all pages of a list, each with the token of the one before.
 ///
 /// # Errors
-/// If a page fails or has no list, since an empty list is a list too; if a token is empty, which might be the end or a
-/// mistake; or if a token comes again. Nobody can say then that the list is complete.
+/// If a page fails or has no list, since an empty list is a list too; if a token is empty, which
+/// might be the end or a mistake; or if a token comes again. Nobody can say then that the list is
+/// complete.
 pub(crate) async fn all_pages<T, E, F>(
     operation: Operation,
     resource: &str,

@@ -1,9 +1,9 @@
-//! Rate limits: calls stay below the token buckets that AWS documents, since deployments, consoles and other tools draw
-//! from the same ones.
+//! Rate limits: calls stay below the token buckets that AWS documents, since deployments, consoles
+//! and other tools draw from the same ones.
 //!
-//! What others draw is not known, and for ECR's describing and deleting calls no rate is published. So a bucket whose
-//! calls are throttled gets half its rate at once, and more again bit by bit, as TCP does on a line that it shares. The
-//! SDK tries the throttled calls again.
+//! What others draw is not known, and for ECR's describing and deleting calls no rate is published.
+//! So a bucket whose calls are throttled gets half its rate at once, and more again bit by bit, as
+//! TCP does on a line that it shares. The SDK tries the throttled calls again.
 
 use std::{
     collections::HashMap,
@@ -75,7 +75,8 @@ impl RateLimiter {
     }
 }
 
-/// A token bucket whose rate follows what the service bears: halved when it throttles, and back up bit by bit.
+/// A token bucket whose rate follows what the service bears: halved when it throttles, and back up
+/// bit by bit.
 #[derive(Debug)]
 struct TokenBucket {
     quota: Quota,
@@ -88,8 +89,8 @@ struct TokenBucket {
     slowed_at: Option<Instant>,
 }
 
-/// By how much each call raises the rate again: between two throttled calls there are always about two hundred others,
-/// whatever the service bears.
+/// By how much each call raises the rate again: between two throttled calls there are always about
+/// two hundred others, whatever the service bears.
 const RECOVERY: f64 = 1.0 / 300.0;
 /// Calls that were under way together are throttled together: that is one sign, not several.
 const ONE_SIGN: Duration = Duration::from_secs(1);
@@ -159,7 +160,8 @@ impl Intercept for ThrottleInterceptor {
     }
 }
 
-/// Returns the operation of a call: the SDK's clients say its name, and a `JsonService` says the operation itself.
+/// Returns the operation of a call: the SDK's clients say its name, and a `JsonService` says the
+/// operation itself.
 fn operation(config: &ConfigBag) -> Option<Operation> {
     let known = config.load::<Operation>().copied();
     known.or_else(|| {

@@ -14,11 +14,12 @@ use aws_credential_types::{
 use super::{ApiError, Clients, Operation};
 use crate::config::Role;
 
-/// Credentials are renewed this long before they end: a call that was signed with them may be retried for a while.
+/// Credentials are renewed this long before they end: a call that was signed with them may be
+/// retried for a while.
 const MARGIN: Duration = Duration::from_mins(5);
 
-/// The credentials of a role that the program assumes. All clients of the role, and the tokens for its clusters, share
-/// them.
+/// The credentials of a role that the program assumes. All clients of the role, and the tokens for
+/// its clusters, share them.
 pub(super) struct RoleCredentials {
     /// The clients of the caller that assumes the role.
     clients: Clients,

@@ -83,7 +83,8 @@ pub(crate) async fn put(
     written.await.map(|_| ())
 }
 
-/// Writes an object on a condition and returns the tag of what was written; `None` if the condition does not hold.
+/// Writes an object on a condition and returns the tag of what was written; `None` if the condition
+/// does not hold.
 pub(crate) async fn put_if(
     clients: &Clients,
     bucket: &str,

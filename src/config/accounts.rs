@@ -8,7 +8,8 @@ use super::{
     scalar::List,
 };
 
-/// Returns the registries as they are written. To leave them out means the caller's own; an empty list is an error.
+/// Returns the registries as they are written. To leave them out means the caller's own; an empty
+/// list is an error.
 pub(super) fn registries(written: &List<raw::Registry>, problems: &mut Problems) -> Vec<Registry> {
     let path = Path::of_keys("registries");
     if written.0.is_empty() {

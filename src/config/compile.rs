@@ -1,6 +1,8 @@
-//! From what was written, completed by the defaults, to what the program uses. What is wrong between keys is found here.
+//! From what was written, completed by the defaults, to what the program uses. What is wrong
+//! between keys is found here.
 //!
-//! Each function records what is wrong and goes on; it gives `None` only where a problem is recorded.
+//! Each function records what is wrong and goes on; it gives `None` only where a problem is
+//! recorded.
 
 use super::{
     Archive, Config, S3Location, accounts, guards, in_use, path::Path, policies,
@@ -8,7 +10,8 @@ use super::{
 };
 use crate::image::Arn;
 
-/// Returns the configuration that `document` means; `defaults` has the keep rules of policies without any.
+/// Returns the configuration that `document` means; `defaults` has the keep rules of policies
+/// without any.
 pub(super) fn compile(
     document: &Document,
     defaults: &Document,

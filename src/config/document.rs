@@ -1,4 +1,5 @@
-//! From text to a tree. A document that begins with `{` is JSON, or else YAML in its flow form; all others are YAML.
+//! From text to a tree. A document that begins with `{` is JSON, or else YAML in its flow form; all
+//! others are YAML.
 
 use std::fmt::{self, Formatter};
 

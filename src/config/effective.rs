@@ -1,4 +1,5 @@
-//! Back from what the program uses to a document: the effective configuration, with every default written out.
+//! Back from what the program uses to a document: the effective configuration, with every default
+//! written out.
 
 use std::num::NonZeroU32;
 

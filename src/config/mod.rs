@@ -2,13 +2,15 @@
 //!
 //! 1. [`Source`] says where the document is and reads its text.
 //! 2. `document` turns the text, YAML or JSON, into a tree; a duplicate key is an error.
-//! 3. What is written is laid over the defaults (`default.yaml`): keys left out keep their defaults, at every level;
-//!    a list is replaced whole. A policy without `keep` gets the default rules.
-//! 4. `read` checks the tree against the grammar in `raw`: every unknown key, wrong type and impossible value at once.
+//! 3. What is written is laid over the defaults (`default.yaml`): keys left out keep their
+//!    defaults, at every level; a list is replaced whole. A policy without `keep` gets the default
+//!    rules.
+//! 4. `read` checks the tree against the grammar in `raw`: every unknown key, wrong type and
+//!    impossible value at once.
 //! 5. `compile` builds globs and regexes, and finds what is wrong between keys.
 //!
-//! Every problem carries its path (`policies[1].keep[0].newest`), and all of them are reported together in one
-//! [`ConfigError`], before anything else happens.
+//! Every problem carries its path (`policies[1].keep[0].newest`), and all of them are reported
+//! together in one [`ConfigError`], before anything else happens.
 
 mod accounts;
 mod compile;
@@ -62,8 +64,8 @@ use crate::{
 
 /// A valid configuration, ready for use.
 ///
-/// It serializes as a document in the grammar it was read from, with every default written out: what `check-config` prints,
-/// and what [`Config::parse`] reads back to an equal value.
+/// It serializes as a document in the grammar it was read from, with every default written out:
+/// what `check-config` prints, and what [`Config::parse`] reads back to an equal value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The most a run may do.
@@ -74,7 +76,8 @@ pub struct Config {
     pub policies: Policies,
     /// Where use of images is looked for.
     pub in_use: InUse,
-    /// Host names that stand for the configured registries, in lower case, with a port if one was written.
+    /// Host names that stand for the configured registries, in lower case, with a port if one was
+    /// written.
     pub registry_aliases: Vec<String>,
     /// What makes a run refuse or stop.
     pub guards: Guards,
@@ -256,7 +259,8 @@ pub struct EksUse {
     pub exclude: RepositoryGlobs,
 }
 
-/// A Kubernetes cluster that a kubeconfig describes; it is read as [`EksUse`] says, or else its defaults.
+/// A Kubernetes cluster that a kubeconfig describes; it is read as [`EksUse`] says, or else its
+/// defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KubernetesUse {
     /// The path of the file.
@@ -313,7 +317,8 @@ impl Config {
         problems.finish(config)
     }
 
-    /// Finds, reads and checks the document that `spec` names (see [`Source`]); `None` for the defaults.
+    /// Finds, reads and checks the document that `spec` names (see [`Source`]); `None` for the
+    /// defaults.
     ///
     /// `sha256`, when given, is the hexadecimal SHA-256 digest the bytes of the document must have.
     ///

@@ -2,7 +2,8 @@
 
 use strsim::osa_distance;
 
-/// Returns the name that was probably meant: one begins with the other, or they differ in at most a third of their letters.
+/// Returns the name that was probably meant: one begins with the other, or they differ in at most a
+/// third of their letters.
 pub(crate) fn nearest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
     const LONGEST: usize = 60;
     if written.len() > LONGEST {

@@ -54,7 +54,8 @@ impl Problems {
         })
     }
 
-    /// Returns the texts of the list at `path` that can be read, with their places, and records why others cannot.
+    /// Returns the texts of the list at `path` that can be read, with their places, and records why
+    /// others cannot.
     pub(super) fn all_parsed<T, E: Display>(
         &mut self,
         path: &Path,
@@ -101,7 +102,8 @@ impl Problems {
         self.unreadable = self.found.len();
     }
 
-    /// Tells whether something at `path` or below was taken out, so that a gap there may be a consequence.
+    /// Tells whether something at `path` or below was taken out, so that a gap there may be a
+    /// consequence.
     pub(super) fn knows(&self, path: &Path) -> bool {
         any_below(&self.found[..self.unreadable], path)
     }

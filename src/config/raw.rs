@@ -1,6 +1,8 @@
-//! The grammar: what can be written, each key in one place. The descriptions are those of the JSON Schema.
+//! The grammar: what can be written, each key in one place. The descriptions are those of the JSON
+//! Schema.
 //!
-//! Every key may be left out. What has a default gets it before this is read; what has none is an `Option`.
+//! Every key may be left out. What has a default gets it before this is read; what has none is an
+//! `Option`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,25 +27,30 @@ pub(super) struct Document {
     /// The version of this grammar: 1, which is also the default.
     #[schemars(range(min = 1, max = 1))]
     pub(super) version: Count,
-    /// The most a run may do: `plan` only says what would go, `archive` moves it to the archive storage class, where it cannot be pulled until it
-    /// is restored, `delete` deletes it. Default: `plan`.
+    /// The most a run may do: `plan` only says what would go, `archive` moves it to the archive
+    /// storage class, where it cannot be pulled until it is restored, `delete` deletes it. Default:
+    /// `plan`.
     pub(super) mode: Mode,
-    /// Where the images are: the registries that are cleaned. Default: that of the caller's own account and Region.
+    /// Where the images are: the registries that are cleaned. Default: that of the caller's own
+    /// account and Region.
     #[schemars(length(min = 1))]
     pub(super) registries: Option<List<Registry>>,
-    /// What is kept, by repository. The first policy whose globs match a repository judges its images; where none matches, it is left alone.
-    /// Default: one policy for all repositories, with the default keep rules.
+    /// What is kept, by repository. The first policy whose globs match a repository judges its
+    /// images; where none matches, it is left alone. Default: one policy for all repositories, with
+    /// the default keep rules.
     #[schemars(length(min = 1))]
     pub(super) policies: List<Policy>,
     /// Where use of images is looked for. An image in use is never deleted.
     pub(super) in_use: InUse,
-    /// Host names (CNAMEs, proxies) that stand for these registries, with a port where references have one. Default: none.
+    /// Host names (CNAMEs, proxies) that stand for these registries, with a port where references
+    /// have one. Default: none.
     pub(super) registry_aliases: List<String>,
     /// What makes a run refuse or stop.
     pub(super) guards: Guards,
     /// What becomes of images in the archive storage class.
     pub(super) archive: Archive,
-    /// Where caches, the soak ledger, the run lock and the last counts are kept, as `s3://BUCKET/PREFIX`. Default: nowhere.
+    /// Where caches, the soak ledger, the run lock and the last counts are kept, as
+    /// `s3://BUCKET/PREFIX`. Default: nowhere.
     pub(super) state: Option<String>,
     /// Where the full report of every run goes, as `s3://BUCKET/PREFIX`. Default: nowhere.
     pub(super) report: Option<String>,
@@ -60,7 +67,8 @@ pub(super) struct Document {
 pub(super) struct Registry {
     /// The AWS Region. Default: the caller's.
     pub(super) region: Option<String>,
-    /// The ARN of the role to assume there, which reads and deletes. Default: none, for the caller's own account.
+    /// The ARN of the role to assume there, which reads and deletes. Default: none, for the
+    /// caller's own account.
     pub(super) role_arn: Option<String>,
     /// The external id the role asks for. Default: none.
     pub(super) external_id: Option<String>,
@@ -72,22 +80,25 @@ pub(super) struct Registry {
 #[serde(deny_unknown_fields, expecting = "a mapping with `repositories`")]
 #[schemars(extend("x-required" = ["repositories"]))]
 pub(super) struct Policy {
-    /// Globs on whole repository names: `*` and `?` do not cross a `/`, `**` does; `**` alone is every repository. A repository of a
-    /// pull-through cache is judged only where it is named without a wildcard. Required.
+    /// Globs on whole repository names: `*` and `?` do not cross a `/`, `**` does; `**` alone is
+    /// every repository. A repository of a pull-through cache is judged only where it is named
+    /// without a wildcard. Required.
     #[schemars(length(min = 1), inner(length(min = 1)))]
     pub(super) repositories: Option<List<String>>,
-    /// An image stays when one of these rules keeps it; in use, it stays anyway. Default: the rules of the default configuration.
+    /// An image stays when one of these rules keeps it; in use, it stays anyway. Default: the rules
+    /// of the default configuration.
     #[schemars(length(min = 1))]
     pub(super) keep: Option<List<KeepRule>>,
-    /// Leave these repositories as they are. Excludes `keep` and `delete_unmatched`. Default: false.
-    pub(super) leave_alone: Option<bool>,
-    /// Clean a repository even though not one of its tags is matched by any rule; else such a repository is left alone and reported. Default:
+    /// Leave these repositories as they are. Excludes `keep` and `delete_unmatched`. Default:
     /// false.
+    pub(super) leave_alone: Option<bool>,
+    /// Clean a repository even though not one of its tags is matched by any rule; else such a
+    /// repository is left alone and reported. Default: false.
     pub(super) delete_unmatched: Option<bool>,
 }
 
-/// Keeps the images for which all its conditions hold. At least one of `tags`, `untagged: true`, `pushed_within`, `pulled_within`, `newest` and
-/// `newest_groups` is written.
+/// Keeps the images for which all its conditions hold. At least one of `tags`, `untagged: true`,
+/// `pushed_within`, `pulled_within`, `newest` and `newest_groups` is written.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(
@@ -95,7 +106,8 @@ pub(super) struct Policy {
     expecting = "a mapping with the conditions of a rule"
 )]
 pub(super) struct KeepRule {
-    /// What explanations call the rule, 1 to 64 characters, unique in its policy. Default: `rule N`, counted from 1.
+    /// What explanations call the rule, 1 to 64 characters, unique in its policy. Default: `rule
+    /// N`, counted from 1.
     #[schemars(length(min = 1, max = 64))]
     pub(super) name: Option<String>,
     /// Some tag matches this regular expression (Rust's `regex` syntax, unanchored).
@@ -110,11 +122,13 @@ pub(super) struct KeepRule {
     pub(super) pulled_within: Option<Duration>,
     /// The image is among this many newest that meet the other conditions. 1 or more.
     pub(super) newest: Option<Count>,
-    /// The name of a group of `tags`, such as a branch: `newest` counts for each of its values. Needs `tags`.
+    /// The name of a group of `tags`, such as a branch: `newest` counts for each of its values.
+    /// Needs `tags`.
     pub(super) per: Option<String>,
     /// Only so many values of `per` are kept, those with the newest images. 1 or more. Needs `per`.
     pub(super) newest_groups: Option<Count>,
-    /// What makes an image newer than another: its push time, or the version in its tag (needs `tags`). Default: `pushed`.
+    /// What makes an image newer than another: its push time, or the version in its tag (needs
+    /// `tags`). Default: `pushed`.
     pub(super) by: Option<Order>,
 }
 
@@ -140,11 +154,13 @@ pub(super) struct InUse {
     pub(super) eks: Switch<Eks>,
     /// Other Kubernetes clusters, as contexts of kubeconfig files. Default: none.
     pub(super) kubernetes: List<Context>,
-    /// AWS Lambda, every function of a container image with all its published versions. Default: on.
+    /// AWS Lambda, every function of a container image with all its published versions. Default:
+    /// on.
     pub(super) lambda: Switch<Lambda>,
     /// Other services that are read too, each of which needs rights of its own. Default: none.
     pub(super) services: List<Service>,
-    /// Where else to look, besides the caller's own account and Region and those of the registries. Default: nowhere.
+    /// Where else to look, besides the caller's own account and Region and those of the registries.
+    /// Default: nowhere.
     pub(super) accounts: List<Account>,
     /// Lists of images in use, as `s3://BUCKET/KEY` with `*` for any part of a name. Default: none.
     pub(super) keep_lists: List<String>,
@@ -154,8 +170,9 @@ pub(super) struct InUse {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ecs {
-    /// Which task definition revisions count besides those that a task, service, deployment or task set names: every ACTIVE one (`active`), none
-    /// (`referenced`), or the newest N ACTIVE ones of each family. Default: `active`.
+    /// Which task definition revisions count besides those that a task, service, deployment or task
+    /// set names: every ACTIVE one (`active`), none (`referenced`), or the newest N ACTIVE ones of
+    /// each family. Default: `active`.
     pub(super) task_definitions: TaskDefinitions,
 }
 
@@ -163,13 +180,15 @@ pub(super) struct Ecs {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Eks {
-    /// Globs on cluster names; a name without a wildcard must exist. What a cluster that is left out uses is not protected. Default: `**`,
-    /// every cluster.
+    /// Globs on cluster names; a name without a wildcard must exist. What a cluster that is left
+    /// out uses is not protected. Default: `**`, every cluster.
     #[schemars(length(min = 1), inner(length(min = 1)))]
     pub(super) clusters: List<String>,
-    /// Names of clusters, of contexts too, that may hold nothing; a cluster with no pods and no deployments is an error else. Default: none.
+    /// Names of clusters, of contexts too, that may hold nothing; a cluster with no pods and no
+    /// deployments is an error else. Default: none.
     pub(super) allow_empty: List<String>,
-    /// Whether what stored Helm releases could roll back to counts; reading them needs the right to list Secrets. Default: false.
+    /// Whether what stored Helm releases could roll back to counts; reading them needs the right to
+    /// list Secrets. Default: false.
     pub(super) helm_history: bool,
     /// Custom resources that name images. Default: every kind.
     pub(super) custom_resources: CustomResources,
@@ -179,7 +198,8 @@ pub(super) struct Eks {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `exclude`")]
 pub(super) struct CustomResources {
-    /// Kinds to leave out, as `GROUP/KIND` with `*` for any kind; `core/ConfigMap` can be left out too. Default: none.
+    /// Kinds to leave out, as `GROUP/KIND` with `*` for any kind; `core/ConfigMap` can be left out
+    /// too. Default: none.
     pub(super) exclude: List<String>,
 }
 
@@ -203,12 +223,14 @@ pub(super) struct Context {
 #[serde(deny_unknown_fields)]
 pub(super) struct Lambda {}
 
-/// Another account to look for use in, or more Regions of the caller's own. At least one of `role_arn` and `regions` is written.
+/// Another account to look for use in, or more Regions of the caller's own. At least one of
+/// `role_arn` and `regions` is written.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping of an account's settings")]
 pub(super) struct Account {
-    /// The ARN of the role to assume there, which reads. Default: none, for the caller's own account.
+    /// The ARN of the role to assume there, which reads. Default: none, for the caller's own
+    /// account.
     pub(super) role_arn: Option<String>,
     /// The external id the role asks for. Default: none.
     pub(super) external_id: Option<String>,
@@ -251,21 +273,26 @@ impl From<guard::UnreadPullers> for UnreadPullers {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping of guards")]
 pub(super) struct Guards {
-    /// Account ids, 12 digits each, in quotes: refuse to run in any other. Default: whatever account it is.
+    /// Account ids, 12 digits each, in quotes: refuse to run in any other. Default: whatever
+    /// account it is.
     #[schemars(inner(regex(pattern = r"^[0-9]{12}$")))]
     pub(super) expected_accounts: List<String>,
     /// Delete although no use of any image was found. Default: false.
     pub(super) allow_no_usage: bool,
     /// Images one run may delete; the next run goes on. 0 deletes nothing. Default: 10000.
     pub(super) max_deletions_per_run: Limit,
-    /// Percentage, 0 to 100, of a repository's images that one run may delete; a repository with more to delete is skipped. Default: 100.
+    /// Percentage, 0 to 100, of a repository's images that one run may delete; a repository with
+    /// more to delete is skipped. Default: 100.
     pub(super) max_percent_per_repository: Percent,
-    /// Percentage, 0 to 100, by which use may shrink, in any one source, from one run to the next. Needs `state`. Default: 50.
+    /// Percentage, 0 to 100, by which use may shrink, in any one source, from one run to the next.
+    /// Needs `state`. Default: 50.
     pub(super) max_usage_drop_percent: Percent,
-    /// How long an image must have been a candidate in every run before it is deleted. Needs `state`. Default: 0d.
+    /// How long an image must have been a candidate in every run before it is deleted. Needs
+    /// `state`. Default: 0d.
     pub(super) soak: Duration,
-    /// What becomes of a repository from which an account may pull whose use is not read, as its policy says, or whose deletions are repeated
-    /// in such an account by replication: it is left alone (`refuse`), or there is a warning and no more (`warn`). Default: `refuse`.
+    /// What becomes of a repository from which an account may pull whose use is not read, as its
+    /// policy says, or whose deletions are repeated in such an account by replication: it is left
+    /// alone (`refuse`), or there is a warning and no more (`warn`). Default: `refuse`.
     pub(super) unread_pull_accounts: UnreadPullers,
     /// When deletion is allowed. Default: always.
     pub(super) change_window: Option<ChangeWindow>,
@@ -311,7 +338,8 @@ pub(super) enum Day {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `delete_after`")]
 pub(super) struct Archive {
-    /// How long after it was archived an image that nobody needs is deleted. AWS charges for 90 days of archive at least. Default: never.
+    /// How long after it was archived an image that nobody needs is deleted. AWS charges for 90
+    /// days of archive at least. Default: never.
     pub(super) delete_after: Option<Duration>,
 }
 

@@ -1,7 +1,8 @@
 //! From the tree to what was written, with everything that does not fit the grammar collected.
 //!
-//! serde stops at the first error. So each error is recorded, what is wrong is taken out of the tree, and the tree is read
-//! again. What has a default gets it back, and every other setting may be left out, hence this ends with a tree that fits.
+//! serde stops at the first error. So each error is recorded, what is wrong is taken out of the
+//! tree, and the tree is read again. What has a default gets it back, and every other setting may
+//! be left out, hence this ends with a tree that fits.
 
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment as Step;
@@ -28,7 +29,8 @@ pub(super) fn check(defaults: &Value, written: Value, problems: &mut Problems) -
     while let Err((path, mismatch)) = read(&tree) {
         match mismatch {
             Mismatch::Blank => problems.add(&path, blank_message(&path)),
-            // The key may only seem to be missing, because its value was wrong or its name misspelt.
+            // The key may only seem to be missing, because its value was wrong or its name
+            // misspelt.
             Mismatch::Missing(_) if problems.is_wrong_below(&path) => {}
             mismatch => problems.add(&path, mismatch.to_string()),
         }
@@ -96,7 +98,8 @@ fn find_blanks(tree: &Value, path: &Path, blanks: &mut Vec<Path>) {
 
 /// Puts the default in the place of what is at `path`, or takes it out if there is none.
 ///
-/// A list keeps a blank there, so that its other items keep their places. Returns false if that changes nothing.
+/// A list keeps a blank there, so that its other items keep their places. Returns false if that
+/// changes nothing.
 fn take_out(tree: &mut Value, defaults: &Value, path: &Path) -> bool {
     let Some((last, parents)) = path.segments().split_last() else {
         return false;

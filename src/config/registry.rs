@@ -12,7 +12,8 @@ pub(super) enum AliasError {
     Ecr(String),
 }
 
-/// Returns the alias in lower case, if it is a host name, with or without a port, and not one of ECR.
+/// Returns the alias in lower case, if it is a host name, with or without a port, and not one of
+/// ECR.
 pub(super) fn alias(text: &str) -> Result<String, AliasError> {
     let alias = text.to_ascii_lowercase();
     let without = |what: &str, host: &str| {
@@ -58,7 +59,8 @@ fn is_port(port: &str) -> bool {
     port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
-/// Tells any spelling of ECR's hosts, in any partition: `<account>.dkr.ecr...`, `<account>.dkr-ecr...`, and ECR Public.
+/// Tells any spelling of ECR's hosts, in any partition: `<account>.dkr.ecr...`,
+/// `<account>.dkr-ecr...`, and ECR Public.
 fn is_ecr(host: &str) -> bool {
     let private = host.split_once('.').is_some_and(|(account, rest)| {
         account.parse::<AccountId>().is_ok()

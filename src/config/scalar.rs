@@ -1,4 +1,5 @@
-//! The single values of the grammar, each with the range it may have and the words for what it should have been.
+//! The single values of the grammar, each with the range it may have and the words for what it
+//! should have been.
 
 use std::{
     borrow::Cow,
@@ -156,7 +157,8 @@ impl Visitor<'_> for PriceVisitor {
     }
 }
 
-/// A list; `None` stands where an item was taken out because it is wrong, so that the others keep their places.
+/// A list; `None` stands where an item was taken out because it is wrong, so that the others keep
+/// their places.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(inline)]

@@ -64,8 +64,8 @@ pub trait Fetch: Sync {
 }
 
 impl Source {
-    /// Reads the value of `ECR_CLEANUP_CONFIG`: the document itself if it begins with `{`, `file:PATH`, `s3://BUCKET/KEY` or
-    /// `ssm:NAME`; blank is no document.
+    /// Reads the value of `ECR_CLEANUP_CONFIG`: the document itself if it begins with `{`,
+    /// `file:PATH`, `s3://BUCKET/KEY` or `ssm:NAME`; blank is no document.
     ///
     /// # Errors
     ///
@@ -101,11 +101,13 @@ impl Source {
         })
     }
 
-    /// Reads the text of the document, whose bytes must have the SHA-256 digest `sha256` if that is given and not blank.
+    /// Reads the text of the document, whose bytes must have the SHA-256 digest `sha256` if that is
+    /// given and not blank.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be read, is larger than 1 MiB, is not UTF-8, or is not the document that is pinned.
+    /// Fails if it cannot be read, is larger than 1 MiB, is not UTF-8, or is not the document that
+    /// is pinned.
     pub async fn read(
         &self,
         sha256: Option<&str>,

@@ -12,7 +12,8 @@ fn parse(text: &str) -> Config {
     Config::parse(text).unwrap_or_else(|error| panic!("{text}\n{error}"))
 }
 
-/// Returns the lines that are printed for a bad document, each cut before the keys that would be accepted.
+/// Returns the lines that are printed for a bad document, each cut before the keys that would be
+/// accepted.
 fn errors(text: &str) -> Vec<String> {
     let error = Config::parse(text).expect_err(text);
     let lines = error.to_string();
@@ -250,7 +251,8 @@ fn extremes_that_are_valid() {
 }
 
 proptest! {
-    /// Any JSON value at all is a configuration or a list of problems, and a configuration reads back as itself.
+    /// Any JSON value at all is a configuration or a list of problems, and a configuration reads
+    /// back as itself.
     #[test]
     fn nothing_panics(document in any_document()) {
         let text = document.to_string();

@@ -1,7 +1,9 @@
-//! The connection to an API server: GET, over TLS, with the cluster's own authority and nothing else trusted.
+//! The connection to an API server: GET, over TLS, with the cluster's own authority and nothing
+//! else trusted.
 //!
-//! The host name is verified, redirects are not followed, and there is no switch to be less careful. What may pass is
-//! tried again a few times, and a server that says how long to wait is believed.
+//! The host name is verified, redirects are not followed, and there is no switch to be less
+//! careful. What may pass is tried again a few times, and a server that says how long to wait is
+//! believed.
 
 use std::{
     hash::{BuildHasher, RandomState},

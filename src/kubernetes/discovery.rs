@@ -1,8 +1,8 @@
 //! Discovery: which kinds there are besides the built-in ones.
 //!
-//! One request where the server offers the aggregated form, and otherwise one for each group. The groups of Kubernetes
-//! itself hold no images but in the kinds that `kind` names, so everything else that can be listed is a custom
-//! resource, and any of them may name an image (U6).
+//! One request where the server offers the aggregated form, and otherwise one for each group. The
+//! groups of Kubernetes itself hold no images but in the kinds that `kind` names, so everything
+//! else that can be listed is a custom resource, and any of them may name an image (U6).
 
 use serde::Deserialize;
 
@@ -45,8 +45,8 @@ const BUILT_IN: [&str; 26] = [
     "storagemigration.k8s.io",
 ];
 
-/// Groups that never hold an image that is to run: networks and identities, and reports, which repeat the images of
-/// what runs.
+/// Groups that never hold an image that is to run: networks and identities, and reports, which
+/// repeat the images of what runs.
 const IMAGELESS: [&str; 8] = [
     "aquasecurity.github.io",
     "cilium.io",

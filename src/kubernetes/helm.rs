@@ -1,8 +1,9 @@
 //! What Helm could roll back to: the manifests and hooks of every stored release (U7).
 //!
-//! A release is JSON, compressed, in base64, in a Secret (whose values are in base64 once more) or a `ConfigMap`. All
-//! of that comes from whoever may write Secrets, so it is decoded as a stream with a limit. A release that cannot be
-//! read is an error: Helm itself would pass it over. Source: "helm/helm", `pkg/storage/driver`.
+//! A release is JSON, compressed, in base64, in a Secret (whose values are in base64 once more) or
+//! a `ConfigMap`. All of that comes from whoever may write Secrets, so it is decoded as a stream
+//! with a limit. A release that cannot be read is an error: Helm itself would pass it over. Source:
+//! "helm/helm", `pkg/storage/driver`.
 
 use std::{
     borrow::Cow,

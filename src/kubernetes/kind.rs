@@ -25,8 +25,9 @@ pub(crate) const PODS: (&str, &str, &str, &str) = ("", "v1", "pods", "Pod");
 pub(crate) const DEPLOYMENTS: (&str, &str, &str, &str) =
     ("apps", "v1", "deployments", "Deployment");
 
-/// The built-in kinds that hold a pod or its template, in the order in which they are read: parents first. What a
-/// parent names when it is listed is seen there; if it changed before, its child existed already and is listed later.
+/// The built-in kinds that hold a pod or its template, in the order in which they are read: parents
+/// first. What a parent names when it is listed is seen there; if it changed before, its child
+/// existed already and is listed later.
 pub(crate) const WORKLOADS: [(&str, &str, &str, &str); 10] = [
     ("batch", "v1", "cronjobs", "CronJob"),
     DEPLOYMENTS,

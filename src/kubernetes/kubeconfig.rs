@@ -1,7 +1,7 @@
 //! A context of a kubeconfig, for clusters that are not of EKS and pull from ECR all the same.
 //!
-//! Only what works without running anything: a token, a file with one, or a client certificate. Source: the Kubernetes
-//! documentation, "kubeconfig (v1)".
+//! Only what works without running anything: a token, a file with one, or a client certificate.
+//! Source: the Kubernetes documentation, "kubeconfig (v1)".
 
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,9 @@
 //! Lists: every object of a kind, consistent and complete, or an error.
 //!
-//! No resource version is sent, so the first page is the most recent state, and the pages that follow belong to the
-//! same snapshot. Only a page without a `continue` token is the last one. A token that has expired (410) comes with
-//! another one, which would go on in another snapshot: the kind is read again from its first page instead. Source:
-//! "Kubernetes API Concepts".
+//! No resource version is sent, so the first page is the most recent state, and the pages that
+//! follow belong to the same snapshot. Only a page without a `continue` token is the last one. A
+//! token that has expired (410) comes with another one, which would go on in another snapshot: the
+//! kind is read again from its first page instead. Source: "Kubernetes API Concepts".
 
 use std::borrow::Cow;
 
@@ -91,8 +91,8 @@ struct Progress {
 }
 
 impl Lister<'_> {
-    /// Shows every object of a kind, and says how many there are. One that was shown may be shown again where the
-    /// list had to begin anew.
+    /// Shows every object of a kind, and says how many there are. One that was shown may be shown
+    /// again where the list had to begin anew.
     pub(crate) async fn each(
         &self,
         list: &List<'_>,

@@ -1,15 +1,19 @@
-//! A Kubernetes cluster: how to reach it, how to list everything in it, and what in it names an image.
+//! A Kubernetes cluster: how to reach it, how to list everything in it, and what in it names an
+//! image.
 //!
-//! Evidence from a cluster only ever adds protection, and a cluster is read completely or its source is incomplete
-//! (P1). Only `list` is ever asked for, with no resource version, so that every list is consistent. Three readings
-//! complement each other:
+//! Evidence from a cluster only ever adds protection, and a cluster is read completely or its
+//! source is incomplete (P1). Only `list` is ever asked for, with no resource version, so that
+//! every list is consistent. Three readings complement each other:
 //!
-//! * `workload` takes the exact fields of the built-in kinds, in any registry, with or without a tag;
-//! * a [`TextScanner`](crate::evidence::TextScanner) finds whatever looks like an image of ECR or a digest in the whole
-//!   text of an object: annotations, arguments, environment, custom resources of any shape;
+//! * `workload` takes the exact fields of the built-in kinds, in any registry, with or without a
+//!   tag;
+//! * a [`TextScanner`](crate::evidence::TextScanner) finds whatever looks like an image of ECR or a
+//!   digest in the whole text of an object: annotations, arguments, environment, custom resources
+//!   of any shape;
 //! * `helm` does the same for the manifests of stored releases.
 //!
-//! Sources: the Kubernetes API reference, "Kubernetes API Concepts" (lists, pages, 410), "Amazon EKS User Guide".
+//! Sources: the Kubernetes API reference, "Kubernetes API Concepts" (lists, pages, 410), "Amazon
+//! EKS User Guide".
 
 mod client;
 mod cluster;

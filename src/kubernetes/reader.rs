@@ -195,8 +195,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Adds every image that a text names. `known` are the images of the exact fields, in which a repository without a
-    /// tag means `latest`.
+    /// Adds every image that a text names. `known` are the images of the exact fields, in which a
+    /// repository without a tag means `latest`.
     fn text(
         &self,
         text: &[u8],

@@ -1,8 +1,9 @@
 //! The bearer token: who the program is to a cluster.
 //!
-//! For EKS it is a presigned `sts:GetCallerIdentity` in disguise, which needs no call to make. The cluster's
-//! authenticator accepts it for 15 minutes after it was signed, and refuses one with any parameter too many, so
-//! nothing but the signer touches the URL. Source: "aws-iam-authenticator", `pkg/token`.
+//! For EKS it is a presigned `sts:GetCallerIdentity` in disguise, which needs no call to make. The
+//! cluster's authenticator accepts it for 15 minutes after it was signed, and refuses one with any
+//! parameter too many, so nothing but the signer touches the URL. Source: "aws-iam-authenticator",
+//! `pkg/token`.
 
 use std::{
     fmt,

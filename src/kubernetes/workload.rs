@@ -1,8 +1,9 @@
-//! The fields of the built-in kinds that name an image: exact, in any registry, with `latest` where no tag is written.
+//! The fields of the built-in kinds that name an image: exact, in any registry, with `latest` where
+//! no tag is written.
 //!
-//! One shape serves all kinds: a pod is a specification, and every other kind holds one in a template, or in a template
-//! of a template. Fields that are not about images are passed over. Source: the Kubernetes API reference, `PodSpec`,
-//! `PodStatus`.
+//! One shape serves all kinds: a pod is a specification, and every other kind holds one in a
+//! template, or in a template of a template. Fields that are not about images are passed over.
+//! Source: the Kubernetes API reference, `PodSpec`, `PodStatus`.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -118,7 +119,8 @@ impl Workload<'_> {
         for spec in spec {
             spec.collect(&mut images);
         }
-        // Where the data of a revision has another shape, reading the text of the whole object is all there is.
+        // Where the data of a revision has another shape, reading the text of the whole object is
+        // all there is.
         if let Some(revised) = self
             .data
             .and_then(|data| serde_json::from_str::<Template>(data.get()).ok())

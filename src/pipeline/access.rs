@@ -1,4 +1,5 @@
-//! Access: permissions that the configuration needs and the program lacks, in every account and cluster.
+//! Access: permissions that the configuration needs and the program lacks, in every account and
+//! cluster.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,7 +38,8 @@ pub struct Access {
     pub missing_rules: BTreeMap<String, Vec<String>>,
     /// What could not be tried, or not to its end.
     pub problems: Vec<String>,
-    /// Actions that are needed and were not tried, since trying them is doing them, or since nothing shows them yet.
+    /// Actions that are needed and were not tried, since trying them is doing them, or since
+    /// nothing shows them yet.
     pub untried: Vec<&'static str>,
     /// How many actions were tried.
     pub actions: usize,

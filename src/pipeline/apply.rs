@@ -41,8 +41,8 @@ struct Recorded {
 }
 
 impl Planned<'_> {
-    /// Acquires the lock, proves that state and report can be written, and applies the plan if no guard objects. A run
-    /// that only plans writes down what the next one should know.
+    /// Acquires the lock, proves that state and report can be written, and applies the plan if no
+    /// guard objects. A run that only plans writes down what the next one should know.
     pub(super) fn apply(&self) -> LocalBoxFuture<'_, Applied> {
         Box::pin(async move {
             let acts = self.request.mode != Mode::Plan;
@@ -104,8 +104,8 @@ impl Planned<'_> {
         }
     }
 
-    /// Acquires the lock if the run acts, and writes down the images for the report and what the next run should know.
-    /// What cannot be written is a precondition that does not hold.
+    /// Acquires the lock if the run acts, and writes down the images for the report and what the
+    /// next run should know. What cannot be written is a precondition that does not hold.
     async fn record(&self, acts: bool, lock: &mut Option<HeldLock>) -> Recorded {
         let mut recorded = self.nothing_recorded();
         if let Some(state) = &self.state {

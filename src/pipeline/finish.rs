@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl Planned<'_> {
-    /// Deletes or archives what the plan says if the mode asks for it, writes down what the next run should know, and
-    /// reports.
+    /// Deletes or archives what the plan says if the mode asks for it, writes down what the next
+    /// run should know, and reports.
     pub async fn finish(self) -> Finished {
         let applied = if self.out_of_time {
             Applied {
@@ -45,7 +45,8 @@ impl Planned<'_> {
         Finished { answer, metrics }
     }
 
-    /// Lists the images in use of the repositories that were changed, since some may be missing now.
+    /// Lists the images in use of the repositories that were changed, since some may be missing
+    /// now.
     fn list_missing<'b>(
         &'b self,
         answer: &'b mut Answer,

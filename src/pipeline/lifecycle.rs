@@ -7,7 +7,8 @@ use crate::plan::{ConflictError, LifecycleConflict, Plan, RepositoryPlan};
 pub type Conflicts = (String, Result<Vec<LifecycleConflict>, ConflictError>);
 
 impl Planned<'_> {
-    /// Returns the conflicts of each repository that has a lifecycle policy, or why they cannot be told.
+    /// Returns the conflicts of each repository that has a lifecycle policy, or why they cannot be
+    /// told.
     #[must_use]
     pub fn lifecycle_conflicts(&self) -> Vec<Conflicts> {
         conflicts(self.plan.repositories().iter())

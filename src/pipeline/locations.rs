@@ -1,4 +1,5 @@
-//! Locations of a run: the registries that it cleans, and the accounts and Regions whose use it reads.
+//! Locations of a run: the registries that it cleans, and the accounts and Regions whose use it
+//! reads.
 //!
 //! A role is assumed once, whatever number of Regions it is for. `sts:GetCallerIdentity` tells its
 //! account then, so that no location is read twice, however it was written. A role that cannot be
@@ -22,9 +23,11 @@ pub(super) struct Locations {
     pub(super) own: Identity,
     /// Registries to clean.
     pub(super) registries: BTreeMap<Registry, Clients>,
-    /// Locations whose use is read, each once: the caller's own, those of the configuration and of the registries.
+    /// Locations whose use is read, each once: the caller's own, those of the configuration and of
+    /// the registries.
     pub(super) read: Vec<(Registry, Clients)>,
-    /// A refusal for each account with a registry to clean that is not expected. Nothing is called there.
+    /// A refusal for each account with a registry to clean that is not expected. Nothing is called
+    /// there.
     pub(super) unexpected: Vec<Refusal>,
     unreachable: Vec<(Registry, ApiError)>,
 }
@@ -67,7 +70,8 @@ impl<'a> AccountSet<'a> {
         }
     }
 
-    /// Returns the location of a role, or of the caller's own account, in a Region, or in the caller's own.
+    /// Returns the location of a role, or of the caller's own account, in a Region, or in the
+    /// caller's own.
     fn location(&self, role: Option<&Role>, region: Option<&Region>) -> Location {
         let home = &self.own.registry;
         let region = region.unwrap_or(&home.region);

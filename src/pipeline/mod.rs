@@ -47,7 +47,8 @@ pub const MARGIN: Duration = Duration::from_secs(45);
 pub struct RunTimeouts {
     /// Time for answers to calls that were made before the run had to stop.
     pub in_flight: Duration,
-    /// Time for the end of a run, from the same moment: releasing the lock, listing what is missing, the report.
+    /// Time for the end of a run, from the same moment: releasing the lock, listing what is
+    /// missing, the report.
     pub shutdown_grace: Duration,
     /// Age up to which evidence is not read again before anything more is deleted (A3).
     pub usage_fresh_for: Duration,
@@ -187,8 +188,8 @@ impl Program {
         Ok((verification, metrics))
     }
 
-    /// Restores an image from the archive, with its children and referrers, and waits until all of it can be pulled; it
-    /// looks again after every `pause`.
+    /// Restores an image from the archive, with its children and referrers, and waits until all of
+    /// it can be pulled; it looks again after every `pause`.
     ///
     /// # Errors
     /// Returns an error if there is no such image, its repository cannot be read, or a call fails.

@@ -40,8 +40,8 @@ impl Program {
     /// Gathers, plans and guards.
     ///
     /// # Errors
-    /// Returns an error if the identity of the program cannot be determined, or repositories cannot be listed. Any other
-    /// failure is part of the plan or a refusal.
+    /// Returns an error if the identity of the program cannot be determined, or repositories cannot
+    /// be listed. Any other failure is part of the plan or a refusal.
     pub async fn plan(&self, request: Request) -> Result<Planned<'_>, ApiError> {
         let run = self.begin();
         let (id, stop_at) = (run.id.clone(), request.stop_at);
@@ -117,7 +117,8 @@ impl Program {
         Ok(planned)
     }
 
-    /// Returns the treatment of the archive. A dry run treats it as the configured mode does, so that it shows the same.
+    /// Returns the treatment of the archive. A dry run treats it as the configured mode does, so
+    /// that it shows the same.
     fn archiving(&self, mode: Mode) -> Archiving {
         Archiving {
             candidates: [mode, self.config.mode].contains(&Mode::Archive),
@@ -126,7 +127,8 @@ impl Program {
     }
 }
 
-/// Returns the warnings that a plan comes with; `tolerated` are vetoes that the configuration turns into warnings.
+/// Returns the warnings that a plan comes with; `tolerated` are vetoes that the configuration turns
+/// into warnings.
 fn warnings(plan: &Plan, gathered: &Gathered, tolerated: &[Veto]) -> Vec<String> {
     let tolerated = tolerated.iter().filter_map(|veto| {
         let repository = plan.repository_in(&veto.registry, &veto.repository)?;

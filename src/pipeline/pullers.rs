@@ -25,7 +25,8 @@ struct RegistryAccess {
 }
 
 impl Program {
-    /// Returns a veto for each repository with candidates whose images may be used where use is not read.
+    /// Returns a veto for each repository with candidates whose images may be used where use is not
+    /// read.
     pub(super) async fn unread_pullers(
         &self,
         candidates: &Candidates<'_>,

@@ -1,7 +1,7 @@
 //! Verifies that every image in use can be pulled (U10).
 //!
-//! It lists the repositories that are in use in ECR, and nothing else. A repository that cannot be listed
-//! is told apart from an image that is missing.
+//! It lists the repositories that are in use in ECR, and nothing else. A repository that cannot be
+//! listed is told apart from an image that is missing.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -38,7 +38,8 @@ impl Named<'_> {
     }
 }
 
-/// The images in use that repositories store now. All their images would take as much memory as the plan.
+/// The images in use that repositories store now. All their images would take as much memory as the
+/// plan.
 #[derive(Debug, Default)]
 pub(super) struct Listing(BTreeMap<RepositoryKey, Result<Option<Vec<Image>>, ListingError>>);
 
@@ -108,7 +109,8 @@ pub(super) async fn list(
     Listing(listings.buffer_unordered(AT_ONCE).collect().await)
 }
 
-/// The repositories of some registries that something in use names, each with the images it names there.
+/// The repositories of some registries that something in use names, each with the images it names
+/// there.
 pub(super) fn named<'a>(
     registries: &'a [Arc<Registry>],
     usage: &'a UsageIndex,
@@ -141,7 +143,8 @@ fn references<'a>(
         })
 }
 
-/// Returns what is missing now, if some repositories were listed since the plan. The others are as the plan saw them.
+/// Returns what is missing now, if some repositories were listed since the plan. The others are as
+/// the plan saw them.
 pub(super) fn missing_now(plan: &Plan, usage: &UsageIndex, listing: &Listing) -> Vec<Missing> {
     missing_from(plan.registries(), usage, |registry, name| {
         listing

@@ -25,7 +25,8 @@ use crate::{
     policy::Policies,
 };
 
-/// Number of repositories that are cleaned at once: enough for the rate limit if an answer takes half a second.
+/// Number of repositories that are cleaned at once: enough for the rate limit if an answer takes
+/// half a second.
 const AT_ONCE: usize = 16;
 
 /// Applies a cleared plan.
@@ -169,8 +170,8 @@ impl RepositoryApplier<'_, '_> {
         Ok(remaining)
     }
 
-    /// Waits for the answer to a call, as long as the run is not killed. Whether a call without an answer was carried
-    /// out is not known; the next run sees what is stored.
+    /// Waits for the answer to a call, as long as the run is not killed. Whether a call without an
+    /// answer was carried out is not known; the next run sees what is stored.
     pub(super) async fn in_time<T>(&self, call: impl Future<Output = T>) -> Result<T, Stop> {
         match self.applier.stop_at {
             None => Ok(call.await),
@@ -200,13 +201,11 @@ impl RepositoryApplier<'_, '_> {
             }
             freshness.read_at = read_at;
         }
-        match &freshness.lost {
-            Some(_) => Err(Stop::UsageUnknown),
-            None => {
-                let kept = freshness.kept.get(&self.repository.key());
-                Ok(kept.cloned().unwrap_or_default())
-            }
+        if freshness.lost.is_some() {
+            return Err(Stop::UsageUnknown);
         }
+        let kept = freshness.kept.get(&self.repository.key());
+        Ok(kept.cloned().unwrap_or_default())
     }
 
     /// Logs an image that was deleted or archived.

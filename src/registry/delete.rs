@@ -89,8 +89,8 @@ impl RepositoryApplier<'_, '_> {
         stop.map_or(Ok(refused), Err)
     }
 
-    /// Describes images whose deletion has no clear answer: those that are missing were deleted, the others failed and
-    /// stop the repository.
+    /// Describes images whose deletion has no clear answer: those that are missing were deleted,
+    /// the others failed and stop the repository.
     async fn settle(&mut self, open: &[&Image], code: &str, message: &str) -> Result<(), Stop> {
         let digests: Vec<Digest> = open.iter().map(|image| image.digest).collect();
         let described = describe(self.clients, self.repository.name(), &digests);

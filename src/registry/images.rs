@@ -90,7 +90,8 @@ pub(crate) async fn describe(
 ) -> Result<Vec<Image>, ApiError> {
     const OPERATION: Operation = Operation::DescribeImages;
     let unusable = |why: Unclear| ApiError::answer(OPERATION, repository, why.to_string());
-    // One image that does not exist makes the whole call fail, without saying surely which: halves find it.
+    // One image that does not exist makes the whole call fail, without saying surely which: halves
+    // find it.
     let mut pending = vec![digests];
     let mut images = Vec::with_capacity(digests.len());
     while let Some(digests) = pending.pop() {
@@ -129,8 +130,8 @@ fn every_status() -> DescribeImagesFilter {
         .build()
 }
 
-/// Adds an image. A digest that two pages report is one image with the tags of both: while images are pushed, pages may
-/// overlap.
+/// Adds an image. A digest that two pages report is one image with the tags of both: while images
+/// are pushed, pages may overlap.
 fn merge(images: &mut BTreeMap<Digest, Image>, image: Image) {
     if let Some(known) = images.get_mut(&image.digest) {
         let tags: BTreeSet<Tag> = known.tags.iter().chain(&image.tags).cloned().collect();

@@ -31,8 +31,8 @@ pub(super) enum ManifestError {
     NotAnswered,
 }
 
-/// Reads the manifest of every index whose children are not known, and returns what could not be read. An archived index
-/// cannot be read; what it names is archived with it.
+/// Reads the manifest of every index whose children are not known, and returns what could not be
+/// read. An archived index cannot be read; what it names is archived with it.
 pub(super) async fn read_children(
     clients: &Clients,
     repository: &str,

@@ -136,8 +136,8 @@ impl Stop {
         }
     }
 
-    /// Returns the stop for a call that a policy denies explicitly. That protects a repository on purpose, while a
-    /// permission that is only missing is a mistake.
+    /// Returns the stop for a call that a policy denies explicitly. That protects a repository on
+    /// purpose, while a permission that is only missing is a mistake.
     pub(super) fn if_protected(error: &ApiError) -> Option<Self> {
         let is_explicit = error.cause == Cause::ExplicitDeny;
         is_explicit.then(|| Self::Protected(error.message.clone()))

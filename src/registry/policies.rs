@@ -1,5 +1,5 @@
-//! Reading who else may need the images of a registry: the policies of the registry and its repositories, and
-//! replication that repeats deletions.
+//! Reading who else may need the images of a registry: the policies of the registry and its
+//! repositories, and replication that repeats deletions.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -58,8 +58,8 @@ fn policy_text(
 
 /// Reads the rules by which a registry repeats deletions elsewhere.
 ///
-/// The SDK does not know that they may, so the answer is read as it came ("Private image replication", Amazon ECR User
-/// Guide).
+/// The SDK does not know that they may, so the answer is read as it came ("Private image
+/// replication", Amazon ECR User Guide).
 pub(crate) async fn replications(clients: &Clients) -> Result<Vec<Replication>, ApiError> {
     const OPERATION: Operation = Operation::DescribeRegistry;
     let body = BodyInterceptor::default();

@@ -16,8 +16,8 @@ use crate::{
 const CLOCK_SKEW: i64 = 120_000;
 
 impl RepositoryApplier<'_, '_> {
-    /// Describes all images of these units and their children again, and drops every unit of which one changed, and
-    /// every image that does not exist any more.
+    /// Describes all images of these units and their children again, and drops every unit of which
+    /// one changed, and every image that does not exist any more.
     pub(super) async fn drop_changed(
         &mut self,
         units: &mut Vec<Vec<UnitImage<'_>>>,
@@ -66,7 +66,8 @@ impl RepositoryApplier<'_, '_> {
 
 /// Returns the children of the indexes among these images, to any depth.
 ///
-/// They tell whether an index was pulled, also if something else keeps them or the limit leaves them to the next run.
+/// They tell whether an index was pulled, also if something else keeps them or the limit leaves
+/// them to the next run.
 fn children<'a>(
     repository: &'a RepositoryPlan,
     unit: &[UnitImage<'_>],
@@ -105,8 +106,8 @@ fn is_pulled(repository: &RepositoryPlan, planned: &Image, current: &Image) -> b
         && !is_own_reading(repository, planned, current.pulled_at)
 }
 
-/// Returns whether a pull is this program's reading of the manifest of an index, which ECR counts as one. Another client
-/// that pulls an index pulls one of its children too.
+/// Returns whether a pull is this program's reading of the manifest of an index, which ECR counts
+/// as one. Another client that pulls an index pulls one of its children too.
 fn is_own_reading(repository: &RepositoryPlan, planned: &Image, pulled_at: Option<Time>) -> bool {
     match (repository.manifests_read(), pulled_at) {
         (Some(read), Some(pulled_at)) if planned.media_type == MediaType::Index => {

@@ -17,7 +17,8 @@ use crate::{
 
 /// The largest page of ECR's lists.
 pub(super) const PAGE: i32 = 1000;
-/// How many repositories are read at once: enough for the rate limit where an answer takes half a second.
+/// How many repositories are read at once: enough for the rate limit where an answer takes half a
+/// second.
 const AT_ONCE: usize = 16;
 
 /// Which repositories are read.
@@ -77,7 +78,8 @@ async fn read_repository(
         Some(policy) if policy.action == Action::LeaveAlone => Content::NotRead(NotRead::Policy {
             policy: policy.position,
         }),
-        // Asked for together, since nothing else of a run would have to wait for the lifecycle policy.
+        // Asked for together, since nothing else of a run would have to wait for the lifecycle
+        // policy.
         Some(_) => match tokio::join!(
             read_images(clients, &name, scope.indexes),
             lifecycle_policy(clients, &name)
@@ -97,7 +99,8 @@ async fn read_repository(
     }
 }
 
-/// Returns whether a pull-through cache rule of that prefix fills a repository. The prefix `ROOT` fills any.
+/// Returns whether a pull-through cache rule of that prefix fills a repository. The prefix `ROOT`
+/// fills any.
 fn is_below(repository: &str, prefix: &str) -> bool {
     prefix == "ROOT"
         || repository
@@ -129,8 +132,8 @@ async fn list_repositories(clients: &Clients) -> Result<BTreeMap<RepositoryName,
     })
 }
 
-/// Lists the prefixes that pull-through cache rules fill. An endpoint that does not know the operation has no such
-/// caches.
+/// Lists the prefixes that pull-through cache rules fill. An endpoint that does not know the
+/// operation has no such caches.
 async fn pull_through_cache_prefixes(clients: &Clients) -> Result<Vec<String>, ApiError> {
     const OPERATION: Operation = Operation::DescribePullThroughCacheRules;
     let request = |token| {

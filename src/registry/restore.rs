@@ -55,12 +55,13 @@ pub enum RestoreError {
 pub struct Restored {
     /// What was asked for.
     pub image: ImageReference,
-    /// What came back: the image, its parts, and what refers to them. Empty if all of it was there already.
+    /// What came back: the image, its parts, and what refers to them. Empty if all of it was there
+    /// already.
     pub digests: BTreeSet<Digest>,
 }
 
-/// Restores an image and waits until it can be pulled, looking again after every `pause`; normally AWS takes up to
-/// 20 minutes.
+/// Restores an image and waits until it can be pulled, looking again after every `pause`; normally
+/// AWS takes up to 20 minutes.
 ///
 /// # Errors
 /// Where there is no such image, its repository cannot be read, or a call fails.
@@ -105,7 +106,8 @@ pub(crate) async fn restore(
     }
 }
 
-/// The clients of the registry that has the image. One that is named without a host is looked for in all of them.
+/// The clients of the registry that has the image. One that is named without a host is looked for
+/// in all of them.
 async fn find<'a>(
     registries: &'a BTreeMap<Registry, Clients>,
     image: &ImageReference,

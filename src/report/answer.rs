@@ -112,7 +112,8 @@ pub struct Counts {
     pub failed: u64,
     /// Candidates that this run did not touch.
     ///
-    /// In a dry run all of them, else those that changed since the plan, no longer exist, or are left for the next run.
+    /// In a dry run all of them, else those that changed since the plan, no longer exist, or are
+    /// left for the next run.
     pub untouched: u64,
 }
 

@@ -1,4 +1,5 @@
-//! Hygiene: what makes it hard to know which image runs. Reported only, nothing is changed because of it.
+//! Hygiene: what makes it hard to know which image runs. Reported only, nothing is changed because
+//! of it.
 
 use std::collections::HashMap;
 
@@ -16,7 +17,8 @@ use crate::{
 pub struct Hygiene {
     /// Repositories with mutable tags.
     pub mutable_repositories: Findings<String>,
-    /// Tags that moved since a running workload was started from them. Its next start gets another image.
+    /// Tags that moved since a running workload was started from them. Its next start gets another
+    /// image.
     pub moved_tags: Findings<MovedTag>,
     /// Images that a running workload pulls by tag, without a digest.
     pub pulled_by_tag: Findings<PulledByTag>,

@@ -1,7 +1,7 @@
 //! Logs: lines of JSON with timestamp and level, or text for people.
 //!
-//! Lambda sets `AWS_LAMBDA_LOG_FORMAT` and `AWS_LAMBDA_LOG_LEVEL`. It takes a line without a timestamp as INFO,
-//! whatever its level is, so every line has one.
+//! Lambda sets `AWS_LAMBDA_LOG_FORMAT` and `AWS_LAMBDA_LOG_LEVEL`. It takes a line without a
+//! timestamp as INFO, whatever its level is, so every line has one.
 
 use std::env;
 
@@ -30,7 +30,8 @@ fn lambda_level(level: &str) -> &'static str {
     }
 }
 
-/// Returns the filter of `RUST_LOG` if it is valid, else one that logs this program from `level` and errors of all else.
+/// Returns the filter of `RUST_LOG` if it is valid, else one that logs this program from `level`
+/// and errors of all else.
 fn filter(rust_log: Option<&str>, level: &str) -> Targets {
     rust_log
         .filter(|directives| !directives.is_empty())

@@ -1,7 +1,8 @@
 //! Metrics in CloudWatch's Embedded Metric Format: lines of JSON on stdout.
 //!
-//! Every run that ends sends every metric, including zeros, so that alarms and graphs have data. `RunsStarted` is sent
-//! on a line of its own at the start, so that a run that is killed is counted.
+//! Every run that ends sends every metric, including zeros, so that alarms and graphs have data.
+//! `RunsStarted` is sent on a line of its own at the start, so that a run that is killed is
+//! counted.
 //!
 //! Source: "CloudWatch embedded metric format specification".
 
@@ -131,7 +132,8 @@ impl Metrics {
 
     /// Returns the line to print.
     ///
-    /// `deployment` distinguishes several deployments in one account. `millis` is the time in milliseconds since 1970.
+    /// `deployment` distinguishes several deployments in one account. `millis` is the time in
+    /// milliseconds since 1970.
     #[must_use]
     pub fn line(&self, deployment: &str, run_id: &str, millis: i64) -> String {
         let unit = |name: &str| {

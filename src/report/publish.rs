@@ -1,7 +1,8 @@
-//! The full report of a run, in S3: `<run_id>/images.jsonl.gz` with a line for each image, and `<run_id>/report.json`.
+//! The full report of a run, in S3: `<run_id>/images.jsonl.gz` with a line for each image, and
+//! `<run_id>/report.json`.
 //!
-//! The images are written before anything is deleted, which proves that the report can be written, and leaves the
-//! reasons of every deletion behind even if the run is killed.
+//! The images are written before anything is deleted, which proves that the report can be written,
+//! and leaves the reasons of every deletion behind even if the run is killed.
 
 use std::io::{self, Write};
 

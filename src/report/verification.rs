@@ -21,7 +21,8 @@ pub struct Verification {
     pub references: usize,
     /// Images in use that cannot be pulled.
     pub missing: Vec<Missing>,
-    /// The repositories that ECR did not answer for, with the reason; with their hosts where there are several registries.
+    /// The repositories that ECR did not answer for, with the reason; with their hosts where there
+    /// are several registries.
     pub not_asked: BTreeMap<String, String>,
     /// Where use was looked for.
     pub in_use: Vec<SourceStatus>,
@@ -39,6 +40,6 @@ impl Verification {
     /// Whether everything could be asked.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.not_asked.is_empty() && self.in_use.iter().all(|coverage| coverage.is_complete())
+        self.not_asked.is_empty() && self.in_use.iter().all(SourceStatus::is_complete)
     }
 }

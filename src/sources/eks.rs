@@ -1,7 +1,9 @@
-//! Amazon EKS (U5): which clusters there are, and how each is reached. Each cluster is a source of its own.
+//! Amazon EKS (U5): which clusters there are, and how each is reached. Each cluster is a source of
+//! its own.
 //!
-//! A cluster whose state leaves open what runs in it makes its source incomplete: any but ACTIVE and UPDATING, and
-//! CREATING while it has no endpoint yet. One that the configuration leaves out is not read, and the answer says so.
+//! A cluster whose state leaves open what runs in it makes its source incomplete: any but ACTIVE
+//! and UPDATING, and CREATING while it has no endpoint yet. One that the configuration leaves out
+//! is not read, and the answer says so.
 
 use std::sync::Arc;
 

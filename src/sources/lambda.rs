@@ -1,12 +1,13 @@
 //! What AWS Lambda uses (U8): the image of every function, and of each of its published versions.
 //!
-//! Lambda pins a function to the digest that its tag had when it was deployed, and fetches that image again whenever it
-//! likes; the function fails for good once it is gone ("Create a Lambda function using a container image"). So both
-//! count, the reference as it was written and the digest. An alias points at versions, which are all read, so that
-//! aliases are not asked for.
+//! Lambda pins a function to the digest that its tag had when it was deployed, and fetches that
+//! image again whenever it likes; the function fails for good once it is gone ("Create a Lambda
+//! function using a container image"). So both count, the reference as it was written and the
+//! digest. An alias points at versions, which are all read, so that aliases are not asked for.
 //!
-//! A list of functions does not say their images; each is asked for. A version that was published never changes and is
-//! asked for once in a lifetime, `$LATEST` in every run. What was deployed or deleted meanwhile is listed again.
+//! A list of functions does not say their images; each is asked for. A version that was published
+//! never changes and is asked for once in a lifetime, `$LATEST` in every run. What was deployed or
+//! deleted meanwhile is listed again.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -93,8 +94,8 @@ impl Source for Lambda {
 }
 
 impl Lambda {
-    /// The images of all versions of all functions. Where one changed or vanished since it was listed, functions are
-    /// listed again, until none did.
+    /// The images of all versions of all functions. Where one changed or vanished since it was
+    /// listed, functions are listed again, until none did.
     async fn images(&self) -> Result<BTreeMap<Version, FunctionImage>, ApiError> {
         let service = &LambdaService::new(&self.clients)?;
         let mut images = BTreeMap::new();
@@ -168,7 +169,8 @@ impl Lambda {
         let configuration = answer
             .configuration
             .ok_or_else(|| incomplete("the answer has no `Configuration`"))?;
-        // Until an update is through, the code before it goes on serving, and nothing says which that is.
+        // Until an update is through, the code before it goes on serving, and nothing says which
+        // that is.
         if configuration.last_update_status.as_deref() == Some("InProgress") {
             return Err(incomplete(
                 "it is being updated, so that the image it runs cannot be told; run again later",
@@ -254,8 +256,8 @@ impl Version {
         })
     }
 
-    /// What a published version is remembered by. The code is part of it though numbers are not used again, since it
-    /// costs nothing to be sure of that.
+    /// What a published version is remembered by. The code is part of it though numbers are not
+    /// used again, since it costs nothing to be sure of that.
     fn key(&self) -> Option<String> {
         let code = self.code.as_ref().filter(|_| self.number != LATEST)?;
         Some(format!("{}:{} {code}", self.function, self.number))

@@ -62,7 +62,8 @@ pub(crate) struct Reading {
     pub(crate) accounts: BTreeSet<AccountId>,
 }
 
-/// Number of sources that are read at once: each has rate limits of its own, but connections are limited.
+/// Number of sources that are read at once: each has rate limits of its own, but connections are
+/// limited.
 const AT_ONCE: usize = 24;
 /// Number of sources that another one found which are read at once.
 const FURTHER_AT_ONCE: usize = 4;

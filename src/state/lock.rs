@@ -1,9 +1,9 @@
 //! The run lock: one run deletes at a time.
 //!
-//! It is an object that names its holder and when it ends. It is acquired by a conditional write, so
-//! that one of two runs gets it, and released by ending it. A run that was killed never releases it: it
-//! ends by itself after the longest run of a function and a margin. A longer run, of the command,
-//! renews it.
+//! It is an object that names its holder and when it ends. It is acquired by a conditional write,
+//! so that one of two runs gets it, and released by ending it. A run that was killed never releases
+//! it: it ends by itself after the longest run of a function and a margin. A longer run, of the
+//! command, renews it.
 
 use std::cell::{Cell, RefCell};
 
@@ -91,7 +91,8 @@ pub(super) async fn acquire(
     };
     let mut etag = store.write_if(&lock, condition).await?;
     if etag.is_none() {
-        // Another run was faster, or the answer to the first attempt was lost and the lock is this run's own.
+        // Another run was faster, or the answer to the first attempt was lost and the lock is this
+        // run's own.
         match store.read::<Lock>().await? {
             Some(found) if found.content.run_id == run_id => etag = Some(found.etag),
             Some(found) => return Err(found.content.held(name)),
@@ -175,7 +176,8 @@ impl HeldLock {
             .await?
         {
             Some(etag) => *self.etag.borrow_mut() = etag,
-            // The answer to a first attempt may have been lost: then it is this run's own all the same.
+            // The answer to a first attempt may have been lost: then it is this run's own all the
+            // same.
             None => match self.store.read::<Lock>().await? {
                 Some(found) if found.content.run_id == self.run_id => {
                     *self.etag.borrow_mut() = found.etag;

@@ -1,10 +1,11 @@
-//! State that lasts between runs, as objects in S3: caches, the soak ledger, the usage counts of the last
-//! run, and the run lock.
+//! State that lasts between runs, as objects in S3: caches, the soak ledger, the usage counts of
+//! the last run, and the run lock.
 //!
 //! It is split by what its loss means. A fact that never changes (the images of a task definition
-//! revision or of a published function version, the children of an index) is in a cache: whatever is
-//! wrong with it, it is read from AWS again. The ledger, the counts and the lock hold back deletion: if
-//! one of them cannot be read, nothing is deleted, since a missing memory must not look like an empty one.
+//! revision or of a published function version, the children of an index) is in a cache: whatever
+//! is wrong with it, it is read from AWS again. The ledger, the counts and the lock hold back
+//! deletion: if one of them cannot be read, nothing is deleted, since a missing memory must not
+//! look like an empty one.
 //!
 //! Objects lie under `PREFIX/ACCOUNT/REGION/`, so that deployments can share a bucket.
 
@@ -42,8 +43,8 @@ pub(crate) struct State {
     pub(crate) errors: Vec<StateError>,
     /// Warnings about caches.
     pub(crate) warnings: Vec<String>,
-    /// Version of the ledger that was read: `None` in it if there is none yet.
-    ledger: Option<Option<Found<SoakLedger>>>,
+    /// Ledger as it was stored, if one was.
+    stored_ledger: Option<Found<SoakLedger>>,
     /// Caches that must not be written over what another program, or a newer version, wrote.
     foreign: Vec<&'static str>,
 }
@@ -88,13 +89,14 @@ impl State {
             counts: counts.map(|found| found.content),
             ledger: ledger.as_ref().map(content),
         };
+        let stored_ledger = ledger.flatten();
         Self {
             store,
             caches,
             memory,
             errors,
             warnings,
-            ledger,
+            stored_ledger,
             foreign,
         }
     }
@@ -111,8 +113,8 @@ impl State {
         lock::acquire(&self.store, run_id, clock).await
     }
 
-    /// Writes down the facts of this run and its candidates, and returns the memory with these. A run that is
-    /// `narrowed` did not look at everything, and forgets nothing.
+    /// Writes down the facts of this run and its candidates, and returns the memory with these. A
+    /// run that is `narrowed` did not look at everything, and forgets nothing.
     ///
     /// # Errors
     /// Returns an error if something could not be written.
@@ -134,12 +136,15 @@ impl State {
             self.write(functions.changed(keep_unused)),
             self.write(indexes.changed(keep_unused))
         );
-        let ledger = match &self.ledger {
-            None => None,
-            Some(found) => {
-                let observe = |ledger: &mut SoakLedger| ledger.observe(plan, complete);
-                Some(self.store.update(found.clone(), observe).await?)
-            }
+        let ledger = if self.memory.ledger.is_some() {
+            let observe = |ledger: &mut SoakLedger| ledger.observe(plan, complete);
+            Some(
+                self.store
+                    .update(self.stored_ledger.clone(), observe)
+                    .await?,
+            )
+        } else {
+            None
         };
         definitions.and(functions).and(indexes)?;
         let counts = self.memory.counts.clone();
@@ -155,7 +160,8 @@ impl State {
 
     /// Writes down the references of each source, for the next run to compare with.
     ///
-    /// Only a run that no guard stops may do that: a drop that was refused once would pass the second time.
+    /// Only a run that no guard stops may do that: a drop that was refused once would pass the
+    /// second time.
     ///
     /// # Errors
     /// Returns an error if they could not be written.

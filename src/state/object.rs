@@ -1,11 +1,12 @@
-//! The form of an object: a compressed envelope with the name of its schema, its number and the content.
+//! The form of an object: a compressed envelope with the name of its schema, its number and the
+//! content.
 //!
 //! ```json
 //! {"schema": "ecr-cleanup/usage-counts", "number": 1, "content": ...}
 //! ```
 //!
-//! A reader takes the number it knows and no other. Compression is gzip, whose checksum notices an object that was cut
-//! or changed by accident.
+//! A reader takes the number it knows and no other. Compression is gzip, whose checksum notices an
+//! object that was cut or changed by accident.
 
 use std::io::{Read, Write};
 

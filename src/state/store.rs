@@ -117,7 +117,8 @@ impl Store {
         Ok(())
     }
 
-    /// Writes an object on a condition and returns the tag of what was written; `None` if the condition does not hold.
+    /// Writes an object on a condition and returns the tag of what was written; `None` if the
+    /// condition does not hold.
     pub(super) async fn write_if<C: StateObject>(
         &self,
         content: &C,

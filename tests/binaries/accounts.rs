@@ -1,4 +1,5 @@
-//! Three accounts and two Regions: what any of them runs is kept in every registry, and the rest is deleted.
+//! Three accounts and two Regions: what any of them runs is kept in every registry, and the rest is
+//! deleted.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -46,8 +47,8 @@ fn users() -> impl Iterator<Item = (&'static str, &'static str)> {
     accounts.flat_map(|account| REGIONS.map(|region| (account, region)))
 }
 
-/// Each registry has an image for each account and Region, which one task definition there names, and one that nobody
-/// needs. Returns the latter.
+/// Each registry has an image for each account and Region, which one task definition there names,
+/// and one that nobody needs. Returns the latter.
 fn fill(world: &mut World) -> BTreeSet<Image> {
     world.now = now();
     for name in [
@@ -125,7 +126,8 @@ async fn the_command_cleans_every_registry_and_keeps_what_any_account_needs() {
         })
         .collect();
     assert_eq!(read, users().collect());
-    // One call by the role of each registry: an image that is not where it is asked for would be a failure.
+    // One call by the role of each registry: an image that is not where it is asked for would be a
+    // failure.
     assert_eq!(aws.count("ecr:BatchDeleteImage"), REGISTRIES.len());
     assert_eq!(aws.deletions().len(), REGISTRIES.len());
 }

@@ -1,4 +1,5 @@
-//! Calls over TLS: whom the program trusts, and that it takes the way through a proxy that the environment names.
+//! Calls over TLS: whom the program trusts, and that it takes the way through a proxy that the
+//! environment names.
 
 use std::{
     collections::BTreeMap,
@@ -128,7 +129,8 @@ async fn the_way_to_aws_is_through_the_proxy() {
     assert_eq!(server.asked(), ["CONNECT sts.eu-west-1.amazonaws.com:443"]);
 }
 
-/// What needs no proxy is read; a service behind one cannot be asked, which does not mean that it is not offered.
+/// What needs no proxy is read; a service behind one cannot be asked, which does not mean that it
+/// is not offered.
 #[tokio::test]
 async fn a_proxy_that_is_not_found_says_nothing_of_what_is_offered() {
     let account = Account::start(acceptance()).await;

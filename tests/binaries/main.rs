@@ -1,4 +1,5 @@
-//! The release binaries from end to end, against the simulated AWS: processes, their environment, and what is left.
+//! The release binaries from end to end, against the simulated AWS: processes, their environment,
+//! and what is left.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;

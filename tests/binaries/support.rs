@@ -31,8 +31,8 @@ pub(crate) fn delete() -> String {
     r#"{"mode":"delete"}"#.to_owned()
 }
 
-/// The variables of a program with this configuration, which finds AWS at this endpoint and gives up soon: after enough
-/// attempts to ride out two throttles.
+/// The variables of a program with this configuration, which finds AWS at this endpoint and gives
+/// up soon: after enough attempts to ride out two throttles.
 pub(crate) fn environment(aws: &SimulatedAws, config: &str) -> BTreeMap<String, String> {
     let endpoint = aws.endpoint();
     let own = [

@@ -1,4 +1,5 @@
-//! The promise of the README, from an empty configuration on: what is deleted, what is kept, and what is reported.
+//! The promise of the README, from an empty configuration on: what is deleted, what is kept, and
+//! what is reported.
 #![allow(clippy::cast_precision_loss, reason = "a test")]
 
 use std::{

@@ -1,5 +1,5 @@
-//! Several accounts and Regions: use is read in all of them, registries are cleaned in all of them, and what cannot be
-//! entered stops everything.
+//! Several accounts and Regions: use is read in all of them, registries are cleaned in all of them,
+//! and what cannot be entered stops everything.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,8 @@ fn reader(account: &str) -> String {
     format!("arn:aws:iam::{account}:role/team/reader")
 }
 
-/// Cleans the registries of two accounts, one of them in two Regions, and reads use in three accounts and two Regions.
+/// Cleans the registries of two accounts, one of them in two Regions, and reads use in three
+/// accounts and two Regions.
 fn config() -> String {
     format!(
         r#"
@@ -63,8 +64,8 @@ const REGISTRIES: [(&str, &str); 3] = [
     (SECOND, "eu-west-1"),
 ];
 
-/// Each registry has an image for each location, needed by one workload there and nowhere else, and one that nobody needs.
-/// Gives the images that go.
+/// Each registry has an image for each location, needed by one workload there and nowhere else, and
+/// one that nobody needs. Gives the images that go.
 fn world(world: &mut World) -> BTreeSet<(Location, String)> {
     for (account, external_id) in [(SECOND, Some("s3cret")), (THIRD, None)] {
         for role in [cleaner(account), reader(account)] {

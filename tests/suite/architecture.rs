@@ -1,4 +1,5 @@
-//! The invariants of the architecture that the text of the sources can show. The compiler keeps the others.
+//! The invariants of the architecture that the text of the sources can show. The compiler keeps the
+//! others.
 
 use std::{
     collections::BTreeSet,

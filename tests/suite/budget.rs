@@ -1,4 +1,5 @@
-//! Limits: how many images a run deletes, how much of a repository, and for how long. What is left is the next run's.
+//! Limits: how many images a run deletes, how much of a repository, and for how long. What is left
+//! is the next run's.
 
 use std::time::Duration;
 

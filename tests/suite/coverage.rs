@@ -1,4 +1,5 @@
-//! The coverage check: a repository from which somebody may pull whose use is not read is left alone.
+//! The coverage check: a repository from which somebody may pull whose use is not read is left
+//! alone.
 
 use ecr_cleanup::report::{Answer, Status};
 use serde_json::{Value, json};

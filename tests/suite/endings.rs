@@ -107,8 +107,8 @@ fn ahead() -> Duration {
     ))
 }
 
-/// More than two batches of images nobody needs, indexes with their parts among them, beside what is needed; at the
-/// command's time.
+/// More than two batches of images nobody needs, indexes with their parts among them, beside what
+/// is needed; at the command's time.
 async fn crowded() -> SimulatedAws {
     let aws = account().await;
     aws.edit(|world| {
@@ -179,7 +179,8 @@ fn command(aws: &SimulatedAws) -> Command {
     command
 }
 
-/// Runs the command and kills it at its `call`th call, right before or after that is carried out; whether it was killed.
+/// Runs the command and kills it at its `call`th call, right before or after that is carried out;
+/// whether it was killed.
 async fn killed_at(aws: &SimulatedAws, call: u64, after: bool) -> bool {
     let child: Arc<Mutex<Option<Child>>> = Arc::default();
     let victim = Arc::clone(&child);

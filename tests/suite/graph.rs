@@ -15,11 +15,13 @@ use crate::support::repository_builder::{
 
 const DAY: i64 = 24;
 
-/// One repository with every kind of edge that there is. Releases are a week apart, 1.5 is of today's noon minus two days.
+/// One repository with every kind of edge that there is. Releases are a week apart, 1.5 is of
+/// today's noon minus two days.
 fn every_edge() -> RepositoryBuilder {
     let mut repository = RepositoryBuilder::default();
     let ago = |weeks: i64| 2 * DAY + 7 * DAY * weeks;
-    // A multi-arch image with BuildKit's attestation, which refers to its platform, and everything attached to it.
+    // A multi-arch image with BuildKit's attestation, which refers to its platform, and everything
+    // attached to it.
     repository.image("1.5/amd64", ago(0) + 1);
     repository.image("1.5/arm64", ago(0) + 1);
     repository
@@ -67,7 +69,8 @@ fn every_edge() -> RepositoryBuilder {
         .image("1.3-all", ago(2))
         .tag("1.3-all")
         .index(&["1.3", "1.3/windows=windows/amd64"]);
-    // A plain image whose client kept the list of its referrers under the fallback tag, with a SOCI index of version 1.
+    // A plain image whose client kept the list of its referrers under the fallback tag, with a SOCI
+    // index of version 1.
     repository.image("1.2", ago(3)).tag("1.2");
     repository
         .image("1.2 sbom", ago(3))
@@ -140,7 +143,8 @@ fn every_edge() -> RepositoryBuilder {
     repository
 }
 
-/// The fixture's images, one a line: `+` is kept and `-` deleted, one column for each case of [`CASES`].
+/// The fixture's images, one a line: `+` is kept and `-` deleted, one column for each case of
+/// [`CASES`].
 const VERDICTS: &str = "
     1.5                  + + + - - - - - - - + -
     1.5/amd64            + + + - - - - - - - + -

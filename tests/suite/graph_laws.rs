@@ -1,4 +1,5 @@
-//! Laws of the image graph, on graphs of any shape: deep, shared, cyclic, with repeats and with edges to nowhere.
+//! Laws of the image graph, on graphs of any shape: deep, shared, cyclic, with repeats and with
+//! edges to nowhere.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -23,7 +24,8 @@ const ARTIFACTS: [&str; 4] = [
     repository_builder::SOCI_V2,
 ];
 
-/// An image by the positions of what it is about, where a position beyond the last image is one that is not there.
+/// An image by the positions of what it is about, where a position beyond the last image is one
+/// that is not there.
 #[derive(Clone, Debug)]
 struct Drawn {
     hours: i64,
@@ -290,8 +292,8 @@ proptest! {
     }
 }
 
-/// Whether an image can be reached from a cycle, or is on one: manifests cannot name each other in a circle, so all that
-/// matters there is that nothing is lost.
+/// Whether an image can be reached from a cycle, or is on one: manifests cannot name each other in
+/// a circle, so all that matters there is that nothing is lost.
 fn on_or_after_cycle(edges: &[(Digest, Digest)], image: Digest) -> bool {
     let back: Vec<(Digest, Digest)> = edges.iter().map(|&(from, to)| (to, from)).collect();
     let above = closure(&BTreeSet::from([image]), &back);

@@ -14,7 +14,8 @@ use crate::support::{
 const IMAGES: u32 = 200;
 const DELETE: &str = "mode: delete\npolicies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
 
-/// Fills `team/app`: images by whether they are in use, with the digests of all that belongs to them.
+/// Fills `team/app`: images by whether they are in use, with the digests of all that belongs to
+/// them.
 fn fill(world: &mut World) -> BTreeMap<bool, BTreeSet<String>> {
     let mut expected: BTreeMap<bool, BTreeSet<String>> = BTreeMap::new();
     for number in 0..IMAGES {
@@ -142,7 +143,8 @@ async fn what_is_pushed_while_the_run_is_on_is_untouched() {
     }
 }
 
-/// An index over images that are about to be deleted is pushed at the last moment: ECR refuses, and they are kept.
+/// An index over images that are about to be deleted is pushed at the last moment: ECR refuses, and
+/// they are kept.
 #[tokio::test]
 async fn an_index_pushed_over_candidate_parts_at_the_last_moment_keeps_them() {
     let aws = SimulatedAws::start().await;
@@ -198,7 +200,8 @@ async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
     assert!(aws.mutations().is_empty());
 }
 
-/// The program's own reading moves the pull time of an index, so that only its parts tell that somebody else pulled it.
+/// The program's own reading moves the pull time of an index, so that only its parts tell that
+/// somebody else pulled it.
 #[tokio::test]
 async fn all_of_an_image_is_rechecked_even_if_not_all_of_it_may_be_deleted() {
     for limit in [1, 3] {

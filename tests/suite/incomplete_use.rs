@@ -1,5 +1,5 @@
-//! Whatever cannot be read of what is in use stops every deletion: each call, on its first and on a later page or
-//! batch, going wrong in each way there is.
+//! Whatever cannot be read of what is in use stops every deletion: each call, on its first and on a
+//! later page or batch, going wrong in each way there is.
 
 use ecr_cleanup::report::{Answer, Status};
 use simulated_aws::{

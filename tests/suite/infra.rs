@@ -1,4 +1,5 @@
-//! The infrastructure and the program agree: metrics on dashboards and alarms, and what a role has to allow.
+//! The infrastructure and the program agree: metrics on dashboards and alarms, and what a role has
+//! to allow.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -1,4 +1,5 @@
-//! What goes wrong while ECR is read: a failing repository stops itself alone, and what is not understood is not deleted.
+//! What goes wrong while ECR is read: a failing repository stops itself alone, and what is not
+//! understood is not deleted.
 
 use ecr_cleanup::report::{Answer, Status};
 use futures::future::join_all;

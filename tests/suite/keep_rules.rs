@@ -95,7 +95,8 @@ fn newest_is_what_was_pushed_or_restored_last() {
     assert_eq!(kept(&repository, "{tags: '.', newest: 3}"), expected);
 }
 
-/// Many tags of an image give it one rank, and what another rule keeps has its rank all the same (K4).
+/// Many tags of an image give it one rank, and what another rule keeps has its rank all the same
+/// (K4).
 #[test]
 fn an_image_has_one_rank_in_a_rule_whatever_else_keeps_it() {
     let repository = tagged(&[
@@ -122,7 +123,8 @@ fn one_kept_tag_keeps_the_image_with_all_its_tags() {
     assert_eq!(kept(&repository, "{tags: '^stable$'}"), ["a"]);
 }
 
-/// A tag protects under its repository's whole name in any account and Region, a digest wherever it is (U1).
+/// A tag protects under its repository's whole name in any account and Region, a digest wherever it
+/// is (U1).
 #[test]
 fn a_use_protects_by_tag_in_its_repository_and_by_digest_everywhere() {
     let elsewhere = "999999999999.dkr.ecr.us-east-1.amazonaws.com";

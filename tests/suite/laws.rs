@@ -49,8 +49,8 @@ struct Slot {
     pulled: Option<i64>,
     status: Status,
     artifact: bool,
-    /// What it names, if it is an index: images before it, since a manifest cannot name what does not exist yet. An
-    /// index refers to nothing here, so that nothing belongs to its own part.
+    /// What it names, if it is an index: images before it, since a manifest cannot name what does
+    /// not exist yet. An index refers to nothing here, so that nothing belongs to its own part.
     children: Option<Vec<usize>>,
     subject: Option<usize>,
     /// Signs that image by its tag.
@@ -261,8 +261,9 @@ fn unmatched(repository: &RepositoryPlan) -> bool {
     repository.left_alone() == Some(&LeftAlone::NoTagMatched)
 }
 
-/// What has to be kept of a repository since it is used: the used images, the indexes they are parts of, and everything
-/// that those need or that refers to them. Written without the program's graph.
+/// What has to be kept of a repository since it is used: the used images, the indexes they are
+/// parts of, and everything that those need or that refers to them. Written without the program's
+/// graph.
 fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest> {
     let references: BTreeSet<String> = world.references().into_iter().collect();
     let images: Vec<&Image> = repository
@@ -357,8 +358,8 @@ fn without(plan: &Plan) -> Inventory {
     }
 }
 
-/// Whether an index is deleted and leaves a part that something else keeps: as an image of its own, it has a rank from then
-/// on.
+/// Whether an index is deleted and leaves a part that something else keeps: as an image of its own,
+/// it has a rank from then on.
 fn frees_a_part(plan: &Plan) -> bool {
     let deleted = candidates(plan);
     plan.repositories().iter().any(|repository| {
@@ -444,9 +445,9 @@ proptest! {
         }
     }
 
-    /// One more rule only keeps more (P3), but for a repository that was left alone since no rule was about it (K7): such
-    /// a rule says that it may be cleaned. And but for a part that the rule keeps while its index is deleted, which has a
-    /// rank from then on.
+    /// One more rule only keeps more (P3), but for a repository that was left alone since no rule
+    /// was about it (K7): such a rule says that it may be cleaned. And but for a part that the rule
+    /// keeps while its index is deleted, which has a rank from then on.
     #[test]
     fn one_more_rule_never_deletes_more(world in world(), more in subsequence(RULES.to_vec(), 1..3)) {
         let before = world.plan();
@@ -472,8 +473,9 @@ proptest! {
         prop_assert!(after.is_subset(&before), "{:?}", after.difference(&before).collect::<Vec<_>>());
     }
 
-    /// A tag can push another image down in rank, and make an untagged image one that is matched by its tag. What it
-    /// cannot do is harm an image that is kept for a use or for a tag it has already.
+    /// A tag can push another image down in rank, and make an untagged image one that is matched by
+    /// its tag. What it cannot do is harm an image that is kept for a use or for a tag it has
+    /// already.
     #[test]
     fn one_more_tag_never_costs_an_image_what_keeps_it(world in world(), tag in 0..TAGS.len()) {
         let before = world.plan();
@@ -515,7 +517,8 @@ proptest! {
         }
     }
 
-    /// But for an index that is deleted and leaves a part that something else keeps, which has a rank from then on.
+    /// But for an index that is deleted and leaves a part that something else keeps, which has a
+    /// rank from then on.
     #[test]
     fn a_second_plan_right_after_deletes_nothing(world in world()) {
         let first = world.plan();
@@ -549,7 +552,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The whole pipeline, over HTTP: what is in use is there afterwards, and the next run has nothing to do.
+    /// The whole pipeline, over HTTP: what is in use is there afterwards, and the next run has
+    /// nothing to do.
     #[test]
     fn a_whole_run_never_takes_what_is_in_use(
         images in vec((0_u64..60, 0_usize..3, prop::bool::weighted(0.3)), 1..30),

@@ -1,5 +1,6 @@
-//! The tests that cross modules, in one program: the whole pipeline against a simulated AWS and simulated clusters, and the
-//! planner alone. What measures the memory of its own process is not here.
+//! The tests that cross modules, in one program: the whole pipeline against a simulated AWS and
+//! simulated clusters, and the planner alone. What measures the memory of its own process is not
+//! here.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;

@@ -30,8 +30,8 @@ async fn crowded() -> SimulatedAws {
     aws
 }
 
-/// Keeps what does not depend on the clock or on widths: cells apart, without borders, ages or the names of images
-/// that are not in the output of every run.
+/// Keeps what does not depend on the clock or on widths: cells apart, without borders, ages or the
+/// names of images that are not in the output of every run.
 fn normalized(text: &str) -> String {
     let lines = text.lines().filter_map(|line| {
         let Some(row) = line.strip_prefix('│') else {

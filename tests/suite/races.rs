@@ -1,5 +1,5 @@
-//! What happens between the plan and the deletion, and in the middle of it: what changed is kept, the rest is deleted, and
-//! the numbers are right.
+//! What happens between the plan and the deletion, and in the middle of it: what changed is kept,
+//! the rest is deleted, and the numbers are right.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use crate::support::{DELETE, WorldExt, answer, failures, outcome_counts, program
 
 const APP: &str = "team/app";
 const OTHER: &str = "team/other";
-/// The call to `DescribeImages` that rechecks the images of the first repository: three are listed before.
+/// The call to `DescribeImages` that rechecks the images of the first repository: three are listed
+/// before.
 const RECHECK: u64 = 4;
 /// A policy that keeps the newest tagged image only.
 const NEWEST: &str = "{mode: delete, policies: [{repositories: ['**'], keep: [{name: newest, tags: '.', newest: 1}]}]}";
@@ -108,8 +109,8 @@ async fn an_index_of_which_a_child_was_started_after_the_plan_is_kept_whole() {
     assert_eq!(outcome_counts(&answer), (4, 0, 3), "{}", answer.summary);
 }
 
-/// Reading an index for the plan moved its own pull time, so only its children tell that it was pulled: also those
-/// that are not to go themselves.
+/// Reading an index for the plan moved its own pull time, so only its children tell that it was
+/// pulled: also those that are not to go themselves.
 #[tokio::test]
 async fn an_index_started_after_the_plan_is_kept_though_its_child_was_kept_anyway() {
     let (aws, (index, shared)) = account(|world| {

@@ -1,4 +1,5 @@
-//! The numbered rules of docs/design/rules.md: each has a test that names it, and no other code is used anywhere.
+//! The numbered rules of docs/design/rules.md: each has a test that names it, and no other code is
+//! used anywhere.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -17,7 +17,8 @@ use crate::support::{
     },
 };
 
-/// Asserts a refusal: nothing was changed, the answer names the guard, and says everything a person needs.
+/// Asserts a refusal: nothing was changed, the answer names the guard, and says everything a person
+/// needs.
 fn assert_refused(aws: &SimulatedAws, answer: &Answer, guard: &str, observed: &str) {
     assert!(aws.mutations().is_empty(), "{:?}", aws.mutations());
     assert_eq!(answer.status, Status::Refused);

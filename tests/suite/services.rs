@@ -1,4 +1,5 @@
-//! What other services use is kept, where they are switched on, and whatever cannot be read of them stops every deletion.
+//! What other services use is kept, where they are switched on, and whatever cannot be read of them
+//! stops every deletion.
 
 use ecr_cleanup::report::Status;
 use serde_json::{Value, json};
@@ -15,7 +16,8 @@ const USED: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/app:used";
 /// A task definition that only the service names, deregistered already, with that image.
 const TASK: &str = "arn:aws:ecs:eu-west-1:111111111111:task-definition/job:1";
 
-/// A service with what it answers, and its calls; lists are marked, since more can go wrong with them.
+/// A service with what it answers, and its calls; lists are marked, since more can go wrong with
+/// them.
 struct Case {
     service: &'static str,
     script: fn(&mut Region),
@@ -514,7 +516,8 @@ const CASES: &[Case] = &[
     Case { service: "step_functions", script: step_functions, calls: &[("states:ListStateMachines", Pages), ("states:ListStateMachineVersions", Pages), ("states:DescribeStateMachine", One)] },
 ];
 
-/// Two old images, one of which the service uses; nothing else is used but what keeps a run from being refused.
+/// Two old images, one of which the service uses; nothing else is used but what keeps a run from
+/// being refused.
 fn base(world: &mut World, case: &Case) {
     world.tagged("app", "used", 90);
     world.tagged("app", "unused", 90);

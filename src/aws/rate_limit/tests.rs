@@ -28,7 +28,8 @@ impl Service {
     }
 }
 
-/// Makes calls, each again until it is answered, and says how many were throttled and how long all took.
+/// Makes calls, each again until it is answered, and says how many were throttled and how long all
+/// took.
 fn make(calls: u32, bucket: Bucket, rate: f64, burst: f64) -> (u32, f64) {
     let start = Instant::now();
     let (mut tokens, mut service) = (

@@ -5,8 +5,8 @@ use clap_complete::Shell;
 
 /// Deletes container images that are not in use from Amazon ECR.
 ///
-/// Exit codes: 0 done, 1 internal error, 2 usage or configuration, 3 some deletions failed, 4 refused, 5 images
-/// in use are missing.
+/// Exit codes: 0 done, 1 internal error, 2 usage or configuration, 3 some deletions failed, 4
+/// refused, 5 images in use are missing.
 #[derive(Debug, Parser)]
 #[command(name = "ecr-cleanup", version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -20,8 +20,8 @@ pub(crate) struct Arguments {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// The configuration: a path, `file:PATH`, `s3://BUCKET/KEY`, `ssm:NAME`, or the document itself if it begins with `{`.
-    /// The default configuration deletes nothing.
+    /// The configuration: a path, `file:PATH`, `s3://BUCKET/KEY`, `ssm:NAME`, or the document
+    /// itself if it begins with `{`. The default configuration deletes nothing.
     #[arg(
         long,
         global = true,
@@ -41,7 +41,8 @@ pub(crate) struct Common {
     )]
     pub(crate) config_sha256: Option<String>,
 
-    /// Read only repositories that match (`*` does not cross `/`, `**` does). Can be given several times.
+    /// Read only repositories that match (`*` does not cross `/`, `**` does). Can be given several
+    /// times.
     #[arg(long, global = true, value_name = "GLOB")]
     pub(crate) repository: Vec<String>,
 
@@ -71,9 +72,11 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Show which kept images the repositories' own lifecycle policies may expire or archive.
     Lifecycle,
-    /// Restore archived images, with their children and signatures, and wait until they can be pulled.
+    /// Restore archived images, with their children and signatures, and wait until they can be
+    /// pulled.
     ///
-    /// This normally takes up to 20 minutes. It can be interrupted: AWS continues, and the same command waits again.
+    /// This normally takes up to 20 minutes. It can be interrupted: AWS continues, and the same
+    /// command waits again.
     Restore(Restore),
     /// Check the configuration and print it with all defaults.
     CheckConfig(CheckConfig),
@@ -123,8 +126,8 @@ pub(crate) struct Restore {
 /// Arguments of `check-config`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckConfig {
-    /// Try every permission that the configuration needs, on AWS and in every cluster, and print what is missing
-    /// instead. Exit code 4 if anything is.
+    /// Try every permission that the configuration needs, on AWS and in every cluster, and print
+    /// what is missing instead. Exit code 4 if anything is.
     #[arg(long)]
     pub(crate) access: bool,
 }

@@ -1,4 +1,5 @@
-//! The command `ecr-cleanup`: arguments, output and exit codes around the pipeline that the function runs too.
+//! The command `ecr-cleanup`: arguments, output and exit codes around the pipeline that the
+//! function runs too.
 
 mod arguments;
 mod check_config;

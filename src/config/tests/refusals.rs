@@ -1,6 +1,7 @@
 //! Bad documents, with the exact lines that are printed for them.
 //!
-//! In the tables, a document is followed by its lines, each after `> ` and cut before the keys that would be accepted.
+//! In the tables, a document is followed by its lines, each after `> ` and cut before the keys that
+//! would be accepted.
 
 use super::errors;
 

@@ -34,8 +34,8 @@ impl Ecs {
     }
 }
 
-/// Returns a cluster that exists. A deleted one is listed as inactive for a while; it was empty before it could be
-/// deleted.
+/// Returns a cluster that exists. A deleted one is listed as inactive for a while; it was empty
+/// before it could be deleted.
 fn existing(cluster: &aws_sdk_ecs::types::Cluster) -> Option<Cluster> {
     if cluster.status() == Some("INACTIVE") {
         return None;

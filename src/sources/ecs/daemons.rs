@@ -1,5 +1,5 @@
-//! Daemons, which ECS runs once on every instance of a cluster's own capacity: they are in no list of services or
-//! task definitions.
+//! Daemons, which ECS runs once on every instance of a cluster's own capacity: they are in no list
+//! of services or task definitions.
 
 use std::{pin::pin, sync::Arc};
 

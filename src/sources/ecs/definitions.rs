@@ -1,4 +1,5 @@
-//! Task definitions: all active ones, and whatever anything names, in any state. Each is described once.
+//! Task definitions: all active ones, and whatever anything names, in any state. Each is described
+//! once.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +22,8 @@ const PAGE: i32 = 100;
 const AT_ONCE: usize = 16;
 
 impl Ecs {
-    /// Adds the images of every task definition that counts. `named` are those that something names, by ARN.
+    /// Adds the images of every task definition that counts. `named` are those that something
+    /// names, by ARN.
     pub(super) async fn read_task_definitions(
         &self,
         mut named: BTreeMap<String, BTreeSet<Arc<User>>>,
@@ -46,7 +48,8 @@ impl Ecs {
         Ok(())
     }
 
-    /// Lists the active task definitions that count though nothing may name them: somebody can start one at any time.
+    /// Lists the active task definitions that count though nothing may name them: somebody can
+    /// start one at any time.
     async fn counting_definitions(&self) -> Result<Vec<String>, ApiError> {
         if self.task_definitions == TaskDefinitions::Referenced {
             return Ok(Vec::new());
@@ -68,7 +71,8 @@ impl Ecs {
         }
     }
 
-    /// Reads the images of all containers of a task definition. A revision never changes, so each is read once.
+    /// Reads the images of all containers of a task definition. A revision never changes, so each
+    /// is read once.
     pub(in crate::sources) async fn images_of(&self, arn: &str) -> Result<Vec<String>, ApiError> {
         // A family without a revision means another one tomorrow.
         if !is_revision(arn) {

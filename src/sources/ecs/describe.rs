@@ -1,4 +1,5 @@
-//! Describing what a list or another answer named, in batches, and checking that nothing is left out (U4).
+//! Describing what a list or another answer named, in batches, and checking that nothing is left
+//! out (U4).
 
 use std::{collections::HashSet, error::Error};
 
@@ -49,7 +50,8 @@ pub(super) enum Missing {
     Failure,
 }
 
-/// Implements [`Described`] by a table of answer, item with its ARN, list of items, batch and meaning of `MISSING`.
+/// Implements [`Described`] by a table of answer, item with its ARN, list of items, batch and
+/// meaning of `MISSING`.
 macro_rules! described {
     ($($answer:ident: $item:ident.$arn:ident in $items:ident, $batch:literal, $missing:ident, $operation:ident;)*) => {
         $(impl Described for $answer {
@@ -80,8 +82,8 @@ described! {
 }
 
 impl Ecs {
-    /// Describes everything with these ARNs, batch by batch. `request` sends the request for a batch, and `resource` is
-    /// what errors name.
+    /// Describes everything with these ARNs, batch by batch. `request` sends the request for a
+    /// batch, and `resource` is what errors name.
     ///
     /// # Errors
     /// If a call fails, or an answer is not about everything that was asked for.

@@ -1,9 +1,9 @@
-//! What Amazon ECS uses (U3): tasks, services with everything they may start or roll back to, daemons, Express
-//! services, and task definitions.
+//! What Amazon ECS uses (U3): tasks, services with everything they may start or roll back to,
+//! daemons, Express services, and task definitions.
 //!
-//! Read from what changes fastest to what never changes: services and tasks first, then the active task definitions,
-//! so that a definition registered meanwhile is seen. The newer operations are called only where an older answer says
-//! that there is something to read.
+//! Read from what changes fastest to what never changes: services and tasks first, then the active
+//! task definitions, so that a definition registered meanwhile is seen. The newer operations are
+//! called only where an older answer says that there is something to read.
 
 mod clusters;
 mod daemons;
@@ -29,7 +29,8 @@ use crate::{
     image::Registry,
 };
 
-/// How many clusters, or batches of one kind, are read at once. The rate limits are what bounds them.
+/// How many clusters, or batches of one kind, are read at once. The rate limits are what bounds
+/// them.
 const AT_ONCE: usize = 8;
 
 /// Amazon ECS in an account and Region.

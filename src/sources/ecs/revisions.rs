@@ -1,7 +1,8 @@
-//! Service deployments and revisions: the digests that a service is pinned to, and those it would roll back to.
+//! Service deployments and revisions: the digests that a service is pinned to, and those it would
+//! roll back to.
 //!
-//! When a tag moves, the service goes on to pull the digest it was deployed with, though its task definition names
-//! the tag. Only the service revision says which digest that is.
+//! When a tag moves, the service goes on to pull the digest it was deployed with, though its task
+//! definition names the tag. Only the service revision says which digest that is.
 
 use std::pin::pin;
 

@@ -1,5 +1,5 @@
-//! Services: the task definition they want, those of deployments and task sets under way, and the revisions and
-//! deployments to look up.
+//! Services: the task definition they want, those of deployments and task sets under way, and the
+//! revisions and deployments to look up.
 
 use std::{pin::pin, sync::Arc};
 
@@ -73,7 +73,8 @@ impl Ecs {
     }
 }
 
-/// Returns whether a service says more about itself as an Express service. A kind that is not known yet may, too.
+/// Returns whether a service says more about itself as an Express service. A kind that is not known
+/// yet may, too.
 fn may_be_express(service: &Service) -> bool {
     service
         .resource_management_type()

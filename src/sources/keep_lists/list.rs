@@ -73,7 +73,8 @@ pub enum KeepListError {
 }
 
 impl KeepList {
-    /// Makes the list of what is in use, for another account to keep. `generated_at` is when reading began.
+    /// Makes the list of what is in use, for another account to keep. `generated_at` is when
+    /// reading began.
     ///
     /// # Errors
     /// Returns an error if a list would protect less than it seems to.

@@ -5,8 +5,8 @@
 //!  "images": ["111111111111.dkr.ecr.eu-west-1.amazonaws.com/app:1.0"]}
 //! ```
 //!
-//! A list that is missing, stale, of another schema or malformed makes the source incomplete: images
-//! must not be lost because the writer of a list stopped.
+//! A list that is missing, stale, of another schema or malformed makes the source incomplete:
+//! images must not be lost because the writer of a list stopped.
 
 mod list;
 
@@ -121,7 +121,8 @@ impl KeepLists {
             let unusable = |problem: String| {
                 ApiError::answer(KEEP_LIST, address, format!("`{image}`: {problem}"))
             };
-            // In other sources, an image outside ECR is ignored. The writer of a list believes that it is protected.
+            // In other sources, an image outside ECR is ignored. The writer of a list believes that
+            // it is protected.
             let parsed = ImageReference::parse(image, &self.aliases);
             if matches!(parsed, Ok(Parsed::Elsewhere { digest: None, .. })) {
                 let problem = "it names no image of ECR; write the host too".to_owned();

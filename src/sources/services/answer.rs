@@ -24,7 +24,8 @@ pub(super) fn missing(step: &'static Step, field: &str) -> ApiError {
     ApiError::answer(operation(step), "", problem)
 }
 
-/// Returns the items of a list. An empty one is `[]`: an answer without it says nothing of what there is.
+/// Returns the items of a list. An empty one is `[]`: an answer without it says nothing of what
+/// there is.
 pub(super) fn listed(step: &'static Step, mut answer: Value) -> Result<Vec<Item>, ApiError> {
     let key = step.list.as_deref().unwrap_or_default();
     let incomplete = |what: String| ApiError::answer(operation(step), "", what);
@@ -60,7 +61,8 @@ pub(super) fn one(step: &'static Step, mut answer: Value) -> Result<Value, ApiEr
     Ok(item)
 }
 
-/// Checks that an item has what it says its images with. A text that was left out for lack of a right is `{}`.
+/// Checks that an item has what it says its images with. A text that was left out for lack of a
+/// right is `{}`.
 fn check(step: &'static Step, item: &Value) -> Result<(), ApiError> {
     let has = |name: &&String| match item.get(name.as_str()) {
         None | Some(Value::Null) => false,

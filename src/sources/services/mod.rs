@@ -1,12 +1,14 @@
 //! What services besides ECS, EKS and Lambda use, each switched on by its name.
 //!
-//! What to call is data (`spec`), one table a service. Every text in the answers that names an image counts
-//! (`recorder`), so that no field, known or future, is missed. A task definition that a service names, as the target
-//! of a rule or in a workflow, counts with its images, whatever `in_use.ecs` says.
+//! What to call is data (`spec`), one table a service. Every text in the answers that names an
+//! image counts (`recorder`), so that no field, known or future, is missed. A task definition that
+//! a service names, as the target of a rule or in a workflow, counts with its images, whatever
+//! `in_use.ecs` says.
 //!
-//! A service that is not offered in a Region uses nothing there: it is not offered where its host name does not exist.
-//! That is certain, since the program has found and asked STS and ECR of the same Region before by the same means, so
-//! that the resolver works; one that cannot answer now says something else, which is a failure like any other.
+//! A service that is not offered in a Region uses nothing there: it is not offered where its host
+//! name does not exist. That is certain, since the program has found and asked STS and ECR of the
+//! same Region before by the same means, so that the resolver works; one that cannot answer now
+//! says something else, which is a failure like any other.
 
 mod answer;
 mod reader;

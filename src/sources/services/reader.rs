@@ -49,7 +49,8 @@ impl From<ApiError> for StepError {
 pub(super) struct Reader<'a, 'f> {
     spec: &'static Spec,
     client: JsonService,
-    /// Whether the service has answered at all: then it is offered, whatever its host name seems to be.
+    /// Whether the service has answered at all: then it is offered, whatever its host name seems to
+    /// be.
     answered: Cell<bool>,
     recorder: &'a RefCell<Recorder<'f>>,
 }
@@ -68,8 +69,8 @@ impl<'a, 'f> Reader<'a, 'f> {
         }
     }
 
-    /// Makes a step with all that follows. What vanished between a list and what is asked about its items is no failure
-    /// if the list, read again, does not show it any more.
+    /// Makes a step with all that follows. What vanished between a list and what is asked about its
+    /// items is no failure if the list, read again, does not show it any more.
     pub(super) fn step<'s>(
         &'s self,
         step: &'static Step,
@@ -95,8 +96,8 @@ impl<'a, 'f> Reader<'a, 'f> {
         .boxed_local()
     }
 
-    /// Records what items name, and asks for what follows from them. Returns those that do not exist any more, with the
-    /// error that says so.
+    /// Records what items name, and asks for what follows from them. Returns those that do not
+    /// exist any more, with the error that says so.
     async fn follow(
         &self,
         step: &'static Step,
@@ -135,7 +136,8 @@ impl<'a, 'f> Reader<'a, 'f> {
         Ok(gone)
     }
 
-    /// Makes a step that is asked for many items at once. Returns the items above that do not exist any more.
+    /// Makes a step that is asked for many items at once. Returns the items above that do not exist
+    /// any more.
     async fn batches(
         &self,
         step: &'static Step,

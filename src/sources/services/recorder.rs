@@ -30,7 +30,8 @@ pub(super) struct Recorder<'f> {
     definitions: BTreeMap<String, BTreeSet<Arc<User>>>,
 }
 
-/// Depth of a text: a field of an answer, or within a definition, a template or an input that is one.
+/// Depth of a text: a field of an answer, or within a definition, a template or an input that is
+/// one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {
     Field,
@@ -151,7 +152,8 @@ impl<'f> Recorder<'f> {
         Ok(())
     }
 
-    /// Records the task definitions that a text names. Those of another account or Region are read there.
+    /// Records the task definitions that a text names. Those of another account or Region are read
+    /// there.
     fn name_definitions(&mut self, user: &Arc<User>, key: Option<&str>, text: &str) {
         for found in self.definition_arn.captures_iter(text) {
             let (arn, [region, account]) = found.extract();
@@ -181,7 +183,8 @@ impl<'f> Recorder<'f> {
         }
     }
 
-    /// Adds the images of the task definitions that were named. One that does not exist cannot be started.
+    /// Adds the images of the task definitions that were named. One that does not exist cannot be
+    /// started.
     pub(super) async fn read_definitions(self, ecs: &Ecs) -> Result<(), SourceError> {
         for (name, users) in self.definitions {
             let images = match ecs.images_of(&name).await {
@@ -201,7 +204,8 @@ impl<'f> Recorder<'f> {
     }
 }
 
-/// Returns whether a member of that name holds an image: `image`, `TrainingImage`, `ImageUri`, `containerUri`, ...
+/// Returns whether a member of that name holds an image: `image`, `TrainingImage`, `ImageUri`,
+/// `containerUri`, ...
 fn is_image_key(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     ["image", "imageuri", "imageidentifier", "containeruri"]

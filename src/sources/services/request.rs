@@ -12,7 +12,8 @@ pub(super) struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// Returns a member of the item, or of the nearest one above that has it. An empty name is the item itself.
+    /// Returns a member of the item, or of the nearest one above that has it. An empty name is the
+    /// item itself.
     pub(super) fn get(&self, field: &str) -> Option<&Value> {
         if field.is_empty() {
             return Some(self.item);

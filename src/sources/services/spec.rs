@@ -1,7 +1,8 @@
 //! What there is to call in a service, as data: one file a service, in `tables`.
 //!
-//! A step is a call for a list, or for one thing, and what follows for each item of its answer. The files are compared
-//! with the services' own models by a test, so that no name in them is only almost right.
+//! A step is a call for a list, or for one thing, and what follows for each item of its answer. The
+//! files are compared with the services' own models by a test, so that no name in them is only
+//! almost right.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -24,8 +25,8 @@ pub(super) struct Spec {
     pub(super) signing: String,
     /// How requests are written.
     pub(super) protocol: Protocol,
-    /// Whether a repository that is named without a tag or digest, other than as an image, is a place to push to rather
-    /// than use of one of its images.
+    /// Whether a repository that is named without a tag or digest, other than as an image, is a
+    /// place to push to rather than use of one of its images.
     #[serde(default)]
     pub(super) names_repositories_to_push: bool,
     /// What is read, one after the other.
@@ -53,12 +54,14 @@ pub(super) enum Protocol {
 pub(super) struct Step {
     /// The operation with its service, as IAM names it.
     pub(super) call: String,
-    /// Method, path and query, with the members that stand there in braces. Only with paths and queries.
+    /// Method, path and query, with the members that stand there in braces. Only with paths and
+    /// queries.
     pub(super) http: Option<String>,
     /// Members that are always the same.
     #[serde(default)]
     pub(super) with: Map<String, Value>,
-    /// Members that come from the item of the step before, by the name they have there; empty is the item itself.
+    /// Members that come from the item of the step before, by the name they have there; empty is
+    /// the item itself.
     #[serde(default)]
     pub(super) from: BTreeMap<String, String>,
     /// A member for each of whose values a call is made.

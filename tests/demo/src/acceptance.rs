@@ -2,8 +2,8 @@
 
 use crate::{Account, ImageBuilder, Scenario};
 
-/// Makes the scenario. The default rules keep `latest`, the 5 newest SNAPSHOT images, the 10 newest releases (every other
-/// tag), untagged images for a day, and whatever is in use.
+/// Makes the scenario. The default rules keep `latest`, the 5 newest SNAPSHOT images, the 10 newest
+/// releases (every other tag), untagged images for a day, and whatever is in use.
 #[must_use]
 pub fn acceptance() -> Scenario {
     let mut account = Account::default();

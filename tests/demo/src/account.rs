@@ -58,8 +58,8 @@ impl Account {
         digest
     }
 
-    /// Pushes an image for two platforms: an index and its untagged children, pushed just before it. Returns the digest
-    /// of the index, then those of the children.
+    /// Pushes an image for two platforms: an index and its untagged children, pushed just before
+    /// it. Returns the digest of the index, then those of the children.
     pub fn push_index(&mut self, repository: &str, image: ImageBuilder) -> [String; 3] {
         let [amd64, arm64] = ["amd64", "arm64"].map(|platform| {
             let label = format!("{} ({platform})", image.label);
@@ -103,7 +103,8 @@ impl Account {
         self.world.home().ecs.register(family, images)
     }
 
-    /// Deploys a service of so many tasks, as many days ago: its revision holds the digests that tags mean now.
+    /// Deploys a service of so many tasks, as many days ago: its revision holds the digests that
+    /// tags mean now.
     pub fn deploy(
         &mut self,
         days: f64,

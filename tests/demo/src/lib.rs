@@ -1,6 +1,7 @@
 //! Accounts as teams have them, in the simulated AWS, and what is in use in them.
 //!
-//! * [`Scenario`]: a world, with what a run in mode `delete` under the default rules has to leave of it.
+//! * [`Scenario`]: a world, with what a run in mode `delete` under the default rules has to leave
+//!   of it.
 //! * [`acceptance`], [`team`]: the scenarios.
 //! * [`uses`], [`digest_of`]: what must never be deleted, read without the program.
 //! * [`serve`], [`Server`]: the simulated AWS as a process of its own.

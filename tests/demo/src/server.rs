@@ -1,7 +1,7 @@
 //! The simulated AWS in a process of its own.
 //!
-//! It prints its endpoint as its first line, and a [`Snapshot`] in one line of JSON for every line it reads. It ends when
-//! its standard input is closed, or reads `quit`.
+//! It prints its endpoint as its first line, and a [`Snapshot`] in one line of JSON for every line
+//! it reads. It ends when its standard input is closed, or reads `quit`.
 
 use std::{
     collections::BTreeMap,

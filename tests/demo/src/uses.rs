@@ -1,4 +1,5 @@
-//! Every ECR image that ECS names, read from the world itself: the second opinion on what must never be deleted.
+//! Every ECR image that ECS names, read from the world itself: the second opinion on what must
+//! never be deleted.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -33,8 +34,8 @@ impl fmt::Display for Use {
     }
 }
 
-/// Returns what ECS names in the home account and Region: services with their deployments and revisions, tasks that run,
-/// and every active task definition.
+/// Returns what ECS names in the home account and Region: services with their deployments and
+/// revisions, tasks that run, and every active task definition.
 #[must_use]
 pub fn uses(world: &World) -> BTreeSet<Use> {
     let Some(region) = world.regions.get(&world.home) else {

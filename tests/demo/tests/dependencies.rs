@@ -1,4 +1,5 @@
-//! Programs and tests share what they are built from: `make demo` and then `make test` build no dependency twice.
+//! Programs and tests share what they are built from: `make demo` and then `make test` build no
+//! dependency twice.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::{collections::BTreeSet, process::Command};

@@ -1,4 +1,5 @@
-//! The scenarios name what is really there: every image is kept or deleted, and what ECS names is kept.
+//! The scenarios name what is really there: every image is kept or deleted, and what ECS names is
+//! kept.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use demo::{Scenario, acceptance, digest_of, team, uses};

@@ -97,7 +97,8 @@ impl Function {
     pub async fn start(settings: &Settings) -> io::Result<Self> {
         let exchange = Arc::new(Exchange::new());
         let server = Server::start(Arc::clone(&exchange), settings.arn.clone()).await?;
-        // A file, since all that was written is in it as soon as the process asks for the next event.
+        // A file, since all that was written is in it as soon as the process asks for the next
+        // event.
         let file = tempfile::NamedTempFile::new()?;
         let output = File::options().append(true).open(file.path())?;
         let process = Command::new(&settings.binary)
@@ -127,7 +128,8 @@ impl Function {
         self.process.id()
     }
 
-    /// Gives the process one event and waits for what comes of it. A process that does not answer in time is killed.
+    /// Gives the process one event and waits for what comes of it. A process that does not answer
+    /// in time is killed.
     pub async fn invoke(&mut self, event: &Value) -> io::Result<Invocation> {
         let before = self.log.seek(io::SeekFrom::End(0))?;
         let outcome = self.exchange_one(event).await?;

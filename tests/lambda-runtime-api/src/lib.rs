@@ -1,7 +1,8 @@
 //! AWS Lambda's Runtime API for the binary of one function, on this machine.
 //!
-//! [`invoke`] starts the binary, gives it one event and ends it. A [`Function`] keeps its process for several events, as
-//! a warm Lambda does. The process gets Lambda's variables and those given, and nothing of the caller's environment.
+//! [`invoke`] starts the binary, gives it one event and ends it. A [`Function`] keeps its process
+//! for several events, as a warm Lambda does. The process gets Lambda's variables and those given,
+//! and nothing of the caller's environment.
 
 mod exchange;
 mod function;

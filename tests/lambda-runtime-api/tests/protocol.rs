@@ -1,4 +1,5 @@
-//! The API, against a small function that does what its event says: this program again, when Lambda's variables are set.
+//! The API, against a small function that does what its event says: this program again, when
+//! Lambda's variables are set.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::{
@@ -143,7 +144,8 @@ fn function(api: &str) -> ! {
     exit(0)
 }
 
-/// Makes a request, with its body in two chunks; returns the lines of the answer's head, and its body.
+/// Makes a request, with its body in two chunks; returns the lines of the answer's head, and its
+/// body.
 fn ask(
     api: &mut BufReader<TcpStream>,
     method: &str,

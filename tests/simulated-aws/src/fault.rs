@@ -32,8 +32,8 @@ pub enum FaultKind {
     CutBody,
     /// The operation is carried out; the answer is not JSON (or XML).
     BadJson,
-    /// The answer carries the token the request came with; a first page carries one that is good, and leads to the first
-    /// page, as long as the fault lasts.
+    /// The answer carries the token the request came with; a first page carries one that is good,
+    /// and leads to the first page, as long as the fault lasts.
     RepeatToken,
     /// The answer carries an empty token.
     EmptyToken,
@@ -43,7 +43,8 @@ pub enum FaultKind {
     LoseItem,
     /// The answered list is left out as a whole.
     LoseList,
-    /// The first element is reported as a failure with this code or reason. `BatchDeleteImage` does not delete it.
+    /// The first element is reported as a failure with this code or reason. `BatchDeleteImage` does
+    /// not delete it.
     FailItem {
         /// The `failureCode` (ECR) or `reason` (ECS).
         code: String,
@@ -67,8 +68,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault of an operation such as `ecs:ListTasks`, of all operations of a service (`ecs:*`), or of all (`*`): by
-    /// default throttling, on every call.
+    /// A fault of an operation such as `ecs:ListTasks`, of all operations of a service (`ecs:*`),
+    /// or of all (`*`): by default throttling, on every call.
     pub fn on(operation: impl Into<String>) -> Self {
         Self {
             operation: operation.into(),

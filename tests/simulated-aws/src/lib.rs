@@ -1,8 +1,9 @@
-//! Amazon ECR, ECS, EKS, Lambda, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this machine.
+//! Amazon ECR, ECS, EKS, Lambda, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this
+//! machine.
 //!
-//! The unmodified AWS SDK talks to it by its endpoint URL, so that a test exercises paging, retries and error parsing as
-//! they are in production. They do what AWS documents of them; where it documents nothing, the
-//! choice made here is said at the item that makes it.
+//! The unmodified AWS SDK talks to it by its endpoint URL, so that a test exercises paging, retries
+//! and error parsing as they are in production. They do what AWS documents of them; where it
+//! documents nothing, the choice made here is said at the item that makes it.
 //!
 //! * [`SimulatedAws`]: the server, what tests edit, read, break and count.
 //! * [`World`]: the state, per account and Region ([`Region`]), plain data with helpers.
@@ -10,8 +11,9 @@
 //! * [`Call`]: the record of what was asked.
 //! * [`Scripted`]: what Batch, `CodeBuild` and other services answer, as a test says it.
 //!
-//! Everything is deterministic: the clock is [`World::now`] and made-up digests and ARNs follow from the order of the
-//! edits. The real clock is used only where latency, delays or rate limits are asked for.
+//! Everything is deterministic: the clock is [`World::now`] and made-up digests and ARNs follow
+//! from the order of the edits. The real clock is used only where latency, delays or rate limits
+//! are asked for.
 
 mod connection;
 mod ecr;

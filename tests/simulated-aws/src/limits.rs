@@ -25,8 +25,9 @@ impl RateLimits {
         Self::default()
     }
 
-    /// What AWS documents for ECS, for Lambda, and for `BatchGetImage` and `PutImage`; for the other ECR calls, which have no
-    /// published rate, 20 per second and a burst of 40, each on its own.
+    /// What AWS documents for ECS, for Lambda, and for `BatchGetImage` and `PutImage`; for the
+    /// other ECR calls, which have no published rate, 20 per second and a burst of 40, each on its
+    /// own.
     #[must_use]
     pub fn documented() -> Self {
         let mut limits = Self::none();
@@ -99,7 +100,8 @@ impl RateLimits {
         self
     }
 
-    /// The bucket of an operation: its name, calls a second, and calls at once; none if it has no limit.
+    /// The bucket of an operation: its name, calls a second, and calls at once; none if it has no
+    /// limit.
     #[must_use]
     pub fn bucket_of(&self, operation: &str) -> Option<(&str, f64, f64)> {
         self.buckets

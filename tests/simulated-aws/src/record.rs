@@ -22,7 +22,8 @@ pub struct Call {
 }
 
 impl Call {
-    /// Whether it asks for a change that lasts: deleting or archiving images, pushing, changing a lifecycle policy.
+    /// Whether it asks for a change that lasts: deleting or archiving images, pushing, changing a
+    /// lifecycle policy.
     #[must_use]
     pub fn is_mutation(&self) -> bool {
         matches!(

@@ -157,7 +157,8 @@ fn with(mut body: Value, member: &str, value: String) -> Value {
     body
 }
 
-/// The members of a list request from a query. What pages are asked for by has one name for all services.
+/// The members of a list request from a query. What pages are asked for by has one name for all
+/// services.
 fn page(query: &str) -> Value {
     let mut body = form(query);
     for (name, member) in [("MaxItems", "maxResults"), ("Marker", "nextToken")] {

@@ -201,7 +201,8 @@ pub(crate) fn answer(world: &mut World, request: &ObjectRequest) -> Result<Reply
     }
 }
 
-/// The content of an `aws-chunked` body: chunks with their length in hex, then trailers, which are not checked.
+/// The content of an `aws-chunked` body: chunks with their length in hex, then trailers, which are
+/// not checked.
 fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut content = Vec::new();
     loop {

@@ -1,4 +1,5 @@
-//! Services that answer what a test says: the simulated AWS knows their operations, and nothing of what they do.
+//! Services that answer what a test says: the simulated AWS knows their operations, and nothing of
+//! what they do.
 
 use crate::error::{Answer, ApiError, json};
 use crate::request::decode;
@@ -15,8 +16,9 @@ pub struct Scripted {
 }
 
 impl Region {
-    /// Says what an operation such as `batch:ListJobs` answers to requests that hold this text; of several answers that
-    /// fit, the one that was said last is given. An operation without an answer is unknown.
+    /// Says what an operation such as `batch:ListJobs` answers to requests that hold this text; of
+    /// several answers that fit, the one that was said last is given. An operation without an
+    /// answer is unknown.
     pub fn script(&mut self, operation: &str, matching: &str, answer: Value) {
         let answers = self.scripts.entry(operation.to_owned()).or_default();
         answers.retain(|known| known.matching != matching);
@@ -48,7 +50,8 @@ pub(crate) const TARGETS: [(&str, &str); 6] = [
     ("AWSStepFunctions", "states"),
 ];
 
-/// Services with paths: the name a request is signed for, method, path with `*` for any name, and the operation.
+/// Services with paths: the name a request is signed for, method, path with `*` for any name, and
+/// the operation.
 const PATHS: [(&str, &str, &str, &str); 17] = [
     (
         "batch",

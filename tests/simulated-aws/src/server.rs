@@ -161,7 +161,8 @@ impl SimulatedAws {
         read(&self.shared.lock().world)
     }
 
-    /// The digests in a repository of the home location, sorted; none if there is no such repository.
+    /// The digests in a repository of the home location, sorted; none if there is no such
+    /// repository.
     #[must_use]
     pub fn digests(&self, repository: &str) -> Vec<String> {
         self.read(|world| {
@@ -189,7 +190,8 @@ impl SimulatedAws {
         self.shared.lock().faults.clear();
     }
 
-    /// Changes the world right before the `call`th call to an operation from now (from 1) is handled.
+    /// Changes the world right before the `call`th call to an operation from now (from 1) is
+    /// handled.
     pub fn before(
         &self,
         operation: &str,
@@ -199,7 +201,8 @@ impl SimulatedAws {
         self.race(operation, call, false, Box::new(action));
     }
 
-    /// Changes the world right after the `call`th call to an operation from now (from 1) is handled.
+    /// Changes the world right after the `call`th call to an operation from now (from 1) is
+    /// handled.
     pub fn after(
         &self,
         operation: &str,
@@ -268,8 +271,8 @@ impl SimulatedAws {
         self.shared.lock().world.deletions.clone()
     }
 
-    /// The calls that repeat one that was answered well: same operation, account, Region and body. STS does not count,
-    /// nor do calls whose body was not recorded.
+    /// The calls that repeat one that was answered well: same operation, account, Region and body.
+    /// STS does not count, nor do calls whose body was not recorded.
     #[must_use]
     pub fn repeated_calls(&self) -> Vec<Call> {
         self.shared.lock().record.repeated()

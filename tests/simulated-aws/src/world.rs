@@ -57,8 +57,8 @@ pub struct Trust {
     pub accounts: Vec<String>,
     /// The external id that it asks for.
     pub external_id: Option<String>,
-    /// Whether its credentials are said to be over already, so that whoever has an eye on that renews them for every call.
-    /// They hold all the same.
+    /// Whether its credentials are said to be over already, so that whoever has an eye on that
+    /// renews them for every call. They hold all the same.
     pub short_lived: bool,
 }
 
@@ -84,9 +84,11 @@ pub struct World {
     pub home: Location,
     /// What each account holds in each Region; a location that nobody edited is empty.
     pub regions: BTreeMap<Location, Region>,
-    /// Access keys and whose they are; a key not listed belongs to the home account. `AssumeRole` adds to it.
+    /// Access keys and whose they are; a key not listed belongs to the home account. `AssumeRole`
+    /// adds to it.
     pub access_keys: BTreeMap<String, Identity>,
-    /// Roles by ARN. While there is none here, any role lets everybody in; else only these can be assumed.
+    /// Roles by ARN. While there is none here, any role lets everybody in; else only these can be
+    /// assumed.
     pub roles: BTreeMap<String, Trust>,
     /// S3 buckets by name, and their objects by key.
     pub buckets: BTreeMap<String, BTreeMap<String, Object>>,

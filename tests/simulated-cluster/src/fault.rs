@@ -7,7 +7,8 @@ pub enum FaultKind {
     Status(u16),
     /// 429, with so many seconds to wait.
     TooMany(u64),
-    /// 410: the `continue` token has expired. The answer carries another one, which must not be used.
+    /// 410: the `continue` token has expired. The answer carries another one, which must not be
+    /// used.
     Expired,
     /// No answer until the client leaves.
     Hang,
@@ -42,7 +43,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Something goes wrong with every first page of a kind, by its plural; `*` is every kind, `discovery` discovery.
+    /// Something goes wrong with every first page of a kind, by its plural; `*` is every kind,
+    /// `discovery` discovery.
     pub fn first(plural: &str, kind: FaultKind) -> Self {
         Self {
             plural: plural.to_owned(),

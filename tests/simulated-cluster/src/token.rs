@@ -1,5 +1,6 @@
-//! The token, checked as the authenticator of EKS does: the URL in it is checked, and then STS would be asked, with
-//! the cluster's own name in the signed header. Source: "aws-iam-authenticator", `pkg/token`.
+//! The token, checked as the authenticator of EKS does: the URL in it is checked, and then STS
+//! would be asked, with the cluster's own name in the signed header. Source:
+//! "aws-iam-authenticator", `pkg/token`.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

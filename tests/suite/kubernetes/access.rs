@@ -50,7 +50,8 @@ async fn what_is_missing_is_printed_as_what_to_add() {
     );
 }
 
-/// The rules in the file are those that the program needs: without a custom resource it can read a cluster with these.
+/// The rules in the file are those that the program needs: without a custom resource it can read a
+/// cluster with these.
 #[test]
 fn the_cluster_role_grants_what_is_read_and_no_more() {
     let path = concat!(

@@ -1,5 +1,6 @@
-//! A real API server with its own store, where the programs of both are at hand: in the folder that `KUBEBUILDER_ASSETS`
-//! names, as is the custom of those who test against Kubernetes (`kube-apiserver`, `etcd`, `kubectl`).
+//! A real API server with its own store, where the programs of both are at hand: in the folder that
+//! `KUBEBUILDER_ASSETS` names, as is the custom of those who test against Kubernetes
+//! (`kube-apiserver`, `etcd`, `kubectl`).
 
 use serde_json::Value;
 use simulated_cluster::Certificates;
@@ -42,7 +43,8 @@ fn free_port() -> u16 {
 }
 
 impl ApiServer {
-    /// A server with a namespace `shop` and the rights that `infra/kubernetes` grants; none where there are no programs.
+    /// A server with a namespace `shop` and the rights that `infra/kubernetes` grants; none where
+    /// there are no programs.
     pub(crate) async fn start() -> Option<Self> {
         let programs = PathBuf::from(std::env::var_os("KUBEBUILDER_ASSETS")?);
         let folder =
@@ -180,7 +182,8 @@ impl ApiServer {
         }
     }
 
-    /// Creates an object, and gives it the status of the manifest: only the server's own parts may otherwise.
+    /// Creates an object, and gives it the status of the manifest: only the server's own parts may
+    /// otherwise.
     pub(crate) fn apply(&self, manifest: &Value) {
         self.kubectl(&["create", "-f", "-"], &manifest.to_string());
         if let Some(path) = status_path(manifest) {

@@ -1,5 +1,5 @@
-//! What Kubernetes itself decides: the same test against the simulated cluster and against a real API server, where one is
-//! at hand, so that the one cannot drift from the other.
+//! What Kubernetes itself decides: the same test against the simulated cluster and against a real
+//! API server, where one is at hand, so that the one cannot drift from the other.
 
 use super::api_server::ApiServer;
 use super::objects::image;

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 const HELM: &str = "ecs: false, eks: { helm_history: true }";
 
-/// The kinds that are listed, as messages name them, and their plurals. Each has two objects on two pages.
+/// The kinds that are listed, as messages name them, and their plurals. Each has two objects on two
+/// pages.
 fn fill(prod: &SimulatedCluster) -> Vec<(&'static str, String)> {
     prod.page_size(1);
     prod.define("argoproj.io", "v1alpha1", "rollouts", "Rollout");

@@ -1,4 +1,5 @@
-//! What Kubernetes clusters use, from the clusters of a simulated EKS to what is deleted in a simulated ECR.
+//! What Kubernetes clusters use, from the clusters of a simulated EKS to what is deleted in a
+//! simulated ECR.
 
 mod access;
 mod api_server;

@@ -4,7 +4,9 @@ use super::objects::{deployment, image};
 use super::world::{
     CONFIG, add_cluster, describe, one_cluster, program, push, run, signer, timeouts,
 };
-use ecr_cleanup::{config::Config, image::Time, pipeline::Program, report::Status};
+use ecr_cleanup::{
+    config::Config, evidence::SourceStatus, image::Time, pipeline::Program, report::Status,
+};
 use simulated_aws::{EksCluster, SimulatedAws};
 use simulated_cluster::{Signer, SimulatedCluster};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -179,10 +181,7 @@ async fn a_token_is_signed_again_before_it_is_ten_minutes_old() {
         .await
         .unwrap();
     assert!(
-        usage
-            .sources()
-            .iter()
-            .all(|coverage| coverage.is_complete()),
+        usage.sources().iter().all(SourceStatus::is_complete),
         "{:?}",
         usage.sources()
     );

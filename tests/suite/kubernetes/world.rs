@@ -67,8 +67,8 @@ pub(crate) fn describe(aws: &SimulatedAws, name: &str, cluster: EksCluster) {
     aws.edit(|world| world.home().eks.insert(name.to_owned(), cluster));
 }
 
-/// Pushes an old image with this tag, unless it is there one that is newer than all old ones, and answers the old
-/// one's digest.
+/// Pushes an old image with this tag, unless it is there one that is newer than all old ones, and
+/// answers the old one's digest.
 pub(crate) fn push(aws: &SimulatedAws, tag: &str) -> String {
     aws.edit(|world| {
         let app = world.home().repository("app");

@@ -37,8 +37,8 @@ pub(crate) fn any_list() -> impl Iterator<Item = FaultKind> {
     ANY_CALL.into_iter().chain(PAGES)
 }
 
-/// Runs in mode `delete`, with a short timeout for a call that hangs. Nothing else may run out of time, however busy the machine
-/// is.
+/// Runs in mode `delete`, with a short timeout for a call that hangs. Nothing else may run out of
+/// time, however busy the machine is.
 pub(crate) async fn try_to_run(
     aws: &SimulatedAws,
     config: &str,

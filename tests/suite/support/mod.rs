@@ -1,7 +1,7 @@
 //! What the tests share: the program against a simulated AWS, and short ways to fill it.
 //!
-//! The program is the real one, with the unmodified SDK over real HTTP; only the endpoint, the credentials, the clock and
-//! the timeouts of the clients are the tests' own.
+//! The program is the real one, with the unmodified SDK over real HTTP; only the endpoint, the
+//! credentials, the clock and the timeouts of the clients are the tests' own.
 
 pub(crate) mod faults;
 pub(crate) mod repository_builder;
@@ -36,7 +36,8 @@ thread_local! {
     static LATER: Cell<i64> = const { Cell::new(0) };
 }
 
-/// The time of the simulated world. Every test runs in a thread of its own, and has a clock of its own.
+/// The time of the simulated world. Every test runs in a thread of its own, and has a clock of its
+/// own.
 pub(crate) fn now() -> Time {
     Time::from_millis(Moment::NOW.epoch_milliseconds() + LATER.get()).unwrap()
 }
@@ -85,7 +86,8 @@ pub(crate) fn request(mode: Mode) -> Request {
     }
 }
 
-/// What a run says of itself, or why there was none. Every test calls the pipeline here, so that it is compiled once.
+/// What a run says of itself, or why there was none. Every test calls the pipeline here, so that it
+/// is compiled once.
 pub(crate) fn answer(
     program: &Program,
     request: Request,
@@ -165,13 +167,15 @@ pub(crate) trait WorldExt {
     fn tagged(&mut self, repository: &str, tag: &str, days: u64) -> String;
     /// Pushes an image without a tag, so many days ago, and returns its digest.
     fn untagged(&mut self, repository: &str, days: u64) -> String;
-    /// Pushes an untagged index of two images, so many days ago, and returns the index and its children.
+    /// Pushes an untagged index of two images, so many days ago, and returns the index and its
+    /// children.
     fn multi_arch(&mut self, repository: &str, days: u64) -> [String; 3];
     /// Registers a task definition that names this tag, and returns its `family:revision`.
     fn define(&mut self, family: &str, repository: &str, tag: &str) -> String;
     /// Puts an image of the repository `used` in use, so that a run is not refused.
     fn in_use_elsewhere(&mut self);
-    /// Fills a repository with one image to keep and old untagged ones, and returns the digests of those.
+    /// Fills a repository with one image to keep and old untagged ones, and returns the digests of
+    /// those.
     fn untagged_images(&mut self, repository: &str, images: u64) -> Vec<String>;
 }
 

@@ -12,7 +12,8 @@ pub(crate) const STATE: &str = "prefix/111111111111/eu-west-1";
 /// Deletes, keeps state, and reports.
 pub(crate) const FULL: &str = "{mode: delete, state: 's3://memory/prefix', report: 's3://reports', notify: 'arn:aws:sns:us-east-1:111111111111:t'}";
 
-/// An account with buckets, an image in use, one that the rules keep, an index, and old images that nothing uses.
+/// An account with buckets, an image in use, one that the rules keep, an index, and old images that
+/// nothing uses.
 pub(crate) async fn account() -> SimulatedAws {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {

@@ -66,7 +66,9 @@ impl From<Vec<Evidence>> for UsageIndex {
             index.accounts.extend(accounts);
             index.sources.push(status);
             // What an incomplete source did find is in use in any case.
-            uses.into_iter().for_each(|it| index.insert(it));
+            for it in uses {
+                index.insert(it);
+            }
         }
         index
     }
@@ -215,12 +217,8 @@ impl UsageIndex {
 
     /// Returns the mentions of a repository by users that do not name its tag.
     #[must_use]
-    pub fn mentions_of<'a, 'i>(
-        &'a self,
-        repository: &RepositoryName,
-        tags: impl Iterator<Item = &'i Tag> + Clone,
-    ) -> Mentioned<'a> {
-        Mentioned::new(self.mentions.get(repository), tags)
+    pub fn mentions_of(&self, repository: &RepositoryName, images: &[&Image]) -> Mentioned<'_> {
+        Mentioned::new(self.mentions.get(repository), images)
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::User;
-use crate::image::{Image, Tag};
+use crate::image::Image;
 
 /// Words beside the name of a repository, one of which may be the tag.
 pub type Words = Arc<BTreeSet<Box<str>>>;
@@ -37,14 +37,11 @@ pub struct Mentioned<'a>(Vec<Mention<'a>>);
 type Mention<'a> = (&'a Arc<User>, Option<&'a BTreeSet<Box<str>>>);
 
 impl<'a> Mentioned<'a> {
-    pub(super) fn new<'i>(
-        mentions: Option<&'a MentionsOfRepository>,
-        tags: impl Iterator<Item = &'i Tag> + Clone,
-    ) -> Self {
+    pub(super) fn new(mentions: Option<&'a MentionsOfRepository>, images: &[&Image]) -> Self {
         let narrowed = mentions.into_iter().flatten().map(|(user, words)| {
             let words = words.as_deref().filter(|words| {
-                tags.clone()
-                    .any(|tag| is_specific(tag) && is_among(tag, words))
+                let mut tags = images.iter().flat_map(|image| &image.tags);
+                tags.any(|tag| is_specific(tag) && is_among(tag, words))
             });
             (user, words)
         });
@@ -119,8 +116,8 @@ mod tests {
             .zip(tags)
             .map(|(number, tag)| image(number, tag))
             .collect();
-        let tags = images.iter().flat_map(|image| &image.tags);
-        let mentioned = Mentioned::new(Some(&mentions), tags);
+        let of_repository: Vec<&Image> = images.iter().collect();
+        let mentioned = Mentioned::new(Some(&mentions), &of_repository);
         let in_use = images
             .iter()
             .filter(|image| mentioned.user_of(image).is_some());

@@ -1,9 +1,10 @@
-//! Images that are pulled under another path: through a proxy or another registry's cache, which put
-//! a prefix before the name, or through a cache of this registry, whose repositories have a prefix
-//! that the workload does not write.
+//! Images that are pulled under another path: through a proxy or another registry's cache, which
+//! put a prefix before the name, or through a cache of this registry, whose repositories have a
+//! prefix that the workload does not write.
 //!
 //! Mirrors are configured on nodes, so their prefixes are not known. A path counts for a repository
-//! if one of the two is the end of the other. Under the registry's own host a path means what it says.
+//! if one of the two is the end of the other. Under the registry's own host a path means what it
+//! says.
 
 use crate::image::Registry;
 

@@ -1,9 +1,9 @@
-//! Images that are named anywhere in a text: in annotations, arguments, environment variables, keys of
-//! maps, manifests within strings, custom resources of any shape.
+//! Images that are named anywhere in a text: in annotations, arguments, environment variables, keys
+//! of maps, manifests within strings, custom resources of any shape.
 //!
 //! JSON writes a reference as one run of plain characters, so the bytes of an object are searched
-//! without knowing its type. A host of ECR that is not followed by a repository (`.../*` in a rule, the
-//! `${NAME}` of a template) names no image.
+//! without knowing its type. A host of ECR that is not followed by a repository (`.../*` in a rule,
+//! the `${NAME}` of a template) names no image.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -64,7 +64,8 @@ impl TextScanner {
             .flat_map(|found| hits(&found))
     }
 
-    /// Returns the words that may be the tag of a repository which the text names; `None` if it may be any.
+    /// Returns the words that may be the tag of a repository which the text names; `None` if it may
+    /// be any.
     #[must_use]
     pub fn words(&self, text: &[u8]) -> Option<BTreeSet<Box<str>>> {
         // A number may have lost its last zero: 1.10 became 1.1.

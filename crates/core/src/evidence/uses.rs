@@ -55,7 +55,8 @@ pub enum UsedImage {
 pub enum EvidenceKind {
     /// The field that a service pulls by.
     Pull,
-    /// The image of a container, with the digest that its runtime reports: maybe not that of a manifest.
+    /// The image of a container, with the digest that its runtime reports: maybe not that of a
+    /// manifest.
     Container,
     /// Another field that holds an image.
     Field,
@@ -95,7 +96,7 @@ impl Use {
 #[derive(Debug, Clone)]
 pub struct Uses {
     aliases: Arc<Aliases>,
-    uses: HashSet<Use>,
+    images: HashSet<Use>,
     mentions: HashMap<(Arc<User>, RepositoryName), Option<Words>>,
 }
 
@@ -105,7 +106,7 @@ impl Uses {
     pub fn new(aliases: Arc<Aliases>) -> Self {
         Self {
             aliases,
-            uses: HashSet::new(),
+            images: HashSet::new(),
             mentions: HashMap::new(),
         }
     }
@@ -116,8 +117,8 @@ impl Uses {
         &self.aliases
     }
 
-    /// Adds an image as a text names it, with the digest that the name was resolved to, and returns whether it is in
-    /// ECR.
+    /// Adds an image as a text names it, with the digest that the name was resolved to, and returns
+    /// whether it is in ECR.
     ///
     /// # Errors
     /// Returns an error if the text or the digest looks like ECR and cannot be parsed (U2).
@@ -169,7 +170,8 @@ impl Uses {
 
     /// Adds a repository that is named without a tag; `words` as in [`UsedImage::Mention`].
     ///
-    /// The words of one user are taken together, since what shares a name was made from one template.
+    /// The words of one user are taken together, since what shares a name was made from one
+    /// template.
     pub fn add_mention(
         &mut self,
         user: &Arc<User>,
@@ -185,7 +187,7 @@ impl Uses {
     /// Returns the number of distinct references.
     #[must_use]
     pub fn count_references(&self) -> usize {
-        let references: HashSet<Reference> = self.uses.iter().flat_map(Use::references).collect();
+        let references: HashSet<Reference> = self.images.iter().flat_map(Use::references).collect();
         let mentioned: HashSet<&RepositoryName> = self
             .mentions
             .keys()
@@ -206,7 +208,7 @@ impl Uses {
                 resolved: None,
                 evidence: EvidenceKind::Text,
             });
-        self.uses.into_iter().chain(mentions).collect()
+        self.images.into_iter().chain(mentions).collect()
     }
 
     fn parse(&self, text: &str) -> Result<UsedImage, ReferenceError> {
@@ -224,7 +226,7 @@ impl Uses {
         resolved: Option<Digest>,
         evidence: EvidenceKind,
     ) {
-        self.uses.insert(Use {
+        self.images.insert(Use {
             user: Arc::clone(user),
             image,
             resolved,

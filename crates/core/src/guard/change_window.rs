@@ -41,14 +41,14 @@ impl ChangeWindow {
 /// `mon, tue 08:00 to 18:00 Europe/Berlin`.
 impl fmt::Display for ChangeWindow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let days: Vec<&str> = self.days.iter().map(short_name).collect();
+        let days: Vec<&str> = self.days.iter().copied().map(short_name).collect();
         let zone = self.timezone.iana_name().unwrap_or("UTC");
         let (from, to) = (self.from.strftime("%H:%M"), self.to.strftime("%H:%M"));
         write!(f, "{} {from} to {to} {zone}", days.join(", "))
     }
 }
 
-const fn short_name(day: &Weekday) -> &'static str {
+const fn short_name(day: Weekday) -> &'static str {
     match day {
         Weekday::Monday => "mon",
         Weekday::Tuesday => "tue",
@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn daylight_saving_neither_hides_nor_doubles_it() {
-        // On 2026-03-29 the clocks of Berlin go from 02:00 to 03:00, on 2026-10-25 from 03:00 back to 02:00.
+        // On 2026-03-29 the clocks of Berlin go from 02:00 to 03:00, on 2026-10-25 from 03:00 back
+        // to 02:00.
         let early = window("Europe/Berlin", &[Weekday::Sunday], "02:30", "04:00");
         assert!(!open(&early, "2026-03-29T00:59:00Z"), "01:59");
         assert!(open(&early, "2026-03-29T01:00:00Z"), "03:00");

@@ -1,7 +1,7 @@
 //! Guards: what has to hold before anything is deleted (A1).
 //!
-//! A [`Clearance`] is the only way to a delete call, and only [`evaluate`] makes one, from a plan and
-//! complete evidence.
+//! A [`Clearance`] is the only way to a delete call, and only [`evaluate`] makes one, from a plan
+//! and complete evidence.
 
 mod change_window;
 mod limits;
@@ -71,7 +71,8 @@ pub struct GuardInput<'a> {
     pub memory: &'a Memory,
     /// Time.
     pub now: Time,
-    /// Refusals that the run met already: a lock that another run holds, a store that cannot be read or written.
+    /// Refusals that the run met already: a lock that another run holds, a store that cannot be
+    /// read or written.
     pub preconditions: &'a [Refusal],
 }
 
@@ -179,7 +180,8 @@ fn usage_refusals(input: GuardInput<'_>) -> Vec<Refusal> {
     refusals
 }
 
-/// Returns a refusal for each source that found much less than before, or that is not read any more.
+/// Returns a refusal for each source that found much less than before, or that is not read any
+/// more.
 fn drops(
     before: &UsageCounts,
     when: &str,

@@ -1,6 +1,8 @@
-//! The principals that a policy lets pull from a repository. They may use its images, so their use has to be read (U16).
+//! The principals that a policy lets pull from a repository. They may use its images, so their use
+//! has to be read (U16).
 //!
-//! In doubt a policy allows more: a `Deny` is ignored, and a condition counts only if it tells which accounts it lets in.
+//! In doubt a policy allows more: a `Deny` is ignored, and a condition counts only if it tells
+//! which accounts it lets in.
 //!
 //! Source: "IAM JSON policy element reference" and "AWS global condition context keys".
 
@@ -125,7 +127,8 @@ pub enum PolicyError {
     NoPrincipal,
 }
 
-/// Returns the principals that a policy, of a repository or of its registry, lets pull from a repository.
+/// Returns the principals that a policy, of a repository or of its registry, lets pull from a
+/// repository.
 pub fn pull_principals(
     policy: &str,
     repository: &RepositoryName,
@@ -194,7 +197,7 @@ impl Statement {
     fn add_principal(&self, kind: &str, name: &str, principals: &mut BTreeSet<PullPrincipal>) {
         match kind {
             "AWS" if name == "*" => {
-                principals.extend(self.let_in_by_condition(PullPrincipal::Anybody))
+                principals.extend(self.let_in_by_condition(PullPrincipal::Anybody));
             }
             // AWS shows the id of a role or user that was deleted so, and lets nobody in by it.
             "AWS" if is_unique_id(name) => {}
@@ -205,7 +208,7 @@ impl Statement {
                 });
             }
             "Service" => {
-                principals.extend(self.let_in_by_condition(PullPrincipal::Service(name.into())))
+                principals.extend(self.let_in_by_condition(PullPrincipal::Service(name.into())));
             }
             _ => {
                 principals.insert(PullPrincipal::Other(name.into()));

@@ -1,4 +1,5 @@
-//! Refusals: what stopped a run, why, and what to do next. They are read by a worried person at night.
+//! Refusals: what stopped a run, why, and what to do next. They are read by a worried person at
+//! night.
 
 use std::fmt;
 

@@ -19,7 +19,8 @@ pub struct Guards {
     pub max_deletions_per_run: u64,
     /// Percentage, 0 to 100, of the images of a repository that one run may delete.
     pub max_percent_per_repository: u8,
-    /// Percentage, 0 to 100, by which the references of a source may shrink from one run to the next.
+    /// Percentage, 0 to 100, by which the references of a source may shrink from one run to the
+    /// next.
     pub max_usage_drop_percent: u8,
     /// Treatment of a repository from which an account may pull whose use is not read.
     pub unread_pull_accounts: UnreadPullers,

@@ -19,10 +19,11 @@ type Candidates = BTreeMap<Digest, i64>;
 pub struct SoakLedger(BTreeMap<String, BTreeMap<String, Candidates>>);
 
 impl SoakLedger {
-    /// Records the candidates of a plan. An image that is not one begins anew when it becomes one again.
+    /// Records the candidates of a plan. An image that is not one begins anew when it becomes one
+    /// again.
     ///
-    /// A repository that the run did not look at stays as it is. Without complete evidence, no image becomes a
-    /// candidate for the first time.
+    /// A repository that the run did not look at stays as it is. Without complete evidence, no
+    /// image becomes a candidate for the first time.
     pub fn observe(&mut self, plan: &Plan, usage_is_complete: bool) {
         for registry in plan.registries() {
             let repositories = plan.repositories().iter();
@@ -68,7 +69,8 @@ fn observe<'a>(
             let first = usage_is_complete.then_some(now.millis());
             let since = repository.candidates().filter_map(|planned| {
                 let digest = planned.image.digest;
-                // A time in the future is a mistake of a clock, and would keep the image for long: now is the latest.
+                // A time in the future is a mistake of a clock, and would keep the image for long:
+                // now is the latest.
                 let since = before.get(&digest).map(|&since| since.min(now.millis()));
                 Some((digest, since.or(first)?))
             });

@@ -10,7 +10,8 @@ use crate::{
     plan::{Candidates, LeftAlone, RepositoryKey, Veto},
 };
 
-/// Returns a veto for each repository of which more than `limit` percent of the images are candidates.
+/// Returns a veto for each repository of which more than `limit` percent of the images are
+/// candidates.
 #[must_use]
 pub fn too_many_candidates(candidates: &Candidates<'_>, limit: u8) -> Vec<Veto> {
     let counts = candidates.counts();
@@ -35,7 +36,8 @@ pub struct PullAccess<'a, E> {
     pub replications: Result<&'a [Replication], &'a E>,
 }
 
-/// Returns a veto if images of a repository may be used where use is not read, or if that cannot be told (U16).
+/// Returns a veto if images of a repository may be used where use is not read, or if that cannot be
+/// told (U16).
 #[must_use]
 pub fn unread_pullers<E: fmt::Display>(
     (registry, repository): &RepositoryKey,
@@ -94,8 +96,9 @@ fn is_read(principal: &PullPrincipal, registry: &Registry, usage: &UsageIndex) -
         PullPrincipal::Account(account) => {
             *account == registry.account || usage.accounts().contains(account)
         }
-        // Lambda itself adds this to the policy of a repository that a function of its account is made from. Of another
-        // account it lets in only those whom the policy names besides ("Amazon ECR cross-account permissions").
+        // Lambda itself adds this to the policy of a repository that a function of its account is
+        // made from. Of another account it lets in only those whom the policy names besides
+        // ("Amazon ECR cross-account permissions").
         PullPrincipal::Service(service) if **service == *"lambda.amazonaws.com" => {
             let mut sources = usage.sources().iter();
             sources.any(|status| status.source == "lambda" && status.is_in(registry))

@@ -16,14 +16,15 @@ pub enum Attachment {
     Describes,
     /// It indexes the layers of the subject for lazy loading (SOCI).
     IndexesLayers,
-    /// It lists the referrers of the subject, for registries without a referrers API: the fallback tag of the OCI
-    /// distribution specification.
+    /// It lists the referrers of the subject, for registries without a referrers API: the fallback
+    /// tag of the OCI distribution specification.
     ListsReferrers,
     /// It refers to the subject in another way.
     RefersTo,
 }
 
-/// Parts of suffixes of tags and of artifact types, with their meaning. The first that is found counts.
+/// Parts of suffixes of tags and of artifact types, with their meaning. The first that is found
+/// counts.
 const MARKS: [(&str, Attachment); 13] = [
     (".sbom", Attachment::Describes),
     ("spdx", Attachment::Describes),

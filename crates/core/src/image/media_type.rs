@@ -2,8 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
-/// The four manifest types of container images; in `BatchGetImage` all of them have to be accepted, or the answer is
-/// converted or fails.
+/// The four manifest types of container images; in `BatchGetImage` all of them have to be accepted,
+/// or the answer is converted or fails.
 pub const MANIFEST_MEDIA_TYPES: [&str; 4] = [OCI_IMAGE, OCI_INDEX, DOCKER_IMAGE, DOCKER_LIST];
 
 const OCI_IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -78,7 +78,8 @@ impl ArtifactType {
 }
 
 impl ArtifactType {
-    /// Returns whether this exists only as the child of an index, so that nothing needs it without one.
+    /// Returns whether this exists only as the child of an index, so that nothing needs it without
+    /// one.
     #[must_use]
     pub fn is_child(&self) -> bool {
         matches!(self, Self::Other(text) if **text == *SOCI_V2 || **text == *BUILDKIT_ATTESTATION)

@@ -21,7 +21,8 @@ pub enum NameError {
     Tag(String),
 }
 
-/// Name of a repository, without registry, tag or digest: `team/app`. It is compared whole, never by prefix (U1).
+/// Name of a repository, without registry, tag or digest: `team/app`. It is compared whole, never
+/// by prefix (U1).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RepositoryName(Box<str>);
 
@@ -72,8 +73,8 @@ impl Tag {
         }
     }
 
-    /// Returns the digest that the tag of an attachment belongs to: `sha256-<hex>`, alone or followed by `.` or `-`
-    /// and anything, such as `.sig`, `.att`, `.sbom`.
+    /// Returns the digest that the tag of an attachment belongs to: `sha256-<hex>`, alone or
+    /// followed by `.` or `-` and anything, such as `.sig`, `.att`, `.sbom`.
     #[must_use]
     pub fn attached_to(&self) -> Option<Digest> {
         let rest = self.0.strip_prefix("sha256-")?;

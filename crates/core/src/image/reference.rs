@@ -1,7 +1,8 @@
 //! References to images, as task definitions, workloads and people write them.
 //!
-//! A reference names an image by repository and tag, by repository and digest, by both, or by digest alone (U1). One
-//! that looks like ECR and cannot be parsed is an error (U2); one that is clearly elsewhere is not.
+//! A reference names an image by repository and tag, by repository and digest, by both, or by
+//! digest alone (U1). One that looks like ECR and cannot be parsed is an error (U2); one that is
+//! clearly elsewhere is not.
 
 use std::fmt;
 
@@ -133,7 +134,8 @@ impl ReferenceError {
 }
 
 impl ImageReference {
-    /// Parses an image reference as a container runtime does: scheme, host with port, repository, tag, digest.
+    /// Parses an image reference as a container runtime does: scheme, host with port, repository,
+    /// tag, digest.
     pub fn parse(text: &str, aliases: &Aliases) -> Result<Parsed, ReferenceError> {
         let trimmed = text.trim();
         let bare = ["docker-pullable://", "docker://", "oci://"]
@@ -162,7 +164,8 @@ impl ImageReference {
             .map_err(|problem| ReferenceError::new(text, problem))
     }
 
-    /// Parses a reference to another registry, without its host; returns `None` if it is not a reference.
+    /// Parses a reference to another registry, without its host; returns `None` if it is not a
+    /// reference.
     fn parse_elsewhere(text: &str) -> Option<Self> {
         let path = match text.trim().split_once('/') {
             Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => path,
@@ -221,8 +224,8 @@ fn elsewhere_unless_ecr(
     })
 }
 
-/// Reads `<account>.dkr.ecr[-fips].<region>.<suffix>` and its dual-stack form `<account>.dkr-ecr...`, under any
-/// suffix, so that a new partition is no blind spot.
+/// Reads `<account>.dkr.ecr[-fips].<region>.<suffix>` and its dual-stack form
+/// `<account>.dkr-ecr...`, under any suffix, so that a new partition is no blind spot.
 fn parse_host(host: &str) -> Option<Registry> {
     let host = host.split_once(':').map_or(host, |(name, _port)| name);
     let (account, rest) = host.split_once('.')?;

@@ -11,8 +11,8 @@ pub struct Image {
     pub digest: Digest,
     /// Tags, sorted; empty for an untagged image.
     pub tags: Box<[Tag]>,
-    /// Time at which this digest was first stored, or restored from the archive if that was later (K3). Adding a tag
-    /// does not change it.
+    /// Time at which this digest was first stored, or restored from the archive if that was later
+    /// (K3). Adding a tag does not change it.
     pub pushed_at: Option<Time>,
     /// Last pull that ECR recorded, up to a day late.
     pub pulled_at: Option<Time>,
@@ -67,8 +67,8 @@ impl Image {
         self.archival.as_ref()?.restored_at
     }
 
-    /// Returns whether this counts towards `newest` (K5), as far as the image itself tells: only its parents tell
-    /// whether it is the child of an index.
+    /// Returns whether this counts towards `newest` (K5), as far as the image itself tells: only
+    /// its parents tell whether it is the child of an index.
     #[must_use]
     pub fn may_be_ranked(&self) -> bool {
         self.status != Status::Archived
@@ -83,14 +83,15 @@ impl Image {
         self.tags.is_empty() && self.subject.is_none()
     }
 
-    /// Returns whether all its tags say that it belongs to another image: signatures and the like are stored under
-    /// `sha256-<hex>...` tags.
+    /// Returns whether all its tags say that it belongs to another image: signatures and the like
+    /// are stored under `sha256-<hex>...` tags.
     #[must_use]
     pub fn is_attachment(&self) -> bool {
         !self.tags.is_empty() && self.tags.iter().all(|tag| tag.attached_to().is_some())
     }
 
-    /// Returns what follows its repository in messages: `:` and its first tag, or `@` and a short digest.
+    /// Returns what follows its repository in messages: `:` and its first tag, or `@` and a short
+    /// digest.
     #[must_use]
     pub fn name(&self) -> String {
         self.tags.first().map_or_else(
@@ -99,7 +100,8 @@ impl Image {
         )
     }
 
-    /// Returns what this image refers to, by its subject or by its tags: what keeps that keeps this one too (G3).
+    /// Returns what this image refers to, by its subject or by its tags: what keeps that keeps this
+    /// one too (G3).
     pub fn subjects(&self) -> impl Iterator<Item = Digest> + '_ {
         self.subject
             .as_deref()

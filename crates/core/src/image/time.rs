@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 
 /// A time in milliseconds since 1970.
 ///
-/// It is never 0, so that an `Option` of it takes no more room. A time of 0 in an answer counts as missing, and an image
-/// without a push time is kept.
+/// It is never 0, so that an `Option` of it takes no more room. A time of 0 in an answer counts as
+/// missing, and an image without a push time is kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(NonZeroI64);
 

@@ -86,7 +86,8 @@ pub struct Images {
     pub images: Vec<Image>,
     /// Children of each index, in the order of its manifest.
     pub children: HashMap<Digest, Vec<Child>>,
-    /// Time from the first call that read a manifest to the last answer. ECR counts such a call as a pull.
+    /// Time from the first call that read a manifest to the last answer. ECR counts such a call as
+    /// a pull.
     pub manifests_read: Option<RangeInclusive<Time>>,
     /// Lifecycle policy of the repository, on which only warnings depend.
     pub lifecycle: LifecyclePolicy,
@@ -105,7 +106,8 @@ pub enum LifecyclePolicy {
 }
 
 impl Images {
-    /// Returns whether an image is an index whose children are not known: an archived manifest cannot be read.
+    /// Returns whether an image is an index whose children are not known: an archived manifest
+    /// cannot be read.
     #[must_use]
     pub fn is_opaque(&self, image: &Image) -> bool {
         image.media_type == MediaType::Index && !self.children.contains_key(&image.digest)

@@ -1,8 +1,8 @@
 //! Conflicts with the lifecycle policy that a repository has in ECR (A8).
 //!
-//! ECR applies it without knowing what is in use. An image belongs to the first rule that selects it,
-//! by priority. Whether that rule expires the image today or after more pushes or days is only a matter
-//! of time, so it is a conflict in any case.
+//! ECR applies it without knowing what is in use. An image belongs to the first rule that selects
+//! it, by priority. Whether that rule expires the image today or after more pushes or days is only
+//! a matter of time, so it is a conflict in any case.
 //!
 //! Source: "Lifecycle policy properties in Amazon ECR".
 
@@ -96,8 +96,8 @@ pub enum ConflictError {
 }
 
 impl RepositoryPlan {
-    /// Returns the images that are kept and that the lifecycle policy may expire or archive; `None` if the repository
-    /// has no lifecycle policy.
+    /// Returns the images that are kept and that the lifecycle policy may expire or archive; `None`
+    /// if the repository has no lifecycle policy.
     #[must_use]
     pub fn lifecycle_conflicts(&self) -> Option<Result<Vec<LifecycleConflict>, ConflictError>> {
         match self.lifecycle() {

@@ -8,15 +8,15 @@ use crate::{
     policy::Eligibility,
 };
 
-/// Age up to which an untagged image is kept whatever the rules say: it may be part of a push that is
-/// still going on, whose index or tag comes last.
+/// Age up to which an untagged image is kept whatever the rules say: it may be part of a push that
+/// is still going on, whose index or tag comes last.
 const PUSH_GRACE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Returns whether an image is ranked, and whether it counts towards `newest` (K5).
 ///
-/// Some tagged images are ranked without counting: the children of an index, so that a release is not
-/// deleted because an old index names it; images that refer to another one; and images that were
-/// archived for long, which are kept if they would be kept as active ones.
+/// Some tagged images are ranked without counting: the children of an index, so that a release is
+/// not deleted because an old index names it; images that refer to another one; and images that
+/// were archived for long, which are kept if they would be kept as active ones.
 pub(super) fn eligibility(image: &Image, is_child: bool, settings: &PlanSettings) -> Eligibility {
     let is_ordinary = image.artifact_type == ArtifactType::ContainerImage && !image.is_attachment();
     let is_ranked = image.status != Status::Archived || settings.archived_long_enough(image);

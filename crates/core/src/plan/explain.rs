@@ -64,8 +64,8 @@ impl fmt::Display for Explanation {
 impl Plan {
     /// Explains what would be done to an image.
     ///
-    /// A digest in the reference takes precedence over its tag. If the reference names no registry of the plan, the
-    /// image is looked up in all of them.
+    /// A digest in the reference takes precedence over its tag. If the reference names no registry
+    /// of the plan, the image is looked up in all of them.
     #[must_use]
     pub fn explain(&self, reference: &ImageReference) -> Explanation {
         let named = self

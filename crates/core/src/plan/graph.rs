@@ -7,7 +7,8 @@ use crate::{
     inventory::Child,
 };
 
-/// Edges between the images of a repository, by position. Repeats, cycles and edges to absent digests do no harm.
+/// Edges between the images of a repository, by position. Repeats, cycles and edges to absent
+/// digests do no harm.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     children: Relation,

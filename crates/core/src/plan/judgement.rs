@@ -1,4 +1,5 @@
-//! The judgement on one repository: reasons to keep from rules, use and doubt, spread over the graph.
+//! The judgement on one repository: reasons to keep from rules, use and doubt, spread over the
+//! graph.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -76,8 +77,8 @@ impl<'a> Judgement<'a> {
         }
     }
 
-    /// Lets children that are kept without any index that names them count as ordinary images, and returns whether
-    /// there were any. Else the next run would delete what this one has kept.
+    /// Lets children that are kept without any index that names them count as ordinary images, and
+    /// returns whether there were any. Else the next run would delete what this one has kept.
     fn release_orphans(&self, is_child: &mut [bool]) -> bool {
         let mut any = false;
         for (index, is_child) in (0..).zip(is_child) {
@@ -95,19 +96,18 @@ impl<'a> Judgement<'a> {
 
     /// Collects every reason that an image has by itself.
     fn seed(&mut self, subject: &Subject<'_>, usage: &UsageIndex) {
-        let tags = self.images.iter().flat_map(|image| &image.tags);
-        let mentioned = usage.mentions_of(subject.name, tags);
-        let mut used = Vec::new();
+        let mentioned = usage.mentions_of(subject.name, self.images);
+        let mut in_use = Vec::new();
         for (index, image) in (0..).zip(self.images) {
             let reasons = &mut self.reasons[index as usize];
-            reasons.extend(mentioned.user_of(image).map(|user| {
-                let user = Arc::clone(user);
+            reasons.extend(mentioned.user_of(image).map(|by| {
+                let user = Arc::clone(by);
                 KeepReason::RepositoryInUse { user }
             }));
-            let uses = usage.uses_of(subject.registry, subject.name, image);
-            reasons.extend(uses.into_iter().map(|it| KeepReason::InUse(Box::new(it))));
+            let names = usage.uses_of(subject.registry, subject.name, image);
+            reasons.extend(names.into_iter().map(|it| KeepReason::InUse(Box::new(it))));
             if !reasons.is_empty() {
-                used.push(index);
+                in_use.push(index);
             }
             for kept in &self.evaluation.kept[index as usize] {
                 let rule = Arc::clone(&self.rules[kept.rule]);
@@ -124,26 +124,26 @@ impl<'a> Judgement<'a> {
             let is_child = self.graph.parents(index).next().is_some();
             reasons.extend(doubt(image, is_child, &self.settings));
         }
-        self.spread_use(used);
+        self.spread_use(in_use);
         self.seed_possible_children();
     }
 
     /// Keeps the indexes of images in use (G2): any platform of them may be pulled next.
-    fn spread_use(&mut self, mut used: Vec<u32>) {
-        while let Some(index) = used.pop() {
+    fn spread_use(&mut self, mut in_use: Vec<u32>) {
+        while let Some(index) = in_use.pop() {
             for parent in self.graph.parents(index) {
                 let reasons = &mut self.reasons[parent as usize];
                 if !reasons.iter().any(KeepReason::is_use) {
                     let part = self.images[index as usize].digest;
                     reasons.push(KeepReason::HasPartInUse { part });
-                    used.push(parent);
+                    in_use.push(parent);
                 }
             }
         }
     }
 
-    /// Keeps the possible children of indexes that cannot be read, since they are archived. In mode `archive`, that is
-    /// no reason to keep an active image: it belongs where its index is.
+    /// Keeps the possible children of indexes that cannot be read, since they are archived. In mode
+    /// `archive`, that is no reason to keep an active image: it belongs where its index is.
     fn seed_possible_children(&mut self) {
         let candidates: Vec<u32> = (0..)
             .zip(self.images)
@@ -191,7 +191,8 @@ impl<'a> Judgement<'a> {
         self.spread(archived, settled);
     }
 
-    /// Keeps the children (G1) and the referrers (G3) of kept images, to any depth, but for those that are `settled`.
+    /// Keeps the children (G1) and the referrers (G3) of kept images, to any depth, but for those
+    /// that are `settled`.
     fn spread(&mut self, mut kept: Vec<u32>, settled: impl Fn(&Self, u32) -> bool) {
         while let Some(index) = kept.pop() {
             let digest = self.images[index as usize].digest;
@@ -232,8 +233,8 @@ impl<'a> Judgement<'a> {
             .collect()
     }
 
-    /// Returns whether an image is kept where it is, and so is what belongs to it. In mode `archive`, being archived is
-    /// no reason for others to stay active.
+    /// Returns whether an image is kept where it is, and so is what belongs to it. In mode
+    /// `archive`, being archived is no reason for others to stay active.
     fn holds(&self, index: u32) -> bool {
         let archive = self.settings.archive.candidates;
         self.reasons[index as usize]
@@ -241,7 +242,8 @@ impl<'a> Judgement<'a> {
             .any(|reason| !archive || *reason != KeepReason::Archived)
     }
 
-    /// Returns the attachments that nothing keeps, with each subject that is not in this repository.
+    /// Returns the attachments that nothing keeps, with each subject that is not in this
+    /// repository.
     pub(super) fn attached_elsewhere(&self) -> impl Iterator<Item = (u32, Digest)> + '_ {
         let candidates = (0..)
             .zip(self.images)
@@ -338,7 +340,8 @@ impl<'a> Judgement<'a> {
     }
 }
 
-/// Adds a reason without room for more: most images that are kept have one, and a vector would make room for four.
+/// Adds a reason without room for more: most images that are kept have one, and a vector would make
+/// room for four.
 fn add(reasons: &mut Vec<KeepReason>, reason: KeepReason) {
     reasons.reserve_exact(1);
     reasons.push(reason);

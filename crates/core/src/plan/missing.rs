@@ -24,8 +24,8 @@ pub struct Missing {
     pub host: Option<String>,
     /// Reason for which it cannot be pulled.
     pub problem: MissingReason,
-    /// Whether a user of it runs or is meant to run now. What is kept for later may name images that were deleted long
-    /// ago.
+    /// Whether a user of it runs or is meant to run now. What is kept for later may name images
+    /// that were deleted long ago.
     pub live: bool,
     /// Users.
     pub users: Vec<String>,
@@ -75,7 +75,8 @@ pub enum Stored<'a> {
     Images(Vec<&'a Image>),
 }
 
-/// Returns the references in use to the registries of a plan that cannot be pulled, live ones first.
+/// Returns the references in use to the registries of a plan that cannot be pulled, live ones
+/// first.
 #[must_use]
 pub fn missing(plan: &Plan, usage: &UsageIndex) -> Vec<Missing> {
     missing_from(plan.registries(), usage, |registry, name| {
@@ -83,7 +84,8 @@ pub fn missing(plan: &Plan, usage: &UsageIndex) -> Vec<Missing> {
     })
 }
 
-/// Returns the references in use to registries with this content that cannot be pulled, live ones first.
+/// Returns the references in use to registries with this content that cannot be pulled, live ones
+/// first.
 #[must_use]
 pub fn missing_from<'a>(
     registries: &[Arc<Registry>],

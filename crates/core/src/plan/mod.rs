@@ -1,7 +1,9 @@
-//! The plan: one verdict for each image, from what is stored, what is in use, the policies and the time.
+//! The plan: one verdict for each image, from what is stored, what is in use, the policies and the
+//! time.
 //!
-//! It is made in two steps. [`candidates`] decides which images nothing keeps. [`Candidates::decide`]
-//! makes the [`Plan`], once and for good, after vetoes against whole repositories were collected.
+//! It is made in two steps. [`candidates`] decides which images nothing keeps.
+//! [`Candidates::decide`] makes the [`Plan`], once and for good, after vetoes against whole
+//! repositories were collected.
 
 mod conflict;
 mod decide;
@@ -119,7 +121,8 @@ pub fn plan(
 }
 
 impl Candidates<'_> {
-    /// Returns the repositories that have candidates, each with the number of these and of all images.
+    /// Returns the repositories that have candidates, each with the number of these and of all
+    /// images.
     pub fn counts(&self) -> impl Iterator<Item = (RepositoryKey, u64, u64)> {
         self.repositories.iter().filter_map(|repository| {
             let deleted = repository.verdicts.iter().filter(|it| it.deletes()).count() as u64;
@@ -128,7 +131,8 @@ impl Candidates<'_> {
         })
     }
 
-    /// Makes the plan: repositories with a veto are left alone, and what is attached to their images is kept.
+    /// Makes the plan: repositories with a veto are left alone, and what is attached to their
+    /// images is kept.
     #[must_use]
     pub fn decide(mut self, vetoes: Vec<Veto>) -> Plan {
         if !vetoes.is_empty() {
@@ -138,9 +142,9 @@ impl Candidates<'_> {
                 why,
             } in vetoes
             {
-                let vetoed =
+                let is_it =
                     |draft: &&mut Draft| (&draft.registry, &draft.name) == (&registry, &repository);
-                if let Some(draft) = self.repositories.iter_mut().find(vetoed) {
+                if let Some(draft) = self.repositories.iter_mut().find(is_it) {
                     draft.left_alone.get_or_insert(why);
                 }
             }
@@ -203,13 +207,15 @@ impl Plan {
         self.archive.candidates
     }
 
-    /// Returns whether a candidate is archived rather than deleted: one that is archived already is deleted.
+    /// Returns whether a candidate is archived rather than deleted: one that is archived already is
+    /// deleted.
     #[must_use]
     pub fn archives(&self, candidate: &Image) -> bool {
         self.archive.candidates && candidate.status != Status::Archived
     }
 
-    /// Returns the candidates of each repository that are kept by this use, read later than the plan was made.
+    /// Returns the candidates of each repository that are kept by this use, read later than the
+    /// plan was made.
     #[must_use]
     pub fn kept_by(
         &self,

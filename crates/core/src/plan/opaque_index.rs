@@ -1,4 +1,5 @@
-//! Indexes whose children are not known, since an archived manifest cannot be read, and their possible children.
+//! Indexes whose children are not known, since an archived manifest cannot be read, and their
+//! possible children.
 
 use jiff::SignedDuration;
 
@@ -14,7 +15,8 @@ pub(super) struct OpaqueIndexes {
     pub(super) index: Digest,
     /// Push time of the last of them; `None` if it is not known of all.
     last_pushed: Option<Time>,
-    /// Time at which the first of them was archived; `None` if it is not known of all, or if one was restored before.
+    /// Time at which the first of them was archived; `None` if it is not known of all, or if one
+    /// was restored before.
     first_archived: Option<Time>,
 }
 
@@ -40,8 +42,9 @@ impl OpaqueIndexes {
 
     /// Returns whether one of them may name an image.
     ///
-    /// ECR accepts an index only if everything that it names can be pulled, and archives none of that while the index
-    /// is active. So an image that came later is not a child, nor one that was archived before they were.
+    /// ECR accepts an index only if everything that it names can be pulled, and archives none of
+    /// that while the index is active. So an image that came later is not a child, nor one that was
+    /// archived before they were.
     pub(super) fn may_name(&self, image: &Image) -> bool {
         let (Some(last_pushed), Some(first_archived)) = (self.last_pushed, self.first_archived)
         else {

@@ -199,7 +199,8 @@ impl RepositoryPlan {
         self.read
     }
 
-    /// Returns whether an image is an index whose children are not known: an archived manifest cannot be read.
+    /// Returns whether an image is an index whose children are not known: an archived manifest
+    /// cannot be read.
     pub(super) fn is_opaque(&self, image: &Image) -> bool {
         image.media_type == MediaType::Index && !self.children.contains_key(&image.digest)
     }

@@ -7,7 +7,8 @@ use crate::image::{Image, Status, Time};
 /// AWS charges at least this long for an archived image, deleted or not.
 const ARCHIVE_CHARGE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// Time that a plan is made for, and treatment of the archive. A time alone leaves the archive alone.
+/// Time that a plan is made for, and treatment of the archive. A time alone leaves the archive
+/// alone.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanSettings {
     /// Time.
@@ -35,7 +36,8 @@ impl From<Time> for PlanSettings {
 }
 
 impl PlanSettings {
-    /// Returns whether an image has been archived for so long that this is no reason to keep it any more.
+    /// Returns whether an image has been archived for so long that this is no reason to keep it any
+    /// more.
     pub(super) fn archived_long_enough(&self, image: &Image) -> bool {
         match (image.status, self.archive.delete_after, image.archived_at()) {
             (Status::Archived, Some(limit), Some(archived_at)) => archived_at.age(self.now) > limit,

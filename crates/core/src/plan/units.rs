@@ -2,9 +2,9 @@
 //!
 //! Candidates that belong together form a unit: an index, its children and its referrers. A unit is
 //! deleted as one, so that a change seen in a part of it keeps all of it. Within it an index comes
-//! before its children, whose deletion ECR refuses while it exists, and an image before its referrers:
-//! a signature without its image is of no use, an image without its signature may be refused by the
-//! runtime.
+//! before its children, whose deletion ECR refuses while it exists, and an image before its
+//! referrers: a signature without its image is of no use, an image without its signature may be
+//! refused by the runtime.
 
 use std::{cmp::Ordering, collections::HashMap};
 
@@ -12,11 +12,12 @@ use super::{PlannedImage, RepositoryPlan, graph::Graph};
 use crate::image::{Image, Status, Time};
 
 /// Candidates that belong together, in the order of their deletion.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Unit<'a> {
     /// Images, by level and digest.
     pub images: Vec<UnitImage<'a>>,
-    /// Number of images, from the first, that may be deleted in this run. All of them are rechecked.
+    /// Number of images, from the first, that may be deleted in this run. All of them are
+    /// rechecked.
     pub allowed: usize,
     /// Push time of the oldest image.
     pub oldest: Option<Time>,
@@ -74,8 +75,8 @@ impl RepositoryPlan {
         units
     }
 
-    /// Returns a level for each slot such that an archived image which may be the child of an archived index waits for
-    /// all of these, and joins them: their children are not known.
+    /// Returns a level for each slot such that an archived image which may be the child of an
+    /// archived index waits for all of these, and joins them: their children are not known.
     fn hold_possible_children<'a>(
         &self,
         slots: usize,
@@ -97,16 +98,6 @@ impl RepositoryPlan {
             }
         }
         base
-    }
-}
-
-impl Default for Unit<'_> {
-    fn default() -> Self {
-        Self {
-            images: Vec::new(),
-            allowed: 0,
-            oldest: None,
-        }
     }
 }
 
@@ -136,8 +127,8 @@ impl UnitImage<'_> {
     }
 }
 
-/// Returns the level of each slot: at least its own, and one more than the highest of what it depends on. The slots of a
-/// cycle come last, together.
+/// Returns the level of each slot: at least its own, and one more than the highest of what it
+/// depends on. The slots of a cycle come last, together.
 fn levels<I: Iterator<Item = usize>>(
     mut levels: Vec<u32>,
     dependents: impl Fn(usize) -> I,

@@ -81,7 +81,8 @@ pub enum KeepReason {
     AttachedElsewhere {
         /// Image that it is attached to.
         subject: Digest,
-        /// Repository that has that image; `None` if not every repository was read, so that it may exist.
+        /// Repository that has that image; `None` if not every repository was read, so that it may
+        /// exist.
         #[serde(skip_serializing_if = "Option::is_none")]
         repository: Option<RepositoryName>,
     },
@@ -209,7 +210,8 @@ impl Verdict {
         matches!(self, Self::Delete(_))
     }
 
-    /// Returns whether the image is kept since it is not a container image and belongs to none (K8).
+    /// Returns whether the image is kept since it is not a container image and belongs to none
+    /// (K8).
     #[must_use]
     pub fn is_of_artifact(&self) -> bool {
         matches!(self, Self::Keep(reasons) if reasons.contains(&KeepReason::Artifact))

@@ -1,7 +1,8 @@
 //! Keep rules: images that are kept for their tags, their age and their rank among the newest.
 //!
-//! A policy is a union of rules (P3): a rule can only keep. Whether an image that no rule keeps is deleted is decided in
-//! [`crate::plan`], which knows what is in use and how images belong together.
+//! A policy is a union of rules (P3): a rule can only keep. Whether an image that no rule keeps is
+//! deleted is decided in [`crate::plan`], which knows what is in use and how images belong
+//! together.
 
 mod pattern;
 mod rank;
@@ -16,7 +17,8 @@ use serde::Serialize;
 pub use pattern::{GlobError, Pattern, RepositoryGlobs};
 pub use rank::{Eligibility, Evaluation, Kept, Missed, Rank};
 
-/// All policies, in the order of the configuration: the first that matches a repository applies to it (K1).
+/// All policies, in the order of the configuration: the first that matches a repository applies to
+/// it (K1).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Policies(pub Vec<Policy>);

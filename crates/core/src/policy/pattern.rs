@@ -9,7 +9,8 @@ use serde::{Serialize, Serializer};
 /// Largest size of a compiled regular expression, in bytes.
 const REGEX_SIZE_LIMIT: usize = 1 << 20;
 
-/// A regular expression on tags, unanchored and of linear time. It equals another with the same text.
+/// A regular expression on tags, unanchored and of linear time. It equals another with the same
+/// text.
 #[derive(Clone)]
 pub struct Pattern(Regex);
 

@@ -83,7 +83,8 @@ struct Application<'a> {
 }
 
 impl KeepRules {
-    /// Applies all rules to the images of a repository. An archived image that is not ranked meets no rule (G7).
+    /// Applies all rules to the images of a repository. An archived image that is not ranked meets
+    /// no rule (G7).
     #[must_use]
     pub fn evaluate(
         &self,
@@ -219,7 +220,8 @@ impl<'a> Application<'a> {
         }
     }
 
-    /// Orders by version, highest first, if the rule asks for it; then by push time, newest first; then by digest (K3).
+    /// Orders by version, highest first, if the rule asks for it; then by push time, newest first;
+    /// then by digest (K3).
     fn newest_first(&self, a: &Contender<'_>, b: &Contender<'_>) -> Ordering {
         let key = |contender: &Contender<'_>| {
             let image = self.images[contender.image];
@@ -281,7 +283,8 @@ impl KeepRule {
         }
     }
 
-    /// Returns the group of a tag: the value of the named group, empty if it took no part in the match.
+    /// Returns the group of a tag: the value of the named group, empty if it took no part in the
+    /// match.
     fn group<'a>(&self, tag: &'a Tag) -> &'a str {
         match (&self.per, &self.tags) {
             (Some(per), Some(tags)) => tags.group(tag, per).unwrap_or_default(),

@@ -2,8 +2,8 @@
 
 use std::{cmp::Ordering, iter};
 
-/// A version as tags write it: any prefix without digits (`v`, `release-`), numbers separated by dots, and what
-/// follows a `-`, which makes it a pre-release as in Semantic Versioning.
+/// A version as tags write it: any prefix without digits (`v`, `release-`), numbers separated by
+/// dots, and what follows a `-`, which makes it a pre-release as in Semantic Versioning.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Version<'a> {
     numbers: Vec<u64>,

@@ -6,7 +6,8 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     walk(pattern, text, |wanted, found| wanted == found)
 }
 
-/// Tells whether the whole text matches a pattern in which `*` stands for any text and `?` for any one character.
+/// Tells whether the whole text matches a pattern in which `*` stands for any text and `?` for any
+/// one character.
 #[must_use]
 pub fn matches_with_question_marks(pattern: &str, text: &str) -> bool {
     walk(pattern, text, |wanted, found| {
@@ -16,8 +17,8 @@ pub fn matches_with_question_marks(pattern: &str, text: &str) -> bool {
 
 /// Compares character by character; where one does not fit, the last `*` takes one more.
 ///
-/// Earlier stars need not be tried again, so that there are at most as many comparisons as characters of the pattern
-/// times characters of the text.
+/// Earlier stars need not be tried again, so that there are at most as many comparisons as
+/// characters of the pattern times characters of the text.
 fn walk(pattern: &str, text: &str, mut fits: impl FnMut(char, char) -> bool) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     let mut last_star = None;

@@ -1,4 +1,5 @@
-//! The simulated AWS with an account to try the program on, until standard input is closed or says `quit`.
+//! The simulated AWS with an account to try the program on, until standard input is closed or says
+//! `quit`.
 //!
 //! `simulated-aws [team|acceptance]`
 

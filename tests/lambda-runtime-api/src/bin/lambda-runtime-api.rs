@@ -1,6 +1,7 @@
 //! Invokes the binary of a function once, for tests that are not written in Rust.
 //!
-//! Reads one JSON object: the members of `Settings`, and `event`. Prints one: `payload` or `error`, and `log`.
+//! Reads one JSON object: the members of `Settings`, and `event`. Prints one: `payload` or `error`,
+//! and `log`.
 
 use std::error::Error;
 

@@ -114,7 +114,8 @@ fn read(
     Ok(answer)
 }
 
-/// Handles the ids one after the other, so that a child that comes after its last index can be deleted in the same call.
+/// Handles the ids one after the other, so that a child that comes after its last index can be
+/// deleted in the same call.
 pub(crate) fn delete(world: &mut World, location: &Location, body: &Value) -> Answer {
     let ids = required_list(body, "imageIds", 100)?;
     let repository = super::find(world.at(location), body)?;

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 /// One stored manifest: an image, an index, or an artifact.
 ///
-/// The public fields may be changed at will, also to what ECR would never answer. Tags and manifest are indexed by the
-/// repository and change through it.
+/// The public fields may be changed at will, also to what ECR would never answer. Tags and manifest
+/// are indexed by the repository and change through it.
 #[derive(Debug, Clone)]
 pub struct Image {
     pub(crate) manifest: Manifest,
@@ -43,7 +43,8 @@ impl Image {
         &self.tags
     }
 
-    /// Whether a listing with this `imageStatus` filter shows it; without a filter only active images are shown.
+    /// Whether a listing with this `imageStatus` filter shows it; without a filter only active
+    /// images are shown.
     pub(crate) fn has_status(&self, wanted: Option<&str>) -> bool {
         match wanted.unwrap_or("ACTIVE") {
             "ANY" => true,

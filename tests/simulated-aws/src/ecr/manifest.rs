@@ -13,7 +13,8 @@ pub const MANIFEST_LIST: &str = "application/vnd.docker.distribution.manifest.li
 /// The media type of the configuration of an OCI image.
 pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
-/// The bytes of a manifest. Plain images are made up from a number when needed, so that a million of them fit into memory.
+/// The bytes of a manifest. Plain images are made up from a number when needed, so that a million
+/// of them fit into memory.
 #[derive(Debug, Clone)]
 pub(crate) enum Manifest {
     Given(Box<str>),

@@ -9,7 +9,8 @@ use std::borrow::Cow;
 
 /// An image, index or artifact to push with [`Repository::push`].
 ///
-/// Its digest is that of its manifest. Unless manifest or content are given, every push makes up another one.
+/// Its digest is that of its manifest. Unless manifest or content are given, every push makes up
+/// another one.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Push {
@@ -70,7 +71,8 @@ impl Push {
         Self::new(Source::Given(text.into()), MANIFEST)
     }
 
-    /// Made-up content that depends on this text only: the same text gives the same digest in every repository.
+    /// Made-up content that depends on this text only: the same text gives the same digest in every
+    /// repository.
     pub fn content(mut self, text: impl Into<String>) -> Self {
         match &mut self.manifest {
             Source::Given(given) => *given = text.into(),

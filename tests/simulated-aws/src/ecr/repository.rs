@@ -64,8 +64,8 @@ impl Repository {
 
     /// Stores an image and answers its digest.
     ///
-    /// As in ECR, a digest that is already there keeps its push time and gets the new tags, and is restored if it was
-    /// archived; a tag that another image has moves here.
+    /// As in ECR, a digest that is already there keeps its push time and gets the new tags, and is
+    /// restored if it was archived; a tag that another image has moves here.
     pub fn push(&mut self, push: Push) -> String {
         self.pushes += 1;
         let built = push.build(self, self.pushes);
@@ -99,7 +99,8 @@ impl Repository {
         digest
     }
 
-    /// Puts a tag on a digest, taking it off the image that had it. Nothing happens if the digest is not there.
+    /// Puts a tag on a digest, taking it off the image that had it. Nothing happens if the digest
+    /// is not there.
     pub fn tag(&mut self, digest: &str, tag: &str) {
         if self.by_tag.get(tag).is_some_and(|owner| owner == digest) || !self.contains(digest) {
             return;
@@ -171,7 +172,8 @@ impl Repository {
         self.by_tag.get(tag).map(String::as_str)
     }
 
-    /// All digests, in the order `DescribeImages` answers them: by digest, whatever was pushed first.
+    /// All digests, in the order `DescribeImages` answers them: by digest, whatever was pushed
+    /// first.
     #[must_use]
     pub fn digests(&self) -> Vec<String> {
         self.images.keys().cloned().collect()
@@ -207,7 +209,8 @@ impl Repository {
         }
     }
 
-    /// Records a pull of this digest now, and of the first child of an index, as a machine that runs it would pull.
+    /// Records a pull of this digest now, and of the first child of an index, as a machine that
+    /// runs it would pull.
     pub(crate) fn pull(&mut self, digest: &str) {
         let Some(image) = self.images.get_mut(digest) else {
             return;

@@ -85,8 +85,9 @@ pub struct DaemonTaskDefinition {
 }
 
 impl Ecs {
-    /// Deploys a daemon: a new revision of its task definition with one container for these pinned images, a daemon
-    /// revision, and a deployment that names the revisions before it as sources. Answers the daemon's ARN.
+    /// Deploys a daemon: a new revision of its task definition with one container for these pinned
+    /// images, a daemon revision, and a deployment that names the revisions before it as sources.
+    /// Answers the daemon's ARN.
     pub fn deploy_daemon(
         &mut self,
         cluster: &str,

@@ -5,14 +5,16 @@ use crate::ecs::task::{Container, ContainerDefinition, ContainerImage, Task};
 use crate::world::{Location, World};
 
 impl World {
-    /// Runs a task in a cluster of the home location and answers its ARN; see [`World::run_task_at`].
+    /// Runs a task in a cluster of the home location and answers its ARN; see
+    /// [`World::run_task_at`].
     pub fn run_task(&mut self, cluster: &str, task_definition: &str) -> String {
         let home = self.home.clone();
         self.run_task_at(&home, cluster, task_definition)
     }
 
-    /// Runs a task: each tag is resolved in its repository, the container gets the digest, and the pull time of the image
-    /// (of an index also of its first child) becomes now. A digest that is not there leaves `imageDigest` out.
+    /// Runs a task: each tag is resolved in its repository, the container gets the digest, and the
+    /// pull time of the image (of an index also of its first child) becomes now. A digest that is
+    /// not there leaves `imageDigest` out.
     ///
     /// # Panics
     /// If there is no such task definition: the test is wrong.
@@ -54,9 +56,10 @@ impl World {
         self.deploy_at(&home, cluster, service, task_definition)
     }
 
-    /// Deploys a task definition to a service, made when it is new: a service revision with the digests its tags mean now,
-    /// a successful service deployment from the revisions before to it, and a primary deployment; the one before stays
-    /// as `ACTIVE`, older ones go. Starts no tasks. Answers the ARN of the service deployment.
+    /// Deploys a task definition to a service, made when it is new: a service revision with the
+    /// digests its tags mean now, a successful service deployment from the revisions before to it,
+    /// and a primary deployment; the one before stays as `ACTIVE`, older ones go. Starts no tasks.
+    /// Answers the ARN of the service deployment.
     ///
     /// # Panics
     /// If there is no such task definition: the test is wrong.

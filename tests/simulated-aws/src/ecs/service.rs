@@ -77,7 +77,8 @@ impl Service {
         }
     }
 
-    /// Adds a task set on this task definition (its ARN), as `CodeDeploy` does, and answers its ARN.
+    /// Adds a task set on this task definition (its ARN), as `CodeDeploy` does, and answers its
+    /// ARN.
     pub fn task_set(&mut self, status: &str, task_definition: &str) -> String {
         let id = format!("ecs-svc/{:019}", self.task_sets.len() + 1);
         let task_set_arn = self.service_arn.replacen(":service/", ":task-set/", 1);

@@ -9,7 +9,8 @@ use crate::world::Location;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What ECS holds in one account and Region. Public maps may be edited at will; their keys are said at each.
+/// What ECS holds in one account and Region. Public maps may be edited at will; their keys are said
+/// at each.
 #[derive(Debug)]
 pub struct Ecs {
     /// Where this is.
@@ -74,8 +75,8 @@ impl Ecs {
             .or_insert_with(|| Cluster::new(location, name))
     }
 
-    /// Registers the next revision of a family, with one container per image (`main`, then `sidecar-1`, ...); answers
-    /// `family:revision`.
+    /// Registers the next revision of a family, with one container per image (`main`, then
+    /// `sidecar-1`, ...); answers `family:revision`.
     pub fn register<I: AsRef<str>>(
         &mut self,
         family: &str,
@@ -189,7 +190,8 @@ impl Cluster {
             .or_insert_with(|| Service::new(location, cluster, name))
     }
 
-    /// Adds a running task of any shape; see [`crate::World::run_task`] for one that does what ECS does.
+    /// Adds a running task of any shape; see [`crate::World::run_task`] for one that does what ECS
+    /// does.
     pub fn task(&mut self, id: &str) -> &mut Task {
         let arn = arn(&self.location, &format!("task/{}/{id}", self.cluster_name));
         let cluster = &self.cluster_arn;

@@ -1,6 +1,8 @@
-//! The whole product without an AWS account: fills a simulated one, plans, deletes, and checks what is left.
+//! The whole product without an AWS account: fills a simulated one, plans, deletes, and checks what
+//! is left.
 //!
-//! Ends with an error when an image that ECS uses can no longer be pulled. The other programs are those beside this one.
+//! Ends with an error when an image that ECS uses can no longer be pulled. The other programs are
+//! those beside this one.
 
 mod show;
 
@@ -119,7 +121,8 @@ impl Demo {
         Ok(())
     }
 
-    /// Invokes the function with one of the events and shows the most important members of its answer.
+    /// Invokes the function with one of the events and shows the most important members of its
+    /// answer.
     async fn function(&self, (name, event): (&str, &str)) -> anyhow::Result<()> {
         println!("$ ecr-cleanup-lambda < events/{name}");
         let program = self.programs.join("ecr-cleanup-lambda");
@@ -143,7 +146,8 @@ impl Demo {
     }
 }
 
-/// Fails unless every reference gives the image that it gave before: a tag that gives another one is a loss too.
+/// Fails unless every reference gives the image that it gave before: a tag that gives another one
+/// is a loss too.
 fn check(before: &Snapshot, after: &Snapshot) -> anyhow::Result<()> {
     let mut lost = 0;
     for used in &before.uses {
