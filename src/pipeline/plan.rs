@@ -131,7 +131,7 @@ impl Program {
 /// into warnings.
 fn warnings(plan: &Plan, gathered: &Gathered, tolerated: &[Veto]) -> Vec<String> {
     let tolerated = tolerated.iter().filter_map(|veto| {
-        let repository = plan.repository_in(&veto.registry, &veto.repository)?;
+        let repository = plan.repository_in(&veto.repository.0, &veto.repository.1)?;
         let (title, why) = (repository.title(), &veto.why);
         Some(format!("`{title}` is cleaned although {why}"))
     });

@@ -35,16 +35,9 @@ impl Program {
         locations: &Locations,
     ) -> Vec<Veto> {
         let keys = candidates.counts().map(|(key, ..)| key);
-        let is_open = |(registry, name): &RepositoryKey| {
-            let of_it = |veto: &Veto| (&veto.registry, &veto.repository) == (registry, name);
-            !vetoed.iter().any(of_it)
-        };
-        let keys: Vec<(RepositoryKey, &Clients)> = keys
-            .filter(is_open)
-            .filter_map(|key| {
-                let clients = locations.registries.get(&*key.0)?;
-                Some((key, clients))
-            })
+        let open = keys.filter(|key| vetoed.iter().all(|veto| veto.repository != **key));
+        let keys: Vec<(&RepositoryKey, &Clients)> = open
+            .filter_map(|key| Some((key, locations.registries.get(&*key.0)?)))
             .collect();
         let mut access: BTreeMap<Arc<Registry>, RegistryAccess> = BTreeMap::new();
         for ((registry, _), clients) in &keys {

@@ -204,7 +204,7 @@ impl RepositoryApplier<'_, '_> {
         if freshness.lost.is_some() {
             return Err(Stop::UsageUnknown);
         }
-        let kept = freshness.kept.get(&self.repository.key());
+        let kept = freshness.kept.get(self.repository.key());
         Ok(kept.cloned().unwrap_or_default())
     }
 

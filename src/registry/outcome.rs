@@ -89,7 +89,7 @@ pub enum Stop {
 impl RepositoryOutcome {
     pub(super) fn new(repository: &RepositoryPlan) -> Self {
         Self {
-            repository: repository.key(),
+            repository: repository.key().clone(),
             deleted: Vec::new(),
             archived: Vec::new(),
             missing: Vec::new(),

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde_with::SerializeDisplay;
 
 use crate::image::{Digest, ImageReference, RepositoryName};
 
 /// A reference that counts as use.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, SerializeDisplay)]
 pub enum Reference {
     /// An image of a repository.
     Image(ImageReference),
@@ -36,11 +36,5 @@ impl fmt::Display for Reference {
             Self::Digest(digest) => digest.fmt(f),
             Self::Repository(repository) => write!(f, "{repository} (some image of it)"),
         }
-    }
-}
-
-impl Serialize for Reference {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }

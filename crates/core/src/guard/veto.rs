@@ -16,11 +16,10 @@ use crate::{
 pub fn too_many_candidates(candidates: &Candidates<'_>, limit: u8) -> Vec<Veto> {
     let counts = candidates.counts();
     let too_many = counts.filter(|(_, candidates, all)| candidates * 100 > u64::from(limit) * all);
-    let vetoes = too_many.map(|((registry, repository), candidates, all)| {
+    let vetoes = too_many.map(|(repository, candidates, all)| {
         let percent = u8::try_from((candidates * 100).div_ceil(all)).unwrap_or(100);
         Veto {
-            registry,
-            repository,
+            repository: repository.clone(),
             why: LeftAlone::TooMuch { percent, limit },
         }
     });
@@ -40,17 +39,15 @@ pub struct PullAccess<'a, E> {
 /// told (U16).
 #[must_use]
 pub fn unread_pullers<E: fmt::Display>(
-    (registry, repository): &RepositoryKey,
+    key: &RepositoryKey,
     policy: Result<Option<&str>, &E>,
     access: &PullAccess<'_, E>,
     usage: &UsageIndex,
 ) -> Option<Veto> {
+    let (registry, repository) = key;
     let veto = |why| {
-        Some(Veto {
-            registry: registry.clone(),
-            repository: repository.clone(),
-            why,
-        })
+        let repository = key.clone();
+        Some(Veto { repository, why })
     };
     let unknown = |error: String| veto(LeftAlone::PullersUnknown { error });
     let mut unread = BTreeSet::new();

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Deref, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_with::{DeserializeFromStr, SerializeDisplay};
 
 /// Text that is not the name it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +19,9 @@ pub enum AwsNameError {
 }
 
 /// The id of an account: twelve digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SerializeDisplay, DeserializeFromStr,
+)]
 pub struct AccountId([u8; 12]);
 
 impl FromStr for AccountId {
@@ -46,7 +48,7 @@ impl Deref for AccountId {
 /// The name of a Region, such as `eu-west-1`.
 ///
 /// Any word that a host name can hold counts, so that a Region of a new partition is no blind spot.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, SerializeDisplay, DeserializeFromStr)]
 pub struct Region(Box<str>);
 
 impl FromStr for Region {
@@ -71,7 +73,7 @@ impl Deref for Region {
 }
 
 /// An Amazon Resource Name: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, SerializeDisplay, DeserializeFromStr)]
 pub struct Arn {
     /// The partition, such as `aws` or `aws-cn`.
     pub partition: Box<str>,
@@ -137,33 +139,20 @@ impl fmt::Display for Arn {
     }
 }
 
-/// Shows and serializes a name as its text, and reads it back.
-macro_rules! as_text {
+/// Shows a name as its text.
+macro_rules! debug_as_text {
     ($name:ident) => {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, "\"{self}\"")
             }
         }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(de::Error::custom)
-            }
-        }
     };
 }
 
-as_text!(AccountId);
-as_text!(Region);
-as_text!(Arn);
+debug_as_text!(AccountId);
+debug_as_text!(Region);
+debug_as_text!(Arn);
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Media types of manifests, and types of artifacts.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 /// The four manifest types of container images; in `BatchGetImage` all of them have to be accepted,
 /// or the answer is converted or fails.
@@ -16,13 +16,15 @@ const DOCKER_V1: &str = "application/vnd.docker.distribution.manifest.v1+json";
 const DOCKER_V1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
 /// Media type of a manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MediaType {
     /// A single image, in Docker's form or OCI's.
     Image,
     /// An OCI index or a Docker manifest list, which names other manifests of the same repository.
     Index,
     /// Any other media type, or none: the repository is left alone (P4, G5).
+    #[serde(untagged)]
     Unknown(Box<str>),
 }
 
@@ -38,24 +40,17 @@ impl MediaType {
     }
 }
 
-impl Serialize for MediaType {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
-            Self::Image => "image",
-            Self::Index => "index",
-            Self::Unknown(text) => text,
-        })
-    }
-}
-
 /// Kind of content, by the artifact type of a manifest or the media type of its configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum ArtifactType {
     /// A container image. Manifests of old images have no artifact type, and count as one.
+    #[serde(rename = "container image")]
     ContainerImage,
     /// A Helm chart (K8).
+    #[serde(rename = "helm chart")]
     HelmChart,
     /// Any other artifact: a signature, a bill of materials, an unknown one.
+    #[serde(untagged)]
     Other(Box<str>),
 }
 
@@ -75,23 +70,11 @@ impl ArtifactType {
             other => Self::Other(other.into()),
         }
     }
-}
 
-impl ArtifactType {
     /// Returns whether this exists only as the child of an index, so that nothing needs it without
     /// one.
     #[must_use]
     pub fn is_child(&self) -> bool {
         matches!(self, Self::Other(text) if **text == *SOCI_V2 || **text == *BUILDKIT_ATTESTATION)
-    }
-}
-
-impl Serialize for ArtifactType {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
-            Self::ContainerImage => "container image",
-            Self::HelmChart => "helm chart",
-            Self::Other(text) => text,
-        })
     }
 }

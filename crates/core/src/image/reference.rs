@@ -6,7 +6,8 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+use serde_with::SerializeDisplay;
 
 use super::{AccountId, Digest, DigestError, NameError, Partition, Region, RepositoryName, Tag};
 
@@ -72,7 +73,7 @@ pub enum Parsed {
 }
 
 /// A repository with a tag, a digest, or both.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, SerializeDisplay)]
 pub struct ImageReference {
     /// Registry that the host names; `None` for an alias.
     pub registry: Option<Registry>,
@@ -264,12 +265,6 @@ impl ImageReference {
 impl fmt::Display for ImageReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text(self.digest.map(|digest| digest.to_string())))
-    }
-}
-
-impl Serialize for ImageReference {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

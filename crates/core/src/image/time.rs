@@ -3,13 +3,13 @@
 use std::{fmt, num::NonZeroI64};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Serialize, Serializer};
+use serde_with::SerializeDisplay;
 
 /// A time in milliseconds since 1970.
 ///
 /// It is never 0, so that an `Option` of it takes no more room. A time of 0 in an answer counts as
 /// missing, and an image without a push time is kept.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SerializeDisplay)]
 pub struct Time(NonZeroI64);
 
 impl Time {
@@ -53,12 +53,6 @@ impl fmt::Display for Time {
 impl fmt::Debug for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

@@ -47,10 +47,8 @@ pub type RepositoryKey = (Arc<Registry>, RepositoryName);
 /// A veto against any deletion in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Veto {
-    /// Registry.
-    pub registry: Arc<Registry>,
     /// Repository.
-    pub repository: RepositoryName,
+    pub repository: RepositoryKey,
     /// Reason.
     pub why: LeftAlone,
 }
@@ -97,7 +95,7 @@ pub fn candidates<'a>(
         repositories.extend(drafts);
         registries.push(registry);
     }
-    repositories.sort_by(|a: &Draft, b| (&a.registry, &a.name).cmp(&(&b.registry, &b.name)));
+    repositories.sort_by(|a: &Draft, b| a.facts.key.cmp(&b.facts.key));
     let mut candidates = Candidates {
         registries,
         usage,
@@ -123,11 +121,11 @@ pub fn plan(
 impl Candidates<'_> {
     /// Returns the repositories that have candidates, each with the number of these and of all
     /// images.
-    pub fn counts(&self) -> impl Iterator<Item = (RepositoryKey, u64, u64)> {
+    pub fn counts(&self) -> impl Iterator<Item = (&RepositoryKey, u64, u64)> {
         self.repositories.iter().filter_map(|repository| {
             let deleted = repository.verdicts.iter().filter(|it| it.deletes()).count() as u64;
-            let key = (Arc::clone(&repository.registry), repository.name.clone());
-            (deleted > 0).then_some((key, deleted, repository.verdicts.len() as u64))
+            let all = repository.verdicts.len() as u64;
+            (deleted > 0).then_some((&repository.facts.key, deleted, all))
         })
     }
 
@@ -136,16 +134,10 @@ impl Candidates<'_> {
     #[must_use]
     pub fn decide(mut self, vetoes: Vec<Veto>) -> Plan {
         if !vetoes.is_empty() {
-            for Veto {
-                registry,
-                repository,
-                why,
-            } in vetoes
-            {
-                let is_it =
-                    |draft: &&mut Draft| (&draft.registry, &draft.name) == (&registry, &repository);
-                if let Some(draft) = self.repositories.iter_mut().find(is_it) {
-                    draft.left_alone.get_or_insert(why);
+            for Veto { repository, why } in vetoes {
+                let mut drafts = self.repositories.iter_mut();
+                if let Some(draft) = drafts.find(|draft| draft.facts.key == repository) {
+                    draft.facts.left_alone.get_or_insert(why);
                 }
             }
             self.judge();
@@ -162,7 +154,7 @@ impl Candidates<'_> {
         let subjects: Vec<Subject<'_>> = self.repositories.iter().map(Draft::subject).collect();
         let judged = decide::judge(&subjects, self.usage, self.policies, self.settings);
         for (repository, (left_alone, verdicts)) in self.repositories.iter_mut().zip(judged) {
-            repository.left_alone = left_alone;
+            repository.facts.left_alone = left_alone;
             repository.verdicts = verdicts;
         }
     }
@@ -239,7 +231,7 @@ impl Plan {
                 .filter(|(now, planned)| planned.verdict.deletes() && !now.deletes())
                 .map(|(_, planned)| planned.image.digest)
                 .collect();
-            (!kept.is_empty()).then(|| (repository.key(), kept))
+            (!kept.is_empty()).then(|| (repository.key().clone(), kept))
         })
         .collect()
     }

@@ -20,14 +20,19 @@ pub struct PlannedImage {
 /// A verdict for each image of a repository.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RepositoryPlan {
-    name: RepositoryName,
-    registry: Arc<Registry>,
-    told_apart: bool,
-    left_alone: Option<LeftAlone>,
+    facts: Facts,
     images: Vec<PlannedImage>,
     children: HashMap<Digest, Vec<Child>>,
     manifests_read: Option<RangeInclusive<Time>>,
     lifecycle: LifecyclePolicy,
+}
+
+/// What is known of a repository besides its images.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Facts {
+    pub(super) key: RepositoryKey,
+    pub(super) left_alone: Option<LeftAlone>,
+    told_apart: bool,
     policy: Option<usize>,
     mutable_tags: bool,
     read: bool,
@@ -36,16 +41,10 @@ pub struct RepositoryPlan {
 /// A repository while its plan is being made.
 #[derive(Debug)]
 pub(super) struct Draft {
-    pub(super) name: RepositoryName,
-    pub(super) registry: Arc<Registry>,
-    pub(super) left_alone: Option<LeftAlone>,
+    pub(super) facts: Facts,
     /// In the order of the images.
     pub(super) verdicts: Vec<Verdict>,
-    told_apart: bool,
     stored: Images,
-    policy: Option<usize>,
-    mutable_tags: bool,
-    read: bool,
 }
 
 impl Draft {
@@ -58,26 +57,39 @@ impl Draft {
             Content::Failed(error) => (Images::default(), Some(LeftAlone::Failed { error }), false),
         };
         stored.images.sort_unstable_by_key(|image| image.digest);
-        Self {
-            name: repository.name,
-            registry: Arc::clone(registry),
+        let facts = Facts {
+            key: (Arc::clone(registry), repository.name),
             left_alone,
-            verdicts: Vec::new(),
             told_apart,
-            stored,
             policy: repository.policy,
             mutable_tags: repository.mutable_tags,
             read,
+        };
+        Self {
+            facts,
+            verdicts: Vec::new(),
+            stored,
         }
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
+        let images = self.stored.images.iter().collect();
+        self.facts.subject(images, &self.stored.children)
+    }
+}
+
+impl Facts {
+    fn subject<'a>(
+        &'a self,
+        images: Vec<&'a Image>,
+        children: &'a HashMap<Digest, Vec<Child>>,
+    ) -> Subject<'a> {
         Subject {
-            name: &self.name,
-            registry: &self.registry,
+            name: &self.key.1,
+            registry: &self.key.0,
             left_alone: self.left_alone.as_ref(),
-            images: self.stored.images.iter().collect(),
-            children: &self.stored.children,
+            images,
+            children,
             policy: self.policy,
             read: self.read,
         }
@@ -88,73 +100,60 @@ impl From<Draft> for RepositoryPlan {
     fn from(draft: Draft) -> Self {
         let images = draft.stored.images.into_iter().zip(draft.verdicts);
         Self {
-            name: draft.name,
-            registry: draft.registry,
-            told_apart: draft.told_apart,
-            left_alone: draft.left_alone,
+            facts: draft.facts,
             images: images
                 .map(|(image, verdict)| PlannedImage { image, verdict })
                 .collect(),
             children: draft.stored.children,
             manifests_read: draft.stored.manifests_read,
             lifecycle: draft.stored.lifecycle,
-            policy: draft.policy,
-            mutable_tags: draft.mutable_tags,
-            read: draft.read,
         }
     }
 }
 
 impl RepositoryPlan {
     pub(super) fn subject(&self) -> Subject<'_> {
-        Subject {
-            name: &self.name,
-            registry: &self.registry,
-            left_alone: self.left_alone.as_ref(),
-            images: self.images.iter().map(|planned| &planned.image).collect(),
-            children: &self.children,
-            policy: self.policy,
-            read: self.read,
-        }
+        let images = self.images.iter().map(|planned| &planned.image).collect();
+        self.facts.subject(images, &self.children)
     }
 
     /// Returns its name.
     #[must_use]
     pub const fn name(&self) -> &RepositoryName {
-        &self.name
+        &self.facts.key.1
     }
 
     /// Returns its registry.
     #[must_use]
     pub fn registry(&self) -> &Registry {
-        &self.registry
+        &self.facts.key.0
     }
 
     /// Returns what identifies it.
     #[must_use]
-    pub fn key(&self) -> RepositoryKey {
-        (Arc::clone(&self.registry), self.name.clone())
+    pub const fn key(&self) -> &RepositoryKey {
+        &self.facts.key
     }
 
     /// Returns its name for people, with the host if there are several registries.
     #[must_use]
     pub fn title(&self) -> String {
         self.host().map_or_else(
-            || self.name.to_string(),
-            |host| format!("{host}/{}", self.name),
+            || self.name().to_string(),
+            |host| format!("{host}/{}", self.name()),
         )
     }
 
     /// Returns the host of its registry, if there are several registries.
     #[must_use]
     pub fn host(&self) -> Option<String> {
-        self.told_apart.then(|| self.registry.host())
+        self.facts.told_apart.then(|| self.registry().host())
     }
 
     /// Returns why nothing of it is deleted, if so.
     #[must_use]
     pub const fn left_alone(&self) -> Option<&LeftAlone> {
-        self.left_alone.as_ref()
+        self.facts.left_alone.as_ref()
     }
 
     /// Returns the images in the order of their digests; none if it was not read.
@@ -184,19 +183,19 @@ impl RepositoryPlan {
     /// Returns the position of its policy in the configuration.
     #[must_use]
     pub const fn policy(&self) -> Option<usize> {
-        self.policy
+        self.facts.policy
     }
 
     /// Returns whether a tag in it can be moved to another image.
     #[must_use]
     pub const fn has_mutable_tags(&self) -> bool {
-        self.mutable_tags
+        self.facts.mutable_tags
     }
 
     /// Returns whether everything in it is known.
     #[must_use]
     pub const fn was_read(&self) -> bool {
-        self.read
+        self.facts.read
     }
 
     /// Returns whether an image is an index whose children are not known: an archived manifest

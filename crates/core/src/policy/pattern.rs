@@ -91,9 +91,11 @@ pub enum GlobError {
 
 /// Globs on whole names: `*` and `?` do not cross a `/`, `**` does and stands for whole parts. They
 /// equal others with the same texts.
-#[derive(Clone)]
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
 pub struct RepositoryGlobs {
     texts: Vec<String>,
+    #[serde(skip)]
     set: GlobSet,
 }
 
@@ -194,12 +196,6 @@ impl Eq for RepositoryGlobs {}
 impl Debug for RepositoryGlobs {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_tuple("RepositoryGlobs").field(&self.texts).finish()
-    }
-}
-
-impl Serialize for RepositoryGlobs {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.texts.serialize(serializer)
     }
 }
 
