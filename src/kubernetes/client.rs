@@ -6,8 +6,9 @@
 //! believed.
 
 use std::{
+    error::Error,
     hash::{BuildHasher, RandomState},
-    io::{self, Write},
+    io::{self, ErrorKind, Write},
     sync::Arc,
     time::Duration,
 };
@@ -28,11 +29,16 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, ConfigBuilder, RootCertStore,
+    client::WantsClientCert,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
 };
 use serde::Deserialize;
+use tokio::time::{sleep, timeout};
 
 use super::token::Authentication;
 use crate::aws::chain;
@@ -43,6 +49,8 @@ const LARGEST: usize = 32 << 20;
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// The most characters of a server's message that are passed on.
 const MESSAGE: usize = 300;
+/// What most requests accept.
+pub(super) const JSON: &str = "application/json";
 
 /// How long and how often an API server is asked.
 #[derive(Debug, Clone, Copy)]
@@ -70,33 +78,43 @@ impl Default for Timeouts {
 
 /// Where an API server is, and how to know it.
 #[derive(Debug)]
-pub(crate) struct Server<'a> {
-    /// Its URL, `https://` and a host, perhaps with a path.
-    pub(crate) url: &'a str,
+pub(crate) struct Server {
+    /// `https://` and a host, perhaps with a path.
+    pub(crate) url: String,
     /// The certificates of the only authorities to trust, in PEM.
-    pub(crate) authority: &'a [u8],
-    /// The certificate to show and its key, in PEM, where the server knows the program by that.
-    pub(crate) certificate: Option<(&'a [u8], &'a [u8])>,
+    pub(crate) authority: Vec<u8>,
+    /// The certificate to show and its key, in PEM, if the server knows the program by that.
+    pub(crate) certificate: Option<(Vec<u8>, Vec<u8>)>,
 }
 
-/// A server that cannot even be asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Reason for which a server cannot even be asked.
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum ServerError {
     #[error("its endpoint `{0}` is not an `https://` URL")]
     Url(String),
     #[error("its certificate authority cannot be used: {0}")]
-    Authority(String),
+    Authority(TlsError),
     #[error("the certificate to show it cannot be used: {0}")]
-    Certificate(String),
+    Certificate(TlsError),
+}
+
+/// Reason for which a certificate cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TlsError {
+    #[error(transparent)]
+    Pem(#[from] pem::Error),
+    #[error(transparent)]
+    Rustls(#[from] rustls::Error),
+    #[error("it holds no certificate")]
+    Empty,
 }
 
 /// What became of a request.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// An answer that is none of what was asked for.
-    #[error("{status}: {message}")]
-    Status { status: u16, message: String },
-    /// More than is ever read at once.
+    /// An answer that is none of what was asked for: its status and message.
+    #[error("{0}: {1}")]
+    Status(u16, String),
     #[error("the answer is larger than {} MiB", LARGEST >> 20)]
     TooLarge,
     /// No answer, or not all of it.
@@ -105,19 +123,30 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The HTTP status, if there was an answer.
-    pub(crate) const fn status(&self) -> Option<u16> {
-        match self {
-            Self::Status { status, .. } => Some(*status),
-            Self::TooLarge | Self::Connection(_) => None,
-        }
+    fn connection(error: impl ToString) -> Self {
+        Self::Connection(error.to_string())
+    }
+
+    /// Makes the failure of an answer that was not received in whole.
+    fn broken_off(error: impl Error) -> Self {
+        Self::Connection(format!("the answer broke off: {error}"))
     }
 
     fn may_pass(&self) -> bool {
         match self {
-            Self::Status { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
+            Self::Status(status, _) => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
             Self::TooLarge => false,
             Self::Connection(_) => true,
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// Converts the error of writing to a [`Capped`].
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::FileTooLarge => Self::TooLarge,
+            _ => Self::broken_off(error),
         }
     }
 }
@@ -140,19 +169,16 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client; no call is made yet.
+    /// Makes a client, and no call yet.
     pub(crate) fn new(
-        server: &Server<'_>,
+        server: &Server,
         authentication: Authentication,
         timeouts: Timeouts,
     ) -> Result<Self, ServerError> {
-        let url = server.url.trim_end_matches('/');
-        let parsed = url
-            .parse::<hyper::Uri>()
-            .ok()
-            .filter(|uri| uri.scheme_str() == Some("https"));
-        if parsed.is_none() {
-            return Err(ServerError::Url(server.url.to_owned()));
+        let url = server.url.trim_end_matches('/').to_owned();
+        let parsed = url.parse::<hyper::Uri>();
+        if !parsed.is_ok_and(|uri| uri.scheme_str() == Some("https")) {
+            return Err(ServerError::Url(server.url.clone()));
         }
         let mut http = HttpConnector::new();
         http.set_connect_timeout(Some(timeouts.connect));
@@ -163,23 +189,21 @@ impl Client {
             .https_only()
             .enable_http1()
             .wrap_connector(http);
-        let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
         Ok(Self {
-            http,
-            url: url.to_owned(),
+            http: legacy::Client::builder(TokioExecutor::new()).build(connector),
+            url,
             authentication,
             timeouts,
         })
     }
 
-    /// The body at a path, after as many attempts as it takes.
+    /// Returns the body at a path, after as many attempts as it takes.
     pub(crate) async fn get(&self, path: &str, accept: &str) -> Result<Vec<u8>, Failure> {
         let (mut attempts, mut backoff) = (1, self.timeouts.first_backoff);
         let mut renewed = false;
         loop {
-            let attempt =
-                tokio::time::timeout(self.timeouts.answer, self.attempt(path, accept)).await;
-            let Attempt(failure, asked) = match attempt {
+            let attempt = self.attempt(path, accept);
+            let Attempt(failure, asked) = match timeout(self.timeouts.answer, attempt).await {
                 Ok(Ok(body)) => return Ok(body),
                 Ok(Err(failed)) => failed,
                 Err(_) => {
@@ -187,34 +211,24 @@ impl Client {
                 }
             };
             // The clock may have jumped, or the credentials may have been replaced.
-            if failure.status() == Some(401) && !renewed && self.authentication.renew() {
+            let is_unknown = matches!(failure, Failure::Status(401, _));
+            if is_unknown && !renewed && self.authentication.renew() {
                 renewed = true;
                 continue;
             }
             if !failure.may_pass() || attempts >= self.timeouts.attempts {
                 return Err(failure);
             }
-            tokio::time::sleep(
-                asked
-                    .unwrap_or_default()
-                    .max(jittered(backoff))
-                    .min(LONGEST_WAIT),
-            )
-            .await;
+            let wait = asked.unwrap_or_default().max(jittered(backoff));
+            sleep(wait.min(LONGEST_WAIT)).await;
             attempts += 1;
             backoff = backoff.saturating_mul(2);
         }
     }
 
     async fn attempt(&self, path: &str, accept: &str) -> Result<Vec<u8>, Attempt> {
-        let bearer = self
-            .authentication
-            .bearer()
-            .await
-            .map_err(|error| Failure::Status {
-                status: 401,
-                message: error.to_string(),
-            })?;
+        let bearer = self.authentication.bearer().await;
+        let bearer = bearer.map_err(|error| Failure::Status(401, error.to_string()))?;
         let mut request = Request::get(format!("{}{path}", self.url))
             .header(ACCEPT, accept)
             .header(ACCEPT_ENCODING, "gzip")
@@ -223,19 +237,12 @@ impl Client {
                 concat!("ecr-cleanup/", env!("CARGO_PKG_VERSION")),
             );
         if let Some(bearer) = bearer {
-            let header = bearer
-                .header()
-                .map_err(|error| Failure::Connection(error.to_string()))?;
+            let header = bearer.header().map_err(Failure::connection)?;
             request = request.header(AUTHORIZATION, header);
         }
-        let request = request
-            .body(Empty::new())
-            .map_err(|error| Failure::Connection(error.to_string()))?;
-        let response = self
-            .http
-            .request(request)
-            .await
-            .map_err(|error| Failure::Connection(chain(&error)))?;
+        let request = request.body(Empty::new()).map_err(Failure::connection)?;
+        let response = self.http.request(request).await;
+        let response = response.map_err(|error| Failure::Connection(chain(&error)))?;
         let (head, body) = response.into_parts();
         let body = collect(body, &head.headers).await;
         if head.status == StatusCode::OK {
@@ -243,82 +250,71 @@ impl Client {
         }
         // What an error says is for people; that it cannot be read changes nothing about the error.
         let message = message(&body.unwrap_or_default());
-        let failure = Failure::Status {
-            status: head.status.as_u16(),
-            message,
-        };
+        let failure = Failure::Status(head.status.as_u16(), message);
         Err(Attempt(failure, retry_after(&head.headers)))
     }
 }
 
-fn tls(server: &Server<'_>) -> Result<ClientConfig, ServerError> {
-    let authority = |error: &dyn std::fmt::Display| ServerError::Authority(error.to_string());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(server.authority) {
-        let certificate = certificate.map_err(|error| authority(&error))?;
-        roots.add(certificate).map_err(|error| authority(&error))?;
-    }
-    if roots.is_empty() {
-        return Err(authority(&"it holds no certificate"));
-    }
+fn tls(server: &Server) -> Result<ClientConfig, ServerError> {
+    let roots = roots(&server.authority).map_err(ServerError::Authority)?;
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| authority(&error))?
+        .map_err(|error| ServerError::Authority(error.into()))?
         .with_root_certificates(roots);
-    let Some((certificates, key)) = server.certificate else {
-        return Ok(config.with_no_client_auth());
-    };
-    let own = |error: &dyn std::fmt::Display| ServerError::Certificate(error.to_string());
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificates).collect();
-    let certificates = certificates.map_err(|error| own(&error))?;
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| own(&error))?;
-    config
-        .with_client_auth_cert(certificates, key)
-        .map_err(|error| own(&error))
+    match &server.certificate {
+        None => Ok(config.with_no_client_auth()),
+        Some((certificates, key)) => {
+            with_certificate(config, certificates, key).map_err(ServerError::Certificate)
+        }
+    }
 }
 
-/// A body in whole, decompressed as it comes, and no more of it than [`LARGEST`].
+fn roots(authority: &[u8]) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(authority) {
+        roots.add(certificate?)?;
+    }
+    if roots.is_empty() {
+        return Err(TlsError::Empty);
+    }
+    Ok(roots)
+}
+
+fn with_certificate(
+    config: ConfigBuilder<ClientConfig, WantsClientCert>,
+    certificates: &[u8],
+    key: &[u8],
+) -> Result<ClientConfig, TlsError> {
+    let certificates = CertificateDer::pem_slice_iter(certificates).collect::<Result<_, _>>()?;
+    let key = PrivateKeyDer::from_pem_slice(key)?;
+    Ok(config.with_client_auth_cert(certificates, key)?)
+}
+
+/// Reads a body in whole, decompressed as it comes, and no more of it than [`LARGEST`].
 async fn collect(mut body: Incoming, headers: &HeaderMap) -> Result<Vec<u8>, Failure> {
-    let broken = |error: &dyn std::fmt::Display| {
-        Failure::Connection(format!("the answer broke off: {error}"))
-    };
     let mut sink = match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"identity") => Sink::Plain(Capped::default()),
         Some(b"gzip") => Sink::Gzip(Box::new(GzDecoder::new(Capped::default()))),
         Some(other) => {
             let other = String::from_utf8_lossy(other);
-            return Err(Failure::Connection(format!(
-                "the answer is encoded as `{other}`, which was not asked for"
-            )));
+            let problem = format!("the answer is encoded as `{other}`, which was not asked for");
+            return Err(Failure::Connection(problem));
         }
     };
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| broken(&error))?;
-        let Some(data) = frame.data_ref() else {
-            continue;
-        };
-        let written = match &mut sink {
-            Sink::Plain(plain) => plain.write_all(data),
-            Sink::Gzip(gzip) => gzip.write_all(data),
-        };
-        written.map_err(|error| {
-            if sink.is_full() {
-                Failure::TooLarge
-            } else {
-                broken(&error)
+        let frame = frame.map_err(Failure::broken_off)?;
+        if let Some(data) = frame.data_ref() {
+            match &mut sink {
+                Sink::Plain(plain) => plain.write_all(data)?,
+                Sink::Gzip(gzip) => gzip.write_all(data)?,
             }
-        })?;
+        }
     }
     match sink {
-        Sink::Plain(plain) => Ok(plain.bytes),
+        Sink::Plain(plain) => Ok(plain.0),
         Sink::Gzip(mut gzip) => {
-            let ended = gzip.try_finish();
-            let full = gzip.get_ref().full;
-            match ended {
-                Ok(()) => Ok(std::mem::take(&mut gzip.get_mut().bytes)),
-                Err(_) if full => Err(Failure::TooLarge),
-                Err(error) => Err(broken(&error)),
-            }
+            gzip.try_finish()?;
+            Ok(std::mem::take(&mut gzip.get_mut().0))
         }
     }
 }
@@ -328,34 +324,21 @@ enum Sink {
     Gzip(Box<GzDecoder<Capped>>),
 }
 
-impl Sink {
-    fn is_full(&self) -> bool {
-        match self {
-            Self::Plain(plain) => plain.full,
-            Self::Gzip(gzip) => gzip.get_ref().full,
-        }
-    }
-}
-
 /// Bytes up to [`LARGEST`].
 #[derive(Default)]
-struct Capped {
-    bytes: Vec<u8>,
-    full: bool,
-}
+struct Capped(Vec<u8>);
 
 impl Write for Capped {
     fn write(&mut self, part: &[u8]) -> io::Result<usize> {
-        if part.len() > LARGEST - self.bytes.len() {
-            self.full = true;
-            return Err(io::Error::other("too large"));
+        let Self(bytes) = self;
+        if part.len() > LARGEST - bytes.len() {
+            return Err(ErrorKind::FileTooLarge.into());
         }
-        if part.len() > self.bytes.capacity() - self.bytes.len() {
+        if part.len() > bytes.capacity() - bytes.len() {
             // By an eighth at a time: doubled, a page would take up to twice its size.
-            self.bytes
-                .reserve_exact(part.len().max(self.bytes.len() / 8));
+            bytes.reserve_exact(part.len().max(bytes.len() / 8));
         }
-        self.bytes.extend_from_slice(part);
+        bytes.extend_from_slice(part);
         Ok(part.len())
     }
 
@@ -364,7 +347,7 @@ impl Write for Capped {
     }
 }
 
-/// What a `Status` says, or the beginning of whatever else it is.
+/// Returns what a `Status` says, or the beginning of whatever else it is.
 fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Status {
@@ -375,23 +358,17 @@ fn message(body: &[u8]) -> String {
         Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
     };
     if text.is_empty() {
-        "no message".to_owned()
-    } else {
-        text.chars().take(MESSAGE).collect()
+        return "no message".to_owned();
     }
+    text.chars().take(MESSAGE).collect()
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
-        .map(Duration::from_secs)
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
-/// Between half of a time and the whole of it.
+/// Returns something between half of a time and the whole of it.
 fn jittered(time: Duration) -> Duration {
     let part = RandomState::new().hash_one(0) % 512;
     time * (512 + u32::try_from(part).unwrap_or_default()) / 1024

@@ -6,9 +6,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 
 use super::{
-    client::{Client, Failure},
+    client::{Client, Failure, JSON},
     discovery,
-    error::{ClusterError, Problem},
+    error::Problem,
     kind::{CONFIG_MAPS, DEPLOYMENTS, Kind, PODS, SECRETS, WORKLOADS},
     reader::Reader,
 };
@@ -34,11 +34,9 @@ const WATCHERS: [&str; 6] = [
 
 /// A cluster that can be read.
 pub(crate) struct Cluster {
-    /// Name.
     pub(crate) name: String,
     /// Account and Region that it belongs to.
     pub(crate) location: Registry,
-    /// Client of its API server.
     pub(crate) client: Client,
     /// Permits for pages in memory, of all clusters together.
     pub(crate) pages: Arc<Semaphore>,
@@ -84,21 +82,10 @@ pub(crate) struct Rule {
 
 impl Cluster {
     /// Adds every use of an image.
-    pub(crate) async fn read(
-        &self,
-        settings: &Settings,
-        uses: &mut Uses,
-    ) -> Result<(), ClusterError> {
-        self.read_all(settings, uses)
-            .await
-            .map_err(|problem| problem.of(&self.name))
-    }
-
-    async fn read_all(&self, settings: &Settings, uses: &mut Uses) -> Result<(), Problem> {
+    pub(crate) async fn read(&self, settings: &Settings, uses: &mut Uses) -> Result<(), Problem> {
         let scanner = TextScanner::new(uses.aliases())
             .map_err(|error| Problem::Discovery(error.to_string()))?;
-        let watchers = WATCHERS.map(str::to_owned);
-        let watchers = RepositoryGlobs::new(&watchers)
+        let watchers = RepositoryGlobs::new(&WATCHERS.map(str::to_owned))
             .map_err(|_| Problem::Discovery("bad glob".to_owned()))?;
         let reader = Reader {
             cluster: self,
@@ -126,10 +113,9 @@ impl Cluster {
             }
         }
         if shown == 0 && !settings.may_be_empty {
-            Err(Problem::Empty)
-        } else {
-            Ok(())
+            return Err(Problem::Empty);
         }
+        Ok(())
     }
 
     pub(super) async fn custom_kinds(&self, settings: &Settings) -> Result<Vec<Kind>, Problem> {
@@ -140,7 +126,7 @@ impl Cluster {
     pub(crate) async fn missing_permissions(
         &self,
         settings: &Settings,
-    ) -> Result<Vec<Rule>, ClusterError> {
+    ) -> Result<Vec<Rule>, Problem> {
         let mut kinds: Vec<Kind> = WORKLOADS.into_iter().map(Kind::new).collect();
         let config_maps = Kind::new(CONFIG_MAPS);
         if !discovery::is_excluded(&settings.exclude, &config_maps) {
@@ -149,20 +135,16 @@ impl Cluster {
         if settings.helm_history {
             kinds.push(Kind::new(SECRETS));
         }
-        kinds.extend(
-            self.custom_kinds(settings)
-                .await
-                .map_err(|problem| problem.of(&self.name))?,
-        );
+        kinds.extend(self.custom_kinds(settings).await?);
         let tries = stream::iter(&kinds).map(|kind| async move {
             let path = format!("{}?limit=1", kind.path());
-            match self.client.get(&path, "application/json").await {
+            match self.client.get(&path, JSON).await {
                 Ok(_) => Ok(None),
-                Err(Failure::Status { status: 403, .. }) => Ok(Some(Rule {
+                Err(Failure::Status(403, _)) => Ok(Some(Rule {
                     group: kind.group.clone(),
                     resource: kind.plural.clone(),
                 })),
-                Err(failure) => Err(Problem::of_list(kind, &self.name, failure).of(&self.name)),
+                Err(failure) => Err(Problem::of_list(kind, &self.name, failure)),
             }
         });
         let missing: Vec<Option<Rule>> = tries.buffered(AT_ONCE).try_collect().await?;

@@ -4,10 +4,10 @@
 //! groups of Kubernetes itself hold no images but in the kinds that `kind` names, so everything
 //! else that can be listed is a custom resource, and any of them may name an image (U6).
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    client::{Client, Failure},
+    client::{Client, Failure, JSON},
     error::Problem,
     kind::Kind,
 };
@@ -58,20 +58,19 @@ const IMAGELESS: [&str; 8] = [
     "wgpolicyk8s.io",
 ];
 
+/// The groups, in the aggregated form or the older one.
 #[derive(Deserialize)]
 struct Groups {
     kind: String,
-    /// Of the aggregated form.
-    #[serde(default)]
+    #[serde(default, alias = "groups")]
     items: Vec<Group>,
-    /// Of the older one.
-    #[serde(default, rename = "groups")]
-    old: Vec<OldGroup>,
 }
 
 #[derive(Deserialize)]
 struct Group {
-    metadata: Named,
+    /// Of the aggregated form; the older one has the name itself.
+    metadata: Option<Named>,
+    name: Option<String>,
     #[serde(default)]
     versions: Vec<Version>,
 }
@@ -83,9 +82,15 @@ struct Named {
 
 #[derive(Deserialize)]
 struct Version {
-    #[serde(rename = "version")]
-    name: String,
+    version: String,
     freshness: Option<String>,
+    /// Of the aggregated form; the older one has them by themselves.
+    #[serde(default)]
+    resources: Vec<Resource>,
+}
+
+#[derive(Deserialize)]
+struct Resources {
     #[serde(default)]
     resources: Vec<Resource>,
 }
@@ -93,8 +98,9 @@ struct Version {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Resource {
-    #[serde(rename = "resource")]
-    plural: String,
+    #[serde(alias = "resource")]
+    name: String,
+    kind: Option<String>,
     response_kind: Option<ResponseKind>,
     #[serde(default)]
     verbs: Vec<String>,
@@ -105,164 +111,88 @@ struct ResponseKind {
     kind: String,
 }
 
-#[derive(Deserialize)]
-struct OldGroup {
-    name: String,
-    #[serde(default)]
-    versions: Vec<OldVersion>,
-}
-
-#[derive(Deserialize)]
-struct OldVersion {
-    version: String,
-}
-
-#[derive(Deserialize)]
-struct OldResources {
-    #[serde(default)]
-    resources: Vec<OldResource>,
-}
-
-#[derive(Deserialize)]
-struct OldResource {
-    name: String,
-    kind: String,
-    #[serde(default)]
-    verbs: Vec<String>,
-}
-
-/// Every custom kind that can be listed and is not left out.
+/// Returns every custom kind that can be listed and is not left out, each in the first version that
+/// offers it: the one the server prefers.
 pub(crate) async fn custom_kinds(
     client: &Client,
     cluster: &str,
     exclude: &RepositoryGlobs,
 ) -> Result<Vec<Kind>, Problem> {
     let groups: Groups = get(client, cluster, "/apis", AGGREGATED).await?;
-    let mut kinds = Vec::new();
-    match groups.kind.as_str() {
-        "APIGroupDiscoveryList" => {
-            for group in groups
-                .items
-                .iter()
-                .filter(|group| !is_skipped(&group.metadata.name))
-            {
-                kinds.extend(listable(group, exclude)?);
-            }
-        }
-        "APIGroupList" => {
-            for group in groups.old.iter().filter(|group| !is_skipped(&group.name)) {
-                kinds.extend(old_listable(client, cluster, group, exclude).await?);
-            }
-        }
+    let is_aggregated = match groups.kind.as_str() {
+        "APIGroupDiscoveryList" => true,
+        "APIGroupList" => false,
         other => {
             return Err(Problem::Discovery(format!(
                 "`/apis` answered with a `{other}`"
             )));
+        }
+    };
+    let mut kinds: Vec<Kind> = Vec::new();
+    for group in groups.items {
+        let name = group.metadata.map(|metadata| metadata.name).or(group.name);
+        let name = name.ok_or_else(|| Problem::Discovery("a group has no name".to_owned()))?;
+        if BUILT_IN.contains(&&*name) || IMAGELESS.contains(&&*name) {
+            continue;
+        }
+        for Version {
+            version,
+            freshness,
+            mut resources,
+        } in group.versions
+        {
+            // The server behind the group did not answer: what it holds is not known.
+            if freshness.as_deref() == Some("Stale") && !exclude.matches(&format!("{name}/any")) {
+                let problem = format!("the API group `{name}/{version}` does not answer");
+                return Err(Problem::Discovery(problem));
+            }
+            if !is_aggregated {
+                let path = format!("/apis/{name}/{version}");
+                resources = get::<Resources>(client, cluster, &path, JSON)
+                    .await?
+                    .resources;
+            }
+            for resource in resources {
+                let plural = resource.name;
+                let kind = resource.response_kind.map(|it| it.kind).or(resource.kind);
+                let kind = Kind::new((&name, &version, &plural, kind.as_ref().unwrap_or(&plural)));
+                let is_list = resource.verbs.iter().any(|verb| verb == "list");
+                let is_known = |it: &Kind| it.group == name && it.plural == plural;
+                if is_list
+                    && !plural.contains('/')
+                    && !kinds.iter().any(is_known)
+                    && !is_excluded(exclude, &kind)
+                {
+                    kinds.push(kind);
+                }
+            }
         }
     }
     kinds.sort_by(|a, b| (&a.group, &a.plural).cmp(&(&b.group, &b.plural)));
     Ok(kinds)
 }
 
-fn is_skipped(group: &str) -> bool {
-    BUILT_IN.contains(&group) || IMAGELESS.contains(&group)
-}
-
-/// Whether a setting leaves a kind out, by `GROUP/Kind` or `GROUP/plural`.
+/// Returns whether a setting leaves a kind out, by `GROUP/Kind` or `GROUP/plural`.
 pub(crate) fn is_excluded(exclude: &RepositoryGlobs, kind: &Kind) -> bool {
     let group = kind.group_name();
     exclude.matches(&format!("{group}/{}", kind.name))
         || exclude.matches(&format!("{group}/{}", kind.plural))
 }
 
-/// The kinds of a group, each in the first version that offers it: the one the server prefers.
-fn listable(group: &Group, exclude: &RepositoryGlobs) -> Result<Vec<Kind>, Problem> {
-    let name = &group.metadata.name;
-    let mut kinds: Vec<Kind> = Vec::new();
-    for version in &group.versions {
-        // The server behind the group did not answer: what it holds is not known.
-        if version.freshness.as_deref() == Some("Stale") && !exclude.matches(&format!("{name}/any"))
-        {
-            return Err(Problem::Discovery(format!(
-                "the API group `{name}/{}` does not answer",
-                version.name
-            )));
-        }
-        for resource in &version.resources {
-            let kind = resource
-                .response_kind
-                .as_ref()
-                .map_or(&resource.plural, |kind| &kind.kind);
-            add(
-                &mut kinds,
-                name,
-                &version.name,
-                (&resource.plural, kind),
-                &resource.verbs,
-                exclude,
-            );
-        }
-    }
-    Ok(kinds)
-}
-
-async fn old_listable(
-    client: &Client,
-    cluster: &str,
-    group: &OldGroup,
-    exclude: &RepositoryGlobs,
-) -> Result<Vec<Kind>, Problem> {
-    let mut kinds = Vec::new();
-    for OldVersion { version } in &group.versions {
-        let path = format!("/apis/{}/{version}", group.name);
-        let resources: OldResources = get(client, cluster, &path, "application/json").await?;
-        for resource in resources
-            .resources
-            .iter()
-            .filter(|resource| !resource.name.contains('/'))
-        {
-            add(
-                &mut kinds,
-                &group.name,
-                version,
-                (&resource.name, &resource.kind),
-                &resource.verbs,
-                exclude,
-            );
-        }
-    }
-    Ok(kinds)
-}
-
-fn add(
-    kinds: &mut Vec<Kind>,
-    group: &str,
-    version: &str,
-    (plural, name): (&str, &str),
-    verbs: &[String],
-    exclude: &RepositoryGlobs,
-) {
-    let kind = Kind::new((group, version, plural, name));
-    let known = kinds.iter().any(|known| known.plural == plural);
-    if !known && verbs.iter().any(|verb| verb == "list") && !is_excluded(exclude, &kind) {
-        kinds.push(kind);
-    }
-}
-
-async fn get<T: for<'de> Deserialize<'de>>(
+async fn get<T: DeserializeOwned>(
     client: &Client,
     cluster: &str,
     path: &str,
     accept: &str,
 ) -> Result<T, Problem> {
-    let body = client
-        .get(path, accept)
-        .await
-        .map_err(|failure| match failure {
-            Failure::Status { status: 401, .. } => {
-                Problem::of_list(&Kind::new(("", "", "API groups", "")), cluster, failure)
-            }
-            failure => Problem::Discovery(format!("`{path}`: {failure}")),
-        })?;
+    let body = client.get(path, accept).await;
+    let body = body.map_err(|failure| match failure {
+        Failure::Status(401, message) => Problem::Unauthorized {
+            kind: "API groups".to_owned(),
+            cluster: cluster.to_owned(),
+            message,
+        },
+        failure => Problem::Discovery(format!("`{path}`: {failure}")),
+    })?;
     serde_json::from_slice(&body).map_err(|error| Problem::Discovery(format!("`{path}`: {error}")))
 }

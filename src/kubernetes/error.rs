@@ -1,31 +1,30 @@
 //! Why a cluster could not be read completely: which cluster, which kind, and what to do.
 
+use std::sync::Arc;
+
 use super::{
     client::{Failure, ServerError},
+    helm::ReleaseError,
     kind::Kind,
     kubeconfig::KubeconfigError,
 };
 use crate::{evidence::SourceError, image::ReferenceError};
 
 /// A cluster that was not read completely.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("cluster `{cluster}`: {problem}")]
-pub struct ClusterError {
-    /// The cluster.
-    pub(crate) cluster: String,
-    /// What is wrong.
-    pub(crate) problem: Box<Problem>,
+pub(crate) struct ClusterError {
+    cluster: String,
+    problem: Arc<Problem>,
 }
 
 /// What is wrong with a cluster.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    /// It is in a state in which nobody can say what runs there.
     #[error(
         "it is {0}, so that what it uses cannot be read; wait until it is ACTIVE or gone, or leave it out with `in_use.eks.clusters`"
     )]
     Status(String),
-    /// Something is missing without which it cannot be reached.
     #[error("EKS gave no {0}")]
     Incomplete(&'static str),
     /// It is on an Outpost, whose tokens are made otherwise.
@@ -33,76 +32,43 @@ pub(crate) enum Problem {
         "it is a local cluster on an Outpost, which is not supported: leave it out with `in_use.eks.clusters`, and keep what it uses otherwise"
     )]
     Outpost,
-    /// There are no credentials to sign with.
     #[error("no AWS credentials are configured")]
     NoCredentials,
-    /// It cannot be reached as it was described.
     #[error(transparent)]
     Server(#[from] ServerError),
-    /// It does not know the program.
     #[error(
-        "`list` of `{kind}` was refused: it does not accept who the program says it is ({message}); {advice}"
+        "`list` of `{kind}` was refused: it does not accept who the program says it is ({message}); give the program's role an access entry: `aws eks create-access-entry --cluster-name {cluster} --principal-arn ROLE_ARN --type STANDARD --kubernetes-groups ecr-cleanup:readers`, or check the token of the kubeconfig"
     )]
     Unauthorized {
-        /// What was asked for.
         kind: String,
-        /// What it said.
+        cluster: String,
         message: String,
-        /// What to do.
-        advice: String,
     },
-    /// It knows the program, and does not let it read a kind.
     #[error("`list` of `{kind}` was denied ({message}); grant `list` on `{}` (`apiGroups: [\"{}\"]`) in all namespaces", .kind.plural, .kind.group)]
-    Denied {
-        /// What was asked for.
-        kind: Kind,
-        /// What it said.
-        message: String,
-    },
-    /// A list that failed.
+    Denied { kind: Kind, message: String },
     #[error("`list` of `{kind}` failed: {failure}")]
-    List {
-        /// What was asked for.
-        kind: String,
-        /// What went wrong.
-        failure: Failure,
-    },
-    /// A list that came, but not whole.
+    List { kind: String, failure: Failure },
     #[error("`list` of `{kind}` was not complete: {problem}")]
-    Page {
-        /// What was asked for.
-        kind: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The API could not say what there is.
+    Page { kind: String, problem: String },
     #[error("its API groups could not be discovered: {0}")]
     Discovery(String),
     /// An object that does not look as its kind does.
     #[error("{object} cannot be understood: {problem}")]
     Object {
-        /// Which one.
         object: String,
-        /// What is wrong with it.
-        problem: String,
+        problem: serde_json::Error,
     },
     /// An object that names an image in a way that cannot be understood (U2).
     #[error("{object}: {error}")]
     Reference {
-        /// Which one.
         object: String,
-        /// What is wrong.
         error: ReferenceError,
     },
-    /// A stored release that cannot be read.
-    #[error("Helm release `{release}` cannot be read: {problem}")]
+    #[error("Helm release `{release}` cannot be read: {error}")]
     Release {
-        /// Where it is stored.
         release: String,
-        /// What is wrong with it.
-        problem: String,
+        error: ReleaseError,
     },
-    /// Nothing is there.
     #[error(
         "it has no pods and no deployments at all, which is more often a wrong cluster than the truth; if it may be empty, add it to `in_use.eks.allow_empty`"
     )]
@@ -112,13 +78,15 @@ pub(crate) enum Problem {
         "`in_use.eks.clusters` names it, and there is no such cluster here: correct the name or remove it"
     )]
     Unknown,
-    /// The file that describes it is of no use.
-    #[error(transparent)]
-    Kubeconfig(#[from] KubeconfigError),
+    #[error("kubeconfig `{file}`: {error}")]
+    Kubeconfig {
+        file: String,
+        error: KubeconfigError,
+    },
 }
 
 impl ClusterError {
-    /// Creates the error for a cluster that the configuration names and that does not exist.
+    /// Makes the error for a cluster that the configuration names and that does not exist.
     pub(crate) fn unknown(cluster: &str) -> Self {
         Problem::Unknown.of(cluster)
     }
@@ -143,27 +111,19 @@ impl Problem {
     pub(crate) fn of(self, cluster: &str) -> ClusterError {
         ClusterError {
             cluster: cluster.to_owned(),
-            problem: Box::new(self),
+            problem: Arc::new(self),
         }
     }
 
-    /// What a failed list means.
+    /// Returns what the failure of a list means.
     pub(crate) fn of_list(kind: &Kind, cluster: &str, failure: Failure) -> Self {
         match failure {
-            Failure::Status {
-                status: 401,
-                message,
-            } => Self::Unauthorized {
+            Failure::Status(401, message) => Self::Unauthorized {
                 kind: kind.to_string(),
+                cluster: cluster.to_owned(),
                 message,
-                advice: format!(
-                    "give the program's role an access entry: `aws eks create-access-entry --cluster-name {cluster} --principal-arn ROLE_ARN --type STANDARD --kubernetes-groups ecr-cleanup:readers`, or check the token of the kubeconfig"
-                ),
             },
-            Failure::Status {
-                status: 403,
-                message,
-            } => Self::Denied {
+            Failure::Status(403, message) => Self::Denied {
                 kind: kind.clone(),
                 message,
             },

@@ -11,7 +11,7 @@ use std::{
     io::{BufReader, Read},
 };
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use base64::{DecodeError, Engine, prelude::BASE64_STANDARD};
 use flate2::read::GzDecoder;
 use serde::Deserialize;
 
@@ -22,10 +22,21 @@ const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
 /// Where a release is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Store {
-    /// In a Secret.
     Secret,
-    /// In a `ConfigMap`.
     ConfigMap,
+}
+
+/// Reason for which a release cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReleaseError {
+    #[error("it has no `data.release`")]
+    Missing,
+    #[error("bad base64: {0}")]
+    Base64(#[from] DecodeError),
+    #[error("it has more than {} MiB", LARGEST >> 20)]
+    TooLarge,
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
 }
 
 /// What of a release may name images.
@@ -49,6 +60,12 @@ struct Object<'a> {
 }
 
 #[derive(Deserialize)]
+struct Data<'a> {
+    #[serde(borrow)]
+    release: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
 struct Labelled {
     metadata: Labels,
 }
@@ -58,36 +75,22 @@ struct Labels {
     labels: Option<HashMap<String, String>>,
 }
 
-#[derive(Deserialize)]
-struct Data<'a> {
-    #[serde(borrow)]
-    release: Option<Cow<'a, str>>,
-}
-
 impl Release {
-    /// Whether a `ConfigMap` holds a release, by the labels that Helm gives it.
+    /// Returns whether a `ConfigMap` holds a release, by the labels that Helm gives it.
     pub(crate) fn is_in(object: &str) -> bool {
-        let labels = serde_json::from_str::<Labelled>(object)
+        serde_json::from_str::<Labelled>(object)
             .ok()
-            .and_then(|object| object.metadata.labels);
-        labels.is_some_and(|labels| labels.get("owner").is_some_and(|owner| owner == "helm"))
+            .and_then(|object| object.metadata.labels)
+            .is_some_and(|labels| labels.get("owner").is_some_and(|owner| owner == "helm"))
     }
 
     /// Reads the release that an object of the API holds.
-    pub(crate) fn read(object: &str, store: Store) -> Result<Self, String> {
-        let object: Object<'_> = serde_json::from_str(object).map_err(|error| error.to_string())?;
-        let stored = object
-            .data
-            .and_then(|data| data.release)
-            .ok_or("it has no `data.release`")?;
-        let base64 = |text: &[u8]| {
-            BASE64_STANDARD
-                .decode(text)
-                .map_err(|error| format!("bad base64: {error}"))
-        };
-        let mut bytes = base64(stored.as_bytes())?;
+    pub(crate) fn read(object: &str, store: Store) -> Result<Self, ReleaseError> {
+        let object: Object<'_> = serde_json::from_str(object)?;
+        let stored = object.data.and_then(|data| data.release);
+        let mut bytes = BASE64_STANDARD.decode(&*stored.ok_or(ReleaseError::Missing)?)?;
         if store == Store::Secret {
-            bytes = base64(&bytes)?;
+            bytes = BASE64_STANDARD.decode(&bytes)?;
         }
         if bytes.starts_with(&GZIP) {
             Self::decode(GzDecoder::new(bytes.as_slice()))
@@ -96,28 +99,25 @@ impl Release {
         }
     }
 
-    fn decode(source: impl Read) -> Result<Self, String> {
+    fn decode(source: impl Read) -> Result<Self, ReleaseError> {
         // One byte more than is allowed tells a release that is too large from one that is broken.
         let mut limited = source.take(LARGEST + 1);
         let release = serde_json::from_reader(BufReader::new(&mut limited));
-        match release {
-            _ if limited.limit() == 0 => Err(format!("it has more than {} MiB", LARGEST >> 20)),
-            release => release.map_err(|error| error.to_string()),
+        if limited.limit() == 0 {
+            return Err(ReleaseError::TooLarge);
         }
+        Ok(release?)
     }
 
-    /// What people call it: the release and its revision.
+    /// Returns what people call it: the release and its revision.
     pub(crate) fn title(&self, namespace: &str) -> String {
         format!("{namespace}/{} revision {}", self.name, self.version)
     }
 
-    /// The texts of its manifests.
+    /// Returns the texts of its manifests.
     pub(crate) fn manifests(&self) -> impl Iterator<Item = &str> {
-        let hooks = self
-            .hooks
-            .iter()
-            .flatten()
-            .filter_map(|hook| hook.manifest.as_deref());
+        let hooks = self.hooks.iter().flatten();
+        let hooks = hooks.filter_map(|hook| hook.manifest.as_deref());
         std::iter::once(self.manifest.as_str()).chain(hooks)
     }
 }
@@ -174,33 +174,23 @@ mod tests {
             gzip(&text)
         };
         let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
-        let deep = [
-            br#"{"name":"x","version":1,"manifest":"","hooks":"#.as_slice(),
-            &deep,
-            b"}",
-        ]
-        .concat();
+        let start = br#"{"name":"x","version":1,"manifest":"","hooks":"#.as_slice();
+        let deep = [start, &deep, b"}"].concat();
         let cut = gzip(br#"{"name":"x","version":1,"manifest":""}"#);
+        let stored = |text: &str| json!({"data": {"release": text}}).to_string();
+        let cut_short = secret(br#"{"name":"x","version":1}"#);
         for (object, problem) in [
             ("{}".to_owned(), "no `data.release`"),
-            (
-                json!({"data": {"release": "%%%"}}).to_string(),
-                "bad base64",
-            ),
-            (
-                json!({"data": {"release": BASE64_STANDARD.encode("%%%")}}).to_string(),
-                "bad base64",
-            ),
-            (secret(b"{\"name\":1}"), "invalid type"),
-            (
-                secret(b"{\"name\":\"x\",\"version\":1}"),
-                "missing field `manifest`",
-            ),
+            (stored("%%%"), "bad base64"),
+            (stored(&BASE64_STANDARD.encode("%%%")), "bad base64"),
+            (secret(br#"{"name":1}"#), "invalid type"),
+            (cut_short, "missing field `manifest`"),
             (secret(&cut[..cut.len() / 2]), ""),
             (secret(&bomb), "more than 32 MiB"),
             (secret(&gzip(&deep)), "invalid type"),
         ] {
             let error = Release::read(&object, Store::Secret).unwrap_err();
+            let error = error.to_string();
             assert!(error.contains(problem), "{problem}: {error}");
         }
     }

@@ -2,17 +2,17 @@
 //!
 //! No resource version is sent, so the first page is the most recent state, and the pages that
 //! follow belong to the same snapshot. Only a page without a `continue` token is the last one. A
-//! token that has expired (410) comes with another one, which would go on in another snapshot: the
-//! kind is read again from its first page instead. Source: "Kubernetes API Concepts".
+//! token that has expired (410) comes with another one, which would continue in another snapshot:
+//! the kind is read again from its first page instead. Source: "Kubernetes API Concepts".
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use tokio::sync::Semaphore;
 
 use super::{
-    client::{Client, Failure},
+    client::{Failure, JSON},
+    cluster::Cluster,
     error::Problem,
     kind::Kind,
 };
@@ -22,33 +22,6 @@ use crate::aws::percent_encoded;
 const RESTARTS: u32 = 3;
 /// How long the server may take for a page, in seconds; less than the client waits.
 const SERVER_TIME: u32 = 60;
-const JSON: &str = "application/json";
-
-/// What is asked for.
-pub(crate) struct List<'a> {
-    /// The kind.
-    pub(crate) kind: &'a Kind,
-    /// Objects a page; fewer, where a page of them is too large.
-    pub(crate) limit: u32,
-    /// A narrowing of the list, ready for a query.
-    pub(crate) selector: Option<&'static str>,
-}
-
-/// Why a list ended early.
-#[derive(Debug)]
-pub(crate) enum Ended {
-    /// The server does not know the kind.
-    NotFound(Failure),
-    /// All else.
-    Problem(Problem),
-}
-
-/// What an API server is asked with, and how many of its pages may be in memory at once.
-pub(crate) struct Lister<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) cluster: &'a str,
-    pub(crate) pages: &'a Semaphore,
-}
 
 #[derive(Deserialize)]
 struct Page<'a> {
@@ -90,55 +63,47 @@ struct Progress {
     items: usize,
 }
 
-impl Lister<'_> {
-    /// Shows every object of a kind, and says how many there are. One that was shown may be shown
-    /// again where the list had to begin anew.
-    pub(crate) async fn each(
+impl Cluster {
+    /// Passes every object of a kind to `item`, and returns how many there are. An object may be
+    /// passed again if the list had to begin anew.
+    ///
+    /// `limit` is the number of objects a page, which is halved if a page is too large. `selector`
+    /// is a further parameter of the query, with its `&`, or empty.
+    pub(super) async fn list(
         &self,
-        list: &List<'_>,
+        kind: &Kind,
+        mut limit: u32,
+        selector: &str,
         mut item: impl FnMut(&str) -> Result<(), Problem>,
-    ) -> Result<usize, Ended> {
-        let (mut limit, mut restarts) = (list.limit, 0);
+    ) -> Result<usize, Problem> {
+        let mut restarts = 0;
         let mut progress = Progress::default();
         loop {
+            let path = kind.path();
+            let mut path = format!("{path}?limit={limit}&timeoutSeconds={SERVER_TIME}{selector}");
+            if let Some(token) = &progress.token {
+                path += &format!("&continue={}", percent_encoded(token));
+            }
             let step = {
-                // A page is in memory until its objects have been looked at.
+                // A page is in memory until its objects have been passed on.
                 let _permit = self.pages.acquire().await;
-                match self
-                    .client
-                    .get(&list.query(limit, progress.token.as_deref()), JSON)
-                    .await
-                {
-                    Ok(body) => page(&body, &mut progress, &mut item).map_err(Ended::Problem)?,
+                match self.client.get(&path, JSON).await {
+                    Ok(body) => page(&body, &mut progress, &mut item)?,
                     Err(Failure::TooLarge) if limit > 1 => {
                         limit /= 2;
                         progress = Progress::default();
                         continue;
                     }
-                    Err(Failure::Status {
-                        status: 410,
-                        message,
-                    }) => Step::Bad(format!("410: {message}")),
-                    Err(failure) if failure.status() == Some(404) => {
-                        return Err(Ended::NotFound(failure));
-                    }
-                    Err(failure) => {
-                        return Err(Ended::Problem(Problem::of_list(
-                            list.kind,
-                            self.cluster,
-                            failure,
-                        )));
-                    }
+                    Err(Failure::Status(410, message)) => Step::Bad(format!("410: {message}")),
+                    Err(failure) => return Err(Problem::of_list(kind, &self.name, failure)),
                 }
             };
             match step {
                 Step::Done => return Ok(progress.items),
                 Step::Next(token) => progress.token = Some(token),
                 Step::Bad(problem) if restarts == RESTARTS => {
-                    return Err(Ended::Problem(Problem::Page {
-                        kind: list.kind.to_string(),
-                        problem,
-                    }));
+                    let kind = kind.to_string();
+                    return Err(Problem::Page { kind, problem });
                 }
                 Step::Bad(_) => {
                     restarts += 1;
@@ -149,53 +114,28 @@ impl Lister<'_> {
     }
 }
 
-impl List<'_> {
-    fn query(&self, limit: u32, token: Option<&str>) -> String {
-        let mut path = format!(
-            "{}?limit={limit}&timeoutSeconds={SERVER_TIME}",
-            self.kind.path()
-        );
-        if let Some(selector) = self.selector {
-            path.push('&');
-            path.push_str(selector);
-        }
-        if let Some(token) = token {
-            path += &format!("&continue={}", percent_encoded(token));
-        }
-        path
-    }
-}
-
-/// Checks that a page belongs to the list, and shows its objects.
+/// Checks that a page belongs to the list, and passes its objects on.
 fn page(
     body: &[u8],
     progress: &mut Progress,
     item: &mut impl FnMut(&str) -> Result<(), Problem>,
 ) -> Result<Step, Problem> {
+    let bad = |problem: String| Ok(Step::Bad(problem));
     let page: Page<'_> = match serde_json::from_slice(body) {
         Ok(page) => page,
-        Err(error) => {
-            return Ok(Step::Bad(format!(
-                "a page is not what was asked for: {error}"
-            )));
-        }
+        Err(error) => return bad(format!("a page is not what was asked for: {error}")),
     };
     if !page.kind.ends_with("List") {
-        return Ok(Step::Bad(format!(
-            "a page is a `{}` and no list",
-            page.kind
-        )));
+        return bad(format!("a page is a `{}` and no list", page.kind));
     }
     if progress.token.is_none() {
-        progress.version.clone_from(&page.metadata.resource_version);
+        progress.version = page.metadata.resource_version;
     } else if progress.version != page.metadata.resource_version {
-        return Ok(Step::Bad(
-            "a page belongs to another state than the first one".to_owned(),
-        ));
+        return bad("a page belongs to another state than the first one".to_owned());
     }
     let next = page.metadata.next.filter(|token| !token.is_empty());
     if next.is_some() && next == progress.token {
-        return Ok(Step::Bad("the same `continue` token came twice".to_owned()));
+        return bad("the same `continue` token came twice".to_owned());
     }
     for object in page.items.unwrap_or_default() {
         item(object.get())?;

@@ -30,7 +30,6 @@ mod workload;
 pub use client::Timeouts;
 pub(crate) use client::{Client, Server};
 pub(crate) use cluster::{Cluster, Rule, Settings};
-pub use error::ClusterError;
-pub(crate) use error::Problem;
+pub(crate) use error::{ClusterError, Problem};
 pub(crate) use kubeconfig::Context;
 pub(crate) use token::{Authentication, RoleToken};

@@ -3,16 +3,16 @@
 use std::{cell::RefCell, sync::Arc};
 
 use super::{
+    client::Failure,
     cluster::{Cluster, Settings},
     discovery,
     error::Problem,
     helm::{Release, Store},
     kind::{Kind, SECRETS},
-    list::{Ended, List, Lister},
     workload::{Header, Metadata, Workload},
 };
 use crate::{
-    evidence::{EvidenceKind, Hit, TextScanner, User, Uses, Words},
+    evidence::{EvidenceKind, Hit, TextScanner, User, Uses},
     policy::RepositoryGlobs,
 };
 
@@ -21,7 +21,7 @@ const PAGE: u32 = 500;
 /// Helm releases a page: one may have a megabyte.
 const RELEASES: u32 = 25;
 /// Selector of the Secrets in which Helm stores its releases.
-const HELM_SECRETS: &str = "fieldSelector=type%3Dhelm.sh%2Frelease.v1";
+const HELM_SECRETS: &str = "&fieldSelector=type%3Dhelm.sh%2Frelease.v1";
 
 /// A cluster while it is being read.
 pub(super) struct Reader<'a> {
@@ -32,59 +32,28 @@ pub(super) struct Reader<'a> {
     pub(super) uses: RefCell<&'a mut Uses>,
 }
 
-/// Meaning of a repository that is named without a tag.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mention {
-    /// An image of it is used.
-    Uses,
-    /// No image of it is used.
-    Watches,
-}
-
 impl Reader<'_> {
-    fn lister(&self) -> Lister<'_> {
-        Lister {
-            client: &self.cluster.client,
-            cluster: &self.cluster.name,
-            pages: &self.cluster.pages,
-        }
-    }
-
     fn user(&self, kind: &str, name: String, live: bool) -> Arc<User> {
-        let Cluster {
-            name: cluster,
-            location,
-            ..
-        } = self.cluster;
-        let (kind, cluster) = (kind.to_owned().into(), Some(cluster.clone()));
         Arc::new(User {
-            location: location.clone(),
-            kind,
+            location: self.cluster.location.clone(),
+            kind: kind.to_owned().into(),
             name,
-            cluster,
+            cluster: Some(self.cluster.name.clone()),
             live,
         })
     }
 
     /// Reads a built-in kind that holds pods or their templates, and returns the number of objects.
     pub(super) async fn workloads(&self, kind: &Kind) -> Result<usize, Problem> {
-        let list = List {
-            kind,
-            limit: PAGE,
-            selector: None,
-        };
-        let ended = self
-            .lister()
-            .each(&list, |object| self.workload(kind, object))
-            .await;
-        ended.map_err(|ended| self.problem(kind, ended))
+        let object = |object: &str| self.workload(kind, object);
+        self.cluster.list(kind, PAGE, "", object).await
     }
 
     fn workload(&self, kind: &Kind, object: &str) -> Result<(), Problem> {
         let workload: Workload<'_> =
-            serde_json::from_str(object).map_err(|error| Problem::Object {
+            serde_json::from_str(object).map_err(|problem| Problem::Object {
                 object: format!("{} `{}`", kind.name, title(object)),
-                problem: error.to_string(),
+                problem,
             })?;
         let name = workload.metadata.path();
         let user = self.user(&kind.name, name.clone(), workload.is_live());
@@ -98,129 +67,86 @@ impl Reader<'_> {
                 .add_container(&user, image, reported)
                 .map_err(Problem::reference(&user))?;
         }
-        // What else its text names may be a thing of the past, which is no reason for an alarm.
-        self.text(
-            object.as_bytes(),
-            || self.user(&kind.name, name.clone(), false),
-            &images,
-            Mention::Uses,
-        )
+        // What else its text names may be a thing of the past, which is no reason for an alarm. In
+        // a field, a repository without a tag means `latest`.
+        let user = || self.user(&kind.name, name.clone(), false);
+        let is_field = |written: &str| images.iter().any(|it| it.trim().ends_with(written));
+        self.text(object, user, |written| !is_field(written))
     }
 
     /// Reads a custom kind.
     pub(super) async fn custom(&self, kind: &Kind) -> Result<(), Problem> {
         let watches = discovery::is_excluded(&self.watchers, kind);
-        let mention = if watches {
-            Mention::Watches
-        } else {
-            Mention::Uses
-        };
-        let list = List {
-            kind,
-            limit: PAGE,
-            selector: None,
-        };
         let object = |object: &str| {
             let user = || self.user(&kind.name, title(object), false);
-            self.text(object.as_bytes(), user, &[], mention)
+            self.text(object, user, |_| !watches)
         };
-        match self.lister().each(&list, object).await {
-            Ok(_) => Ok(()),
-            // Its definition may have been deleted since the discovery.
-            Err(Ended::NotFound(failure)) => {
-                let still_there = self
-                    .cluster
-                    .custom_kinds(self.settings)
-                    .await?
-                    .contains(kind);
-                if still_there {
-                    Err(self.problem(kind, Ended::NotFound(failure)))
-                } else {
-                    Ok(())
-                }
-            }
-            Err(ended) => Err(self.problem(kind, ended)),
+        let listed = self.cluster.list(kind, PAGE, "", object).await;
+        // Its definition may have been deleted since the discovery.
+        if let Err(Problem::List { failure, .. }) = &listed
+            && matches!(failure, Failure::Status(404, _))
+            && !self
+                .cluster
+                .custom_kinds(self.settings)
+                .await?
+                .contains(kind)
+        {
+            return Ok(());
         }
+        listed.map(drop)
     }
 
     pub(super) async fn config_maps(&self, kind: &Kind) -> Result<(), Problem> {
-        let list = List {
-            kind,
-            limit: PAGE,
-            selector: None,
-        };
         let object = |object: &str| {
             if self.settings.helm_history && Release::is_in(object) {
                 return self.release(object, Store::ConfigMap);
             }
-            self.text(
-                object.as_bytes(),
-                || self.user(&kind.name, title(object), false),
-                &[],
-                Mention::Uses,
-            )
+            let user = || self.user(&kind.name, title(object), false);
+            self.text(object, user, |_| true)
         };
-        self.lister()
-            .each(&list, object)
-            .await
-            .map(drop)
-            .map_err(|ended| self.problem(kind, ended))
+        self.cluster.list(kind, PAGE, "", object).await.map(drop)
     }
 
     pub(super) async fn secrets(&self) -> Result<(), Problem> {
+        let object = |object: &str| self.release(object, Store::Secret);
         let kind = Kind::new(SECRETS);
-        let list = List {
-            kind: &kind,
-            limit: RELEASES,
-            selector: Some(HELM_SECRETS),
-        };
-        let listed = self
-            .lister()
-            .each(&list, |object| self.release(object, Store::Secret))
-            .await;
-        listed.map(drop).map_err(|ended| self.problem(&kind, ended))
+        let listed = self.cluster.list(&kind, RELEASES, HELM_SECRETS, object);
+        listed.await.map(drop)
     }
 
     fn release(&self, object: &str, store: Store) -> Result<(), Problem> {
         let stored = title(object);
-        let release = Release::read(object, store).map_err(|problem| Problem::Release {
+        let release = Release::read(object, store).map_err(|error| Problem::Release {
             release: stored.clone(),
-            problem,
+            error,
         })?;
         let namespace = stored.split('/').next().unwrap_or_default();
-        for manifest in release.manifests() {
-            let user = || self.user("Helm release", release.title(namespace), false);
-            self.text(manifest.as_bytes(), user, &[], Mention::Uses)?;
-        }
-        Ok(())
+        let user = || self.user("Helm release", release.title(namespace), false);
+        let mut manifests = release.manifests();
+        manifests.try_for_each(|manifest| self.text(manifest, user, |_| true))
     }
 
-    /// Adds every image that a text names. `known` are the images of the exact fields, in which a
-    /// repository without a tag means `latest`.
+    /// Adds every image that a text names. `counts` tells of a repository that is named without a
+    /// tag whether that means some image of it.
     fn text(
         &self,
-        text: &[u8],
+        text: &str,
         user: impl Fn() -> Arc<User>,
-        known: &[String],
-        mention: Mention,
+        counts: impl Fn(&str) -> bool,
     ) -> Result<(), Problem> {
-        let mut whose: Option<Arc<User>> = None;
-        let mut words: Option<Option<Words>> = None;
+        let text = text.as_bytes();
+        let (mut whose, mut words) = (None, None);
         for hit in self.scanner.scan(text) {
             let user = whose.get_or_insert_with(&user);
             match hit {
                 Hit::Reference(reference) => self.add(user, &reference, EvidenceKind::Text)?,
                 Hit::Digest(digest) => self.uses.borrow_mut().add_digest(user, digest),
-                Hit::Repository(written, name) => {
-                    if mention == Mention::Uses
-                        && !known.iter().any(|known| known.trim().ends_with(&written))
-                    {
-                        let words =
-                            words.get_or_insert_with(|| self.scanner.words(text).map(Arc::new));
-                        let words = words.clone();
-                        self.uses.borrow_mut().add_mention(user, name, words);
-                    }
+                Hit::Repository(written, name) if counts(&written) => {
+                    let words = words.get_or_insert_with(|| self.scanner.words(text).map(Arc::new));
+                    let words = words.clone();
+                    self.uses.borrow_mut().add_mention(user, name, words);
                 }
+                Hit::Repository(..) => {}
             }
         }
         Ok(())
@@ -230,20 +156,12 @@ impl Reader<'_> {
         let added = self.uses.borrow_mut().add(user, image, None, evidence);
         added.map(drop).map_err(Problem::reference(user))
     }
-
-    fn problem(&self, kind: &Kind, ended: Ended) -> Problem {
-        match ended {
-            Ended::Problem(problem) => problem,
-            Ended::NotFound(failure) => Problem::of_list(kind, &self.cluster.name, failure),
-        }
-    }
 }
 
 /// Returns the namespace and name of an object.
 fn title(object: &str) -> String {
     let header = serde_json::from_str::<Header>(object);
-    header.map_or_else(
-        |_| Metadata::default().path(),
-        |header| header.metadata.path(),
-    )
+    header
+        .map_or_else(|_| Metadata::default(), |header| header.metadata)
+        .path()
 }

@@ -9,33 +9,29 @@ use super::{Reading, Source};
 use crate::{
     evidence::{SourceError, Uses},
     image::Registry,
-    kubernetes::{Cluster, ClusterError, Context, Problem, Rule, Settings, Timeouts},
+    kubernetes::{Cluster, ClusterError, Context, Rule, Settings, Timeouts},
 };
 
 /// A cluster as a source.
 pub(crate) struct ClusterSource {
     /// Source that it belongs to: `eks` or `kubernetes`.
     pub(crate) name: &'static str,
-    /// Name of the cluster.
     pub(crate) cluster: String,
     /// Account and Region that it belongs to, or was configured in.
     pub(crate) location: Registry,
-    /// Treatment.
     pub(crate) treatment: Treatment,
 }
 
-/// Treatment of a cluster.
+/// What is to be done with a cluster.
 pub(crate) enum Treatment {
-    /// It is read.
     Read(Box<Cluster>, Settings),
-    /// It is not read, and that is no failure: a remark.
+    /// It is not read, and that is no failure; the note says why.
     Skip(&'static str),
-    /// It cannot be read.
-    Fail(Problem),
+    Fail(ClusterError),
 }
 
 impl ClusterSource {
-    /// Creates the source for a context of a kubeconfig.
+    /// Makes the source for a context of a kubeconfig.
     pub(crate) fn from_context(
         context: &Context<'_>,
         location: Registry,
@@ -53,7 +49,7 @@ impl ClusterSource {
                 };
                 Treatment::Read(Box::new(cluster), settings)
             }
-            Err(problem) => Treatment::Fail(problem),
+            Err(problem) => Treatment::Fail(problem.of(context.name)),
         };
         Self {
             name: "kubernetes",
@@ -66,9 +62,12 @@ impl ClusterSource {
     /// Returns the permissions that are missing to read it.
     pub(crate) async fn missing_permissions(&self) -> Result<Vec<Rule>, ClusterError> {
         match &self.treatment {
-            Treatment::Read(cluster, settings) => cluster.missing_permissions(settings).await,
+            Treatment::Read(cluster, settings) => {
+                let missing = cluster.missing_permissions(settings).await;
+                missing.map_err(|problem| problem.of(&self.cluster))
+            }
             Treatment::Skip(_) => Ok(Vec::new()),
-            Treatment::Fail(problem) => Err(problem.clone().of(&self.cluster)),
+            Treatment::Fail(error) => Err(error.clone()),
         }
     }
 }
@@ -90,9 +89,12 @@ impl Source for ClusterSource {
         async move {
             let mut reading = Reading::default();
             match &self.treatment {
-                Treatment::Read(cluster, settings) => cluster.read(settings, uses).await?,
+                Treatment::Read(cluster, settings) => {
+                    let read = cluster.read(settings, uses).await;
+                    read.map_err(|problem| problem.of(&self.cluster))?;
+                }
                 Treatment::Skip(why) => reading.note = Some((*why).to_owned()),
-                Treatment::Fail(problem) => return Err(problem.clone().of(&self.cluster).into()),
+                Treatment::Fail(error) => return Err(error.clone().into()),
             }
             Ok(reading)
         }

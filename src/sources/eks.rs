@@ -27,7 +27,7 @@ const AT_ONCE: usize = 4;
 /// Number of pages of lists in memory at once, of all clusters together.
 const PAGES: usize = 4;
 
-/// Creates the permits for pages of lists.
+/// Makes the permits for pages of lists.
 #[must_use]
 pub(crate) fn pages() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(PAGES))
@@ -35,13 +35,9 @@ pub(crate) fn pages() -> Arc<Semaphore> {
 
 /// Amazon EKS in an account and Region.
 pub(crate) struct Eks {
-    /// Clients.
     pub(crate) clients: Clients,
-    /// Account and Region.
     pub(crate) location: Registry,
-    /// Settings.
     pub(crate) settings: EksUse,
-    /// Timeouts of the API servers.
     pub(crate) timeouts: Timeouts,
     /// Permits for pages of lists in memory, of all clusters together.
     pub(crate) pages: Arc<Semaphore>,
@@ -79,7 +75,7 @@ impl Source for Eks {
 }
 
 impl Eks {
-    /// Every cluster that there is, each with what there is to do with it.
+    /// Returns every cluster that there is, each with what is to be done with it.
     pub(crate) async fn clusters(&self) -> Result<Vec<ClusterSource>, ApiError> {
         let names = self.names().await?;
         let clusters = stream::iter(&names).map(|name| self.cluster(name));
@@ -121,7 +117,7 @@ impl Eks {
             .cluster
             .ok_or_else(|| ApiError::answer(OPERATION, name, "the answer has no `cluster`"))?;
         let treatment = self.treatment(name, &described);
-        let treatment = treatment.unwrap_or_else(Treatment::Fail);
+        let treatment = treatment.unwrap_or_else(|problem| Treatment::Fail(problem.of(name)));
         Ok(Some(self.source(name, treatment)))
     }
 
@@ -148,26 +144,22 @@ impl Eks {
         if described.outpost_config().is_some() {
             return Err(Problem::Outpost);
         }
-        let endpoint = described
+        let url = described
             .endpoint()
             .ok_or(Problem::Incomplete("endpoint"))?;
         let authority = described
             .certificate_authority()
-            .and_then(|authority| authority.data());
-        let authority = authority.ok_or(Problem::Incomplete("certificate authority"))?;
+            .and_then(|authority| authority.data())
+            .ok_or(Problem::Incomplete("certificate authority"))?;
         let authority = BASE64_STANDARD
             .decode(authority)
             .map_err(|_| Problem::Incomplete("certificate authority that is base64"))?;
         let credentials = self.clients.credentials().ok_or(Problem::NoCredentials)?;
-        let token = RoleToken::new(
-            credentials,
-            &self.location.region,
-            name,
-            self.clients.clock(),
-        );
+        let clock = self.clients.clock();
+        let token = RoleToken::new(credentials, &self.location.region, name, clock);
         let server = Server {
-            url: endpoint,
-            authority: &authority,
+            url: url.to_owned(),
+            authority,
             certificate: None,
         };
         let client = Client::new(&server, Authentication::Role(token), self.timeouts)?;
