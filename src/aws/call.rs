@@ -11,6 +11,19 @@ use super::{ApiError, Clients, Operation, Page, all_pages, rate_limit::RateLimit
 /// What the SDK answers to a request.
 type Sent<T, E> = Result<T, SdkError<E, Response>>;
 
+/// Lists all that a request of the SDK asks for, page by page: `$items` is the list in an answer.
+macro_rules! list {
+    ($clients:expr, $operation:ident, $resource:expr, $request:expr, $items:ident) => {
+        $clients.list(
+            $crate::aws::Operation::$operation,
+            $resource,
+            |token| $request.set_next_token(token).send(),
+            |answer| (answer.$items, answer.next_token),
+        )
+    };
+}
+pub(crate) use list;
+
 /// Waits for the rate limit, sends a request and returns its answer. `resource` is what the call is
 /// about; it is empty if that is nothing in particular.
 pub(super) fn call<T, E>(
@@ -47,10 +60,7 @@ impl Clients {
     }
 
     /// Reads all pages of a list: `request` sends the request for the page with a token, and `page`
-    /// takes what is needed from its answer.
-    ///
-    /// # Errors
-    /// If a call fails or the list may be incomplete.
+    /// takes what is needed from its answer. Returns an error if the list may be incomplete.
     pub(crate) async fn list<T, A, E, F>(
         &self,
         operation: Operation,

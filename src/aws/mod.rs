@@ -22,6 +22,7 @@ pub(crate) mod s3;
 
 pub(crate) use access::{Outcome, Tried};
 pub(crate) use bucket::Bucket;
+pub(crate) use call::list;
 pub(crate) use call_counter::CountInterceptor;
 pub use call_counter::{CallCounter, Calls};
 pub use clients::{ClientOptions, Clients, Identity};

@@ -123,12 +123,8 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    fn connection(error: impl ToString) -> Self {
-        Self::Connection(error.to_string())
-    }
-
     /// Makes the failure of an answer that was not received in whole.
-    fn broken_off(error: impl Error) -> Self {
+    fn broken_off(error: &dyn Error) -> Self {
         Self::Connection(format!("the answer broke off: {error}"))
     }
 
@@ -146,7 +142,7 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             ErrorKind::FileTooLarge => Self::TooLarge,
-            _ => Self::broken_off(error),
+            _ => Self::broken_off(&error),
         }
     }
 }
@@ -237,10 +233,12 @@ impl Client {
                 concat!("ecr-cleanup/", env!("CARGO_PKG_VERSION")),
             );
         if let Some(bearer) = bearer {
-            let header = bearer.header().map_err(Failure::connection)?;
+            let header = bearer.header();
+            let header = header.map_err(|error| Failure::Connection(error.to_string()))?;
             request = request.header(AUTHORIZATION, header);
         }
-        let request = request.body(Empty::new()).map_err(Failure::connection)?;
+        let request = request.body(Empty::new());
+        let request = request.map_err(|error| Failure::Connection(error.to_string()))?;
         let response = self.http.request(request).await;
         let response = response.map_err(|error| Failure::Connection(chain(&error)))?;
         let (head, body) = response.into_parts();
@@ -302,7 +300,7 @@ async fn collect(mut body: Incoming, headers: &HeaderMap) -> Result<Vec<u8>, Fai
         }
     };
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(Failure::broken_off)?;
+        let frame = frame.map_err(|error| Failure::broken_off(&error))?;
         if let Some(data) = frame.data_ref() {
             match &mut sink {
                 Sink::Plain(plain) => plain.write_all(data)?,

@@ -82,7 +82,8 @@ struct Named {
 
 #[derive(Deserialize)]
 struct Version {
-    version: String,
+    #[serde(rename = "version")]
+    name: String,
     freshness: Option<String>,
     /// Of the aggregated form; the older one has them by themselves.
     #[serde(default)]
@@ -136,7 +137,7 @@ pub(crate) async fn custom_kinds(
             continue;
         }
         for Version {
-            version,
+            name: version,
             freshness,
             mut resources,
         } in group.versions

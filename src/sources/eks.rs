@@ -14,14 +14,13 @@ use tokio::sync::Semaphore;
 
 use super::{ClusterSource, Reading, Source, cluster::Treatment};
 use crate::{
-    aws::{ApiError, Cause, Clients, Operation},
+    aws::{ApiError, Cause, Clients, Operation, list},
     config::EksUse,
     evidence::{SourceError, Uses},
     image::Registry,
     kubernetes::{Authentication, Client, Cluster, Problem, RoleToken, Server, Settings, Timeouts},
 };
 
-const PAGE: i32 = 100;
 /// Number of clusters that are described at once.
 const AT_ONCE: usize = 4;
 /// Number of pages of lists in memory at once, of all clusters together.
@@ -84,15 +83,8 @@ impl Eks {
     }
 
     async fn names(&self) -> Result<Vec<String>, ApiError> {
-        let request = |token| {
-            let request = self.clients.eks.list_clusters().max_results(PAGE);
-            request.set_next_token(token).send()
-        };
-        self.clients
-            .list(Operation::EksListClusters, "", request, |answer| {
-                (answer.clusters, answer.next_token)
-            })
-            .await
+        let request = || self.clients.eks.list_clusters().max_results(100);
+        list!(self.clients, EksListClusters, "", request(), clusters).await
     }
 
     /// Describes a cluster; `None` if it was deleted since it was listed.

@@ -11,14 +11,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{Ecs, add, last_part};
 use crate::{
-    aws::{ApiError, Operation},
+    aws::{ApiError, Operation, list},
     config::TaskDefinitions,
     evidence::{SourceError, User, Uses},
     image::Arn,
 };
 
-const LIST: Operation = Operation::ListTaskDefinitions;
-const PAGE: i32 = 100;
 const AT_ONCE: usize = 16;
 
 impl Ecs {
@@ -54,17 +52,20 @@ impl Ecs {
         if self.task_definitions == TaskDefinitions::Referenced {
             return Ok(Vec::new());
         }
-        let request = |token| {
+        let request = || {
             let request = self.clients.ecs.list_task_definitions();
-            let request = request.status(TaskDefinitionStatus::Active);
-            request.max_results(PAGE).set_next_token(token).send()
+            request
+                .status(TaskDefinitionStatus::Active)
+                .max_results(100)
         };
-        let arns = self
-            .clients
-            .list(LIST, "", request, |answer| {
-                (answer.task_definition_arns, answer.next_token)
-            })
-            .await?;
+        let arns = list!(
+            self.clients,
+            ListTaskDefinitions,
+            "",
+            request(),
+            task_definition_arns
+        );
+        let arns = arns.await?;
         match self.task_definitions {
             TaskDefinitions::Newest(count) => newest(arns, count.get() as usize),
             TaskDefinitions::Active | TaskDefinitions::Referenced => Ok(arns),
@@ -78,14 +79,9 @@ impl Ecs {
         if !is_revision(arn) {
             return self.describe_definition(arn).await;
         }
-        let (known, name) = (&self.caches.definitions, arn.to_owned());
-        known
-            .get_or_read(
-                name,
-                |images| !images.is_empty(),
-                self.describe_definition(arn),
-            )
-            .await
+        let (known, read) = (&self.caches.definitions, self.describe_definition(arn));
+        let is_good = |images: &Vec<String>| !images.is_empty();
+        known.get_or_read(arn.to_owned(), is_good, read).await
     }
 
     async fn describe_definition(&self, arn: &str) -> Result<Vec<String>, ApiError> {
@@ -97,10 +93,8 @@ impl Ecs {
         let definition = answer
             .task_definition()
             .ok_or_else(|| incomplete("the answer holds no task definition"))?;
-        let images = definition
-            .container_definitions()
-            .iter()
-            .map(|container| container.image().map(ToOwned::to_owned));
+        let containers = definition.container_definitions().iter();
+        let images = containers.map(|container| container.image().map(ToOwned::to_owned));
         let images: Option<Vec<String>> = images.collect();
         images
             .filter(|images| !images.is_empty())
@@ -122,7 +116,10 @@ fn newest(arns: Vec<String>, count: usize) -> Result<Vec<String>, ApiError> {
         let (family, revision) = arn
             .rsplit_once(':')
             .and_then(|(family, revision)| Some((family.to_owned(), revision.parse().ok()?)))
-            .ok_or_else(|| ApiError::answer(LIST, &arn, "not the ARN of a revision"))?;
+            .ok_or_else(|| {
+                let operation = Operation::ListTaskDefinitions;
+                ApiError::answer(operation, &arn, "not the ARN of a revision")
+            })?;
         families.entry(family).or_default().insert(revision, arn);
     }
     Ok(families
@@ -139,12 +136,9 @@ mod tests {
     fn only_a_revision_never_changes() {
         let arn = "arn:aws:ecs:eu-west-1:111111111111:task-definition/app";
         assert!(is_revision(&format!("{arn}:7")));
-        assert!(
-            !is_revision(arn)
-                && !is_revision("app:7")
-                && !is_revision("app")
-                && !is_revision(&format!("{arn}:"))
-        );
+        for other in [arn, "app:7", "app", &format!("{arn}:")] {
+            assert!(!is_revision(other), "{other}");
+        }
     }
 
     #[test]

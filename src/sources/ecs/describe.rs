@@ -19,16 +19,14 @@ use aws_sdk_ecs::{
 };
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use futures::{Stream, StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{AT_ONCE, Ecs};
 use crate::aws::{ApiError, Operation};
 
 /// The answer of an operation that describes what it is asked for by ARN.
 pub(super) trait Described {
-    /// What is described.
     type Item;
-    /// The operation.
     const OPERATION: Operation;
     /// The most ARNs that one call may ask for.
     const BATCH: usize;
@@ -82,36 +80,40 @@ described! {
 }
 
 impl Ecs {
-    /// Describes everything with these ARNs, batch by batch. `request` sends the request for a
-    /// batch, and `resource` is what errors name.
+    /// Describes everything with these ARNs, and passes each with its ARN to `each`. `request`
+    /// sends the request for a batch, and `resource` is what errors name.
     ///
     /// # Errors
     /// If a call fails, or an answer is not about everything that was asked for.
-    pub(super) fn describe_all<'a, A, E, F>(
-        &'a self,
-        resource: &'a str,
-        arns: &'a [String],
-        request: impl Fn(Vec<String>) -> F + 'a,
-    ) -> impl Stream<Item = Result<Vec<A::Item>, ApiError>> + 'a
+    pub(super) async fn describe<A, E, F>(
+        &self,
+        resource: &str,
+        arns: &[String],
+        request: impl Fn(Vec<String>) -> F,
+        mut each: impl FnMut(&str, &A::Item) -> Result<(), ApiError>,
+    ) -> Result<(), ApiError>
     where
-        A: Described + 'a,
+        A: Described,
         E: ProvideErrorMetadata + Error + 'static,
-        F: Future<Output = Result<A, SdkError<E, Response>>> + 'a,
+        F: Future<Output = Result<A, SdkError<E, Response>>>,
     {
-        let describe = move |batch: &'a [String]| {
-            let answer = self
-                .clients
-                .call(A::OPERATION, resource, request(batch.to_vec()));
+        let batches = stream::iter(arns.chunks(A::BATCH)).map(|batch| {
+            let request = request(batch.to_vec());
+            let answer = self.clients.call(A::OPERATION, resource, request);
             async move {
                 let (items, failures) = answer.await?.into_parts();
                 let answered = items.iter().filter_map(A::arn);
                 check_complete(A::OPERATION, batch, answered, &failures, A::MISSING)?;
                 Ok(items)
             }
-        };
-        stream::iter(arns.chunks(A::BATCH))
-            .map(describe)
-            .buffer_unordered(AT_ONCE)
+        });
+        let mut batches = batches.buffer_unordered(AT_ONCE);
+        while let Some(items) = batches.try_next().await? {
+            for item in &items {
+                each(A::arn(item).unwrap_or_default(), item)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -137,13 +139,11 @@ fn check_complete<'a>(
         }
         open.remove(arn);
     }
-    match open.iter().min() {
-        None => Ok(()),
-        Some(arn) => {
-            let problem = "the answer does not say anything about it";
-            Err(ApiError::answer(operation, arn, problem))
-        }
+    if let Some(arn) = open.iter().min() {
+        let problem = "the answer does not say anything about it";
+        return Err(ApiError::answer(operation, arn, problem));
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -154,39 +154,25 @@ mod tests {
         let asked = ["a", "b"].map(str::to_owned);
         let failures = failed.map(|reason| Failure::builder().arn("b").reason(reason).build());
         let failures: Vec<Failure> = failures.into_iter().collect();
-        let answered = answered.iter().copied();
-        check_complete(
-            Operation::DescribeTasks,
-            &asked,
-            answered,
-            &failures,
-            missing,
-        )
-        .err()
-        .map(|error| error.to_string())
+        let (operation, answered) = (Operation::DescribeTasks, answered.iter().copied());
+        let checked = check_complete(operation, &asked, answered, &failures, missing);
+        checked.err().map(|error| error.to_string())
     }
 
     #[test]
     fn an_answer_is_about_everything_that_was_asked_for() {
         let problem = |what: &str| Some(format!("`ecs:DescribeTasks` for `b` failed: {what}"));
         let silent = problem("the answer does not say anything about it");
+        let (ended, failure) = (Missing::Ended, Missing::Failure);
         for (answered, failed, missing, expected) in [
-            (&["a", "b"][..], None, Missing::Ended, None),
-            (&["a"], None, Missing::Ended, silent),
-            (&["a"], Some("MISSING"), Missing::Ended, None),
-            (
-                &["a"],
-                Some("MISSING"),
-                Missing::Failure,
-                problem("MISSING"),
-            ),
-            (&["a"], Some("OTHER"), Missing::Ended, problem("OTHER")),
+            (&["a", "b"][..], None, ended, None),
+            (&["a"], None, ended, silent),
+            (&["a"], Some("MISSING"), ended, None),
+            (&["a"], Some("MISSING"), failure, problem("MISSING")),
+            (&["a"], Some("OTHER"), ended, problem("OTHER")),
         ] {
-            assert_eq!(
-                check(answered, failed, missing),
-                expected,
-                "{answered:?} {failed:?}"
-            );
+            let checked = check(answered, failed, missing);
+            assert_eq!(checked, expected, "{answered:?} {failed:?}");
         }
     }
 }

@@ -35,13 +35,10 @@ const AT_ONCE: usize = 8;
 
 /// Amazon ECS in an account and Region.
 pub(crate) struct Ecs {
-    /// Clients.
     pub(crate) clients: Clients,
-    /// Account and Region.
     pub(crate) location: Registry,
     /// Task definitions that count though nothing names them.
     pub(crate) task_definitions: TaskDefinitions,
-    /// Caches.
     pub(crate) caches: Arc<Caches>,
 }
 
@@ -52,13 +49,10 @@ struct Findings {
     images: Vec<(Arc<User>, String, Option<String>)>,
     /// Task definitions, by ARN, with who names them.
     task_definitions: BTreeMap<String, BTreeSet<Arc<User>>>,
-    /// Service deployments to look up.
+    // What is to be looked up, by ARN.
     deployments: BTreeMap<String, Arc<User>>,
-    /// Service revisions to look up.
     revisions: BTreeMap<String, Arc<User>>,
-    /// Daemon deployments to look up.
     daemon_deployments: BTreeMap<String, Arc<User>>,
-    /// Daemon revisions to look up.
     daemon_revisions: BTreeMap<String, Arc<User>>,
 }
 
@@ -78,17 +72,15 @@ impl Findings {
     fn add_image(&mut self, user: &Arc<User>, image: Option<&str>, digest: Option<&str>) {
         if let Some(image) = image {
             let digest = digest.map(ToOwned::to_owned);
-            self.images
-                .push((Arc::clone(user), image.to_owned(), digest));
+            let image = (Arc::clone(user), image.to_owned(), digest);
+            self.images.push(image);
         }
     }
 
     fn name_definition(&mut self, user: &Arc<User>, arn: Option<&str>) {
         if let Some(arn) = arn {
-            self.task_definitions
-                .entry(arn.to_owned())
-                .or_default()
-                .insert(Arc::clone(user));
+            let users = self.task_definitions.entry(arn.to_owned()).or_default();
+            users.insert(Arc::clone(user));
         }
     }
 }
@@ -122,12 +114,11 @@ impl Source for Ecs {
 
 impl Ecs {
     fn user(&self, kind: &'static str, name: &str, cluster: Option<&str>, live: bool) -> Arc<User> {
-        let cluster = cluster.map(|cluster| last_part(cluster).to_owned());
         Arc::new(User {
             location: self.location.clone(),
             kind: kind.into(),
             name: name.to_owned(),
-            cluster,
+            cluster: cluster.map(|cluster| last_part(cluster).to_owned()),
             live,
         })
     }

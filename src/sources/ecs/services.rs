@@ -1,49 +1,39 @@
 //! Services: the task definition they want, those of deployments and task sets under way, and the
 //! revisions and deployments to look up.
 
-use std::{pin::pin, sync::Arc};
+use std::sync::Arc;
 
 use aws_sdk_ecs::types::{ResourceManagementType, Service};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 
 use super::{AT_ONCE, Ecs, Findings, merged, named};
 use crate::{
-    aws::{ApiError, Operation},
+    aws::{ApiError, Operation, list},
     evidence::User,
 };
-
-const PAGE: i32 = 100;
 
 impl Ecs {
     /// Finds what the services of a cluster use.
     pub(super) async fn services(&self, cluster: &str) -> Result<Findings, ApiError> {
         let ecs = &self.clients.ecs;
-        let request = |token| {
-            let request = ecs.list_services().cluster(cluster).max_results(PAGE);
-            request.set_next_token(token).send()
-        };
-        let arns = self
-            .clients
-            .list(Operation::ListServices, cluster, request, |answer| {
-                (answer.service_arns, answer.next_token)
-            })
-            .await?;
-        let mut batches = pin!(self.describe_all(cluster, &arns, |arns| {
+        let request = || ecs.list_services().cluster(cluster).max_results(100);
+        let arns = list!(self.clients, ListServices, cluster, request(), service_arns).await?;
+        let request = |arns| {
             let request = ecs.describe_services().cluster(cluster);
             request.set_services(Some(arns)).send()
-        }));
+        };
         let mut findings = Findings::default();
         let mut express = Vec::new();
-        while let Some(services) = batches.try_next().await? {
-            for service in &services {
-                let name = service.service_name().unwrap_or_default();
-                let user = self.user("ECS service", name, Some(cluster), true);
-                note(&mut findings, &user, service)?;
-                if may_be_express(service) {
-                    express.push((user, service.service_arn().unwrap_or_default().to_owned()));
-                }
+        self.describe(cluster, &arns, request, |arn, service| {
+            let name = service.service_name().unwrap_or_default();
+            let user = self.user("ECS service", name, Some(cluster), true);
+            add_service(&mut findings, &user, service)?;
+            if may_be_express(service) {
+                express.push((user, arn.to_owned()));
             }
-        }
+            Ok(())
+        })
+        .await?;
         let express = stream::iter(express).map(|(user, arn)| self.express_service(user, arn));
         findings.merge(merged(express.buffer_unordered(AT_ONCE)).await?);
         Ok(findings)
@@ -64,9 +54,8 @@ impl Ecs {
                 findings.add_image(&user, Some(container.image()), None);
             }
             if let Some(revision) = configuration.service_revision_arn() {
-                findings
-                    .revisions
-                    .insert(revision.to_owned(), Arc::clone(&user));
+                let revisions = &mut findings.revisions;
+                revisions.insert(revision.to_owned(), Arc::clone(&user));
             }
         }
         Ok(findings)
@@ -76,13 +65,16 @@ impl Ecs {
 /// Returns whether a service says more about itself as an Express service. A kind that is not known
 /// yet may, too.
 fn may_be_express(service: &Service) -> bool {
-    service
-        .resource_management_type()
-        .is_some_and(|kind| *kind != ResourceManagementType::Customer)
+    let kind = service.resource_management_type();
+    kind.is_some_and(|kind| *kind != ResourceManagementType::Customer)
 }
 
 /// Adds everything that a service names. One that has no tasks, or is draining, still counts.
-fn note(findings: &mut Findings, user: &Arc<User>, service: &Service) -> Result<(), ApiError> {
+fn add_service(
+    findings: &mut Findings,
+    user: &Arc<User>,
+    service: &Service,
+) -> Result<(), ApiError> {
     findings.name_definition(user, service.task_definition());
     for deployment in service.deployments() {
         findings.name_definition(user, deployment.task_definition());
@@ -95,9 +87,8 @@ fn note(findings: &mut Findings, user: &Arc<User>, service: &Service) -> Result<
         findings.revisions.insert(arn, Arc::clone(user));
     }
     if let Some(arn) = service.current_service_deployment() {
-        findings
-            .deployments
-            .insert(arn.to_owned(), Arc::clone(user));
+        let deployments = &mut findings.deployments;
+        deployments.insert(arn.to_owned(), Arc::clone(user));
     }
     Ok(())
 }
@@ -123,10 +114,9 @@ mod tests {
             live: true,
         });
         let revision = ServiceCurrentRevisionSummary::builder().build();
-        let service = Service::builder()
-            .current_service_revisions(revision)
-            .build();
-        let error = note(&mut Findings::default(), &user, &service).unwrap_err();
+        let service = Service::builder().current_service_revisions(revision);
+        let service = service.build();
+        let error = add_service(&mut Findings::default(), &user, &service).unwrap_err();
         let message =
             "`ecs:DescribeServices` for `web` failed: the answer names a revision without an ARN";
         assert_eq!(error.to_string(), message);
