@@ -74,9 +74,6 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
 
     /// Returns a fact, which is read if it is not known or not good: once, however many ask for it
     /// meanwhile.
-    ///
-    /// # Errors
-    /// Returns the error of reading.
     pub async fn get_or_read<E>(
         &self,
         name: K,

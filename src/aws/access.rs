@@ -12,12 +12,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::{ApiError, Cause, Clients, LambdaService, Operation};
 use crate::config::InUse;
 
-/// A name of nothing that exists.
 const NOTHING: &str = "ecr-cleanup-access-check";
-/// A digest of nothing that exists.
 const NO_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
-/// An action that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tried {
     pub(crate) action: Operation,
@@ -27,9 +24,7 @@ pub(crate) struct Tried {
 /// What a try shows of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It is allowed.
     Allowed,
-    /// It is denied.
     Denied,
     /// Neither; the error says why.
     Unknown(ApiError),

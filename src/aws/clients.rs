@@ -143,9 +143,6 @@ impl Clients {
 
     /// Returns clients that act as a role, in the same Region. `session` is what the role's account
     /// calls the caller.
-    ///
-    /// # Errors
-    /// If the role cannot be assumed.
     pub(crate) async fn as_role(&self, role: &Role, session: &str) -> Result<Self, ApiError> {
         let credentials = RoleCredentials::new(self.clone(), role.clone(), session.to_owned());
         credentials.credentials().await?;
@@ -183,9 +180,6 @@ impl Clients {
     }
 
     /// Returns a client for a service for which the SDK's is not used.
-    ///
-    /// # Errors
-    /// If the service cannot be called with this configuration.
     pub(crate) fn json_service(
         &self,
         endpoint: Endpoint<'_>,
@@ -199,7 +193,6 @@ impl Clients {
         (self.clock)()
     }
 
-    /// Returns the clock.
     pub(crate) const fn clock(&self) -> fn() -> Time {
         self.clock
     }

@@ -7,7 +7,6 @@ use aws_types::service_config::ServiceConfigKey;
 
 use crate::image::Partition;
 
-/// The names of a service.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Endpoint<'a> {
     /// The name that the SDKs give it: `AWS_ENDPOINT_URL_<ID>` sets its endpoint.
@@ -18,7 +17,6 @@ pub(crate) struct Endpoint<'a> {
     pub(crate) signing: &'a str,
 }
 
-/// The address of a service in a Region.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Address {
     pub(super) url: String,
@@ -31,13 +29,10 @@ pub(super) struct Address {
 /// Why a service cannot be called with this configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ServiceConfigError {
-    /// There is no Region.
     #[error("no Region is configured; set AWS_REGION")]
     NoRegion,
-    /// There are no credentials.
     #[error("there are no AWS credentials")]
     NoCredentials,
-    /// No partition is known that has the Region.
     #[error(
         "the partition of Region `{0}` is not known to this version, and so neither are its host names"
     )]
@@ -46,9 +41,6 @@ pub(crate) enum ServiceConfigError {
 
 impl Endpoint<'_> {
     /// Returns the address of the service in a Region.
-    ///
-    /// # Errors
-    /// If the host names of the Region are not known.
     pub(super) fn address(
         &self,
         config: &SdkConfig,
@@ -135,7 +127,6 @@ mod tests {
     /// What botocore says, as `tests/moto/test_aws_models.py` writes it.
     #[derive(Deserialize)]
     struct Models {
-        /// The Regions of each partition.
         regions: BTreeMap<String, Vec<String>>,
         /// What host names end with in each partition, without and with dual stack.
         suffixes: BTreeMap<String, [String; 2]>,

@@ -18,9 +18,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 /// A request without its host.
 #[derive(Debug, Clone)]
 pub(crate) struct JsonRequest {
-    /// `GET` or `POST`.
     pub(crate) method: String,
-    /// Path and query.
     pub(crate) uri: String,
     /// Headers, by name.
     pub(crate) headers: Vec<(&'static str, String)>,

@@ -57,7 +57,6 @@ use super::{
 /// What the orchestrator is given: an operation and its request.
 type Input = (Operation, JsonRequest);
 
-/// A service in one account and Region.
 pub(crate) struct JsonService {
     orchestrator: Orchestrator<Input, Value, ServiceError>,
     rate_limiter: Arc<RateLimiter>,
@@ -68,9 +67,6 @@ pub(crate) struct JsonService {
 
 impl JsonService {
     /// Makes a client for the service at an endpoint.
-    ///
-    /// # Errors
-    /// If the service cannot be called with this configuration.
     pub(super) fn new(
         config: &SdkConfig,
         calls: &Arc<CallCounter>,

@@ -19,7 +19,6 @@ const LIST: Operation = Operation::ListFunctions;
 const GET: Operation = Operation::GetFunction;
 const PAGE: u8 = 50;
 
-/// AWS Lambda in one account and Region.
 pub(crate) struct LambdaService(JsonService);
 
 #[derive(Debug, Deserialize)]
@@ -30,7 +29,6 @@ struct Listed {
     next_marker: Option<String>,
 }
 
-/// The configuration of a version of a function.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct FunctionConfiguration {
@@ -47,7 +45,6 @@ pub(crate) struct FunctionConfiguration {
     pub(crate) last_update_status: Option<String>,
 }
 
-/// A version of a function.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Function {
@@ -72,9 +69,6 @@ impl LambdaService {
     pub(crate) const LATEST: &'static str = "$LATEST";
 
     /// Makes a client for AWS Lambda.
-    ///
-    /// # Errors
-    /// If it cannot be called with this configuration.
     pub(crate) fn new(clients: &Clients) -> Result<Self, ApiError> {
         let service = clients.json_service(ENDPOINT);
         service

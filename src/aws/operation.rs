@@ -99,7 +99,6 @@ impl Operation {
         Self::KNOWN.iter().copied().find(is_named)
     }
 
-    /// Returns its name without that of the service.
     pub(crate) fn action(self) -> &'static str {
         self.parts().1
     }

@@ -6,7 +6,6 @@ use super::{ApiError, Cause, Clients, Operation, all_pages};
 
 /// An object that was read.
 pub(crate) struct Object {
-    /// Its content.
     pub(crate) bytes: Vec<u8>,
     /// Which version of it was read.
     pub(crate) etag: Option<String>,

@@ -109,7 +109,6 @@ pub(crate) enum TlsError {
     Empty,
 }
 
-/// What became of a request.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// An answer that is none of what was asked for: its status and message.
@@ -156,7 +155,6 @@ impl From<Failure> for Attempt {
     }
 }
 
-/// A client of one API server.
 pub(crate) struct Client {
     http: legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     url: String,

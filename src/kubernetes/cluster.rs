@@ -32,7 +32,6 @@ const WATCHERS: [&str; 6] = [
     "source.toolkit.fluxcd.io/HelmRepository",
 ];
 
-/// A cluster that can be read.
 pub(crate) struct Cluster {
     pub(crate) name: String,
     /// Account and Region that it belongs to.
@@ -42,14 +41,12 @@ pub(crate) struct Cluster {
     pub(crate) pages: Arc<Semaphore>,
 }
 
-/// Settings of the reading of a cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// Whether stored Helm releases count.
     pub(crate) helm_history: bool,
     /// Custom kinds that are left out, as `GROUP/KIND`.
     pub(crate) exclude: RepositoryGlobs,
-    /// Whether it may hold nothing.
     pub(crate) may_be_empty: bool,
 }
 
@@ -71,12 +68,10 @@ impl Settings {
     }
 }
 
-/// A permission to list a kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rule {
     /// API group; empty for the core.
     pub(crate) group: String,
-    /// Kind, in the plural.
     pub(crate) resource: String,
 }
 

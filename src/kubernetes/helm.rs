@@ -19,7 +19,6 @@ use serde::Deserialize;
 const LARGEST: u64 = 32 << 20;
 const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
 
-/// Where a release is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Store {
     Secret,

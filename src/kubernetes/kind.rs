@@ -2,12 +2,9 @@
 
 use std::fmt;
 
-/// A kind that can be listed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Kind {
-    /// The API group; empty for the core.
     pub(crate) group: String,
-    /// Its version.
     pub(crate) version: String,
     /// Its name in paths and rules, such as `deployments`.
     pub(crate) plural: String,
@@ -19,9 +16,7 @@ pub(crate) struct Kind {
 pub(crate) const SECRETS: (&str, &str, &str, &str) = ("", "v1", "secrets", "Secret");
 /// Maps of settings: injected sidecars, agents of build systems and job templates are named there.
 pub(crate) const CONFIG_MAPS: (&str, &str, &str, &str) = ("", "v1", "configmaps", "ConfigMap");
-/// Whatever runs.
 pub(crate) const PODS: (&str, &str, &str, &str) = ("", "v1", "pods", "Pod");
-/// The most common of all workloads.
 pub(crate) const DEPLOYMENTS: (&str, &str, &str, &str) =
     ("apps", "v1", "deployments", "Deployment");
 

@@ -23,7 +23,6 @@ const RELEASES: u32 = 25;
 /// Selector of the Secrets in which Helm stores its releases.
 const HELM_SECRETS: &str = "&fieldSelector=type%3Dhelm.sh%2Frelease.v1";
 
-/// A cluster while it is being read.
 pub(super) struct Reader<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) settings: &'a Settings,
@@ -74,7 +73,6 @@ impl Reader<'_> {
         self.text(object, user, |written| !is_field(written))
     }
 
-    /// Reads a custom kind.
     pub(super) async fn custom(&self, kind: &Kind) -> Result<(), Problem> {
         let watches = discovery::is_excluded(&self.watchers, kind);
         let object = |object: &str| {

@@ -57,10 +57,8 @@ impl fmt::Debug for Bearer {
 /// Why there is no token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
-    /// No credentials to sign with.
     #[error("no AWS credentials to sign a token with: {0}")]
     Credentials(String),
-    /// The signer refused.
     #[error("a token could not be signed: {0}")]
     Signing(String),
     /// The session token of the credentials is too long.
@@ -68,7 +66,6 @@ pub(crate) enum TokenError {
         "the token has {0} characters and a cluster reads {LONGEST}: use credentials with a shorter session token"
     )]
     TooLong(usize),
-    /// It cannot be sent.
     #[error("the token has characters that cannot be sent")]
     Header,
 }
@@ -78,9 +75,7 @@ pub(crate) enum TokenError {
 pub(crate) enum Authentication {
     /// By tokens signed with the credentials of a role.
     Role(RoleToken),
-    /// By a token that is given.
     Given(Bearer),
-    /// By its certificate.
     Certificate,
 }
 

@@ -8,7 +8,6 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// An object of a built-in kind.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Workload<'a> {
     #[serde(default)]

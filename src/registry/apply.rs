@@ -29,11 +29,8 @@ use crate::{
 /// half a second.
 const AT_ONCE: usize = 16;
 
-/// Applies a cleared plan.
 pub(crate) struct Applier<'a> {
-    /// Clients of each registry.
     pub(crate) clients: &'a BTreeMap<Registry, Clients>,
-    /// Policies that the plan was made by.
     pub(crate) policies: &'a Policies,
     /// Reads evidence again; a refusal is why it cannot be trusted.
     pub(crate) read_usage: &'a dyn Fn() -> LocalBoxFuture<'a, Result<UsageIndex, Refusal>>,

@@ -19,7 +19,6 @@ use crate::{
 const NOT_FOUND: &str = "ImageNotFound";
 const REFERENCED: &str = "ImageReferencedByManifestList";
 
-/// Answer to a call that deletes.
 #[derive(Default)]
 struct Answer {
     deleted: HashSet<Digest>,

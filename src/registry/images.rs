@@ -16,9 +16,6 @@ use crate::{
 };
 
 /// Reads all images of one repository, and the children of its indexes.
-///
-/// # Errors
-/// If the images cannot be listed.
 pub(crate) async fn read_images(
     clients: &Clients,
     repository: &str,
@@ -50,9 +47,6 @@ pub(crate) async fn read_images(
 }
 
 /// Lists the images of a repository by their digests, with what of the list cannot be understood.
-///
-/// # Errors
-/// If a page fails.
 pub(crate) async fn list(
     clients: &Clients,
     repository: &str,
@@ -80,9 +74,6 @@ pub(crate) async fn list(
 }
 
 /// Describes at most 100 images again. Images that do not exist any more are left out.
-///
-/// # Errors
-/// If the call fails, or an answer cannot be understood.
 pub(crate) async fn describe(
     clients: &Clients,
     repository: &str,

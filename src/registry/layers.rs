@@ -10,9 +10,6 @@ use crate::{
 };
 
 /// Reads the layers of each image whose manifest can be read and understood.
-///
-/// # Errors
-/// If a call fails.
 pub(crate) async fn layers(
     clients: &Clients,
     repository: &str,

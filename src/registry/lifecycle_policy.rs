@@ -6,7 +6,6 @@ use crate::{
     inventory::LifecyclePolicy,
 };
 
-/// Reads the lifecycle policy of a repository.
 pub(super) async fn lifecycle_policy(clients: &Clients, name: &RepositoryName) -> LifecyclePolicy {
     let request = clients.ecr.get_lifecycle_policy().repository_name(&**name);
     let answer = clients.call(Operation::GetLifecyclePolicy, name, request.send());

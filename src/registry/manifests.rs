@@ -15,18 +15,10 @@ use crate::{
 /// Reason for which the manifest of an image cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ManifestError {
-    /// It cannot be parsed.
     #[error(transparent)]
     Malformed(#[from] inventory::ManifestError),
-    /// ECR says why.
     #[error("{code}: {reason}")]
-    Failed {
-        /// The failure code.
-        code: String,
-        /// What ECR says about it.
-        reason: String,
-    },
-    /// ECR says nothing.
+    Failed { code: String, reason: String },
     #[error("`ecr:BatchGetImage` did not answer for it")]
     NotAnswered,
 }

@@ -62,9 +62,6 @@ pub struct Restored {
 
 /// Restores an image and waits until it can be pulled, looking again after every `pause`; normally
 /// AWS takes up to 20 minutes.
-///
-/// # Errors
-/// Where there is no such image, its repository cannot be read, or a call fails.
 pub(crate) async fn restore(
     registries: &BTreeMap<Registry, Clients>,
     image: &ImageReference,

@@ -21,7 +21,6 @@ use crate::{
     kubernetes::{Authentication, Client, Cluster, Problem, RoleToken, Server, Settings, Timeouts},
 };
 
-/// Number of clusters that are described at once.
 const AT_ONCE: usize = 4;
 /// Number of pages of lists in memory at once, of all clusters together.
 const PAGES: usize = 4;
@@ -32,7 +31,6 @@ pub(crate) fn pages() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(PAGES))
 }
 
-/// Amazon EKS in an account and Region.
 pub(crate) struct Eks {
     pub(crate) clients: Clients,
     pub(crate) location: Registry,

@@ -33,13 +33,9 @@ const ROUNDS: usize = 4;
 const LIST: Operation = Operation::ListFunctions;
 const LATEST: &str = LambdaService::LATEST;
 
-/// AWS Lambda in one account and Region.
 pub(crate) struct Lambda {
-    /// Clients.
     pub(crate) clients: Clients,
-    /// Account and Region.
     pub(crate) location: Registry,
-    /// Caches.
     pub(crate) caches: Arc<Caches>,
 }
 
@@ -48,7 +44,6 @@ pub(crate) struct Lambda {
 struct Version {
     /// The ARN of the function, without a version.
     function: Arn,
-    /// Its name.
     name: String,
     /// A number, or `$LATEST`.
     number: String,
@@ -58,7 +53,6 @@ struct Version {
 
 /// What became of a version since it was listed.
 enum Read {
-    /// Its image; none if it has none.
     Image(Option<FunctionImage>),
     /// It has other code, or is gone.
     Changed,

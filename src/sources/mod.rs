@@ -56,7 +56,6 @@ pub(crate) trait Source {
 pub(crate) struct Reading {
     /// Sources that it found, each with a status of its own.
     pub(crate) further: Vec<Box<dyn Source>>,
-    /// Remark.
     pub(crate) note: Option<String>,
     /// Accounts whose use this is, besides that of the source.
     pub(crate) accounts: BTreeSet<AccountId>,

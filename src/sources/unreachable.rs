@@ -11,9 +11,7 @@ use crate::{
 
 /// An account and Region that cannot be reached, in place of every source there.
 pub(crate) struct Unreachable {
-    /// Account and Region.
     pub(crate) location: Registry,
-    /// Error.
     pub(crate) error: ApiError,
 }
 

@@ -31,21 +31,27 @@ struct Lock {
 }
 
 impl StateObject for Lock {
-    const SCHEMA: &'static str = "ecr-cleanup/run-lock";
-    const NUMBER: u32 = 1;
-    const KEY: &'static str = "run-lock.json.gz";
+    const NAME: &'static str = "run-lock";
 }
 
 impl Lock {
     fn new(run_id: &str, now: Time) -> Self {
-        let ends_at = now
-            .millis()
-            .saturating_add(i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX));
+        let life = i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX);
         Self {
             run_id: run_id.to_owned(),
             taken_at: now.millis(),
-            ends_at,
+            ends_at: now.millis().saturating_add(life),
         }
+    }
+
+    /// Returns the error for a lock that another run holds.
+    fn held(&self, name: String) -> LockError {
+        let time =
+            |millis| Time::from_millis(millis).map_or("1970".to_owned(), |it| it.to_string());
+        let (run_id, since, until) = (&self.run_id, time(self.taken_at), time(self.ends_at));
+        let observed =
+            format!("run {run_id} holds the lock since {since}, until {until} at the latest");
+        LockError::Held { observed, name }
     }
 }
 
@@ -61,20 +67,16 @@ pub(crate) struct HeldLock {
 /// Reason for which the lock was not acquired.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LockError {
-    /// The state cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// Another run holds it.
     #[error("{observed}")]
     Held {
-        /// Observation, with times.
         observed: String,
         /// Address of the lock.
         name: String,
     },
 }
 
-/// Acquires the lock.
 pub(super) async fn acquire(
     store: &Store,
     run_id: &str,
@@ -82,7 +84,7 @@ pub(super) async fn acquire(
 ) -> Result<HeldLock, LockError> {
     let now = clock();
     let lock = Lock::new(run_id, now);
-    let name = store.name(Lock::KEY);
+    let name = store.name::<Lock>();
     let found = store.read::<Lock>().await?;
     let condition = match &found {
         None => Condition::Absent,
@@ -112,28 +114,13 @@ pub(super) async fn acquire(
     })
 }
 
-impl Lock {
-    /// Returns the error for a lock that another run holds.
-    fn held(&self, name: String) -> LockError {
-        let time = |millis| {
-            Time::from_millis(millis).map_or_else(|| "1970".to_owned(), |time| time.to_string())
-        };
-        let (since, until) = (time(self.taken_at), time(self.ends_at));
-        let observed = format!(
-            "run {} holds the lock since {since}, until {until} at the latest",
-            self.run_id
-        );
-        LockError::Held { observed, name }
-    }
-}
-
 impl HeldLock {
     /// Returns whether another run has it meanwhile.
     pub(crate) const fn lost(&self) -> &Cell<bool> {
         &self.lost
     }
 
-    /// Runs `work`, and renews the lock while it goes on.
+    /// Runs `work`, and renews the lock meanwhile.
     pub(crate) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::select! {
             biased;
@@ -155,10 +142,7 @@ impl HeldLock {
         }
     }
 
-    /// Releases the lock by ending it.
-    ///
-    /// # Errors
-    /// Returns an error if it could not be written: it ends by itself then.
+    /// Releases the lock by ending it. If that fails, it ends by itself.
     pub(crate) async fn release(self) -> Result<(), StateError> {
         let now = (self.clock)();
         let ended = Lock {
@@ -170,11 +154,8 @@ impl HeldLock {
 
     async fn write(&self, lock: &Lock) -> Result<(), StateError> {
         let etag = self.etag.borrow().clone();
-        match self
-            .store
-            .write_if(lock, Condition::Unchanged(&etag))
-            .await?
-        {
+        let unchanged = Condition::Unchanged(&etag);
+        match self.store.write_if(lock, unchanged).await? {
             Some(etag) => *self.etag.borrow_mut() = etag,
             // The answer to a first attempt may have been lost: then it is this run's own all the
             // same.

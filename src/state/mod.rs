@@ -35,13 +35,11 @@ use store::{Found, Store};
 /// The state of a deployment, as it was read at the start of a run.
 pub(crate) struct State {
     store: Store,
-    /// Caches.
     pub(crate) caches: Arc<Caches>,
     /// Memory that guards depend on.
     pub(crate) memory: Memory,
     /// Failures to read what guards depend on.
     pub(crate) errors: Vec<StateError>,
-    /// Warnings about caches.
     pub(crate) warnings: Vec<String>,
     /// Ledger as it was stored, if one was.
     stored_ledger: Option<Found<SoakLedger>>,
@@ -81,30 +79,24 @@ impl State {
         let counts: Option<Found<UsageCounts>> =
             counts.map_err(|error| errors.push(error)).ok().flatten();
         let ledger = ledger.and_then(|ledger| ledger.map_err(|error| errors.push(error)).ok());
-        let content = |found: &Option<Found<SoakLedger>>| {
-            let content = found.as_ref().map(|found| found.content.clone());
-            content.unwrap_or_default()
-        };
+        let content = |found: &Found<SoakLedger>| found.content.clone();
         let memory = Memory {
             counts: counts.map(|found| found.content),
-            ledger: ledger.as_ref().map(content),
+            ledger: ledger
+                .as_ref()
+                .map(|found| found.as_ref().map(content).unwrap_or_default()),
         };
-        let stored_ledger = ledger.flatten();
         Self {
             store,
             caches,
             memory,
             errors,
             warnings,
-            stored_ledger,
+            stored_ledger: ledger.flatten(),
             foreign,
         }
     }
 
-    /// Acquires the run lock.
-    ///
-    /// # Errors
-    /// Returns an error if another run holds it, or that cannot be told.
     pub(crate) async fn lock(
         &self,
         run_id: &str,
@@ -115,9 +107,6 @@ impl State {
 
     /// Writes down the facts of this run and its candidates, and returns the memory with these. A
     /// run that is `narrowed` did not look at everything, and forgets nothing.
-    ///
-    /// # Errors
-    /// Returns an error if something could not be written.
     pub(crate) async fn record(
         &self,
         plan: &Plan,
@@ -136,16 +125,12 @@ impl State {
             self.write(functions.changed(keep_unused)),
             self.write(indexes.changed(keep_unused))
         );
-        let ledger = if self.memory.ledger.is_some() {
+        let mut ledger = None;
+        if self.memory.ledger.is_some() {
             let observe = |ledger: &mut SoakLedger| ledger.observe(plan, complete);
-            Some(
-                self.store
-                    .update(self.stored_ledger.clone(), observe)
-                    .await?,
-            )
-        } else {
-            None
-        };
+            let updated = self.store.update(self.stored_ledger.clone(), observe);
+            ledger = Some(updated.await?);
+        }
         definitions.and(functions).and(indexes)?;
         let counts = self.memory.counts.clone();
         Ok(Memory { ledger, counts })
@@ -153,7 +138,7 @@ impl State {
 
     async fn write<C: StateObject>(&self, changed: Option<C>) -> Result<(), StateError> {
         match changed {
-            Some(facts) if !self.foreign.contains(&C::KEY) => self.store.write(&facts).await,
+            Some(facts) if !self.foreign.contains(&C::NAME) => self.store.write(&facts).await,
             _ => Ok(()),
         }
     }
@@ -162,9 +147,6 @@ impl State {
     ///
     /// Only a run that no guard stops may do that: a drop that was refused once would pass the
     /// second time.
-    ///
-    /// # Errors
-    /// Returns an error if they could not be written.
     pub(crate) async fn record_counts(&self, sources: &[SourceStatus]) -> Result<(), StateError> {
         let counts = UsageCounts::of(sources);
         if self.memory.counts.as_ref() == Some(&counts) {
@@ -187,17 +169,11 @@ where
         Ok(None) => Cache::default(),
         Ok(Some(found)) => Cache::new(found.content),
         Err(error) => {
-            let damaged = matches!(
-                error,
-                StateError::Unusable {
-                    why: Unusable::Damaged(_),
-                    ..
-                }
-            );
-            let end = if damaged {
+            let damaged = |why: &Unusable| matches!(why, Unusable::Damaged(_));
+            let end = if matches!(&error, StateError::Unusable { why, .. } if damaged(why)) {
                 "it is written anew"
             } else {
-                foreign.push(BTreeMap::<K, V>::KEY);
+                foreign.push(BTreeMap::<K, V>::NAME);
                 "it is left as it is, and not used"
             };
             warnings.push(format!("the cache {error}; {end}"));
@@ -210,31 +186,21 @@ where
 type Reading<C> = Result<Option<Found<C>>, StateError>;
 
 impl StateObject for BTreeMap<String, Vec<String>> {
-    const SCHEMA: &'static str = "ecr-cleanup/task-definitions";
-    const NUMBER: u32 = 1;
-    const KEY: &'static str = "task-definitions.json.gz";
+    const NAME: &'static str = "task-definitions";
 }
 
 impl StateObject for BTreeMap<String, FunctionImage> {
-    const SCHEMA: &'static str = "ecr-cleanup/functions";
-    const NUMBER: u32 = 1;
-    const KEY: &'static str = "functions.json.gz";
+    const NAME: &'static str = "functions";
 }
 
 impl StateObject for BTreeMap<Digest, Vec<Child>> {
-    const SCHEMA: &'static str = "ecr-cleanup/indexes";
-    const NUMBER: u32 = 1;
-    const KEY: &'static str = "indexes.json.gz";
+    const NAME: &'static str = "indexes";
 }
 
 impl StateObject for UsageCounts {
-    const SCHEMA: &'static str = "ecr-cleanup/usage-counts";
-    const NUMBER: u32 = 1;
-    const KEY: &'static str = "usage-counts.json.gz";
+    const NAME: &'static str = "usage-counts";
 }
 
 impl StateObject for SoakLedger {
-    const SCHEMA: &'static str = "ecr-cleanup/soak-ledger";
-    const NUMBER: u32 = 1;
-    const KEY: &'static str = "soak-ledger.json.gz";
+    const NAME: &'static str = "soak-ledger";
 }

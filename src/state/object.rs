@@ -8,7 +8,10 @@
 //! A reader takes the number it knows and no other. Compression is gzip, whose checksum notices an
 //! object that was cut or changed by accident.
 
-use std::io::{Read, Write};
+use std::{
+    error::Error,
+    io::{self, Read, Write},
+};
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -16,14 +19,18 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 /// Bytes to which an object may decompress: a larger one was not written by this program.
 const MAX_BYTES: u64 = 1 << 30;
 
+/// Number of the schema of every object.
+const NUMBER: u32 = 1;
+
 /// Content of an object.
 pub(super) trait StateObject: Serialize + DeserializeOwned {
-    /// Name of its schema.
-    const SCHEMA: &'static str;
-    /// Number of its schema that this version reads and writes.
-    const NUMBER: u32;
-    /// Name of the object.
-    const KEY: &'static str;
+    /// Name of the object, and of its schema.
+    const NAME: &'static str;
+}
+
+/// Returns the name of the schema of an object.
+fn schema<C: StateObject>() -> String {
+    format!("ecr-cleanup/{}", C::NAME)
 }
 
 /// Reason for which the content of an object cannot be used.
@@ -45,13 +52,6 @@ pub enum Unusable {
     },
 }
 
-#[derive(Serialize)]
-struct Written<'a, C> {
-    schema: &'a str,
-    number: u32,
-    content: &'a C,
-}
-
 /// The part of an object that tells whether this version can read the rest.
 #[derive(Deserialize)]
 struct Header {
@@ -59,57 +59,54 @@ struct Header {
     number: u32,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Envelope<C> {
+    schema: String,
+    number: u32,
     content: C,
 }
 
 /// Returns the bytes of an object.
-pub(super) fn encode<C: StateObject>(content: &C) -> std::io::Result<Vec<u8>> {
-    let written = Written {
-        schema: C::SCHEMA,
-        number: C::NUMBER,
+pub(super) fn encode<C: StateObject>(content: &C) -> io::Result<Vec<u8>> {
+    let envelope = Envelope {
+        schema: schema::<C>(),
+        number: NUMBER,
         content,
     };
-    compress(&serde_json::to_vec(&written)?)
+    compress(&serde_json::to_vec(&envelope)?)
 }
 
-/// Compresses bytes as gzip.
-fn compress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes)?;
     encoder.finish()
 }
 
-/// Returns the content of an object.
-///
-/// # Errors
-/// Returns an error if the bytes are not what this version writes.
+/// Returns the content of an object, or an error if the bytes are not what this version writes.
 pub(super) fn decode<C: StateObject>(bytes: &[u8]) -> Result<C, Unusable> {
-    let damaged = |error: &dyn std::fmt::Display| Unusable::Damaged(error.to_string());
+    let damaged = |error: &dyn Error| Unusable::Damaged(error.to_string());
     let mut text = Vec::new();
     let mut decoder = GzDecoder::new(bytes).take(MAX_BYTES);
-    decoder
-        .read_to_end(&mut text)
-        .map_err(|error| damaged(&error))?;
+    let unpacked = decoder.read_to_end(&mut text);
+    unpacked.map_err(|error| damaged(&error))?;
     let header: Header = serde_json::from_slice(&text).map_err(|error| damaged(&error))?;
-    if header.schema != C::SCHEMA {
+    if header.schema != schema::<C>() {
         return Err(Unusable::Foreign(header.schema));
     }
-    if header.number > C::NUMBER {
-        return Err(Unusable::Newer {
-            found: header.number,
-            known: C::NUMBER,
-        });
+    match header.number {
+        NUMBER => {
+            let envelope = serde_json::from_slice(&text).map_err(|error| damaged(&error));
+            envelope.map(|envelope: Envelope<C>| envelope.content)
+        }
+        found if found > NUMBER => Err(Unusable::Newer {
+            found,
+            known: NUMBER,
+        }),
+        number => {
+            let problem = format!("no version wrote number {number} of its schema");
+            Err(Unusable::Damaged(problem))
+        }
     }
-    if header.number < C::NUMBER {
-        return Err(Unusable::Damaged(format!(
-            "no version wrote number {} of its schema",
-            header.number
-        )));
-    }
-    let envelope: Envelope<C> = serde_json::from_slice(&text).map_err(|error| damaged(&error))?;
-    Ok(envelope.content)
 }
 
 #[cfg(test)]
@@ -134,33 +131,24 @@ mod tests {
         let read = |bytes: &[u8]| decode::<UsageCounts>(bytes).unwrap_err();
         let whole = encode(&UsageCounts::default()).unwrap();
         for cut in 0..whole.len() {
-            assert!(
-                matches!(read(&whole[..cut]), Unusable::Damaged(_)),
-                "cut at {cut}"
-            );
+            let error = read(&whole[..cut]);
+            assert!(matches!(error, Unusable::Damaged(_)), "cut at {cut}");
         }
         for position in 10..whole.len() {
             let mut changed = whole.clone();
             changed[position] ^= 1;
-            assert!(
-                decode::<UsageCounts>(&changed).is_err(),
-                "changed at {position}"
-            );
+            let changed = decode::<UsageCounts>(&changed);
+            assert!(changed.is_err(), "changed at {position}");
         }
-        assert!(matches!(
-            read(b"{\"schema\":\"ecr-cleanup/usage-counts\"}"),
-            Unusable::Damaged(_)
-        ));
+        let plain = read(br#"{"schema":"ecr-cleanup/usage-counts"}"#);
+        assert!(matches!(plain, Unusable::Damaged(_)));
         let foreign = object(&json!({"schema": "somebody/else", "number": 1, "content": {}}));
-        assert_eq!(
-            read(&foreign),
-            Unusable::Foreign("somebody/else".to_owned())
-        );
-        let newer = object(
-            &json!({"schema": UsageCounts::SCHEMA, "number": 2, "content": {"anything": true}}),
-        );
+        let other = "somebody/else".to_owned();
+        assert_eq!(read(&foreign), Unusable::Foreign(other));
+        let schema = schema::<UsageCounts>();
+        let newer = object(&json!({"schema": schema, "number": 2, "content": {"anything": true}}));
         assert_eq!(read(&newer), Unusable::Newer { found: 2, known: 1 });
-        let wrong = object(&json!({"schema": UsageCounts::SCHEMA, "number": 1, "content": []}));
+        let wrong = object(&json!({"schema": schema, "number": 1, "content": []}));
         assert!(matches!(read(&wrong), Unusable::Damaged(_)));
     }
 }

@@ -76,28 +76,27 @@ impl StateError {
 }
 
 impl Store {
-    pub(super) fn new(clients: &Clients, location: &S3Location, location_of: &Registry) -> Self {
-        let prefix = location.key(&format!("{}/{}", location_of.account, location_of.region));
+    pub(super) fn new(clients: &Clients, location: &S3Location, home: &Registry) -> Self {
         Self {
             clients: clients.clone(),
             bucket: location.bucket.clone(),
-            prefix,
+            prefix: location.key(&format!("{}/{}", home.account, home.region)),
         }
     }
 
     /// Returns the address of an object.
-    pub(super) fn name(&self, key: &str) -> String {
-        s3::address(&self.bucket, &self.key(key))
+    pub(super) fn name<C: StateObject>(&self) -> String {
+        s3::address(&self.bucket, &self.key::<C>())
     }
 
-    fn key(&self, key: &str) -> String {
-        format!("{}/{key}", self.prefix)
+    fn key<C: StateObject>(&self) -> String {
+        format!("{}/{}.json.gz", self.prefix, C::NAME)
     }
 
     /// Reads an object; `None` if there is none.
     pub(super) async fn read<C: StateObject>(&self) -> super::Reading<C> {
-        let name = self.name(C::KEY);
-        let object = match s3::get(&self.clients, &self.bucket, &self.key(C::KEY)).await {
+        let name = self.name::<C>();
+        let object = match s3::get(&self.clients, &self.bucket, &self.key::<C>()).await {
             Ok(object) => object,
             Err(error) if error.cause == Cause::ObjectNotFound => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -112,7 +111,7 @@ impl Store {
 
     /// Writes an object, whatever is there.
     pub(super) async fn write<C: StateObject>(&self, content: &C) -> Result<(), StateError> {
-        let (bytes, key) = (self.encode(content)?, self.key(C::KEY));
+        let (bytes, key) = (self.encode(content)?, self.key::<C>());
         s3::put(&self.clients, &self.bucket, &key, CONTENT_TYPE, bytes).await?;
         Ok(())
     }
@@ -124,15 +123,17 @@ impl Store {
         content: &C,
         condition: Condition<'_>,
     ) -> Result<Option<String>, StateError> {
-        let (bytes, key) = (self.encode(content)?, self.key(C::KEY));
+        let (bytes, key) = (self.encode(content)?, self.key::<C>());
         let (clients, bucket) = (&self.clients, &self.bucket);
         let etag = s3::put_if(clients, bucket, &key, CONTENT_TYPE, bytes, condition).await?;
         Ok(etag)
     }
 
     fn encode<C: StateObject>(&self, content: &C) -> Result<Vec<u8>, StateError> {
-        let name = || self.name(C::KEY);
-        object::encode(content).map_err(|why| StateError::Encode { name: name(), why })
+        object::encode(content).map_err(|why| StateError::Encode {
+            name: self.name::<C>(),
+            why,
+        })
     }
 
     /// Changes an object that was read, on top of what others wrote meanwhile.
@@ -154,7 +155,7 @@ impl Store {
             found = self.read().await?;
         }
         Err(StateError::Contended {
-            name: self.name(C::KEY),
+            name: self.name::<C>(),
         })
     }
 }

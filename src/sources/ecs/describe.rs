@@ -33,7 +33,6 @@ pub(super) trait Described {
     /// What it means that something is missing.
     const MISSING: Missing;
 
-    /// Returns the ARN of an item.
     fn arn(item: &Self::Item) -> Option<&str>;
     /// Returns the items, and the failures of what could not be described.
     fn into_parts(self) -> (Vec<Self::Item>, Vec<Failure>);
@@ -42,7 +41,6 @@ pub(super) trait Described {
 /// What it means that ECS calls something `MISSING` that it named before.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// It has ended meanwhile.
     Ended,
     /// Something still needs it: a failure.
     Failure,

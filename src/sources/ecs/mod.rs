@@ -33,7 +33,6 @@ use crate::{
 /// them.
 const AT_ONCE: usize = 8;
 
-/// Amazon ECS in an account and Region.
 pub(crate) struct Ecs {
     pub(crate) clients: Clients,
     pub(crate) location: Registry,
@@ -138,7 +137,6 @@ impl Ecs {
     }
 }
 
-/// Merges the findings of several clusters.
 async fn merged<E>(findings: impl Stream<Item = Result<Findings, E>>) -> Result<Findings, E> {
     findings
         .try_fold(Findings::default(), |mut all, more| async move {

@@ -25,10 +25,8 @@ pub struct KeepList {
     generated_at: Timestamp,
     /// Time for which it may be relied upon.
     max_age: String,
-    /// Account that uses the images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) account: Option<AccountId>,
-    /// Region that uses the images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) region: Option<Region>,
     /// References to images, and digests.

@@ -26,16 +26,11 @@ pub use list::{KeepList, KeepListError};
 
 /// Name of the reading of a list in errors.
 const KEEP_LIST: Operation = Operation::Other("keep_list");
-/// Number of lists that are read at once.
 const AT_ONCE: usize = 8;
 
-/// The keep lists that the configuration names.
 pub(crate) struct KeepLists {
-    /// Clients.
     pub(crate) clients: Clients,
-    /// The program's own account and Region.
     pub(crate) location: Registry,
-    /// Objects that hold lists.
     pub(crate) objects: Vec<S3Objects>,
     /// Host names that stand for the registries.
     pub(crate) aliases: Arc<Aliases>,

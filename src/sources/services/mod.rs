@@ -35,7 +35,6 @@ use crate::{
     image::Registry,
 };
 
-/// A service in one account and Region.
 pub(crate) struct OtherService {
     pub(crate) service: Service,
     pub(crate) clients: Clients,

@@ -45,7 +45,6 @@ impl From<ApiError> for StepError {
     }
 }
 
-/// A service that is being read.
 pub(super) struct Reader<'a, 'f> {
     spec: &'static Spec,
     client: JsonService,

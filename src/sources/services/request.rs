@@ -61,16 +61,12 @@ pub(super) fn members<'s>(step: &'s Step, above: Option<&Chain<'_>>) -> Result<V
 /// Why a step makes no request, which a test excludes for the tables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RequestError {
-    /// There is no method and path.
     #[error("no `http`")]
     MissingPath,
-    /// There are no members.
     #[error("members are no object")]
     InvalidMembers,
-    /// A member of the path is missing.
     #[error("no `{0}`")]
     MissingMember(String),
-    /// The path is no template.
     #[error("`{0}` is no template")]
     InvalidTemplate(String),
 }

@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 
 use crate::config::Service;
 
-/// A service.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Spec {
@@ -44,7 +43,6 @@ pub(super) enum Protocol {
         /// What comes before the operation.
         target: String,
     },
-    /// Paths and queries.
     Rest,
 }
 
@@ -135,10 +133,8 @@ pub(super) struct UserOf {
 /// Why the table of a service cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SpecError {
-    /// There is none.
     #[error("it has no table")]
     NoTable,
-    /// It is no table.
     #[error(transparent)]
     Malformed(&'static serde_json::Error),
 }

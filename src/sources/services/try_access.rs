@@ -22,9 +22,6 @@ pub(crate) struct TriedService {
 
 impl OtherService {
     /// Tries every call once, as far as there is something to ask about.
-    ///
-    /// # Errors
-    /// Where the service cannot be asked at all.
     pub(crate) async fn try_calls(&self) -> Result<TriedService, ApiError> {
         let spec = self.spec()?;
         let client = self.client(spec)?;
