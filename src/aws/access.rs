@@ -6,6 +6,7 @@
 
 use std::error::Error;
 
+use aws_sdk_ecr::types::ImageIdentifier;
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -69,7 +70,7 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Makes a call, notes what it shows of the action, and returns its answer if there is one.
+    /// Makes a call, records what it shows of the action, and returns its answer if there is one.
     async fn call<T, E>(
         &mut self,
         action: Operation,
@@ -82,6 +83,13 @@ impl Trial<'_> {
         self.tried.push(Tried::new(action, answer.as_ref().err()));
         answer.ok()
     }
+}
+
+/// Makes calls one after the other, whatever their answers.
+macro_rules! try_each {
+    ($trial:ident: $($operation:ident => $request:expr;)*) => {
+        $($trial.call(Operation::$operation, $request.send()).await;)*
+    };
 }
 
 impl Clients {
@@ -109,25 +117,15 @@ impl Clients {
         let name = repositories
             .and_then(|answer| answer.repositories?.into_iter().next()?.repository_name);
         let name = &name.unwrap_or_else(|| NOTHING.to_owned());
-        let request = ecr.describe_images().repository_name(name).max_results(1);
-        let request = request.send();
-        trial.call(Operation::DescribeImages, request).await;
-        let image = aws_sdk_ecr::types::ImageIdentifier::builder()
-            .image_digest(NO_DIGEST)
-            .build();
-        let request = ecr.batch_get_image().repository_name(name).image_ids(image);
-        trial.call(Operation::BatchGetImage, request.send()).await;
-        let request = ecr.get_repository_policy().repository_name(name).send();
-        trial.call(Operation::GetRepositoryPolicy, request).await;
-        let request = ecr.get_registry_policy().send();
-        trial.call(Operation::GetRegistryPolicy, request).await;
-        let request = ecr.describe_registry().send();
-        trial.call(Operation::DescribeRegistry, request).await;
-        let request = ecr.describe_pull_through_cache_rules().max_results(1);
-        let request = request.send();
-        trial
-            .call(Operation::DescribePullThroughCacheRules, request)
-            .await;
+        let image = ImageIdentifier::builder().image_digest(NO_DIGEST).build();
+        try_each! { trial:
+            DescribeImages => ecr.describe_images().repository_name(name).max_results(1);
+            BatchGetImage => ecr.batch_get_image().repository_name(name).image_ids(image);
+            GetRepositoryPolicy => ecr.get_repository_policy().repository_name(name);
+            GetRegistryPolicy => ecr.get_registry_policy();
+            DescribeRegistry => ecr.describe_registry();
+            DescribePullThroughCacheRules => ecr.describe_pull_through_cache_rules().max_results(1);
+        }
         trial.tried
     }
 
@@ -138,37 +136,19 @@ impl Clients {
         let clusters = trial.call(Operation::ListClusters, request).await;
         let cluster = clusters.and_then(|answer| answer.cluster_arns?.into_iter().next());
         let cluster = &cluster.unwrap_or_else(|| NOTHING.to_owned());
-        let request = ecs.describe_clusters().clusters(cluster).send();
-        trial.call(Operation::DescribeClusters, request).await;
-        let request = ecs.list_services().cluster(cluster).max_results(1).send();
-        trial.call(Operation::ListServices, request).await;
-        let request = ecs.describe_services().cluster(cluster).services(NOTHING);
-        trial
-            .call(Operation::DescribeServices, request.send())
-            .await;
-        let request = ecs.list_tasks().cluster(cluster).max_results(1).send();
-        trial.call(Operation::ListTasks, request).await;
-        let request = ecs.describe_tasks().cluster(cluster).tasks(NOTHING).send();
-        trial.call(Operation::DescribeTasks, request).await;
-        let request = ecs.list_task_definitions().max_results(1).send();
-        trial.call(Operation::ListTaskDefinitions, request).await;
-        let request = ecs.describe_task_definition().task_definition(NOTHING);
-        let request = request.send();
-        trial.call(Operation::DescribeTaskDefinition, request).await;
-        let request = ecs
-            .describe_service_deployments()
-            .service_deployment_arns(NOTHING);
-        let request = request.send();
-        trial
-            .call(Operation::DescribeServiceDeployments, request)
-            .await;
-        let request = ecs
-            .describe_service_revisions()
-            .service_revision_arns(NOTHING);
-        let request = request.send();
-        trial
-            .call(Operation::DescribeServiceRevisions, request)
-            .await;
+        try_each! { trial:
+            DescribeClusters => ecs.describe_clusters().clusters(cluster);
+            ListServices => ecs.list_services().cluster(cluster).max_results(1);
+            DescribeServices => ecs.describe_services().cluster(cluster).services(NOTHING);
+            ListTasks => ecs.list_tasks().cluster(cluster).max_results(1);
+            DescribeTasks => ecs.describe_tasks().cluster(cluster).tasks(NOTHING);
+            ListTaskDefinitions => ecs.list_task_definitions().max_results(1);
+            DescribeTaskDefinition => ecs.describe_task_definition().task_definition(NOTHING);
+            DescribeServiceDeployments =>
+                ecs.describe_service_deployments().service_deployment_arns(NOTHING);
+            DescribeServiceRevisions =>
+                ecs.describe_service_revisions().service_revision_arns(NOTHING);
+        }
         trial.tried
     }
 

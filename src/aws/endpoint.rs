@@ -52,23 +52,18 @@ impl Endpoint<'_> {
                 shows_absence: false,
             });
         }
-        let (fips, dual_stack) = (
-            config.use_fips() == Some(true),
-            config.use_dual_stack() == Some(true),
-        );
-        let url = self.url(region.as_ref(), fips, dual_stack)?;
+        let fips = config.use_fips() == Some(true);
+        let dual_stack = config.use_dual_stack() == Some(true);
         Ok(Address {
-            url,
+            url: self.url(region.as_ref(), fips, dual_stack)?,
             shows_absence: !fips && !dual_stack,
         })
     }
 
     /// Returns the environment variable that sets the endpoint of the service.
     pub(super) fn variable(&self) -> String {
-        format!(
-            "AWS_ENDPOINT_URL_{}",
-            self.id.to_uppercase().replace(' ', "_")
-        )
+        let id = self.id.to_uppercase().replace(' ', "_");
+        format!("AWS_ENDPOINT_URL_{id}")
     }
 
     /// Returns the endpoint that is configured for the service, or for all services.
@@ -81,10 +76,8 @@ impl Endpoint<'_> {
             .service_id(self.id)
             .env("AWS_ENDPOINT_URL")
             .profile("endpoint_url");
-        let for_service = key
-            .build()
-            .ok()
-            .and_then(|key| config.service_config()?.load_config(key));
+        let key = key.build().ok();
+        let for_service = key.and_then(|key| config.service_config()?.load_config(key));
         for_service.or(for_all)
     }
 
@@ -157,19 +150,12 @@ mod tests {
             };
             for (partition, regions) in &models.regions {
                 let suffix = &models.suffixes[partition][usize::from(host.dual_stack)];
-                let is_named = |region: &&String| {
-                    host.regions
-                        .as_ref()
-                        .is_none_or(|named| named.contains(region))
-                };
+                let named = host.regions.as_ref();
+                let is_named = |region: &&String| named.is_none_or(|named| named.contains(region));
                 for region in regions.iter().filter(is_named) {
                     let expected = format!("https://{}.{region}.{suffix}", host.begin);
-                    assert_eq!(
-                        endpoint.url(region, host.fips, host.dual_stack),
-                        Ok(expected),
-                        "{}",
-                        host.id
-                    );
+                    let url = endpoint.url(region, host.fips, host.dual_stack);
+                    assert_eq!(url, Ok(expected), "{}", host.id);
                     held += 1;
                 }
             }
@@ -186,45 +172,23 @@ mod tests {
             prefix: "batch",
             signing: "batch",
         };
-        let address = |fips: bool, dual_stack: bool, written: Option<&str>| {
-            let mut config = SdkConfig::builder();
-            config
-                .set_use_fips(Some(fips))
-                .set_use_dual_stack(Some(dual_stack));
-            config.set_endpoint_url(written.map(ToOwned::to_owned));
-            endpoint
-                .address(&config.build(), &Region::new("eu-west-1"))
-                .unwrap()
-        };
-        for (found, url, shows_absence) in [
-            (
-                address(false, false, None),
-                "https://batch.eu-west-1.amazonaws.com",
-                true,
-            ),
-            (
-                address(true, false, None),
-                "https://fips.batch.eu-west-1.amazonaws.com",
-                false,
-            ),
-            (
-                address(false, true, None),
-                "https://batch.eu-west-1.api.aws",
-                false,
-            ),
-            (
-                address(true, true, Some("https://batch.example")),
-                "https://batch.example",
-                false,
-            ),
+        let plain = "https://batch.eu-west-1.amazonaws.com";
+        let fips = "https://fips.batch.eu-west-1.amazonaws.com";
+        let dual_stack = "https://batch.eu-west-1.api.aws";
+        let example = "https://batch.example";
+        for (use_fips, use_dual_stack, written, url, shows_absence) in [
+            (false, false, None, plain, true),
+            (true, false, None, fips, false),
+            (false, true, None, dual_stack, false),
+            (true, true, Some(example), example, false),
         ] {
-            assert_eq!(
-                found,
-                Address {
-                    url: url.to_owned(),
-                    shows_absence
-                }
-            );
+            let mut config = SdkConfig::builder();
+            config.set_use_fips(Some(use_fips));
+            config.set_use_dual_stack(Some(use_dual_stack));
+            config.set_endpoint_url(written.map(ToOwned::to_owned));
+            let found = endpoint.address(&config.build(), &Region::new("eu-west-1"));
+            let url = url.to_owned();
+            assert_eq!(found, Ok(Address { url, shows_absence }));
         }
     }
 }

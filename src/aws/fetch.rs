@@ -19,22 +19,15 @@ impl Fetch for Clients {
     }
 
     async fn ssm(&self, name: &str) -> Result<String, ApiError> {
-        parameter(self, name).await
+        const OPERATION: Operation = Operation::GetParameter;
+        let unusable = |problem: &str| ApiError::answer(OPERATION, name, problem);
+        let service = self.json_service(ENDPOINT);
+        let service = service.map_err(|error| unusable(&error.to_string()))?;
+        let answer = service.call(OPERATION, name, request(name)).await?;
+        let value = answer.pointer("/Parameter/Value").and_then(Value::as_str);
+        let value = value.ok_or_else(|| unusable("the parameter has no value"))?;
+        Ok(value.to_owned())
     }
-}
-
-/// Reads the value of a parameter.
-async fn parameter(clients: &Clients, name: &str) -> Result<String, ApiError> {
-    const OPERATION: Operation = Operation::GetParameter;
-    let unusable = |problem: &str| ApiError::answer(OPERATION, name, problem);
-    let service = clients
-        .json_service(ENDPOINT)
-        .map_err(|error| unusable(&error.to_string()))?;
-    let answer = service.call(OPERATION, name, request(name)).await?;
-    let value = answer.pointer("/Parameter/Value").and_then(Value::as_str);
-    value
-        .map(ToOwned::to_owned)
-        .ok_or_else(|| unusable("the parameter has no value"))
 }
 
 fn request(name: &str) -> JsonRequest {

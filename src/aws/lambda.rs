@@ -70,10 +70,8 @@ impl LambdaService {
 
     /// Makes a client for AWS Lambda.
     pub(crate) fn new(clients: &Clients) -> Result<Self, ApiError> {
-        let service = clients.json_service(ENDPOINT);
-        service
-            .map(Self)
-            .map_err(|error| ApiError::answer(LIST, "", error.to_string()))
+        let service = clients.json_service(ENDPOINT).map(Self);
+        service.map_err(|error| ApiError::answer(LIST, "", error.to_string()))
     }
 
     /// Reads a page of all versions of all functions.
@@ -100,33 +98,24 @@ impl LambdaService {
 fn page(answer: Value) -> Result<Page<FunctionConfiguration>, ApiError> {
     let page: Listed = parsed(LIST, "", answer)?;
     let read = |function: Value| {
-        let name = function
-            .get("FunctionName")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
+        let name = function.get("FunctionName").and_then(Value::as_str);
+        let name = name.unwrap_or_default().to_owned();
         parsed(LIST, &name, function)
     };
-    let functions = page
-        .functions
-        .map(|functions| functions.into_iter().map(read).collect())
-        .transpose()?;
-    Ok((functions, page.next_marker))
+    let functions = page.functions;
+    let functions = functions.map(|functions| functions.into_iter().map(read).collect());
+    Ok((functions.transpose()?, page.next_marker))
 }
 
 fn list_uri(marker: Option<&str>) -> String {
-    let marker = marker
-        .map(|marker| format!("&Marker={}", percent_encoded(marker)))
-        .unwrap_or_default();
+    let marker = marker.map(|marker| format!("&Marker={}", percent_encoded(marker)));
+    let marker = marker.unwrap_or_default();
     format!("/2015-03-31/functions?FunctionVersion=ALL&MaxItems={PAGE}{marker}")
 }
 
 fn get_uri(name: &str, version: &str) -> String {
-    format!(
-        "/2015-03-31/functions/{}?Qualifier={}",
-        percent_encoded(name),
-        percent_encoded(version)
-    )
+    let (name, version) = (percent_encoded(name), percent_encoded(version));
+    format!("/2015-03-31/functions/{name}?Qualifier={version}")
 }
 
 #[cfg(test)]
@@ -144,49 +133,38 @@ mod tests {
             ("lambda:GetFunction", get_uri("my-function", "$LATEST")),
         ];
         for (operation, uri) in requests {
-            assert_eq!(
-                json!({"method": "GET", "uri": uri, "body": ""}),
-                models["requests"][operation]
-            );
+            let request = json!({"method": "GET", "uri": uri, "body": ""});
+            assert_eq!(request, models["requests"][operation]);
         }
-        assert_eq!(
-            list_uri(None),
-            "/2015-03-31/functions?FunctionVersion=ALL&MaxItems=50"
-        );
+        let first = "/2015-03-31/functions?FunctionVersion=ALL&MaxItems=50";
+        assert_eq!(list_uri(None), first);
     }
 
     #[test]
     fn what_is_missing_is_none() {
-        assert_eq!(
-            page(json!({"NextMarker": null, "New": 1})),
-            Ok((None, None))
-        );
+        let none = page(json!({"NextMarker": null, "New": 1}));
+        assert_eq!(none, Ok((None, None)));
         let nothing = FunctionConfiguration::default();
-        assert_eq!(
-            page(json!({"Functions": [{}], "NextMarker": "x"})),
-            Ok((Some(vec![nothing]), Some("x".into())))
-        );
+        let empty = page(json!({"Functions": [{}], "NextMarker": "x"}));
+        assert_eq!(empty, Ok((Some(vec![nothing]), Some("x".into()))));
         let function: Function = parsed(GET, "app", json!({"Code": {}})).unwrap();
         assert!(function.configuration.is_none() && function.code.unwrap().image_uri.is_none());
     }
 
     #[test]
     fn what_has_another_type_is_an_error_that_names_it() {
-        let start = "failed: the answer is not as documented:";
-        let error = |error: ApiError| error.to_string();
-        for (answer, field) in [
+        const START: &str = "failed: the answer is not as documented:";
+        let check = |error: ApiError, call: &str, problem: &str| {
+            let (error, expected) = (error.to_string(), format!("{call} {START} {problem}"));
+            assert!(error.starts_with(&expected), "{error}");
+        };
+        let marker = json!({"Functions": [], "NextMarker": 7});
+        for (answer, problem) in [
             (json!({"Functions": {}}), "Functions: invalid type: map"),
-            (
-                json!({"Functions": [], "NextMarker": 7}),
-                "NextMarker: invalid type: integer",
-            ),
+            (marker, "NextMarker: invalid type: integer"),
             (json!("none"), "invalid type: string"),
         ] {
-            let message = error(page(answer).unwrap_err());
-            assert!(
-                message.starts_with(&format!("`lambda:ListFunctions` {start} {field}")),
-                "{message}"
-            );
+            check(page(answer).unwrap_err(), "`lambda:ListFunctions`", problem);
         }
         for (field, value) in [
             ("FunctionArn", json!(["arn"])),
@@ -194,28 +172,29 @@ mod tests {
             ("PackageType", json!(true)),
             ("CodeSha256", json!({})),
         ] {
-            let functions = json!({"Functions": [{"FunctionName": "fine"}, {"FunctionName": "app", field: value}]});
-            let message = error(page(functions).unwrap_err());
-            let expected =
-                format!("`lambda:ListFunctions` for `app` {start} {field}: invalid type: ");
-            assert!(message.starts_with(&expected), "{message}");
+            let function = json!({"FunctionName": "app", field: value});
+            let error = page(json!({"Functions": [{"FunctionName": "fine"}, function]}));
+            let problem = format!("{field}: invalid type: ");
+            check(
+                error.unwrap_err(),
+                "`lambda:ListFunctions` for `app`",
+                &problem,
+            );
         }
-        for (answer, field) in [
-            (json!({"Configuration": "app"}), "Configuration"),
-            (
-                json!({"Configuration": {"LastUpdateStatus": 1}}),
-                "Configuration.LastUpdateStatus",
-            ),
-            (json!({"Code": {"ImageUri": ["app"]}}), "Code.ImageUri"),
-            (
-                json!({"Code": {"ResolvedImageUri": 1}}),
-                "Code.ResolvedImageUri",
-            ),
+        let status = json!({"LastUpdateStatus": 1});
+        for (part, field, value) in [
+            ("Configuration", "", json!("app")),
+            ("Configuration", ".LastUpdateStatus", status),
+            ("Code", ".ImageUri", json!({"ImageUri": ["app"]})),
+            ("Code", ".ResolvedImageUri", json!({"ResolvedImageUri": 1})),
         ] {
-            let message = error(parsed::<Function>(GET, "app:7", answer).unwrap_err());
-            let expected =
-                format!("`lambda:GetFunction` for `app:7` {start} {field}: invalid type: ");
-            assert!(message.starts_with(&expected), "{message}");
+            let error = parsed::<Function>(GET, "app:7", json!({part: value}));
+            let problem = format!("{part}{field}: invalid type: ");
+            check(
+                error.unwrap_err(),
+                "`lambda:GetFunction` for `app:7`",
+                &problem,
+            );
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{
     cell::Cell,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
 };
 
 use futures::{StreamExt, future::LocalBoxFuture, stream};
@@ -46,7 +46,7 @@ pub(crate) struct Applier<'a> {
     pub(crate) lock_lost: Option<&'a Cell<bool>>,
 }
 
-/// Evidence while deleting goes on.
+/// Evidence while images are deleted.
 struct Freshness {
     read_at: Instant,
     kept: BTreeMap<RepositoryKey, HashSet<Digest>>,
@@ -98,9 +98,10 @@ impl Applier<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.stop_at
-            .is_some_and(|stop_at| Instant::now() >= stop_at)
-            || self.lock_lost.is_some_and(Cell::get)
+        let is_late = self
+            .stop_at
+            .is_some_and(|stop_at| Instant::now() >= stop_at);
+        is_late || self.lock_lost.is_some_and(Cell::get)
     }
 }
 
@@ -180,10 +181,9 @@ impl RepositoryApplier<'_, '_> {
 
     pub(super) fn check_time(&self) -> Result<(), Stop> {
         if self.applier.is_over() {
-            Err(Stop::OutOfTime)
-        } else {
-            Ok(())
+            return Err(Stop::OutOfTime);
         }
+        Ok(())
     }
 
     /// Returns the candidates that evidence keeps, after it was read again if it is old.
@@ -222,12 +222,6 @@ impl RepositoryApplier<'_, '_> {
 
 fn digest(image: &UnitImage<'_>) -> Digest {
     image.planned.image.digest
-}
-
-/// Returns images by their digests.
-pub(super) fn by_digest(images: impl IntoIterator<Item = Image>) -> HashMap<Digest, Image> {
-    let images = images.into_iter();
-    images.map(|image| (image.digest, image)).collect()
 }
 
 /// Packs units into groups of one batch; a larger unit is a group of its own.

@@ -52,13 +52,13 @@ impl RepositoryApplier<'_, '_> {
         debug_assert!(batch.len() <= BATCH);
         let answer = match self.in_time(self.call(batch)).await? {
             Ok(answer) => answer,
+            Err(error) if error.cause == Cause::ExplicitDeny => {
+                return Err(Stop::from_call(&error));
+            }
             Err(error) => {
-                if let Some(protected) = Stop::if_protected(&error) {
-                    return Err(protected);
-                }
                 // Whether the call was carried out is not known.
-                self.settle(batch, &failure_code(&error), &error.message)
-                    .await?;
+                let code = failure_code(&error);
+                self.settle(batch, &code, &error.message).await?;
                 return Ok(Vec::new());
             }
         };
@@ -105,11 +105,10 @@ impl RepositoryApplier<'_, '_> {
                 self.deleted(image);
             }
         }
-        if existing.is_empty() {
-            Ok(())
-        } else {
-            Err(Stop::failure(code, message))
+        if !existing.is_empty() {
+            return Err(Stop::failure(code, message));
         }
+        Ok(())
     }
 
     fn deleted(&mut self, image: &Image) {
@@ -118,17 +117,15 @@ impl RepositoryApplier<'_, '_> {
     }
 
     async fn call(&self, images: &[&Image]) -> Result<Answer, ApiError> {
-        let ids = images.iter().map(|image| identifier(&image.digest));
         let name = self.repository.name();
+        let ids = images.iter().map(|image| identifier(&image.digest));
+        let attempts = Arc::new(CallCounter::default());
         let request = self.clients.ecr.batch_delete_image();
         let request = request
             .repository_name(&**name)
             .set_image_ids(Some(ids.collect()));
-        let attempts = Arc::new(CallCounter::default());
-        let request = request
-            .customize()
-            .interceptor(CountInterceptor(Arc::clone(&attempts)))
-            .send();
+        let counter = CountInterceptor(Arc::clone(&attempts));
+        let request = request.customize().interceptor(counter).send();
         let operation = Operation::BatchDeleteImage;
         let output = self.clients.call(operation, name, request).await?;
         let Calls { sent, throttled } = attempts.so_far();
@@ -143,10 +140,8 @@ impl RepositoryApplier<'_, '_> {
             let code = failure.failure_code().map_or("no_code", |it| it.as_str());
             let reason = failure.failure_reason().unwrap_or("no reason given");
             let failed = (code.to_owned(), reason.to_owned());
-            match failure
-                .image_id()
-                .and_then(|id| id.image_digest()?.parse().ok())
-            {
+            let image = failure.image_id();
+            match image.and_then(|id| id.image_digest()?.parse().ok()) {
                 Some(digest) => drop(answer.failures.insert(digest, failed)),
                 None => answer.anonymous = Some(failed),
             }

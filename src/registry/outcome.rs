@@ -123,10 +123,8 @@ impl RepositoryOutcome {
 
 impl Stop {
     pub(super) fn no_clients(registry: &Registry) -> Self {
-        Self::Failure {
-            code: "no_clients".to_owned(),
-            message: format!("nothing lets the program into {registry}"),
-        }
+        let message = format!("nothing lets the program into {registry}");
+        Self::failure("no_clients", &message)
     }
 
     pub(super) fn failure(code: &str, message: &str) -> Self {
@@ -136,21 +134,13 @@ impl Stop {
         }
     }
 
-    /// Returns the stop for a call that a policy denies explicitly. That protects a repository on
+    /// Returns what a failed call means. A policy that denies it explicitly protects a repository on
     /// purpose, while a permission that is only missing is a mistake.
-    pub(super) fn if_protected(error: &ApiError) -> Option<Self> {
-        let is_explicit = error.cause == Cause::ExplicitDeny;
-        is_explicit.then(|| Self::Protected(error.message.clone()))
-    }
-
     pub(super) fn from_call(error: &ApiError) -> Self {
         match error.cause {
             Cause::RepositoryNotFound => Self::Vanished,
             Cause::ExplicitDeny => Self::Protected(error.message.clone()),
-            _ => Self::Failure {
-                code: failure_code(error),
-                message: error.to_string(),
-            },
+            _ => Self::failure(&failure_code(error), &error.to_string()),
         }
     }
 }

@@ -2,11 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{
-    BATCH, Change, Stop,
-    apply::{RepositoryApplier, by_digest},
-    images::describe,
-};
+use super::{BATCH, Change, Stop, apply::RepositoryApplier, images::describe};
 use crate::{
     image::{Digest, Image, MediaType, Time},
     plan::{PlannedImage, RepositoryPlan, UnitImage},
@@ -33,9 +29,8 @@ impl RepositoryApplier<'_, '_> {
             self.check_time()?;
             let described = describe(self.clients, repository.name(), batch);
             let described = self.in_time(described).await?;
-            current.extend(by_digest(
-                described.map_err(|error| Stop::from_call(&error))?,
-            ));
+            let images = described.map_err(|error| Stop::from_call(&error))?;
+            current.extend(images.into_iter().map(|image| (image.digest, image)));
         }
         let outcome = &mut self.outcome;
         units.retain_mut(|unit| {

@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 
 use super::{images::read_images, lifecycle_policy::lifecycle_policy};
 use crate::{
-    aws::{ApiError, Cause, Clients, Operation},
+    aws::{ApiError, Cause, Clients, Operation, list},
     cache::Cache,
     image::{Digest, Registry, RepositoryName},
     inventory::{Child, Content, Inventory, NotRead, Repository},
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 16;
 /// Which repositories are read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope<'a> {
-    /// Repositories that these leave alone are not read.
+    /// Repositories for which these have the action `leave_alone` are not read.
     pub policies: &'a Policies,
     /// The repositories this run was asked for; `None` if it was asked for all.
     pub only: Option<&'a RepositoryGlobs>,
@@ -102,33 +102,23 @@ async fn read_repository(
 /// Returns whether a pull-through cache rule of that prefix fills a repository. The prefix `ROOT`
 /// fills any.
 fn is_below(repository: &str, prefix: &str) -> bool {
-    prefix == "ROOT"
-        || repository
-            .strip_prefix(prefix)
-            .is_some_and(|rest| rest.starts_with('/'))
+    let rest = repository.strip_prefix(prefix);
+    prefix == "ROOT" || rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Lists the repositories by name, each with whether a tag in it can be moved to another image.
 async fn list_repositories(clients: &Clients) -> Result<BTreeMap<RepositoryName, bool>, ApiError> {
-    const OPERATION: Operation = Operation::DescribeRepositories;
-    let request = |token| {
-        let request = clients.ecr.describe_repositories().max_results(PAGE);
-        request.set_next_token(token).send()
-    };
-    let repositories = clients
-        .list(OPERATION, "", request, |answer| {
-            (answer.repositories, answer.next_token)
-        })
-        .await?;
+    let request = || clients.ecr.describe_repositories().max_results(PAGE);
+    let repositories = list!(clients, DescribeRepositories, "", request(), repositories).await?;
     let described = repositories.iter().map(|repository: &Description| {
-        let is_immutable =
-            repository.image_tag_mutability() == Some(&ImageTagMutability::Immutable);
-        RepositoryName::new(repository.repository_name().unwrap_or_default())
-            .map(|name| (name, !is_immutable))
+        let mutability = repository.image_tag_mutability();
+        let is_mutable = mutability != Some(&ImageTagMutability::Immutable);
+        let name = RepositoryName::new(repository.repository_name().unwrap_or_default());
+        name.map(|name| (name, is_mutable))
     });
     described.collect::<Result<_, _>>().map_err(|error| {
         let problem = format!("a repository has no usable name: {error}");
-        ApiError::answer(OPERATION, "", problem)
+        ApiError::answer(Operation::DescribeRepositories, "", problem)
     })
 }
 

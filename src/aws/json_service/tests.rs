@@ -88,28 +88,20 @@ async fn a_throttled_call_slows_down_its_own_bucket() {
 
 #[test]
 fn the_code_of_an_error_is_found_wherever_it_stands() {
+    let header = Some("ThrottlingException:http://internal.amazon.com/");
+    let (code, qualified) = (
+        "ThrottlingException",
+        "com.amazonaws.batch#ThrottlingException",
+    );
     for (header, body) in [
-        (
-            Some("ThrottlingException:http://internal.amazon.com/"),
-            json!({"message": "slow down"}),
-        ),
-        (
-            None,
-            json!({"__type": "com.amazonaws.batch#ThrottlingException", "Message": "slow down"}),
-        ),
-        (
-            None,
-            json!({"code": "ThrottlingException", "message": "slow down"}),
-        ),
+        (header, json!({"message": "slow down"})),
+        (None, json!({"__type": qualified, "Message": "slow down"})),
+        (None, json!({"code": code, "message": "slow down"})),
     ] {
         let error = ServiceError::read(header, &body, 400);
-        assert_eq!(
-            (error.code(), error.message()),
-            (Some("ThrottlingException"), Some("slow down"))
-        );
+        let found = (error.code(), error.message());
+        assert_eq!(found, (Some(code), Some("slow down")));
     }
-    assert_eq!(
-        ServiceError::read(None, &Value::Null, 502).code(),
-        Some("HTTP 502")
-    );
+    let status = ServiceError::read(None, &Value::Null, 502);
+    assert_eq!(status.code(), Some("HTTP 502"));
 }
