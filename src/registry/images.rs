@@ -22,21 +22,18 @@ pub(crate) async fn read_images(
     indexes: &Cache<Digest, Vec<Child>>,
 ) -> Result<Content, ApiError> {
     let (images, mut unclear) = list(clients, repository).await?;
+    let unknown = images.iter().find_map(|image| match &image.media_type {
+        MediaType::Unknown(media_type) => Some(Unclear::MediaType {
+            digest: image.digest,
+            media_type: media_type.clone(),
+        }),
+        _ => None,
+    });
+    unclear = unclear.or(unknown);
     let mut images = Images {
         images,
         ..Images::default()
     };
-    if let Some(image) = images
-        .images
-        .iter()
-        .find(|image| matches!(image.media_type, MediaType::Unknown(_)))
-        && let MediaType::Unknown(media_type) = &image.media_type
-    {
-        unclear = unclear.or(Some(Unclear::MediaType {
-            digest: image.digest,
-            media_type: media_type.clone(),
-        }));
-    }
     if unclear.is_none() {
         unclear = read_children(clients, repository, &mut images, indexes).await;
     }
@@ -134,51 +131,41 @@ fn merge(images: &mut BTreeMap<Digest, Image>, image: Image) {
 
 /// Reads an image from its description.
 fn image_of(detail: &ImageDetail) -> Result<Image, Unclear> {
-    let digest = detail
-        .image_digest()
-        .unwrap_or_default()
-        .parse()
-        .map_err(|_| Unclear::NoDigest)?;
-    let tags: Result<BTreeSet<Tag>, _> = detail
-        .image_tags()
-        .iter()
-        .map(|tag| Tag::new(tag))
-        .collect();
+    let digest = detail.image_digest().unwrap_or_default();
+    let digest = digest.parse().map_err(|_| Unclear::NoDigest)?;
+    let tags = detail.image_tags().iter().map(|tag| Tag::new(tag));
+    let tags = tags.collect::<Result<BTreeSet<Tag>, _>>();
     let tags = tags.map_err(|error| Unclear::Tag {
         digest,
         problem: error.to_string(),
     })?;
-    let subject = match detail.subject_manifest_digest() {
-        None => None,
-        Some(subject) => {
-            let subject = subject.parse().map_err(|_| Unclear::Subject {
-                digest,
-                subject: subject.into(),
-            })?;
-            Some(Box::new(subject))
-        }
-    };
-    // A restored image is as new as its restoring (K3).
-    let pushed_at = time(detail.image_pushed_at())
-        .map(|pushed| Some(pushed).max(time(detail.last_activated_at())));
+    let subject = detail.subject_manifest_digest().map(|subject| {
+        let parsed = subject.parse().map(Box::new);
+        parsed.map_err(|_| Unclear::Subject {
+            digest,
+            subject: subject.into(),
+        })
+    });
     let archival = Archival {
         archived_at: time(detail.last_archived_at()),
         restored_at: time(detail.last_activated_at()),
     };
+    let pushed_at = time(detail.image_pushed_at());
+    let has_archival = archival.archived_at.is_some() || archival.restored_at.is_some();
     Ok(Image {
         digest,
         tags: tags.into_iter().collect(),
-        pushed_at: pushed_at.flatten(),
+        // A restored image is as new as its restoring (K3).
+        pushed_at: pushed_at.map(|pushed| archival.restored_at.map_or(pushed, |it| it.max(pushed))),
         pulled_at: time(detail.last_recorded_pull_time()),
-        archival: (archival.archived_at.is_some() || archival.restored_at.is_some())
-            .then(|| Box::new(archival)),
+        archival: has_archival.then(|| Box::new(archival)),
         bytes: detail
             .image_size_in_bytes()
             .and_then(|bytes| u64::try_from(bytes).ok())
             .unwrap_or_default(),
         media_type: MediaType::new(detail.image_manifest_media_type()),
         artifact_type: ArtifactType::new(detail.artifact_media_type()),
-        subject,
+        subject: subject.transpose()?,
         status: match detail.image_status() {
             None | Some(ImageStatus::Active) => Status::Active,
             Some(ImageStatus::Archived) => Status::Archived,
@@ -194,65 +181,49 @@ fn time(time: Option<&DateTime>) -> Option<Time> {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ecr::types::builders::ImageDetailBuilder;
+
     use super::*;
+
+    fn detail() -> ImageDetailBuilder {
+        let digest = Digest::from_bytes([7; 32]).to_string();
+        ImageDetail::builder().image_digest(digest)
+    }
 
     #[test]
     fn what_ecr_leaves_out_is_unknown_or_absent() {
-        let digest = Digest::from_bytes([7; 32]);
-        let bare = ImageDetail::builder()
-            .image_digest(digest.to_string())
-            .build();
-        let image = image_of(&bare).unwrap();
-        assert_eq!(
-            (image.pushed_at, image.pulled_at, image.status),
-            (None, None, Status::Active)
-        );
+        let image = image_of(&detail().build()).unwrap();
+        let found = (image.pushed_at, image.pulled_at, image.status);
+        assert_eq!(found, (None, None, Status::Active));
         assert!(matches!(image.media_type, MediaType::Unknown(_)));
-        assert_eq!(
-            image_of(&ImageDetail::builder().build()),
-            Err(Unclear::NoDigest)
-        );
-        let strange = ImageDetail::builder()
-            .image_digest(digest.to_string())
-            .image_status("FROZEN".into())
-            .build();
+        let nameless = image_of(&ImageDetail::builder().build());
+        assert_eq!(nameless, Err(Unclear::NoDigest));
+        let strange = detail().image_status("FROZEN".into()).build();
         assert_eq!(image_of(&strange).unwrap().status, Status::Unknown);
     }
 
     #[test]
     fn a_restored_image_is_as_new_as_its_restoring() {
-        let digest = Digest::from_bytes([7; 32]);
-        let detail = ImageDetail::builder()
-            .image_digest(digest.to_string())
+        let detail = detail()
             .image_pushed_at(DateTime::from_secs(100))
-            .last_activated_at(DateTime::from_secs(200))
-            .build();
-        assert_eq!(
-            image_of(&detail).unwrap().pushed_at,
-            Time::from_millis(200_000)
-        );
+            .last_activated_at(DateTime::from_secs(200));
+        let pushed_at = image_of(&detail.build()).unwrap().pushed_at;
+        assert_eq!(pushed_at, Time::from_millis(200_000));
     }
 
     #[test]
     fn pages_that_overlap_add_up_their_tags() {
-        let detail = |tag: &str| {
-            let digest = Digest::from_bytes([7; 32]).to_string();
-            image_of(
-                &ImageDetail::builder()
-                    .image_digest(digest)
-                    .image_tags(tag)
-                    .build(),
-            )
-            .unwrap()
-        };
         let mut images = BTreeMap::new();
-        merge(&mut images, detail("a"));
-        merge(&mut images, detail("b"));
-        let tags: Vec<_> = images
-            .values()
-            .flat_map(|image| &image.tags)
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(tags, ["a", "b"]);
+        for tag in ["a", "b"] {
+            merge(
+                &mut images,
+                image_of(&detail().image_tags(tag).build()).unwrap(),
+            );
+        }
+        let tags = images.values().flat_map(|image| &image.tags);
+        assert_eq!(
+            tags.map(ToString::to_string).collect::<Vec<_>>(),
+            ["a", "b"]
+        );
     }
 }

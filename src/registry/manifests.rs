@@ -1,6 +1,6 @@
 //! Reading manifests. ECR counts that as a pull.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, error::Error};
 
 use aws_sdk_ecr::types::ImageIdentifier;
 
@@ -44,14 +44,13 @@ pub(super) async fn read_children(
     }
     let start = clients.now();
     for batch in unknown.chunks(BATCH) {
+        let unreadable = |digest: Digest, error: &dyn Error| {
+            let problem = error.to_string();
+            Some(Unclear::Index { digest, problem })
+        };
         let mut manifests = match manifests(clients, repository, batch).await {
             Ok(manifests) => manifests,
-            Err(error) => {
-                return Some(Unclear::Index {
-                    digest: batch[0],
-                    problem: error.to_string(),
-                });
-            }
+            Err(error) => return unreadable(batch[0], &error),
         };
         images.manifests_read = Some(start..=clients.now());
         for &digest in batch {
@@ -64,10 +63,7 @@ pub(super) async fn read_children(
                     known.learn(digest, children.clone());
                     images.children.insert(digest, children);
                 }
-                Err(error) => {
-                    let problem = error.to_string();
-                    return Some(Unclear::Index { digest, problem });
-                }
+                Err(error) => return unreadable(digest, &error),
             }
         }
     }
@@ -84,29 +80,30 @@ pub(super) async fn manifests(
     let request = request
         .set_image_ids(Some(digests.iter().map(identifier).collect()))
         .set_accepted_media_types(Some(MANIFEST_MEDIA_TYPES.map(str::to_owned).to_vec()));
-    let answer = clients.call(Operation::BatchGetImage, repository, request.send());
-    let answer = answer.await?;
+    let request = request.send();
+    let answer = clients
+        .call(Operation::BatchGetImage, repository, request)
+        .await?;
     let digest_of = |id: Option<&ImageIdentifier>| id?.image_digest()?.parse::<Digest>().ok();
     let mut manifests = BTreeMap::new();
     for failure in answer.failures() {
         if let Some(digest) = digest_of(failure.image_id()) {
-            let code = failure.failure_code();
+            let code = failure
+                .failure_code()
+                .map_or("no code", |code| code.as_str());
+            let reason = failure.failure_reason().unwrap_or("no reason given");
             let failed = ManifestError::Failed {
-                code: code.map_or("no code", |code| code.as_str()).to_owned(),
-                reason: failure
-                    .failure_reason()
-                    .unwrap_or("no reason given")
-                    .to_owned(),
+                code: code.to_owned(),
+                reason: reason.to_owned(),
             };
             manifests.insert(digest, Err(failed));
         }
     }
     for image in answer.images() {
-        if let (Some(digest), Some(manifest)) =
-            (digest_of(image.image_id()), image.image_manifest())
-        {
-            manifests.insert(digest, Ok(manifest.to_owned()));
-        }
+        let manifest = image
+            .image_manifest()
+            .map(|manifest| Ok(manifest.to_owned()));
+        manifests.extend(digest_of(image.image_id()).zip(manifest));
     }
     Ok(manifests)
 }

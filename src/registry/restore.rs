@@ -1,7 +1,8 @@
 //! Restoring images from the archive, with all that belongs to them.
 //!
-//! The children of an index are known only when the index is restored, so this goes in rounds. A
-//! restore that is interrupted goes on at AWS, and the same command waits for it.
+//! The children of an index are known only when the index is restored, so that it takes
+//! several rounds. A restore that is interrupted continues at AWS, and the same command waits for
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     aws::{ApiError, Cause, Clients},
     cache::Cache,
-    image::{Digest, ImageReference, Registry, RepositoryName, Status},
+    image::{Digest, Image, ImageReference, Registry, RepositoryName, Status},
     inventory::{Content, Images, Unclear},
 };
 
@@ -80,40 +81,28 @@ pub(crate) async fn restore(
         if away.is_empty() {
             return Ok(restored);
         }
-        for &(digest, status) in &away {
-            if status == Status::Archived {
-                move_image(
-                    clients,
-                    &image.repository,
-                    &digest,
-                    TargetStorageClass::Standard,
-                )
-                .await?;
+        let repository = &image.repository;
+        for image in &away {
+            if image.status == Status::Archived {
+                let to = TargetStorageClass::Standard;
+                move_image(clients, repository, &image.digest, to).await?;
             }
-            restored.digests.insert(digest);
         }
-        tracing::info!(event = "restoring", repository = %image.repository, images = away.len(), "waiting for the archive");
-        wait(
-            clients,
-            &image.repository,
-            away.iter().map(|&(digest, _)| digest).collect(),
-            pause,
-        )
-        .await?;
+        let digests: Vec<Digest> = away.iter().map(|image| image.digest).collect();
+        restored.digests.extend(&digests);
+        tracing::info!(event = "restoring", repository = %repository, images = away.len(), "waiting for the archive");
+        wait(clients, repository, digests, pause).await?;
     }
 }
 
-/// The clients of the registry that has the image. One that is named without a host is looked for
-/// in all of them.
+/// Returns the clients of the registry that has the image. One that is named without a host is
+/// looked for in all of them.
 async fn find<'a>(
     registries: &'a BTreeMap<Registry, Clients>,
     image: &ImageReference,
 ) -> Result<&'a Clients, RestoreError> {
-    if let Some(clients) = image
-        .registry
-        .as_ref()
-        .and_then(|registry| registries.get(registry))
-    {
+    let named = image.registry.as_ref();
+    if let Some(clients) = named.and_then(|registry| registries.get(registry)) {
         return Ok(clients);
     }
     if let (1, Some(clients)) = (registries.len(), registries.values().next()) {
@@ -128,29 +117,26 @@ async fn find<'a>(
             Err(error) => return Err(error),
         }
     }
+    let image = image.clone();
     match found[..] {
-        [] => Err(RestoreError::NoImage(image.clone())),
+        [] => Err(RestoreError::NoImage(image)),
         [(_, clients)] => Ok(clients),
-        _ => Err(RestoreError::Several {
-            image: image.clone(),
-            hosts: found
-                .iter()
-                .map(|(registry, _)| registry.host())
-                .collect::<Vec<_>>()
-                .join("`, `"),
-        }),
+        _ => {
+            let hosts: Vec<String> = found.iter().map(|(registry, _)| registry.host()).collect();
+            let hosts = hosts.join("`, `");
+            Err(RestoreError::Several { image, hosts })
+        }
     }
 }
 
-/// The digest of the stored image that a reference means.
+/// Returns the digest of the stored image that a reference means.
 fn digest_of(images: &Images, image: &ImageReference) -> Option<Digest> {
-    let mut stored = images.images.iter();
-    let meant = match (image.digest, &image.tag) {
-        (Some(digest), _) => stored.find(|stored| stored.digest == digest),
-        (None, tag) => {
-            stored.find(|stored| tag.as_ref().is_some_and(|tag| stored.tags.contains(tag)))
-        }
+    let is_meant = |stored: &&Image| match (image.digest, &image.tag) {
+        (Some(digest), _) => stored.digest == digest,
+        (None, Some(tag)) => stored.tags.contains(tag),
+        (None, None) => false,
     };
+    let meant = images.images.iter().find(is_meant);
     meant.map(|stored| stored.digest)
 }
 
@@ -167,39 +153,33 @@ async fn read(clients: &Clients, repository: &RepositoryName) -> Result<Images, 
     }
 }
 
-/// What of an image, its parts and whatever refers to them cannot be pulled.
-fn away(images: &Images, start: Digest) -> Vec<(Digest, Status)> {
+/// Returns what of an image, its children and whatever refers to them cannot be pulled.
+fn away(images: &Images, start: Digest) -> Vec<&Image> {
     let mut referrers: HashMap<Digest, Vec<Digest>> = HashMap::new();
     for image in &images.images {
-        image
-            .subjects()
-            .for_each(|subject| referrers.entry(subject).or_default().push(image.digest));
+        for subject in image.subjects() {
+            referrers.entry(subject).or_default().push(image.digest);
+        }
     }
-    let status: HashMap<Digest, Status> = images
-        .images
-        .iter()
-        .map(|image| (image.digest, image.status))
-        .collect();
     let (mut reached, mut open) = (BTreeSet::from([start]), vec![start]);
     while let Some(digest) = open.pop() {
-        let parts = images
-            .children
-            .get(&digest)
-            .into_iter()
-            .flatten()
-            .map(|child| child.digest);
+        let children = images.children.get(&digest).into_iter().flatten();
+        let children = children.map(|child| child.digest);
         let attached = referrers.get(&digest).into_iter().flatten().copied();
-        open.extend(parts.chain(attached).filter(|next| reached.insert(*next)));
+        let related = children.chain(attached);
+        open.extend(related.filter(|next| reached.insert(*next)));
     }
-    let known = reached
-        .into_iter()
-        .filter_map(|digest| Some((digest, *status.get(&digest)?)));
-    known
-        .filter(|(_, status)| matches!(status, Status::Archived | Status::Restoring))
+    let stored = images.images.iter();
+    stored
+        .filter(|image| reached.contains(&image.digest) && is_away(image))
         .collect()
 }
 
-/// Waits until none of these is on its way any more.
+fn is_away(image: &Image) -> bool {
+    matches!(image.status, Status::Archived | Status::Restoring)
+}
+
+/// Waits until none of these images is being restored any more.
 async fn wait(
     clients: &Clients,
     repository: &RepositoryName,
@@ -210,9 +190,7 @@ async fn wait(
         let mut waiting = Vec::new();
         for batch in digests.chunks(super::BATCH) {
             let images = describe(clients, repository, batch).await?;
-            let away = images
-                .into_iter()
-                .filter(|image| matches!(image.status, Status::Archived | Status::Restoring));
+            let away = images.iter().filter(|image| is_away(image));
             waiting.extend(away.map(|image| image.digest));
         }
         if waiting.is_empty() {

@@ -1,7 +1,7 @@
 //! What AWS Lambda uses (U8): the image of every function, and of each of its published versions.
 //!
 //! Lambda pins a function to the digest that its tag had when it was deployed, and fetches that
-//! image again whenever it likes; the function fails for good once it is gone ("Create a Lambda
+//! image again whenever it likes; the function fails for good once it is deleted ("Create a Lambda
 //! function using a container image"). So both count, the reference as it was written and the
 //! digest. An alias points at versions, which are all read, so that aliases are not asked for.
 //!
@@ -53,8 +53,9 @@ struct Version {
 
 /// What became of a version since it was listed.
 enum Read {
+    /// `None` if it certainly has no image.
     Image(Option<FunctionImage>),
-    /// It has other code, or is gone.
+    /// It has other code, or was deleted.
     Changed,
 }
 
@@ -88,7 +89,7 @@ impl Source for Lambda {
 }
 
 impl Lambda {
-    /// The images of all versions of all functions. Where one changed or vanished since it was
+    /// Reads the images of all versions of all functions. If one changed or vanished since it was
     /// listed, functions are listed again, until none did.
     async fn images(&self) -> Result<BTreeMap<Version, FunctionImage>, ApiError> {
         let service = &LambdaService::new(&self.clients)?;
@@ -116,23 +117,19 @@ impl Lambda {
                 return Ok(images);
             }
         }
-        Err(ApiError::answer(
-            LIST,
-            "",
-            format!("functions changed while they were read, {ROUNDS} times in a row"),
-        ))
+        let problem = format!("functions changed while they were read, {ROUNDS} times in a row");
+        Err(ApiError::answer(LIST, "", problem))
     }
 
-    /// Every version of every function that may have an image.
+    /// Lists every version of every function that may have an image.
     async fn versions(&self, service: &LambdaService) -> Result<Vec<Version>, ApiError> {
         let functions = all_pages(LIST, "", |token| async move {
             service.list_functions(token.as_deref()).await
         })
         .await?;
         // What does not say how it is packaged may be an image.
-        let images = functions
-            .iter()
-            .filter(|function| function.package_type.as_deref() != Some("Zip"));
+        let is_zip = |it: &FunctionConfiguration| it.package_type.as_deref() == Some("Zip");
+        let images = functions.iter().filter(|function| !is_zip(function));
         images.map(Version::of).collect()
     }
 
@@ -151,10 +148,8 @@ impl Lambda {
 
     async fn get(&self, service: &LambdaService, version: &Version) -> Result<Read, ApiError> {
         let title = version.title();
-        let answer = match service
-            .get_function(&title, &version.name, &version.number)
-            .await
-        {
+        let answer = service.get_function(&title, &version.name, &version.number);
+        let answer = match answer.await {
             Ok(answer) => answer,
             Err(error) if error.cause == Cause::ResourceNotFound => return Ok(Read::Changed),
             Err(error) => return Err(error),
@@ -163,8 +158,8 @@ impl Lambda {
         let configuration = answer
             .configuration
             .ok_or_else(|| incomplete("the answer has no `Configuration`"))?;
-        // Until an update is through, the code before it goes on serving, and nothing says which
-        // that is.
+        // Until an update is through, the code before it still serves, and nothing says which that
+        // is.
         if configuration.last_update_status.as_deref() == Some("InProgress") {
             return Err(incomplete(
                 "it is being updated, so that the image it runs cannot be told; run again later",
@@ -176,43 +171,32 @@ impl Lambda {
         let code = answer
             .code
             .ok_or_else(|| incomplete("the answer has no `Code`"))?;
-        image(&configuration, &code)
-            .map(Read::Image)
-            .map_err(incomplete)
+        let image = image(&configuration, &code).map_err(incomplete)?;
+        Ok(Read::Image(image))
     }
 }
 
-/// The image that a function has; none if it certainly has none.
+/// Returns the image that a function has; `None` if it certainly has none.
 fn image(
     configuration: &FunctionConfiguration,
     code: &FunctionCode,
 ) -> Result<Option<FunctionImage>, &'static str> {
-    let Some(written) = code
-        .image_uri
-        .as_ref()
-        .filter(|written| !written.is_empty())
-    else {
-        let is_zip = match configuration.package_type.as_deref() {
-            Some("Image") => false,
-            Some("Zip") => true,
+    let written = code.image_uri.as_ref().filter(|it| !it.is_empty());
+    let (package, repository) = (&configuration.package_type, &code.repository_type);
+    let Some(written) = written else {
+        return match (package.as_deref(), repository.as_deref()) {
+            (Some("Zip"), _) => Ok(None),
             // A way of packaging that is not known yet.
-            _ => code.repository_type.as_deref() == Some("S3"),
-        };
-        return if is_zip {
-            Ok(None)
-        } else {
-            Err("the answer has no `ImageUri`")
+            (package, Some("S3")) if package != Some("Image") => Ok(None),
+            _ => Err("the answer has no `ImageUri`"),
         };
     };
-    let digest = match (&code.resolved_image_uri, written.split_once('@')) {
-        (Some(resolved), _) => {
-            let (_, digest) = resolved
-                .split_once('@')
-                .ok_or("its `ResolvedImageUri` has no digest")?;
-            Some(digest.to_owned())
-        }
-        (None, Some(_)) => None,
-        (None, None) => return Err("the answer has no `ResolvedImageUri`"),
+    let resolved = code.resolved_image_uri.as_deref();
+    let digest = match resolved.map(|resolved| resolved.split_once('@')) {
+        Some(Some((_, digest))) => Some(digest.to_owned()),
+        Some(None) => return Err("its `ResolvedImageUri` has no digest"),
+        None if written.contains('@') => None,
+        None => return Err("the answer has no `ResolvedImageUri`"),
     };
     Ok(Some(FunctionImage {
         written: written.clone(),
@@ -223,22 +207,16 @@ fn image(
 impl Version {
     fn of(function: &FunctionConfiguration) -> Result<Self, ApiError> {
         let name = function.function_name.as_deref().unwrap_or_default();
-        let missing = |what: &str| {
-            ApiError::answer(LIST, name, format!("a function comes without its `{what}`"))
-        };
-        let arn = function
-            .function_arn
-            .as_ref()
-            .ok_or_else(|| missing("FunctionArn"))?;
-        let invalid = |error: AwsNameError| ApiError::answer(LIST, name, error.to_string());
-        let arn: Arn = arn.parse().map_err(invalid)?;
+        let unusable = |problem: String| ApiError::answer(LIST, name, problem);
+        let missing = |what: &str| unusable(format!("a function comes without its `{what}`"));
+        let arn = function.function_arn.as_ref();
+        let arn = arn.ok_or_else(|| missing("FunctionArn"))?.parse();
+        let arn: Arn = arn.map_err(|error: AwsNameError| unusable(error.to_string()))?;
         // With or without the version: `function:NAME:VERSION`.
         let resource: Vec<&str> = arn.resource.split(':').take(2).collect();
         let resource = resource.join(":").into();
-        let version = function
-            .version
-            .as_ref()
-            .ok_or_else(|| missing("Version"))?;
+        let version = function.version.as_ref();
+        let version = version.ok_or_else(|| missing("Version"))?;
         if name.is_empty() {
             return Err(missing("FunctionName"));
         }
@@ -250,20 +228,19 @@ impl Version {
         })
     }
 
-    /// What a published version is remembered by. The code is part of it though numbers are not
+    /// Returns what a published version is remembered by, `None` if it is not. The code is part of it though numbers are not
     /// used again, since it costs nothing to be sure of that.
     fn key(&self) -> Option<String> {
         let code = self.code.as_ref().filter(|_| self.number != LATEST)?;
         Some(format!("{}:{} {code}", self.function, self.number))
     }
 
-    /// What people call it.
+    /// Returns what people call it.
     fn title(&self) -> String {
         if self.number == LATEST {
-            self.name.clone()
-        } else {
-            format!("{}:{}", self.name, self.number)
+            return self.name.clone();
         }
+        format!("{}:{}", self.name, self.number)
     }
 }
 
@@ -279,64 +256,36 @@ mod tests {
             package_type: Some(package.to_owned()),
             ..FunctionConfiguration::default()
         };
-        let code = |repository: &str,
-                    image_uri: Option<String>,
-                    resolved_image_uri: Option<String>| FunctionCode {
+        let (tag, pinned) = (format!("{URI}:1"), format!("{URI}@sha256:1"));
+        let (tag, pinned) = (Some(tag.as_str()), Some(pinned.as_str()));
+        let code = |repository: &str, image: Option<&str>, resolved: Option<&str>| FunctionCode {
             repository_type: Some(repository.to_owned()),
-            image_uri,
-            resolved_image_uri,
+            image_uri: image.map(ToOwned::to_owned),
+            resolved_image_uri: resolved.map(ToOwned::to_owned),
         };
-        let (tag, pinned) = (Some(format!("{URI}:1")), Some(format!("{URI}@sha256:1")));
-        let found = |digest: Option<&str>, written: &Option<String>| {
+        let found = |written: Option<&str>, digest: Option<&str>| {
             Ok(Some(FunctionImage {
-                written: written.clone().unwrap(),
+                written: written.unwrap().to_owned(),
                 digest: digest.map(ToOwned::to_owned),
             }))
         };
+        let resolved = found(tag, Some("sha256:1"));
+        let no_resolved = Err("the answer has no `ResolvedImageUri`");
+        let no_digest = Err("its `ResolvedImageUri` has no digest");
+        let no_uri = Err("the answer has no `ImageUri`");
         for (package, code, expected) in [
-            (
-                "Image",
-                code("ECR", tag.clone(), pinned.clone()),
-                found(Some("sha256:1"), &tag),
-            ),
-            (
-                "Image",
-                code("ECR", pinned.clone(), None),
-                found(None, &pinned),
-            ),
-            (
-                "Image",
-                code("ECR", tag.clone(), None),
-                Err("the answer has no `ResolvedImageUri`"),
-            ),
-            (
-                "Image",
-                code("ECR", tag.clone(), tag.clone()),
-                Err("its `ResolvedImageUri` has no digest"),
-            ),
-            (
-                "Image",
-                code("ECR", None, pinned.clone()),
-                Err("the answer has no `ImageUri`"),
-            ),
-            (
-                "Image",
-                code("S3", None, None),
-                Err("the answer has no `ImageUri`"),
-            ),
-            (
-                "Other",
-                code("Other", None, None),
-                Err("the answer has no `ImageUri`"),
-            ),
+            ("Image", code("ECR", tag, pinned), resolved),
+            ("Image", code("ECR", pinned, None), found(pinned, None)),
+            ("Image", code("ECR", tag, None), no_resolved),
+            ("Image", code("ECR", tag, tag), no_digest),
+            ("Image", code("ECR", None, pinned), no_uri.clone()),
+            ("Image", code("S3", None, None), no_uri.clone()),
+            ("Other", code("Other", None, None), no_uri),
             ("Other", code("S3", None, None), Ok(None)),
             ("Zip", code("S3", None, None), Ok(None)),
         ] {
-            assert_eq!(
-                image(&function(package), &code),
-                expected,
-                "{package} {code:?}"
-            );
+            let found = image(&function(package), &code);
+            assert_eq!(found, expected, "{package} {code:?}");
         }
     }
 
@@ -356,13 +305,8 @@ mod tests {
         };
         let arn = "arn:aws:lambda:eu-west-1:111111111111:function:app";
         let key = Some(format!("{arn}:7 c0de"));
-        assert_eq!(
-            [
-                version(arn, "7").key(),
-                version(&format!("{arn}:7"), "7").key()
-            ],
-            [key.clone(), key]
-        );
+        assert_eq!(version(arn, "7").key(), key);
+        assert_eq!(version(&format!("{arn}:7"), "7").key(), key);
         assert_eq!(version(&format!("{arn}:$LATEST"), "$LATEST").key(), None);
     }
 }
