@@ -37,38 +37,30 @@ pub(crate) const WORKLOADS: [(&str, &str, &str, &str); 10] = [
 ];
 
 impl Kind {
-    /// A kind by group, version, plural and name.
+    /// Makes a kind of group, version, plural and name.
     pub(crate) fn new((group, version, plural, name): (&str, &str, &str, &str)) -> Self {
-        let [group, version, plural, name] = [group, version, plural, name].map(str::to_owned);
         Self {
-            group,
-            version,
-            plural,
-            name,
+            group: group.to_owned(),
+            version: version.to_owned(),
+            plural: plural.to_owned(),
+            name: name.to_owned(),
         }
     }
 
-    /// Where all its objects are listed.
+    /// Returns the path at which all its objects are listed.
     pub(crate) fn path(&self) -> String {
-        let Self {
-            group,
-            version,
-            plural,
-            ..
-        } = self;
-        if group.is_empty() {
-            format!("/api/{version}/{plural}")
-        } else {
-            format!("/apis/{group}/{version}/{plural}")
+        let (version, plural) = (&self.version, &self.plural);
+        match self.group.as_str() {
+            "" => format!("/api/{version}/{plural}"),
+            group => format!("/apis/{group}/{version}/{plural}"),
         }
     }
 
-    /// Its group as rules and settings write it.
+    /// Returns its group as rules and settings write it.
     pub(crate) fn group_name(&self) -> &str {
-        if self.group.is_empty() {
-            "core"
-        } else {
-            &self.group
+        match self.group.as_str() {
+            "" => "core",
+            group => group,
         }
     }
 }
@@ -76,11 +68,9 @@ impl Kind {
 /// As `kubectl` writes it: `pods`, `deployments.apps`.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.plural)?;
-        if self.group.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ".{}", self.group)
+        match self.group.as_str() {
+            "" => f.write_str(&self.plural),
+            group => write!(f, "{}.{group}", self.plural),
         }
     }
 }

@@ -34,12 +34,12 @@ const LONGEST: usize = 4096;
 pub(crate) struct Bearer(String);
 
 impl Bearer {
-    /// A token as it is.
+    /// Makes a token of what is written.
     pub(crate) fn new(token: &str) -> Self {
         Self(token.trim().to_owned())
     }
 
-    /// The value of the `Authorization` header, marked as sensitive.
+    /// Returns the value of the `Authorization` header, marked as sensitive.
     pub(crate) fn header(&self) -> Result<http::HeaderValue, TokenError> {
         let mut value = http::HeaderValue::from_str(&format!("Bearer {}", self.0))
             .map_err(|_| TokenError::Header)?;
@@ -54,14 +54,13 @@ impl fmt::Debug for Bearer {
     }
 }
 
-/// Why there is no token.
+/// Reason for which there is no token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
     #[error("no AWS credentials to sign a token with: {0}")]
     Credentials(String),
     #[error("a token could not be signed: {0}")]
     Signing(String),
-    /// The session token of the credentials is too long.
     #[error(
         "the token has {0} characters and a cluster reads {LONGEST}: use credentials with a shorter session token"
     )]
@@ -80,7 +79,7 @@ pub(crate) enum Authentication {
 }
 
 impl Authentication {
-    /// The token to send now.
+    /// Returns the token to send now, `None` if the certificate says who the program is.
     pub(crate) async fn bearer(&self) -> Result<Option<Bearer>, TokenError> {
         match self {
             Self::Role(role) => role.bearer().await.map(Some),
@@ -89,7 +88,7 @@ impl Authentication {
         }
     }
 
-    /// Forgets a token that was refused. False where there is no other one.
+    /// Forgets a token that was refused, and returns whether there may be another one.
     pub(crate) fn renew(&self) -> bool {
         match self {
             Self::Role(role) => {
@@ -117,18 +116,17 @@ impl fmt::Debug for RoleToken {
 }
 
 impl RoleToken {
-    /// Tokens for the cluster of that name in that Region.
+    /// Makes tokens for the cluster of that name in that Region.
     pub(crate) fn new(
         credentials: SharedCredentialsProvider,
         region: &str,
         cluster: &str,
         clock: fn() -> Time,
     ) -> Self {
-        let (region, cluster) = (region.to_owned(), cluster.to_owned());
         Self {
             credentials,
-            region,
-            cluster,
+            region: region.to_owned(),
+            cluster: cluster.to_owned(),
             clock,
             signed: Mutex::new(None),
         }
@@ -158,10 +156,8 @@ fn presign(
     now: SystemTime,
 ) -> Result<Bearer, TokenError> {
     let signing = |error: &dyn fmt::Display| TokenError::Signing(error.to_string());
-    let url = format!(
-        "https://{}/?Action=GetCallerIdentity&Version=2011-06-15",
-        sts_host(region)
-    );
+    let host = sts_host(region);
+    let url = format!("https://{host}/?Action=GetCallerIdentity&Version=2011-06-15");
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
     // By convention; the authenticator counts its own 15 minutes.
@@ -178,25 +174,22 @@ fn presign(
     let headers = [("x-k8s-aws-id", cluster)];
     let request = SignableRequest::new("GET", &url, headers.into_iter(), SignableBody::Bytes(b""));
     let request = request.map_err(|error| signing(&error))?;
-    let (instructions, _) = sign(request, &parameters.into())
-        .map_err(|error| signing(&error))?
-        .into_parts();
-    let mut signed = http::Request::get(&url)
-        .body(())
-        .map_err(|error| signing(&error))?;
-    instructions.apply_to_request_http1x(&mut signed);
-    let token = format!(
-        "k8s-aws-v1.{}",
-        BASE64_URL_SAFE_NO_PAD.encode(signed.uri().to_string())
-    );
+    let signature = sign(request, &parameters.into()).map_err(|error| signing(&error))?;
+    let signed = http::Request::get(&url).body(());
+    let mut signed = signed.map_err(|error| signing(&error))?;
+    signature
+        .into_parts()
+        .0
+        .apply_to_request_http1x(&mut signed);
+    let encoded = BASE64_URL_SAFE_NO_PAD.encode(signed.uri().to_string());
+    let token = format!("k8s-aws-v1.{encoded}");
     if token.len() > LONGEST {
-        Err(TokenError::TooLong(token.len()))
-    } else {
-        Ok(Bearer(token))
+        return Err(TokenError::TooLong(token.len()));
     }
+    Ok(Bearer(token))
 }
 
-/// The host of STS in a Region: the authenticator accepts only one of the cluster's own partition.
+/// Returns the host of STS in a Region: the authenticator accepts only one of the cluster's own partition.
 fn sts_host(region: &str) -> String {
     format!("sts.{region}.{}", Partition::dns_suffix_of(region))
 }
@@ -210,19 +203,10 @@ mod tests {
 
     fn token(session: Option<&str>) -> Result<Bearer, TokenError> {
         let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
-        let credentials = Credentials::new(
-            "AKIDEXAMPLE",
-            secret,
-            session.map(str::to_owned),
-            None,
-            "test",
-        );
-        presign(
-            &credentials,
-            "eu-west-1",
-            "my-cluster",
-            SystemTime::UNIX_EPOCH + NEW_YEAR,
-        )
+        let session = session.map(str::to_owned);
+        let credentials = Credentials::new("AKIDEXAMPLE", secret, session, None, "test");
+        let now = SystemTime::UNIX_EPOCH + NEW_YEAR;
+        presign(&credentials, "eu-west-1", "my-cluster", now)
     }
 
     fn url(session: Option<&str>) -> String {
@@ -234,29 +218,25 @@ mod tests {
     /// The signatures that botocore makes of the same things.
     #[test]
     fn signs_as_the_official_clients_do() {
-        let url_of_key = url(None);
-        assert!(
-            url_of_key
-                .starts_with("https://sts.eu-west-1.amazonaws.com/?Action=GetCallerIdentity&"),
-            "{url_of_key}"
-        );
-        assert!(url_of_key.contains("X-Amz-Expires=60"), "{url_of_key}");
-        assert!(
-            url_of_key.contains("X-Amz-SignedHeaders=host%3Bx-k8s-aws-id"),
-            "{url_of_key}"
-        );
-        let signature =
-            "X-Amz-Signature=40851dec30bb8fb6885cff3c186700d16f9d29f95f04f830ddfebff330953692";
-        assert!(url_of_key.contains(signature), "{url_of_key}");
-
-        let of_session = url(Some("IQoJb3JpZ2luX2VjEXAMPLE/token+x=="));
-        let signature =
-            "X-Amz-Signature=540661df94148867c228d447d4de714e2c412fa2cc97b26608138acd696fa386";
-        assert!(of_session.contains(signature), "{of_session}");
-        assert!(
-            of_session.contains("X-Amz-Security-Token=IQoJb3JpZ2luX2VjEXAMPLE%2Ftoken%2Bx%3D%3D"),
-            "{of_session}"
-        );
+        let start = "https://sts.eu-west-1.amazonaws.com/?Action=GetCallerIdentity&";
+        let of_key = [
+            "X-Amz-Expires=60",
+            "X-Amz-SignedHeaders=host%3Bx-k8s-aws-id",
+            "X-Amz-Signature=40851dec30bb8fb6885cff3c186700d16f9d29f95f04f830ddfebff330953692",
+        ];
+        let of_session = [
+            "X-Amz-Expires=60",
+            "X-Amz-Security-Token=IQoJb3JpZ2luX2VjEXAMPLE%2Ftoken%2Bx%3D%3D",
+            "X-Amz-Signature=540661df94148867c228d447d4de714e2c412fa2cc97b26608138acd696fa386",
+        ];
+        let session = Some("IQoJb3JpZ2luX2VjEXAMPLE/token+x==");
+        for (session, parts) in [(None, of_key), (session, of_session)] {
+            let url = url(session);
+            assert!(url.starts_with(start), "{url}");
+            for part in parts {
+                assert!(url.contains(part), "{part}: {url}");
+            }
+        }
     }
 
     #[test]
@@ -267,11 +247,9 @@ mod tests {
 
     #[test]
     fn shows_nothing_of_the_secret() {
-        assert_eq!(format!("{:?}", token(None).unwrap()), "Bearer(..)");
-        assert_eq!(
-            format!("{:?}", token(None).unwrap().header().unwrap()),
-            "Sensitive"
-        );
+        let token = token(None).unwrap();
+        assert_eq!(format!("{token:?}"), "Bearer(..)");
+        assert_eq!(format!("{:?}", token.header().unwrap()), "Sensitive");
     }
 
     #[test]

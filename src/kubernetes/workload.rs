@@ -107,106 +107,86 @@ struct MountedImage {
 }
 
 impl Workload<'_> {
-    /// Every text that names an image.
+    /// Returns every text that names an image.
     pub(crate) fn images(&self) -> Vec<String> {
         let mut images = Vec::new();
-        let spec = self.spec.iter().chain(
-            self.template
-                .iter()
-                .filter_map(|template| template.spec.as_deref()),
-        );
-        for spec in spec {
-            spec.collect(&mut images);
-        }
+        let template = self.template.as_ref();
+        let template = template.and_then(|template| template.spec.as_deref());
         // Where the data of a revision has another shape, reading the text of the whole object is
         // all there is.
-        if let Some(revised) = self
+        let revised = self
             .data
-            .and_then(|data| serde_json::from_str::<Template>(data.get()).ok())
-            && let Some(spec) = revised.spec
+            .and_then(|data| serde_json::from_str(data.get()).ok());
+        let revised = revised.and_then(|revised: Template| revised.spec);
+        for spec in [self.spec.as_ref(), template, revised.as_deref()]
+            .into_iter()
+            .flatten()
         {
             spec.collect(&mut images);
         }
-        if let Some(status) = &self.status {
-            for container in status.lists().into_iter().flatten().flatten() {
-                images.extend(container.image.iter().chain(&container.image_id).cloned());
-                let mounts = container.volume_mounts.iter().flatten();
-                let mounted = mounts.filter_map(|mount| {
-                    mount
-                        .volume_status
-                        .as_ref()?
-                        .image
-                        .as_ref()?
-                        .image_ref
-                        .as_ref()
-                });
-                images.extend(mounted.cloned());
-            }
+        for container in self.statuses() {
+            images.extend(container.image.iter().chain(&container.image_id).cloned());
+            let mounts = container.volume_mounts.iter().flatten();
+            let mounted = mounts.filter_map(|mount| {
+                let image = mount.volume_status.as_ref()?.image.as_ref()?;
+                image.image_ref.clone()
+            });
+            images.extend(mounted);
         }
         images
     }
 
-    /// What a pod pulls, as it is written, with what it got by that where it says so.
+    /// Returns what a pod pulls, as it is written, with what it got by that if it says so.
     pub(crate) fn pulls(&self) -> Vec<(&str, Option<&str>)> {
-        let Some(spec) = &self.spec else {
-            return Vec::new();
-        };
-        let statuses = self.status.as_ref().map_or([None; 3], Status::lists);
-        let statuses = || statuses.into_iter().flatten().flatten();
-        let containers = spec.lists().into_iter().flatten().flatten();
+        let containers = self.spec.iter().flat_map(Spec::containers);
         let pulls = containers.filter_map(|container| {
-            let status =
-                statuses().find(|status| status.name.is_some() && status.name == container.name);
-            Some((
-                container.image.as_deref()?,
-                status.and_then(|status| status.image_id.as_deref()),
-            ))
+            let name = container.name.as_ref();
+            let status = self
+                .statuses()
+                .find(|status| name.is_some() && status.name.as_ref() == name);
+            let reported = status.and_then(|status| status.image_id.as_deref());
+            Some((container.image.as_deref()?, reported))
         });
         pulls.collect()
     }
 
-    /// Whether it runs or is meant to run now.
+    /// Returns whether it runs or is meant to run now.
     pub(crate) fn is_live(&self) -> bool {
-        let scaled_to_zero = self
-            .spec
-            .as_ref()
-            .is_some_and(|spec| spec.replicas == Some(0));
         let phase = self
             .status
             .as_ref()
             .and_then(|status| status.phase.as_deref());
-        let is_template = self.spec.is_none();
-        !scaled_to_zero && !is_template && !matches!(phase, Some("Succeeded" | "Failed"))
+        let spec = self.spec.as_ref();
+        let is_wanted = spec.is_some_and(|spec| spec.replicas != Some(0));
+        is_wanted && !matches!(phase, Some("Succeeded" | "Failed"))
     }
-}
 
-impl Status {
-    fn lists(&self) -> [Option<&Vec<ContainerStatus>>; 3] {
-        [
-            &self.container_statuses,
-            &self.init_container_statuses,
-            &self.ephemeral_container_statuses,
-        ]
-        .map(Option::as_ref)
+    fn statuses(&self) -> impl Iterator<Item = &ContainerStatus> {
+        let lists = self.status.iter().flat_map(|status| {
+            let init = &status.init_container_statuses;
+            [
+                &status.container_statuses,
+                init,
+                &status.ephemeral_container_statuses,
+            ]
+        });
+        lists.flatten().flatten()
     }
 }
 
 impl Spec {
-    fn lists(&self) -> [Option<&Vec<Container>>; 3] {
-        [
+    fn containers(&self) -> impl Iterator<Item = &Container> {
+        let lists = [
             &self.init_containers,
             &self.containers,
             &self.ephemeral_containers,
-        ]
-        .map(Option::as_ref)
+        ];
+        lists.into_iter().flatten().flatten()
     }
 
     fn collect(&self, images: &mut Vec<String>) {
         images.extend(
-            self.lists()
-                .into_iter()
-                .flatten()
-                .flatten()
+            self.containers()
                 .filter_map(|container| container.image.clone()),
         );
         let volumes = self.volumes.iter().flatten();
@@ -220,7 +200,7 @@ impl Spec {
 }
 
 impl Metadata {
-    /// Namespace and name. Pods of one owner that are all alike share the name they were made from.
+    /// Returns namespace and name. Pods of one owner that are all alike share the name they were made from.
     pub(crate) fn path(&self) -> String {
         let name = match (&self.generate_name, &self.name) {
             (Some(prefix), _) if !prefix.is_empty() => format!("{prefix}*"),
@@ -239,11 +219,12 @@ mod tests {
 
     use super::*;
 
+    fn workload(text: &str) -> Workload<'_> {
+        serde_json::from_str(text).unwrap()
+    }
+
     fn images(object: &Value) -> Vec<String> {
-        let text = object.to_string();
-        serde_json::from_str::<Workload<'_>>(&text)
-            .unwrap()
-            .images()
+        workload(&object.to_string()).images()
     }
 
     fn spec(image: &str) -> Value {
@@ -251,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn images_are_found_in_every_place_of_a_pod() {
+    fn images_are_found_in_every_field_of_a_pod() {
         let pod = json!({
             "metadata": {"name": "web-1", "generateName": "web-", "namespace": "shop"},
             "spec": {
@@ -267,25 +248,13 @@ mod tests {
                 "ephemeralContainerStatuses": null,
             },
         });
-        let expected = [
-            "init",
-            "sidecar",
-            "app",
-            "debug",
-            "data",
-            "status",
-            "id",
-            "mounted",
-            "init-status",
-            "",
-        ];
-        assert_eq!(images(&pod), expected);
+        let of_spec = ["init", "sidecar", "app", "debug", "data"];
+        let of_status = ["status", "id", "mounted", "init-status", ""];
+        assert_eq!(images(&pod), [of_spec, of_status].concat());
         let text = pod.to_string();
-        let pod: Workload<'_> = serde_json::from_str(&text).unwrap();
-        assert_eq!(
-            (pod.metadata.path().as_str(), pod.is_live()),
-            ("shop/web-*", true)
-        );
+        let pod = workload(&text);
+        assert_eq!(pod.metadata.path(), "shop/web-*");
+        assert!(pod.is_live());
     }
 
     #[test]
@@ -301,14 +270,9 @@ mod tests {
             },
         })
         .to_string();
-        let pod: Workload<'_> = serde_json::from_str(&pod).unwrap();
-        let expected = [
-            ("a:1", Some("a@sha256:2")),
-            ("b:1", Some("b@sha256:1")),
-            ("c:1", None),
-            ("d:1", None),
-        ];
-        assert_eq!(pod.pulls(), expected);
+        let (a, b) = (Some("a@sha256:2"), Some("b@sha256:1"));
+        let expected = [("a:1", a), ("b:1", b), ("c:1", None), ("d:1", None)];
+        assert_eq!(workload(&pod).pulls(), expected);
     }
 
     #[test]
@@ -321,10 +285,8 @@ mod tests {
         ] {
             assert_eq!(images(&object), ["a"], "{object}");
         }
-        assert_eq!(
-            images(&json!({"spec": {"template": null}, "data": [1]})),
-            [""; 0]
-        );
+        let none = images(&json!({"spec": {"template": null}, "data": [1]}));
+        assert_eq!(none, [""; 0]);
     }
 
     #[test]
@@ -337,13 +299,7 @@ mod tests {
             (json!({"data": {}}), false),
         ] {
             let text = object.to_string();
-            assert_eq!(
-                serde_json::from_str::<Workload<'_>>(&text)
-                    .unwrap()
-                    .is_live(),
-                live,
-                "{object}"
-            );
+            assert_eq!(workload(&text).is_live(), live, "{object}");
         }
     }
 }

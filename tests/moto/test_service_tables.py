@@ -150,7 +150,7 @@ def test_what_is_called_gone_is_an_error_of_the_call(name, step):
     known = {error.name for error in operation(TABLES[name], step).error_shapes}
     # SageMaker's model says few of its errors.
     known |= {"ValidationException", "ResourceNotFound"} if name == "sagemaker" else set()
-    assert set(step.get("gone", [])) <= known
+    assert set(step.get("not_found", [])) <= known
 
 
 @pytest.mark.parametrize(("name", "step"), [(name, step) for name, step, _ in EVERY_STEP if "http" in step])

@@ -84,10 +84,10 @@ impl KeepLists {
     async fn read_list(&self, bucket: &str, key: String) -> Result<(String, KeepList), ApiError> {
         let object = s3::get(&self.clients, bucket, &key).await?;
         let address = s3::address(bucket, &key);
-        let list = KeepList::parse(&object.bytes, self.clients.now());
-        let list =
-            list.map_err(|error| ApiError::answer(KEEP_LIST, &address, error.to_string()))?;
-        Ok((address, list))
+        match KeepList::parse(&object.bytes, self.clients.now()) {
+            Ok(list) => Ok((address, list)),
+            Err(error) => Err(ApiError::answer(KEEP_LIST, &address, error.to_string())),
+        }
     }
 
     fn location_of(&self, list: &KeepList) -> Registry {

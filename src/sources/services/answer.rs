@@ -34,12 +34,9 @@ pub(super) fn listed(step: &'static Step, mut answer: Value) -> Result<Vec<Item>
     };
     let field = step.id.as_deref().unwrap_or_default();
     let items = items.into_iter().map(|item| {
-        let chain = Chain {
-            item: &item,
-            above: None,
-        };
-        let id = text(chain.get(field))
-            .ok_or_else(|| incomplete(format!("something in `{key}` has no `{field}`")))?;
+        let above = None;
+        let id = text(Chain { item: &item, above }.get(field));
+        let id = id.ok_or_else(|| incomplete(format!("something in `{key}` has no `{field}`")))?;
         check(step, &item)?;
         Ok((id, item))
     });
@@ -69,11 +66,9 @@ fn check(step: &'static Step, item: &Value) -> Result<(), ApiError> {
         Some(Value::String(text)) => !text.is_empty() && text != "{}",
         Some(_) => true,
     };
-    match step.needs.iter().find(|name| !has(name)) {
-        None => Ok(()),
-        Some(name) => {
-            let problem = format!("the answer does not say its `{name}`");
-            Err(ApiError::answer(operation(step), "", problem))
-        }
+    if let Some(name) = step.needs.iter().find(|name| !has(name)) {
+        let problem = format!("the answer does not say its `{name}`");
+        return Err(ApiError::answer(operation(step), "", problem));
     }
+    Ok(())
 }

@@ -82,12 +82,12 @@ impl<'a, 'f> Reader<'a, 'f> {
                 let mut items = self.items(step, above).await?;
                 let mut listed = HashSet::new();
                 items.retain(|(id, _)| !done.contains(id) && listed.insert(id.clone()));
-                let gone = self.follow(step, &items, above).await?;
-                if gone.is_empty() {
+                let vanished = self.follow(step, &items, above).await?;
+                if vanished.is_empty() {
                     return Ok(());
                 }
-                done.extend(listed.into_iter().filter(|id| !gone.contains_key(id)));
-                last = gone.into_values().next();
+                done.extend(listed.into_iter().filter(|id| !vanished.contains_key(id)));
+                last = vanished.into_values().next();
             }
             let changing = || ApiError::answer(operation(step), "", "it changes all the time");
             Err(last.unwrap_or_else(changing).into())
@@ -103,36 +103,33 @@ impl<'a, 'f> Reader<'a, 'f> {
         items: &[Item],
         above: Option<&Chain<'_>>,
     ) -> Result<BTreeMap<String, ApiError>, StepError> {
-        let chains: Vec<(&str, Chain<'_>)> = items
+        let chains = items
             .iter()
-            .map(|(id, item)| (id.as_str(), Chain { item, above }))
-            .collect();
+            .map(|(id, item)| (id.as_str(), Chain { item, above }));
+        let chains: Vec<(&str, Chain<'_>)> = chains.collect();
         for (_, chain) in &chains {
             self.recorder.borrow_mut().record(&step.user, chain)?;
         }
-        let mut gone = BTreeMap::new();
+        let mut vanished = BTreeMap::new();
         for child in &step.then {
             if let Some(batch) = &child.batch {
-                for (id, error) in self.batches(child, batch, &chains).await? {
-                    gone.insert(id, error);
-                }
+                vanished.extend(self.batches(child, batch, &chains).await?);
                 continue;
             }
-            let wanted = chains
-                .iter()
-                .filter(|(_, chain)| is_wanted(child, chain.item));
+            let wanted = chains.iter();
+            let wanted = wanted.filter(|(_, chain)| is_wanted(child, chain.item));
             let steps = stream::iter(wanted)
                 .map(|(id, chain)| async move { (*id, self.step(child, Some(chain)).await) });
             let mut steps = steps.buffer_unordered(AT_ONCE);
             while let Some((id, ended)) = steps.next().await {
                 match ended {
                     Ok(()) => {}
-                    Err(StepError::NotFound(error)) => drop(gone.insert(id.to_owned(), error)),
+                    Err(StepError::NotFound(error)) => drop(vanished.insert(id.to_owned(), error)),
                     Err(ended) => return Err(ended),
                 }
             }
         }
-        Ok(gone)
+        Ok(vanished)
     }
 
     /// Makes a step that is asked for many items at once. Returns the items above that do not exist
@@ -149,26 +146,20 @@ impl<'a, 'f> Reader<'a, 'f> {
             owners.entry(value).or_default().insert(id);
         }
         let asked: Vec<&String> = owners.keys().collect();
-        let mut gone = BTreeMap::new();
+        let mut vanished = BTreeMap::new();
         for asked in asked.chunks(batch.most) {
             let body = json!({ &batch.member: asked });
             let answer = self.ask(step, body, None).await?;
             let items = listed(step, answer)?;
             let answered: HashSet<&str> = items.iter().map(|(id, _)| id.as_str()).collect();
             let unanswered = asked.iter().filter(|id| !answered.contains(id.as_str()));
-            let silent = unanswered.map(|id| {
-                let problem = "the answer does not say anything about it";
-                (
-                    (*id).clone(),
-                    ApiError::answer(operation(step), id, problem),
-                )
-            });
-            gone.extend(silent);
-            gone.extend(self.follow(step, &items, None).boxed_local().await?);
+            let silent = "the answer does not say anything about it";
+            let silent = |id: &String| ApiError::answer(operation(step), id, silent);
+            vanished.extend(unanswered.map(|id| ((*id).clone(), silent(id))));
+            vanished.extend(self.follow(step, &items, None).boxed_local().await?);
         }
-        let named = gone
-            .into_iter()
-            .filter_map(|(id, error)| Some((owners.get(&id)?, error)));
+        let named = vanished.into_iter();
+        let named = named.filter_map(|(id, error)| Some((owners.get(&id)?, error)));
         Ok(named
             .flat_map(|(ids, error)| ids.iter().map(move |id| ((*id).to_owned(), error.clone())))
             .collect())
@@ -270,5 +261,5 @@ impl<'a, 'f> Reader<'a, 'f> {
 
 fn is_not_found(step: &Step, error: &ApiError) -> bool {
     let code = error.code.as_ref();
-    code.is_some_and(|code| step.gone.contains(code))
+    code.is_some_and(|code| step.not_found.contains(code))
 }

@@ -63,11 +63,8 @@ impl<'f> Recorder<'f> {
         user: &'static UserOf,
         item: &Chain<'_>,
     ) -> Result<(), SourceError> {
-        let name: Vec<String> = user
-            .name
-            .iter()
-            .filter_map(|field| text(item.get(field)))
-            .collect();
+        let name = user.name.iter().filter_map(|field| text(item.get(field)));
+        let name: Vec<String> = name.collect();
         let user = Arc::new(User {
             location: self.location.clone(),
             kind: user.kind.as_str().into(),
@@ -128,22 +125,18 @@ impl<'f> Recorder<'f> {
 
     /// Records every image that is named in a text; `whole` is the value that it stands in.
     fn scan(&mut self, user: &Arc<User>, whole: &Value, text: &str) -> Result<(), SourceError> {
+        let scanner = &self.scanner;
         let mut words = None;
-        for hit in self.scanner.scan(text.as_bytes()) {
+        for hit in scanner.scan(text.as_bytes()) {
             match hit {
                 Hit::Reference(reference) => {
-                    self.uses
-                        .add(user, &reference, None, EvidenceKind::Text)
-                        .map_err(SourceError::reference(user))?;
+                    let added = self.uses.add(user, &reference, None, EvidenceKind::Text);
+                    added.map_err(SourceError::reference(user))?;
                 }
                 Hit::Digest(digest) => self.uses.add_digest(user, digest),
                 Hit::Repository(..) if self.names_repositories_to_push => {}
                 Hit::Repository(_, name) => {
-                    let beside = || {
-                        self.scanner
-                            .words(whole.to_string().as_bytes())
-                            .map(Arc::new)
-                    };
+                    let beside = || scanner.words(whole.to_string().as_bytes()).map(Arc::new);
                     let words = words.get_or_insert_with(beside).clone();
                     self.uses.add_mention(user, name, words);
                 }
@@ -155,13 +148,12 @@ impl<'f> Recorder<'f> {
     /// Records the task definitions that a text names. Those of another account or Region are read
     /// there.
     fn name_definitions(&mut self, user: &Arc<User>, key: Option<&str>, text: &str) {
+        let Registry { account, region } = &self.location;
+        let mut arns = Vec::new();
         for found in self.definition_arn.captures_iter(text) {
-            let (arn, [region, account]) = found.extract();
-            if region == &*self.location.region && account == &*self.location.account {
-                self.definitions
-                    .entry(arn.to_owned())
-                    .or_default()
-                    .insert(Arc::clone(user));
+            let (arn, [in_region, in_account]) = found.extract();
+            if in_region == &**region && in_account == &**account {
+                arns.push(arn.to_owned());
             }
         }
         let is_key = |key: &str| {
@@ -169,17 +161,16 @@ impl<'f> Recorder<'f> {
         };
         if key.is_some_and(is_key) && self.definition_name.is_match(text) {
             // By its ARN, so that it is not described once more for its other name.
-            let Registry { account, region } = &self.location;
-            let name = match Partition::of(region) {
+            arns.push(match Partition::of(region) {
                 Some(Partition { id, .. }) => {
                     format!("arn:{id}:ecs:{region}:{account}:task-definition/{text}")
                 }
                 None => text.to_owned(),
-            };
-            self.definitions
-                .entry(name)
-                .or_default()
-                .insert(Arc::clone(user));
+            });
+        }
+        for arn in arns {
+            let users = self.definitions.entry(arn).or_default();
+            users.insert(Arc::clone(user));
         }
     }
 
@@ -194,9 +185,8 @@ impl<'f> Recorder<'f> {
             };
             for user in &users {
                 for image in &images {
-                    self.uses
-                        .add(user, image, None, EvidenceKind::Field)
-                        .map_err(SourceError::reference(user))?;
+                    let added = self.uses.add(user, image, None, EvidenceKind::Field);
+                    added.map_err(SourceError::reference(user))?;
                 }
             }
         }
@@ -207,10 +197,9 @@ impl<'f> Recorder<'f> {
 /// Returns whether a member of that name holds an image: `image`, `TrainingImage`, `ImageUri`,
 /// `containerUri`, ...
 fn is_image_key(key: &str) -> bool {
+    const ENDS: [&str; 4] = ["image", "imageuri", "imageidentifier", "containeruri"];
     let key = key.to_ascii_lowercase();
-    ["image", "imageuri", "imageidentifier", "containeruri"]
-        .iter()
-        .any(|end| key.ends_with(end))
+    ENDS.iter().any(|end| key.ends_with(end))
 }
 
 #[cfg(test)]
@@ -233,10 +222,8 @@ mod tests {
         recorder.record(&spec.read[0].user, &Chain { item, above: None })?;
         let definitions = recorder.definitions.into_keys().collect();
         let references: BTreeSet<_> = uses.into_vec().iter().flat_map(Use::references).collect();
-        Ok((
-            references.iter().map(ToString::to_string).collect(),
-            definitions,
-        ))
+        let references = references.iter().map(ToString::to_string).collect();
+        Ok((references, definitions))
     }
 
     #[test]
@@ -248,26 +235,19 @@ mod tests {
             "list": [inner.to_string()], "elsewhere": "nginx:1", "count": 7});
         let (mut images, definitions) = recorded(Service::StepFunctions, &item).unwrap();
         images.sort();
-        assert_eq!(
-            images,
-            ["app:1", "job:2", "key:3", digest.as_str(), "train:latest"]
-        );
+        let expected = ["app:1", "job:2", "key:3", &digest, "train:latest"];
+        assert_eq!(images, expected);
         assert_eq!(definitions, [""; 0]);
     }
 
     #[test]
     fn a_repository_alone_may_be_any_of_its_images_unless_it_is_pushed_to() {
+        let images = |service, item| recorded(service, item).unwrap().0;
         let item = json!({"variables": [{"name": "REPOSITORY", "value": format!("{HOST}/app")}]});
-        assert_eq!(
-            recorded(Service::Pipes, &item).unwrap().0,
-            ["app (some image of it)"]
-        );
-        assert_eq!(recorded(Service::Codebuild, &item).unwrap().0, [""; 0]);
+        assert_eq!(images(Service::Pipes, &item), ["app (some image of it)"]);
+        assert_eq!(images(Service::Codebuild, &item), [""; 0]);
         let item = json!({"environment": {"image": format!("{HOST}/app")}});
-        assert_eq!(
-            recorded(Service::Codebuild, &item).unwrap().0,
-            ["app:latest"]
-        );
+        assert_eq!(images(Service::Codebuild, &item), ["app:latest"]);
     }
 
     #[test]
@@ -275,17 +255,13 @@ mod tests {
         let image = format!("{HOST}/app:${{TAG}}");
         assert!(recorded(Service::Batch, &json!({"image": image})).is_err());
         let template = json!({"image": image}).to_string();
-        assert_eq!(
-            recorded(Service::Pipes, &json!({"Input": template}))
-                .unwrap()
-                .0,
-            ["app (some image of it)"]
-        );
+        let (images, _) = recorded(Service::Pipes, &json!({"Input": template})).unwrap();
+        assert_eq!(images, ["app (some image of it)"]);
     }
 
     #[test]
     fn task_definitions_count_by_arn_anywhere_and_by_name_where_one_is_named() {
-        let arn = |place: &str, name: &str| format!("arn:aws:ecs:{place}:task-definition/{name}");
+        let arn = |of: &str, name: &str| format!("arn:aws:ecs:{of}:task-definition/{name}");
         let home = "eu-west-1:111111111111";
         let definition = json!({"States": {
             "One": {"Parameters": {"TaskDefinition": "batch:7"}},
@@ -297,9 +273,7 @@ mod tests {
             "far": arn("us-east-1:111111111111", "far:1"), "foreign": arn("eu-west-1:222222222222", "foreign:1"),
             "name": "batch:8"});
         let (_, definitions) = recorded(Service::StepFunctions, &item).unwrap();
-        assert_eq!(
-            definitions,
-            [arn(home, "batch:7"), arn(home, "job"), arn(home, "web:3")]
-        );
+        let expected = ["batch:7", "job", "web:3"].map(|name| arn(home, name));
+        assert_eq!(definitions, expected);
     }
 }

@@ -1,4 +1,4 @@
-//! The request of a step: the members of its call, and where each of them goes.
+//! The request of a step: the members of its call, and where each of them stands.
 
 use serde_json::{Map, Value};
 
@@ -119,10 +119,9 @@ fn rest(step: &Step, body: Value) -> Result<JsonRequest, RequestError> {
     if !pairs.is_empty() {
         uri = format!("{uri}?{}", pairs.join("&"));
     }
-    let body = if method == "GET" {
-        String::new()
-    } else {
-        Value::Object(body).to_string()
+    let body = match method {
+        "GET" => String::new(),
+        _ => Value::Object(body).to_string(),
     };
     Ok(JsonRequest {
         method: method.to_owned(),
@@ -147,26 +146,19 @@ mod tests {
     }
 
     #[test]
-    fn members_go_into_the_path_the_query_or_the_body() {
+    fn members_are_written_into_the_path_the_query_or_the_body() {
         let user = json!({"kind": "x", "name": [], "live": false});
-        let get = step(
-            json!({"call": "s:Get", "http": "GET /a/{Name}/b?group={Group}&n={Most}", "user": user}),
-        );
+        let http = "GET /a/{Name}/b?group={Group}&n={Most}";
+        let get = step(json!({"call": "s:Get", "http": http, "user": user}));
         let made = request(&Protocol::Rest, get, json!({"Name": "x/y z", "Most": 100})).unwrap();
-        assert_eq!(
-            (made.method.as_str(), made.uri.as_str()),
-            ("GET", "/a/x%2Fy%20z/b?n=100")
-        );
+        assert_eq!((&*made.method, &*made.uri), ("GET", "/a/x%2Fy%20z/b?n=100"));
         assert_eq!(made.body, "");
         let missing = request(&Protocol::Rest, get, json!({}));
         assert!(matches!(missing, Err(RequestError::MissingMember(_))));
 
         let post = step(json!({"call": "s:Post", "http": "POST /a/?n={most}", "user": user}));
         let made = request(&Protocol::Rest, post, json!({"most": 1, "other": ["x"]})).unwrap();
-        assert_eq!(
-            (made.uri.as_str(), made.body.as_str()),
-            ("/a/?n=1", r#"{"other":["x"]}"#)
-        );
+        assert_eq!((&*made.uri, &*made.body), ("/a/?n=1", r#"{"other":["x"]}"#));
 
         let protocol = Protocol::Json {
             version: "1.1".to_owned(),
@@ -182,19 +174,17 @@ mod tests {
     fn members_come_from_the_nearest_item_that_has_them() {
         let user = json!({"kind": "x", "name": [], "live": false});
         let step = step(json!({"call": "s:Get", "from": {"A": "a", "B": "b"}, "user": user}));
-        let (outer, inner) = (json!({"a": "outer", "b": "outer"}), json!({"a": 7}));
-        let above = Chain {
-            item: &outer,
+        let (item, inner) = (json!({"a": "outer", "b": "outer"}), json!({"a": 7}));
+        let above = Some(&Chain {
+            item: &item,
             above: None,
-        };
+        });
         let inner = Chain {
             item: &inner,
-            above: Some(&above),
+            above,
         };
-        assert_eq!(
-            members(step, Some(&inner)),
-            Ok(json!({"A": 7, "B": "outer"}))
-        );
+        let found = members(step, Some(&inner));
+        assert_eq!(found, Ok(json!({"A": 7, "B": "outer"})));
         assert_eq!(members(step, None), Err("a"));
     }
 }

@@ -14,21 +14,17 @@ use crate::config::Service;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Spec {
-    /// What people call it.
     pub(super) title: String,
     /// What the SDKs call it.
     pub(super) id: String,
     /// What its host names begin with.
     pub(super) endpoint: String,
-    /// The name calls are signed for.
     pub(super) signing: String,
-    /// How requests are written.
     pub(super) protocol: Protocol,
-    /// Whether a repository that is named without a tag or digest, other than as an image, is a
-    /// place to push to rather than use of one of its images.
+    /// Whether a repository that is named without a tag or digest, other than as an image, is
+    /// pushed to rather than used.
     #[serde(default)]
     pub(super) names_repositories_to_push: bool,
-    /// What is read, one after the other.
     pub(super) read: Vec<Step>,
 }
 
@@ -50,7 +46,7 @@ pub(super) enum Protocol {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Step {
-    /// The operation with its service, as IAM names it.
+    /// The operation, as IAM names it.
     pub(super) call: String,
     /// Method, path and query, with the members that stand there in braces. Only with paths and
     /// queries.
@@ -66,7 +62,6 @@ pub(super) struct Step {
     pub(super) each: Option<Each>,
     /// One call for many items of the step before.
     pub(super) batch: Option<Batch>,
-    /// How the list goes on.
     pub(super) pages: Option<Pages>,
     /// The list in the answer; without it, the answer is one item.
     pub(super) list: Option<String>,
@@ -85,8 +80,7 @@ pub(super) struct Step {
     pub(super) except: BTreeMap<String, String>,
     /// Error codes that say that what the call is about is not there.
     #[serde(default)]
-    pub(super) gone: Vec<String>,
-    /// Who an item is.
+    pub(super) not_found: Vec<String>,
     pub(super) user: UserOf,
     /// What is called for each item.
     #[serde(default)]
@@ -116,7 +110,7 @@ pub(super) struct Batch {
 pub(super) struct Pages {
     /// How many items are asked for, and the most that can be.
     pub(super) size: Option<(String, u32)>,
-    /// The token that goes on, in the request and in the answer.
+    /// The token of the next page, in the request and in the answer.
     pub(super) token: (String, String),
 }
 
@@ -142,8 +136,7 @@ pub(super) enum SpecError {
 impl Spec {
     /// Returns what there is to call in a service.
     ///
-    /// # Errors
-    /// If its table cannot be read, which a test excludes.
+    /// A test excludes that its table cannot be read.
     pub(super) fn of(service: Service) -> Result<&'static Self, SpecError> {
         static SPECS: LazyLock<Vec<(Service, serde_json::Result<Spec>)>> = LazyLock::new(|| {
             let read = |service| (service, serde_json::from_str(table(service)));
@@ -175,26 +168,20 @@ mod tests {
     use super::*;
 
     fn check(step: &Step, has_paths: bool) {
-        assert_eq!(step.http.is_some(), has_paths, "{}", step.call);
+        let (call, is_list) = (&step.call, step.list.is_some());
+        assert_eq!(step.http.is_some(), has_paths, "{call}");
         assert!(
-            step.list.is_none() || step.id.is_some(),
-            "{}: items of a list are told apart",
-            step.call
+            !is_list || step.id.is_some(),
+            "{call}: items are told apart"
         );
         assert!(
-            step.list.is_none() || step.item.is_none(),
-            "{}: a list or one item",
-            step.call
+            !is_list || step.item.is_none(),
+            "{call}: a list or one item"
         );
+        assert!(is_list || step.pages.is_none(), "{call}: pages of a list");
         assert!(
-            step.pages.is_none() || step.list.is_some(),
-            "{}: pages of a list",
-            step.call
-        );
-        assert!(
-            step.batch.is_none() || step.list.is_some(),
-            "{}: a batch is answered by a list",
-            step.call
+            is_list || step.batch.is_none(),
+            "{call}: a batch is answered by a list"
         );
         step.then.iter().for_each(|step| check(step, has_paths));
     }
@@ -203,9 +190,8 @@ mod tests {
     fn every_table_makes_sense() {
         for &service in Service::ALL {
             let spec = Spec::of(service).unwrap_or_else(|error| panic!("{service:?}: {error}"));
-            spec.read
-                .iter()
-                .for_each(|step| check(step, matches!(spec.protocol, Protocol::Rest)));
+            let has_paths = matches!(spec.protocol, Protocol::Rest);
+            spec.read.iter().for_each(|step| check(step, has_paths));
         }
     }
 }

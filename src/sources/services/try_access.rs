@@ -29,11 +29,8 @@ impl OtherService {
         for step in &spec.read {
             try_step(spec, &client, step, None, &mut tried).await;
         }
-        let made: Vec<&str> = tried
-            .tried
-            .iter()
-            .map(|tried| tried.action.name())
-            .collect();
+        let made = tried.tried.iter().map(|tried| tried.action.name());
+        let made: Vec<&str> = made.collect();
         tried.untried.retain(|action| !made.contains(action));
         tried.untried.sort_unstable();
         tried.untried.dedup();
@@ -65,14 +62,11 @@ fn try_step<'a>(
             }
         };
         tried.tried.push(Tried::new(operation, None));
-        let items = if step.list.is_some() {
-            listed(step, answer)
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(_, item)| item)
-                .collect()
+        let items: Vec<Value> = if step.list.is_some() {
+            let listed = listed(step, answer).into_iter().flatten();
+            listed.map(|(_, item)| item).collect()
         } else {
-            one(step, answer).map(|item| vec![item]).unwrap_or_default()
+            one(step, answer).into_iter().collect()
         };
         for next in &step.then {
             match items.iter().find(|item| is_wanted(next, item)) {
