@@ -17,8 +17,8 @@ macro_rules! operations {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Operation {
             $(#[doc = concat!("`", $name, "`")] $variant,)*
-            /// An operation of a service that is read by a table (`sources/services/tables`), as IAM
-            /// names it.
+            /// An operation of a service that is read by a table (`sources/services/tables`), as
+            /// IAM names it.
             Other(&'static str),
         }
 

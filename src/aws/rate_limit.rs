@@ -90,7 +90,7 @@ struct TokenBucket {
 }
 
 /// By how much each call raises the rate again: between two throttled calls there are always about
-/// two hundred others, whatever the service bears.
+/// two hundred others, at any rate the service bears.
 const RECOVERY: f64 = 1.0 / 300.0;
 /// Calls that were under way together are throttled together: that is one sign, not several.
 const ONE_SIGN: Duration = Duration::from_secs(1);

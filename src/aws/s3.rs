@@ -68,7 +68,7 @@ pub(crate) async fn get(clients: &Clients, bucket: &str, key: &str) -> Result<Ob
     })
 }
 
-/// Writes an object, whatever is there.
+/// Writes an object, or writes over it.
 pub(crate) async fn put(
     clients: &Clients,
     bucket: &str,

@@ -343,7 +343,7 @@ impl Write for Capped {
     }
 }
 
-/// Returns what a `Status` says, or the beginning of whatever else it is.
+/// Returns the message of a `Status`, or the beginning of any other answer.
 fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Status {

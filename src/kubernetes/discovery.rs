@@ -124,9 +124,8 @@ pub(crate) async fn custom_kinds(
         "APIGroupDiscoveryList" => true,
         "APIGroupList" => false,
         other => {
-            return Err(Problem::Discovery(format!(
-                "`/apis` answered with a `{other}`"
-            )));
+            let problem = format!("`/apis` answered with a `{other}`");
+            return Err(Problem::Discovery(problem));
         }
     };
     let mut kinds: Vec<Kind> = Vec::new();
@@ -153,17 +152,12 @@ pub(crate) async fn custom_kinds(
                     .await?
                     .resources;
             }
-            for resource in resources {
-                let plural = resource.name;
-                let kind = resource.response_kind.map(|it| it.kind).or(resource.kind);
-                let kind = Kind::new((&name, &version, &plural, kind.as_ref().unwrap_or(&plural)));
-                let is_list = resource.verbs.iter().any(|verb| verb == "list");
-                let is_known = |it: &Kind| it.group == name && it.plural == plural;
-                if is_list
-                    && !plural.contains('/')
-                    && !kinds.iter().any(is_known)
-                    && !is_excluded(exclude, &kind)
-                {
+            for kind in resources
+                .into_iter()
+                .filter_map(|it| it.listable(&name, &version))
+            {
+                let is_same = |it: &Kind| it.group == kind.group && it.plural == kind.plural;
+                if !kinds.iter().any(is_same) && !is_excluded(exclude, &kind) {
                     kinds.push(kind);
                 }
             }
@@ -171,6 +165,17 @@ pub(crate) async fn custom_kinds(
     }
     kinds.sort_by(|a, b| (&a.group, &a.plural).cmp(&(&b.group, &b.plural)));
     Ok(kinds)
+}
+
+impl Resource {
+    /// Returns its kind; `None` if it cannot be listed or is a part of another, such as `/status`.
+    fn listable(self, group: &str, version: &str) -> Option<Kind> {
+        let plural = self.name;
+        let name = self.response_kind.map(|it| it.kind).or(self.kind);
+        let name = name.as_ref().unwrap_or(&plural);
+        let can_list = self.verbs.iter().any(|verb| verb == "list") && !plural.contains('/');
+        can_list.then(|| Kind::new((group, version, &plural, name)))
+    }
 }
 
 /// Returns whether a setting leaves a kind out, by `GROUP/Kind` or `GROUP/plural`.

@@ -65,7 +65,7 @@ struct Progress {
 
 impl Cluster {
     /// Passes every object of a kind to `item`, and returns how many there are. An object may be
-    /// passed again if the list had to begin anew.
+    /// passed again if the list was read again.
     ///
     /// `limit` is the number of objects a page, which is halved if a page is too large. `selector`
     /// is a further parameter of the query, with its `&`, or empty.

@@ -189,7 +189,8 @@ fn presign(
     Ok(Bearer(token))
 }
 
-/// Returns the host of STS in a Region: the authenticator accepts only one of the cluster's own partition.
+/// Returns the host of STS in a Region: the authenticator accepts only one of the cluster's own
+/// partition.
 fn sts_host(region: &str) -> String {
     format!("sts.{region}.{}", Partition::dns_suffix_of(region))
 }

@@ -200,7 +200,8 @@ impl Spec {
 }
 
 impl Metadata {
-    /// Returns namespace and name. Pods of one owner that are all alike share the name they were made from.
+    /// Returns namespace and name. Pods of one owner that are all alike share the name they were
+    /// made from.
     pub(crate) fn path(&self) -> String {
         let name = match (&self.generate_name, &self.name) {
             (Some(prefix), _) if !prefix.is_empty() => format!("{prefix}*"),

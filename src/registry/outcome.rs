@@ -134,8 +134,8 @@ impl Stop {
         }
     }
 
-    /// Returns what a failed call means. A policy that denies it explicitly protects a repository on
-    /// purpose, while a permission that is only missing is a mistake.
+    /// Returns what a failed call means. A policy that denies it explicitly protects a repository
+    /// on purpose, while a permission that is only missing is a mistake.
     pub(super) fn from_call(error: &ApiError) -> Self {
         match error.cause {
             Cause::RepositoryNotFound => Self::Vanished,

@@ -153,7 +153,7 @@ async fn read(clients: &Clients, repository: &RepositoryName) -> Result<Images, 
     }
 }
 
-/// Returns what of an image, its children and whatever refers to them cannot be pulled.
+/// Returns which of an image, its children and what refers to them cannot be pulled.
 fn away(images: &Images, start: Digest) -> Vec<&Image> {
     let mut referrers: HashMap<Digest, Vec<Digest>> = HashMap::new();
     for image in &images.images {

@@ -228,8 +228,8 @@ impl Version {
         })
     }
 
-    /// Returns what a published version is remembered by, `None` if it is not. The code is part of it though numbers are not
-    /// used again, since it costs nothing to be sure of that.
+    /// Returns the key of a version in the cache; `None` if it is not published. The code is part
+    /// of it though numbers are not used again, since it costs nothing to be sure of that.
     fn key(&self) -> Option<String> {
         let code = self.code.as_ref().filter(|_| self.number != LATEST)?;
         Some(format!("{}:{} {code}", self.function, self.number))

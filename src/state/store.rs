@@ -109,7 +109,7 @@ impl Store {
         Ok(Some(Found { content, etag }))
     }
 
-    /// Writes an object, whatever is there.
+    /// Writes an object, or writes over it.
     pub(super) async fn write<C: StateObject>(&self, content: &C) -> Result<(), StateError> {
         let (bytes, key) = (self.encode(content)?, self.key::<C>());
         s3::put(&self.clients, &self.bucket, &key, CONTENT_TYPE, bytes).await?;

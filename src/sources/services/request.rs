@@ -22,7 +22,7 @@ impl Chain<'_> {
         own.or_else(|| self.above.and_then(|above| above.get(field)))
     }
 
-    /// Returns what errors call the item: whatever names it.
+    /// Returns what errors call the item: its first name or ID.
     pub(super) fn title(&self) -> String {
         let members = self.item.as_object().into_iter().flatten();
         let mut named = members
