@@ -11,7 +11,7 @@ use crate::{image::Digest, inventory::Child};
 
 /// Facts by their names, known from earlier runs or learnt by this one.
 #[derive(Debug)]
-pub struct Cache<K, V> {
+pub(crate) struct Cache<K, V> {
     known: BTreeMap<K, V>,
     used: Mutex<BTreeMap<K, V>>,
     /// Locks of the facts that are being read.
@@ -20,23 +20,22 @@ pub struct Cache<K, V> {
 
 /// The caches of a run. Without a state store they are empty, and forgotten afterwards.
 #[derive(Debug, Default)]
-pub struct Caches {
+pub(crate) struct Caches {
     /// Images of each task definition revision, by ARN.
-    pub definitions: Cache<String, Vec<String>>,
+    pub(crate) definitions: Cache<String, Vec<String>>,
     /// Image of each published version of a function, by ARN, number and code.
-    pub functions: Cache<String, FunctionImage>,
+    pub(crate) functions: Cache<String, FunctionImage>,
     /// Children of each index.
-    pub indexes: Cache<Digest, Vec<Child>>,
+    pub(crate) indexes: Cache<Digest, Vec<Child>>,
 }
 
-/// The image of a Lambda function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FunctionImage {
+pub(crate) struct FunctionImage {
     /// Reference, as it is written.
-    pub written: String,
+    pub(crate) written: String,
     /// Digest that it was resolved to; `None` if the reference has one itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
+    pub(crate) digest: Option<String>,
 }
 
 impl<K, V> Default for Cache<K, V> {
@@ -62,7 +61,7 @@ impl<K, V> Cache<K, V> {
 
 impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
     /// Returns a fact, if it is known.
-    pub fn get(&self, name: &K) -> Option<V> {
+    pub(crate) fn get(&self, name: &K) -> Option<V> {
         let mut used = self.used();
         if let Some(fact) = used.get(name) {
             return Some(fact.clone());
@@ -74,7 +73,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
 
     /// Returns a fact, which is read if it is not known or not good: once, however many ask for it
     /// meanwhile.
-    pub async fn get_or_read<E>(
+    pub(crate) async fn get_or_read<E>(
         &self,
         name: K,
         is_good: impl Fn(&V) -> bool,
@@ -94,7 +93,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
     }
 
     /// Adds a fact that was read.
-    pub fn learn(&self, name: K, fact: V) {
+    pub(crate) fn learn(&self, name: K, fact: V) {
         self.used().insert(name, fact);
     }
 

@@ -19,7 +19,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 /// Counts every attempt, retries included.
 #[derive(Default)]
-pub struct CallCounter {
+pub(crate) struct CallCounter {
     calls: AtomicU64,
     throttles: AtomicU64,
 }
@@ -28,9 +28,9 @@ pub struct CallCounter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Calls {
     /// Attempts that were sent.
-    pub sent: u64,
+    pub(crate) sent: u64,
     /// Attempts that were throttled.
-    pub throttled: u64,
+    pub(crate) throttled: u64,
 }
 
 impl CallCounter {
@@ -38,7 +38,7 @@ impl CallCounter {
     ///
     /// Clients outlive a run, so what a run made is what came since it began.
     #[must_use]
-    pub fn so_far(&self) -> Calls {
+    pub(crate) fn so_far(&self) -> Calls {
         Calls {
             sent: self.calls.load(Ordering::Relaxed),
             throttled: self.throttles.load(Ordering::Relaxed),
@@ -49,7 +49,7 @@ impl CallCounter {
 impl Calls {
     /// Returns the calls that came after `before`.
     #[must_use]
-    pub const fn since(self, before: Self) -> Self {
+    pub(crate) const fn since(self, before: Self) -> Self {
         Self {
             sent: self.sent - before.sent,
             throttled: self.throttled - before.throttled,

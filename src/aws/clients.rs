@@ -57,7 +57,7 @@ pub struct Clients {
     pub(super) s3: aws_sdk_s3::Client,
     pub(crate) sns: aws_sdk_sns::Client,
     /// The calls that all of them made.
-    pub calls: Arc<CallCounter>,
+    pub(crate) calls: Arc<CallCounter>,
     config: SdkConfig,
     rate_limited: bool,
     pub(super) rate_limiter: Arc<RateLimiter>,

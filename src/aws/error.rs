@@ -12,36 +12,30 @@ use crate::evidence::SourceError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{operation}`{} failed: {message}", resource.as_ref().map(|resource| format!(" for `{resource}`")).unwrap_or_default())]
 pub struct ApiError {
-    /// The operation.
-    pub operation: Operation,
+    pub(crate) operation: Operation,
     /// What the call was about, such as a cluster or a repository.
-    pub resource: Option<String>,
+    pub(crate) resource: Option<String>,
     /// What callers decide by.
-    pub cause: Cause,
+    pub(crate) cause: Cause,
     /// The error code of the service; `None` if it did not answer with one.
-    pub code: Option<String>,
+    pub(crate) code: Option<String>,
     /// The error code and message of the service, or why there was no usable answer.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// Why a call failed, as far as a caller decides by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// The caller lacks the permission.
+pub(crate) enum Cause {
     AccessDenied,
     /// A policy denies it explicitly.
     ExplicitDeny,
-    /// The service is called too often.
     Throttled,
-    /// There is no such repository.
     RepositoryNotFound,
-    /// There is no such image in the repository.
     ImageNotFound,
     /// The registry or the repository has no policy of that kind.
     PolicyNotFound,
     /// There is no such cluster, function or other resource.
     ResourceNotFound,
-    /// There is no such object in the bucket.
     ObjectNotFound,
     /// An object is not in the state that the request makes a condition.
     PreconditionFailed,
@@ -59,11 +53,8 @@ pub enum Cause {
     HostNotFound,
     /// The service is not offered in the Region.
     NotOffered,
-    /// The answer did not come in time.
     TimedOut,
-    /// There was no connection, or it broke.
     Connection,
-    /// The request could not be made or signed.
     NotSent,
     /// The answer cannot be used, though the call itself succeeded.
     UnusableAnswer,
@@ -121,7 +112,7 @@ impl From<ApiError> for SourceError {
 impl Cause {
     /// Returns whether the caller was not allowed to make the call.
     #[must_use]
-    pub const fn is_denied(self) -> bool {
+    pub(crate) const fn is_denied(self) -> bool {
         matches!(self, Self::AccessDenied | Self::ExplicitDeny)
     }
 

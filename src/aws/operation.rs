@@ -15,7 +15,7 @@ macro_rules! operations {
         /// The SDK gives an operation the same name as IAM, but for `s3:ListBucket`, which it calls
         /// `ListObjectsV2`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Operation {
+        pub(crate) enum Operation {
             $(#[doc = concat!("`", $name, "`")] $variant,)*
             /// An operation of a service that is read by a table (`sources/services/tables`), as
             /// IAM names it.
@@ -27,7 +27,7 @@ macro_rules! operations {
 
             /// Returns the name that IAM gives it: `ecs:ListTasks`.
             #[must_use]
-            pub const fn name(self) -> &'static str {
+            pub(crate) const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*
                     Self::Other(name) => name,

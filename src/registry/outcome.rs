@@ -15,63 +15,52 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Repositories that had something to delete or archive.
-    pub repositories: Vec<RepositoryOutcome>,
+    pub(crate) repositories: Vec<RepositoryOutcome>,
     /// Number of candidates that the limit on deletions left for the next run.
-    pub beyond_limit: u64,
+    pub(crate) beyond_limit: u64,
     /// Refusal to go on, if evidence that was read again did not allow it.
-    pub usage_lost: Option<Refusal>,
+    pub(crate) usage_lost: Option<Refusal>,
 }
 
 /// Outcome for the candidates of one repository.
 #[derive(Debug)]
-pub struct RepositoryOutcome {
-    /// Repository.
-    pub repository: RepositoryKey,
-    /// Images that this run deleted.
-    pub deleted: Vec<Digest>,
-    /// Images that this run archived.
-    pub archived: Vec<Digest>,
-    /// Images that did not exist any more.
-    pub missing: Vec<Digest>,
+pub(crate) struct RepositoryOutcome {
+    pub(crate) repository: RepositoryKey,
+    pub(crate) deleted: Vec<Digest>,
+    pub(crate) archived: Vec<Digest>,
+    pub(crate) missing: Vec<Digest>,
     /// Images that changed since the plan, or belong to one that did.
-    pub skipped: Vec<(Digest, Change)>,
+    pub(crate) skipped: Vec<(Digest, Change)>,
     /// Images that a call did not delete or archive.
-    pub failed: Vec<Failure>,
+    pub(crate) failed: Vec<Failure>,
     /// Reason for which it ended before everything was tried.
-    pub stopped: Option<Stop>,
+    pub(crate) stopped: Option<Stop>,
 }
 
 /// Change of an image between the plan and the recheck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Change {
-    /// Its tags.
+pub(crate) enum Change {
     Tags,
     /// Its status: it was archived or restored.
     Status,
-    /// It was pulled.
     Pulled,
-    /// It was pushed again.
     Pushed,
 }
 
 /// An image that could not be deleted or archived.
 #[derive(Debug)]
-pub struct Failure {
-    /// Image.
-    pub digest: Digest,
+pub(crate) struct Failure {
+    pub(crate) digest: Digest,
     /// Failure code of ECR, error code of the call, or `no_answer`.
-    pub code: String,
-    /// Message of ECR.
-    pub message: String,
+    pub(crate) code: String,
+    pub(crate) message: String,
 }
 
 /// Reason for which the cleaning of a repository ended early.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stop {
-    /// The time of the run is over.
+pub(crate) enum Stop {
     OutOfTime,
-    /// Evidence could not be read again.
     UsageUnknown,
     /// The repository was deleted during the run.
     Vanished,
@@ -79,9 +68,7 @@ pub enum Stop {
     Protected(String),
     /// A failure that is not understood well enough to go on.
     Failure {
-        /// Code.
         code: String,
-        /// Message.
         message: String,
     },
 }
@@ -101,13 +88,13 @@ impl RepositoryOutcome {
 
     /// Returns whether an image was deleted or archived.
     #[must_use]
-    pub const fn has_changes(&self) -> bool {
+    pub(crate) const fn has_changes(&self) -> bool {
         !self.deleted.is_empty() || !self.archived.is_empty()
     }
 
     /// Returns whether this is about a repository.
     #[must_use]
-    pub fn is_of(&self, repository: &RepositoryPlan) -> bool {
+    pub(crate) fn is_of(&self, repository: &RepositoryPlan) -> bool {
         let (registry, name): &(Arc<Registry>, _) = &self.repository;
         (&**registry, name) == (repository.registry(), repository.name())
     }

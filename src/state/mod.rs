@@ -28,8 +28,8 @@ use crate::{
 
 pub(crate) use lock::{HeldLock, LockError};
 use object::StateObject;
-pub use object::Unusable;
-pub use store::StateError;
+pub(crate) use object::Unusable;
+pub(crate) use store::StateError;
 use store::{Found, Store};
 
 /// The state of a deployment, as it was read at the start of a run.

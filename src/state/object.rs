@@ -22,7 +22,6 @@ const MAX_BYTES: u64 = 1 << 30;
 /// Number of the schema of every object.
 const NUMBER: u32 = 1;
 
-/// Content of an object.
 pub(super) trait StateObject: Serialize + DeserializeOwned {
     /// Name of the object, and of its schema.
     const NAME: &'static str;
@@ -35,21 +34,14 @@ fn schema<C: StateObject>() -> String {
 
 /// Reason for which the content of an object cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+pub(crate) enum Unusable {
     /// It is not what this program writes, or was damaged.
     #[error("it is damaged: {0}")]
     Damaged(String),
-    /// It is something else.
     #[error("it holds `{0}`, which is something else")]
     Foreign(String),
-    /// A newer version of this program wrote it.
     #[error("it has number {found} of its schema, and this version knows {known}")]
-    Newer {
-        /// Number that it has.
-        found: u32,
-        /// Number that this version knows.
-        known: u32,
-    },
+    Newer { found: u32, known: u32 },
 }
 
 /// The part of an object that tells whether this version can read the rest.
@@ -66,7 +58,6 @@ struct Envelope<C> {
     content: C,
 }
 
-/// Returns the bytes of an object.
 pub(super) fn encode<C: StateObject>(content: &C) -> io::Result<Vec<u8>> {
     let envelope = Envelope {
         schema: schema::<C>(),

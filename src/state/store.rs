@@ -33,40 +33,29 @@ pub(super) struct Found<C> {
 
 /// Reason for which state cannot be used or written.
 #[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// A call failed.
+pub(crate) enum StateError {
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// The content of an object cannot be used.
     #[error("`{name}` cannot be used: {why}")]
     Unusable {
-        /// Address of the object.
         name: String,
-        /// Reason.
         #[source]
         why: Unusable,
     },
-    /// An object could not be encoded.
     #[error("`{name}` could not be written: {why}")]
     Encode {
-        /// Address of the object.
         name: String,
-        /// Reason.
         #[source]
         why: io::Error,
     },
-    /// Other runs wrote it all the time.
     #[error("`{name}` could not be written: others wrote it {TRIES} times meanwhile")]
-    Contended {
-        /// Address of the object.
-        name: String,
-    },
+    Contended { name: String },
 }
 
 impl StateError {
     /// Returns what advice about it depends on.
     #[must_use]
-    pub const fn problem(&self) -> StateProblem {
+    pub(crate) const fn problem(&self) -> StateProblem {
         match self {
             Self::Api(error) if error.cause.is_denied() => StateProblem::AccessDenied,
             Self::Unusable { .. } => StateProblem::Unusable,

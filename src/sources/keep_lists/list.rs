@@ -76,7 +76,7 @@ impl KeepList {
     ///
     /// # Errors
     /// Returns an error if a list would protect less than it seems to.
-    pub fn of(
+    pub(crate) fn of(
         usage: &UsageIndex,
         home: &Registry,
         generated_at: Time,
