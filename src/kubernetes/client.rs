@@ -109,6 +109,7 @@ pub(crate) enum TlsError {
     Empty,
 }
 
+/// Reason for which a request has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// An answer that is none of what was asked for: its status and message.

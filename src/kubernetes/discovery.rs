@@ -148,14 +148,11 @@ pub(crate) async fn custom_kinds(
             }
             if !is_aggregated {
                 let path = format!("/apis/{name}/{version}");
-                resources = get::<Resources>(client, cluster, &path, JSON)
-                    .await?
-                    .resources;
+                let answer: Resources = get(client, cluster, &path, JSON).await?;
+                resources = answer.resources;
             }
-            for kind in resources
-                .into_iter()
-                .filter_map(|it| it.listable(&name, &version))
-            {
+            let resources = resources.into_iter();
+            for kind in resources.filter_map(|it| it.listable(&name, &version)) {
                 let is_same = |it: &Kind| it.group == kind.group && it.plural == kind.plural;
                 if !kinds.iter().any(is_same) && !is_excluded(exclude, &kind) {
                     kinds.push(kind);

@@ -80,16 +80,14 @@ impl Reader<'_> {
             self.text(object, user, |_| !watches)
         };
         let listed = self.cluster.list(kind, PAGE, "", object).await;
-        // Its definition may have been deleted since the discovery.
         if let Err(Problem::List { failure, .. }) = &listed
             && matches!(failure, Failure::Status(404, _))
-            && !self
-                .cluster
-                .custom_kinds(self.settings)
-                .await?
-                .contains(kind)
         {
-            return Ok(());
+            // Its definition may have been deleted since the discovery.
+            let kinds = self.cluster.custom_kinds(self.settings).await?;
+            if !kinds.contains(kind) {
+                return Ok(());
+            }
         }
         listed.map(drop)
     }
