@@ -1,6 +1,6 @@
 //! The pipeline: gather what is stored and what is in use, plan, guard, apply, report.
 //!
-//! Each stage is a value made from the one before: [`Gathered`](gather::Gathered), [`Planned`],
+//! Each stage is a value made from the one before: `Gathered`, [`Planned`],
 //! `Cleared` or refused, `Applied`. A dry run leaves it before anything is applied.
 
 mod access;

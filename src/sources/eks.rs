@@ -98,9 +98,9 @@ impl Eks {
         let answer = match self.clients.call(OPERATION, name, request).await {
             Ok(answer) => answer,
             Err(error) => {
-                let gone = error.cause == Cause::ResourceNotFound
+                let is_deleted = error.cause == Cause::ResourceNotFound
                     && !self.names().await?.iter().any(|listed| listed == name);
-                return if gone { Ok(None) } else { Err(error) };
+                return if is_deleted { Ok(None) } else { Err(error) };
             }
         };
         let described = answer

@@ -146,7 +146,7 @@ def test_an_answer_is_as_its_model_says(name, step, above):
 
 
 @pytest.mark.parametrize(("name", "step"), [(name, step) for name, step, _ in EVERY_STEP], ids=IDS)
-def test_what_is_called_gone_is_an_error_of_the_call(name, step):
+def test_what_is_called_not_found_is_an_error_of_the_call(name, step):
     known = {error.name for error in operation(TABLES[name], step).error_shapes}
     # SageMaker's model says few of its errors.
     known |= {"ValidationException", "ResourceNotFound"} if name == "sagemaker" else set()
