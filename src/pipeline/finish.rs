@@ -6,7 +6,7 @@ use futures::future::LocalBoxFuture;
 
 use super::{Finished, Planned, Program, apply::Applied, log, verify};
 use crate::{
-    plan::RepositoryKey,
+    plan::{self, Missing, RepositoryKey},
     registry::Outcome,
     report::{self, Answer, Metrics, Publication},
 };
@@ -23,9 +23,9 @@ impl Planned<'_> {
         } else {
             self.apply().await
         };
-        let mut answer = self.answer_with(self.request.mode, &applied);
-        self.list_missing(&mut answer, applied.outcome.as_ref())
-            .await;
+        let (missing, warnings) = self.missing(applied.outcome.as_ref()).await;
+        let mut answer = self.answer_with(self.request.mode, &applied, missing);
+        answer.warnings.extend(warnings);
         self.publish(&mut answer).await;
         log::missing(&self.run.id, &answer.missing);
         let (seconds, calls) = (self.run.seconds(), self.program.calls_of(&self.run));
@@ -45,15 +45,17 @@ impl Planned<'_> {
         Finished { answer, metrics }
     }
 
-    /// Lists the images in use of the repositories that were changed, since some may be missing
-    /// now.
-    fn list_missing<'b>(
+    /// Returns the missing images and warnings of what could not be checked. The images in use of
+    /// the repositories that were changed are listed again, since some may be missing now.
+    fn missing<'b>(
         &'b self,
-        answer: &'b mut Answer,
         outcome: Option<&'b Outcome>,
-    ) -> LocalBoxFuture<'b, ()> {
+    ) -> LocalBoxFuture<'b, (Vec<Missing>, Vec<String>)> {
         Box::pin(async move {
-            let Some(outcome) = outcome else { return };
+            let planned = || plan::missing(&self.plan, &self.usage);
+            let Some(outcome) = outcome else {
+                return (planned(), Vec::new());
+            };
             let changed = outcome.repositories.iter().filter(|of| of.has_changes());
             let changed: BTreeSet<&RepositoryKey> = changed.map(|of| &of.repository).collect();
             let mut named = verify::named(self.plan.registries(), &self.usage);
@@ -62,17 +64,16 @@ impl Planned<'_> {
             let listing = self.program.at_the_end(self.request.stop_at, listing).await;
             let Some(listing) = listing else {
                 let warning = "there was no time to check whether every image in use still exists";
-                answer.warnings.push(warning.to_owned());
-                return;
+                return (planned(), vec![warning.to_owned()]);
             };
-            answer.missing = verify::missing_now(&self.plan, &self.usage, &listing);
+            let missing = verify::missing_now(&self.plan, &self.usage, &listing);
             let several = self.plan.registries().len() > 1;
             let failures = listing.failures(several).map(|(name, error)| {
                 format!(
                     "whether every image in use still exists could not be checked for `{name}`: {error}"
                 )
             });
-            answer.warnings.extend(failures);
+            (missing, failures.collect())
         })
     }
 
@@ -112,11 +113,10 @@ impl Planned<'_> {
     }
 
     pub(super) fn publication(&self) -> Option<Publication<'_>> {
-        let location = self.program.config.report.as_ref()?;
-        Some(Publication::new(
-            &self.program.clients,
-            location,
-            &self.run.id,
-        ))
+        Some(Publication {
+            clients: &self.program.clients,
+            location: self.program.config.report.as_ref()?,
+            run_id: &self.run.id,
+        })
     }
 }

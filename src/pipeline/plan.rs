@@ -12,7 +12,7 @@ use crate::{
     evidence::UsageIndex,
     guard::{self, GuardInput, Memory, Refusal, UnreadPullers},
     image::{Image, ImageReference, MediaType, Status, Time},
-    plan::{self, Archiving, Explanation, Plan, PlanSettings, Veto},
+    plan::{self, Archiving, Explanation, Missing, Plan, PlanSettings, Veto},
     registry,
     report::{self, Answer, ExactBytes, Facts, Publication},
     state::State,
@@ -48,7 +48,11 @@ impl Program {
         tracing::info!(event = "run_started", run_id = id, mode = %request.mode, version = report::VERSION, "started");
         let planned = Box::pin(self.gather_and_plan(request, run)).await;
         if let (Err(error), Some(location)) = (&planned, &self.config.report) {
-            let publication = Publication::new(&self.clients, location, &id);
+            let publication = Publication {
+                clients: &self.clients,
+                location,
+                run_id: &id,
+            };
             let failed = report::failed(&id, error);
             let published = self.at_the_end(stop_at, publication.answer(&failed)).await;
             if let Some(Err(error)) = published {
@@ -179,7 +183,7 @@ impl Planned<'_> {
                 continue;
             };
             let layers = registry::layers(clients, repository.name(), &images).await?;
-            bytes += ExactBytes::of(repository, &layers);
+            bytes.add(repository, &layers);
         }
         Ok(bytes)
     }
@@ -192,7 +196,8 @@ impl Planned<'_> {
             out_of_time: self.out_of_time,
             ..Applied::default()
         };
-        self.answer_with(Mode::Plan, &applied)
+        let missing = plan::missing(&self.plan, &self.usage);
+        self.answer_with(Mode::Plan, &applied, missing)
     }
 
     /// Returns the memory of earlier runs.
@@ -216,7 +221,12 @@ impl Planned<'_> {
         }
     }
 
-    pub(super) fn answer_with(&self, mode: Mode, applied: &Applied) -> Answer {
+    pub(super) fn answer_with(
+        &self,
+        mode: Mode,
+        applied: &Applied,
+        missing: Vec<Missing>,
+    ) -> Answer {
         let config = &self.program.config;
         let mut answer = report::gather(Facts {
             run_id: &self.run.id,
@@ -226,6 +236,7 @@ impl Planned<'_> {
             policies: &config.policies,
             refusals: &applied.refusals,
             outcome: applied.outcome.as_ref(),
+            missing,
             out_of_time: applied.out_of_time,
             usd_per_gb_month: config.usd_per_gb_month,
         });

@@ -130,7 +130,7 @@ pub struct Bytes {
 
 /// The images of a repository, by outcome.
 #[skip_serializing_none]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RepositoryLine {
     /// The repository, with the host of its registry if there are several.
     pub name: String,

@@ -1,9 +1,6 @@
 //! Sizes with each layer of a repository counted once, however many images share it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    ops::AddAssign,
-};
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -26,44 +23,30 @@ pub struct ExactBytes {
     pub unread: u64,
 }
 
-impl AddAssign for ExactBytes {
-    fn add_assign(&mut self, other: Self) {
-        self.scanned += other.scanned;
-        self.candidates += other.candidates;
-        self.manifests_read += other.manifests_read;
-        self.unread += other.unread;
-    }
-}
-
 impl ExactBytes {
-    /// Returns the sizes of one repository.
-    #[must_use]
-    pub fn of(repository: &RepositoryPlan, layers: &HashMap<Digest, Vec<Layer>>) -> Self {
-        let mut bytes = Self::default();
+    /// Adds the sizes of a repository, given the layers of the images whose manifests were read.
+    pub fn add(&mut self, repository: &RepositoryPlan, layers: &HashMap<Digest, Vec<Layer>>) {
         let mut sizes: HashMap<&str, u64> = HashMap::new();
         let mut needed: HashSet<&str> = HashSet::new();
-        let images = repository.images().iter();
-        for PlannedImage { image, verdict } in
-            images.filter(|planned| planned.image.media_type != MediaType::Index)
-        {
+        for PlannedImage { image, verdict } in repository.images() {
+            if image.media_type == MediaType::Index {
+                continue;
+            }
             if let Some(layers) = layers.get(&image.digest) {
-                bytes.manifests_read += 1;
+                self.manifests_read += 1;
                 sizes.extend(layers.iter().map(|layer| (&*layer.digest, layer.size)));
                 if !verdict.deletes() {
                     needed.extend(layers.iter().map(|layer| &*layer.digest));
                 }
             } else {
-                bytes.unread += 1;
-                bytes.scanned += image.bytes;
-                bytes.candidates += if verdict.deletes() { image.bytes } else { 0 };
+                self.unread += 1;
+                self.scanned += image.bytes;
+                self.candidates += if verdict.deletes() { image.bytes } else { 0 };
             }
         }
-        bytes.scanned += sizes.values().sum::<u64>();
-        bytes.candidates += sizes
-            .iter()
-            .filter(|(layer, _)| !needed.contains(*layer))
-            .map(|(_, size)| size)
-            .sum::<u64>();
-        bytes
+        for (layer, size) in sizes {
+            self.scanned += size;
+            self.candidates += if needed.contains(layer) { 0 } else { size };
+        }
     }
 }

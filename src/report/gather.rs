@@ -1,26 +1,20 @@
 //! The answer, from the plan and the outcome of applying it.
 
 use super::{
-    Answer, Bytes, Counts, Hygiene, Size, Status, VERSION,
-    answer::Omitted,
-    format::GIGABYTE,
-    summary::{
-        Actions, Completed, Ending, Failed, OutOfTime, Planned, Refused, Savings, Scanned, Summary,
-        Truncated,
-    },
+    Answer, Hygiene, Size, Status, VERSION, answer::Omitted, format::GIGABYTE, summary::Summary,
     totals::Totals,
 };
 use crate::{
     config::Mode,
     evidence::UsageIndex,
     guard::Refusal,
-    plan::{Missing, Plan, missing},
+    plan::{Missing, Plan},
     policy::Policies,
-    registry::{Outcome, RepositoryOutcome, Stop},
+    registry::{Outcome, Stop},
 };
 
 /// What an answer is made of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Facts<'a> {
     /// The id of the run.
     pub run_id: &'a str,
@@ -36,6 +30,8 @@ pub struct Facts<'a> {
     pub refusals: &'a [Refusal],
     /// The outcome, if the plan was applied.
     pub outcome: Option<&'a Outcome>,
+    /// Images in use that cannot be pulled, as of the end of the run.
+    pub missing: Vec<Missing>,
     /// Whether time ran out before everything was read.
     pub out_of_time: bool,
     /// The price of storage, in US dollars for a gigabyte and month.
@@ -45,47 +41,44 @@ pub struct Facts<'a> {
 /// Makes the answer of a run.
 #[must_use]
 pub fn gather(facts: Facts<'_>) -> Answer {
-    let Facts {
-        plan,
-        usage,
-        outcome,
-        ..
-    } = facts;
+    let (plan, usage, outcome) = (facts.plan, facts.usage, facts.outcome);
     let totals = Totals::new(plan, outcome);
+    let (counts, bytes) = (totals.counts, totals.bytes);
     let mut refusals = facts.refusals.to_vec();
     refusals.extend(outcome.and_then(|outcome| outcome.usage_lost.clone()));
-    let status = status(facts, !totals.failures.is_empty());
-    let missing = missing(plan, usage);
-    let saved = match outcome {
-        Some(_) => totals.bytes.deleted,
-        None => totals.bytes_to_delete,
-    };
+    let status = status(&facts, !totals.failures.is_empty());
+    let saved = outcome.map_or(totals.bytes_to_delete, |_| bytes.deleted);
     let monthly_savings_usd = savings(saved, facts.usd_per_gb_month);
     let summary = Summary {
-        ending: ending(facts, status, &totals, monthly_savings_usd),
-        failed: Failed {
-            images: totals.counts.failed,
-            archives: plan.is_archiving(),
-        },
+        status,
+        out_of_time: facts.out_of_time,
+        counts,
+        archives: plan.is_archiving(),
+        to_archive: totals.to_archive,
+        size: Size(match status {
+            Status::Planned => bytes.candidates,
+            _ => bytes.deleted + totals.bytes_archived,
+        }),
+        savings: monthly_savings_usd,
         refusals: &refusals,
-        missing: live(&missing),
-    }
-    .to_string();
+        missing: facts.missing.iter().filter(|one| one.live).count() as u64,
+    };
+    let summary = summary.to_string();
     Answer {
         summary,
         status,
         mode: facts.mode,
         run_id: facts.run_id.to_owned(),
         version: VERSION,
-        counts: totals.counts,
-        bytes: totals.bytes,
+        counts,
+        bytes,
         exact_bytes: None,
         monthly_savings_usd,
         in_use: usage.sources().to_vec(),
         refusals,
         explanation: None,
         repositories: totals.lines,
-        missing,
+        missing: facts.missing,
         failures: totals.failures.into_values().collect(),
         warnings: totals.warnings,
         hygiene: Hygiene::of(plan, usage, facts.policies),
@@ -94,19 +87,17 @@ pub fn gather(facts: Facts<'_>) -> Answer {
     }
 }
 
-fn status(facts: Facts<'_>, failures: bool) -> Status {
-    let left = facts.outcome.is_some_and(|outcome| {
-        let out_of_time = |of: &RepositoryOutcome| of.stopped == Some(Stop::OutOfTime);
-        outcome.beyond_limit > 0 || outcome.repositories.iter().any(out_of_time)
-    });
-    if facts.out_of_time || left {
+fn status(facts: &Facts<'_>, failures: bool) -> Status {
+    let outcome = facts.outcome;
+    let has_rest = |outcome: &Outcome| {
+        let mut repositories = outcome.repositories.iter();
+        outcome.beyond_limit > 0 || repositories.any(|of| of.stopped == Some(Stop::OutOfTime))
+    };
+    if facts.out_of_time || outcome.is_some_and(has_rest) {
         Status::Truncated
     } else if facts.mode == Mode::Plan {
         Status::Planned
-    } else if facts
-        .outcome
-        .is_none_or(|outcome| outcome.usage_lost.is_some())
-    {
+    } else if outcome.is_none_or(|outcome| outcome.usage_lost.is_some()) {
         Status::Refused
     } else if failures {
         Status::CompletedWithFailures
@@ -119,58 +110,4 @@ fn status(facts: Facts<'_>, failures: bool) -> Status {
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 fn savings(bytes: u64, usd_per_gb_month: f64) -> f64 {
     (bytes as f64 / GIGABYTE * usd_per_gb_month * 100.0).round() / 100.0
-}
-
-/// Returns how the run ended, for the summary.
-fn ending(facts: Facts<'_>, status: Status, totals: &Totals, usd: f64) -> Ending {
-    let Counts {
-        repositories,
-        images,
-        candidates,
-        deleted,
-        archived,
-        untouched: left,
-        ..
-    } = totals.counts;
-    let Bytes {
-        candidates: bytes_planned,
-        deleted: bytes_deleted,
-        ..
-    } = totals.bytes;
-    let archives = facts.plan.is_archiving();
-    let planned = Actions::new(archives, totals.to_archive, candidates - totals.to_archive);
-    let done = Actions::new(archives, archived, deleted);
-    let of = Scanned {
-        images,
-        repositories,
-    };
-    let savings = Savings((!matches!(planned, Actions::Archive(_))).then_some(usd));
-    let completed = Completed {
-        done,
-        of,
-        size: Size(bytes_deleted + totals.bytes_archived),
-        savings,
-    };
-    match status {
-        Status::Planned => Ending::Planned(Planned {
-            actions: planned,
-            of,
-            size: Size(bytes_planned),
-            savings,
-        }),
-        Status::Refused => Ending::Refused(Refused {
-            planned,
-            done: (deleted + archived > 0).then_some(done),
-            of,
-            left,
-        }),
-        Status::Truncated if facts.out_of_time => Ending::OutOfTime(OutOfTime),
-        Status::Truncated => Ending::Truncated(Truncated { completed, left }),
-        Status::Completed | Status::CompletedWithFailures => Ending::Completed(completed),
-    }
-}
-
-/// Returns the number of missing images that run now.
-fn live(missing: &[Missing]) -> u64 {
-    missing.iter().filter(|missing| missing.live).count() as u64
 }

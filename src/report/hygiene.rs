@@ -89,10 +89,8 @@ impl Hygiene {
             if repository.has_mutable_tags() {
                 hygiene.mutable_repositories.add(|| repository.title());
             }
-            if let Some(Action::Keep(rules)) = repository
-                .policy()
-                .map(|position| &policies.0[position].action)
-            {
+            let policy = repository.policy().map(|position| &policies.0[position]);
+            if let Some(Action::Keep(rules)) = policy.map(|policy| &policy.action) {
                 hygiene.add_unmatched_tags(repository, rules);
             }
         }
@@ -115,8 +113,8 @@ impl Hygiene {
         let images = repository.images().iter().map(|planned| &planned.image);
         for image in images.filter(|image| image.may_be_ranked()) {
             for tag in image.tags.iter().filter(|tag| !rules.match_tag(tag)) {
-                self.unmatched_tags
-                    .add(|| format!("{}:{tag}", repository.title()));
+                let title = || format!("{}:{tag}", repository.title());
+                self.unmatched_tags.add(title);
             }
         }
     }
@@ -131,15 +129,14 @@ impl Hygiene {
             let Some(repository) = repository else {
                 continue;
             };
-            let title = || {
-                repository
-                    .host()
-                    .map_or_else(|| image.to_string(), |host| format!("{host}/{image}"))
+            let title = || match repository.host() {
+                Some(host) => format!("{host}/{image}"),
+                None => image.to_string(),
             };
-            let first = |users: &mut dyn Iterator<Item = String>| users.next().unwrap_or_default();
+            let user = pull.users.first();
             self.pulled_by_tag.add(|| PulledByTag {
                 image: title(),
-                user: first(&mut pull.users.iter().map(ToString::to_string)),
+                user: user.map(ToString::to_string).unwrap_or_default(),
                 users: pull.users.len(),
             });
             let key = (repository.registry(), &**repository.name());
@@ -179,14 +176,8 @@ fn is_part(repository: &RepositoryPlan, part: Digest, whole: Digest) -> bool {
         }
         if !seen.contains(&digest) {
             seen.push(digest);
-            open.extend(
-                repository
-                    .children()
-                    .get(&digest)
-                    .into_iter()
-                    .flatten()
-                    .map(|child| child.digest),
-            );
+            let children = repository.children().get(&digest).into_iter().flatten();
+            open.extend(children.map(|child| child.digest));
         }
     }
     false

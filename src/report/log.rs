@@ -3,7 +3,7 @@
 //! Lambda sets `AWS_LAMBDA_LOG_FORMAT` and `AWS_LAMBDA_LOG_LEVEL`. It takes a line without a
 //! timestamp as INFO, whatever its level is, so every line has one.
 
-use std::env;
+use std::{env, io::stderr};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
@@ -33,24 +33,20 @@ fn lambda_level(level: &str) -> &'static str {
 /// Returns the filter of `RUST_LOG` if it is valid, else one that logs this program from `level`
 /// and errors of all else.
 fn filter(rust_log: Option<&str>, level: &str) -> Targets {
-    rust_log
-        .filter(|directives| !directives.is_empty())
-        .and_then(|directives| directives.parse().ok())
-        .unwrap_or_else(|| {
-            let level = level.parse().unwrap_or(LevelFilter::INFO);
-            Targets::new()
-                .with_default(LevelFilter::ERROR)
-                .with_target("ecr_cleanup", level)
-        })
+    let written = rust_log.filter(|directives| !directives.is_empty());
+    let written = written.and_then(|directives| directives.parse().ok());
+    written.unwrap_or_else(|| {
+        let level = level.parse().unwrap_or(LevelFilter::INFO);
+        let others = Targets::new().with_default(LevelFilter::ERROR);
+        others.with_target("ecr_cleanup", level)
+    })
 }
 
 /// Starts logging in a Lambda function, as its environment variables say.
 pub fn start_in_function() {
-    let format = env::var("AWS_LAMBDA_LOG_FORMAT").unwrap_or_default();
-    let format = if format.eq_ignore_ascii_case("text") {
-        Format::Text
-    } else {
-        Format::Json
+    let format = match env::var("AWS_LAMBDA_LOG_FORMAT") {
+        Ok(format) if format.eq_ignore_ascii_case("text") => Format::Text,
+        _ => Format::Json,
     };
     let level = lambda_level(&env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default());
     start(format, level, None);
@@ -61,22 +57,16 @@ pub fn start_in_function() {
 /// `RUST_LOG` takes precedence over `level`. `extra` receives every event as well.
 pub fn start(format: Format, level: &str, extra: Option<Box<dyn Layer<Registry> + Send + Sync>>) {
     let filter = filter(env::var("RUST_LOG").ok().as_deref(), level);
+    let lines = fmt::layer().with_target(false).with_ansi(false);
     let lines = match format {
-        Format::Json => fmt::layer()
+        Format::Json => lines
             .json()
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
-            .with_target(false)
-            .with_ansi(false)
             .with_filter(filter)
             .boxed(),
-        Format::Text => fmt::layer()
-            .with_target(false)
-            .with_ansi(false)
-            .with_writer(std::io::stderr)
-            .with_filter(filter)
-            .boxed(),
+        Format::Text => lines.with_writer(stderr).with_filter(filter).boxed(),
     };
     // A subscriber that is already set, such as that of a test, is kept.
     let _ = tracing_subscriber::registry()
@@ -94,31 +84,23 @@ mod tests {
     #[test]
     fn every_level_of_lambda_is_understood() {
         let levels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", ""].map(lambda_level);
-        assert_eq!(
-            levels,
-            ["trace", "debug", "info", "warn", "error", "error", "info"]
-        );
+        assert_eq!(levels.join(" "), "trace debug info warn error error info");
     }
 
     #[test]
     fn the_variable_wins_over_the_level_if_it_can_be_understood() {
         let logged = |rust_log: Option<&str>, level: &str| {
             let filter = filter(rust_log, level);
-            [
-                ("ecr_cleanup::run", Level::INFO),
-                ("ecr_cleanup::run", Level::DEBUG),
-                ("hyper", Level::WARN),
-            ]
-            .map(|(target, level)| filter.would_enable(target, &level))
+            let own = |level| filter.would_enable("ecr_cleanup::run", &level);
+            let other = filter.would_enable("hyper", &Level::WARN);
+            [own(Level::INFO), own(Level::DEBUG), other]
         };
         for invalid in [None, Some(""), Some("ecr_cleanup=loud")] {
             assert_eq!(logged(invalid, "info"), [true, false, false], "{invalid:?}");
         }
         assert_eq!(logged(None, "debug"), [true, true, false]);
-        assert_eq!(
-            logged(Some("ecr_cleanup=debug,warn"), "error"),
-            [true, true, true]
-        );
+        let directives = Some("ecr_cleanup=debug,warn");
+        assert_eq!(logged(directives, "error"), [true, true, true]);
         assert_eq!(logged(Some("error"), "trace"), [false, false, false]);
     }
 }

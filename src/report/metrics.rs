@@ -9,7 +9,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Status, Verification};
-use crate::aws::Calls;
+use crate::{aws::Calls, evidence::SourceStatus, plan::Missing};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "EcrCleanup";
@@ -54,80 +54,68 @@ impl Metrics {
 
     /// Returns the metrics of a run that ended, with the calls it made.
     #[must_use]
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "metrics are floating-point numbers"
-    )]
     pub fn ended(answer: &Answer, seconds: f64, calls: Calls) -> Self {
-        let Answer {
-            counts,
-            bytes,
-            status,
-            ..
-        } = answer;
-        let one_if = |condition: bool| if condition { 1.0 } else { 0.0 };
-        let completed = matches!(
-            status,
-            Status::Planned | Status::Completed | Status::CompletedWithFailures | Status::Truncated
-        );
-        Self(vec![
-            ("RunsStarted", 0.0),
-            ("RunsCompleted", one_if(completed)),
-            ("RunsRefused", one_if(*status == Status::Refused)),
-            ("RunsTruncated", one_if(*status == Status::Truncated)),
-            ("RunDuration", seconds),
-            ("RepositoriesScanned", counts.repositories as f64),
-            ("ImagesScanned", counts.images as f64),
-            ("ImagesKept", counts.kept as f64),
-            ("ImagesInUse", counts.in_use as f64),
-            ("ImagesCandidate", counts.candidates as f64),
-            ("ImagesDeleted", counts.deleted as f64),
-            ("ImagesArchived", counts.archived as f64),
-            ("ImagesFailed", counts.failed as f64),
-            (
-                "MissingImages",
-                answer.missing.iter().filter(|missing| missing.live).count() as f64,
-            ),
-            ("BytesScanned", bytes.scanned as f64),
-            ("BytesCandidate", bytes.candidates as f64),
-            ("BytesDeleted", bytes.deleted as f64),
-            ("MonthlySavings", answer.monthly_savings_usd),
-            ("SourcesExpected", answer.in_use.len() as f64),
-            (
-                "SourcesFailed",
-                answer
-                    .in_use
-                    .iter()
-                    .filter(|status| !status.is_complete())
-                    .count() as f64,
-            ),
-            ("GuardTrips", answer.refusals.len() as f64),
-            ("ApiCalls", calls.sent as f64),
-            ("ApiThrottles", calls.throttled as f64),
-        ])
+        let (status, counts, bytes) = (answer.status, answer.counts, answer.bytes);
+        let numbers = [
+            ("RunsCompleted", u64::from(status != Status::Refused)),
+            ("RunsRefused", u64::from(status == Status::Refused)),
+            ("RunsTruncated", u64::from(status == Status::Truncated)),
+            ("RepositoriesScanned", counts.repositories),
+            ("ImagesScanned", counts.images),
+            ("ImagesKept", counts.kept),
+            ("ImagesInUse", counts.in_use),
+            ("ImagesCandidate", counts.candidates),
+            ("ImagesDeleted", counts.deleted),
+            ("ImagesArchived", counts.archived),
+            ("ImagesFailed", counts.failed),
+            ("BytesScanned", bytes.scanned),
+            ("BytesCandidate", bytes.candidates),
+            ("BytesDeleted", bytes.deleted),
+            ("GuardTrips", answer.refusals.len() as u64),
+        ];
+        let mut metrics = Self::of(&answer.missing, &answer.in_use, calls, &numbers);
+        let savings = ("MonthlySavings", answer.monthly_savings_usd);
+        metrics.0.extend([("RunDuration", seconds), savings]);
+        metrics
     }
 
     /// Returns the metrics of a verification.
     #[must_use]
+    pub fn verified(verification: &Verification, seconds: f64, calls: Calls) -> Self {
+        let Verification {
+            missing, in_use, ..
+        } = verification;
+        let mut metrics = Self::of(missing, in_use, calls, &[("RunsCompleted", 1)]);
+        metrics.0.push(("RunDuration", seconds));
+        metrics
+    }
+
     #[expect(
         clippy::cast_precision_loss,
         reason = "metrics are floating-point numbers"
     )]
-    pub fn verified(verification: &Verification, seconds: f64, calls: Calls) -> Self {
-        let in_use = &verification.in_use;
-        Self(vec![
-            ("RunsStarted", 0.0),
-            ("RunsCompleted", 1.0),
-            ("RunDuration", seconds),
-            ("MissingImages", verification.live_missing() as f64),
-            ("SourcesExpected", in_use.len() as f64),
-            (
-                "SourcesFailed",
-                in_use.iter().filter(|status| !status.is_complete()).count() as f64,
-            ),
-            ("ApiCalls", calls.sent as f64),
-            ("ApiThrottles", calls.throttled as f64),
-        ])
+    fn of(
+        missing: &[Missing],
+        in_use: &[SourceStatus],
+        calls: Calls,
+        numbers: &[(&'static str, u64)],
+    ) -> Self {
+        let live = missing.iter().filter(|missing| missing.live).count();
+        let failed = in_use.iter().filter(|status| !status.is_complete()).count();
+        let always = [
+            ("RunsStarted", 0),
+            ("MissingImages", live as u64),
+            ("SourcesExpected", in_use.len() as u64),
+            ("SourcesFailed", failed as u64),
+            ("ApiCalls", calls.sent),
+            ("ApiThrottles", calls.throttled),
+        ];
+        let numbers = always.iter().chain(numbers);
+        Self(
+            numbers
+                .map(|&(name, number)| (name, number as f64))
+                .collect(),
+        )
     }
 
     /// Returns the line to print.
@@ -136,32 +124,25 @@ impl Metrics {
     /// milliseconds since 1970.
     #[must_use]
     pub fn line(&self, deployment: &str, run_id: &str, millis: i64) -> String {
-        let unit = |name: &str| {
-            METRICS
-                .iter()
-                .find(|(other, _)| *other == name)
-                .map_or("None", |(_, unit)| unit)
-        };
-        let definitions: Vec<Value> = self
-            .0
-            .iter()
-            .map(|(name, _)| json!({"Name": name, "Unit": unit(name)}))
-            .collect();
-        let mut line = Map::new();
-        line.insert(
-            "_aws".to_owned(),
-            json!({
+        let value = |name: &str| self.0.iter().find(|(other, _)| *other == name);
+        let (mut definitions, mut values) = (Vec::new(), Map::new());
+        for (name, unit) in METRICS {
+            if let Some((_, value)) = value(name) {
+                definitions.push(json!({"Name": name, "Unit": unit}));
+                values.insert(name.to_owned(), json!(value));
+            }
+        }
+        let mut line = json!({
+            "_aws": {
                 "Timestamp": millis,
                 "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["Deployment"]], "Metrics": definitions}],
-            }),
-        );
-        line.insert("Deployment".to_owned(), deployment.into());
-        line.insert("run_id".to_owned(), run_id.into());
-        line.extend(
-            self.0
-                .iter()
-                .map(|&(name, value)| (name.to_owned(), json!(value))),
-        );
-        Value::Object(line).to_string()
+            },
+            "Deployment": deployment,
+            "run_id": run_id,
+        });
+        if let Value::Object(line) = &mut line {
+            line.extend(values);
+        }
+        line.to_string()
     }
 }

@@ -1,7 +1,5 @@
 //! Notifications: short messages to an SNS topic, for people.
 
-use std::fmt;
-
 use aws_sdk_sns::config::Region;
 
 use super::{Answer, Counts, Status, count};
@@ -29,154 +27,92 @@ pub(crate) async fn notify(
     let Some((subject, message)) = compose(answer) else {
         return Ok(());
     };
-    let request = clients
-        .sns
-        .publish()
-        .topic_arn(topic.to_string())
-        .subject(subject)
-        .message(message);
-    let mut request = request.customize();
+    let topic_arn = topic.to_string();
+    let request = clients.sns.publish().topic_arn(&topic_arn);
+    let mut request = request.subject(subject).message(message).customize();
     if let Some(region) = &topic.region {
-        // A topic hears only in its own Region.
+        // A topic accepts messages only in its own Region.
         let here = aws_sdk_sns::config::Builder::new().region(Region::new(region.to_string()));
         request = request.config_override(here);
     }
-    let topic = topic.to_string();
-    let sent = clients.call(Operation::Publish, &topic, request.send());
+    let sent = clients.call(Operation::Publish, &topic_arn, request.send());
     sent.await.map(|_| ())
 }
 
 /// Returns the subject and the message. `None` if there is nothing to tell.
 fn compose(answer: &Answer) -> Option<(String, String)> {
-    let live: Vec<&Missing> = answer
-        .missing
-        .iter()
-        .filter(|missing| missing.live)
-        .collect();
+    let missing = answer.missing.iter().filter(|missing| missing.live);
+    let missing: Vec<&Missing> = missing.collect();
     let Counts {
         deleted, archived, ..
     } = answer.counts;
     let changed = deleted + archived > 0 || answer.status == Status::Truncated;
     let acted = answer.mode != Mode::Plan && changed;
-    let quiet = answer.refusals.is_empty() && answer.failures.is_empty() && live.is_empty();
+    let quiet = answer.refusals.is_empty() && answer.failures.is_empty() && missing.is_empty();
     if quiet && !acted {
         return None;
     }
-    let missing = live.len() as u64;
-    let subject = Subject { answer, missing }.to_string();
+    let subject = subject(answer, missing.len() as u64);
     let subject = subject.chars().take(SUBJECT).collect();
-    let message = Message {
-        answer,
-        missing: &live,
+    Some((subject, message(answer, &missing)))
+}
+
+/// Returns the outcome of a run on one line.
+fn subject(answer: &Answer, missing: u64) -> String {
+    let (archived, deleted) = (answer.counts.archived, answer.counts.deleted);
+    let images = |number| count(number, "image", "images");
+    let candidates = || count(answer.counts.candidates, "candidate", "candidates");
+    let outcome = match answer.status {
+        Status::Refused => "refused".to_owned(),
+        Status::Planned if !answer.refusals.is_empty() => "would be refused".to_owned(),
+        Status::Planned => format!("dry run, {}", candidates()),
+        _ if archived == 0 => format!("{} deleted", images(deleted)),
+        _ if deleted == 0 => format!("{} archived", images(archived)),
+        _ => format!("{} archived, {deleted} deleted", images(archived)),
     };
-    Some((subject, message.to_string()))
+    let mut subject = format!("ecr-cleanup: {outcome}");
+    if answer.status == Status::CompletedWithFailures {
+        subject += ", with failures";
+    }
+    if missing > 0 {
+        let missing = count(missing, "image in use is", "images in use are");
+        subject += &format!(", {missing} missing");
+    }
+    subject
 }
 
-/// Displays the outcome of a run on one line.
-struct Subject<'a> {
-    answer: &'a Answer,
-    /// Number of images that run now and cannot be pulled.
-    missing: u64,
+/// Returns the summary and the first lines of every list.
+fn message(answer: &Answer, missing: &[&Missing]) -> String {
+    let mut message = format!("{}\n", answer.summary);
+    let refusals = answer.refusals.iter().map(ToString::to_string);
+    message += &list("Refused:", refusals);
+    let failures = answer.failures.iter();
+    let failures = failures.map(|failure| format!("{}: {}", failure.code, failure.message));
+    message += &list("Failed:", failures);
+    let missing = missing.iter().map(|missing| {
+        let users = missing.users.join(", ");
+        format!("{}, used by {users}", missing.title())
+    });
+    message += &list("In use, but cannot be pulled:", missing);
+    if let Some(report) = &answer.report {
+        message += &format!("\nReport: {report}\n");
+    }
+    message + &format!("Run: {}\n", answer.run_id)
 }
 
-impl fmt::Display for Subject<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Answer {
-            counts,
-            status,
-            refusals,
-            ..
-        } = self.answer;
-        f.write_str("ecr-cleanup: ")?;
-        match status {
-            Status::Refused => f.write_str("refused")?,
-            Status::Planned if !refusals.is_empty() => f.write_str("would be refused")?,
-            Status::Planned => {
-                let candidates = count(counts.candidates, "candidate", "candidates");
-                write!(f, "dry run, {candidates}")?;
-            }
-            Status::Completed | Status::CompletedWithFailures | Status::Truncated => {
-                Changed(*counts).fmt(f)?;
-            }
-        }
-        if *status == Status::CompletedWithFailures {
-            f.write_str(", with failures")?;
-        }
-        match self.missing {
-            0 => Ok(()),
-            missing => {
-                let missing = count(missing, "image in use is", "images in use are");
-                write!(f, ", {missing} missing")
-            }
-        }
+fn list(title: &str, items: impl ExactSizeIterator<Item = String>) -> String {
+    if items.len() == 0 {
+        return String::new();
     }
-}
-
-/// Displays what a run changed.
-struct Changed(Counts);
-
-impl fmt::Display for Changed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let images = |number| count(number, "image", "images");
-        match (self.0.archived, self.0.deleted) {
-            (0, deleted) => write!(f, "{} deleted", images(deleted)),
-            (archived, 0) => write!(f, "{} archived", images(archived)),
-            (archived, deleted) => write!(f, "{} archived, {deleted} deleted", images(archived)),
-        }
+    let more = items.len().saturating_sub(LINES);
+    let mut list = format!("\n{title}\n");
+    for item in items.take(LINES) {
+        list += &format!("- {item}\n");
     }
-}
-
-/// Displays the summary and the first lines of every list.
-struct Message<'a> {
-    answer: &'a Answer,
-    missing: &'a [&'a Missing],
-}
-
-impl fmt::Display for Message<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Answer {
-            summary,
-            refusals,
-            failures,
-            report,
-            run_id,
-            ..
-        } = self.answer;
-        writeln!(f, "{summary}")?;
-        list(f, "Refused:", refusals, ToString::to_string)?;
-        list(f, "Failed:", failures, |failure| {
-            format!("{}: {}", failure.code, failure.message)
-        })?;
-        list(
-            f,
-            "In use, but cannot be pulled:",
-            self.missing,
-            |missing| format!("{}, used by {}", missing.title(), missing.users.join(", ")),
-        )?;
-        if let Some(report) = report {
-            writeln!(f, "\nReport: {report}")?;
-        }
-        writeln!(f, "Run: {run_id}")
+    if more > 0 {
+        list += &format!("- and {more} more\n");
     }
-}
-
-fn list<T>(
-    f: &mut fmt::Formatter<'_>,
-    title: &str,
-    items: &[T],
-    line: impl Fn(&T) -> String,
-) -> fmt::Result {
-    if items.is_empty() {
-        return Ok(());
-    }
-    writeln!(f, "\n{title}")?;
-    for item in items.iter().take(LINES) {
-        writeln!(f, "- {}", line(item))?;
-    }
-    match items.len().saturating_sub(LINES) {
-        0 => Ok(()),
-        more => writeln!(f, "- and {more} more"),
-    }
+    list
 }
 
 #[cfg(test)]

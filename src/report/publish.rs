@@ -13,44 +13,27 @@ use serde_json::Value;
 use crate::{
     aws::{ApiError, Clients, s3},
     config::S3Location,
-    image::{Digest, Image, Tag, Time},
-    plan::{Plan, PlannedImage, RepositoryPlan, Verdict},
+    image::{Digest, Tag, Time},
+    plan::{Plan, PlannedImage, Verdict},
 };
 
 /// Why a report cannot be written.
 #[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub(crate) enum PublishError {
-    /// It cannot be compressed.
-    #[error(transparent)]
     Compress(#[from] io::Error),
-    /// It cannot be written as JSON.
-    #[error(transparent)]
     Serialize(#[from] serde_json::Error),
-    /// It cannot be stored.
-    #[error(transparent)]
     Api(#[from] ApiError),
 }
 
-/// Where the report of one run goes.
+/// Where the report of one run is written.
 pub(crate) struct Publication<'a> {
-    clients: &'a Clients,
-    location: &'a S3Location,
-    run_id: &'a str,
+    pub(crate) clients: &'a Clients,
+    pub(crate) location: &'a S3Location,
+    pub(crate) run_id: &'a str,
 }
 
-impl<'a> Publication<'a> {
-    pub(crate) const fn new(
-        clients: &'a Clients,
-        location: &'a S3Location,
-        run_id: &'a str,
-    ) -> Self {
-        Self {
-            clients,
-            location,
-            run_id,
-        }
-    }
-
+impl Publication<'_> {
     /// Returns the address of `report.json`.
     pub(crate) fn address(&self) -> String {
         s3::address(&self.location.bucket, &self.key("report.json"))
@@ -104,28 +87,25 @@ struct Line<'a> {
 pub fn image_lines(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
     for repository in plan.repositories() {
         for PlannedImage { image, verdict } in repository.images() {
-            serde_json::to_writer(&mut *out, &line(repository, image, verdict))?;
+            let line = Line {
+                repository: repository.title(),
+                digest: image.digest,
+                tags: &image.tags,
+                pushed_at: image.pushed_at,
+                pulled_at: image.pulled_at,
+                bytes: image.bytes,
+                deletes: verdict.deletes(),
+                verdict,
+                because: repository.because(verdict),
+            };
+            serde_json::to_writer(&mut *out, &line)?;
             out.write_all(b"\n")?;
         }
     }
     Ok(())
 }
 
-fn line<'a>(repository: &'a RepositoryPlan, image: &'a Image, verdict: &'a Verdict) -> Line<'a> {
-    Line {
-        repository: repository.title(),
-        digest: image.digest,
-        tags: &image.tags,
-        pushed_at: image.pushed_at,
-        pulled_at: image.pulled_at,
-        bytes: image.bytes,
-        deletes: verdict.deletes(),
-        verdict,
-        because: repository.because(verdict),
-    }
-}
-
-/// The report of a run that failed before there was anything to answer.
+/// Returns the report of a run that failed before there was anything to answer.
 pub(crate) fn failed(run_id: &str, error: &ApiError) -> Value {
     serde_json::json!({
         "summary": format!("The run failed before anything was planned: {error}. Nothing was deleted."),

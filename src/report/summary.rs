@@ -2,252 +2,92 @@
 
 use std::fmt;
 
-use super::{Size, count};
+use super::{Counts, Size, Status, count};
 
-/// The summary of a run.
+/// Displays the result of a run in a few sentences.
 pub(super) struct Summary<'a, R> {
-    /// How the run ended.
-    pub(super) ending: Ending,
-    /// Images that could not be deleted or archived.
-    pub(super) failed: Failed,
+    pub(super) status: Status,
+    /// Whether time ran out before everything was read.
+    pub(super) out_of_time: bool,
+    pub(super) counts: Counts,
+    /// Whether candidates are archived first.
+    pub(super) archives: bool,
+    /// Candidates that are to be archived.
+    pub(super) to_archive: u64,
+    /// Size of what was deleted or archived, or, in a dry run, of the candidates.
+    pub(super) size: Size,
+    /// US dollars a month.
+    pub(super) savings: f64,
     /// Why the run may not delete, or why one that deletes may not.
     pub(super) refusals: &'a [R],
     /// Images that run now and cannot be pulled.
     pub(super) missing: u64,
 }
 
-/// How a run ended.
-pub(super) enum Ending {
-    Planned(Planned),
-    Refused(Refused),
-    Completed(Completed),
-    Truncated(Truncated),
-    OutOfTime(OutOfTime),
-}
+/// The words for archiving, for deleting, and for deleting after archiving.
+type Verbs = [&'static str; 3];
 
-/// A run that changed nothing, because it was not asked to.
-pub(super) struct Planned {
-    pub(super) actions: Actions,
-    pub(super) of: Scanned,
-    /// Size of the candidates.
-    pub(super) size: Size,
-    pub(super) savings: Savings,
-}
+const INFINITIVE: Verbs = ["archive", "delete", "delete"];
+const PAST: Verbs = ["Archived", "Deleted", "deleted"];
 
-/// A run that a guard refused, before the first deletion or after some.
-pub(super) struct Refused {
-    pub(super) planned: Actions,
-    pub(super) done: Option<Actions>,
-    pub(super) of: Scanned,
-    /// Candidates that are left.
-    pub(super) left: u64,
-}
-
-/// A run that tried everything that it planned.
-pub(super) struct Completed {
-    pub(super) done: Actions,
-    pub(super) of: Scanned,
-    /// Size of what was deleted or archived.
-    pub(super) size: Size,
-    pub(super) savings: Savings,
-}
-
-/// A run that leaves candidates to the next one.
-pub(super) struct Truncated {
-    pub(super) completed: Completed,
-    /// Candidates that are left.
-    pub(super) left: u64,
-}
-
-/// A run whose time ran out before everything was read.
-pub(super) struct OutOfTime;
-
-/// What was read.
-#[derive(Clone, Copy)]
-pub(super) struct Scanned {
-    pub(super) images: u64,
-    pub(super) repositories: u64,
-}
-
-/// US dollars a month. `None` if candidates are only archived, which saves nothing.
-#[derive(Clone, Copy)]
-pub(super) struct Savings(pub(super) Option<f64>);
-
-/// Images by what is done to them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Actions {
-    Delete(u64),
-    Archive(u64),
-    Both { archive: u64, delete: u64 },
-}
-
-/// Images that could not be deleted or archived.
-#[derive(Clone, Copy)]
-pub(super) struct Failed {
-    pub(super) images: u64,
-    /// Whether the run archives.
-    pub(super) archives: bool,
-}
-
-impl Actions {
-    /// Returns what a run does; one that does not archive only deletes.
-    pub(super) const fn new(archives: bool, archive: u64, delete: u64) -> Self {
-        match (archives, archive, delete) {
-            (true, archive, 0) => Self::Archive(archive),
-            (true, 1.., delete) => Self::Both { archive, delete },
-            _ => Self::Delete(delete),
+impl<R> Summary<'_, R> {
+    /// Returns what is done to how many images: `archive 2 and delete 3`.
+    fn actions(&self, verbs: Verbs, archived: u64, deleted: u64) -> String {
+        let [archive, delete, and_delete] = verbs;
+        match (self.archives, archived, deleted) {
+            (true, archived, 0) => format!("{archive} {archived}"),
+            (true, 1.., deleted) => format!("{archive} {archived} and {and_delete} {deleted}"),
+            _ => format!("{delete} {deleted}"),
         }
     }
 
-    const fn infinitive(self) -> Infinitive {
-        Infinitive(self)
-    }
-
-    const fn past(self) -> Past {
-        Past(self)
-    }
-}
-
-/// Displays what would be done: `archive 2 and delete 3`.
-struct Infinitive(Actions);
-
-/// Displays what was done, at the beginning of a sentence: `Archived 2 and deleted 3`.
-struct Past(Actions);
-
-impl fmt::Display for Infinitive {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Actions::Delete(images) => write!(f, "delete {images}"),
-            Actions::Archive(images) => write!(f, "archive {images}"),
-            Actions::Both { archive, delete } => write!(f, "archive {archive} and delete {delete}"),
-        }
-    }
-}
-
-impl fmt::Display for Past {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Actions::Delete(images) => write!(f, "Deleted {images}"),
-            Actions::Archive(images) => write!(f, "Archived {images}"),
-            Actions::Both { archive, delete } => {
-                write!(f, "Archived {archive} and deleted {delete}")
-            }
-        }
-    }
-}
-
-impl fmt::Display for Scanned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let images = count(self.images, "image", "images");
-        let repositories = count(self.repositories, "repository", "repositories");
-        write!(f, "{images} in {repositories}")
-    }
-}
-
-impl fmt::Display for Savings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(usd) => write!(f, ", about ${usd:.2} a month"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Planned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            actions,
-            of,
-            size,
-            savings,
-        } = self;
-        let actions = actions.infinitive();
-        write!(
-            f,
-            "Would {actions} of {of}: {size}{savings}. Nothing was changed."
-        )
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let of = self.of;
-        match self.done {
-            None => {
-                let planned = self.planned.infinitive();
-                write!(f, "Refused to {planned} of {of}. Nothing was deleted.")
-            }
-            Some(done) => {
-                let left = count(self.left, "is left", "are left");
-                write!(
-                    f,
-                    "{} of {of}, then refused to continue. {left}.",
-                    done.past()
-                )
-            }
-        }
-    }
-}
-
-impl fmt::Display for Completed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            done,
-            of,
-            size,
-            savings,
-        } = self;
-        write!(f, "{} of {of}: {size}{savings}.", done.past())
-    }
-}
-
-impl fmt::Display for Truncated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let left = count(self.left, "is left", "are left");
-        write!(f, "{} {left} for the next run.", self.completed)
-    }
-}
-
-impl fmt::Display for OutOfTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "Time ran out before everything was read. Nothing was deleted. \
-             Increase the timeout of the function; the maximum is 900 seconds.",
-        )
-    }
-}
-
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Planned(planned) => planned.fmt(f),
-            Self::Refused(refused) => refused.fmt(f),
-            Self::Completed(completed) => completed.fmt(f),
-            Self::Truncated(truncated) => truncated.fmt(f),
-            Self::OutOfTime(out_of_time) => out_of_time.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let images = self.images;
-        if self.archives {
-            write!(f, "{images} could not be archived or deleted.")
+    fn ending(&self) -> String {
+        let (counts, size) = (&self.counts, self.size);
+        let to_delete = counts.candidates - self.to_archive;
+        let planned = self.actions(INFINITIVE, self.to_archive, to_delete);
+        let done = self.actions(PAST, counts.archived, counts.deleted);
+        let images = count(counts.images, "image", "images");
+        let repositories = count(counts.repositories, "repository", "repositories");
+        let of = format!("{images} in {repositories}");
+        let left = count(counts.untouched, "is left", "are left");
+        // Archiving alone saves nothing.
+        let savings = if self.archives && to_delete == 0 {
+            String::new()
         } else {
-            write!(f, "{images} could not be deleted.")
+            format!(", about ${:.2} a month", self.savings)
+        };
+        match self.status {
+            Status::Planned => {
+                format!("Would {planned} of {of}: {size}{savings}. Nothing was changed.")
+            }
+            Status::Refused if counts.deleted + counts.archived == 0 => {
+                format!("Refused to {planned} of {of}. Nothing was deleted.")
+            }
+            Status::Refused => format!("{done} of {of}, then refused to continue. {left}."),
+            Status::Truncated if self.out_of_time => {
+                "Time ran out before everything was read. Nothing was deleted. \
+                 Increase the timeout of the function; the maximum is 900 seconds."
+                    .to_owned()
+            }
+            Status::Truncated => {
+                format!("{done} of {of}: {size}{savings}. {left} for the next run.")
+            }
+            Status::Completed | Status::CompletedWithFailures => {
+                format!("{done} of {of}: {size}{savings}.")
+            }
         }
     }
 }
 
 impl<R: fmt::Display> fmt::Display for Summary<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.ending.fmt(f)?;
-        if self.failed.images > 0 {
-            write!(f, " {}", self.failed)?;
+        f.write_str(&self.ending())?;
+        if self.counts.failed > 0 {
+            let or = if self.archives { "archived or " } else { "" };
+            write!(f, " {} could not be {or}deleted.", self.counts.failed)?;
         }
         if let [first, others @ ..] = self.refusals {
-            if matches!(self.ending, Ending::Planned(_)) {
+            if self.status == Status::Planned {
                 f.write_str(" A run that deletes would be refused:")?;
             }
             write!(f, " {first}")?;
@@ -267,34 +107,27 @@ impl<R: fmt::Display> fmt::Display for Summary<'_, R> {
 mod tests {
     use super::*;
 
-    const OF: Scanned = Scanned {
-        images: 89,
-        repositories: 5,
-    };
-    const SIZE: Size = Size(300_000_000);
-    const SAVINGS: Savings = Savings(Some(0.028));
-
-    fn completed(done: Actions, savings: Savings) -> Completed {
-        Completed {
-            done,
-            of: OF,
-            size: SIZE,
-            savings,
-        }
-    }
-
-    fn summary(ending: Ending, failed: u64, refusals: &[&str], missing: u64) -> String {
-        let failed = Failed {
-            images: failed,
-            archives: false,
+    /// Returns the summary of a run with 89 images, of which 3 are candidates.
+    fn summary(status: Status, deleted: u64, untouched: u64) -> Summary<'static, &'static str> {
+        let counts = Counts {
+            repositories: 5,
+            images: 89,
+            candidates: 3,
+            deleted,
+            untouched,
+            ..Counts::default()
         };
         Summary {
-            ending,
-            failed,
-            refusals,
-            missing,
+            status,
+            out_of_time: false,
+            counts,
+            archives: false,
+            to_archive: 0,
+            size: Size(300_000_000),
+            savings: 0.028,
+            refusals: &[],
+            missing: 0,
         }
-        .to_string()
     }
 
     #[test]
@@ -307,8 +140,10 @@ mod tests {
             (true, 2, 3),
         ];
         let phrases = cases.map(|(archives, archive, delete)| {
-            let actions = Actions::new(archives, archive, delete);
-            format!("{} / {}", actions.infinitive(), actions.past())
+            let mut summary = summary(Status::Planned, 0, 0);
+            summary.archives = archives;
+            let actions = |verbs| summary.actions(verbs, archive, delete);
+            format!("{} / {}", actions(INFINITIVE), actions(PAST))
         });
         insta::assert_snapshot!(phrases.join("\n"), @r"
         delete 3 / Deleted 3
@@ -321,40 +156,22 @@ mod tests {
 
     #[test]
     fn every_ending_has_its_sentence() {
-        let planned = Planned {
-            actions: Actions::Delete(3),
-            of: OF,
-            size: SIZE,
-            savings: SAVINGS,
-        };
-        let refused = |done| Refused {
-            planned: Actions::Delete(3),
-            done,
-            of: OF,
-            left: 1,
-        };
-        let truncated = Truncated {
-            completed: completed(Actions::Delete(2), SAVINGS),
-            left: 2,
-        };
-        let archived = Actions::Archive(3);
-        let one = Scanned {
-            images: 1,
-            repositories: 1,
-        };
-        let of_one = Completed {
-            of: one,
-            ..completed(Actions::Delete(1), SAVINGS)
-        };
+        let mut archived = summary(Status::Completed, 0, 0);
+        (archived.archives, archived.to_archive) = (true, 3);
+        archived.counts.archived = 3;
+        let mut one = summary(Status::Completed, 1, 0);
+        (one.counts.images, one.counts.repositories) = (1, 1);
+        let mut out_of_time = summary(Status::Truncated, 0, 0);
+        out_of_time.out_of_time = true;
         let endings = [
-            Ending::Planned(planned),
-            Ending::Refused(refused(None)),
-            Ending::Refused(refused(Some(Actions::Delete(2)))),
-            Ending::Completed(completed(Actions::Delete(3), SAVINGS)),
-            Ending::Completed(completed(archived, Savings(None))),
-            Ending::Completed(of_one),
-            Ending::Truncated(truncated),
-            Ending::OutOfTime(OutOfTime),
+            summary(Status::Planned, 0, 3),
+            summary(Status::Refused, 0, 3),
+            summary(Status::Refused, 2, 1),
+            summary(Status::Completed, 3, 0),
+            archived,
+            one,
+            summary(Status::Truncated, 2, 2),
+            out_of_time,
         ];
         insta::assert_snapshot!(endings.map(|ending| ending.to_string()).join("\n"), @r"
         Would delete 3 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. Nothing was changed.
@@ -370,18 +187,15 @@ mod tests {
 
     #[test]
     fn failures_refusals_and_missing_images_follow() {
-        let planned = Ending::Planned(Planned {
-            actions: Actions::Delete(3),
-            of: OF,
-            size: SIZE,
-            savings: SAVINGS,
-        });
-        let done = || Ending::Completed(completed(Actions::Delete(2), SAVINGS));
-        let summaries = [
-            summary(planned, 0, &["no_usage: nothing is in use."], 0),
-            summary(done(), 1, &["locked: busy.", "no_usage: none."], 1),
-            summary(done(), 0, &[], 2),
-        ];
+        let mut planned = summary(Status::Planned, 0, 3);
+        planned.refusals = &["no_usage: nothing is in use."];
+        let mut failed = summary(Status::CompletedWithFailures, 2, 0);
+        failed.counts.failed = 1;
+        failed.refusals = &["locked: busy.", "no_usage: none."];
+        failed.missing = 1;
+        let mut missing = summary(Status::Completed, 2, 0);
+        missing.missing = 2;
+        let summaries = [planned, failed, missing].map(|summary| summary.to_string());
         insta::assert_snapshot!(summaries.join("\n"), @r"
         Would delete 3 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. Nothing was changed. A run that deletes would be refused: no_usage: nothing is in use.
         Deleted 2 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. 1 could not be deleted. locked: busy. (1 more under `refusals`) 1 image in use cannot be pulled: see `missing`.

@@ -1,6 +1,9 @@
 //! Totals of a plan and its outcome, by repository.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+};
 
 use super::{Bytes, Counts, FailureGroup, RepositoryLine};
 use crate::{
@@ -36,15 +39,12 @@ impl Totals {
     pub(super) fn new(plan: &Plan, outcome: Option<&Outcome>) -> Self {
         let mut totals = Self::default();
         for repository in plan.repositories() {
-            let outcomes = outcome.map_or(&[][..], |outcome| &outcome.repositories);
-            let outcome = outcomes.iter().find(|of| of.is_of(repository));
+            let mut outcomes = outcome.iter().flat_map(|outcome| &outcome.repositories);
+            let outcome = outcomes.find(|of| of.is_of(repository));
             totals.add(plan, repository, outcome);
         }
-        totals.lines.sort_by(|a, b| {
-            b.candidate_bytes
-                .cmp(&a.candidate_bytes)
-                .then_with(|| a.name.cmp(&b.name))
-        });
+        let lines = &mut totals.lines;
+        lines.sort_by_cached_key(|line| (Reverse(line.candidate_bytes), line.name.clone()));
         let counts = &mut totals.counts;
         counts.untouched = counts.candidates - counts.deleted - counts.archived - counts.failed;
         totals
@@ -68,9 +68,10 @@ impl Totals {
         match repository.left_alone() {
             Some(LeftAlone::Failed { error }) => self.fail(repository, "not_listed", error, 0),
             None | Some(LeftAlone::NotRead(_) | LeftAlone::Vanished) => {}
-            Some(why) => self
-                .warnings
-                .push(format!("`{}` is left alone: {why}", repository.title())),
+            Some(why) => {
+                let warning = format!("`{}` is left alone: {why}", line.name);
+                self.warnings.push(warning);
+            }
         }
         let counts = &mut self.counts;
         counts.repositories += u64::from(repository.was_read());
@@ -87,14 +88,8 @@ impl Totals {
     fn count_images(&mut self, plan: &Plan, repository: &RepositoryPlan) -> RepositoryLine {
         let mut line = RepositoryLine {
             name: repository.title(),
-            images: 0,
-            kept: 0,
-            in_use: 0,
-            candidates: 0,
-            deleted: 0,
-            archived: 0,
-            candidate_bytes: 0,
             left_alone: repository.left_alone().map(ToString::to_string),
+            ..RepositoryLine::default()
         };
         for PlannedImage { image, verdict } in repository.images() {
             let bytes = own_bytes(image);
@@ -123,10 +118,6 @@ impl Totals {
         };
         self.bytes.deleted += bytes_of(&outcome.deleted);
         self.bytes_archived += bytes_of(&outcome.archived);
-        self.add_failures(repository, outcome);
-    }
-
-    fn add_failures(&mut self, repository: &RepositoryPlan, outcome: &RepositoryOutcome) {
         let failed = outcome.failed.iter().map(|failure| failure.digest);
         let failed: HashSet<Digest> = failed.collect();
         self.counts.failed += failed.len() as u64;
@@ -138,25 +129,24 @@ impl Totals {
                 self.fail(repository, code, message, 0);
             }
             Some(Stop::Protected(message)) => {
-                let name = repository.name();
-                self.warnings.push(format!(
-                    "`{name}` is protected by an explicit deny, so its images are kept: {message}"
-                ));
+                let warning = format!(
+                    "`{}` is protected by an explicit deny, so its images are kept: {message}",
+                    repository.name()
+                );
+                self.warnings.push(warning);
             }
             _ => {}
         }
     }
 
     fn fail(&mut self, repository: &RepositoryPlan, code: &str, message: &str, images: u64) {
-        let group = self
-            .failures
-            .entry(code.to_owned())
-            .or_insert_with(|| FailureGroup {
-                code: code.to_owned(),
-                message: message.to_owned(),
-                images: 0,
-                repositories: Vec::new(),
-            });
+        let group = self.failures.entry(code.to_owned());
+        let group = group.or_insert_with(|| FailureGroup {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            images: 0,
+            repositories: Vec::new(),
+        });
         group.images += images;
         let name = repository.title();
         if group.repositories.len() < NAMED && !group.repositories.contains(&name) {

@@ -1,4 +1,4 @@
-//! Result of a verification.
+//! The result of a verification.
 
 use std::collections::BTreeMap;
 
@@ -9,35 +9,35 @@ use crate::{evidence::SourceStatus, plan::Missing};
 /// Whether the images in use can be pulled.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
-    /// Everything in a sentence or two.
+    /// The result in a sentence or two.
     pub summary: String,
-    /// Whether everything could be asked, and nothing that is live is missing.
+    /// Whether every repository and source was read, and no image that runs now is missing.
     pub verified: bool,
-    /// The run's id.
+    /// The id of the run.
     pub run_id: String,
     /// The version of the program.
     pub version: &'static str,
-    /// The references in use that the registries should serve.
+    /// Number of references in use to images of the registries.
     pub references: usize,
     /// Images in use that cannot be pulled.
     pub missing: Vec<Missing>,
-    /// The repositories that ECR did not answer for, with the reason; with their hosts where there
-    /// are several registries.
+    /// Why repositories could not be listed, by their names, with the host of the registry if there
+    /// are several.
     pub not_asked: BTreeMap<String, String>,
-    /// Where use was looked for.
+    /// The usage sources that were read.
     pub in_use: Vec<SourceStatus>,
-    /// How many entries `missing` leaves out.
+    /// Number of entries that `missing` leaves out.
     pub omitted: usize,
 }
 
 impl Verification {
-    /// How many images that something live uses cannot be pulled.
+    /// Returns the number of missing images that run now.
     #[must_use]
     pub fn live_missing(&self) -> usize {
         self.missing.iter().filter(|missing| missing.live).count()
     }
 
-    /// Whether everything could be asked.
+    /// Returns whether every repository and source was read.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.not_asked.is_empty() && self.in_use.iter().all(SourceStatus::is_complete)

@@ -279,11 +279,10 @@ async fn after_a_run_missing_is_what_is_missing_then() {
     });
     let answer = run(&aws, "mode: delete").await;
     assert_eq!(answer.counts.deleted, 3);
-    assert!(
-        answer.missing.iter().any(|missing| missing.live),
-        "{:?}",
-        answer.missing
-    );
+    let live = answer.missing.iter().filter(|missing| missing.live).count();
+    assert_eq!(live, 2, "by tag and by digest: {:?}", answer.missing);
+    let counted = "2 images in use cannot be pulled: see `missing`.";
+    assert!(answer.summary.ends_with(counted), "{}", answer.summary);
 
     let aws = account().await;
     aws.after("ecr:BatchDeleteImage", 1, |_| {});
