@@ -19,11 +19,11 @@ const FIELDS: [&str; 5] = ["mode", "repositories", "explain", "verify", "dry_run
 pub struct Event {
     /// The most that the run may do.
     pub mode: Mode,
-    /// The only repositories to look at; `None` for all.
+    /// The only repositories to read. `None` for all.
     pub only: Option<RepositoryGlobs>,
-    /// The image to explain.
+    /// The image to explain. `None` for none.
     pub explain: Option<String>,
-    /// Whether to ask for every image in use, and to do nothing else.
+    /// Whether to check every image in use, and to do nothing else.
     pub verify: bool,
 }
 
@@ -46,14 +46,34 @@ pub enum EventError {
         /// The field that was probably meant.
         suggestion: Option<&'static str>,
     },
-    /// It has a field with a value that it cannot have.
-    #[error("`{field}`: {problem}")]
-    Value {
+    /// A field is something else than it should be.
+    #[error("`{field}`: expected {expected}, got {found}")]
+    Unexpected {
         /// The field.
         field: &'static str,
-        /// What is wrong.
-        problem: ValueError,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is, as JSON.
+        found: Value,
     },
+    /// `verify` comes with other fields.
+    #[error("`verify`: verifying asks for every image in use; leave out the other fields")]
+    VerifyWithOthers,
+    /// `explain` comes with a mode that acts.
+    #[error("`explain`: explaining changes nothing; leave out `mode`")]
+    ExplainWithMode,
+    /// The image to explain cannot be understood.
+    #[error("`explain`: {0}")]
+    Image(#[from] TypedReferenceError),
+    /// `dry_run` comes with a mode that acts.
+    #[error("`dry_run`: `true` contradicts `mode`; write `mode` alone")]
+    DryRunWithMode,
+    /// `dry_run` is false.
+    #[error("`dry_run`: `false` does not say what to do; write `\"mode\":\"delete\"`")]
+    NoDryRun,
+    /// Some globs are malformed.
+    #[error("`repositories`: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Globs(Vec<GlobError>),
     /// It asks for more than the configuration allows.
     #[error(
         "`mode`: `{asked}` is more than the configured mode `{configured}`, and an event can only narrow; change `mode` in the configuration"
@@ -66,53 +86,13 @@ pub enum EventError {
     },
 }
 
-/// What is wrong with the value of a field.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ValueError {
-    /// It is something else than it should be.
-    #[error("expected {expected}, got {found}")]
-    Unexpected {
-        /// What it should be.
-        expected: &'static str,
-        /// What it is, as JSON.
-        found: Value,
-    },
-    /// `verify` comes with other fields.
-    #[error("verifying asks for every image in use; leave out the other fields")]
-    VerifyWithOthers,
-    /// `explain` comes with a mode that acts.
-    #[error("explaining changes nothing; leave out `mode`")]
-    ExplainWithMode,
-    /// `dry_run` comes with a mode that acts.
-    #[error("`true` contradicts `mode`; write `mode` alone")]
-    DryRunWithMode,
-    /// `dry_run` is false.
-    #[error("`false` does not say what to do; write `\"mode\":\"delete\"`")]
-    NoDryRun,
-    /// Some globs are malformed.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Globs(Vec<GlobError>),
-    /// The image to explain cannot be understood.
-    #[error(transparent)]
-    Image(#[from] TypedReferenceError),
-}
-
-impl ValueError {
-    /// Returns the error of the event whose field has this value.
-    pub(crate) const fn of(self, field: &'static str) -> EventError {
-        EventError::Value {
-            field,
-            problem: self,
-        }
-    }
-}
-
 fn accepted() -> String {
     FIELDS.map(|field| format!("`{field}`")).join(", ")
 }
 
 fn hint(suggestion: Option<&str>) -> String {
-    suggestion.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
+    let hint = suggestion.map(|name| format!(" (did you mean `{name}`?)"));
+    hint.unwrap_or_default()
 }
 
 impl Event {
@@ -129,18 +109,27 @@ impl Event {
             Value::String(_) => return Err(EventError::Shape("a string")),
             Value::Array(_) => return Err(EventError::Shape("a list")),
         };
-        if is_scheduled(fields) {
-            return Ok(Self {
-                mode: config.mode,
-                only: None,
-                explain: None,
-                verify: false,
-            });
+        let text = |field: &str| fields.get(field).and_then(Value::as_str);
+        let envelope = match (text("detail-type"), text("source")) {
+            // `detail` is an object from a rule and a string from Scheduler, and holds nothing in
+            // either.
+            (Some("Scheduled Event"), Some("aws.events" | "aws.scheduler")) => {
+                return Ok(Self {
+                    mode: config.mode,
+                    only: None,
+                    explain: None,
+                    verify: false,
+                });
+            }
+            (Some(detail_type), Some(source)) => {
+                Some(format!("the event `{detail_type}` of `{source}`"))
+            }
+            _ => envelope(fields).map(ToOwned::to_owned),
+        };
+        match envelope {
+            Some(envelope) => Err(EventError::Envelope(envelope)),
+            None => Self::of_person(fields, config.mode),
         }
-        if let Some(envelope) = envelope(fields) {
-            return Err(EventError::Envelope(envelope));
-        }
-        Self::of_person(fields, config.mode)
     }
 
     fn of_person(fields: &Map<String, Value>, configured: Mode) -> Result<Self, EventError> {
@@ -152,11 +141,11 @@ impl Event {
             });
         }
         let verify = verify(fields)?;
-        let explain = fields.get("explain").map(|value| text("explain", value));
-        let explain = explain.transpose()?;
+        let explain = fields.get("explain");
+        let explain = explain.map(|value| text("explain", value)).transpose()?;
         let mode = mode(fields)?.unwrap_or(Mode::Plan);
         if explain.is_some() && mode != Mode::Plan {
-            return Err(ValueError::ExplainWithMode.of("explain"));
+            return Err(EventError::ExplainWithMode);
         }
         if mode > configured {
             return Err(EventError::Widens {
@@ -174,36 +163,28 @@ impl Event {
     }
 }
 
-/// Tells a schedule's event. `detail` is an object from a rule and a string from Scheduler, and
-/// holds nothing in either.
-fn is_scheduled(fields: &Map<String, Value>) -> bool {
-    let text = |field: &str| fields.get(field).and_then(Value::as_str);
-    text("detail-type") == Some("Scheduled Event")
-        && matches!(text("source"), Some("aws.events" | "aws.scheduler"))
-}
-
-/// Returns what the event of another service is called.
-fn envelope(fields: &Map<String, Value>) -> Option<String> {
-    let text = |field: &str| fields.get(field).and_then(Value::as_str);
-    if let (Some(source), Some(detail_type)) = (text("source"), text("detail-type")) {
-        return Some(format!("the event `{detail_type}` of `{source}`"));
-    }
-    let name = match fields {
-        _ if fields.contains_key("Records") => "a batch of records from SNS, SQS, S3 or a stream",
-        _ if fields.contains_key("requestContext") => {
-            "a web request, or a record of a failed invocation"
-        }
-        _ if fields.contains_key("awslogs") => "a batch of log lines",
-        _ => return None,
-    };
-    Some(name.to_owned())
+/// Returns what the event of a service is called. `None` if it seems to be that of a person.
+fn envelope(fields: &Map<String, Value>) -> Option<&'static str> {
+    let envelopes = [
+        (
+            "Records",
+            "a batch of records from SNS, SQS, S3 or a stream",
+        ),
+        (
+            "requestContext",
+            "a web request, or a record of a failed invocation",
+        ),
+        ("awslogs", "a batch of log lines"),
+    ];
+    let mut known = envelopes.into_iter();
+    known.find_map(|(field, name)| fields.contains_key(field).then_some(name))
 }
 
 fn verify(fields: &Map<String, Value>) -> Result<bool, EventError> {
     match fields.get("verify") {
         None => Ok(false),
         Some(Value::Bool(true)) if fields.len() == 1 => Ok(true),
-        Some(Value::Bool(true)) => Err(ValueError::VerifyWithOthers.of("verify")),
+        Some(Value::Bool(true)) => Err(EventError::VerifyWithOthers),
         Some(other) => Err(unexpected("verify", "`true`", other)),
     }
 }
@@ -216,8 +197,8 @@ fn mode(fields: &Map<String, Value>) -> Result<Option<Mode>, EventError> {
     match (fields.get("dry_run"), asked.transpose()?) {
         (None, asked) => Ok(asked),
         (Some(Value::Bool(true)), None | Some(Mode::Plan)) => Ok(Some(Mode::Plan)),
-        (Some(Value::Bool(true)), Some(_)) => Err(ValueError::DryRunWithMode.of("dry_run")),
-        (Some(Value::Bool(false)), _) => Err(ValueError::NoDryRun.of("dry_run")),
+        (Some(Value::Bool(true)), Some(_)) => Err(EventError::DryRunWithMode),
+        (Some(Value::Bool(false)), _) => Err(EventError::NoDryRun),
         (Some(other), _) => Err(unexpected("dry_run", "`true`", other)),
     }
 }
@@ -235,13 +216,16 @@ fn globs(value: &Value) -> Result<RepositoryGlobs, EventError> {
     let globs: Result<Vec<_>, _> = list.iter().map(|glob| text(field, glob)).collect();
     RepositoryGlobs::new(&globs?).map_err(|problems| {
         let problems = problems.into_iter().map(|(_, problem)| problem);
-        ValueError::Globs(problems.collect()).of(field)
+        EventError::Globs(problems.collect())
     })
 }
 
 fn unexpected(field: &'static str, expected: &'static str, found: &Value) -> EventError {
-    let found = found.clone();
-    ValueError::Unexpected { expected, found }.of(field)
+    EventError::Unexpected {
+        field,
+        expected,
+        found: found.clone(),
+    }
 }
 
 #[cfg(test)]

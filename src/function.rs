@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     aws::{ApiError, Clients},
     config::{Config, ConfigError},
-    event::{Event, EventError, ValueError},
+    event::{Event, EventError},
     pipeline::{MARGIN, Program, Request},
     report::{Metrics, Status},
 };
@@ -61,14 +61,8 @@ pub async fn handle(
     mut stdout: impl Write,
 ) -> Result<Value, FunctionError> {
     let event = Event::parse(event, program.config())?;
-    let explain = match &event.explain {
-        Some(text) => Some(
-            program
-                .reference(text)
-                .map_err(|problem| ValueError::Image(problem).of("explain"))?,
-        ),
-        None => None,
-    };
+    let explain = event.explain.as_ref().map(|text| program.reference(text));
+    let explain = explain.transpose().map_err(EventError::from)?;
     let deployment =
         env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "ecr-cleanup".to_owned());
     let mut send = |metrics: &Metrics, run_id: &str| {
@@ -76,10 +70,8 @@ pub async fn handle(
         // Metrics that cannot be written are no reason to stop.
         let _ = writeln!(stdout, "{line}");
     };
-    let left = deadline
-        .duration_since(SystemTime::now())
-        .unwrap_or_default();
-    let stop_at = Instant::now() + left.saturating_sub(MARGIN);
+    let left = deadline.duration_since(SystemTime::now());
+    let stop_at = Instant::now() + left.unwrap_or_default().saturating_sub(MARGIN);
     if event.verify {
         send(&Metrics::started(), "");
         let verified = timeout_at(stop_at, program.verify()).await;
@@ -117,10 +109,8 @@ pub async fn handle(
 /// If the configuration cannot be found or used.
 pub async fn program_from_environment(clients: Clients) -> Result<Program, ConfigError> {
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let (document, pin) = (
-        variable("ECR_CLEANUP_CONFIG"),
-        variable("ECR_CLEANUP_CONFIG_SHA256"),
-    );
+    let document = variable("ECR_CLEANUP_CONFIG");
+    let pin = variable("ECR_CLEANUP_CONFIG_SHA256");
     let config = Config::load(document.as_deref(), pin.as_deref(), &clients).await?;
     Ok(Program::new(config, clients))
 }

@@ -11,7 +11,7 @@ use super::{
 /// Returns the registries as they are written. To leave them out means the caller's own; an empty
 /// list is an error.
 pub(super) fn registries(written: &List<raw::Registry>, problems: &mut Problems) -> Vec<Registry> {
-    let path = Path::of_keys("registries");
+    let path = Path::of("registries");
     if written.0.is_empty() {
         problems.add(
             &path,
@@ -29,13 +29,14 @@ pub(super) fn registries(written: &List<raw::Registry>, problems: &mut Problems)
         let (Ok(region), Ok(role)) = (region.transpose(), role) else {
             continue;
         };
-        let arn = |role: &Option<Role>| role.as_ref().map(|role| role.arn.clone());
-        let is_same = |other: &Registry| other.region == region && arn(&other.role) == arn(&role);
-        if registries.iter().any(is_same) {
+        let registry = Registry { region, role };
+        let arn = |registry: &Registry| Some(registry.role.as_ref()?.arn.clone());
+        let mut above = registries.iter();
+        if above.any(|other| other.region == registry.region && arn(other) == arn(&registry)) {
             let message = "is written twice: an entry above has the same role and Region";
             problems.add_unless_known(&path, message);
         }
-        registries.push(Registry { region, role });
+        registries.push(registry);
     }
     registries
 }
@@ -88,15 +89,12 @@ fn role(
         }
     }
     let Some(text) = arn else { return Ok(None) };
-    let role = problems.parsed(&path.key("role_arn"), registry::role_arn(text));
-    role.map(|(arn, account)| {
-        let external_id = external_id.cloned();
-        Some(Role {
-            arn,
-            account,
-            external_id,
-        })
-    })
+    let (arn, account) = problems.parsed(&path.key("role_arn"), registry::role_arn(text))?;
+    Ok(Some(Role {
+        arn,
+        account,
+        external_id: external_id.cloned(),
+    }))
 }
 
 /// Source: "`AssumeRole`", AWS STS API Reference.
@@ -107,29 +105,21 @@ fn is_external_id(text: &str) -> bool {
 
 /// Returns a registry as it would be written.
 pub(super) fn written_registry(registry: &Registry) -> raw::Registry {
-    let (role_arn, external_id) = written_role(registry.role.as_ref());
+    let role = registry.role.as_ref();
     raw::Registry {
         region: registry.region.as_ref().map(ToString::to_string),
-        role_arn,
-        external_id,
+        role_arn: role.map(|role| role.arn.to_string()),
+        external_id: role.and_then(|role| role.external_id.clone()),
     }
 }
 
 /// Returns an account as it would be written.
 pub(super) fn written_account(account: &Account) -> raw::Account {
-    let (role_arn, external_id) = written_role(account.role.as_ref());
-    let regions = (!account.regions.is_empty())
-        .then(|| account.regions.iter().map(ToString::to_string).collect());
+    let role = account.role.as_ref();
+    let regions = account.regions.iter().map(ToString::to_string);
     raw::Account {
-        role_arn,
-        external_id,
-        regions,
+        role_arn: role.map(|role| role.arn.to_string()),
+        external_id: role.and_then(|role| role.external_id.clone()),
+        regions: (!account.regions.is_empty()).then(|| regions.collect()),
     }
-}
-
-fn written_role(role: Option<&Role>) -> (Option<String>, Option<String>) {
-    (
-        role.map(|role| role.arn.to_string()),
-        role.and_then(|role| role.external_id.clone()),
-    )
 }

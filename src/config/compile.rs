@@ -17,29 +17,28 @@ pub(super) fn compile(
     defaults: &Document,
     problems: &mut Problems,
 ) -> Option<Config> {
-    let root = Path::default();
     let version = document.version.0;
     if version.get() != 1 {
         let message = format!("expected 1, the only version there is, found {version}");
-        problems.add(&root.key("version"), message);
+        problems.add(&Path::of("version"), message);
     }
     let registries = document.registries.as_ref();
     let registries = registries.map(|written| accounts::registries(written, problems));
-    let mut default_keep = defaults.policies.items();
-    let default_keep = default_keep.find_map(|(_, policy)| policy.keep.as_ref());
+    let mut default_policies = defaults.policies.items();
+    let default_keep = default_policies.find_map(|(_, policy)| policy.keep.as_ref());
     let policies = policies::compile(&document.policies, default_keep, problems);
     let in_use = in_use::compile(&document.in_use, problems);
     let registry_aliases = aliases(&document.registry_aliases, problems);
-    let has_state = document.state.is_some() || problems.knows(&root.key("state"));
+    let has_state = document.state.is_some() || problems.knows(&Path::of("state"));
     let guards = guards::compile(&document.guards, has_state, problems);
     let mut location = |key, written: &Option<String>| {
         let parsed = S3Location::parse(written.as_ref()?);
-        problems.parsed(&root.key(key), parsed).ok()
+        problems.parsed(&Path::of(key), parsed).ok()
     };
     let state = location("state", &document.state);
     let report = location("report", &document.report);
     let notify = document.notify.as_ref();
-    let notify = notify.and_then(|text| problems.parsed(&root.key("notify"), topic(text)).ok());
+    let notify = notify.and_then(|text| problems.parsed(&Path::of("notify"), topic(text)).ok());
     Some(Config {
         mode: document.mode,
         registries: registries.unwrap_or_default(),
@@ -53,7 +52,7 @@ pub(super) fn compile(
         archive: Archive {
             delete_after: document.archive.delete_after.map(|after| after.0),
         },
-        usd_per_gb_month: document.cost.usd_per_gb_month.0,
+        usd_per_gb_month: document.cost.usd_per_gb_month,
     })
 }
 
@@ -70,7 +69,7 @@ fn topic(text: &str) -> Result<Arn, TextError> {
 }
 
 fn aliases(written: &List<String>, problems: &mut Problems) -> Vec<String> {
-    let path = Path::of_keys("registry_aliases");
+    let path = Path::of("registry_aliases");
     let aliases = problems.all_parsed(&path, written, registry::alias);
     problems.distinct(&path, aliases)
 }

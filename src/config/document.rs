@@ -22,15 +22,10 @@ pub(super) fn parse(text: &str) -> Result<Value, Problem> {
     if !text.trim_start().starts_with('{') {
         return yaml(text);
     }
-    let error = match serde_json::from_str::<Tree>(text) {
-        Ok(tree) => return Ok(tree.0),
-        Err(error) => error,
-    };
-    let is_yaml = error.is_syntax() && !text.trim_start().starts_with("{\"");
-    if is_yaml {
-        yaml(text)
-    } else {
-        Err(json_problem(&error))
+    match serde_json::from_str::<Tree>(text) {
+        Ok(tree) => Ok(tree.0),
+        Err(error) if error.is_syntax() && !text.trim_start().starts_with("{\"") => yaml(text),
+        Err(error) => Err(json_problem(&error)),
     }
 }
 
@@ -39,7 +34,7 @@ fn json_problem(error: &serde_json::Error) -> Problem {
     let message = error.to_string();
     let place = format!(" at line {line} column {column}");
     let message = message.strip_suffix(&place).unwrap_or(&message);
-    Problem::new(Place::Position { line, column }, one_line(message))
+    Problem::new(Place::Position(line, column), one_line(message))
 }
 
 fn yaml(text: &str) -> Result<Value, Problem> {
@@ -56,13 +51,10 @@ fn yaml_problem(error: &YamlError) -> Problem {
         YamlError::MultipleDocuments { .. } => "expected one document, found a second".to_owned(),
         error => one_line(&UserMessageFormatter.format_message(error)),
     };
-    let place = error.location().map_or_else(
-        || Place::Setting(Path::default()),
-        |location| Place::Position {
-            line: location.line(),
-            column: location.column(),
-        },
-    );
+    let place = match error.location() {
+        Some(location) => Place::Position(location.line(), location.column()),
+        None => Place::Setting(Path::default()),
+    };
     Problem::new(place, message)
 }
 
@@ -125,10 +117,6 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
         Ok(value.into())
     }
 

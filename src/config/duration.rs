@@ -12,39 +12,35 @@ use super::text::TextError;
 const FORM: &str = "a whole number and a unit, `m` (minutes), `h`, `d` or `w`, such as `14d`";
 
 /// Units and their minutes, the largest one first that is written back.
-const UNITS: [(char, u64); 4] = [('d', 24 * 60), ('h', 60), ('m', 1), ('w', 7 * 24 * 60)];
+const UNITS: [(char, i64); 4] = [('d', 24 * 60), ('h', 60), ('m', 1), ('w', 7 * 24 * 60)];
 
 /// Ten years of 365 days.
-const MOST_DAYS: u64 = 3650;
+const MOST_DAYS: i64 = 3650;
 
 /// A length of time as it is written, of at most ten years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Duration(pub(super) SignedDuration);
 
-impl Duration {
-    pub(super) fn parse(text: &str) -> Result<Self, TextError> {
-        let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-        let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let unit = text.strip_prefix(digits).unwrap_or_default();
-        let minutes = UNITS.iter().find(|(name, _)| unit.chars().eq([*name]));
-        let (Some((_, minutes)), true) = (minutes, whole) else {
-            return Err(not_a_duration(text, unit));
-        };
-        let most = MOST_DAYS * 24 * 60;
-        let count = digits.parse::<u64>().unwrap_or(u64::MAX);
-        let total = count.checked_mul(*minutes).filter(|total| *total <= most);
-        let total = total.and_then(|total| i64::try_from(total).ok());
-        total
-            .map(|total| Self(SignedDuration::from_mins(total)))
-            .ok_or_else(|| TextError::new(format!("at most {MOST_DAYS}d"), text))
-    }
+/// Reads a length of time, such as `24h`.
+pub(crate) fn parse(text: &str) -> Result<SignedDuration, TextError> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let unit = text.strip_prefix(digits).unwrap_or_default();
+    let minutes = UNITS.iter().find(|(name, _)| unit.chars().eq([*name]));
+    let (Some((_, minutes)), true) = (minutes, whole) else {
+        return Err(not_a_duration(text, unit));
+    };
+    let count = digits.parse::<i64>().ok();
+    let total = count.and_then(|count| count.checked_mul(*minutes));
+    let total = total.filter(|total| *total <= MOST_DAYS * 24 * 60);
+    total
+        .map(SignedDuration::from_mins)
+        .ok_or_else(|| TextError::new(format!("at most {MOST_DAYS}d"), text))
 }
 
 fn not_a_duration(text: &str, unit: &str) -> TextError {
-    let calendar = text.starts_with(['P', 'p'])
-        || ["mo", "month", "M", "y", "Y", "year"]
-            .iter()
-            .any(|name| unit.starts_with(name));
+    let names = ["mo", "M", "y", "Y"];
+    let calendar = text.starts_with(['P', 'p']) || names.iter().any(|name| unit.starts_with(name));
     let advice = if calendar {
         "; months and years differ in length: write days"
     } else {
@@ -55,8 +51,8 @@ fn not_a_duration(text: &str, unit: &str) -> TextError {
 
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let minutes = self.0.as_mins().unsigned_abs();
-        let unit = UNITS.iter().find(|(_, size)| minutes.is_multiple_of(*size));
+        let minutes = self.0.as_mins();
+        let unit = UNITS.iter().find(|(_, size)| minutes % size == 0);
         let (name, size) = unit.unwrap_or(&('m', 1));
         write!(f, "{}{name}", minutes / size)
     }
@@ -84,7 +80,7 @@ impl de::Visitor<'_> for DurationVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
-        Duration::parse(text).map_err(E::custom)
+        parse(text).map(Duration).map_err(E::custom)
     }
 }
 
@@ -121,9 +117,9 @@ mod tests {
             ("0d", 0, "0d"),
             ("0m", 0, "0d"),
         ] {
-            let duration = Duration::parse(text).unwrap();
-            assert_eq!(duration.0, SignedDuration::from_mins(minutes), "{text}");
-            assert_eq!(duration.to_string(), shown, "{text}");
+            let duration = parse(text).unwrap();
+            assert_eq!(duration, SignedDuration::from_mins(minutes), "{text}");
+            assert_eq!(Duration(duration).to_string(), shown, "{text}");
         }
     }
 
@@ -133,10 +129,10 @@ mod tests {
             "", "d", "30", "-1d", "+1d", "1.5d", "1 d", " 1d", "1d ", "1D", "1s", "1ms", "1d12h",
             "d1", "1dd", "1m\n", "٣d", "1d1",
         ] {
-            assert_eq!(Duration::parse(text), Err(TextError::new(FORM, text)));
+            assert_eq!(parse(text), Err(TextError::new(FORM, text)));
         }
         for text in ["1mo", "1y", "2months", "1M", "1Y", "P1M", "P30D", "1year"] {
-            let error = Duration::parse(text).unwrap_err().to_string();
+            let error = parse(text).unwrap_err().to_string();
             assert!(
                 error.ends_with("; months and years differ in length: write days"),
                 "{error}"
@@ -151,7 +147,7 @@ mod tests {
             "9223372036854775807d",
         ] {
             let expected = format!("expected at most 3650d, found `{text}`");
-            assert_eq!(Duration::parse(text).unwrap_err().to_string(), expected);
+            assert_eq!(parse(text).unwrap_err().to_string(), expected);
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     Config, InUse, accounts,
     duration::Duration,
     raw::{self, Document},
-    scalar::{Count, Limit, List, Percent, Price, Switch},
+    scalar::{Count, List, Switch},
 };
 use crate::{
     guard::Guards,
@@ -39,7 +39,7 @@ fn document(config: &Config) -> Document {
             delete_after: config.archive.delete_after.map(Duration),
         },
         cost: raw::Cost {
-            usd_per_gb_month: Price(config.usd_per_gb_month),
+            usd_per_gb_month: config.usd_per_gb_month,
         },
     }
 }
@@ -85,20 +85,13 @@ fn keep_rule(rule: &KeepRule) -> raw::KeepRule {
 }
 
 fn in_use(in_use: &InUse) -> raw::InUse {
-    let ecs = in_use.ecs.as_ref().map_or(Switch::Off, |ecs| {
-        Switch::On(raw::Ecs {
-            task_definitions: ecs.task_definitions,
-        })
-    });
-    let eks = in_use.eks.as_ref().map_or(Switch::Off, |eks| {
-        Switch::On(raw::Eks {
-            clusters: texts(eks.clusters.patterns()),
-            allow_empty: texts(&eks.allow_empty),
-            helm_history: eks.helm_history,
-            custom_resources: raw::CustomResources {
-                exclude: texts(eks.exclude.patterns()),
-            },
-        })
+    let eks = in_use.eks.as_ref().map(|eks| raw::Eks {
+        clusters: texts(eks.clusters.patterns()),
+        allow_empty: texts(&eks.allow_empty),
+        helm_history: eks.helm_history,
+        custom_resources: raw::CustomResources {
+            exclude: texts(eks.exclude.patterns()),
+        },
     });
     let contexts = in_use.kubernetes.iter().map(|cluster| raw::Context {
         kubeconfig: Some(cluster.kubeconfig.clone()),
@@ -106,14 +99,10 @@ fn in_use(in_use: &InUse) -> raw::InUse {
     });
     let accounts = in_use.accounts.iter().map(accounts::written_account);
     raw::InUse {
-        ecs,
-        eks,
+        ecs: Switch(in_use.ecs.clone()),
+        eks: Switch(eks),
         kubernetes: contexts.collect(),
-        lambda: if in_use.lambda {
-            Switch::On(raw::Lambda {})
-        } else {
-            Switch::Off
-        },
+        lambda: Switch(in_use.lambda.then_some(raw::Lambda {})),
         services: in_use.services.iter().copied().collect(),
         accounts: accounts.collect(),
         keep_lists: texts(&in_use.keep_lists),
@@ -124,10 +113,10 @@ fn guards(guards: &Guards) -> raw::Guards {
     raw::Guards {
         expected_accounts: texts(&guards.expected_accounts),
         allow_no_usage: guards.allow_no_usage,
-        max_deletions_per_run: Limit(guards.max_deletions_per_run),
-        max_percent_per_repository: Percent(guards.max_percent_per_repository),
-        max_usage_drop_percent: Percent(guards.max_usage_drop_percent),
-        unread_pull_accounts: guards.unread_pull_accounts.into(),
+        max_deletions_per_run: guards.max_deletions_per_run,
+        max_percent_per_repository: guards.max_percent_per_repository,
+        max_usage_drop_percent: guards.max_usage_drop_percent,
+        unread_pull_accounts: guards.unread_pull_accounts,
         soak: Duration(guards.soak),
         change_window: guards.change_window.as_ref().map(super::guards::written),
     }

@@ -6,26 +6,14 @@ use thiserror::Error;
 
 use super::path::Path;
 
-/// Everything that is wrong with a configuration; `Display` prints one problem a line.
+/// Everything that is wrong with a configuration, displayed as one problem a line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{}", lines(.problems))]
-pub struct ConfigError {
-    pub(super) problems: Vec<Problem>,
-}
-
-impl ConfigError {
-    /// Returns the problems, at least one, sorted by place.
-    #[must_use]
-    pub fn problems(&self) -> &[Problem] {
-        &self.problems
-    }
-}
+#[error("{}", lines(.0))]
+pub struct ConfigError(pub(super) Vec<Problem>);
 
 impl From<Problem> for ConfigError {
     fn from(problem: Problem) -> Self {
-        Self {
-            problems: vec![problem],
-        }
+        Self(vec![problem])
     }
 }
 
@@ -35,42 +23,27 @@ fn lines(problems: &[Problem]) -> String {
 }
 
 /// One thing that is wrong: `policies[1].keep[0].newest: expected 1 or more, found 0`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Problem {
-    /// Where it is.
-    pub place: Place,
-    /// What is wrong and what to write instead.
-    pub message: String,
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
+#[error("{place}: {message}")]
+pub(super) struct Problem {
+    pub(super) place: Place,
+    pub(super) message: String,
 }
 
 impl Problem {
     pub(super) fn new(place: Place, message: impl Into<String>) -> Self {
-        Self {
-            place,
-            message: message.into(),
-        }
-    }
-}
-
-impl Display for Problem {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
+        let message = message.into();
+        Self { place, message }
     }
 }
 
 /// Where a problem is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub(super) enum Place {
     /// An environment variable.
     Variable(&'static str),
-    /// A place in the document's text, both counted from 1.
-    Position {
-        /// The line.
-        line: u64,
-        /// The column.
-        column: u64,
-    },
-    /// A setting.
+    /// A line and a column of the document, both counted from 1.
+    Position(u64, u64),
     Setting(Path),
 }
 
@@ -78,7 +51,7 @@ impl Display for Place {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable(name) => f.write_str(name),
-            Self::Position { line, column } => write!(f, "line {line}, column {column}"),
+            Self::Position(line, column) => write!(f, "line {line}, column {column}"),
             Self::Setting(path) => path.fmt(f),
         }
     }

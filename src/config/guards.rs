@@ -4,6 +4,7 @@ use jiff::{
     civil::{Time, Weekday},
     tz::TimeZone,
 };
+use strum::VariantArray;
 
 use super::{
     path::Path,
@@ -22,7 +23,7 @@ pub(super) fn compile(
     has_state: bool,
     problems: &mut Problems,
 ) -> Option<Guards> {
-    let path = Path::of_keys("guards");
+    let path = Path::of("guards");
     let soak = written.soak.0;
     if !soak.is_zero() && !has_state {
         problems.add(
@@ -37,10 +38,10 @@ pub(super) fn compile(
     Some(Guards {
         expected_accounts: accounts.into_iter().map(|(_, account)| account).collect(),
         allow_no_usage: written.allow_no_usage,
-        max_deletions_per_run: written.max_deletions_per_run.0,
-        max_percent_per_repository: written.max_percent_per_repository.0,
-        max_usage_drop_percent: written.max_usage_drop_percent.0,
-        unread_pull_accounts: written.unread_pull_accounts.into(),
+        max_deletions_per_run: written.max_deletions_per_run,
+        max_percent_per_repository: written.max_percent_per_repository,
+        max_usage_drop_percent: written.max_usage_drop_percent,
+        unread_pull_accounts: written.unread_pull_accounts,
         soak,
         change_window: match window {
             Some(window) => Some(window?),
@@ -74,7 +75,7 @@ fn change_window(
     let to = to.map(|text| problems.parsed(&path.key("to"), time(text)));
     Some(ChangeWindow {
         timezone: timezone?.ok()?,
-        days: days?.items().map(|(_, &day)| weekday(day)).collect(),
+        days: days?.items().filter_map(|(_, day)| weekday(*day)).collect(),
         from: from?.ok()?,
         to: to?.ok()?,
     })
@@ -92,29 +93,16 @@ fn time(text: &str) -> Result<Time, TextError> {
     time.ok_or_else(|| TextError::new("a time of day such as `\"08:00\"`", text))
 }
 
-const DAYS: [(Day, Weekday); 7] = [
-    (Day::Mon, Weekday::Monday),
-    (Day::Tue, Weekday::Tuesday),
-    (Day::Wed, Weekday::Wednesday),
-    (Day::Thu, Weekday::Thursday),
-    (Day::Fri, Weekday::Friday),
-    (Day::Sat, Weekday::Saturday),
-    (Day::Sun, Weekday::Sunday),
-];
-
-fn weekday(day: Day) -> Weekday {
-    DAYS.iter()
-        .find(|(written, _)| *written == day)
-        .map_or(Weekday::Monday, |(_, weekday)| *weekday)
+fn weekday(day: Day) -> Option<Weekday> {
+    Weekday::Monday.cycle_forward().nth(day as usize)
 }
 
 /// Returns the window as it would be written.
 pub(super) fn written(window: &ChangeWindow) -> raw::ChangeWindow {
     let time = |time: Time| Some(time.strftime("%H:%M").to_string());
-    let day = |weekday: &Weekday| {
-        DAYS.iter()
-            .find(|(_, other)| other == weekday)
-            .map(|(day, _)| *day)
+    let day = |of: &Weekday| {
+        let mut days = Day::VARIANTS.iter().copied();
+        days.find(|day| weekday(*day) == Some(*of))
     };
     raw::ChangeWindow {
         timezone: window.timezone.iana_name().map(ToOwned::to_owned),

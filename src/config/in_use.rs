@@ -1,41 +1,30 @@
 //! Where use is looked for: what is written, checked and compiled.
 
 use super::{
-    EcsUse, EksUse, InUse, KubernetesUse, S3Objects, accounts,
-    path::Path,
-    policies,
-    problems::Problems,
-    raw,
-    scalar::{List, Switch},
-    text::TextError,
+    EksUse, InUse, KubernetesUse, S3Objects, accounts, path::Path, policies, problems::Problems,
+    raw, scalar::List, text::TextError,
 };
 
 /// Returns the sources of use as they are written.
 pub(super) fn compile(written: &raw::InUse, problems: &mut Problems) -> Option<InUse> {
-    let path = Path::of_keys("in_use");
-    let eks = match &written.eks {
-        Switch::Off => Some(None),
-        Switch::On(written) => eks(written, &path.key("eks"), problems).map(Some),
-    };
+    let path = Path::of("in_use");
+    let eks = written.eks.0.as_ref();
+    let eks = eks.map(|written| self::eks(written, &path.key("eks"), problems));
     let kubernetes = contexts(&written.kubernetes, &path.key("kubernetes"), problems);
     let keep_lists = path.key("keep_lists");
     let keep_lists = problems.all_parsed(&keep_lists, &written.keep_lists, S3Objects::parse);
-    let services = written
-        .services
-        .items()
-        .map(|(index, service)| (index, *service));
+    let services = written.services.items();
+    let services = services.map(|(index, service)| (index, *service));
     let services = problems.distinct(&path.key("services"), services);
     let accounts = accounts::accounts(&written.accounts, &path.key("accounts"), problems);
     Some(InUse {
-        ecs: match &written.ecs {
-            Switch::Off => None,
-            Switch::On(ecs) => Some(EcsUse {
-                task_definitions: ecs.task_definitions,
-            }),
+        ecs: written.ecs.0.clone(),
+        eks: match eks {
+            Some(eks) => Some(eks?),
+            None => None,
         },
-        eks: eks?,
         kubernetes: kubernetes?,
-        lambda: matches!(written.lambda, Switch::On(_)),
+        lambda: written.lambda.0.is_some(),
         services,
         accounts,
         keep_lists: keep_lists.into_iter().map(|(_, objects)| objects).collect(),
@@ -51,14 +40,13 @@ fn eks(written: &raw::Eks, path: &Path, problems: &mut Problems) -> Option<EksUs
     } else {
         policies::globs(&written.clusters, &clusters, problems)
     };
-    let exclude = path.key("custom_resources").key("exclude");
-    let written_exclude = &written.custom_resources.exclude;
-    let kinds = problems.all_parsed(&exclude, written_exclude, check_kind);
-    let all_good = kinds.len() == written_exclude.items().count();
-    let exclude = policies::globs(written_exclude, &exclude, problems).filter(|_| all_good);
+    let in_exclude = path.key("custom_resources").key("exclude");
+    let exclude = &written.custom_resources.exclude;
+    problems.all_parsed(&in_exclude, exclude, check_kind);
+    let exclude = policies::globs(exclude, &in_exclude, problems);
     Some(EksUse {
         clusters: clusters?,
-        allow_empty: texts(&written.allow_empty),
+        allow_empty: written.allow_empty.0.iter().flatten().cloned().collect(),
         helm_history: written.helm_history,
         exclude: exclude?,
     })
@@ -78,16 +66,14 @@ enum KindError {
 }
 
 fn check_kind(text: &str) -> Result<(), KindError> {
-    match text.split_once('/') {
-        Some((group, kind)) if !group.is_empty() && !kind.is_empty() && !kind.contains('/') => {
-            match group {
-                "apps" | "batch" => Err(KindError::Workload),
-                "core" if kind != "ConfigMap" => Err(KindError::BuiltIn),
-                _ if group.starts_with('*') => Err(KindError::Group),
-                _ => Ok(()),
-            }
-        }
-        _ => {
+    let is_kind =
+        |(group, kind): &(&str, &str)| !group.is_empty() && !kind.is_empty() && !kind.contains('/');
+    match text.split_once('/').filter(is_kind) {
+        Some(("apps" | "batch", _)) => Err(KindError::Workload),
+        Some(("core", kind)) if kind != "ConfigMap" => Err(KindError::BuiltIn),
+        Some((group, _)) if group.starts_with('*') => Err(KindError::Group),
+        Some(_) => Ok(()),
+        None => {
             let expected = "`GROUP/KIND` or `GROUP/*`, such as `argoproj.io/Workflow`";
             Err(KindError::Form(TextError::new(expected, text)))
         }
@@ -108,10 +94,5 @@ fn contexts(
             context: context?,
         })
     });
-    let contexts: Vec<_> = contexts.collect();
-    contexts.into_iter().collect()
-}
-
-fn texts(written: &List<String>) -> Vec<String> {
-    written.items().map(|(_, text)| text.clone()).collect()
+    policies::all_of(contexts)
 }

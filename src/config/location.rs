@@ -50,27 +50,25 @@ pub struct S3Objects {
 }
 
 impl S3Objects {
-    /// Returns what all keys begin with that it may mean.
+    /// Returns the prefix of every key that matches.
     #[must_use]
     pub fn prefix(&self) -> &str {
         self.key.split('*').next().unwrap_or_default()
     }
 
-    /// Tells whether it means the one object that it names, rather than all that match.
+    /// Returns whether it is one object, without a `*`.
     #[must_use]
     pub fn is_one(&self) -> bool {
         !self.key.contains('*')
     }
 
-    /// Tells whether it means this key.
+    /// Returns whether it includes the object of a key.
     #[must_use]
     pub fn matches(&self, key: &str) -> bool {
-        let (pattern, key): (Vec<&str>, Vec<&str>) =
-            (self.key.split('/').collect(), key.split('/').collect());
-        pattern.len() == key.len()
-            && pattern
-                .iter()
-                .zip(key)
+        let (patterns, names) = (self.key.split('/'), key.split('/'));
+        patterns.clone().count() == names.clone().count()
+            && patterns
+                .zip(names)
                 .all(|(pattern, name)| wildcard::matches(pattern, name))
     }
 
@@ -95,9 +93,8 @@ impl Display for S3Objects {
 
 /// Returns the bucket and what follows it.
 fn split<'t>(text: &'t str, form: &'static str) -> Result<(&'t str, &'t str), TextError> {
-    let parts = text
-        .strip_prefix("s3://")
-        .map(|rest| rest.split_once('/').unwrap_or((rest, "")));
+    let rest = text.strip_prefix("s3://");
+    let parts = rest.map(|rest| rest.split_once('/').unwrap_or((rest, "")));
     let is_bucket = |bucket: &str| {
         let good =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);

@@ -44,11 +44,8 @@ impl std::error::Error for Mismatch {}
 impl Mismatch {
     /// Says that something is none of some words.
     pub(super) fn none_of(found: Unexpected<'_>, words: &[&str]) -> Self {
-        Self::Value(format!(
-            "expected {}, found {}",
-            any_of(words, "or"),
-            in_words(found)
-        ))
+        let (words, found) = (any_of(words, "or"), in_words(found));
+        Self::Value(format!("expected {words}, found {found}"))
     }
 }
 
@@ -58,17 +55,16 @@ impl de::Error for Mismatch {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let (advice, expected) = match expected.to_string().as_str() {
-            "a boolean" => ("", "`true` or `false`".to_owned()),
-            "a sequence" => ("", "a list".to_owned()),
-            "a string" if is_bare(found) => ("; put it in quotes", "text".to_owned()),
-            "a string" => ("", "text".to_owned()),
-            expected => ("", expected.to_owned()),
+        let expected = expected.to_string();
+        let (expected, advice) = match expected.as_str() {
+            "a boolean" => ("`true` or `false`", ""),
+            "a sequence" => ("a list", ""),
+            "a string" if is_bare(found) => ("text", "; put it in quotes"),
+            "a string" => ("text", ""),
+            expected => (expected, ""),
         };
-        Self::Value(format!(
-            "expected {expected}, found {}{advice}",
-            in_words(found)
-        ))
+        let found = in_words(found);
+        Self::Value(format!("expected {expected}, found {found}{advice}"))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -77,12 +73,9 @@ impl de::Error for Mismatch {
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let near = nearest(variant, expected).map(|near| format!("; did you mean `{near}`?"));
-        Self::Value(format!(
-            "expected {}, found {}{}",
-            any_of(expected, "or"),
-            quoted(variant),
-            near.unwrap_or_default()
-        ))
+        let (near, found) = (near.unwrap_or_default(), quoted(variant));
+        let expected = any_of(expected, "or");
+        Self::Value(format!("expected {expected}, found {found}{near}"))
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -97,7 +90,7 @@ impl de::Error for Mismatch {
     }
 }
 
-/// Tells whether YAML reads an unquoted text as something else: an account id, say, or a version.
+/// Returns whether YAML reads an unquoted text as something else: an account id, say, or a version.
 fn is_bare(found: Unexpected<'_>) -> bool {
     matches!(
         found,

@@ -1,6 +1,6 @@
 //! The configuration: from the document a person wrote to what the program uses.
 //!
-//! 1. [`Source`] says where the document is and reads its text.
+//! 1. `Source` says where the document is and reads its text.
 //! 2. `document` turns the text, YAML or JSON, into a tree; a duplicate key is an error.
 //! 3. What is written is laid over the defaults (`default.yaml`): keys left out keep their
 //!    defaults, at every level; a list is replaced whole. A policy without `keep` gets the default
@@ -14,7 +14,6 @@
 
 mod accounts;
 mod compile;
-mod default;
 mod document;
 mod duration;
 mod effective;
@@ -46,14 +45,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-pub(crate) use self::nearest::nearest;
+pub(crate) use self::{duration::parse as duration, nearest::nearest};
 pub use self::{
-    default::TEMPLATE,
-    error::{ConfigError, Place, Problem},
+    error::ConfigError,
     location::{S3Location, S3Objects},
-    path::{Path, Segment},
     schema::schema,
-    source::{Fetch, Source},
+    source::Fetch,
     text::TextError,
 };
 use crate::{
@@ -61,6 +58,9 @@ use crate::{
     image::{AccountId, Arn, Region},
     policy::{Policies, RepositoryGlobs},
 };
+
+/// The defaults as a commented document: their definition, and a template to copy.
+const TEMPLATE: &str = include_str!("default.yaml");
 
 /// A valid configuration, ready for use.
 ///
@@ -70,22 +70,22 @@ use crate::{
 pub struct Config {
     /// The most a run may do.
     pub mode: Mode,
-    /// The registries that are cleaned; empty for that of the caller's own account and Region.
+    /// The registries that are cleaned. Empty for that of the caller's own account and Region.
     pub registries: Vec<Registry>,
-    /// Which images are kept, by repository; the first match decides.
+    /// The keep rules of repositories. The first policy that matches applies.
     pub policies: Policies,
-    /// Where use of images is looked for.
+    /// The usage sources.
     pub in_use: InUse,
     /// Host names that stand for the configured registries, in lower case, with a port if one was
     /// written.
     pub registry_aliases: Vec<String>,
     /// What makes a run refuse or stop.
     pub guards: Guards,
-    /// Where the state that lasts between runs is kept, if it is.
+    /// Where state is kept between runs. `None` for nowhere.
     pub state: Option<S3Location>,
-    /// Where the full report of every run is written, if anywhere.
+    /// Where the full report of every run is written. `None` for nowhere.
     pub report: Option<S3Location>,
-    /// The SNS topic that is notified after each run.
+    /// The SNS topic that is notified of runs.
     pub notify: Option<Arn>,
     /// What becomes of images in the archive storage class.
     pub archive: Archive,
@@ -96,9 +96,9 @@ pub struct Config {
 /// A registry to clean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registry {
-    /// The Region; `None` for the caller's.
+    /// The Region. `None` for the caller's.
     pub region: Option<Region>,
-    /// The role to assume; `None` for the caller's own account.
+    /// The role to assume. `None` for the caller's own account.
     pub role: Option<Role>,
 }
 
@@ -116,13 +116,13 @@ pub struct Role {
 /// Another account to look for use in, or more Regions of the caller's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// The role to assume; `None` for the caller's own account.
+    /// The role to assume. `None` for the caller's own account.
     pub role: Option<Role>,
-    /// The Regions; empty for the caller's.
+    /// The Regions. Empty for the caller's.
     pub regions: Vec<Region>,
 }
 
-/// What a run may do with the images nobody needs, from the least to the most.
+/// What a run may do with candidates, from the least to the most.
 #[derive(
     Clone,
     Copy,
@@ -130,8 +130,6 @@ pub struct Account {
     PartialEq,
     Eq,
     PartialOrd,
-    Ord,
-    Hash,
     Deserialize,
     Serialize,
     JsonSchema,
@@ -142,7 +140,7 @@ pub struct Account {
 #[strum(serialize_all = "lowercase")]
 #[schemars(inline)]
 pub enum Mode {
-    /// Only say what would be deleted.
+    /// Only show what would be deleted.
     Plan,
     /// Move to the archive storage class.
     Archive,
@@ -150,7 +148,7 @@ pub enum Mode {
     Delete,
 }
 
-/// Where use of images is looked for; `None` is a source that is off.
+/// The usage sources. `None` if a source is off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InUse {
     /// Amazon ECS, in every cluster found.
@@ -169,16 +167,13 @@ pub struct InUse {
     pub keep_lists: Vec<S3Objects>,
 }
 
-/// A service that can use images, besides those that are read unless they are switched off.
+/// A service that can use images, and is read only if the configuration names it.
 #[derive(
     Clone,
     Copy,
     Debug,
     PartialEq,
     Eq,
-    PartialOrd,
-    Ord,
-    Hash,
     Deserialize,
     Serialize,
     JsonSchema,
@@ -224,7 +219,7 @@ impl Service {
 }
 
 impl InUse {
-    /// Warns of sources that are switched off: what is used only there is not protected.
+    /// Returns a warning about the sources that are off. `None` if all are on.
     #[must_use]
     pub fn unprotected(&self) -> Option<String> {
         let sources = [
@@ -232,17 +227,19 @@ impl InUse {
             ("eks", self.eks.is_some()),
             ("lambda", self.lambda),
         ];
-        let off: Vec<String> = sources
-            .iter()
-            .filter(|(_, on)| !on)
+        let off = sources.iter().filter(|(_, on)| !on);
+        let off: Vec<String> = off
             .map(|(source, _)| format!("`in_use.{source}`"))
             .collect();
-        let is = if off.len() == 1 { "is" } else { "are" };
-        let text = format!(
-            "{} {is} off: images that are used only there are not protected",
-            off.join(" and ")
-        );
-        (!off.is_empty()).then_some(text)
+        let is = match off.len() {
+            0 => return None,
+            1 => "is",
+            _ => "are",
+        };
+        let off = off.join(" and ");
+        Some(format!(
+            "{off} {is} off: images that are used only there are not protected"
+        ))
     }
 }
 
@@ -251,9 +248,9 @@ impl InUse {
 pub struct EksUse {
     /// The clusters that are read, by name.
     pub clusters: RepositoryGlobs,
-    /// Clusters that may hold nothing.
+    /// The names of clusters that may have no workloads.
     pub allow_empty: Vec<String>,
-    /// Whether stored Helm releases count.
+    /// Whether the images of stored Helm releases are in use.
     pub helm_history: bool,
     /// Custom kinds that are not read, as `GROUP/KIND`.
     pub exclude: RepositoryGlobs,
@@ -269,10 +266,14 @@ pub struct KubernetesUse {
     pub context: String,
 }
 
-/// What counts as use in Amazon ECS, besides all that runs or is deployed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Amazon ECS as a source of use.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Ecs")]
 pub struct EcsUse {
-    /// Task definitions that count even though nothing runs them.
+    /// Which task definition revisions count besides those that a task, service, deployment or task
+    /// set names: every ACTIVE one (`active`), none (`referenced`), or the newest N ACTIVE ones of
+    /// each family. Default: `active`.
     pub task_definitions: TaskDefinitions,
 }
 
@@ -289,15 +290,10 @@ pub enum TaskDefinitions {
     Newest(NonZeroU32),
 }
 
-/// Reads a length of time in the configuration's form: `24h`.
-pub(crate) fn duration(text: &str) -> Result<SignedDuration, TextError> {
-    duration::Duration::parse(text).map(|duration| duration.0)
-}
-
 /// What becomes of images in the archive storage class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive {
-    /// How long after it was archived an image that nobody needs is deleted; `None` for never.
+    /// Time from archiving a candidate to deleting it. `None` for never.
     pub delete_after: Option<SignedDuration>,
 }
 
@@ -317,8 +313,7 @@ impl Config {
         problems.finish(config)
     }
 
-    /// Finds, reads and checks the document that `spec` names (see [`Source`]); `None` for the
-    /// defaults.
+    /// Reads the document that `spec` names (see `Source::parse`). `None` for the defaults.
     ///
     /// `sha256`, when given, is the hexadecimal SHA-256 digest the bytes of the document must have.
     ///
@@ -330,7 +325,7 @@ impl Config {
         sha256: Option<&str>,
         fetch: &impl Fetch,
     ) -> Result<Self, ConfigError> {
-        let source = Source::parse(spec.unwrap_or_default())?;
+        let source = source::Source::parse(spec.unwrap_or_default())?;
         let text = source.read(sha256, fetch).await?;
         Self::parse(&text)
     }

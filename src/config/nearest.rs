@@ -10,9 +10,8 @@ pub(crate) fn nearest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
         return None;
     }
     let written = written.to_lowercase().replace('-', "_");
-    let distances = names
-        .iter()
-        .map(|name| (osa_distance(&written, name), *name));
+    let names = names.iter();
+    let distances = names.map(|name| (osa_distance(&written, name), *name));
     let near = distances.filter(|(distance, name)| {
         let begins = (written.len() >= 3 && name.starts_with(&written))
             || (name.len() >= 4 && written.starts_with(name));
@@ -27,15 +26,8 @@ mod tests {
 
     #[test]
     fn a_near_miss_is_recognised() {
-        let names = [
-            "mode",
-            "policies",
-            "keep",
-            "tags",
-            "newest",
-            "newest_groups",
-            "usd_per_gb_month",
-        ];
+        let names = "mode policies keep tags newest newest_groups usd_per_gb_month";
+        let names: Vec<&str> = names.split(' ').collect();
         for (written, expected) in [
             ("mdoe", Some("mode")),
             ("Mode", Some("mode")),

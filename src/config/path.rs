@@ -1,19 +1,16 @@
 //! Where a setting is.
 
-use std::{
-    fmt::{self, Display, Formatter},
-    iter,
-};
+use std::fmt::{self, Display, Formatter};
 
 use super::text::quoted;
 
 /// The path of a setting, such as `policies[1].keep[0].newest`; empty is the whole document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Path(Vec<Segment>);
+pub(super) struct Path(pub(super) Vec<Segment>);
 
 /// One step of a [`Path`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Segment {
+pub(super) enum Segment {
     /// Into a list, counted from 0.
     Index(usize),
     /// Into a mapping.
@@ -21,10 +18,9 @@ pub enum Segment {
 }
 
 impl Path {
-    /// Returns the steps, from the document inwards.
-    #[must_use]
-    pub fn segments(&self) -> &[Segment] {
-        &self.0
+    /// Returns the path of a setting of the document.
+    pub(super) fn of(name: &str) -> Self {
+        Self::default().key(name)
     }
 
     /// Returns the path of the setting `name` of the mapping at this path.
@@ -37,25 +33,15 @@ impl Path {
         self.with(Segment::Index(index))
     }
 
-    /// Returns the path of plain keys that `text` writes with dots.
-    pub(super) fn of_keys(text: &str) -> Self {
-        let keys = text.split('.');
-        Self(keys.map(|key| Segment::Key(key.to_owned())).collect())
-    }
-
-    /// Tells whether `other` is this path or lies below it.
+    /// Returns whether `other` is this path or below it.
     pub(super) fn holds(&self, other: &Self) -> bool {
         other.0.starts_with(&self.0)
     }
 
     fn with(&self, segment: Segment) -> Self {
-        Self(self.0.iter().cloned().chain(iter::once(segment)).collect())
-    }
-}
-
-impl FromIterator<Segment> for Path {
-    fn from_iter<I: IntoIterator<Item = Segment>>(segments: I) -> Self {
-        Self(segments.into_iter().collect())
+        let mut segments = self.0.clone();
+        segments.push(segment);
+        Self(segments)
     }
 }
 

@@ -22,30 +22,29 @@ pub(super) fn compile(
     default_keep: Option<&List<raw::KeepRule>>,
     problems: &mut Problems,
 ) -> Option<Policies> {
-    let path = Path::of_keys("policies");
+    let path = Path::of("policies");
     if written.0.is_empty() {
         problems.add(
             &path,
             "expected a policy; leave the key out for the default ones",
         );
     }
-    let mut policies = Vec::new();
-    let mut all_good = true;
-    for (position, written) in written.items() {
+    let policies = written.items().map(|(position, written)| {
         let path = path.index(position);
         let repositories = repositories(written, &path, problems);
         let action = action(written, default_keep, &path, problems);
-        if let (Some(repositories), Some(action)) = (repositories, action) {
-            policies.push(Policy {
-                position,
-                repositories,
-                action,
-            });
-        } else {
-            all_good = false;
-        }
-    }
-    all_good.then_some(Policies(policies))
+        Some(Policy {
+            position,
+            repositories: repositories?,
+            action: action?,
+        })
+    });
+    all_of(policies).map(Policies)
+}
+
+/// Returns all items if none is missing. Every one is made, for its problems to be recorded.
+pub(super) fn all_of<T>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
+    items.collect::<Vec<_>>().into_iter().collect()
 }
 
 fn repositories(
@@ -69,18 +68,14 @@ pub(super) fn globs(
     problems: &mut Problems,
 ) -> Option<RepositoryGlobs> {
     // A blank keeps the places of the others; what it stands for is a problem already.
-    let texts: Vec<String> = written.items().map(|(_, text)| text.clone()).collect();
-    let places: Vec<usize> = written.items().map(|(place, _)| place).collect();
-    match RepositoryGlobs::new(&texts) {
-        Ok(globs) => Some(globs),
-        Err(errors) => {
-            for (position, error) in errors {
-                let place = places.get(position).copied().unwrap_or(position);
-                problems.add(&path.index(place), error.to_string());
-            }
-            None
+    let items = written.items().map(|(index, text)| (index, text.clone()));
+    let (indexes, texts): (Vec<usize>, Vec<String>) = items.unzip();
+    let globs = RepositoryGlobs::new(&texts).map_err(|errors| {
+        for (position, error) in errors {
+            problems.add(&path.index(indexes[position]), error.to_string());
         }
-    }
+    });
+    globs.ok()
 }
 
 fn action(
@@ -95,9 +90,8 @@ fn action(
         Some(written) => {
             let path = path.key("keep");
             if written.0.is_empty() {
-                let advice =
-                    "say what to keep; to leave repositories alone write `leave_alone: true`";
-                problems.add(&path, format!("keeps nothing: {advice}"));
+                let message = "keeps nothing: say what to keep; to leave repositories alone write `leave_alone: true`";
+                problems.add(&path, message);
             }
             rules(written, &path, problems)
         }
@@ -108,15 +102,15 @@ fn action(
         }
     };
     if leave_alone {
-        let written = [
-            ("keep", policy.keep.is_some()),
-            ("delete_unmatched", delete_unmatched),
-        ];
-        for (key, _) in written.iter().filter(|(_, is_written)| *is_written) {
-            problems.add(
-                path,
-                format!("`leave_alone: true` contradicts `{key}`: leave one of them out"),
-            );
+        let mut contradicts = |key| {
+            let message = format!("`leave_alone: true` contradicts `{key}`: leave one of them out");
+            problems.add(path, message);
+        };
+        if policy.keep.is_some() {
+            contradicts("keep");
+        }
+        if delete_unmatched {
+            contradicts("delete_unmatched");
         }
         return Some(Action::LeaveAlone);
     }
@@ -132,9 +126,7 @@ fn rules(
     problems: &mut Problems,
 ) -> Option<Vec<KeepRule>> {
     let mut names: HashMap<String, usize> = HashMap::new();
-    let mut rules = Vec::new();
-    let mut all_good = true;
-    for (position, written) in written.items() {
+    let rules = written.items().map(|(position, written)| {
         let path = path.index(position);
         let name = name(written, position, &path, problems);
         if let Some(first) = names.insert(name.clone(), position) {
@@ -144,12 +136,9 @@ fn rules(
             );
             problems.add(&path.key("name"), message);
         }
-        match rule(written, name, &path, problems) {
-            Some(rule) => rules.push(rule),
-            None => all_good = false,
-        }
-    }
-    all_good.then_some(rules)
+        rule(written, name, &path, problems)
+    });
+    all_of(rules)
 }
 
 fn name(rule: &raw::KeepRule, position: usize, path: &Path, problems: &mut Problems) -> String {
@@ -260,8 +249,15 @@ enum PatternError {
         "expected a smaller regex: this one takes more than 1 MiB; write `[0-9]` for `\\d`, and repeat less"
     )]
     TooBig,
-    #[error("bad regex {}: {problem}", quoted(text))]
-    Syntax { text: String, problem: String },
+    #[error("bad regex {}: {}", quoted(.0), reason(.1))]
+    Syntax(String, regex::Error),
+}
+
+/// Returns what is wrong. An error of syntax draws the place on the lines before.
+fn reason(error: &regex::Error) -> String {
+    let lines = error.to_string();
+    let last = lines.lines().last().unwrap_or_default();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
 /// Compiles the regex, if one is written.
@@ -271,24 +267,11 @@ fn pattern(
     problems: &mut Problems,
 ) -> Result<Option<Pattern>, Reported> {
     let Some(text) = written else { return Ok(None) };
-    let pattern = Pattern::new(text).map_err(|error| pattern_error(text, &error));
+    let pattern = Pattern::new(text).map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => PatternError::TooBig,
+        error => PatternError::Syntax(text.clone(), error),
+    });
     problems.parsed(path, pattern).map(Some)
-}
-
-fn pattern_error(text: &str, error: &regex::Error) -> PatternError {
-    if matches!(error, regex::Error::CompiledTooBig(_)) {
-        return PatternError::TooBig;
-    }
-    // Syntax errors draw the place on several lines; the last one says what is wrong.
-    let lines = error.to_string();
-    let problem = lines.lines().last().unwrap_or_default();
-    PatternError::Syntax {
-        text: text.to_owned(),
-        problem: problem
-            .strip_prefix("error: ")
-            .unwrap_or(problem)
-            .to_owned(),
-    }
 }
 
 /// Checks that `per` is a group of `tags`.

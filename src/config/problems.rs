@@ -102,24 +102,24 @@ impl Problems {
         self.unreadable = self.found.len();
     }
 
-    /// Tells whether something at `path` or below was taken out, so that a gap there may be a
+    /// Returns whether something at `path` or below was taken out, so that a gap there may be a
     /// consequence.
     pub(super) fn knows(&self, path: &Path) -> bool {
         any_below(&self.found[..self.unreadable], path)
     }
 
-    /// Tells whether a problem is recorded at `path` or below it.
+    /// Returns whether a problem is recorded at `path` or below it.
     pub(super) fn is_wrong_below(&self, path: &Path) -> bool {
         any_below(&self.found, path)
     }
 
-    /// Tells whether a problem is recorded at `path` or above it.
+    /// Returns whether a problem is recorded at `path` or above it.
     pub(super) fn covers(&self, path: &Path) -> bool {
         let above = |problem: &Problem| matches!(&problem.place, Place::Setting(place) if place.holds(path));
         self.found.iter().any(above)
     }
 
-    /// Tells whether there were more problems than are collected.
+    /// Returns whether there were more problems than are collected.
     pub(super) fn is_overfull(&self) -> bool {
         self.overfull
     }
@@ -129,20 +129,16 @@ impl Problems {
         if let (Some(value), true) = (value, self.found.is_empty()) {
             return Ok(value);
         }
-        if self.overfull || self.found.is_empty() {
-            let place = Place::Setting(Path::default());
-            let message = if self.overfull {
-                format!("more than {MAX_PROBLEMS} problems; these are the first")
-            } else {
-                "not a configuration".to_owned()
-            };
+        let place = Place::Setting(Path::default());
+        if self.overfull {
+            let message = format!("more than {MAX_PROBLEMS} problems; these are the first");
             self.found.push(Problem::new(place, message));
+        } else if self.found.is_empty() {
+            self.found.push(Problem::new(place, "not a configuration"));
         }
         self.found.sort();
         self.found.dedup();
-        Err(ConfigError {
-            problems: self.found,
-        })
+        Err(ConfigError(self.found))
     }
 }
 

@@ -7,14 +7,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
-
-use crate::guard;
+use strum::VariantArray;
 
 use super::{
-    Mode, Service, TaskDefinitions,
+    EcsUse, Mode, Service,
     duration::Duration,
-    scalar::{Count, Limit, List, Percent, Price, Switch},
+    scalar::{self, Count, List, Switch},
 };
+use crate::guard;
 
 /// Which images of Amazon ECR are kept, where their use is looked for, and what makes a run refuse.
 ///
@@ -27,16 +27,16 @@ pub(super) struct Document {
     /// The version of this grammar: 1, which is also the default.
     #[schemars(range(min = 1, max = 1))]
     pub(super) version: Count,
-    /// The most a run may do: `plan` only says what would go, `archive` moves it to the archive
-    /// storage class, where it cannot be pulled until it is restored, `delete` deletes it. Default:
-    /// `plan`.
+    /// The most a run may do: `plan` only shows what would be deleted, `archive` moves it to the
+    /// archive storage class, where it cannot be pulled until it is restored, `delete` deletes it.
+    /// Default: `plan`.
     pub(super) mode: Mode,
     /// Where the images are: the registries that are cleaned. Default: that of the caller's own
     /// account and Region.
     #[schemars(length(min = 1))]
     pub(super) registries: Option<List<Registry>>,
-    /// What is kept, by repository. The first policy whose globs match a repository judges its
-    /// images; where none matches, it is left alone. Default: one policy for all repositories, with
+    /// What is kept, by repository. The first policy whose globs match a repository applies to it;
+    /// a repository that none matches is left alone. Default: one policy for all repositories, with
     /// the default keep rules.
     #[schemars(length(min = 1))]
     pub(super) policies: List<Policy>,
@@ -52,9 +52,9 @@ pub(super) struct Document {
     /// Where caches, the soak ledger, the run lock and the last counts are kept, as
     /// `s3://BUCKET/PREFIX`. Default: nowhere.
     pub(super) state: Option<String>,
-    /// Where the full report of every run goes, as `s3://BUCKET/PREFIX`. Default: nowhere.
+    /// Where the full report of every run is written, as `s3://BUCKET/PREFIX`. Default: nowhere.
     pub(super) report: Option<String>,
-    /// The ARN of the SNS topic that hears of runs. Default: none.
+    /// The ARN of the SNS topic that is notified of runs. Default: none.
     pub(super) notify: Option<String>,
     /// What storage costs.
     pub(super) cost: Cost,
@@ -81,12 +81,12 @@ pub(super) struct Registry {
 #[schemars(extend("x-required" = ["repositories"]))]
 pub(super) struct Policy {
     /// Globs on whole repository names: `*` and `?` do not cross a `/`, `**` does; `**` alone is
-    /// every repository. A repository of a pull-through cache is judged only where it is named
-    /// without a wildcard. Required.
+    /// every repository. A repository of a pull-through cache is matched only by a glob without a
+    /// wildcard. Required.
     #[schemars(length(min = 1), inner(length(min = 1)))]
     pub(super) repositories: Option<List<String>>,
-    /// An image stays when one of these rules keeps it; in use, it stays anyway. Default: the rules
-    /// of the default configuration.
+    /// An image is kept if one of these rules keeps it, or if it is in use. Default: the rules of
+    /// the default configuration.
     #[schemars(length(min = 1))]
     pub(super) keep: Option<List<KeepRule>>,
     /// Leave these repositories as they are. Excludes `keep` and `delete_unmatched`. Default:
@@ -149,7 +149,7 @@ pub(super) enum Order {
 )]
 pub(super) struct InUse {
     /// Amazon ECS, in every cluster found. Default: on.
-    pub(super) ecs: Switch<Ecs>,
+    pub(super) ecs: Switch<EcsUse>,
     /// Amazon EKS, in every cluster found. Default: on.
     pub(super) eks: Switch<Eks>,
     /// Other Kubernetes clusters, as contexts of kubeconfig files. Default: none.
@@ -164,16 +164,6 @@ pub(super) struct InUse {
     pub(super) accounts: List<Account>,
     /// Lists of images in use, as `s3://BUCKET/KEY` with `*` for any part of a name. Default: none.
     pub(super) keep_lists: List<String>,
-}
-
-/// Amazon ECS as a source of use.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Ecs {
-    /// Which task definition revisions count besides those that a task, service, deployment or task
-    /// set names: every ACTIVE one (`active`), none (`referenced`), or the newest N ACTIVE ones of
-    /// each family. Default: `active`.
-    pub(super) task_definitions: TaskDefinitions,
 }
 
 /// Amazon EKS as a source of use.
@@ -240,32 +230,14 @@ pub(super) struct Account {
 }
 
 /// What becomes of a repository from which an account may pull whose use is not read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(remote = "guard::UnreadPullers", rename_all = "lowercase")]
 #[schemars(inline)]
-pub(super) enum UnreadPullers {
+enum UnreadPullers {
     /// It is left alone.
     Refuse,
     /// It is cleaned, with a warning.
     Warn,
-}
-
-impl From<UnreadPullers> for guard::UnreadPullers {
-    fn from(written: UnreadPullers) -> Self {
-        match written {
-            UnreadPullers::Refuse => Self::Refuse,
-            UnreadPullers::Warn => Self::Warn,
-        }
-    }
-}
-
-impl From<guard::UnreadPullers> for UnreadPullers {
-    fn from(compiled: guard::UnreadPullers) -> Self {
-        match compiled {
-            guard::UnreadPullers::Refuse => Self::Refuse,
-            guard::UnreadPullers::Warn => Self::Warn,
-        }
-    }
 }
 
 /// What makes a run refuse or stop.
@@ -279,26 +251,32 @@ pub(super) struct Guards {
     pub(super) expected_accounts: List<String>,
     /// Delete although no use of any image was found. Default: false.
     pub(super) allow_no_usage: bool,
-    /// Images one run may delete; the next run goes on. 0 deletes nothing. Default: 10000.
-    pub(super) max_deletions_per_run: Limit,
+    /// Images one run may delete; the next run continues. 0 deletes nothing. Default: 10000.
+    #[serde(deserialize_with = "scalar::limit")]
+    pub(super) max_deletions_per_run: u64,
     /// Percentage, 0 to 100, of a repository's images that one run may delete; a repository with
     /// more to delete is skipped. Default: 100.
-    pub(super) max_percent_per_repository: Percent,
+    #[serde(deserialize_with = "scalar::percent")]
+    #[schemars(range(min = 0, max = 100))]
+    pub(super) max_percent_per_repository: u8,
     /// Percentage, 0 to 100, by which use may shrink, in any one source, from one run to the next.
     /// Needs `state`. Default: 50.
-    pub(super) max_usage_drop_percent: Percent,
+    #[serde(deserialize_with = "scalar::percent")]
+    #[schemars(range(min = 0, max = 100))]
+    pub(super) max_usage_drop_percent: u8,
     /// How long an image must have been a candidate in every run before it is deleted. Needs
     /// `state`. Default: 0d.
     pub(super) soak: Duration,
     /// What becomes of a repository from which an account may pull whose use is not read, as its
     /// policy says, or whose deletions are repeated in such an account by replication: it is left
     /// alone (`refuse`), or there is a warning and no more (`warn`). Default: `refuse`.
-    pub(super) unread_pull_accounts: UnreadPullers,
+    #[serde(with = "UnreadPullers")]
+    pub(super) unread_pull_accounts: guard::UnreadPullers,
     /// When deletion is allowed. Default: always.
     pub(super) change_window: Option<ChangeWindow>,
 }
 
-/// When deletion is allowed, by the clock on the wall. All four keys are written.
+/// When deletion is allowed, in local time. All four keys are written.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(
@@ -320,7 +298,7 @@ pub(super) struct ChangeWindow {
 }
 
 /// A day of the week.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, VariantArray)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub(super) enum Day {
@@ -338,8 +316,8 @@ pub(super) enum Day {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `delete_after`")]
 pub(super) struct Archive {
-    /// How long after it was archived an image that nobody needs is deleted. AWS charges for 90
-    /// days of archive at least. Default: never.
+    /// Time from archiving a candidate to deleting it. AWS charges for 90 days of archive at least.
+    /// Default: never.
     pub(super) delete_after: Option<Duration>,
 }
 
@@ -348,5 +326,7 @@ pub(super) struct Archive {
 #[serde(deny_unknown_fields, expecting = "a mapping with `usd_per_gb_month`")]
 pub(super) struct Cost {
     /// US dollars for one GB and month. Default: 0.10.
-    pub(super) usd_per_gb_month: Price,
+    #[serde(deserialize_with = "scalar::price")]
+    #[schemars(range(min = 0))]
+    pub(super) usd_per_gb_month: f64,
 }

@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 use serde_path_to_error::Segment as Step;
 
 use super::{
-    default::lay_over,
     error::{ConfigError, Place, Problem},
     mismatch::Mismatch,
     node::Node,
@@ -20,7 +19,7 @@ use super::{
 /// Lays what is written over the defaults, records all that does not fit, and returns what does.
 pub(super) fn check(defaults: &Value, written: Value, problems: &mut Problems) -> Value {
     let written = match written {
-        Value::Null => Value::Object(Map::new()),
+        Value::Null => Map::new().into(),
         written => written,
     };
     let mut blanks = Vec::new();
@@ -48,8 +47,27 @@ pub(super) fn check(defaults: &Value, written: Value, problems: &mut Problems) -
     tree
 }
 
+/// Returns `written` with the settings that it leaves out.
+///
+/// A mapping is completed key by key. All else, lists too, is as written.
+fn lay_over(defaults: &Value, written: Value) -> Value {
+    match (defaults, written) {
+        (Value::Object(defaults), Value::Object(mut written)) => {
+            for (key, default) in defaults {
+                let value = match written.remove(key) {
+                    Some(value) => lay_over(default, value),
+                    None => default.clone(),
+                };
+                written.insert(key.clone(), value);
+            }
+            Value::Object(written)
+        }
+        (_, written) => written,
+    }
+}
+
 fn blank_message(path: &Path) -> String {
-    let advice = match path.segments().last() {
+    let advice = match path.0.last() {
         Some(Segment::Key(_)) => "; leave the key out for its default",
         _ => "",
     };
@@ -72,7 +90,7 @@ fn read(tree: &Value) -> Result<Document, (Path, Mismatch)> {
             Step::Enum { .. } | Step::Unknown => None,
         });
         // The path of an unknown key ends with that key.
-        (steps.collect(), error.into_inner())
+        (Path(steps.collect()), error.into_inner())
     })
 }
 
@@ -101,11 +119,11 @@ fn find_blanks(tree: &Value, path: &Path, blanks: &mut Vec<Path>) {
 /// A list keeps a blank there, so that its other items keep their places. Returns false if that
 /// changes nothing.
 fn take_out(tree: &mut Value, defaults: &Value, path: &Path) -> bool {
-    let Some((last, parents)) = path.segments().split_last() else {
+    let Some((last, parents)) = path.0.split_last() else {
         return false;
     };
     let default = path
-        .segments()
+        .0
         .iter()
         .try_fold(defaults, |tree, segment| match segment {
             Segment::Index(_) => None,

@@ -36,11 +36,10 @@ impl Visitor<'_> for Whole {
         if value < self.least {
             return Err(too_small(self.least, &value));
         }
-        if value > self.most {
-            return Err(E::custom(format_args!(
-                "expected {} or less, found {value}",
-                self.most
-            )));
+        let most = self.most;
+        if value > most {
+            let message = format_args!("expected {most} or less, found {value}");
+            return Err(E::custom(message));
         }
         Ok(value)
     }
@@ -94,40 +93,19 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-/// The most there may be: 0 or more.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline)]
-pub(super) struct Limit(pub(super) u64);
-
-impl<'de> Deserialize<'de> for Limit {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        whole(deserializer, 0, u64::MAX).map(Self)
-    }
+/// Reads a number that may be 0.
+pub(super) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    whole(deserializer, 0, u64::MAX)
 }
 
-/// A percentage from 0 to 100.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline)]
-pub(super) struct Percent(#[schemars(range(min = 0, max = 100))] pub(super) u8);
-
-impl<'de> Deserialize<'de> for Percent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        whole(deserializer, 0, 100).map(Self)
-    }
+/// Reads a percentage from 0 to 100.
+pub(super) fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    whole(deserializer, 0, 100)
 }
 
-/// A finite amount of money, 0 or more.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline)]
-pub(super) struct Price(#[schemars(range(min = 0))] pub(super) f64);
-
-impl<'de> Deserialize<'de> for Price {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_f64(PriceVisitor).map(Self)
-    }
+/// Reads a finite amount of money, 0 or more.
+pub(super) fn price<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    deserializer.deserialize_f64(PriceVisitor)
 }
 
 struct PriceVisitor;
@@ -178,12 +156,9 @@ impl<T> FromIterator<T> for List<T> {
     }
 }
 
-/// `false`, or settings.
+/// Settings; `None` is written as `false`.
 #[derive(Clone, Debug)]
-pub(super) enum Switch<T> {
-    Off,
-    On(T),
-}
+pub(super) struct Switch<T>(pub(super) Option<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Switch<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -204,20 +179,21 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for SwitchVisitor<T> {
         if value {
             Err(E::invalid_value(Unexpected::Bool(value), &self))
         } else {
-            Ok(Switch::Off)
+            Ok(Switch(None))
         }
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Switch<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(entries)).map(Switch::On)
+        let settings = T::deserialize(MapAccessDeserializer::new(entries))?;
+        Ok(Switch(Some(settings)))
     }
 }
 
 impl<T: Serialize> Serialize for Switch<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Off => serializer.serialize_bool(false),
-            Self::On(settings) => settings.serialize(serializer),
+        match &self.0 {
+            None => serializer.serialize_bool(false),
+            Some(settings) => settings.serialize(serializer),
         }
     }
 }
@@ -279,10 +255,10 @@ impl Serialize for TaskDefinitions {
         match *self {
             Self::Active => serializer.serialize_str("active"),
             Self::Referenced => serializer.serialize_str("referenced"),
-            Self::Newest(count) => Newest {
-                newest: Count(count),
+            Self::Newest(count) => {
+                let newest = Count(count);
+                Newest { newest }.serialize(serializer)
             }
-            .serialize(serializer),
         }
     }
 }

@@ -1,10 +1,6 @@
 //! The JSON Schema of the grammar.
 
-use schemars::{
-    Schema,
-    generate::SchemaSettings,
-    transform::{Transform, transform_subschemas},
-};
+use schemars::{Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::Value;
 
 use super::raw::Document;
@@ -13,72 +9,51 @@ use super::raw::Document;
 #[must_use]
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().for_deserialize();
-    let settings = settings.with_transform(NoBlanks).with_transform(OneLine);
-    let settings = settings.with_transform(Required);
-    settings
-        .into_generator()
-        .into_root_schema_for::<Document>()
-        .to_value()
+    let settings = settings.with_transform(RecursiveTransform(remove_null));
+    let settings = settings.with_transform(RecursiveTransform(join_lines));
+    let settings = settings.with_transform(RecursiveTransform(require));
+    let generator = settings.into_generator();
+    generator.into_root_schema_for::<Document>().to_value()
 }
 
-/// Takes `null` from the types of optional keys.
-#[derive(Clone)]
-struct NoBlanks;
+/// Removes `null` from the types of optional keys.
+fn remove_null(schema: &mut Schema) {
+    let null = Value::from("null");
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| choice.get("type") != Some(&null));
+        if let [Value::Object(only)] = choices.as_mut_slice() {
+            let only = std::mem::take(only);
+            schema.remove("anyOf");
+            for (key, value) in only {
+                schema.ensure_object().entry(key).or_insert(value);
+            }
+        }
+    }
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|kind| *kind != null);
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
+}
 
-impl Transform for NoBlanks {
-    fn transform(&mut self, schema: &mut Schema) {
-        transform_subschemas(self, schema);
-        let null = Value::from("null");
-        if let Some(Value::Array(types)) = schema.get_mut("type") {
-            types.retain(|kind| *kind != null);
-            if let [only] = types.as_slice() {
-                let only = only.clone();
-                schema.insert("type".to_owned(), only);
-            }
-        }
-        if let Some(Value::Array(values)) = schema.get_mut("enum") {
-            values.retain(|value| !value.is_null());
-        }
-        if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
-            choices.retain(|choice| choice.get("type") != Some(&null));
-            if let [Value::Object(only)] = choices.as_mut_slice() {
-                let only = std::mem::take(only);
-                schema.remove("anyOf");
-                for (key, value) in only {
-                    schema.ensure_object().entry(key).or_insert(value);
-                }
-            }
-        }
+/// Makes descriptions paragraphs without line breaks, as editors show them.
+fn join_lines(schema: &mut Schema) {
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        let paragraphs = text.split("\n\n").map(|lines| lines.replace('\n', " "));
+        *text = paragraphs.collect::<Vec<_>>().join("\n\n");
     }
 }
 
 /// Requires the keys that are named in `x-required`, and no other: every other key may be left out.
-#[derive(Clone)]
-struct Required;
-
-impl Transform for Required {
-    fn transform(&mut self, schema: &mut Schema) {
-        transform_subschemas(self, schema);
-        schema.remove("required");
-        if let Some(keys) = schema.remove("x-required") {
-            schema.insert("required".to_owned(), keys);
-        }
-    }
-}
-
-/// Descriptions are paragraphs without line breaks, as editors show them.
-#[derive(Clone)]
-struct OneLine;
-
-impl Transform for OneLine {
-    fn transform(&mut self, schema: &mut Schema) {
-        transform_subschemas(self, schema);
-        if let Some(Value::String(text)) = schema.get_mut("description") {
-            let paragraphs = text
-                .split("\n\n")
-                .map(|paragraph| paragraph.replace('\n', " "));
-            *text = paragraphs.collect::<Vec<_>>().join("\n\n");
-        }
+fn require(schema: &mut Schema) {
+    schema.remove("required");
+    if let Some(keys) = schema.remove("x-required") {
+        schema.insert("required".to_owned(), keys);
     }
 }
 

@@ -26,25 +26,18 @@ const MAX_BYTES: usize = 1 << 20;
 
 /// Where the configuration document is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Nowhere: the defaults hold.
+pub(super) enum Source {
+    /// The defaults.
     Default,
-    /// This text.
+    /// The document itself.
     Inline(String),
-    /// A file.
     File(PathBuf),
-    /// An object in Amazon S3.
     S3 {
-        /// The bucket's name.
         bucket: String,
-        /// The object's key.
         key: String,
     },
-    /// A parameter in AWS Systems Manager Parameter Store.
-    Ssm {
-        /// The parameter's name or ARN.
-        name: String,
-    },
+    /// The name or ARN of a parameter in AWS Systems Manager Parameter Store.
+    Ssm(String),
 }
 
 /// Reads documents from AWS.
@@ -66,11 +59,7 @@ pub trait Fetch: Sync {
 impl Source {
     /// Reads the value of `ECR_CLEANUP_CONFIG`: the document itself if it begins with `{`,
     /// `file:PATH`, `s3://BUCKET/KEY` or `ssm:NAME`; blank is no document.
-    ///
-    /// # Errors
-    ///
-    /// Refuses anything else.
-    pub fn parse(spec: &str) -> Result<Self, ConfigError> {
+    pub(super) fn parse(spec: &str) -> Result<Self, ConfigError> {
         let trimmed = spec.trim();
         if trimmed.is_empty() {
             return Ok(Self::Default);
@@ -78,37 +67,30 @@ impl Source {
         if trimmed.starts_with('{') {
             return Ok(Self::Inline(spec.to_owned()));
         }
-        let source = if let Some(path) = trimmed.strip_prefix("file:") {
-            (!path.is_empty()).then(|| Self::File(path.into()))
-        } else if let Some(object) = trimmed.strip_prefix("s3://") {
-            let parts = object.split_once('/');
-            let parts = parts.filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty());
-            parts.map(|(bucket, key)| Self::S3 {
-                bucket: bucket.to_owned(),
-                key: key.to_owned(),
-            })
-        } else if let Some(name) = trimmed.strip_prefix("ssm:") {
-            (!name.is_empty()).then(|| Self::Ssm {
-                name: name.to_owned(),
-            })
-        } else {
-            None
-        };
+        let parts = trimmed.split_once(':').filter(|(_, name)| !name.is_empty());
+        let source = parts.and_then(|(scheme, name)| match scheme {
+            "file" => Some(Self::File(name.into())),
+            "ssm" => Some(Self::Ssm(name.to_owned())),
+            "s3" => {
+                let (bucket, key) = name.strip_prefix("//")?.split_once('/')?;
+                let is_complete = !bucket.is_empty() && !key.is_empty();
+                is_complete.then(|| Self::S3 {
+                    bucket: bucket.to_owned(),
+                    key: key.to_owned(),
+                })
+            }
+            _ => None,
+        });
         source.ok_or_else(|| {
             let forms =
                 "a document that begins with `{`, `file:PATH`, `s3://BUCKET/KEY` or `ssm:NAME`";
-            problem(VARIABLE, &TextError::new(forms, trimmed))
+            problem(VARIABLE, TextError::new(forms, trimmed))
         })
     }
 
     /// Reads the text of the document, whose bytes must have the SHA-256 digest `sha256` if that is
     /// given and not blank.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it cannot be read, is larger than 1 MiB, is not UTF-8, or is not the document that
-    /// is pinned.
-    pub async fn read(
+    pub(super) async fn read(
         &self,
         sha256: Option<&str>,
         fetch: &impl Fetch,
@@ -116,13 +98,11 @@ impl Source {
         let pin = sha256.map(str::trim).filter(|pin| !pin.is_empty());
         let pin = pin.map(parse_pin).transpose()?;
         let cannot =
-            |reason: &dyn Display| problem(VARIABLE, &format_args!("cannot read {self}: {reason}"));
+            |reason: &dyn Display| problem(VARIABLE, format_args!("cannot read {self}: {reason}"));
         let bytes = match self {
             Self::Default if pin.is_some() => {
-                return Err(problem(
-                    PIN_VARIABLE,
-                    &format_args!("pins a document, and `{VARIABLE}` names none"),
-                ));
+                let message = format_args!("pins a document, and `{VARIABLE}` names none");
+                return Err(problem(PIN_VARIABLE, message));
             }
             Self::Default => return Ok(String::new()),
             Self::Inline(text) => text.clone().into_bytes(),
@@ -131,7 +111,7 @@ impl Source {
                 let read = fetch.s3(bucket, key).await;
                 read.map_err(|error| cannot(&error))?
             }
-            Self::Ssm { name } => {
+            Self::Ssm(name) => {
                 let read = fetch.ssm(name).await;
                 read.map_err(|error| cannot(&error))?.into_bytes()
             }
@@ -143,10 +123,9 @@ impl Source {
             let digest: [u8; 32] = Sha256::digest(&bytes).into();
             if digest != pin {
                 let found = hex::encode(digest);
-                return Err(problem(
-                    PIN_VARIABLE,
-                    &format_args!("the document is another: {self} has the digest `{found}`"),
-                ));
+                let message =
+                    format_args!("the document is another: {self} has the digest `{found}`");
+                return Err(problem(PIN_VARIABLE, message));
             }
         }
         String::from_utf8(bytes).map_err(|error| {
@@ -156,7 +135,7 @@ impl Source {
     }
 }
 
-/// Shows what a person recognises it by, never its text.
+/// Displays what a person recognises it by, never its text.
 impl Display for Source {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -164,7 +143,7 @@ impl Display for Source {
             Self::Inline(_) => f.write_str("the inline document"),
             Self::File(path) => write!(f, "`file:{}`", path.display()),
             Self::S3 { bucket, key } => write!(f, "`s3://{bucket}/{key}`"),
-            Self::Ssm { name } => write!(f, "`ssm:{name}`"),
+            Self::Ssm(name) => write!(f, "`ssm:{name}`"),
         }
     }
 }
@@ -179,14 +158,12 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
 
 fn parse_pin(text: &str) -> Result<[u8; 32], ConfigError> {
     let mut pin = [0; 32];
-    hex::decode_to_slice(text, &mut pin).map_err(|_| {
-        let error = TextError::new("64 hexadecimal digits", text);
-        problem(PIN_VARIABLE, &error)
-    })?;
+    hex::decode_to_slice(text, &mut pin)
+        .map_err(|_| problem(PIN_VARIABLE, TextError::new("64 hexadecimal digits", text)))?;
     Ok(pin)
 }
 
-fn problem(variable: &'static str, message: &dyn Display) -> ConfigError {
+fn problem(variable: &'static str, message: impl Display) -> ConfigError {
     Problem::new(Place::Variable(variable), message.to_string()).into()
 }
 

@@ -3,10 +3,8 @@ use serde_json::json;
 use super::*;
 
 fn parse(event: &Value, configured: &str) -> Result<Event, EventError> {
-    Event::parse(
-        event,
-        &Config::parse(&format!("mode: {configured}")).unwrap(),
-    )
+    let config = Config::parse(&format!("mode: {configured}")).unwrap();
+    Event::parse(event, &config)
 }
 
 #[test]
@@ -34,26 +32,18 @@ fn an_empty_event_only_plans() {
 
 #[test]
 fn an_event_narrows_and_never_widens() {
-    assert_eq!(
-        parse(&json!({"mode": "delete"}), "delete").unwrap().mode,
-        Mode::Delete
-    );
-    assert_eq!(
-        parse(&json!({"mode": "plan"}), "delete").unwrap().mode,
-        Mode::Plan
-    );
+    for mode in [Mode::Delete, Mode::Plan] {
+        let event = json!({"mode": mode});
+        assert_eq!(parse(&event, "delete").unwrap().mode, mode);
+    }
     let error = parse(&json!({"mode": "delete"}), "plan").unwrap_err();
-    assert_eq!(
-        error,
-        EventError::Widens {
-            asked: Mode::Delete,
-            configured: Mode::Plan
-        }
-    );
-    let only = parse(&json!({"repositories": ["team/*"]}), "plan")
-        .unwrap()
-        .only
-        .unwrap();
+    let expected = EventError::Widens {
+        asked: Mode::Delete,
+        configured: Mode::Plan,
+    };
+    assert_eq!(error, expected);
+    let event = json!({"repositories": ["team/*"]});
+    let only = parse(&event, "plan").unwrap().only.unwrap();
     assert!(only.matches("team/app") && !only.matches("team/app/api") && !only.matches("other"));
 }
 

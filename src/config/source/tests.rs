@@ -18,9 +18,9 @@ const DIGEST: &str = "aafa73304d8c043dff92665610313a7213fb42d6eb9813de9e75d4aa81
 struct Refused(&'static str);
 
 /// One object and one parameter.
-struct Shelf;
+struct Store;
 
-impl Fetch for Shelf {
+impl Fetch for Store {
     type Error = Refused;
 
     fn s3(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Vec<u8>, Refused>> + Send {
@@ -43,7 +43,7 @@ impl Fetch for Shelf {
 
 /// Nothing here waits, so one poll is all.
 fn load(spec: Option<&str>, sha256: Option<&str>) -> Result<Config, ConfigError> {
-    let mut load = pin!(Config::load(spec, sha256, &Shelf));
+    let mut load = pin!(Config::load(spec, sha256, &Store));
     match load.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(config) => config,
         Poll::Pending => unreachable!("nothing waits"),
@@ -53,7 +53,7 @@ fn load(spec: Option<&str>, sha256: Option<&str>) -> Result<Config, ConfigError>
 #[test]
 fn loading_may_move_between_threads() {
     fn is_send<T: Send>(_: T) {}
-    is_send(Config::load(None, None, &Shelf));
+    is_send(Config::load(None, None, &Store));
 }
 
 /// A file of the test's own, gone with it.
@@ -83,9 +83,7 @@ fn the_four_forms_and_none() {
         bucket: bucket.to_owned(),
         key: key.to_owned(),
     };
-    let ssm = |name: &str| Source::Ssm {
-        name: name.to_owned(),
-    };
+    let ssm = |name: &str| Source::Ssm(name.to_owned());
     for (spec, expected) in [
         ("", Source::Default),
         (" \n", Source::Default),
@@ -102,18 +100,9 @@ fn the_four_forms_and_none() {
     ] {
         assert_eq!(Source::parse(spec).unwrap(), expected, "{spec:?}");
     }
-    for spec in [
-        "config.yaml",
-        "mode: plan",
-        "file:",
-        "s3://",
-        "s3://bucket",
-        "s3://bucket/",
-        "s3:///key",
-        "ssm:",
-        "S3://a/b",
-        "[]",
-    ] {
+    let bad =
+        "config.yaml|mode: plan|file:|s3://|s3://bucket|s3://bucket/|s3:///key|ssm:|S3://a/b|[]";
+    for spec in bad.split('|') {
         let expected = format!(
             "ECR_CLEANUP_CONFIG: expected a document that begins with `{{`, `file:PATH`, `s3://BUCKET/KEY` or `ssm:NAME`, found `{spec}`"
         );
@@ -140,41 +129,24 @@ fn every_form_is_read() {
 fn a_pinned_document_is_that_document() {
     let upper = DIGEST.to_uppercase();
     for pin in [DIGEST, &upper, &format!(" {DIGEST}\n")] {
-        assert!(
-            load(Some("s3://bucket/a/b.yaml"), Some(pin)).is_ok(),
-            "{pin}"
-        );
+        let loaded = load(Some("s3://bucket/a/b.yaml"), Some(pin));
+        assert!(loaded.is_ok(), "{pin}");
     }
+    let parameter = "ssm:/ecr-cleanup/config";
     let other = "0".repeat(64);
+    let another = format!("the document is another: `{parameter}` has the digest `{DIGEST}`");
+    let word = "expected 64 hexadecimal digits, found `abc`";
+    let cut = format!(
+        "expected 64 hexadecimal digits, found `{}`...",
+        &DIGEST[1..61]
+    );
+    let nothing = "pins a document, and `ECR_CLEANUP_CONFIG` names none";
     for (spec, pin, expected) in [
-        (
-            "ssm:/ecr-cleanup/config",
-            other.as_str(),
-            format!("the document is another: `ssm:/ecr-cleanup/config` has the digest `{DIGEST}`"),
-        ),
-        (
-            "ssm:/ecr-cleanup/config",
-            "abc",
-            "expected 64 hexadecimal digits, found `abc`".to_owned(),
-        ),
-        (
-            "ssm:/ecr-cleanup/config",
-            &DIGEST[1..],
-            format!(
-                "expected 64 hexadecimal digits, found `{}`...",
-                &DIGEST[1..61]
-            ),
-        ),
-        (
-            "",
-            DIGEST,
-            "pins a document, and `ECR_CLEANUP_CONFIG` names none".to_owned(),
-        ),
-        (
-            "",
-            "abc",
-            "expected 64 hexadecimal digits, found `abc`".to_owned(),
-        ),
+        (parameter, other.as_str(), another.as_str()),
+        (parameter, "abc", word),
+        (parameter, &DIGEST[1..], &cut),
+        ("", DIGEST, nothing),
+        ("", "abc", word),
     ] {
         let error = load(Some(spec), Some(pin)).unwrap_err().to_string();
         assert_eq!(error, format!("ECR_CLEANUP_CONFIG_SHA256: {expected}"));
@@ -187,11 +159,9 @@ fn what_cannot_be_read() {
     let large = Scratch::new("large", &vec![b' '; MAX_BYTES + 1]);
     let full = Scratch::new("full", &vec![b' '; MAX_BYTES]);
     assert!(load(Some(&full.spec()), None).is_ok());
+    let no_file = "No such file or directory (os error 2)";
     for (spec, reason) in [
-        (
-            "file:/no/such/file",
-            "No such file or directory (os error 2)",
-        ),
+        ("file:/no/such/file", no_file),
         ("file:/", "Is a directory (os error 21)"),
         ("s3://bucket/secret", "access denied"),
         ("ssm:/other", "not found"),
@@ -201,9 +171,7 @@ fn what_cannot_be_read() {
         (&binary.spec(), "not UTF-8 at byte 6"),
     ] {
         let error = load(Some(spec), None).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            format!("ECR_CLEANUP_CONFIG: cannot read `{spec}`: {reason}")
-        );
+        let expected = format!("ECR_CLEANUP_CONFIG: cannot read `{spec}`: {reason}");
+        assert_eq!(error, expected);
     }
 }
