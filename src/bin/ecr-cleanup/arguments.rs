@@ -59,9 +59,20 @@ pub(crate) struct Common {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show what would be deleted, and why. Changes nothing.
-    Plan(Plan),
+    Plan {
+        /// List the images that are kept as well.
+        #[arg(long)]
+        all: bool,
+        /// Count each layer once. Reads the manifests of all images, which AWS counts as pulls.
+        #[arg(long)]
+        exact_sizes: bool,
+    },
     /// Do what `mode` in the configuration says.
-    Run(Run),
+    Run {
+        /// Do not ask for confirmation. Required if stdin is not a terminal.
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Show which images are in use, and by what.
     InUse,
     /// Write a keep list of the images in use, for `in_use.keep_lists` of another account.
@@ -69,7 +80,10 @@ pub(crate) enum Command {
     /// Check that every image in use can be pulled. Exit code 5 if one that is needed now cannot.
     Verify,
     /// Explain why an image is kept or would be deleted.
-    Explain(Explain),
+    Explain {
+        /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
+        image: String,
+    },
     /// Show which kept images the repositories' own lifecycle policies may expire or archive.
     Lifecycle,
     /// Restore archived images, with their children and signatures, and wait until they can be
@@ -77,9 +91,18 @@ pub(crate) enum Command {
     ///
     /// This normally takes up to 20 minutes. It can be interrupted: AWS continues, and the same
     /// command waits again.
-    Restore(Restore),
+    Restore {
+        /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
+        #[arg(required = true)]
+        images: Vec<String>,
+    },
     /// Check the configuration and print it with all defaults.
-    CheckConfig(CheckConfig),
+    CheckConfig {
+        /// Try every permission that the configuration needs, on AWS and in every cluster, and
+        /// print what is missing instead. Exit code 4 if anything is.
+        #[arg(long)]
+        access: bool,
+    },
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Print a completion script.
@@ -87,49 +110,6 @@ pub(crate) enum Command {
         /// The shell to print it for.
         shell: Shell,
     },
-}
-
-/// Arguments of `plan`.
-#[derive(Debug, Args)]
-pub(crate) struct Plan {
-    /// List the images that are kept as well.
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// Count each layer once. Reads the manifests of all images, which AWS counts as pulls.
-    #[arg(long)]
-    pub(crate) exact_sizes: bool,
-}
-
-/// Arguments of `run`.
-#[derive(Debug, Args)]
-pub(crate) struct Run {
-    /// Do not ask for confirmation. Required if stdin is not a terminal.
-    #[arg(long, short)]
-    pub(crate) yes: bool,
-}
-
-/// Arguments of `explain`.
-#[derive(Debug, Args)]
-pub(crate) struct Explain {
-    /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
-    pub(crate) image: String,
-}
-
-/// Arguments of `restore`.
-#[derive(Debug, Args)]
-pub(crate) struct Restore {
-    /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
-    #[arg(required = true)]
-    pub(crate) images: Vec<String>,
-}
-
-/// Arguments of `check-config`.
-#[derive(Debug, Args)]
-pub(crate) struct CheckConfig {
-    /// Try every permission that the configuration needs, on AWS and in every cluster, and print
-    /// what is missing instead. Exit code 4 if anything is.
-    #[arg(long)]
-    pub(crate) access: bool,
 }
 
 /// A format of the output.

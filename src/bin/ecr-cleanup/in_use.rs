@@ -8,15 +8,12 @@ use std::{
 use ecr_cleanup::evidence::UsageIndex;
 use serde_json::{Value, json};
 
-use crate::{arguments::Output, exit::Exit, output, session::Invocation};
+use crate::{arguments::Output, exit::Exit, output, session::Session};
 
 /// Shows which images are in use, and by what.
-pub(crate) async fn execute(invocation: &Invocation) -> anyhow::Result<Exit> {
-    let session = invocation.start().await?;
-    let usage = session
-        .progress
-        .show_while(session.program.in_use())
-        .await?;
+pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
+    let reading = session.program.in_use();
+    let usage = session.progress.show_while(reading).await?;
     let mut out = io::stdout().lock();
     match session.output {
         Output::Table => table(&mut out, &usage)?,
@@ -27,11 +24,11 @@ pub(crate) async fn execute(invocation: &Invocation) -> anyhow::Result<Exit> {
         }
         Output::Jsonl => output::json_lines(&mut out, references(&usage))?,
     }
-    if usage.is_complete() {
-        Ok(Exit::Done)
+    Ok(if usage.is_complete() {
+        Exit::Done
     } else {
-        Ok(Exit::Internal)
-    }
+        Exit::Internal
+    })
 }
 
 fn table(out: &mut impl Write, usage: &UsageIndex) -> io::Result<()> {

@@ -2,11 +2,10 @@
 
 use std::io;
 
-use crate::{exit::Exit, output, session::Invocation};
+use crate::{exit::Exit, output, session::Session};
 
 /// Writes a keep list of the images in use. The list is JSON whatever `--output` says.
-pub(crate) async fn execute(invocation: &Invocation) -> anyhow::Result<Exit> {
-    let session = invocation.start().await?;
+pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
     let reading = session.program.keep_list();
     let (usage, list) = session.progress.show_while(reading).await?;
     match list {

@@ -4,52 +4,49 @@ use std::io::{self, Write};
 
 use ecr_cleanup::{
     config::Mode,
-    pipeline::Conflicts,
     plan::{ConflictError, LifecycleConflict},
 };
 use serde_json::{Value, json};
 
-use crate::{arguments::Output, exit::Exit, output, session::Invocation};
+use crate::{arguments::Output, exit::Exit, output, session::Session};
+
+/// What was found: the conflicts of all policies, and the errors of those that could not be read.
+#[derive(Default)]
+struct Found {
+    policies: usize,
+    conflicts: Vec<LifecycleConflict>,
+    errors: Vec<(String, ConflictError)>,
+}
 
 /// Shows which kept images the repositories' own lifecycle policies may expire or archive.
-pub(crate) async fn execute(invocation: &Invocation) -> anyhow::Result<Exit> {
-    let session = invocation.start().await?;
-    let preparing = session.program.plan(session.request(Mode::Plan));
-    let prepared = session.progress.show_while(preparing).await?;
-    let found = prepared.lifecycle_conflicts();
+pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
+    let mut found = Found::default();
+    for (name, conflicts) in session.plan(Mode::Plan).await?.lifecycle_conflicts() {
+        found.policies += 1;
+        match conflicts {
+            Ok(conflicts) => found.conflicts.extend(conflicts),
+            Err(error) => found.errors.push((name, error)),
+        }
+    }
     let mut out = io::stdout().lock();
     match session.output {
         Output::Table => table(&mut out, &found)?,
-        Output::Json => output::json(&mut out, &document(&found))?,
-        Output::Jsonl => output::json_lines(&mut out, conflicts(&found))?,
+        Output::Json => {
+            let errors = found.errors.iter();
+            let errors =
+                errors.map(|(name, error)| json!({"repository": name, "error": error.to_string()}));
+            let errors: Vec<Value> = errors.collect();
+            let document = json!({"conflicts": found.conflicts, "errors": errors});
+            output::json(&mut out, &document)?;
+        }
+        Output::Jsonl => output::json_lines(&mut out, &found.conflicts)?,
     }
     Ok(Exit::Done)
 }
 
-fn conflicts(found: &[Conflicts]) -> impl Iterator<Item = &LifecycleConflict> {
-    found
-        .iter()
-        .filter_map(|(_, conflicts)| conflicts.as_ref().ok())
-        .flatten()
-}
-
-fn errors(found: &[Conflicts]) -> impl Iterator<Item = (&str, &ConflictError)> {
-    found
-        .iter()
-        .filter_map(|(name, conflicts)| Some((name.as_str(), conflicts.as_ref().err()?)))
-}
-
-fn document(found: &[Conflicts]) -> Value {
-    let conflicts: Vec<&LifecycleConflict> = conflicts(found).collect();
-    let errors: Vec<Value> = errors(found)
-        .map(|(name, error)| json!({"repository": name, "error": error.to_string()}))
-        .collect();
-    json!({"conflicts": conflicts, "errors": errors})
-}
-
-fn table(out: &mut impl Write, found: &[Conflicts]) -> io::Result<()> {
+fn table(out: &mut impl Write, found: &Found) -> io::Result<()> {
     let mut table = output::table(&["Kept image", "In use", "Lifecycle rule", "Why it is kept"]);
-    for conflict in conflicts(found) {
+    for conflict in &found.conflicts {
         let in_use = if conflict.in_use { "yes" } else { "" };
         table.add_row([
             conflict.image.clone(),
@@ -61,17 +58,18 @@ fn table(out: &mut impl Write, found: &[Conflicts]) -> io::Result<()> {
     if table.row_count() > 0 {
         writeln!(out, "{table}")?;
     }
-    for (name, error) in errors(found) {
+    for (name, error) in &found.errors {
         writeln!(
             out,
             "Could not read the lifecycle policy of `{name}`: {error}"
         )?;
     }
-    let in_use = conflicts(found).filter(|conflict| conflict.in_use).count();
+    let in_use = found.conflicts.iter().filter(|conflict| conflict.in_use);
     writeln!(
         out,
-        "Lifecycle policies found: {}. Images kept by ecr-cleanup that they may expire or archive: {}, in use: {in_use}.",
-        found.len(),
-        conflicts(found).count()
+        "Lifecycle policies found: {}. Images kept by ecr-cleanup that they may expire or archive: {}, in use: {}.",
+        found.policies,
+        found.conflicts.len(),
+        in_use.count()
     )
 }

@@ -16,35 +16,42 @@ mod run;
 mod session;
 mod verify;
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Common};
 use clap::{CommandFactory, Parser};
 use ecr_cleanup::config::{self, ConfigError};
 use exit::{Exit, UsageError};
-use session::Invocation;
+use session::Session;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let Arguments { command, common } = Arguments::parse();
-    let invocation = Invocation::new(common);
-    execute(command, &invocation)
-        .await
-        .unwrap_or_else(|error| report(&error))
-        .into()
+    // In a box, since the future is large.
+    let executed = Box::pin(execute(command, &common)).await;
+    executed.unwrap_or_else(|error| report(&error)).into()
 }
 
-async fn execute(command: Command, invocation: &Invocation) -> anyhow::Result<Exit> {
+async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
+    let session = Session::start(common);
     match command {
-        Command::Plan(arguments) => plan::execute(&arguments, invocation).await,
-        Command::Run(arguments) => run::execute(&arguments, invocation).await,
-        Command::InUse => in_use::execute(invocation).await,
-        Command::KeepList => keep_list::execute(invocation).await,
-        Command::Verify => verify::execute(invocation).await,
-        Command::Explain(arguments) => explain::execute(&arguments, invocation).await,
-        Command::Lifecycle => lifecycle::execute(invocation).await,
-        Command::Restore(arguments) => restore::execute(&arguments, invocation).await,
-        Command::CheckConfig(arguments) => check_config::execute(&arguments, invocation).await,
+        Command::Plan { all, exact_sizes } => {
+            plan::execute(all, exact_sizes, &session.await?).await
+        }
+        Command::Run { yes: false } if !io::stdin().is_terminal() => {
+            Err(UsageError::NotATerminal.into())
+        }
+        Command::Run { yes } => run::execute(yes, &session.await?).await,
+        Command::InUse => in_use::execute(&session.await?).await,
+        Command::KeepList => keep_list::execute(&session.await?).await,
+        Command::Verify => verify::execute(&session.await?).await,
+        Command::Explain { image } => explain::execute(&image, &session.await?).await,
+        Command::Lifecycle => lifecycle::execute(&session.await?).await,
+        Command::Restore { images } => restore::execute(&images, &session.await?).await,
+        Command::CheckConfig { access } => check_config::execute(access, &session.await?).await,
         Command::Schema => {
             output::json(&mut io::stdout(), &config::schema())?;
             Ok(Exit::Done)

@@ -9,6 +9,8 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use ecr_cleanup::{evidence::SourceStatus, report::count};
 use serde::Serialize;
 
+use crate::arguments::Output;
+
 /// Prints a JSON document.
 pub(crate) fn json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
@@ -29,6 +31,19 @@ pub(crate) fn json_lines<T: Serialize>(
     values
         .into_iter()
         .try_for_each(|value| json_line(out, &value))
+}
+
+/// Prints a value in a format.
+pub(crate) fn value(
+    out: &mut impl Write,
+    format: Output,
+    value: &(impl Display + Serialize),
+) -> io::Result<()> {
+    match format {
+        Output::Table => write!(out, "{value}"),
+        Output::Json => json(out, value),
+        Output::Jsonl => json_line(out, value),
+    }
 }
 
 /// Returns an empty table.
@@ -56,11 +71,11 @@ pub(crate) fn sources<'a>(
         if let Some(cluster) = &source.cluster {
             write!(out, ", cluster {cluster}")?;
         }
-        let references = || count(source.references as u64, "reference", "references");
+        let references = count(source.references as u64, "reference", "references");
         match (source.error(), &source.note) {
             (Some(error), _) => writeln!(out, ": INCOMPLETE: {error}")?,
             (None, Some(note)) => writeln!(out, ": {note}")?,
-            (None, None) => writeln!(out, ": read completely, {}", references())?,
+            (None, None) => writeln!(out, ": read completely, {references}")?,
         }
     }
     Ok(())

@@ -13,36 +13,28 @@ use ecr_cleanup::{
     report::{Answer, ExactBytes, Hygiene, RepositoryLine, Size, count, image_lines},
 };
 
-use crate::{
-    arguments::{self, Output},
-    exit::Exit,
-    output,
-    session::Invocation,
-};
+use crate::{arguments::Output, exit::Exit, output, session::Session};
 
 /// The most rows of a table of images.
 const ROWS: usize = 200;
 
 /// Shows what would be deleted, and why.
 pub(crate) async fn execute(
-    arguments: &arguments::Plan,
-    invocation: &Invocation,
+    all: bool,
+    exact_sizes: bool,
+    session: &Session,
 ) -> anyhow::Result<Exit> {
-    let session = invocation.start().await?;
-    let planned = async {
-        let prepared = session.program.plan(session.request(Mode::Plan)).await?;
-        let mut answer = prepared.answer();
-        if arguments.exact_sizes {
-            answer.exact_bytes = Some(prepared.exact_bytes().await?);
-        }
-        anyhow::Ok((prepared, answer))
-    };
-    let (prepared, answer) = session.progress.show_while(planned).await?;
+    let prepared = session.plan(Mode::Plan).await?;
+    let mut answer = prepared.answer();
+    if exact_sizes {
+        let reading = prepared.exact_bytes();
+        answer.exact_bytes = Some(session.progress.show_while(reading).await?);
+    }
     let exit = answer.status.into();
     let mut out = io::stdout().lock();
     match session.output {
         Output::Table => {
-            plan_tables(&mut out, prepared.plan(), &answer, arguments.all)?;
+            plan_tables(&mut out, prepared.plan(), &answer, all)?;
             remarks(&mut out, &answer)?;
         }
         Output::Json => output::json(&mut out, &answer.to_json())?,
@@ -97,11 +89,8 @@ fn images(
     let mut table = output::table(&[title, "Age", "Size", "Why"]);
     let mut omitted: u64 = 0;
     for repository in plan.repositories() {
-        let mut images: Vec<_> = repository
-            .images()
-            .iter()
-            .filter(|planned| wanted(&planned.verdict))
-            .collect();
+        let images = repository.images().iter();
+        let mut images: Vec<_> = images.filter(|of| wanted(&of.verdict)).collect();
         images.sort_by_key(|planned| (Reverse(planned.image.pushed_at), planned.image.digest));
         for planned in images {
             if table.row_count() < ROWS {
@@ -129,12 +118,10 @@ fn row(repository: &RepositoryPlan, planned: &PlannedImage, now: Time) -> Vec<Ce
         MediaType::Index => "-".to_owned(),
         _ => Size(image.bytes).to_string(),
     };
-    let days = image
-        .pushed_at
-        .map(|time| format!("{} d", time.age(now).as_hours() / 24));
+    let days = |pushed: Time| format!("{} d", pushed.age(now).as_hours() / 24);
     vec![
         Cell::new(format!("{}{}", repository.title(), image.name())),
-        output::number(days.unwrap_or_default()),
+        output::number(image.pushed_at.map(days).unwrap_or_default()),
         output::number(size),
         Cell::new(repository.because(verdict).join("\n")),
     ]
@@ -148,11 +135,8 @@ pub(crate) fn remarks(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
     }
     for failure in &answer.failures {
         let repositories = failure.repositories.join(", ");
-        writeln!(
-            out,
-            "Failed: {} ({repositories}): {}",
-            failure.code, failure.message
-        )?;
+        let (code, message) = (&failure.code, &failure.message);
+        writeln!(out, "Failed: {code} ({repositories}): {message}")?;
     }
     for warning in &answer.warnings {
         writeln!(out, "Warning: {warning}")?;
@@ -188,12 +172,9 @@ fn exact_bytes(out: &mut impl Write, bytes: &ExactBytes) -> io::Result<()> {
 /// Prints the tags that moved, and the number of other findings.
 fn hygiene(out: &mut impl Write, hygiene: &Hygiene) -> io::Result<()> {
     for moved in &hygiene.moved_tags.first {
+        let (image, user) = (&moved.image, &moved.user);
         let (runs, now) = (moved.runs.short(), moved.now.short());
-        writeln!(
-            out,
-            "Moved: {} is {now} now, and {} runs {runs}",
-            moved.image, moved.user
-        )?;
+        writeln!(out, "Moved: {image} is {now} now, and {user} runs {runs}")?;
     }
     let counts = [
         (

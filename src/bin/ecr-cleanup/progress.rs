@@ -16,9 +16,7 @@ use tracing_subscriber::{
 const TICK: Duration = Duration::from_millis(120);
 
 /// A progress line on stderr.
-pub(crate) struct Progress {
-    bar: ProgressBar,
-}
+pub(crate) struct Progress(ProgressBar);
 
 /// Counts what was read and deleted, and shows the counts.
 struct Counter {
@@ -35,46 +33,43 @@ struct Counts {
 }
 
 impl Progress {
-    /// Returns progress that is never shown.
-    pub(crate) fn hidden() -> Self {
-        Self {
-            bar: ProgressBar::hidden(),
-        }
-    }
-
-    /// Returns progress that is shown if stderr is a terminal.
-    pub(crate) fn on_terminal() -> Self {
-        let bar = ProgressBar::new_spinner();
+    /// Returns progress that is shown if it is wanted and stderr is a terminal.
+    pub(crate) fn new(wanted: bool) -> Self {
+        let bar = if wanted {
+            ProgressBar::new_spinner()
+        } else {
+            ProgressBar::hidden()
+        };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }
-        Self { bar }
+        Self(bar)
     }
 
     /// Returns the layer of the log that updates the line. `None` if it is hidden.
     pub(crate) fn layer(&self) -> Option<Box<dyn Layer<Registry> + Send + Sync>> {
         let counter = || Counter {
-            bar: self.bar.clone(),
+            bar: self.0.clone(),
             counts: Mutex::default(),
         };
-        (!self.bar.is_hidden()).then(|| counter().boxed())
+        (!self.0.is_hidden()).then(|| counter().boxed())
     }
 
     /// Shows the line until `work` is done.
     pub(crate) async fn show_while<T>(&self, work: impl Future<Output = T>) -> T {
-        if self.bar.is_hidden() {
+        if self.0.is_hidden() {
             return work.await;
         }
-        self.bar.reset();
-        self.bar.enable_steady_tick(TICK);
+        self.0.reset();
+        self.0.enable_steady_tick(TICK);
         let result = work.await;
-        self.bar.finish_and_clear();
+        self.0.finish_and_clear();
         result
     }
 
     /// Sets the text of the line.
     pub(crate) fn set_message(&self, message: String) {
-        self.bar.set_message(message);
+        self.0.set_message(message);
     }
 }
 

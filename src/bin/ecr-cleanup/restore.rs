@@ -7,27 +7,15 @@ use std::{
 
 use ecr_cleanup::report::count;
 
-use crate::{
-    arguments::{self, Output},
-    exit::Exit,
-    output,
-    session::Invocation,
-};
+use crate::{arguments::Output, exit::Exit, output, session::Session};
 
 /// Time between two checks of a restore.
 const POLL: Duration = Duration::from_secs(15);
 
 /// Restores archived images and waits until they can be pulled.
-pub(crate) async fn execute(
-    arguments: &arguments::Restore,
-    invocation: &Invocation,
-) -> anyhow::Result<Exit> {
-    let session = invocation.start().await?;
-    let images: Vec<_> = arguments
-        .images
-        .iter()
-        .map(|image| session.image(image))
-        .collect::<Result<_, _>>()?;
+pub(crate) async fn execute(images: &[String], session: &Session) -> anyhow::Result<Exit> {
+    let images = images.iter().map(|image| session.image(image));
+    let images = images.collect::<Result<Vec<_>, _>>()?;
     let mut out = io::stdout().lock();
     for image in images {
         session.progress.set_message(format!("restoring {image}"));

@@ -1,29 +1,16 @@
 //! `ecr-cleanup run`
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, Write};
 
 use anyhow::Context;
 use ecr_cleanup::{config::Mode, pipeline::Finished, report::count};
 
-use crate::{
-    arguments::{self, Output},
-    exit::{Exit, UsageError},
-    output, plan,
-    session::Invocation,
-};
+use crate::{arguments::Output, exit::Exit, output, plan, session::Session};
 
 /// Does what `mode` in the configuration says, after a confirmation.
-pub(crate) async fn execute(
-    arguments: &arguments::Run,
-    invocation: &Invocation,
-) -> anyhow::Result<Exit> {
-    if !arguments.yes && !io::stdin().is_terminal() {
-        return Err(UsageError::NotATerminal.into());
-    }
-    let session = invocation.start().await?;
+pub(crate) async fn execute(yes: bool, session: &Session) -> anyhow::Result<Exit> {
     let mode = session.program.config().mode;
-    let preparing = session.program.plan(session.request(mode));
-    let prepared = session.progress.show_while(preparing).await?;
+    let prepared = session.plan(mode).await?;
     let mut out = io::stdout().lock();
     let planned = prepared.answer();
     if session.output == Output::Table {
@@ -32,7 +19,7 @@ pub(crate) async fn execute(
     }
     let candidates = planned.counts.candidates;
     let acts = mode != Mode::Plan && prepared.refusals().is_empty() && candidates > 0;
-    if acts && !arguments.yes && !confirmed(candidates, mode)? {
+    if acts && !yes && !confirmed(candidates, mode)? {
         writeln!(io::stderr(), "Nothing was changed.")?;
         return Ok(Exit::Done);
     }
@@ -52,27 +39,18 @@ pub(crate) async fn execute(
 
 /// Asks whether to delete or archive.
 fn confirmed(candidates: u64, mode: Mode) -> anyhow::Result<bool> {
-    let mut err = io::stderr();
-    write!(
-        err,
-        "{} Type `yes` to continue: ",
-        question(candidates, mode)
-    )?;
-    err.flush()?;
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .context("failed to read the answer")?;
-    Ok(answer.trim() == "yes")
-}
-
-fn question(candidates: u64, mode: Mode) -> String {
     let images = count(candidates, "image", "images");
-    match mode {
+    let question = match mode {
         Mode::Archive => format!(
             "Archive {images}? Those archived longer ago than `archive.delete_after` are deleted instead, which cannot be undone."
         ),
         _ => format!("Delete {images}? This cannot be undone."),
-    }
+    };
+    let mut err = io::stderr();
+    write!(err, "{question} Type `yes` to continue: ")?;
+    err.flush()?;
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer);
+    read.context("failed to read the answer")?;
+    Ok(answer.trim() == "yes")
 }

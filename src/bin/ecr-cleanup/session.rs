@@ -4,7 +4,7 @@ use ecr_cleanup::{
     aws::{ClientOptions, Clients},
     config::{Config, Mode},
     image::ImageReference,
-    pipeline::{Program, Request},
+    pipeline::{Planned, Program, Request},
     policy::RepositoryGlobs,
     report::log,
 };
@@ -15,56 +15,33 @@ use crate::{
     progress::Progress,
 };
 
-/// The common arguments, before the configuration is read.
-pub(crate) struct Invocation {
-    common: Common,
-    progress: Progress,
-}
-
-/// The program with its configuration.
-pub(crate) struct Session<'a> {
+/// The program with its configuration, and how its results are shown.
+pub(crate) struct Session {
     pub(crate) program: Program,
     pub(crate) output: Output,
-    pub(crate) progress: &'a Progress,
+    pub(crate) progress: Progress,
     repositories: Option<RepositoryGlobs>,
 }
 
-impl Invocation {
-    /// Starts logging and progress.
-    pub(crate) fn new(common: Common) -> Self {
+impl Session {
+    /// Starts logging and progress, and loads the configuration.
+    pub(crate) async fn start(common: &Common) -> anyhow::Result<Self> {
         let level = if common.verbose { "info" } else { "error" };
-        let progress = if common.verbose {
-            Progress::hidden()
-        } else {
-            Progress::on_terminal()
-        };
+        let progress = Progress::new(!common.verbose);
         log::start(log::Format::Text, level, progress.layer());
-        Self { common, progress }
-    }
-
-    /// Loads the configuration.
-    pub(crate) async fn start(&self) -> anyhow::Result<Session<'_>> {
-        let Common {
-            config,
-            config_sha256,
-            repository,
-            output,
-            ..
-        } = &self.common;
-        let repositories = globs(repository)?;
+        let repositories = globs(&common.repository)?;
         let clients = Clients::from_environment(ClientOptions::default()).await;
-        let location = config.as_deref().map(location);
-        let config = Config::load(location.as_deref(), config_sha256.as_deref(), &clients).await?;
-        Ok(Session {
+        let location = common.config.as_deref().map(location);
+        let sha256 = common.config_sha256.as_deref();
+        let config = Config::load(location.as_deref(), sha256, &clients).await?;
+        Ok(Self {
             program: Program::new(config, clients),
-            output: *output,
-            progress: &self.progress,
+            output: common.output,
+            progress,
             repositories,
         })
     }
-}
 
-impl Session<'_> {
     /// Returns what to ask the program for in a mode.
     pub(crate) fn request(&self, mode: Mode) -> Request {
         Request {
@@ -72,6 +49,12 @@ impl Session<'_> {
             only: self.repositories.clone(),
             stop_at: None,
         }
+    }
+
+    /// Plans a run in a mode.
+    pub(crate) async fn plan(&self, mode: Mode) -> anyhow::Result<Planned<'_>> {
+        let planning = self.program.plan(self.request(mode));
+        Ok(self.progress.show_while(planning).await?)
     }
 
     /// Parses an image that was named as an argument.
@@ -82,9 +65,8 @@ impl Session<'_> {
 
 /// Returns the location of the configuration; a bare path is a file.
 fn location(text: &str) -> String {
-    let is_location = ["file:", "s3:", "ssm:"]
-        .iter()
-        .any(|scheme| text.starts_with(scheme));
+    let mut schemes = ["file:", "s3:", "ssm:"].into_iter();
+    let is_location = schemes.any(|scheme| text.starts_with(scheme));
     if text.is_empty() || is_location || text.trim_start().starts_with('{') {
         text.to_owned()
     } else {
@@ -97,11 +79,9 @@ fn globs(globs: &[String]) -> Result<Option<RepositoryGlobs>, UsageError> {
         return Ok(None);
     }
     RepositoryGlobs::new(globs).map(Some).map_err(|problems| {
-        let problems: Vec<String> = problems
-            .into_iter()
-            .map(|(position, problem)| format!("`{}`: {problem}", globs[position]))
-            .collect();
-        UsageError::Repository(problems.join("; "))
+        let problems = problems.into_iter();
+        let problems = problems.map(|(index, problem)| format!("`{}`: {problem}", globs[index]));
+        UsageError::Repository(problems.collect::<Vec<_>>().join("; "))
     })
 }
 

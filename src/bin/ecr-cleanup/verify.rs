@@ -4,11 +4,10 @@ use std::io::{self, Write};
 
 use ecr_cleanup::report::Verification;
 
-use crate::{arguments::Output, exit::Exit, output, session::Invocation};
+use crate::{arguments::Output, exit::Exit, output, session::Session};
 
 /// Checks that every image in use can be pulled.
-pub(crate) async fn execute(invocation: &Invocation) -> anyhow::Result<Exit> {
-    let session = invocation.start().await?;
+pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
     let verifying = session.program.verify();
     let (verification, _) = session.progress.show_while(verifying).await?;
     let mut out = io::stdout().lock();
