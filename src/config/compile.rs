@@ -1,8 +1,8 @@
 //! From what was written, completed by the defaults, to what the program uses. What is wrong
 //! between keys is found here.
 //!
-//! Each function records what is wrong and goes on; it gives `None` only where a problem is
-//! recorded.
+//! Each function records what is wrong and continues. It returns `None` only if it recorded a
+//! problem.
 
 use super::{
     Archive, Config, S3Location, accounts, guards, in_use, path::Path, policies,

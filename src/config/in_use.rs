@@ -1,4 +1,4 @@
-//! Where use is looked for: what is written, checked and compiled.
+//! The usage sources: what is written, checked and compiled.
 
 use super::{
     EksUse, InUse, KubernetesUse, S3Objects, accounts, path::Path, policies, problems::Problems,

@@ -67,7 +67,7 @@ pub(super) fn globs(
     path: &Path,
     problems: &mut Problems,
 ) -> Option<RepositoryGlobs> {
-    // A blank keeps the places of the others; what it stands for is a problem already.
+    // The index of a glob among all items. A blank is one of them, and a problem already.
     let items = written.items().map(|(index, text)| (index, text.clone()));
     let (indexes, texts): (Vec<usize>, Vec<String>) = items.unzip();
     let globs = RepositoryGlobs::new(&texts).map_err(|errors| {
@@ -253,7 +253,7 @@ enum PatternError {
     Syntax(String, regex::Error),
 }
 
-/// Returns what is wrong. An error of syntax draws the place on the lines before.
+/// Returns what is wrong, which is on the last line of a syntax error.
 fn reason(error: &regex::Error) -> String {
     let lines = error.to_string();
     let last = lines.lines().last().unwrap_or_default();

@@ -15,11 +15,11 @@ const MAX_PROBLEMS: usize = 100;
 /// The mark that a problem is recorded, and a value missing for it.
 pub(super) struct Reported;
 
-/// Collects problems while the rest of the document is looked at.
+/// The problems found so far.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     found: Vec<Problem>,
-    /// How many of them are values that do not fit the grammar and were taken out.
+    /// Number of problems, from the first, whose values were removed from the document.
     unreadable: usize,
     overfull: bool,
 }
@@ -54,8 +54,8 @@ impl Problems {
         })
     }
 
-    /// Returns the texts of the list at `path` that can be read, with their places, and records why
-    /// others cannot.
+    /// Returns what was read from the texts of the list at `path`, with their indexes, and records
+    /// why others could not be read.
     pub(super) fn all_parsed<T, E: Display>(
         &mut self,
         path: &Path,
@@ -97,7 +97,7 @@ impl Problems {
         value
     }
 
-    /// Says that all found so far is values that do not fit the grammar and were taken out.
+    /// Marks the problems found so far as those whose values were removed from the document.
     pub(super) fn end_reading(&mut self) {
         self.unreadable = self.found.len();
     }

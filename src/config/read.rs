@@ -49,7 +49,7 @@ pub(super) fn check(defaults: &Value, written: Value, problems: &mut Problems) -
 
 /// Returns `written` with the settings that it leaves out.
 ///
-/// A mapping is completed key by key. All else, lists too, is as written.
+/// Mappings are completed key by key. Everything else, lists too, is returned as written.
 fn lay_over(defaults: &Value, written: Value) -> Value {
     match (defaults, written) {
         (Value::Object(defaults), Value::Object(mut written)) => {
@@ -114,9 +114,9 @@ fn find_blanks(tree: &Value, path: &Path, blanks: &mut Vec<Path>) {
     }
 }
 
-/// Puts the default in the place of what is at `path`, or takes it out if there is none.
+/// Replaces what is at `path` by its default, or removes it if there is none.
 ///
-/// A list keeps a blank there, so that its other items keep their places. Returns false if that
+/// A list keeps a blank there, so that its other items keep their indexes. Returns false if that
 /// changes nothing.
 fn take_out(tree: &mut Value, defaults: &Value, path: &Path) -> bool {
     let Some((last, parents)) = path.0.split_last() else {

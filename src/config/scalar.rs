@@ -135,15 +135,14 @@ impl Visitor<'_> for PriceVisitor {
     }
 }
 
-/// A list; `None` stands where an item was taken out because it is wrong, so that the others keep
-/// their places.
+/// A list. `None` in place of an item that was wrong, so that the others keep their indexes.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(inline)]
 pub(super) struct List<T>(pub(super) Vec<Option<T>>);
 
 impl<T> List<T> {
-    /// Returns the items that are not wrong, with their places.
+    /// Returns the items that are not wrong, with their indexes.
     pub(super) fn items(&self) -> impl Iterator<Item = (usize, &T)> {
         let items = self.0.iter().enumerate();
         items.filter_map(|(index, item)| item.as_ref().map(|item| (index, item)))
@@ -156,7 +155,7 @@ impl<T> FromIterator<T> for List<T> {
     }
 }
 
-/// Settings; `None` is written as `false`.
+/// The settings of something that can be off. `None` if `false` is written.
 #[derive(Clone, Debug)]
 pub(super) struct Switch<T>(pub(super) Option<T>);
 

@@ -31,7 +31,7 @@ fn lambda_level(level: &str) -> &'static str {
 }
 
 /// Returns the filter of `RUST_LOG` if it is valid, else one that logs this program from `level`
-/// and errors of all else.
+/// and the errors of its dependencies.
 fn filter(rust_log: Option<&str>, level: &str) -> Targets {
     let written = rust_log.filter(|directives| !directives.is_empty());
     let written = written.and_then(|directives| directives.parse().ok());
