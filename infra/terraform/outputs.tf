@@ -39,7 +39,7 @@ output "alarm_arns" {
 }
 
 output "topic_arn" {
-  description = "The topic that hears of alarms and of runs; null without `notification_emails`."
+  description = "The topic that is notified of alarms and of runs; null without `notification_emails`."
   value       = one(aws_sns_topic.this[*].arn)
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::LocalBoxFuture;
 
-use super::{Finished, Planned, Program, apply::Applied, log, verify};
+use super::{Finished, Planned, apply::Applied, log, verify};
 use crate::{
     plan::{self, Missing, RepositoryKey},
     registry::Outcome,
@@ -80,33 +80,23 @@ impl Planned<'_> {
     /// Writes the answer to the report, and notifies.
     fn publish<'b>(&'b self, answer: &'b mut Answer) -> LocalBoxFuture<'b, ()> {
         Box::pin(async move {
-            let Program {
-                config, clients, ..
-            } = self.program;
-            let stop_at = self.request.stop_at;
-            let no_time = || "there was no time".to_owned();
+            let (program, stop_at) = (self.program, self.request.stop_at);
             if let Some(publication) = self.publication() {
                 answer.report = Some(publication.address());
-                let written = self
-                    .program
-                    .at_the_end(stop_at, publication.answer(answer))
-                    .await;
-                let written = written.map(|written| written.map_err(|error| error.to_string()));
-                if let Err(error) = written.unwrap_or_else(|| Err(no_time())) {
+                let writing = publication.answer(answer);
+                let written = program.at_the_end(stop_at, writing).await;
+                if let Some(problem) = problem(written) {
                     answer.report = None;
-                    answer
-                        .warnings
-                        .push(format!("the report could not be written: {error}"));
+                    let warning = format!("the report could not be written: {problem}");
+                    answer.warnings.push(warning);
                 }
             }
-            if let Some(topic) = &config.notify {
-                let sent = report::notify(clients, topic, answer);
-                let sent = self.program.at_the_end(stop_at, sent).await;
-                let sent = sent.map(|sent| sent.map_err(|error| error.to_string()));
-                if let Err(error) = sent.unwrap_or_else(|| Err(no_time())) {
-                    answer
-                        .warnings
-                        .push(format!("nobody was notified: {error}"));
+            if let Some(topic) = &program.config.notify {
+                let sending = report::notify(&program.clients, topic, answer);
+                let sent = program.at_the_end(stop_at, sending).await;
+                if let Some(problem) = problem(sent) {
+                    let warning = format!("nobody was notified: {problem}");
+                    answer.warnings.push(warning);
                 }
             }
         })
@@ -118,5 +108,13 @@ impl Planned<'_> {
             location: self.program.config.report.as_ref()?,
             run_id: &self.run.id,
         })
+    }
+}
+
+/// Returns what went wrong at the end of a run, if anything; `None` in `done` is that time ran out.
+fn problem<E: ToString>(done: Option<Result<(), E>>) -> Option<String> {
+    match done {
+        Some(done) => done.err().map(|error| error.to_string()),
+        None => Some("there was no time".to_owned()),
     }
 }

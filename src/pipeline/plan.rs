@@ -255,7 +255,7 @@ impl Planned<'_> {
         }
         let soaking = guard::select(self.guard_input(memory, self.plan.now())).soaking;
         let text = format!(
-            "{soaking} candidates have not been candidates for as long as `guards.soak` asks for, and stay until then"
+            "{soaking} candidates have not been candidates for as long as `guards.soak` asks for, and are kept until then"
         );
         (soaking > 0).then_some(text)
     }

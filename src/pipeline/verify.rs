@@ -182,7 +182,7 @@ pub(super) fn verify<'a>(
         };
         if !later.is_empty() {
             summary += &format!(
-                " {} more are only kept for later, and their images are gone.",
+                " {} more are only kept for later, and their images are missing.",
                 later.len()
             );
         }

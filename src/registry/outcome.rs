@@ -1,7 +1,5 @@
 //! Outcome of deleting and archiving.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use crate::{
@@ -90,13 +88,6 @@ impl RepositoryOutcome {
     #[must_use]
     pub(crate) const fn has_changes(&self) -> bool {
         !self.deleted.is_empty() || !self.archived.is_empty()
-    }
-
-    /// Returns whether this is about a repository.
-    #[must_use]
-    pub(crate) fn is_of(&self, repository: &RepositoryPlan) -> bool {
-        let (registry, name): &(Arc<Registry>, _) = &self.repository;
-        (&**registry, name) == (repository.registry(), repository.name())
     }
 
     pub(super) fn fail(&mut self, digest: Digest, code: &str, message: &str) {

@@ -38,15 +38,17 @@ impl Totals {
     /// Counts the images of a plan and what became of them.
     pub(super) fn new(plan: &Plan, outcome: Option<&Outcome>) -> Self {
         let mut totals = Self::default();
+        let outcomes = outcome.iter().flat_map(|outcome| &outcome.repositories);
+        let outcomes: BTreeMap<_, _> = outcomes.map(|of| (&of.repository, of)).collect();
         for repository in plan.repositories() {
-            let mut outcomes = outcome.iter().flat_map(|outcome| &outcome.repositories);
-            let outcome = outcomes.find(|of| of.is_of(repository));
+            let outcome = outcomes.get(repository.key()).copied();
             totals.add(plan, repository, outcome);
         }
         let lines = &mut totals.lines;
         lines.sort_by_cached_key(|line| (Reverse(line.candidate_bytes), line.name.clone()));
         let counts = &mut totals.counts;
-        counts.untouched = counts.candidates - counts.deleted - counts.archived - counts.failed;
+        let tried = counts.deleted + counts.archived + counts.failed;
+        counts.untouched = counts.candidates.saturating_sub(tried);
         totals
     }
 

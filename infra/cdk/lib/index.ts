@@ -78,7 +78,7 @@ export interface EcrCleanupProps {
   readonly logKey?: kms.IKey;
   /** Whether there are alarms. Default: true. */
   readonly alarms?: boolean;
-  /** ARNs of what hears of alarms, such as SNS topics. */
+  /** ARNs of what is notified of alarms, such as SNS topics. */
   readonly alarmActions?: string[];
   /** Addresses that hear of alarms, and of runs that deleted something, failed or were refused, by a topic created for them. */
   readonly notificationEmails?: string[];

@@ -22,7 +22,7 @@ variable "bucket" {
 }
 
 variable "topic" {
-  description = "The topic that hears of runs, or null."
+  description = "The topic that is notified of runs, or null."
   type        = string
 }
 
