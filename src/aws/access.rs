@@ -32,7 +32,7 @@ pub(crate) enum Outcome {
 }
 
 impl Tried {
-    /// Judges an action by the error of its call, if there was one.
+    /// Evaluates an action by the error of its call, if there was one.
     pub(crate) fn new(action: Operation, error: Option<&ApiError>) -> Self {
         let outcome = match error {
             None => Outcome::Allowed,

@@ -22,7 +22,7 @@ pub(crate) struct ClusterError {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
     #[error(
-        "it is {0}, so that what it uses cannot be read; wait until it is ACTIVE or gone, or leave it out with `in_use.eks.clusters`"
+        "it is {0}, so that what it uses cannot be read; wait until it is ACTIVE or deleted, or leave it out with `in_use.eks.clusters`"
     )]
     Status(String),
     #[error("EKS gave no {0}")]

@@ -253,10 +253,10 @@ impl fmt::Display for Access {
                 "\nDenied on AWS. Add this statement to the policy of the program's role:\n{statement:#}"
             )?;
         }
-        for (place, actions) in &self.denied_elsewhere {
+        for (location, actions) in &self.denied_elsewhere {
             writeln!(
                 f,
-                "\nDenied in {place}. Allow to the role there: {}",
+                "\nDenied in {location}. Allow to the role there: {}",
                 actions.join(", ")
             )?;
         }

@@ -230,7 +230,7 @@ impl Refusal {
             observed: format!(
                 "what earlier runs remembered, or what this one has to, is out of reach: {error}"
             ),
-            why: "Guards that depend on it cannot be judged, so nothing is deleted.",
+            why: "Guards that depend on it cannot be evaluated, so nothing is deleted.",
             next: next.to_owned(),
         }
     }

@@ -114,7 +114,7 @@ impl Images {
     }
 }
 
-/// Reason for which the images of a repository cannot be judged.
+/// Reason for which the images of a repository cannot be decided on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Unclear {
@@ -156,7 +156,7 @@ pub enum Unclear {
 }
 
 impl Repository {
-    /// Returns the images, whether or not they can be judged; `None` if they were not read.
+    /// Returns the images, whether or not they can be decided on; `None` if they were not read.
     #[must_use]
     pub const fn images(&self) -> Option<&Images> {
         self.content.images()
@@ -164,7 +164,7 @@ impl Repository {
 }
 
 impl Content {
-    /// Returns the images, whether or not they can be judged; `None` if they were not read.
+    /// Returns the images, whether or not they can be decided on; `None` if they were not read.
     #[must_use]
     pub const fn images(&self) -> Option<&Images> {
         match self {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{KeepReason, LeftAlone, PlanSettings, Verdict, judgement::Judgement};
+use super::{KeepReason, LeftAlone, PlanSettings, Verdict, keep_reasons::KeepReasons};
 use crate::{
     evidence::UsageIndex,
     image::{Digest, Image, Registry, RepositoryName},
@@ -26,68 +26,68 @@ pub(super) struct Subject<'a> {
 type Decision = (Option<LeftAlone>, Vec<Verdict>);
 
 /// Decides on each repository.
-pub(super) fn judge(
+pub(super) fn decide(
     subjects: &[Subject<'_>],
     usage: &UsageIndex,
     policies: &Policies,
     settings: PlanSettings,
 ) -> Vec<Decision> {
-    let judge_one = |subject| Judged::new(subject, usage, policies, settings);
-    let mut judged: Vec<Judged<'_>> = subjects.iter().map(judge_one).collect();
+    let begin = |subject| Progress::new(subject, usage, policies, settings);
+    let mut progress: Vec<Progress<'_>> = subjects.iter().map(begin).collect();
     // What is kept so may have attachments elsewhere in its turn.
-    while keep_attached_elsewhere(&mut judged, subjects) {}
-    judged.into_iter().map(Judged::into_decision).collect()
+    while keep_attached_elsewhere(&mut progress, subjects) {}
+    progress.into_iter().map(Progress::into_decision).collect()
 }
 
-/// A judgement, which takes much more memory than the verdicts and is open only as long as another
-/// repository matters to it.
-enum Judged<'a> {
-    Open(Box<Judgement<'a>>),
+/// The decision on a repository. Reasons take much more memory than verdicts, and are kept only
+/// while another repository matters to this one.
+enum Progress<'a> {
+    Open(Box<KeepReasons<'a>>),
     Done(Decision),
 }
 
-impl<'a> Judged<'a> {
+impl<'a> Progress<'a> {
     fn new(
         subject: &'a Subject<'a>,
         usage: &UsageIndex,
         policies: &Policies,
         settings: PlanSettings,
     ) -> Self {
-        let judgement = match subject.policy.map(|position| &policies.0[position].action) {
+        let reasons = match subject.policy.map(|position| &policies.0[position].action) {
             _ if subject.left_alone.is_some() => Err(subject.left_alone.cloned()),
             Some(Action::Keep(rules)) => {
-                Judgement::new(subject, rules, usage, settings).map_err(Some)
+                KeepReasons::new(subject, rules, usage, settings).map_err(Some)
             }
             Some(Action::LeaveAlone) | None => Err(Some(LeftAlone::NotRead(NotRead::NoPolicy))),
         };
-        match judgement {
-            Ok(judgement) if judgement.attached_elsewhere().next().is_some() => {
-                Self::Open(Box::new(judgement))
+        match reasons {
+            Ok(reasons) if reasons.attached_elsewhere().next().is_some() => {
+                Self::Open(Box::new(reasons))
             }
-            Ok(judgement) => Self::Done((None, judgement.into_verdicts())),
+            Ok(reasons) => Self::Done((None, reasons.into_verdicts())),
             Err(why) => Self::Done((why, keep_all(subject.images.len()))),
         }
     }
 
     fn keeps(&self, index: u32) -> bool {
         match self {
-            Self::Open(judgement) => judgement.keeps(index),
+            Self::Open(reasons) => reasons.keeps(index),
             Self::Done((_, verdicts)) => !verdicts[index as usize].deletes(),
         }
     }
 
     fn attached_elsewhere(&self) -> impl Iterator<Item = (u32, Digest)> + '_ {
         let open = match self {
-            Self::Open(judgement) => Some(judgement),
+            Self::Open(reasons) => Some(reasons),
             Self::Done(_) => None,
         };
         open.into_iter()
-            .flat_map(|judgement| judgement.attached_elsewhere())
+            .flat_map(|reasons| reasons.attached_elsewhere())
     }
 
     fn into_decision(self) -> Decision {
         match self {
-            Self::Open(judgement) => (None, judgement.into_verdicts()),
+            Self::Open(reasons) => (None, reasons.into_verdicts()),
             Self::Done(decision) => decision,
         }
     }
@@ -101,12 +101,12 @@ fn keep_all(images: usize) -> Vec<Verdict> {
 ///
 /// An attachment is kept while its image is kept in another repository, and in a repository of
 /// attachments alone while not everything was read.
-fn keep_attached_elsewhere(judged: &mut [Judged<'_>], subjects: &[Subject<'_>]) -> bool {
-    let attached: Vec<(usize, u32, Digest)> = judged
+fn keep_attached_elsewhere(progress: &mut [Progress<'_>], subjects: &[Subject<'_>]) -> bool {
+    let attached: Vec<(usize, u32, Digest)> = progress
         .iter()
         .enumerate()
-        .flat_map(|(repository, judged)| {
-            let attached = judged.attached_elsewhere();
+        .flat_map(|(repository, progress)| {
+            let attached = progress.attached_elsewhere();
             attached.map(move |(index, subject)| (repository, index, subject))
         })
         .collect();
@@ -114,20 +114,20 @@ fn keep_attached_elsewhere(judged: &mut [Judged<'_>], subjects: &[Subject<'_>]) 
     if wanted.is_empty() {
         return false;
     }
-    let holders = holders(&wanted, judged, subjects);
+    let holders = holders(&wanted, progress, subjects);
     let everything_read = subjects.iter().all(|subject| subject.read);
     let mut any = false;
     for (repository, index, subject) in attached {
-        let Judged::Open(judgement) = &mut judged[repository] else {
+        let Progress::Open(reasons) = &mut progress[repository] else {
             continue;
         };
         let holder = holders.get(&subject).map(|&name| name.clone());
-        if holder.is_some() || (!everything_read && !judgement.has_ordinary_images()) {
+        if holder.is_some() || (!everything_read && !reasons.has_ordinary_images()) {
             let reason = KeepReason::AttachedElsewhere {
                 subject,
                 repository: holder,
             };
-            judgement.keep(index, reason);
+            reasons.keep(index, reason);
             any = true;
         }
     }
@@ -137,13 +137,13 @@ fn keep_attached_elsewhere(judged: &mut [Judged<'_>], subjects: &[Subject<'_>]) 
 /// Returns the repository that keeps each of these images.
 fn holders<'a>(
     wanted: &HashSet<Digest>,
-    judged: &[Judged<'_>],
+    progress: &[Progress<'_>],
     subjects: &'a [Subject<'_>],
 ) -> HashMap<Digest, &'a RepositoryName> {
     let mut holders = HashMap::new();
-    for (judged, subject) in judged.iter().zip(subjects) {
+    for (progress, subject) in progress.iter().zip(subjects) {
         for (index, image) in (0..).zip(&subject.images) {
-            if wanted.contains(&image.digest) && judged.keeps(index) {
+            if wanted.contains(&image.digest) && progress.keeps(index) {
                 holders.insert(image.digest, subject.name);
             }
         }

@@ -10,7 +10,7 @@ mod decide;
 mod eligibility;
 mod explain;
 mod graph;
-mod judgement;
+mod keep_reasons;
 mod missing;
 mod opaque_index;
 mod repository;
@@ -103,7 +103,7 @@ pub fn candidates<'a>(
         settings,
         repositories,
     };
-    candidates.judge();
+    candidates.decide_each();
     candidates
 }
 
@@ -140,7 +140,7 @@ impl Candidates<'_> {
                     draft.facts.left_alone.get_or_insert(why);
                 }
             }
-            self.judge();
+            self.decide_each();
         }
         Plan {
             registries: self.registries,
@@ -150,10 +150,10 @@ impl Candidates<'_> {
         }
     }
 
-    fn judge(&mut self) {
+    fn decide_each(&mut self) {
         let subjects: Vec<Subject<'_>> = self.repositories.iter().map(Draft::subject).collect();
-        let judged = decide::judge(&subjects, self.usage, self.policies, self.settings);
-        for (repository, (left_alone, verdicts)) in self.repositories.iter_mut().zip(judged) {
+        let decisions = decide::decide(&subjects, self.usage, self.policies, self.settings);
+        for (repository, (left_alone, verdicts)) in self.repositories.iter_mut().zip(decisions) {
             repository.facts.left_alone = left_alone;
             repository.verdicts = verdicts;
         }
@@ -223,8 +223,8 @@ impl Plan {
             .iter()
             .map(RepositoryPlan::subject)
             .collect();
-        let judged = decide::judge(&subjects, usage, policies, settings);
-        let kept = judged.into_iter().zip(&self.repositories);
+        let decisions = decide::decide(&subjects, usage, policies, settings);
+        let kept = decisions.into_iter().zip(&self.repositories);
         kept.filter_map(|((_, verdicts), repository)| {
             let both = verdicts.iter().zip(repository.images());
             let kept: HashSet<Digest> = both

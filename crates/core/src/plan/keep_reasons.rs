@@ -1,5 +1,4 @@
-//! The judgement on one repository: reasons to keep from rules, use and doubt, spread over the
-//! graph.
+//! Reasons to keep the images of one repository: from rules, use and doubt, spread over the graph.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -17,8 +16,8 @@ use crate::{
     policy::{Evaluation, KeepRules},
 };
 
-/// The judgement on a repository while it is being made.
-pub(super) struct Judgement<'a> {
+/// The reasons to keep each image of a repository.
+pub(super) struct KeepReasons<'a> {
     images: &'a [&'a Image],
     children: &'a HashMap<Digest, Vec<Child>>,
     graph: Graph,
@@ -28,8 +27,8 @@ pub(super) struct Judgement<'a> {
     reasons: Vec<Vec<KeepReason>>,
 }
 
-impl<'a> Judgement<'a> {
-    /// Judges each image by itself and by what it belongs to.
+impl<'a> KeepReasons<'a> {
+    /// Collects the reasons that each image has by itself and by what it belongs to.
     ///
     /// # Errors
     /// Returns an error if no rule is about any tag of the repository (K7).
@@ -59,7 +58,7 @@ impl<'a> Judgement<'a> {
             if tagged && !evaluation.any_tag_matched && !rules.delete_unmatched {
                 return Err(LeftAlone::NoTagMatched);
             }
-            let mut judgement = Self {
+            let mut all = Self {
                 images,
                 children: subject.children,
                 graph,
@@ -68,12 +67,12 @@ impl<'a> Judgement<'a> {
                 evaluation,
                 reasons: vec![Vec::new(); images.len()],
             };
-            judgement.seed(subject, usage);
-            judgement.close();
-            if !judgement.release_orphans(&mut is_child) {
-                return Ok(judgement);
+            all.seed(subject, usage);
+            all.close();
+            if !all.release_orphans(&mut is_child) {
+                return Ok(all);
             }
-            graph = judgement.graph;
+            graph = all.graph;
         }
     }
 
@@ -183,10 +182,9 @@ impl<'a> Judgement<'a> {
     fn close(&mut self) {
         self.spread(self.all(Self::holds), Self::holds);
         // An image that is only archived protects what is archived with it.
-        let archived =
-            self.all(|judgement, index| judgement.keeps(index) && !judgement.holds(index));
-        let settled = |judgement: &Self, index: u32| {
-            judgement.keeps(index) || judgement.images[index as usize].status != Status::Archived
+        let archived = self.all(|it, index| it.keeps(index) && !it.holds(index));
+        let settled = |it: &Self, index: u32| {
+            it.keeps(index) || it.images[index as usize].status != Status::Archived
         };
         self.spread(archived, settled);
     }
