@@ -136,8 +136,8 @@ fn cost(size: u32, kind: Kind) -> Result<f64, Failure> {
     Ok(best / f64::from(LARGEST))
 }
 
-/// The nanoseconds that this thread has computed so far: what other processes take of the machine
-/// does not count.
+/// Returns the nanoseconds that this thread has computed so far: what other processes take of the
+/// machine does not count.
 fn computed() -> Result<f64, Failure> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     Ok(text
@@ -151,7 +151,7 @@ fn plan_of(inventory: Inventory, usage: &UsageIndex, policies: &Policies) -> Opt
     Some(plan(inventory, usage, policies, Time::from_millis(NOW)?))
 }
 
-/// A number that valgrind prints between two texts.
+/// Returns a number that valgrind prints between two texts.
 fn counted(tool: &[&str], arguments: [&str; 2], before: &str, after: &str) -> Result<f64, Failure> {
     let output = Command::new("valgrind")
         .args(tool)

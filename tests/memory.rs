@@ -17,7 +17,7 @@ const REPOSITORIES: u32 = 100;
 const IMAGES: u32 = 1_000;
 const ALL: i64 = (REPOSITORIES * IMAGES) as i64;
 
-/// A release and its untagged leftover, in turn.
+/// Returns a release and its untagged leftover, in turn.
 fn image(repository: u32, number: u32) -> Image {
     let mut digest = [0; 32];
     digest[..4].copy_from_slice(&repository.to_be_bytes());
@@ -54,7 +54,7 @@ fn repository(number: u32) -> Repository {
     }
 }
 
-/// What is deleted of a registry, and how many bytes its planning takes at the most, and
+/// Returns what is deleted of a registry, and how many bytes its planning takes at the most, and
 /// allocations for a hundred images.
 fn planned(document: &str) -> (usize, i64, i64) {
     let mut inventory = None;

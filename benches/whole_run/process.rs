@@ -19,9 +19,9 @@ pub(crate) struct Took {
     pub(crate) succeeded: bool,
 }
 
-/// A command that runs a program which the kernel gives no more memory than that: `RLIMIT_DATA`
-/// counts all that a process has for itself and can write to (heap, stacks, private mappings),
-/// touched or not.
+/// Returns a command that runs a program which the kernel gives no more memory than that:
+/// `RLIMIT_DATA` counts all that a process has for itself and can write to (heap, stacks, private
+/// mappings), touched or not.
 pub(crate) fn limited(program: &str, megabytes: u64) -> Command {
     let mut command = Command::new("sh");
     command.args([
@@ -53,7 +53,7 @@ pub(crate) fn watch(mut process: Child, started: Instant) -> std::io::Result<Too
     }
 }
 
-/// The most memory that was resident so far, in MB.
+/// Returns the most memory that was resident so far, in MB.
 pub(crate) fn resident_at_most(id: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -33,8 +33,8 @@ pub(crate) struct Calls {
 }
 
 impl Asked {
-    /// Gathering ends where it is asked who else may need what would go, that ends with the first
-    /// image that is rechecked again, and acting with the last deletion.
+    /// Divides calls into phases. Gathering ends where it is asked who else may need what would go,
+    /// that ends with the first image that is rechecked again, and acting with the last deletion.
     fn of(calls: &[Call]) -> [BTreeMap<String, Calls>; 4] {
         let again = |call: &Call| {
             call.operation == "ecr:DescribeImages" && call.body.get("imageIds").is_some()
@@ -138,7 +138,7 @@ impl Server {
         Ok(server)
     }
 
-    /// What was asked since the last time.
+    /// Returns what was asked since the last time.
     pub(crate) fn asked(&mut self) -> std::io::Result<Asked> {
         if let Some(questions) = &mut self.questions {
             writeln!(questions)?;
@@ -164,8 +164,8 @@ impl Drop for Server {
     }
 }
 
-/// The least times that the phases can take: what their calls wait for tokens or for each other,
-/// and the calls of which each needs the answer of the one before.
+/// Returns the least times that the phases can take: what their calls wait for tokens or for each
+/// other, and the calls of which each needs the answer of the one before.
 pub(crate) fn bounds(asked: &Asked) -> [f64; 4] {
     let answer = (LATENCY + JITTER / 2).as_secs_f64();
     let phases = [0, 1, 2, 3].map(|phase| (&asked.phases[phase], STEPS[phase]));
@@ -200,7 +200,7 @@ fn bound(phase: &BTreeMap<String, Calls>) -> f64 {
         .fold(bound, f64::max)
 }
 
-/// How many calls of an operation the program makes at once.
+/// Returns how many calls of an operation the program makes at once.
 fn at_once(operation: &str) -> f64 {
     match operation {
         "ecr:DescribeImages"

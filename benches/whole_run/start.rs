@@ -32,7 +32,7 @@ type Failure = Box<dyn std::error::Error>;
 /// How many starts the median is of.
 const STARTS: usize = 11;
 
-/// What the function under test is, and how large.
+/// Returns what the function under test is, and how large.
 pub(crate) fn function() -> String {
     env::var("ECR_CLEANUP_FUNCTION")
         .unwrap_or_else(|_| env!("CARGO_BIN_EXE_ecr-cleanup-lambda").to_owned())

@@ -91,12 +91,12 @@ impl Size {
         SIZES.into_iter().find(|size| size.name == name)
     }
 
-    /// How many images a run deletes.
+    /// Returns how many images a run deletes.
     pub(crate) const fn candidates(&self) -> usize {
         self.repositories * (self.images / GROUP)
     }
 
-    /// The simulated AWS and its Kubernetes clusters, filled.
+    /// Starts the simulated AWS and its Kubernetes clusters, filled.
     pub(crate) async fn build(
         self,
         latency: Duration,
@@ -191,7 +191,7 @@ fn tag(image: usize) -> String {
     format!("2026.11.{image}-main")
 }
 
-/// The real time, since the program reads the real clock.
+/// Returns the real time, since the program reads the real clock.
 fn now() -> Moment {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

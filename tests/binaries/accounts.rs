@@ -47,8 +47,8 @@ fn users() -> impl Iterator<Item = (&'static str, &'static str)> {
     accounts.flat_map(|account| REGIONS.map(|region| (account, region)))
 }
 
-/// Each registry has an image for each account and Region, which one task definition there names,
-/// and one that nobody needs. Returns the latter.
+/// Fills each registry with an image for each account and Region, which one task definition there
+/// names, and one that nobody needs. Returns the latter.
 fn fill(world: &mut World) -> BTreeSet<Image> {
     world.now = now();
     for name in [
@@ -109,10 +109,8 @@ async fn the_command_cleans_every_registry_and_keeps_what_any_account_needs() {
     let before = images(&aws);
     let answer = clean(&aws).await.json(0);
     assert_eq!(answer["status"], "completed");
-    assert_eq!(
-        (&answer["counts"]["deleted"], &answer["missing"]),
-        (&json!(3), &json!([]))
-    );
+    assert_eq!(answer["counts"]["deleted"], 3);
+    assert_eq!(answer["missing"], json!([]));
     assert_eq!(&before - &images(&aws), expected);
 
     let sources = answer["in_use"].as_array().unwrap().iter();
@@ -149,11 +147,7 @@ async fn an_account_that_cannot_be_entered_or_read_stops_everything() {
         let aws = SimulatedAws::start().await;
         aws.edit(fill);
         let before = images(&aws);
-        let denied = FaultKind::Error {
-            status: 403,
-            code: "AccessDenied".to_owned(),
-            message: "a fault on purpose".to_owned(),
-        };
+        let denied = FaultKind::error(403, "AccessDenied", "a fault on purpose");
         aws.fault(Fault::on(operation).kind(denied).once());
         let answer = clean(&aws).await.json(4);
         let refusals = answer["refusals"].as_array().unwrap();
@@ -187,10 +181,8 @@ async fn a_repository_from_which_a_fourth_account_may_pull_is_left_alone() {
     let answer = clean(&aws).await.json(0);
     let warnings = answer["warnings"].as_array().unwrap().iter();
     let mut warnings = warnings.filter_map(Value::as_str);
-    assert!(
-        warnings.any(|warning| warning.contains("444444444444")),
-        "{answer}"
-    );
+    let found = warnings.any(|warning| warning.contains("444444444444"));
+    assert!(found, "{answer}");
     let expected = expected.into_iter().filter(|image| image.0 != owner);
     assert_eq!(&before - &images(&aws), expected.collect());
 }

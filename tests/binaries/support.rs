@@ -31,8 +31,8 @@ pub(crate) fn delete() -> String {
     r#"{"mode":"delete"}"#.to_owned()
 }
 
-/// The variables of a program with this configuration, which finds AWS at this endpoint and gives
-/// up soon: after enough attempts to ride out two throttles.
+/// Returns the variables of a program with this configuration, which finds AWS at this endpoint and
+/// gives up soon: after enough attempts to ride out two throttles.
 pub(crate) fn environment(aws: &SimulatedAws, config: &str) -> BTreeMap<String, String> {
     let endpoint = aws.endpoint();
     let own = [
@@ -106,7 +106,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// A running scenario, and mode `delete` for both binaries.
+    /// Starts a scenario, with mode `delete` for both binaries.
     pub(crate) async fn start(mut scenario: Scenario) -> Self {
         let world = std::mem::take(&mut scenario.world);
         Self {
@@ -124,7 +124,7 @@ impl Account {
         run(arguments, self.environment()).await
     }
 
-    /// What the function is, for a process that is to stay.
+    /// Returns what the function is, for a process that is to stay.
     pub(crate) fn settings(&self) -> Settings {
         Settings::new(FUNCTION, self.environment())
     }

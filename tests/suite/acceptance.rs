@@ -12,45 +12,38 @@ use ecr_cleanup::{
     config::Mode,
     function::{FunctionError, handle},
     pipeline::Program,
-    report::{METRICS, NAMESPACE, Status},
+    report::{METRICS, NAMESPACE},
 };
 use serde_json::{Value, json};
-use simulated_aws::{Push, SimulatedAws, World, days_ago, hours_ago};
+use simulated_aws::{Fault, Moment, Push, SimulatedAws, World, days_ago, hours_ago};
 
 use crate::support::{DELETE, WorldExt, candidates, deleted, plan, program, request, run};
 
 const APP: &str = "team/app";
 
-/// The repository of the promise, and the digests that are to go.
+/// Fills the repository of the promise, and returns the digests that are to be deleted.
 fn team(world: &mut World) -> Vec<String> {
     world.tagged(APP, "latest", 200);
-    let snapshots: Vec<_> = (1..=8)
-        .map(|day| world.tagged(APP, &format!("2.0-{day}-SNAPSHOT"), day))
-        .collect();
-    let mut releases: Vec<_> = (0..14)
-        .map(|minor| world.tagged(APP, &format!("1.{minor}"), 100 - minor))
-        .collect();
+    let mut push = |tag: String, days| world.tagged(APP, &tag, days);
+    let snapshots = (1..=8).map(|day| push(format!("2.0-{day}-SNAPSHOT"), day));
+    let snapshots: Vec<_> = snapshots.collect();
+    let releases = (0..14).map(|minor| push(format!("1.{minor}"), 100 - minor));
+    let mut releases: Vec<_> = releases.collect();
     let old = world.untagged(APP, 30);
-    world
-        .home()
-        .repository(APP)
-        .push(Push::image().pushed_at(hours_ago(2)));
+    let young = Push::image().pushed_at(hours_ago(2));
+    world.home().repository(APP).push(young);
 
     // By tag: nothing but a service that wants a deregistered task definition.
     let definition = world.define("by-tag", APP, "1.0");
-    world.home().ecs.set_status(&definition, "INACTIVE");
-    let arn = world
-        .home()
-        .ecs
-        .task_definition(&definition)
-        .unwrap()
-        .task_definition_arn
-        .clone();
+    let ecs = &mut world.home().ecs;
+    ecs.set_status(&definition, "INACTIVE");
+    let definition = ecs.task_definition(&definition).unwrap();
+    let arn = Some(definition.task_definition_arn.clone());
     world
         .home()
         .cluster("prod")
         .service("by-tag")
-        .task_definition = Some(arn);
+        .task_definition = arn;
 
     // By digest: a running task.
     let image = format!("{}@{}", world.home().repository(APP).uri(), releases[1]);
@@ -67,11 +60,8 @@ fn team(world: &mut World) -> Vec<String> {
 }
 
 fn sorted(digests: Vec<String>) -> Vec<String> {
-    digests
-        .into_iter()
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect()
+    let digests: BTreeSet<_> = digests.into_iter().collect();
+    digests.into_iter().collect()
 }
 
 /// The dry run and the real run make the same verdicts (P2).
@@ -88,43 +78,28 @@ async fn without_any_setting_only_what_nobody_needs_is_deleted() {
     let dry_verdicts = prepared.plan().repositories()[0].images().to_vec();
     assert_eq!(candidates(prepared.plan()), expected);
     let dry = prepared.finish().await.answer;
-    assert_eq!(
-        (dry.status, dry.counts.candidates, dry.counts.untouched),
-        (Status::Planned, 6, 6),
-        "{}",
-        dry.summary
-    );
+    assert_status!(dry, Planned);
+    assert_eq!(dry.counts.candidates, 6, "{}", dry.summary);
+    assert_eq!(dry.counts.untouched, 6, "{}", dry.summary);
     assert_eq!(aws.mutations().len(), 0);
     assert_eq!(aws.digests(APP), before);
 
     let prepared = program.plan(request(Mode::Delete)).await.unwrap();
     assert_eq!(prepared.plan().repositories()[0].images(), dry_verdicts);
     let real = prepared.finish().await.answer;
-    assert_eq!(
-        (real.status, real.counts.deleted),
-        (Status::Completed, 6),
-        "{}",
-        real.summary
-    );
-    assert_eq!(
-        (real.counts.images, real.counts.kept),
-        (dry.counts.images, dry.counts.kept)
-    );
+    assert_deleted!(real, Completed, 6);
+    assert_eq!(real.counts.images, dry.counts.images);
+    assert_eq!(real.counts.kept, dry.counts.kept);
     assert_eq!(deleted(&aws), expected);
-    let left: Vec<_> = before
-        .into_iter()
-        .filter(|digest| !expected.contains(digest))
-        .collect();
+    let mut left = before;
+    left.retain(|digest| !expected.contains(digest));
     assert_eq!(aws.digests(APP), left);
 
     let tags: BTreeSet<_> = aws.tags(APP).into_iter().collect();
     let snapshots = (1..=5).map(|day| format!("2.0-{day}-SNAPSHOT"));
     let releases = [0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13].map(|minor| format!("1.{minor}"));
-    let kept: BTreeSet<_> = snapshots
-        .chain(releases)
-        .chain(["latest".to_owned()])
-        .collect();
-    assert_eq!(tags, kept);
+    let kept = snapshots.chain(releases).chain(["latest".to_owned()]);
+    assert_eq!(tags, kept.collect());
 }
 
 #[tokio::test]
@@ -134,10 +109,8 @@ async fn a_second_run_right_after_deletes_nothing() {
     run(&aws, DELETE).await;
     aws.clear_record();
     let again = run(&aws, DELETE).await;
-    assert_eq!(
-        (again.status, again.counts.candidates),
-        (Status::Completed, 0)
-    );
+    assert_status!(again, Completed);
+    assert_eq!(again.counts.candidates, 0);
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -145,19 +118,14 @@ async fn a_second_run_right_after_deletes_nothing() {
 async fn without_a_mode_nothing_is_deleted() {
     let aws = SimulatedAws::start().await;
     aws.edit(team);
-    let answer = call(&program(&aws, ""), &event("scheduled-rule"))
-        .await
-        .0
-        .unwrap();
-    assert_eq!(
-        (&answer["status"], &answer["mode"]),
-        (&json!("planned"), &json!("plan"))
-    );
+    let answer = answer_to(&program(&aws, ""), &event("scheduled-rule")).await;
+    assert_eq!(answer["status"], "planned");
+    assert_eq!(answer["mode"], "plan");
     assert_eq!(plan(&aws, "").await.counts.candidates, 6);
     assert_eq!(aws.mutations().len(), 0);
 }
 
-/// An event of `events/`.
+/// Reads an event of `events/`.
 fn event(name: &str) -> Value {
     let path = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
@@ -169,13 +137,15 @@ async fn call(program: &Program, event: &Value) -> (Result<Value, FunctionError>
     let deadline = SystemTime::now() + Duration::from_mins(15);
     let answer = handle(program, event, deadline, &mut stdout).await;
     let lines = String::from_utf8(stdout).unwrap();
-    (
-        answer,
-        lines
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect(),
-    )
+    let lines = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    (answer, lines.collect())
+}
+
+/// Invokes the function, and returns its answer.
+async fn answer_to(program: &Program, event: &Value) -> Value {
+    call(program, event).await.0.unwrap()
 }
 
 #[tokio::test]
@@ -191,25 +161,17 @@ async fn each_event_of_the_examples_does_what_its_name_says() {
     ] {
         let aws = SimulatedAws::start().await;
         let expected = sorted(aws.edit(team));
-        let answer = call(&program(&aws, DELETE), &event(name)).await.0.unwrap();
+        let answer = answer_to(&program(&aws, DELETE), &event(name)).await;
         if name == "verify" {
-            assert_eq!(
-                (&answer["verified"], aws.mutations().len()),
-                (&json!(true), 0)
-            );
+            assert_eq!(answer["verified"], true);
+            assert_eq!(aws.mutations().len(), 0);
             continue;
         }
         assert_eq!(answer["counts"]["candidates"], 6, "{name}");
-        assert_eq!(
-            answer["status"],
-            if deletes { "completed" } else { "planned" },
-            "{name}"
-        );
-        assert_eq!(
-            deleted(&aws),
-            if deletes { expected } else { Vec::new() },
-            "{name}"
-        );
+        let status = if deletes { "completed" } else { "planned" };
+        assert_eq!(answer["status"], status, "{name}");
+        let expected = if deletes { expected } else { Vec::new() };
+        assert_eq!(deleted(&aws), expected, "{name}");
         let explained = answer["explanation"].is_object();
         assert_eq!(explained, name == "explain");
     }
@@ -220,12 +182,9 @@ async fn an_empty_event_only_plans() {
     let aws = SimulatedAws::start().await;
     aws.edit(team);
     for event in [json!({}), Value::Null, json!({"dry_run": true})] {
-        let answer = call(&program(&aws, DELETE), &event).await.0.unwrap();
-        assert_eq!(
-            (&answer["status"], &answer["counts"]["candidates"]),
-            (&json!("planned"), &json!(6)),
-            "{event}"
-        );
+        let answer = answer_to(&program(&aws, DELETE), &event).await;
+        assert_eq!(answer["status"], "planned", "{event}");
+        assert_eq!(answer["counts"]["candidates"], 6, "{event}");
     }
     assert_eq!(aws.mutations().len(), 0);
 }
@@ -239,93 +198,58 @@ async fn an_event_narrows_to_the_repositories_it_names() {
         world.untagged_images("other/app", 2);
     });
     let event = json!({"mode": "delete", "repositories": ["team/*"]});
-    let answer = call(&program(&aws, DELETE), &event).await.0.unwrap();
+    let answer = answer_to(&program(&aws, DELETE), &event).await;
     assert_eq!(answer["counts"]["deleted"], 2);
-    assert_eq!(
-        (
-            aws.digests("team/app").len(),
-            aws.digests("other/app").len()
-        ),
-        (1, 3)
-    );
+    assert_eq!(aws.digests("team/app").len(), 1);
+    assert_eq!(aws.digests("other/app").len(), 3);
 }
 
 #[tokio::test]
 async fn an_event_that_asks_to_archive_deletes_nothing() {
     let aws = SimulatedAws::start().await;
     aws.edit(team);
-    let answer = call(&program(&aws, DELETE), &json!({"mode": "archive"}))
-        .await
-        .0
-        .unwrap();
-    assert_eq!(
-        (
-            aws.count("ecr:BatchDeleteImage"),
-            &answer["counts"]["deleted"]
-        ),
-        (0, &json!(0))
-    );
+    let answer = answer_to(&program(&aws, DELETE), &json!({"mode": "archive"})).await;
+    assert_eq!(aws.count("ecr:BatchDeleteImage"), 0);
+    assert_eq!(answer["counts"]["deleted"], 0);
     assert_eq!(answer["counts"]["archived"], answer["counts"]["candidates"]);
 }
 
 #[tokio::test]
 async fn errors_have_the_names_that_alarms_match() {
     let aws = SimulatedAws::start().await;
-    aws.edit(|world| {
-        world.untagged_images(APP, 2);
-    });
+    aws.edit(|world| world.untagged_images(APP, 2));
     let (answer, lines) = call(&program(&aws, DELETE), &event("scheduled-rule")).await;
     let error = answer.unwrap_err();
     assert_eq!(error.name(), "Refused");
-    assert!(error.to_string().contains("no_usage"), "{error}");
-    assert_eq!(
-        (&lines[1]["RunsRefused"], &lines[1]["GuardTrips"]),
-        (&json!(1.0), &json!(1.0))
-    );
+    assert_contains!(error, "no_usage");
+    assert_eq!(lines[1]["RunsRefused"], 1.0);
+    assert_eq!(lines[1]["GuardTrips"], 1.0);
 
-    for wrong in [
-        json!({"dryrun": true}),
-        json!({"key1": "value1"}),
-        json!([]),
-    ] {
+    let console = json!({"key1": "value1"});
+    for wrong in [json!({"dryrun": true}), console, json!([])] {
         let (answer, lines) = call(&program(&aws, DELETE), &wrong).await;
         assert_eq!(answer.unwrap_err().name(), "InvalidEvent", "{wrong}");
         assert_eq!(lines.len(), 0, "nothing was started");
     }
     let (answer, _) = call(&program(&aws, ""), &event("manual-delete")).await;
-    assert_eq!(
-        answer.unwrap_err().name(),
-        "InvalidEvent",
-        "more than the configuration allows"
-    );
+    let name = answer.unwrap_err().name();
+    assert_eq!(name, "InvalidEvent", "more than the configuration allows");
 
-    let denied = simulated_aws::Fault::on("ecr:DescribeRepositories")
-        .kind(simulated_aws::FaultKind::AccessDenied);
-    aws.fault(denied);
+    aws.fault(Fault::denied("ecr:DescribeRepositories"));
     let (answer, lines) = call(&program(&aws, DELETE), &event("scheduled-rule")).await;
     let error = answer.unwrap_err();
     assert_eq!((error.name(), lines.len()), ("Internal", 1), "{error}");
-    assert!(
-        error.to_string().contains("ecr:DescribeRepositories"),
-        "{error}"
-    );
+    assert_contains!(error, "ecr:DescribeRepositories");
     assert_eq!(aws.mutations().len(), 0);
 }
 
 #[tokio::test]
 async fn a_plan_that_would_be_refused_says_so_and_succeeds() {
     let aws = SimulatedAws::start().await;
-    aws.edit(|world| {
-        world.untagged_images(APP, 2);
-    });
-    let answer = call(&program(&aws, DELETE), &event("manual-plan"))
-        .await
-        .0
-        .unwrap();
-    assert_eq!(
-        (&answer["status"], &answer["refusals"][0]["guard"]),
-        (&json!("planned"), &json!("no_usage"))
-    );
+    aws.edit(|world| world.untagged_images(APP, 2));
+    let answer = answer_to(&program(&aws, DELETE), &event("manual-plan")).await;
+    assert_eq!(answer["status"], "planned");
+    assert_eq!(answer["refusals"][0]["guard"], "no_usage");
 }
 
 #[tokio::test]
@@ -338,35 +262,24 @@ async fn metrics_are_complete_and_in_the_embedded_format() {
     for line in &lines {
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Namespace"], NAMESPACE);
-        assert_eq!(
-            line["_aws"]["Timestamp"],
-            simulated_aws::Moment::NOW.epoch_milliseconds()
-        );
+        let now = Moment::NOW.epoch_milliseconds();
+        assert_eq!(line["_aws"]["Timestamp"], now);
         for dimension in directive["Dimensions"][0].as_array().unwrap() {
             assert!(line[dimension.as_str().unwrap()].is_string(), "{dimension}");
         }
         for metric in directive["Metrics"].as_array().unwrap() {
-            assert!(
-                line[metric["Name"].as_str().unwrap()].is_number(),
-                "{metric}"
-            );
+            let value = &line[metric["Name"].as_str().unwrap()];
+            assert!(value.is_number(), "{metric}");
         }
     }
     let (started, ended) = (&lines[0], &lines[1]);
     assert_eq!(started["RunsStarted"], 1.0);
-    assert_eq!(
-        started["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    let metrics = &started["_aws"]["CloudWatchMetrics"][0]["Metrics"];
+    assert_eq!(metrics.as_array().unwrap().len(), 1);
     let declared = &ended["_aws"]["CloudWatchMetrics"][0]["Metrics"];
-    let expected: Vec<_> = METRICS
-        .iter()
-        .map(|(name, unit)| json!({"Name": name, "Unit": unit}))
-        .collect();
-    assert_eq!(declared, &json!(expected));
+    let expected = METRICS.iter();
+    let expected = expected.map(|(name, unit)| json!({"Name": name, "Unit": unit}));
+    assert_eq!(declared, &json!(expected.collect::<Vec<_>>()));
     for (name, value) in [
         ("RunsStarted", 0),
         ("RunsCompleted", 1),
@@ -412,32 +325,20 @@ async fn an_image_in_use_that_is_not_there_is_reported_with_its_user() {
         world.tagged(APP, "1.0", 3);
         let definition = world.define("web", APP, "9.9");
         world.deploy("prod", "web", &definition);
-        world
-            .home()
-            .repository(APP)
-            .push(Push::image().tag("arch").archived_at(days_ago(1)));
+        let archived = Push::image().tag("arch").archived_at(days_ago(1));
+        world.home().repository(APP).push(archived);
         world.define("cold", APP, "arch");
     });
     let answer = plan(&aws, "").await;
-    let missing: Vec<_> = answer
-        .missing
-        .iter()
-        .map(|one| (one.reference.to_string(), one.live))
-        .collect();
-    assert_eq!(missing.len(), 2, "{missing:?}");
-    assert!(
-        missing[0].0.ends_with("team/app:9.9") && missing[0].1,
-        "{missing:?}"
-    );
-    assert!(
-        missing[1].0.ends_with("team/app:arch") && !missing[1].1,
-        "{missing:?}"
-    );
-    assert!(
-        answer.missing[0]
-            .users
-            .iter()
-            .any(|user| user.contains("`web` in cluster `prod`")),
-        "{missing:?}"
-    );
+    let missing = answer.missing.iter();
+    let missing = missing.map(|one| (one.reference.to_string(), one.live));
+    let missing: Vec<_> = missing.collect();
+    let [(first, true), (second, false)] = &missing[..] else {
+        panic!("{missing:?}")
+    };
+    assert!(first.ends_with("team/app:9.9"), "{missing:?}");
+    assert!(second.ends_with("team/app:arch"), "{missing:?}");
+    let users = &answer.missing[0].users;
+    let is_web = |user: &String| user.contains("`web` in cluster `prod`");
+    assert!(users.iter().any(is_web), "{users:?}");
 }

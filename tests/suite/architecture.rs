@@ -72,12 +72,13 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 impl Source {
-    /// The module a file belongs to: its folder below the root, or itself if it is in none.
+    /// Returns the module a file belongs to: its folder below the root, or itself if it is in none.
     fn module(&self) -> &str {
         self.path.split('/').next().unwrap().trim_end_matches(".rs")
     }
 
-    /// The modules of this project that it names, by `crate::` or by the name of the library.
+    /// Returns the modules of this project that it names, by `crate::` or by the name of the
+    /// library.
     fn imports(&self) -> BTreeSet<&str> {
         let crate_name = match self.module() {
             "bin" => "ecr_cleanup::",
@@ -99,7 +100,7 @@ impl Source {
     }
 }
 
-/// The first name of a path, or those of the list in braces that it starts with.
+/// Returns the first name of a path, or those of the list in braces that it starts with.
 fn first_names(path: &str) -> Vec<&str> {
     let Some(list) = path.strip_prefix('{') else {
         return vec![name(path)];
@@ -271,10 +272,8 @@ fn every_example_event_is_used() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
         let names = [format!("(\"{name}\", "), format!("events/{name}.json")];
-        assert!(
-            names.iter().any(|name| used.contains(name)),
-            "events/{name}.json is used by no test"
-        );
+        let found = names.iter().any(|name| used.contains(name));
+        assert!(found, "events/{name}.json is used by no test");
         events += 1;
     }
     assert!(events >= 6);

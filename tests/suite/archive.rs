@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use ecr_cleanup::{
-    config::Mode,
-    plan::MissingReason,
-    registry::RestoreError,
-    report::{Answer, Status},
-};
+use ecr_cleanup::{config::Mode, plan::MissingReason, registry::RestoreError, report::Answer};
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, World, days_ago, hours_ago};
 
 use crate::support::{program, repository_builder::SPDX, request, run_as};
@@ -20,7 +15,8 @@ fn document(mode: &str, archive: &str) -> String {
     format!("mode: {mode}\narchive: {archive}\n{RULES}")
 }
 
-/// An image of two platforms with a signature and a bill of materials, and one that is in use.
+/// Pushes an image of two platforms with a signature and a bill of materials, and one that is in
+/// use.
 fn fill(world: &mut World) -> Vec<String> {
     let app = world.home().repository("team/app");
     let mut push = |push: Push| app.push(push.pushed_at(days_ago(200)));
@@ -64,54 +60,33 @@ async fn candidates_are_archived_indexes_first_and_nothing_is_deleted() {
     let old = aws.edit(fill);
     let document = document("archive", "{}");
     let planned = run_as(&aws, &document, Mode::Plan).await;
-    assert!(
-        planned
-            .summary
-            .starts_with("Would archive 5 of 6 images in 1 repository: "),
-        "{}",
-        planned.summary
-    );
+    let start = "Would archive 5 of 6 images in 1 repository: ";
+    assert_starts!(planned.summary, start);
     assert!(aws.mutations().is_empty());
     let program = program(&aws, &document);
     let planned = program.plan(request(Mode::Plan)).await.unwrap();
     for (image, verdict) in [("old", "would be archived\n"), ("used", "is kept\n")] {
-        let explanation =
-            planned.explain(&program.reference(&format!("team/app:{image}")).unwrap());
-        assert!(
-            explanation.to_string().contains(verdict) && !explanation.deletes,
-            "{explanation}"
-        );
+        let reference = program.reference(&format!("team/app:{image}")).unwrap();
+        let explanation = planned.explain(&reference);
+        assert_contains!(explanation, verdict);
+        assert!(!explanation.deletes, "{explanation}");
     }
 
     let answer = run_as(&aws, &document, Mode::Archive).await;
-    assert_eq!(
-        (answer.status, outcome_counts(&answer)),
-        (Status::Completed, [5, 5, 0, 0]),
-        "{}",
-        answer.summary
-    );
-    assert!(
-        answer
-            .summary
-            .starts_with("Archived 5 of 6 images in 1 repository: "),
-        "{}",
-        answer.summary
-    );
+    assert_status!(answer, Completed);
+    assert_eq!(outcome_counts(&answer), [5, 5, 0, 0], "{}", answer.summary);
+    assert_starts!(answer.summary, "Archived 5 of 6 images in 1 repository: ");
     assert!(answer.monthly_savings_usd.abs() < f64::EPSILON);
     assert_eq!(statuses(&aws, &old), ["ARCHIVED"]);
     let moved = aws.calls_to(MOVE);
     assert_eq!(moved.len(), 5, "one call each, none refused");
-    assert_eq!(
-        moved[0].body["imageId"]["imageDigest"], old[0],
-        "the index before its parts"
-    );
+    let first = &moved[0].body["imageId"]["imageDigest"];
+    assert_eq!(first, &old[0], "the index before its parts");
     assert_eq!(aws.count("ecr:BatchDeleteImage"), 0);
 
     aws.clear_record();
-    assert_eq!(
-        outcome_counts(&run_as(&aws, &document, Mode::Archive).await),
-        [0; 4]
-    );
+    let counts = outcome_counts(&run_as(&aws, &document, Mode::Archive).await);
+    assert_eq!(counts, [0; 4]);
     assert!(aws.mutations().is_empty());
 }
 
@@ -119,10 +94,8 @@ async fn candidates_are_archived_indexes_first_and_nothing_is_deleted() {
 async fn an_event_may_archive_where_the_configuration_deletes() {
     let aws = SimulatedAws::start().await;
     let old = aws.edit(fill);
-    assert_eq!(
-        outcome_counts(&run_as(&aws, &document("delete", "{}"), Mode::Archive).await),
-        [5, 5, 0, 0]
-    );
+    let counts = outcome_counts(&run_as(&aws, &document("delete", "{}"), Mode::Archive).await);
+    assert_eq!(counts, [5, 5, 0, 0]);
     assert_eq!(statuses(&aws, &old), ["ARCHIVED"]);
     assert!(aws.deletions().is_empty());
 }
@@ -135,20 +108,14 @@ async fn what_changed_since_the_plan_is_not_archived() {
     aws.after("ecr:BatchGetImage", 1, move |world| {
         world.home().repository("team/app").tag(&index, "promoted");
     });
-    assert_eq!(
-        outcome_counts(&run_as(&aws, &document("archive", "{}"), Mode::Archive).await),
-        [5, 0, 0, 0]
-    );
+    let counts = outcome_counts(&run_as(&aws, &document("archive", "{}"), Mode::Archive).await);
+    assert_eq!(counts, [5, 0, 0, 0]);
     assert_eq!(statuses(&aws, &old), ["ACTIVE"]);
 }
 
 #[tokio::test]
 async fn an_interrupted_run_is_completed_by_the_next() {
-    let error = FaultKind::Error {
-        status: 400,
-        code: "SomethingNew".to_owned(),
-        message: "what?".to_owned(),
-    };
+    let error = FaultKind::error(400, "SomethingNew", "what?");
     for (kind, status) in [
         (FaultKind::Drop, 0),
         (FaultKind::ServerError(500), 0),
@@ -160,24 +127,15 @@ async fn an_interrupted_run_is_completed_by_the_next() {
         aws.fault(Fault::on(MOVE).call(2).kind(kind.clone()));
         let answer = run_as(&aws, &document("archive", "{}"), Mode::Archive).await;
         if status == 0 {
-            assert_eq!(
-                (answer.status, outcome_counts(&answer)),
-                (Status::CompletedWithFailures, [5, 1, 0, 1]),
-                "{kind:?}"
-            );
+            assert_status!(answer, CompletedWithFailures, "{kind:?}");
+            assert_eq!(outcome_counts(&answer), [5, 1, 0, 1], "{kind:?}");
             aws.clear_faults();
-            assert_eq!(
-                outcome_counts(&run_as(&aws, &document("archive", "{}"), Mode::Archive).await),
-                [4, 4, 0, 0],
-                "{kind:?}"
-            );
+            let answer = run_as(&aws, &document("archive", "{}"), Mode::Archive).await;
+            assert_eq!(outcome_counts(&answer), [4, 4, 0, 0], "{kind:?}");
         } else {
             // The call was carried out, as a recheck shows.
-            assert_eq!(
-                (answer.status, outcome_counts(&answer)),
-                (Status::Completed, [5, 5, 0, 0]),
-                "{kind:?}"
-            );
+            assert_status!(answer, Completed, "{kind:?}");
+            assert_eq!(outcome_counts(&answer), [5, 5, 0, 0], "{kind:?}");
         }
         assert_eq!(statuses(&aws, &old), ["ARCHIVED"], "{kind:?}");
     }
@@ -189,44 +147,25 @@ async fn archived_images_are_deleted_after_their_time_and_not_before() {
     let old = aws.edit(fill);
     let archive = |world: &mut World, old: &[String], days| {
         for digest in old {
-            let image = world
-                .home()
-                .repository("team/app")
-                .image_mut(digest)
-                .unwrap();
+            let image = world.home().repository("team/app").image_mut(digest);
+            let image = image.unwrap();
             (image.status, image.archived_at) = ("ARCHIVED".into(), Some(days_ago(days)));
         }
     };
     aws.edit(|world| archive(world, &old, 90));
-    for document in [
-        document("delete", "{}"),
-        document("archive", "{delete_after: 90d}"),
+    let after_90_days = document("archive", "{delete_after: 90d}");
+    for (document, mode) in [
+        (&document("delete", "{}"), Mode::Delete),
+        (&after_90_days, Mode::Archive),
     ] {
-        let mode = if document.contains("delete_after") {
-            Mode::Archive
-        } else {
-            Mode::Delete
-        };
-        assert_eq!(outcome_counts(&run_as(&aws, &document, mode).await), [0; 4]);
+        assert_eq!(outcome_counts(&run_as(&aws, document, mode).await), [0; 4]);
     }
     aws.edit(|world| archive(world, &old, 91));
-    let answer = run_as(
-        &aws,
-        &document("archive", "{delete_after: 90d}"),
-        Mode::Archive,
-    )
-    .await;
-    assert_eq!(
-        (answer.status, outcome_counts(&answer)),
-        (Status::Completed, [5, 0, 5, 0]),
-        "{:?}",
-        answer.failures
-    );
-    assert!(
-        answer.summary.starts_with("Deleted 5 of 6 images"),
-        "{}",
-        answer.summary
-    );
+    let answer = run_as(&aws, &after_90_days, Mode::Archive).await;
+    assert_status!(answer, Completed);
+    let counts = outcome_counts(&answer);
+    assert_eq!(counts, [5, 0, 5, 0], "{:?}", answer.failures);
+    assert_starts!(answer.summary, "Deleted 5 of 6 images");
     assert_eq!(aws.count(MOVE), 0);
 }
 
@@ -268,15 +207,8 @@ async fn restoring_brings_back_an_image_with_its_parts_and_attachments_and_waits
     assert_eq!(restored.digests.len(), 5);
     assert_eq!(statuses(&aws, &old), ["ACTIVE"]);
     assert_eq!(aws.count(MOVE), 5, "one call each");
-    assert!(
-        program
-            .restore(&reference, Duration::ZERO)
-            .await
-            .unwrap()
-            .digests
-            .is_empty(),
-        "again: nothing to do"
-    );
+    let again = program.restore(&reference, Duration::ZERO).await.unwrap();
+    assert!(again.digests.is_empty(), "nothing to do");
 
     let nothing = program.reference("team/app:none").unwrap();
     let error = program.restore(&nothing, Duration::ZERO).await.unwrap_err();

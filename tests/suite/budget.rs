@@ -57,10 +57,8 @@ async fn the_oldest_of_all_repositories_go_first_and_the_next_runs_finish_the_re
     }
     aws.clear_record();
     let answer = run(&aws, &at_most(4)).await;
-    assert_eq!(
-        (answer.status, answer.counts.candidates),
-        (Status::Completed, 0)
-    );
+    assert_status!(answer, Completed);
+    assert_eq!(answer.counts.candidates, 0);
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -68,12 +66,7 @@ async fn the_oldest_of_all_repositories_go_first_and_the_next_runs_finish_the_re
 async fn a_limit_of_nothing_deletes_nothing() {
     let (aws, _) = account(|world| world.untagged_images(APP, 3)).await;
     let answer = run(&aws, &at_most(0)).await;
-    assert_eq!(
-        (answer.status, outcome_counts(&answer)),
-        (Status::Truncated, (0, 0, 3)),
-        "{}",
-        answer.summary
-    );
+    assert_outcome!(answer, Truncated, (0, 0, 3));
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -82,12 +75,7 @@ async fn a_limit_that_is_just_enough_or_more_is_no_limit() {
     for limit in [3, 4] {
         let (aws, _) = account(|world| world.untagged_images(APP, 3)).await;
         let answer = run(&aws, &at_most(limit)).await;
-        assert_eq!(
-            (answer.status, outcome_counts(&answer)),
-            (Status::Completed, (3, 0, 0)),
-            "{}",
-            answer.summary
-        );
+        assert_outcome!(answer, Completed, (3, 0, 0));
     }
 }
 
@@ -100,12 +88,7 @@ async fn a_limit_within_a_multi_arch_image_takes_its_index_first_and_the_rest_ne
         })
         .await;
         let answer = run(&aws, &at_most(limit)).await;
-        assert_eq!(
-            (answer.status, outcome_counts(&answer)),
-            (Status::Truncated, (limit, 0, 3 - limit)),
-            "{}",
-            answer.summary
-        );
+        assert_outcome!(answer, Truncated, (limit, 0, 3 - limit));
         assert_eq!(aws.deletions()[0].digest, index);
         while run(&aws, &at_most(limit)).await.status == Status::Truncated {}
         assert_eq!(aws.tags(APP), ["1.0"]);
@@ -124,12 +107,7 @@ async fn a_repository_of_which_too_much_would_go_is_left_alone_and_no_other() {
         .await;
         let config = format!("{{mode: delete, guards: {{max_percent_per_repository: {limit}}}}}");
         let answer = run(&aws, &config).await;
-        assert_eq!(
-            answer.status,
-            Status::Completed,
-            "{limit}: {}",
-            answer.summary
-        );
+        assert_status!(answer, Completed, "{limit}");
         assert_eq!(aws.digests(APP).len(), left, "{limit}");
         assert_eq!(
             line(&answer, APP).left_alone.is_some(),
@@ -149,17 +127,8 @@ async fn a_repository_of_which_too_much_would_go_is_left_alone_and_no_other() {
 async fn a_run_without_time_to_read_deletes_nothing_and_says_so() {
     let (aws, _) = account(|world| world.untagged_images(APP, 3)).await;
     let answer = run_until(&aws, DELETE, Instant::now()).await;
-    assert_eq!(
-        (answer.status, answer.counts.deleted),
-        (Status::Truncated, 0),
-        "{}",
-        answer.summary
-    );
-    assert!(
-        answer.summary.contains("Time ran out"),
-        "{}",
-        answer.summary
-    );
+    assert_deleted!(answer, Truncated, 0);
+    assert_contains!(answer.summary, "Time ran out");
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -168,25 +137,12 @@ async fn a_run_without_time_to_read_deletes_nothing_and_says_so() {
 async fn a_run_that_runs_out_of_time_ends_by_itself_and_the_next_one_finishes() {
     let (aws, _) = account(|world| world.untagged_images(APP, 250)).await;
     let time = Duration::from_secs(3);
-    aws.fault(
-        Fault::on("ecr:BatchDeleteImage")
-            .once()
-            .kind(FaultKind::Delay(time)),
-    );
+    let fault = Fault::on("ecr:BatchDeleteImage").once();
+    aws.fault(fault.kind(FaultKind::Delay(time)));
     let answer = run_until(&aws, DELETE, Instant::now() + time).await;
-    assert_eq!(
-        (answer.status, outcome_counts(&answer)),
-        (Status::Truncated, (100, 0, 150)),
-        "{}",
-        answer.summary
-    );
+    assert_outcome!(answer, Truncated, (100, 0, 150));
     assert_eq!(aws.mutations().len(), 1);
     let next = run(&aws, DELETE).await;
-    assert_eq!(
-        (next.status, outcome_counts(&next)),
-        (Status::Completed, (150, 0, 0)),
-        "{}",
-        next.summary
-    );
+    assert_outcome!(next, Completed, (150, 0, 0));
     assert_eq!(aws.digests(APP).len(), 1);
 }

@@ -1,6 +1,5 @@
 //! How many calls a large account takes: the fewest pages there are, and no call twice.
 
-use ecr_cleanup::report::Status;
 use simulated_aws::{Push, SimulatedAws, World, days_ago};
 
 use crate::support::{WorldExt, plan};
@@ -45,12 +44,10 @@ async fn a_large_account_takes_the_fewest_calls_and_none_twice() {
     let aws = SimulatedAws::start().await;
     aws.edit(large);
     let answer = plan(&aws, "").await;
-    assert_eq!(answer.status, Status::Planned, "{}", answer.summary);
+    assert_status!(answer, Planned);
     assert!(answer.refusals.is_empty(), "{:?}", answer.refusals);
-    assert_eq!(
-        (answer.counts.repositories, answer.counts.images),
-        (REPOSITORIES, REPOSITORIES * 1_000)
-    );
+    assert_eq!(answer.counts.repositories, REPOSITORIES);
+    assert_eq!(answer.counts.images, REPOSITORIES * 1_000);
     assert_eq!(answer.counts.in_use, REPOSITORIES * 3);
     assert_eq!(answer.counts.candidates, REPOSITORIES * (1_000 - 10 - 3));
 

@@ -1,11 +1,11 @@
 //! The coverage check: a repository from which somebody may pull whose use is not read is left
 //! alone.
 
-use ecr_cleanup::report::{Answer, Status};
+use ecr_cleanup::report::Answer;
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Object, SimulatedAws, World};
 
-use crate::support::{DELETE, WorldExt, line, plan, run};
+use crate::support::{DELETE, WorldExt, assertions::assert_warns, line, plan, run};
 
 const APP: &str = "team/app";
 const OTHER: &str = "team/other";
@@ -34,7 +34,7 @@ fn third(world: &mut World) {
 
 fn assert_left_alone(answer: &Answer, because: &str) {
     let why = line(answer, APP).left_alone.as_deref().unwrap();
-    assert!(why.contains(because), "{why}");
+    assert_contains!(why, because);
     assert!(line(answer, OTHER).left_alone.is_none());
     assert!(
         answer
@@ -54,12 +54,7 @@ async fn a_repository_from_which_an_unread_account_may_pull_is_left_alone() {
     assert_eq!(planned.counts.candidates, 2);
     let answer = run(&aws, DELETE).await;
     assert_left_alone(&answer, "account 333333333333");
-    assert_eq!(
-        (answer.status, answer.counts.deleted),
-        (Status::Completed, 2),
-        "{}",
-        answer.summary
-    );
+    assert_deleted!(answer, Completed, 2);
     assert_eq!(aws.digests(APP).len(), 4);
 }
 
@@ -67,20 +62,8 @@ async fn a_repository_from_which_an_unread_account_may_pull_is_left_alone() {
 async fn a_warning_is_enough_if_the_configuration_says_so() {
     let aws = account(third).await;
     let answer = run(&aws, "{mode: delete, guards: {unread_pull_accounts: warn}}").await;
-    assert_eq!(
-        (answer.status, answer.counts.deleted),
-        (Status::Completed, 5),
-        "{}",
-        answer.summary
-    );
-    assert!(
-        answer
-            .warnings
-            .iter()
-            .any(|warning| warning.contains("account 333333333333")),
-        "{:?}",
-        answer.warnings
-    );
+    assert_deleted!(answer, Completed, 5);
+    assert_warns(&answer, "account 333333333333");
 }
 
 #[tokio::test]
@@ -96,11 +79,8 @@ async fn an_account_that_is_read_may_pull() {
         world.bucket("lists").insert("third.json".to_owned(), Object::new(list.to_string()));
     })
     .await;
-    let answer = run(
-        &aws,
-        "{mode: delete, in_use: {keep_lists: ['s3://lists/third.json']}}",
-    )
-    .await;
+    let config = "{mode: delete, in_use: {keep_lists: ['s3://lists/third.json']}}";
+    let answer = run(&aws, config).await;
     assert_eq!(answer.counts.deleted, 5, "{}", answer.summary);
 }
 
@@ -163,11 +143,7 @@ async fn the_policy_of_the_registry_counts_too() {
 #[tokio::test]
 async fn what_cannot_be_asked_leaves_alone() {
     let aws = account(|_| {}).await;
-    aws.fault(
-        Fault::on("ecr:GetRepositoryPolicy")
-            .matching(APP)
-            .kind(FaultKind::AccessDenied),
-    );
+    aws.fault(Fault::denied("ecr:GetRepositoryPolicy").matching(APP));
     assert_left_alone(&run(&aws, DELETE).await, "`ecr:GetRepositoryPolicy`");
     for operation in ["ecr:DescribeRegistry", "ecr:GetRegistryPolicy"] {
         for kind in [
@@ -178,19 +154,9 @@ async fn what_cannot_be_asked_leaves_alone() {
             let aws = account(|_| {}).await;
             aws.fault(Fault::on(operation).kind(kind.clone()));
             let answer = run(&aws, DELETE).await;
-            assert_eq!(
-                (answer.counts.deleted, aws.mutations().len()),
-                (0, 0),
-                "{operation} {kind:?}"
-            );
-            assert!(
-                line(&answer, APP)
-                    .left_alone
-                    .as_deref()
-                    .unwrap()
-                    .contains(operation),
-                "{answer:?}"
-            );
+            assert_eq!(answer.counts.deleted, 0, "{operation} {kind:?}");
+            assert_eq!(aws.mutations().len(), 0, "{operation} {kind:?}");
+            assert_contains!(line(&answer, APP).left_alone.as_deref().unwrap(), operation);
         }
     }
 }

@@ -72,11 +72,8 @@ async fn a_run_ends_in_time_wherever_time_is_lost() {
                 .unwrap_or_else(|_| panic!("{operation} {text}: it did not end"))
                 .unwrap();
             assert!(aws.count(operation) > 0, "{operation} {text} is not called");
-            assert_eq!(
-                answer.status, status,
-                "{operation} {text}: {}",
-                answer.summary
-            );
+            let summary = &answer.summary;
+            assert_eq!(answer.status, status, "{operation} {text}: {summary}");
             let left: u64 = if status == Status::Completed { 0 } else { 3 };
             assert_eq!(aws.deletions().len() as u64, 3 - left, "{operation} {text}");
             (aws, operation, text, left)
@@ -87,28 +84,19 @@ async fn a_run_ends_in_time_wherever_time_is_lost() {
         aws.clear_faults();
         set_clock(&aws, Duration::from_mins(21));
         let answer = run(&aws, FULL).await;
-        assert_eq!(
-            answer.status,
-            Status::Completed,
-            "{operation} {text}: {}",
-            answer.summary
-        );
-        assert_eq!(answer.counts.deleted, left, "{operation} {text}");
+        assert_deleted!(answer, Completed, left, "{operation} {text}");
     }
 }
 
-/// How far the real clock, which the command goes by, is ahead of the world's.
+/// Returns how far the real clock, which the command goes by, is ahead of the world's.
 fn ahead() -> Duration {
-    let real = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap();
-    real.saturating_sub(Duration::from_secs(
-        u64::try_from(Moment::NOW.epoch_seconds()).unwrap(),
-    ))
+    let real = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let world = u64::try_from(Moment::NOW.epoch_seconds()).unwrap();
+    real.unwrap().saturating_sub(Duration::from_secs(world))
 }
 
-/// More than two batches of images nobody needs, indexes with their parts among them, beside what
-/// is needed; at the command's time.
+/// Starts an account with more than two batches of images nobody needs, indexes with their parts
+/// among them, beside what is needed; at the command's time.
 async fn crowded() -> SimulatedAws {
     let aws = account().await;
     aws.edit(|world| {
@@ -120,62 +108,48 @@ async fn crowded() -> SimulatedAws {
                 let child = repository.push(Push::image().pushed_at(at));
                 repository.push(Push::index([&child]).pushed_at(at));
             }
-            repository.push(
-                Push::image()
-                    .tag("latest-too")
-                    .pushed_at(Moment::from_epoch_seconds(1_400_000_000)),
-            );
+            let at = Moment::from_epoch_seconds(1_400_000_000);
+            repository.push(Push::image().tag("latest-too").pushed_at(at));
         }
     });
     aws
 }
 
-/// What must be there whatever happens.
+/// Asserts what must hold whatever happens.
 fn assert_nothing_broken(aws: &SimulatedAws, moment: &str) {
     let deletions = aws.deletions();
-    let distinct: BTreeSet<_> = deletions
-        .iter()
-        .map(|deletion| (&deletion.repository, &deletion.digest))
-        .collect();
-    assert_eq!(
-        distinct.len(),
-        deletions.len(),
-        "{moment}: something was deleted twice"
-    );
-    assert!(
-        deletions.iter().all(|deletion| deletion.tags.is_empty()),
-        "{moment}: something tagged was deleted"
-    );
+    let distinct = deletions.iter().map(|it| (&it.repository, &it.digest));
+    let distinct = distinct.collect::<BTreeSet<_>>().len();
+    assert_eq!(distinct, deletions.len(), "{moment}: deleted twice");
+    let all = deletions.iter().all(|deletion| deletion.tags.is_empty());
+    assert!(all, "{moment}: something tagged was deleted");
     aws.read(|world| {
         let app = world.stored("app").unwrap();
         assert_eq!(app.tags(), ["latest", "latest-too", "live"], "{moment}");
         let index = app.digest("latest").unwrap();
         let manifest = app.manifest(index).unwrap();
-        let parts = app
-            .digests()
-            .into_iter()
-            .filter(|digest| manifest.contains(digest.as_str()))
-            .count();
-        assert_eq!(parts, 1, "{moment}: the index in use has lost its part");
+        let mut parts = app.digests();
+        parts.retain(|digest| manifest.contains(digest.as_str()));
+        assert_eq!(
+            parts.len(),
+            1,
+            "{moment}: the index in use has lost its part"
+        );
     });
 }
 
-/// The release command against this AWS. The environment says everything.
+/// Returns the release command against this AWS. The environment says everything.
 fn command(aws: &SimulatedAws) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-cleanup"));
     let config = r#"{"mode": "delete", "state": "s3://memory/prefix", "report": "s3://reports"}"#;
     command.args(["run", "--yes", "--output", "json", "--config", config]);
     command.env_clear();
-    command
-        .env("AWS_ENDPOINT_URL", aws.endpoint())
-        .env("AWS_REGION", "eu-west-1");
-    command
-        .env("AWS_ACCESS_KEY_ID", "AKIAHOME")
-        .env("AWS_SECRET_ACCESS_KEY", "secret");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.env("AWS_ENDPOINT_URL", aws.endpoint());
+    command.env("AWS_REGION", "eu-west-1");
+    command.env("AWS_ACCESS_KEY_ID", "AKIAHOME");
+    command.env("AWS_SECRET_ACCESS_KEY", "secret");
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stderr(Stdio::null());
     command
 }
 
@@ -223,23 +197,15 @@ async fn killed_at_any_moment_it_leaves_nothing_broken() {
         // Moments all over the run, in no order; the last calls are where deletion goes on.
         let call = 1 + kill * 37 % calls;
         let (aws, after) = (crowded().await, kill % 2 == 0);
-        let moment = format!(
-            "call {call} of {calls}, {}",
-            if after { "after" } else { "before" }
-        );
+        let side = if after { "after" } else { "before" };
+        let moment = format!("call {call} of {calls}, {side}");
         let killed = killed_at(&aws, call, after).await;
         assert_nothing_broken(&aws, &moment);
         let by_then = aws.deletions().len() as u64;
         // Every lock of the command has ended by then.
         set_clock(&aws, ahead() + Duration::from_mins(21));
         let answer = run(&aws, FULL).await;
-        assert_eq!(
-            answer.status,
-            Status::Completed,
-            "{moment}: {}",
-            answer.summary
-        );
-        assert_eq!(answer.counts.deleted, all - by_then, "{moment}");
+        assert_deleted!(answer, Completed, all - by_then, "{moment}");
         assert_nothing_broken(&aws, &moment);
         assert_eq!(aws.digests("api").len(), 1, "{moment}");
         assert_eq!(run(&aws, FULL).await.counts.candidates, 0, "{moment}");
@@ -248,8 +214,6 @@ async fn killed_at_any_moment_it_leaves_nothing_broken() {
     let ends: Vec<_> = stream::iter(moments).buffer_unordered(4).collect().await;
     let killed = ends.iter().filter(|(killed, _)| *killed).count();
     assert!(killed >= 50, "only {killed} runs were killed");
-    assert!(
-        ends.iter().any(|(_, by_then)| (1..all).contains(by_then)),
-        "none was killed while it deleted"
-    );
+    let found = ends.iter().any(|(_, by_then)| (1..all).contains(by_then));
+    assert!(found, "none was killed while it deleted");
 }

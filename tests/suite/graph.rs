@@ -9,139 +9,71 @@ use ecr_cleanup::{
 use jiff::SignedDuration;
 
 use crate::support::repository_builder::{
-    ATTESTATION, COSIGN, HELM, NOTATION, RepositoryBuilder, SOCI_V1, SOCI_V2, SPDX, because,
-    candidate_names, candidates, digest, hours_ago, inventory, plan_all, plan_one, policies, usage,
+    RepositoryBuilder, because, candidate_names, candidates, digest, hours_ago, inventory,
+    plan_all, plan_one, policies, usage,
 };
 
 const DAY: i64 = 24;
+const APP: &str = "team/app";
 
 /// One repository with every kind of edge that there is. Releases are a week apart, 1.5 is of
 /// today's noon minus two days.
-fn every_edge() -> RepositoryBuilder {
-    let mut repository = RepositoryBuilder::default();
-    let ago = |weeks: i64| 2 * DAY + 7 * DAY * weeks;
-    // A multi-arch image with BuildKit's attestation, which refers to its platform, and everything
-    // attached to it.
-    repository.image("1.5/amd64", ago(0) + 1);
-    repository.image("1.5/arm64", ago(0) + 1);
-    repository
-        .image("1.5/provenance", ago(0) + 1)
-        .artifact(ATTESTATION)
-        .subject("1.5/amd64");
-    let parts = [
-        "1.5/amd64=linux/amd64",
-        "1.5/arm64=linux/arm64",
-        "1.5/provenance=attestation",
-    ];
-    repository.image("1.5", ago(0)).tag("1.5").index(&parts);
-    repository
-        .image("1.5.sig", ago(0))
-        .attached_to("1.5", ".sig");
-    repository
-        .image("1.5.att", ago(0))
-        .attached_to("1.5", ".att")
-        .artifact(COSIGN);
-    repository
-        .image("1.5 notation", ago(0))
-        .subject("1.5")
-        .artifact(NOTATION);
-    repository
-        .image("1.5 sbom", ago(0))
-        .subject("1.5/arm64")
-        .artifact(SPDX);
-    repository
-        .image("1.5 sbom signature", ago(0))
-        .subject("1.5 sbom")
-        .artifact(NOTATION);
-    // Two indexes that share a part, and an index of indexes.
-    repository.image("shared/arm64", ago(2));
-    repository.image("1.4/amd64", ago(1));
-    repository
-        .image("1.4", ago(1))
-        .tag("1.4")
-        .index(&["1.4/amd64=linux/amd64", "shared/arm64=linux/arm64"]);
-    repository.image("1.3/amd64", ago(2));
-    repository
-        .image("1.3", ago(2))
-        .index(&["1.3/amd64=linux/amd64", "shared/arm64=linux/arm64"]);
-    repository.image("1.3/windows", ago(2));
-    repository
-        .image("1.3-all", ago(2))
-        .tag("1.3-all")
-        .index(&["1.3", "1.3/windows=windows/amd64"]);
-    // A plain image whose client kept the list of its referrers under the fallback tag, with a SOCI
-    // index of version 1.
-    repository.image("1.2", ago(3)).tag("1.2");
-    repository
-        .image("1.2 sbom", ago(3))
-        .subject("1.2")
-        .artifact(SPDX);
-    repository
-        .image("1.2 list", ago(3))
-        .attached_to("1.2", "")
-        .index(&["1.2 sbom"]);
-    repository
-        .image("1.2 soci", ago(3))
-        .subject("1.2")
-        .artifact(SOCI_V1);
-    // SOCI of version 2: an index of the plain image and its SOCI manifest.
-    repository.image("1.1", ago(4)).tag("1.1");
-    repository.image("1.1 soci", ago(4)).artifact(SOCI_V2);
-    repository
-        .image("1.1-soci", ago(4) - 1)
-        .tag("1.1-soci")
-        .index(&["1.1=linux/amd64", "1.1 soci"]);
-    // A part with a tag of its own.
-    repository.image("1.0-amd64", ago(5)).tag("1.0-amd64");
-    repository
-        .image("1.0", ago(5))
-        .tag("1.0")
-        .index(&["1.0-amd64=linux/amd64"]);
-    // What belongs to nothing that is still there.
-    repository
-        .image("lost.sig", ago(1))
-        .attached_to("lost", ".sig");
-    repository
-        .image("lost sbom", ago(1))
-        .subject("lost")
-        .artifact(SPDX);
-    repository
-        .image("lost sbom signature", ago(1))
-        .subject("lost sbom")
-        .artifact(NOTATION);
-    repository.image("lost/arm64", ago(1));
-    repository.image("lost soci", ago(1)).artifact(SOCI_V2);
-    // What is no image.
-    repository
-        .image("chart", ago(6))
-        .tag("chart-1.0")
-        .artifact(HELM);
-    repository
-        .image("chart.sig", ago(6))
-        .attached_to("chart", ".sig");
-    repository
-        .image("model", ago(6))
-        .artifact("application/vnd.example.model");
-    // A push that is going on: parts, then the index, then the tag and the signature.
-    repository.image("next/amd64", 0);
-    repository
-        .image("next sbom", 0)
-        .subject("next")
-        .artifact(SPDX);
-    repository.image("next.sig", 0).attached_to("next", ".sig");
-    // Archived long ago.
-    repository.image("0.5/amd64", ago(30)).archived(ago(20));
-    repository
-        .image("0.5", ago(30))
-        .tag("0.5")
-        .index(&[])
-        .archived(ago(20));
-    repository
-        .image("0.5.sig", ago(30))
-        .attached_to("0.5", ".sig")
-        .archived(ago(20));
-    repository
-}
+const EVERY_EDGE: &str = "
+    # A multi-arch image with BuildKit's attestation, which refers to its platform, and everything
+    # attached to it.
+    2d1h    1.5/amd64
+    2d1h    1.5/arm64
+    2d1h    1.5/provenance | artifact application/vnd.docker.attestation.manifest.v1+json \
+                           | subject 1.5/amd64
+    2d      1.5            | tag 1.5 \
+                           | index 1.5/amd64=linux/amd64, 1.5/arm64=linux/arm64, \
+                                   1.5/provenance=attestation
+    2d      1.5.sig        | attached 1.5 + .sig
+    2d      1.5.att        | attached 1.5 + .att \
+                           | artifact application/vnd.dev.cosign.artifact.sig.v1+json
+    2d      1.5 notation   | subject 1.5 | artifact application/vnd.cncf.notary.signature
+    2d      1.5 sbom       | subject 1.5/arm64 | artifact application/spdx+json
+    2d      1.5 sbom signature | subject 1.5 sbom | artifact application/vnd.cncf.notary.signature
+    # Two indexes that share a part, and an index of indexes.
+    16d     shared/arm64
+    9d      1.4/amd64
+    9d      1.4            | tag 1.4 | index 1.4/amd64=linux/amd64, shared/arm64=linux/arm64
+    16d     1.3/amd64
+    16d     1.3            | index 1.3/amd64=linux/amd64, shared/arm64=linux/arm64
+    16d     1.3/windows
+    16d     1.3-all        | tag 1.3-all | index 1.3, 1.3/windows=windows/amd64
+    # A plain image whose client kept the list of its referrers under the fallback tag, with a SOCI
+    # index of version 1.
+    23d     1.2            | tag 1.2
+    23d     1.2 sbom       | subject 1.2 | artifact application/spdx+json
+    23d     1.2 list       | attached 1.2 + | index 1.2 sbom
+    23d     1.2 soci       | subject 1.2 | artifact application/vnd.amazon.soci.index.v1+json
+    # SOCI of version 2: an index of the plain image and its SOCI manifest.
+    30d     1.1            | tag 1.1
+    30d     1.1 soci       | artifact application/vnd.amazon.soci.index.v2+json
+    29d23h  1.1-soci       | tag 1.1-soci | index 1.1=linux/amd64, 1.1 soci
+    # A part with a tag of its own.
+    37d     1.0-amd64      | tag 1.0-amd64
+    37d     1.0            | tag 1.0 | index 1.0-amd64=linux/amd64
+    # What belongs to nothing that is still there.
+    9d      lost.sig       | attached lost + .sig
+    9d      lost sbom      | subject lost | artifact application/spdx+json
+    9d      lost sbom signature | subject lost sbom | artifact application/vnd.cncf.notary.signature
+    9d      lost/arm64
+    9d      lost soci      | artifact application/vnd.amazon.soci.index.v2+json
+    # What is no image.
+    44d     chart          | tag chart-1.0 | artifact application/vnd.cncf.helm.config.v1+json
+    44d     chart.sig      | attached chart + .sig
+    44d     model          | artifact application/vnd.example.model
+    # A push that is going on: parts, then the index, then the tag and the signature.
+    0d      next/amd64
+    0d      next sbom      | subject next | artifact application/spdx+json
+    0d      next.sig       | attached next + .sig
+    # Archived long ago.
+    212d    0.5/amd64      | archived 142d
+    212d    0.5            | tag 0.5 | index | archived 142d
+    212d    0.5.sig        | attached 0.5 + .sig | archived 142d
+";
 
 /// The fixture's images, one a line: `+` is kept and `-` deleted, one column for each case of
 /// [`CASES`].
@@ -209,104 +141,79 @@ fn document(rules: &str) -> String {
     format!("policies: [{{repositories: ['**'], delete_unmatched: true, keep: [{rules}]}}]")
 }
 
+/// Returns the names of what is deleted, sorted.
+fn deleted(
+    repository: &RepositoryBuilder,
+    uses: &[&str],
+    rules: &str,
+    settings: impl Into<PlanSettings>,
+) -> String {
+    let (usage, policies) = (usage(uses), policies(&document(rules)));
+    let plan = plan_all(&[(APP, repository)], &usage, &policies, settings);
+    candidate_names(&plan, APP, repository).join(", ")
+}
+
 /// Parts, referrers, signatures, orphans and charts (G1, G2, G3, G4, K8).
 #[test]
 fn each_image_has_its_verdict() {
-    let repository = every_edge();
+    let repository = RepositoryBuilder::read(EVERY_EDGE);
     let mut verdicts: BTreeMap<&str, String> = repository
         .names()
-        .map(|name| (name, String::new()))
+        .map(|name| (name, format!("{name:<20}")))
         .collect();
     for (rules, uses) in CASES {
         let plan = plan_one(&repository, uses, &document(rules));
-        let candidates = candidate_names(&plan, "team/app", &repository);
+        let candidates = candidate_names(&plan, APP, &repository);
         for (name, signs) in &mut verdicts {
-            signs.push_str(if candidates.iter().any(|candidate| candidate == name) {
-                " -"
-            } else {
-                " +"
-            });
+            let deleted = candidates.iter().any(|candidate| candidate == name);
+            signs.push_str(if deleted { " -" } else { " +" });
         }
     }
     let expected = VERDICTS.trim().lines().map(str::trim);
-    let actual: Vec<String> = expected
-        .clone()
-        .map(|line| {
-            let name = line.split_once("  ").map_or(line, |(name, _)| name).trim();
-            format!(
-                "{name:<20}{}",
-                verdicts.remove(name).unwrap_or_else(|| panic!("{name}?"))
-            )
+    let different: Vec<String> = expected
+        .filter_map(|line| {
+            let name = line.split_once("  ").map_or(line, |(name, _)| name);
+            let actual = verdicts.remove(name).unwrap_or_else(|| panic!("{name}?"));
+            let same = line.split_whitespace().eq(actual.split_whitespace());
+            (!same).then(|| format!("expected {line}\n     got {actual}"))
         })
         .collect();
-    pretty(&expected.map(str::to_owned).collect::<Vec<_>>(), &actual);
+    assert!(different.is_empty(), "\n{}", different.join("\n"));
     assert!(verdicts.is_empty(), "not in the table: {verdicts:?}");
 }
 
-fn pretty(expected: &[String], actual: &[String]) {
-    let different: Vec<String> = expected
-        .iter()
-        .zip(actual)
-        .filter(|(expected, actual)| expected.split_whitespace().ne(actual.split_whitespace()))
-        .map(|(expected, actual)| format!("expected {expected}\n     got {actual}"))
-        .collect();
-    assert!(different.is_empty(), "\n{}", different.join("\n"));
-}
+const REASONS: &str = "
+    1.5/arm64      | child of team/app:1.5 (linux/arm64), which is kept
+    1.5/provenance | child of team/app:1.5 (attestation), which is kept
+    1.5.sig        | signs team/app:1.5, which is kept
+    1.5.att        | attests team/app:1.5, which is kept
+    1.5 notation   | signs team/app:1.5, which is kept
+    1.4            | rank 2 for rule `last` (keeps 1); not in use
+    1.4/amd64      | child of team/app:1.4 (linux/amd64), which is not kept
+    1.2 sbom       | describes team/app:1.2, which is not kept
+    1.2 list       | lists the referrers of team/app:1.2, which is not kept
+    1.2 soci       | indexes the layers of team/app:1.2, which is not kept
+    lost/arm64     | untagged; not in use
+    chart          | not a container image and attached to none, so no rule applies
+    0.5            | archived
+";
 
 #[test]
 fn reasons_say_what_belongs_to_what() {
-    let repository = every_edge();
-    let plan = plan_one(
-        &repository,
-        &[],
-        &document("{name: last, tags: '^1', newest: 1}"),
-    );
-    for (name, expected) in [
-        (
-            "1.5/arm64",
-            "child of team/app:1.5 (linux/arm64), which is kept",
-        ),
-        (
-            "1.5/provenance",
-            "child of team/app:1.5 (attestation), which is kept",
-        ),
-        ("1.5.sig", "signs team/app:1.5, which is kept"),
-        ("1.5.att", "attests team/app:1.5, which is kept"),
-        ("1.5 notation", "signs team/app:1.5, which is kept"),
-        ("1.4", "rank 2 for rule `last` (keeps 1); not in use"),
-        (
-            "1.4/amd64",
-            "child of team/app:1.4 (linux/amd64), which is not kept",
-        ),
-        ("1.2 sbom", "describes team/app:1.2, which is not kept"),
-        (
-            "1.2 list",
-            "lists the referrers of team/app:1.2, which is not kept",
-        ),
-        (
-            "1.2 soci",
-            "indexes the layers of team/app:1.2, which is not kept",
-        ),
-        ("lost/arm64", "untagged; not in use"),
-        (
-            "chart",
-            "not a container image and attached to none, so no rule applies",
-        ),
-        ("0.5", "archived"),
-    ] {
-        assert_eq!(because(&plan, "team/app", name), [expected], "{name}");
+    let repository = RepositoryBuilder::read(EVERY_EDGE);
+    let document_of_one = document("{name: last, tags: '^1', newest: 1}");
+    let plan = plan_one(&repository, &[], &document_of_one);
+    for (name, expected) in REASONS.lines().filter_map(|line| line.split_once('|')) {
+        let because = because(&plan, APP, name.trim());
+        assert_eq!(because, [expected.trim()], "{name}");
     }
-    let orphan = [format!(
-        "signs {}, which no longer exists",
-        digest("lost").short()
-    )];
-    assert_eq!(because(&plan, "team/app", "lost.sig"), orphan);
+    let lost = digest("lost").short();
+    let orphan = [format!("signs {lost}, which no longer exists")];
+    assert_eq!(because(&plan, APP, "lost.sig"), orphan);
     let used = plan_one(&repository, &["shared/arm64"], &document(NOTHING));
-    let part = format!(
-        "its child team/app@{} is in use",
-        digest("shared/arm64").short()
-    );
-    assert_eq!(because(&used, "team/app", "1.4"), [part]);
+    let shared = digest("shared/arm64").short();
+    let part = [format!("its child team/app@{shared} is in use")];
+    assert_eq!(because(&used, APP, "1.4"), part);
 }
 
 /// A part without an index is an image like any other (K5).
@@ -314,91 +221,69 @@ fn reasons_say_what_belongs_to_what() {
 /// Found by the law that one run leaves nothing that a second would delete.
 #[test]
 fn a_part_that_outlives_its_index_has_a_rank() {
-    let mut repository = RepositoryBuilder::default();
-    repository.image("new", DAY).tag("2.0");
-    repository.image("old", 3 * DAY).tag("1.0");
-    repository.image("new index", DAY).index(&["new"]);
-    let plan = plan_one(&repository, &[], &document("{tags: '.', newest: 1}"));
-    assert_eq!(
-        candidate_names(&plan, "team/app", &repository),
-        ["new index", "old"]
+    let repository = RepositoryBuilder::read(
+        "1d new | tag 2.0
+         3d old | tag 1.0
+         1d new index | index new",
     );
+    let deleted = deleted(&repository, &[], "{tags: '.', newest: 1}", hours_ago(0));
+    assert_eq!(deleted, "new index, old");
 }
 
 /// It is kept by its rank, and takes none from others (K5).
 #[test]
 fn a_tagged_image_that_refers_to_another_is_ranked_but_has_no_rank() {
-    let mut repository = RepositoryBuilder::default();
-    repository.image("patched", DAY).tag("1.1").subject("gone");
-    repository.image("plain", 2 * DAY).tag("1.0");
-    repository
-        .image("old patched", 3 * DAY)
-        .tag("0.9")
-        .subject("gone");
-    let plan = plan_one(&repository, &[], &document("{tags: '.', newest: 1}"));
-    assert_eq!(
-        candidate_names(&plan, "team/app", &repository),
-        ["old patched"]
+    let repository = RepositoryBuilder::read(
+        "1d patched | tag 1.1 | subject gone
+         2d plain | tag 1.0
+         3d old patched | tag 0.9 | subject gone",
     );
+    let deleted = deleted(&repository, &[], "{tags: '.', newest: 1}", hours_ago(0));
+    assert_eq!(deleted, "old patched");
 }
 
 /// Signatures may be stored apart from their images (G2, G3).
 #[test]
 fn attachments_in_a_repository_of_their_own_follow_their_images_through_every_repository() {
-    let mut apps = RepositoryBuilder::default();
-    apps.image("used", 9 * DAY).tag("1.0");
-    apps.image("unused", 9 * DAY).tag("0.9");
-    let mut signatures = RepositoryBuilder::default();
-    signatures
-        .image("used.sig", 9 * DAY)
-        .attached_to("used", ".sig");
-    signatures
-        .image("unused.sig", 9 * DAY)
-        .attached_to("unused", ".sig");
-    signatures
-        .image("used sbom", 9 * DAY)
-        .subject("used")
-        .artifact(SPDX);
-    let mut more = RepositoryBuilder::default();
-    more.image("used.sig.sig", 9 * DAY)
-        .attached_to("used.sig", ".sig");
-    more.image("unused.sig.sig", 9 * DAY)
-        .attached_to("unused.sig", ".sig");
-    let repositories = [
+    let apps = RepositoryBuilder::read("9d used | tag 1.0\n9d unused | tag 0.9");
+    let signatures = RepositoryBuilder::read(
+        "9d used.sig | attached used + .sig
+         9d unused.sig | attached unused + .sig
+         9d used sbom | subject used | artifact application/spdx+json",
+    );
+    let more = RepositoryBuilder::read(
+        "9d used.sig.sig | attached used.sig + .sig
+         9d unused.sig.sig | attached unused.sig + .sig",
+    );
+    let all = [
         ("apps", &apps),
         ("signatures", &signatures),
         ("a/more", &more),
     ];
-    let plan = plan_all(
-        &repositories,
-        &usage(&["apps:1.0"]),
-        &policies(&document(NOTHING)),
-        hours_ago(0),
-    );
-    assert_eq!(candidate_names(&plan, "apps", &apps), ["unused"]);
-    assert_eq!(
-        candidate_names(&plan, "signatures", &signatures),
-        ["unused.sig"]
-    );
-    assert_eq!(candidate_names(&plan, "a/more", &more), ["unused.sig.sig"]);
+    let (usage, policies) = (usage(&["apps:1.0"]), policies(&document(NOTHING)));
+    let plan = plan_all(&all, &usage, &policies, hours_ago(0));
+    for (name, builder) in all {
+        let expected = match name {
+            "apps" => "unused",
+            "signatures" => "unused.sig",
+            _ => "unused.sig.sig",
+        };
+        assert_eq!(candidate_names(&plan, name, builder), [expected]);
+    }
 }
 
 #[test]
 fn what_is_attached_to_a_repository_that_the_guard_skips_is_kept() {
-    let mut apps = RepositoryBuilder::default();
-    apps.image("unused", 9 * DAY).tag("0.9");
-    let mut signatures = RepositoryBuilder::default();
-    signatures
-        .image("unused.sig", 9 * DAY)
-        .attached_to("unused", ".sig");
-    signatures.image("other", 9 * DAY).tag("keep-this");
+    let apps = RepositoryBuilder::read("9d unused | tag 0.9");
+    let signatures = RepositoryBuilder::read(
+        "9d unused.sig | attached unused + .sig
+         9d other | tag keep-this",
+    );
     let (usage, policies) = (usage(&[]), policies(&document("{tags: keep}")));
     let inventory = inventory(&[("apps", &apps), ("signatures", &signatures)]);
     let plan = plan::plan(inventory.clone(), &usage, &policies, hours_ago(0));
-    assert_eq!(
-        candidate_names(&plan, "signatures", &signatures),
-        ["unused.sig"]
-    );
+    let names = candidate_names(&plan, "signatures", &signatures);
+    assert_eq!(names, ["unused.sig"]);
     let unvetoed = plan::candidates(inventory, &usage, &policies, hours_ago(0));
     let vetoes = guard::too_many_candidates(&unvetoed, 50);
     let plan = unvetoed.decide(vetoes);
@@ -406,7 +291,7 @@ fn what_is_attached_to_a_repository_that_the_guard_skips_is_kept() {
     assert!(candidates(&plan, "signatures").is_empty());
 }
 
-/// The terms of mode `archive`.
+/// Returns the terms of mode `archive`.
 fn archiving(delete_after_days: Option<i64>) -> PlanSettings {
     let delete_after = delete_after_days.map(|days| SignedDuration::from_hours(days * DAY));
     PlanSettings {
@@ -418,156 +303,83 @@ fn archiving(delete_after_days: Option<i64>) -> PlanSettings {
     }
 }
 
-/// A multi-arch image that was archived days ago, with its parts and signature.
-fn archived(repository: &mut RepositoryBuilder, days: i64) {
-    let [name, part, signature] = [
-        format!("{days}"),
-        format!("{days}/arm64"),
-        format!("{days}.sig"),
-    ];
-    repository
-        .image(&part, (days + 100) * DAY)
-        .archived(days * DAY);
-    repository
-        .image(&name, (days + 100) * DAY)
-        .tag(&format!("v{days}"))
-        .index(&[])
-        .archived(days * DAY);
-    repository
-        .image(&signature, (days + 100) * DAY)
-        .attached_to(&name, ".sig")
-        .archived(days * DAY);
+/// Multi-arch images that were archived so many days ago, each with a part and a signature.
+fn archived(days: &[i64]) -> RepositoryBuilder {
+    let images = days.iter().map(|days| {
+        let (pushed, archived) = (days + 100, format!("archived {days}d"));
+        format!(
+            "{pushed}d {days}/arm64 | {archived}
+             {pushed}d {days} | tag v{days} | index | {archived}
+             {pushed}d {days}.sig | attached {days} + .sig | {archived}\n"
+        )
+    });
+    RepositoryBuilder::read(&images.collect::<String>())
 }
 
 /// Only `archive.delete_after` deletes from the archive (G7).
 #[test]
 fn archived_images_go_when_the_configuration_says_so_with_what_was_archived_with_them() {
-    let mut repository = RepositoryBuilder::default();
-    for days in [10, 89, 90, 91, 200] {
-        archived(&mut repository, days);
-    }
-    let policies = policies(&document(NOTHING));
-    let candidates_of = |delete_after, uses: &[&str]| {
-        candidate_names(
-            &plan_all(
-                &[("team/app", &repository)],
-                &usage(uses),
-                &policies,
-                archiving(delete_after),
-            ),
-            "team/app",
-            &repository,
-        )
-    };
-    assert!(candidates_of(None, &[]).is_empty());
-    assert_eq!(
-        candidates_of(Some(90), &[]),
-        ["200", "200.sig", "200/arm64", "91", "91.sig", "91/arm64"]
-    );
+    let repository = archived(&[10, 89, 90, 91, 200]);
+    let deleted = |after, uses: &[&str]| deleted(&repository, uses, NOTHING, archiving(after));
+    assert_eq!(deleted(None, &[]), "");
+    let all = "200, 200.sig, 200/arm64, 91, 91.sig, 91/arm64";
+    assert_eq!(deleted(Some(90), &[]), all);
     // What it names is not known, and so not known to be unneeded.
-    assert_eq!(
-        candidates_of(Some(90), &["team/app:v200"]),
-        ["91", "91.sig"]
-    );
-    assert_eq!(
-        candidates_of(Some(90), &["91/arm64"]),
-        ["200", "200.sig", "200/arm64", "91", "91.sig"]
-    );
+    assert_eq!(deleted(Some(90), &["team/app:v200"]), "91, 91.sig");
+    let others = "200, 200.sig, 200/arm64, 91, 91.sig";
+    assert_eq!(deleted(Some(90), &["91/arm64"]), others);
 }
 
 #[test]
 fn what_the_rules_would_keep_is_not_deleted_from_the_archive() {
-    let mut repository = RepositoryBuilder::default();
-    archived(&mut repository, 100);
+    let mut repository = archived(&[100]);
     repository.image("active", DAY).tag("v1");
-    let candidates_of = |rules: &str| {
-        let (policies, terms) = (policies(&document(rules)), archiving(Some(90)));
-        candidate_names(
-            &plan_all(&[("team/app", &repository)], &usage(&[]), &policies, terms),
-            "team/app",
-            &repository,
-        )
-    };
-    assert!(candidates_of("{tags: '^v1'}").is_empty());
-    assert!(candidates_of("{tags: '^v', newest: 2}").is_empty());
-    assert_eq!(
-        candidates_of("{tags: '^v', newest: 1}"),
-        ["100", "100.sig", "100/arm64"]
-    );
+    let deleted = |rules| deleted(&repository, &[], rules, archiving(Some(90)));
+    assert_eq!(deleted("{tags: '^v1'}"), "");
+    assert_eq!(deleted("{tags: '^v', newest: 2}"), "");
+    let expected = "100, 100.sig, 100/arm64";
+    assert_eq!(deleted("{tags: '^v', newest: 1}"), expected);
 }
 
 #[test]
 fn aws_charges_for_ninety_days_of_archive() {
-    let mut repository = RepositoryBuilder::default();
-    archived(&mut repository, 89);
-    archived(&mut repository, 90);
-    let plan = plan_all(
-        &[("team/app", &repository)],
-        &usage(&[]),
-        &policies(&document(NOTHING)),
-        archiving(Some(30)),
-    );
-    let early = "archived since 2026-08-24T12:00:00Z, longer than `archive.delete_after`; not in use; AWS charges for it \
-                 until 2026-11-22T12:00:00Z (at least 90 days)";
-    assert_eq!(because(&plan, "team/app", "89"), [early]);
+    let repositories = [(APP, &archived(&[89, 90]))];
+    let (usage, policies) = (usage(&[]), policies(&document(NOTHING)));
+    let plan = plan_all(&repositories, &usage, &policies, archiving(Some(30)));
+    let early = "archived since 2026-08-24T12:00:00Z, longer than `archive.delete_after`; \
+                 not in use; AWS charges for it until 2026-11-22T12:00:00Z (at least 90 days)";
+    assert_eq!(because(&plan, APP, "89"), [early]);
     let late =
         "archived since 2026-08-23T12:00:00Z, longer than `archive.delete_after`; not in use";
-    assert_eq!(because(&plan, "team/app", "90"), [late]);
+    assert_eq!(because(&plan, APP, "90"), [late]);
 }
 
 /// An interrupted run has archived an index and not yet its part and its signature.
 #[test]
 fn archiving_goes_on_where_it_was_interrupted() {
-    let mut repository = RepositoryBuilder::default();
-    repository.image("1.0/arm64", 9 * DAY);
-    repository
-        .image("1.0", 9 * DAY)
-        .tag("1.0")
-        .index(&[])
-        .archived(0);
-    repository
-        .image("1.0.sig", 9 * DAY)
-        .attached_to("1.0", ".sig");
-    repository.image("2.0", 9 * DAY).tag("2.0");
-    repository
-        .image("2.0 sbom", 9 * DAY)
-        .subject("2.0")
-        .artifact(SPDX)
-        .archived(0);
-    repository
-        .image("2.0 sbom signature", 9 * DAY)
-        .subject("2.0 sbom")
-        .artifact(NOTATION);
-    let policies = policies(&document("{tags: '^2'}"));
-    let candidates_of = |terms: PlanSettings| {
-        candidate_names(
-            &plan_all(&[("team/app", &repository)], &usage(&[]), &policies, terms),
-            "team/app",
-            &repository,
-        )
-    };
-    assert_eq!(candidates_of(archiving(None)), ["1.0.sig", "1.0/arm64"]);
-    assert!(
-        candidates_of(hours_ago(0).into()).is_empty(),
-        "but nothing of it is deleted"
+    let repository = RepositoryBuilder::read(
+        "9d 1.0/arm64
+         9d 1.0 | tag 1.0 | index | archived 0d
+         9d 1.0.sig | attached 1.0 + .sig
+         9d 2.0 | tag 2.0
+         9d 2.0 sbom | subject 2.0 | artifact application/spdx+json | archived 0d
+         9d 2.0 sbom signature | subject 2.0 sbom | artifact application/vnd.cncf.notary.signature",
     );
+    let deleted = |settings| deleted(&repository, &[], "{tags: '^2'}", settings);
+    assert_eq!(deleted(archiving(None)), "1.0.sig, 1.0/arm64");
+    let nothing = deleted(hours_ago(0).into());
+    assert_eq!(nothing, "", "but nothing of it is deleted");
 }
 
 #[test]
 fn an_archived_index_holds_back_only_what_it_may_name() {
-    let mut repository = RepositoryBuilder::default();
-    repository.image("before", 20 * DAY);
-    repository
-        .image("index", 19 * DAY)
-        .tag("1.0")
-        .index(&[])
-        .archived(5 * DAY);
-    repository.image("after", 18 * DAY);
-    repository.image("restored", 10 * DAY).restored(15 * DAY);
-    repository.image("restored part", 3 * DAY).restored(5 * DAY);
-    let plan = plan_one(&repository, &[], &document(NOTHING));
-    assert_eq!(
-        candidate_names(&plan, "team/app", &repository),
-        ["after", "restored"]
+    let repository = RepositoryBuilder::read(
+        "20d before
+         19d index | tag 1.0 | index | archived 5d
+         18d after
+         10d restored | restored 15d
+         3d restored part | restored 5d",
     );
+    let deleted = deleted(&repository, &[], NOTHING, hours_ago(0));
+    assert_eq!(deleted, "after, restored");
 }

@@ -219,7 +219,7 @@ fn read(world: &World, plan: &Plan) -> Read {
     }
 }
 
-/// Everything that can be reached along edges.
+/// Returns everything that can be reached along edges.
 fn closure(start: &BTreeSet<Digest>, edges: &[(Digest, Digest)]) -> BTreeSet<Digest> {
     let mut reached = start.clone();
     loop {
@@ -292,8 +292,8 @@ proptest! {
     }
 }
 
-/// Whether an image can be reached from a cycle, or is on one: manifests cannot name each other in
-/// a circle, so all that matters there is that nothing is lost.
+/// Returns whether an image can be reached from a cycle, or is on one: manifests cannot name each
+/// other in a circle, so all that matters there is that nothing is lost.
 fn on_or_after_cycle(edges: &[(Digest, Digest)], image: Digest) -> bool {
     let back: Vec<(Digest, Digest)> = edges.iter().map(|&(from, to)| (to, from)).collect();
     let above = closure(&BTreeSet::from([image]), &back);

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ecr_cleanup::report::Status;
 use serde_json::json;
 use simulated_aws::{Fault, FaultKind, INDEX, MANIFEST, Push, SimulatedAws, World, days_ago};
 
 use crate::support::{
+    assertions::assert_warns,
     repository_builder::{ATTESTATION, NOTATION, SPDX},
     run,
 };
 
 const IMAGES: u32 = 200;
+const OTHER: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/other:1";
 const DELETE: &str = "mode: delete\npolicies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
 
 /// Fills `team/app`: images by whether they are in use, with the digests of all that belongs to
@@ -23,11 +24,8 @@ fn fill(world: &mut World) -> BTreeMap<bool, BTreeSet<String>> {
         let app = world.home().repository("team/app");
         let mut push = |push: Push| app.push(push.pushed_at(days_ago(days)));
         let platforms = [push(Push::image()), push(Push::image())];
-        let provenance = push(
-            Push::image()
-                .artifact_type(ATTESTATION)
-                .subject(&platforms[0]),
-        );
+        let provenance = Push::image().artifact_type(ATTESTATION);
+        let provenance = push(provenance.subject(&platforms[0]));
         let descriptor = |digest: &str, platform: &str| {
             let (os, architecture) = platform.split_once('/').unwrap();
             let platform = json!({"os": os, "architecture": architecture});
@@ -58,10 +56,9 @@ fn fill(world: &mut World) -> BTreeMap<bool, BTreeSet<String>> {
             };
             world.home().ecs.register(&format!("app-{number}"), [image]);
         }
-        let all = [index, provenance, signature, attested, sbom, signed]
-            .into_iter()
-            .chain(platforms);
-        expected.entry(used).or_default().extend(all);
+        let of_used = expected.entry(used).or_default();
+        of_used.extend([index, provenance, signature, attested, sbom, signed]);
+        of_used.extend(platforms);
     }
     expected
 }
@@ -71,34 +68,23 @@ async fn the_unused_half_is_deleted_with_everything_attached_in_one_run() {
     let aws = SimulatedAws::start().await;
     let expected = aws.edit(fill);
     let answer = run(&aws, DELETE).await;
-    assert_eq!(answer.status, Status::Completed, "{}", answer.summary);
-    assert_eq!(answer.counts.deleted, u64::from(IMAGES / 2 * 8));
-    assert_eq!(
-        aws.digests("team/app").into_iter().collect::<BTreeSet<_>>(),
-        expected[&true]
-    );
-    let deleted: Vec<String> = aws
-        .deletions()
-        .into_iter()
-        .map(|deletion| deletion.digest)
-        .collect();
-    assert_eq!(
-        deleted.iter().cloned().collect::<BTreeSet<_>>(),
-        expected[&false]
-    );
+    assert_deleted!(answer, Completed, u64::from(IMAGES / 2 * 8));
+    let left: BTreeSet<_> = aws.digests("team/app").into_iter().collect();
+    assert_eq!(left, expected[&true]);
+    let deleted = aws.deletions().into_iter().map(|it| it.digest);
+    let deleted: Vec<String> = deleted.collect();
+    let distinct: BTreeSet<_> = deleted.iter().cloned().collect();
+    assert_eq!(distinct, expected[&false]);
     assert_eq!(deleted.len(), expected[&false].len(), "nothing twice");
     // Nothing was asked for twice, so nothing was refused.
     let asked = aws.calls_to("ecr:BatchDeleteImage");
     let asked = asked
         .iter()
-        .flat_map(|call| call.body["imageIds"].as_array().unwrap().clone());
+        .flat_map(|it| it.body["imageIds"].as_array().unwrap());
     assert_eq!(asked.count(), deleted.len());
     assert!(answer.failures.is_empty(), "{:?}", answer.failures);
-    assert_eq!(
-        aws.count("ecr:BatchGetImage"),
-        2,
-        "one call for 100 indexes"
-    );
+    let calls = aws.count("ecr:BatchGetImage");
+    assert_eq!(calls, 2, "one call for 100 indexes");
     aws.clear_record();
     assert_eq!(run(&aws, DELETE).await.counts.candidates, 0);
     assert!(aws.mutations().is_empty());
@@ -127,19 +113,12 @@ async fn what_is_pushed_while_the_run_is_on_is_untouched() {
             app.push(Push::index(parts).tag("new"));
         });
         let answer = run(&aws, DELETE).await;
-        assert_eq!(
-            answer.status,
-            Status::Completed,
-            "{operation}: {}",
-            answer.summary
-        );
+        assert_status!(answer, Completed, "{operation}");
         let left: BTreeSet<String> = aws.digests("team/app").into_iter().collect();
         assert_eq!(left.len(), expected[&true].len() + 4, "{operation}");
         assert!(expected[&true].is_subset(&left), "{operation}");
-        assert!(
-            aws.tags("team/app").contains(&"new".to_owned()),
-            "{operation}"
-        );
+        let tags = aws.tags("team/app");
+        assert!(tags.contains(&"new".to_owned()), "{operation}");
     }
 }
 
@@ -149,54 +128,33 @@ async fn what_is_pushed_while_the_run_is_on_is_untouched() {
 async fn an_index_pushed_over_candidate_parts_at_the_last_moment_keeps_them() {
     let aws = SimulatedAws::start().await;
     let part = aws.edit(|world| {
-        world.home().ecs.register(
-            "other",
-            ["111111111111.dkr.ecr.eu-west-1.amazonaws.com/other:1"],
-        );
+        world.home().ecs.register("other", [OTHER]);
         let app = world.home().repository("team/app");
         let part = app.push(Push::image().pushed_at(days_ago(9)));
-        app.push(
-            Push::image()
-                .subject(&part)
-                .artifact_type(SPDX)
-                .pushed_at(days_ago(9)),
-        );
+        let sbom = Push::image().subject(&part).artifact_type(SPDX);
+        app.push(sbom.pushed_at(days_ago(9)));
         part
     });
     let pushed = part.clone();
     aws.before("ecr:BatchDeleteImage", 1, move |world| {
-        world
-            .home()
-            .repository("team/app")
-            .push(Push::index([pushed]).tag("new"));
+        let app = world.home().repository("team/app");
+        app.push(Push::index([pushed]).tag("new"));
     });
     let answer = run(&aws, DELETE).await;
-    assert_eq!(answer.status, Status::CompletedWithFailures);
+    assert_status!(answer, CompletedWithFailures);
     assert_eq!(answer.failures[0].code, "ImageReferencedByManifestList");
-    assert_eq!(
-        aws.digests("team/app").len(),
-        3,
-        "what refers to it is kept with it"
-    );
+    let left = aws.digests("team/app").len();
+    assert_eq!(left, 3, "what refers to it is kept with it");
 }
 
 #[tokio::test]
 async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
     let aws = SimulatedAws::start().await;
     aws.edit(fill);
-    aws.fault(Fault::on("ecr:BatchGetImage").kind(FaultKind::FailItem {
-        code: "ImageInaccessible".to_owned(),
-    }));
+    aws.fault(Fault::on("ecr:BatchGetImage").kind(FaultKind::fail_item("ImageInaccessible")));
     let answer = run(&aws, DELETE).await;
     assert_eq!(answer.counts.candidates, 0);
-    assert!(
-        answer
-            .warnings
-            .iter()
-            .any(|warning| warning.contains("ImageInaccessible")),
-        "{:?}",
-        answer.warnings
-    );
+    assert_warns(&answer, "ImageInaccessible");
     assert!(aws.mutations().is_empty());
 }
 
@@ -207,10 +165,7 @@ async fn all_of_an_image_is_rechecked_even_if_not_all_of_it_may_be_deleted() {
     for limit in [1, 3] {
         let aws = SimulatedAws::start().await;
         let image = aws.edit(|world| {
-            world.home().ecs.register(
-                "other",
-                ["111111111111.dkr.ecr.eu-west-1.amazonaws.com/other:1"],
-            );
+            world.home().ecs.register("other", [OTHER]);
             let app = world.home().repository("team/app");
             let parts = [0, 1].map(|_| app.push(Push::image().pushed_at(days_ago(9))));
             app.push(Push::index(parts).tag("old").pushed_at(days_ago(9)));
@@ -221,11 +176,8 @@ async fn all_of_an_image_is_rechecked_even_if_not_all_of_it_may_be_deleted() {
         });
         let document = format!("{DELETE}\nguards: {{max_deletions_per_run: {limit}}}");
         let answer = run(&aws, &document).await;
-        assert_eq!(
-            (answer.counts.candidates, answer.counts.deleted),
-            (3, 0),
-            "{limit}"
-        );
+        assert_eq!(answer.counts.candidates, 3, "{limit}");
+        assert_eq!(answer.counts.deleted, 0, "{limit}");
         assert_eq!(aws.digests("team/app").len(), 3, "{limit}");
     }
 }

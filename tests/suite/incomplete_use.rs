@@ -44,17 +44,21 @@ impl Call {
             many,
         }
     }
+
+    const fn tasks(matching: &'static str, many: fn(&mut World)) -> Self {
+        let call = Self::new("ecs:ListTasks", List, many);
+        Self { matching, ..call }
+    }
 }
 
-#[rustfmt::skip]
 const CALLS: &[Call] = &[
     Call::new("ecs:ListClusters", List, clusters),
     Call::new("ecs:DescribeClusters", Batch, clusters),
     Call::new("ecs:ListServices", List, services),
     Call::new("ecs:DescribeServices", Batch, some_services),
     Call::new("ecs:DescribeExpressGatewayService", One, |_| {}),
-    Call { matching: r#""desiredStatus":"RUNNING""#, ..Call::new("ecs:ListTasks", List, running_tasks) },
-    Call { matching: r#""desiredStatus":"STOPPED""#, ..Call::new("ecs:ListTasks", List, stopped_tasks) },
+    Call::tasks(r#""desiredStatus":"RUNNING""#, running_tasks),
+    Call::tasks(r#""desiredStatus":"STOPPED""#, stopped_tasks),
     Call::new("ecs:DescribeTasks", Batch, running_tasks),
     Call::new("ecs:DescribeServiceDeployments", Batch, some_services),
     Call::new("ecs:DescribeServiceRevisions", Batch, some_services),
@@ -66,7 +70,7 @@ const CALLS: &[Call] = &[
     Call::new("ecs:DescribeTaskDefinition", One, |_| {}),
 ];
 
-/// Two of everything that ECS has, and something to delete.
+/// Makes two of everything that ECS has, and something to delete.
 fn base(world: &mut World) {
     world.untagged_images(APP, 3);
     for number in 0..2 {
@@ -74,21 +78,13 @@ fn base(world: &mut World) {
         world.deploy("prod", &format!("web-{number}"), &definition);
         world.run_task("prod", &definition);
         let stopped = world.run_task("prod", &definition);
-        world
-            .home()
-            .cluster("prod")
-            .tasks
-            .get_mut(&stopped)
-            .unwrap()
-            .stop(days_ago(0));
+        let tasks = &mut world.home().cluster("prod").tasks;
+        tasks.get_mut(&stopped).unwrap().stop(days_ago(0));
         express(world, &format!("express-{number}"));
         daemon(world, &format!("agent-{number}"));
     }
-    world
-        .home()
-        .cluster("prod")
-        .capacity_providers
-        .push("own".to_owned());
+    let providers = &mut world.home().cluster("prod").capacity_providers;
+    providers.push("own".to_owned());
 }
 
 fn express(world: &mut World, name: &str) {
@@ -108,11 +104,8 @@ fn express(world: &mut World, name: &str) {
         }],
         created_at: days_ago(9),
     };
-    world
-        .home()
-        .ecs
-        .express_services
-        .insert(express.service_arn.clone(), express);
+    let services = &mut world.home().ecs.express_services;
+    services.insert(express.service_arn.clone(), express);
 }
 
 fn daemon(world: &mut World, name: &str) {
@@ -133,10 +126,8 @@ fn clusters(world: &mut World) {
 
 fn services(world: &mut World) {
     for number in 0..MANY {
-        world
-            .home()
-            .cluster("prod")
-            .service(&format!("empty-{number}"));
+        let prod = world.home().cluster("prod");
+        prod.service(&format!("empty-{number}"));
     }
 }
 
@@ -148,20 +139,15 @@ fn some_services(world: &mut World) {
 
 fn running_tasks(world: &mut World) {
     for number in 0..MANY {
-        world
-            .home()
-            .cluster("prod")
-            .task(&format!("running-{number}"));
+        let prod = world.home().cluster("prod");
+        prod.task(&format!("running-{number}"));
     }
 }
 
 fn stopped_tasks(world: &mut World) {
     for number in 0..MANY {
-        world
-            .home()
-            .cluster("prod")
-            .task(&format!("stopped-{number}"))
-            .stop(days_ago(0));
+        let prod = world.home().cluster("prod");
+        prod.task(&format!("stopped-{number}")).stop(days_ago(0));
     }
 }
 
@@ -183,19 +169,15 @@ fn definitions(world: &mut World) {
     }
 }
 
-/// Every way in which a call of that form can go wrong.
+/// Returns every way in which a call of that form can go wrong.
 fn kinds(form: Form) -> Vec<FaultKind> {
-    let error = |code: &str| FaultKind::FailItem {
-        code: code.to_owned(),
-    };
     let mut kinds = ANY_CALL.to_vec();
     match form {
         List => kinds.extend(PAGES),
-        Batch => kinds.extend([
-            FaultKind::LoseItem,
-            error("INTERNAL"),
-            error("ACCESS_DENIED"),
-        ]),
+        Batch => {
+            let items = ["INTERNAL", "ACCESS_DENIED"].map(FaultKind::fail_item);
+            kinds.extend([FaultKind::LoseItem].into_iter().chain(items));
+        }
         One => {}
     }
     kinds
@@ -210,17 +192,13 @@ async fn outcome(call: &Call, from: u64, kind: FaultKind) -> Result<(), String> 
             (call.many)(world);
         }
     });
-    let fault = Fault::on(call.operation)
-        .matching(call.matching)
-        .call(from)
-        .kind(kind.clone());
-    aws.fault(fault);
+    let fault = Fault::on(call.operation).matching(call.matching);
+    aws.fault(fault.call(from).kind(kind.clone()));
     let answer = try_to_run(&aws, DELETE, &kind).await.unwrap();
 
-    let calls = aws.calls_to(call.operation).into_iter();
-    let calls = calls
-        .filter(|made| made.body.to_string().contains(call.matching))
-        .count();
+    let mut calls = aws.calls_to(call.operation);
+    calls.retain(|made| made.body.to_string().contains(call.matching));
+    let calls = calls.len();
     let context = format!("{} from call {from}, {kind:?}: ", call.operation);
     let fail = |what: String| Err(format!("{context}{what}"));
     if calls < usize::try_from(from).unwrap() {
@@ -275,30 +253,18 @@ async fn every_call_to_ecs_is_in_the_table() {
     let aws = SimulatedAws::start().await;
     aws.edit(base);
     let answer = run(&aws, DELETE).await;
-    assert_eq!(
-        (answer.status, answer.counts.deleted),
-        (Status::Completed, 3),
-        "{}",
-        answer.summary
-    );
+    assert_deleted!(answer, Completed, 3);
     for call in aws.calls() {
         let known = CALLS.iter().any(|known| known.operation == call.operation);
-        assert!(
-            known || !call.operation.starts_with("ecs:"),
-            "{} has no cases",
-            call.operation
-        );
+        let is_ecs = call.operation.starts_with("ecs:");
+        assert!(known || !is_ecs, "{} has no cases", call.operation);
     }
-    for call in CALLS {
-        assert!(
-            aws.count(call.operation) > 0,
-            "{} is not called",
-            call.operation
-        );
+    for Call { operation, .. } in CALLS {
+        assert!(aws.count(operation) > 0, "{operation} is not called");
     }
 }
 
-/// A run of the ordinary world after a change to it.
+/// Runs in the ordinary world after a change to it.
 async fn run_with(edit: impl FnOnce(&mut World)) -> (SimulatedAws, Answer) {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
@@ -312,9 +278,7 @@ async fn run_with(edit: impl FnOnce(&mut World)) -> (SimulatedAws, Answer) {
 async fn run_failing_item(operation: &str, code: &str) -> (SimulatedAws, Answer) {
     let aws = SimulatedAws::start().await;
     aws.edit(base);
-    aws.fault(Fault::on(operation).once().kind(FaultKind::FailItem {
-        code: code.to_owned(),
-    }));
+    aws.fault(Fault::on(operation).once().kind(FaultKind::fail_item(code)));
     let answer = run(&aws, DELETE).await;
     (aws, answer)
 }
@@ -328,12 +292,7 @@ async fn what_ended_between_list_and_description_is_no_failure() {
         "ecs:DescribeClusters",
     ] {
         let (_, answer) = run_failing_item(operation, "MISSING").await;
-        assert_eq!(
-            (answer.status, answer.counts.deleted),
-            (Status::Completed, 3),
-            "{operation}: {}",
-            answer.summary
-        );
+        assert_deleted!(answer, Completed, 3, "{operation}");
     }
 }
 
@@ -347,12 +306,7 @@ async fn a_missing_revision_or_deployment_that_a_service_names_is_a_failure() {
         "ecs:DescribeDaemonDeployments",
     ] {
         let (aws, answer) = run_failing_item(operation, "MISSING").await;
-        assert_eq!(
-            answer.status,
-            Status::Refused,
-            "{operation}: {}",
-            answer.summary
-        );
+        assert_status!(answer, Refused, "{operation}");
         assert_eq!(aws.mutations().len(), 0);
     }
 }
@@ -372,17 +326,9 @@ async fn an_ecr_reference_that_cannot_be_understood_makes_the_source_incomplete(
             world.home().ecs.register("odd", [&image]);
         })
         .await;
-        assert_eq!(
-            answer.status,
-            Status::Refused,
-            "{image}: {}",
-            answer.summary
-        );
-        let refusal = answer.refusals[0].to_string();
-        assert!(
-            refusal.starts_with("source_incomplete") && refusal.contains("`odd:1`"),
-            "{refusal}"
-        );
+        assert_status!(answer, Refused, "{image}");
+        assert_starts!(answer.refusals[0], "source_incomplete");
+        assert_contains!(answer.refusals[0], "`odd:1`");
         assert_eq!(aws.mutations().len(), 0);
     }
 }
@@ -400,12 +346,7 @@ async fn an_image_from_elsewhere_is_no_reason_to_stop() {
             world.home().ecs.register("elsewhere", [image]);
         })
         .await;
-        assert_eq!(
-            answer.status,
-            Status::Completed,
-            "{image}: {}",
-            answer.summary
-        );
+        assert_status!(answer, Completed, "{image}");
     }
 }
 
@@ -419,26 +360,21 @@ async fn without_any_use_nothing_is_deleted_unless_that_is_allowed() {
         world.home().ecs.register("web", ["nginx"]);
     });
     let answer = run(&aws, DELETE).await;
-    assert_eq!(answer.status, Status::Refused, "{}", answer.summary);
+    assert_status!(answer, Refused);
     assert_eq!(answer.refusals[0].guard.to_string(), "no_usage");
     let off = run(&aws, "{mode: delete, in_use: {ecs: false}}").await;
     assert_eq!(off.refusals[0].guard.to_string(), "no_usage");
     assert_eq!(aws.mutations().len(), 0);
 
     let answer = run(&aws, "{mode: delete, guards: {allow_no_usage: true}}").await;
-    assert_eq!(
-        (answer.status, answer.counts.deleted),
-        (Status::Completed, 3),
-        "{}",
-        answer.summary
-    );
+    assert_deleted!(answer, Completed, 3);
 }
 
 #[tokio::test]
 async fn allowing_no_use_does_not_allow_unknown_use() {
     let aws = SimulatedAws::start().await;
     aws.edit(base);
-    aws.fault(Fault::on("ecs:ListClusters").kind(FaultKind::AccessDenied));
+    aws.fault(Fault::denied("ecs:ListClusters"));
     let answer = run(&aws, "{mode: delete, guards: {allow_no_usage: true}}").await;
     assert_eq!(answer.refusals[0].guard.to_string(), "source_incomplete");
     assert_eq!(aws.mutations().len(), 0);
@@ -448,25 +384,14 @@ async fn allowing_no_use_does_not_allow_unknown_use() {
 async fn in_an_account_that_was_not_expected_nothing_is_deleted() {
     let aws = SimulatedAws::start().await;
     aws.edit(base);
-    let answer = run(
-        &aws,
-        "{mode: delete, guards: {expected_accounts: ['222222222222']}}",
-    )
-    .await;
-    assert_eq!(answer.status, Status::Refused);
+    let config = "{mode: delete, guards: {expected_accounts: ['222222222222']}}";
+    let answer = run(&aws, config).await;
+    assert_status!(answer, Refused);
     assert_eq!(answer.refusals[0].guard.to_string(), "wrong_account");
     assert_eq!(aws.mutations().len(), 0);
-    let answer = run(
-        &aws,
-        "{mode: delete, guards: {expected_accounts: ['222222222222', '111111111111']}}",
-    )
-    .await;
-    assert_eq!(
-        (answer.status, answer.counts.deleted),
-        (Status::Completed, 3),
-        "{}",
-        answer.summary
-    );
+    let config = "{mode: delete, guards: {expected_accounts: ['222222222222', '111111111111']}}";
+    let answer = run(&aws, config).await;
+    assert_deleted!(answer, Completed, 3);
 }
 
 #[tokio::test]
@@ -480,20 +405,11 @@ async fn a_fault_that_passes_is_tried_again_and_changes_nothing() {
         let aws = SimulatedAws::start().await;
         aws.edit(base);
         for call in CALLS {
-            aws.fault(
-                Fault::on(call.operation)
-                    .matching(call.matching)
-                    .once()
-                    .kind(kind.clone()),
-            );
+            let fault = Fault::on(call.operation).matching(call.matching).once();
+            aws.fault(fault.kind(kind.clone()));
         }
         let answer = run(&aws, DELETE).await;
-        assert_eq!(
-            (answer.status, answer.counts.deleted),
-            (Status::Completed, 3),
-            "{kind:?}: {}",
-            answer.summary
-        );
+        assert_deleted!(answer, Completed, 3, "{kind:?}");
     }
 }
 
@@ -501,19 +417,11 @@ async fn a_fault_that_passes_is_tried_again_and_changes_nothing() {
 async fn the_answer_of_a_refused_run_names_what_would_have_been_deleted() {
     let aws = SimulatedAws::start().await;
     aws.edit(base);
-    aws.fault(Fault::on("ecs:ListServices").kind(FaultKind::AccessDenied));
+    aws.fault(Fault::denied("ecs:ListServices"));
     let answer = run(&aws, DELETE).await;
-    assert_eq!(
-        (
-            answer.counts.candidates,
-            answer.counts.deleted,
-            answer.counts.untouched
-        ),
-        (3, 0, 3)
-    );
+    assert_eq!(answer.counts.candidates, 3);
+    assert_eq!(answer.counts.deleted, 0);
+    assert_eq!(answer.counts.untouched, 3);
     let error = answer.in_use[0].error().unwrap().to_string();
-    assert!(
-        error.contains("AccessDeniedException") && error.contains("cluster/prod"),
-        "{error}"
-    );
+    assert_contains!(error, "AccessDeniedException", "cluster/prod");
 }

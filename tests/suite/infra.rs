@@ -30,7 +30,7 @@ fn sent() -> BTreeSet<String> {
     METRICS.iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 
-/// Every `[namespace, metric, dimension, value, ...]` on the dashboard.
+/// Returns every `[namespace, metric, dimension, value, ...]` on the dashboard.
 fn on_the_dashboard() -> Vec<Vec<String>> {
     let dashboard = shared("dashboard.json");
     let widgets = dashboard["widgets"].as_array().unwrap().iter();
@@ -111,7 +111,7 @@ fn every_alarm_s_runbook_section_exists() {
     }
 }
 
-/// What a statement of `permissions.json` allows.
+/// Returns what a statement of `permissions.json` allows.
 fn actions(statements: &Value) -> BTreeSet<String> {
     statements
         .as_array()
@@ -122,7 +122,7 @@ fn actions(statements: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// An account with everything that leads to a call.
+/// Fills an account with everything that leads to a call.
 fn everything(world: &mut World) {
     let app = world.home().repository("app");
     let old = app.push(Push::image().pushed_at(days_ago(400)));
@@ -162,26 +162,22 @@ fn everything(world: &mut World) {
     ecs.express_services.insert(arn, express);
 }
 
-/// What a run calls that has everything to call for.
-async fn called(mode: Mode, config: &str) -> BTreeSet<String> {
+/// Returns what a run calls that has everything to call for.
+async fn called(mode: &str, settings: &str) -> BTreeSet<String> {
     let aws = SimulatedAws::start().await;
     aws.edit(everything);
-    let answer = run_as(&aws, config, mode).await;
-    let expected = if mode == Mode::Plan {
-        Status::Planned
-    } else {
-        Status::Completed
+    let (run, status) = match mode {
+        "plan" => (Mode::Plan, Status::Planned),
+        _ => (Mode::Delete, Status::Completed),
     };
-    assert_eq!(answer.status, expected, "{answer:?}");
+    let answer = run_as(&aws, &format!("{{mode: {mode}, {settings}}}"), run).await;
+    assert_eq!(answer.status, status, "{answer:?}");
     // GetCallerIdentity needs no permission.
-    aws.calls()
-        .into_iter()
-        .map(|call| call.operation)
-        .filter(|operation| !operation.starts_with("sts:"))
-        .collect()
+    let operations = aws.calls().into_iter().map(|call| call.operation);
+    operations.filter(|it| !it.starts_with("sts:")).collect()
 }
 
-/// The calls of a table of `src/sources/services`.
+/// Returns the calls of a table of `src/sources/services`.
 fn calls(table: &Value) -> BTreeSet<String> {
     match table {
         Value::Object(members) => {
@@ -219,28 +215,17 @@ async fn a_run_calls_exactly_what_it_is_given_permission_for() {
     let delete = actions(&permissions["delete"]);
 
     let planning = &registry | &ecs;
-    assert_eq!(
-        called(
-            Mode::Plan,
-            "{ mode: plan, in_use: { eks: false, lambda: false } }"
-        )
-        .await,
-        planning
-    );
     let with_lambda = &planning | &actions(&sources["lambda"]);
-    assert_eq!(
-        called(Mode::Plan, "{ mode: plan, in_use: { eks: false } }").await,
-        with_lambda
-    );
     let deleting = &planning | &delete;
-    assert_eq!(
-        called(
-            Mode::Delete,
-            "{ mode: delete, in_use: { eks: false, lambda: false } }"
-        )
-        .await,
-        deleting
-    );
-    let by_rules = "{ mode: delete, in_use: { ecs: false, eks: false, lambda: false }, guards: { allow_no_usage: true } }";
-    assert_eq!(called(Mode::Delete, by_rules).await, &registry | &delete);
+    let by_rules = &registry | &delete;
+    let nothing_used =
+        "in_use: {ecs: false, eks: false, lambda: false}, guards: {allow_no_usage: true}";
+    for (mode, settings, expected) in [
+        ("plan", "in_use: {eks: false, lambda: false}", planning),
+        ("plan", "in_use: {eks: false}", with_lambda),
+        ("delete", "in_use: {eks: false, lambda: false}", deleting),
+        ("delete", nothing_used, by_rules),
+    ] {
+        assert_eq!(called(mode, settings).await, expected, "{mode} {settings}");
+    }
 }

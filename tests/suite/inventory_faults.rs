@@ -1,7 +1,7 @@
 //! What goes wrong while ECR is read: a failing repository stops itself alone, and what is not
 //! understood is not deleted.
 
-use ecr_cleanup::report::{Answer, Status};
+use ecr_cleanup::{aws::ApiError, report::Answer};
 use futures::future::join_all;
 use simulated_aws::{
     Fault, FaultKind, INDEX, PullThroughCacheRule, Push, SimulatedAws, World, days_ago,
@@ -16,14 +16,14 @@ use crate::support::{
 const GOOD: &str = "team/good";
 const ODD: &str = "team/odd";
 
-/// A repository that is cleaned whatever happens to the other, which has as much to clean.
+/// Fills a repository that is cleaned whatever happens to the other, which has as much to clean.
 fn two_repositories(world: &mut World) {
     world.in_use_elsewhere();
     world.untagged_images(GOOD, 2);
     world.untagged_images(ODD, 2);
 }
 
-/// A run after something was done to the odd repository.
+/// Runs after something was done to the odd repository.
 async fn run_with(config: &str, edit: impl FnOnce(&mut World)) -> (SimulatedAws, Answer) {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
@@ -31,36 +31,26 @@ async fn run_with(config: &str, edit: impl FnOnce(&mut World)) -> (SimulatedAws,
         edit(world);
     });
     let answer = run(&aws, config).await;
-    assert_eq!(
-        aws.digests(GOOD).len(),
-        1,
-        "the other repository is cleaned"
-    );
+    let left = aws.digests(GOOD).len();
+    assert_eq!(left, 1, "the other repository is cleaned");
     (aws, answer)
 }
 
-/// Checks that the odd repository was left alone, with a warning that says why.
+fn error_of(answer: Result<Answer, ApiError>) -> ApiError {
+    answer.map(|answer| answer.summary).unwrap_err()
+}
+
+/// Asserts that the odd repository was left alone, with a warning that says why.
 fn assert_left_alone((aws, answer): &(SimulatedAws, Answer), images: usize, why: &str) {
-    assert_eq!(
-        (answer.status, answer.counts.deleted),
-        (Status::Completed, 2),
-        "{}",
-        answer.summary
-    );
+    assert_deleted!(answer, Completed, 2);
     assert_eq!(aws.digests(ODD).len(), images);
-    assert!(
-        aws.mutations()
-            .iter()
-            .all(|call| call.body["repositoryName"] == GOOD)
-    );
+    let mut mutations = aws.mutations().into_iter();
+    assert!(mutations.all(|it| it.body["repositoryName"] == GOOD));
     let line = line(answer, ODD);
     assert_eq!((line.candidates, line.deleted), (0, 0));
     let warning = answer.warnings.iter().find(|warning| warning.contains(ODD));
-    assert!(
-        warning.is_some_and(|warning| warning.contains(why)),
-        "{:?}",
-        answer.warnings
-    );
+    let found = warning.is_some_and(|warning| warning.contains(why));
+    assert!(found, "{:?}", answer.warnings);
 }
 
 #[tokio::test]
@@ -75,20 +65,10 @@ async fn without_the_list_of_repositories_there_is_no_run() {
                     world.home().repository(&format!("many/{number}"));
                 }
             });
-            aws.fault(
-                Fault::on("ecr:DescribeRepositories")
-                    .call(from)
-                    .kind(kind.clone()),
-            );
-            let error = try_to_run(&aws, DELETE, &kind)
-                .await
-                .map(|answer| answer.summary)
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.contains("ecr:DescribeRepositories"),
-                "{kind:?}: {error}"
-            );
+            let fault = Fault::on("ecr:DescribeRepositories").call(from);
+            aws.fault(fault.kind(kind.clone()));
+            let error = error_of(try_to_run(&aws, DELETE, &kind).await);
+            assert_contains!(error, "ecr:DescribeRepositories");
             assert_eq!(aws.mutations().len(), 0, "{kind:?}");
         });
     join_all(cases).await;
@@ -105,43 +85,19 @@ async fn a_repository_that_cannot_be_listed_is_left_and_named_and_the_others_are
                 world.untagged_images(ODD, if from == 2 { 1000 } else { 0 });
                 world.home().repository(ODD).len()
             });
-            aws.fault(
-                Fault::on("ecr:DescribeImages")
-                    .matching(ODD)
-                    .call(from)
-                    .kind(kind.clone()),
-            );
+            let fault = Fault::on("ecr:DescribeImages").matching(ODD).call(from);
+            aws.fault(fault.kind(kind.clone()));
             let answer = try_to_run(&aws, DELETE, &kind).await.unwrap();
-            assert_eq!(
-                answer.status,
-                Status::CompletedWithFailures,
-                "{kind:?}: {}",
-                answer.summary
-            );
-            assert_eq!(
-                (aws.digests(GOOD).len(), aws.digests(ODD).len()),
-                (1, stored),
-                "{kind:?}"
-            );
+            assert_status!(answer, CompletedWithFailures, "{kind:?}");
+            assert_eq!(aws.digests(GOOD).len(), 1, "{kind:?}");
+            assert_eq!(aws.digests(ODD).len(), stored, "{kind:?}");
             let failure = failures(&answer, "not_listed");
-            assert_eq!(
-                (&failure.repositories, failure.images),
-                (&vec![ODD.to_owned()], 0),
-                "{kind:?}"
-            );
-            assert!(
-                failure.message.contains("ecr:DescribeImages"),
-                "{kind:?}: {}",
-                failure.message
-            );
-            let made = aws.calls_to("ecr:DescribeImages");
-            assert!(
-                made.iter()
-                    .filter(|call| call.body["repositoryName"] == ODD)
-                    .count() as u64
-                    >= from,
-                "{kind:?}"
-            );
+            assert_eq!(failure.repositories, [ODD], "{kind:?}");
+            assert_eq!(failure.images, 0, "{kind:?}");
+            assert_contains!(failure.message, "ecr:DescribeImages");
+            let mut calls = aws.calls_to("ecr:DescribeImages");
+            calls.retain(|call| call.body["repositoryName"] == ODD);
+            assert!(calls.len() as u64 >= from, "{kind:?}");
         });
     join_all(cases).await;
 }
@@ -154,12 +110,7 @@ async fn a_repository_that_vanishes_while_it_is_listed_is_no_failure() {
         world.home().ecr.repositories.remove(ODD);
     });
     let answer = run(&aws, DELETE).await;
-    assert_eq!(
-        (answer.status, answer.counts.deleted),
-        (Status::Completed, 2),
-        "{}",
-        answer.summary
-    );
+    assert_deleted!(answer, Completed, 2);
     assert!(answer.failures.is_empty(), "{:?}", answer.failures);
     assert!(line(&answer, ODD).left_alone.is_some());
 }
@@ -168,12 +119,8 @@ async fn a_repository_that_vanishes_while_it_is_listed_is_no_failure() {
 async fn an_image_without_a_digest_leaves_its_repository_alone() {
     let run = run_with(DELETE, |world| {
         let digest = world.untagged(ODD, 50);
-        world
-            .home()
-            .repository(ODD)
-            .image_mut(&digest)
-            .unwrap()
-            .without_digest = true;
+        let odd = world.home().repository(ODD);
+        odd.image_mut(&digest).unwrap().without_digest = true;
     })
     .await;
     assert_left_alone(&run, 4, "without a usable digest");
@@ -185,12 +132,8 @@ async fn an_unknown_media_type_leaves_its_repository_alone() {
     for media_type in [None, Some("application/vnd.example.index.v9+json")] {
         let run = run_with(DELETE, |world| {
             let digest = world.untagged(ODD, 50);
-            world
-                .home()
-                .repository(ODD)
-                .image_mut(&digest)
-                .unwrap()
-                .media_type = media_type.map(Into::into);
+            let image = world.home().repository(ODD).image_mut(&digest);
+            image.unwrap().media_type = media_type.map(Into::into);
         })
         .await;
         assert_left_alone(&run, 4, "media type");
@@ -206,21 +149,13 @@ async fn an_image_without_push_time_or_of_unknown_status_is_kept_and_the_rest_de
         (true, "ARCHIVED"),
     ] {
         let (aws, answer) = run_with(DELETE, |world| {
-            let digest = world
-                .home()
-                .repository(ODD)
-                .push(Push::image().content("strange").pushed_at(days_ago(50)));
+            let digest = world.untagged(ODD, 50);
             let image = world.home().repository(ODD).image_mut(&digest).unwrap();
             image.status = status.into();
             image.pushed_at = image.pushed_at.filter(|_| push_time);
         })
         .await;
-        assert_eq!(
-            (answer.status, answer.counts.deleted),
-            (Status::Completed, 4),
-            "{status}: {}",
-            answer.summary
-        );
+        assert_deleted!(answer, Completed, 4, "{status}");
         assert_eq!(aws.digests(ODD).len(), 2, "{status}");
     }
 }
@@ -230,10 +165,8 @@ async fn an_image_without_push_time_or_of_unknown_status_is_kept_and_the_rest_de
 async fn an_archived_image_has_no_rank_and_is_kept() {
     let config = "{mode: delete, policies: [{repositories: ['**'], keep: [{name: newest, tags: '.', newest: 1}]}]}";
     let (aws, _) = run_with(config, |world| {
-        world
-            .home()
-            .repository(ODD)
-            .push(Push::image().tag("2.0").archived_at(days_ago(1)));
+        let archived = Push::image().tag("2.0").archived_at(days_ago(1));
+        world.home().repository(ODD).push(archived);
     })
     .await;
     assert_eq!(aws.tags(ODD), ["1.0", "2.0"]);
@@ -242,19 +175,10 @@ async fn an_archived_image_has_no_rank_and_is_kept() {
 /// Whatever is wrong with the manifest (G5).
 #[tokio::test]
 async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
-    let index = |world: &mut World| {
-        let [index, ..] = world.multi_arch(ODD, 50);
-        index
-    };
     let run = run_with(DELETE, |world| {
-        let index = index(world);
-        let failure = Some("KmsError".to_owned());
-        world
-            .home()
-            .repository(ODD)
-            .image_mut(&index)
-            .unwrap()
-            .pull_failure = failure;
+        let [index, ..] = world.multi_arch(ODD, 50);
+        let image = world.home().repository(ODD).image_mut(&index);
+        image.unwrap().pull_failure = Some("KmsError".to_owned());
     })
     .await;
     assert_left_alone(&run, 6, "KmsError");
@@ -266,10 +190,8 @@ async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
     ] {
         let run = run_with(DELETE, |world| {
             let manifest = format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}",{broken}}}"#);
-            world
-                .home()
-                .repository(ODD)
-                .push(Push::manifest(manifest).pushed_at(days_ago(50)));
+            let push = Push::manifest(manifest).pushed_at(days_ago(50));
+            world.home().repository(ODD).push(push);
         })
         .await;
         assert_left_alone(&run, 4, "could not be read");
@@ -280,9 +202,7 @@ async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
 async fn an_answer_without_an_index_that_was_asked_for_leaves_its_repository_alone() {
     let faults = [
         FaultKind::LoseItem,
-        FaultKind::FailItem {
-            code: "ImageNotFound".to_owned(),
-        },
+        FaultKind::fail_item("ImageNotFound"),
         FaultKind::Throttle,
         FaultKind::AccessDenied,
         FaultKind::Drop,
@@ -312,15 +232,8 @@ async fn without_the_pull_through_cache_rules_there_is_no_run() {
         let aws = SimulatedAws::start().await;
         aws.edit(two_repositories);
         aws.fault(Fault::on("ecr:DescribePullThroughCacheRules").kind(kind.clone()));
-        let error = try_to_run(&aws, DELETE, &kind)
-            .await
-            .map(|answer| answer.summary)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("ecr:DescribePullThroughCacheRules"),
-            "{kind:?}: {error}"
-        );
+        let error = error_of(try_to_run(&aws, DELETE, &kind).await);
+        assert_contains!(error, "ecr:DescribePullThroughCacheRules");
         assert_eq!(aws.mutations().len(), 0, "{kind:?}");
     });
     join_all(cases).await;
@@ -330,12 +243,7 @@ async fn without_the_pull_through_cache_rules_there_is_no_run() {
 async fn where_pull_through_caches_are_not_known_there_are_none() {
     let aws = SimulatedAws::start().await;
     aws.edit(two_repositories);
-    let code = "UnknownOperationException".to_owned();
-    let unknown = FaultKind::Error {
-        status: 400,
-        code,
-        message: String::new(),
-    };
+    let unknown = FaultKind::error(400, "UnknownOperationException", "");
     aws.fault(Fault::on("ecr:DescribePullThroughCacheRules").kind(unknown));
     assert_eq!(run(&aws, DELETE).await.counts.deleted, 4);
 }
@@ -346,11 +254,8 @@ async fn a_pull_through_cache_is_cleaned_only_where_a_policy_names_it() {
     let cache = |world: &mut World| {
         world.untagged_images("mirror/nginx", 2);
         world.untagged_images("mirrored/app", 2);
-        world
-            .home()
-            .ecr
-            .pull_through_cache_rules
-            .push(PullThroughCacheRule::new("mirror", "public.ecr.aws"));
+        let rule = PullThroughCacheRule::new("mirror", "public.ecr.aws");
+        world.home().ecr.pull_through_cache_rules.push(rule);
     };
     for (policies, left) in [
         ("[{repositories: ['**']}]", 3),
@@ -360,15 +265,12 @@ async fn a_pull_through_cache_is_cleaned_only_where_a_policy_names_it() {
             1,
         ),
     ] {
-        let (aws, answer) =
-            run_with(&format!("{{mode: delete, policies: {policies}}}"), cache).await;
+        let config = format!("{{mode: delete, policies: {policies}}}");
+        let (aws, answer) = run_with(&config, cache).await;
         assert_eq!(aws.digests("mirror/nginx").len(), left, "{policies}");
-        assert_eq!(
-            aws.digests("mirrored/app").len(),
-            1,
-            "{policies}: only what is below the prefix is a cache"
-        );
-        assert_eq!(answer.status, Status::Completed);
+        // Only what is below the prefix is a cache.
+        assert_eq!(aws.digests("mirrored/app").len(), 1, "{policies}");
+        assert_status!(answer, Completed);
     }
 }
 
@@ -382,11 +284,8 @@ async fn a_repository_that_no_rule_is_about_is_left_alone_unless_that_is_asked_f
             world.tagged(ODD, &format!("build-{day}"), day);
         }
     };
-    let run = run_with(
-        &format!("{{mode: delete, policies: [{{{policy}}}]}}"),
-        other_names,
-    )
-    .await;
+    let config = format!("{{mode: delete, policies: [{{{policy}}}]}}");
+    let run = run_with(&config, other_names).await;
     assert_left_alone(&run, 3, "tag");
     let asked = format!("{{mode: delete, policies: [{{{policy}, delete_unmatched: true}}]}}");
     let (aws, _) = run_with(&asked, other_names).await;
@@ -398,10 +297,7 @@ async fn a_repository_that_no_rule_is_about_is_left_alone_unless_that_is_asked_f
 async fn a_repository_that_its_policy_leaves_alone_is_not_even_read() {
     let config = "{mode: delete, policies: [{repositories: ['*/odd'], leave_alone: true}, {repositories: ['**']}]}";
     let (aws, _) = run_with(config, |_| {}).await;
-    assert!(
-        aws.calls_to("ecr:DescribeImages")
-            .iter()
-            .all(|call| call.body["repositoryName"] != ODD)
-    );
+    let mut calls = aws.calls_to("ecr:DescribeImages").into_iter();
+    assert!(calls.all(|it| it.body["repositoryName"] != ODD));
     assert_eq!(aws.digests(ODD).len(), 3);
 }

@@ -26,29 +26,17 @@ fn kept(repository: &RepositoryBuilder, rules: &str) -> Vec<String> {
     kept
 }
 
-/// Makes a repository of images with these names, tags and ages in days.
-fn tagged(images: &[(&str, &[&str], i64)]) -> RepositoryBuilder {
-    let mut repository = RepositoryBuilder::default();
-    for (name, tags, days) in images {
-        let mut image = repository.image(name, days * DAY);
-        for tag in *tags {
-            image = image.tag(tag);
-        }
-    }
-    repository
-}
-
 /// A rule keeps what meets all of its conditions, and nothing else (K2).
 #[test]
 fn a_rule_keeps_what_meets_all_its_conditions() {
-    let mut repository = tagged(&[
-        ("main old", &["main-1.10"], 9),
-        ("main new", &["main-1.9"], 3),
-        ("fix", &["fix-1.2"], 5),
-        ("both", &["fix-1.1", "fix-1.1-SNAPSHOT"], 7),
-        ("snapshot", &["main-SNAPSHOT"], 4),
-        ("untagged", &[], 2),
-    ]);
+    let mut repository = RepositoryBuilder::read(
+        "9d main old | tag main-1.10
+         3d main new | tag main-1.9
+         5d fix | tag fix-1.2
+         7d both | tag fix-1.1 | tag fix-1.1-SNAPSHOT
+         4d snapshot | tag main-SNAPSHOT
+         2d untagged",
+    );
     repository.image("pulled", 30 * DAY).pulled(DAY);
     for (rule, expected) in [
         ("{tags: fix}", &["both", "fix"][..]),
@@ -78,17 +66,13 @@ fn a_rule_keeps_what_meets_all_its_conditions() {
 /// The last pushed is the newest, equal times order by digest, and restoring counts as a push (K3).
 #[test]
 fn newest_is_what_was_pushed_or_restored_last() {
-    let mut repository = tagged(&[("a", &["1"], 5), ("b", &["2"], 5), ("c", &["3"], 6)]);
-    let (first, second) = if digest("a") < digest("b") {
-        ("a", "b")
-    } else {
-        ("b", "a")
-    };
+    let mut repository = RepositoryBuilder::read("5d a | tag 1\n5d b | tag 2\n6d c | tag 3");
+    let mut names = ["a", "b"];
+    names.sort_by_key(|name| digest(name));
+    let [first, second] = names;
     assert_eq!(kept(&repository, "{tags: '.', newest: 1}"), [first]);
-    repository
-        .image("restored", 4 * DAY)
-        .tag("0")
-        .restored(50 * DAY);
+    let restored = repository.image("restored", 4 * DAY).tag("0");
+    restored.restored(50 * DAY);
     assert_eq!(kept(&repository, "{tags: '.', newest: 1}"), ["restored"]);
     let mut expected = vec![first, second, "restored"];
     expected.sort_unstable();
@@ -99,16 +83,14 @@ fn newest_is_what_was_pushed_or_restored_last() {
 /// (K4).
 #[test]
 fn an_image_has_one_rank_in_a_rule_whatever_else_keeps_it() {
-    let repository = tagged(&[
-        ("a", &["1", "1.0", "1.0.0"], 1),
-        ("b", &["0.9"], 2),
-        ("c", &["0.8"], 3),
-    ]);
-    assert_eq!(kept(&repository, "{tags: '.', newest: 2}"), ["a", "b"]);
-    assert_eq!(
-        kept(&repository, "{tags: '^1$'}, {tags: '.', newest: 2}"),
-        ["a", "b"]
+    let repository = RepositoryBuilder::read(
+        "1d a | tag 1 | tag 1.0 | tag 1.0.0
+         2d b | tag 0.9
+         3d c | tag 0.8",
     );
+    assert_eq!(kept(&repository, "{tags: '.', newest: 2}"), ["a", "b"]);
+    let kept = kept(&repository, "{tags: '^1$'}, {tags: '.', newest: 2}");
+    assert_eq!(kept, ["a", "b"]);
     let used = plan_one(&repository, &["a"], &document("{tags: '.', newest: 2}"));
     assert_eq!(candidate_names(&used, "team/app", &repository), ["c"]);
 }
@@ -116,75 +98,47 @@ fn an_image_has_one_rank_in_a_rule_whatever_else_keeps_it() {
 /// A tag that is kept keeps the image, whatever its other tags are (K6).
 #[test]
 fn one_kept_tag_keeps_the_image_with_all_its_tags() {
-    let repository = tagged(&[
-        ("a", &["1.0", "broken", "stable"], 9),
-        ("b", &["broken-2"], 9),
-    ]);
+    let images = "9d a | tag 1.0 | tag broken | tag stable
+9d b | tag broken-2";
+    let repository = RepositoryBuilder::read(images);
     assert_eq!(kept(&repository, "{tags: '^stable$'}"), ["a"]);
 }
+
+/// A reference, and what is deleted with it in use: of `team/app` and of `team/app-copy`.
+const USES: &str = "
+    $HOST/team/app:1.0         | latest, other      | latest, one, other
+    $ELSEWHERE/team/app:1.0    | latest, other      | latest, one, other
+    $HOST/team/app             | one, other         | latest, one, other
+    $HOST/team/ap:1.0          | latest, one, other | latest, one, other
+    $HOST/team/app@$OTHER      | latest, one        | latest, one
+    $HOST/team/app:1.0@$OTHER  | latest             | latest, one
+    $OTHER                     | latest, one        | latest, one
+";
 
 /// A tag protects under its repository's whole name in any account and Region, a digest wherever it
 /// is (U1).
 #[test]
 fn a_use_protects_by_tag_in_its_repository_and_by_digest_everywhere() {
     let elsewhere = "999999999999.dkr.ecr.us-east-1.amazonaws.com";
-    let repository = tagged(&[
-        ("one", &["1.0"], 9),
-        ("latest", &["latest"], 9),
-        ("other", &["0.1"], 9),
-    ]);
-    for (reference, app, copy) in [
-        (
-            format!("{HOST}/team/app:1.0"),
-            &["latest", "other"][..],
-            &["latest", "one", "other"][..],
-        ),
-        (
-            format!("{elsewhere}/team/app:1.0"),
-            &["latest", "other"],
-            &["latest", "one", "other"],
-        ),
-        (
-            format!("{HOST}/team/app"),
-            &["one", "other"],
-            &["latest", "one", "other"],
-        ),
-        (
-            format!("{HOST}/team/ap:1.0"),
-            &["latest", "one", "other"],
-            &["latest", "one", "other"],
-        ),
-        (
-            format!("{HOST}/team/app@{}", digest("other")),
-            &["latest", "one"],
-            &["latest", "one"],
-        ),
-        (
-            format!("{HOST}/team/app:1.0@{}", digest("other")),
-            &["latest"],
-            &["latest", "one"],
-        ),
-        (
-            digest("other").to_string(),
-            &["latest", "one"],
-            &["latest", "one"],
-        ),
-    ] {
+    let repository = RepositoryBuilder::read(
+        "9d one | tag 1.0
+         9d latest | tag latest
+         9d other | tag 0.1",
+    );
+    let uses = USES.replace("$HOST", HOST).replace("$ELSEWHERE", elsewhere);
+    let uses = uses.replace("$OTHER", &digest("other").to_string());
+    for line in uses.trim().lines() {
+        let mut columns = line.split('|').map(str::trim);
+        let [reference, app, copy] = [(); 3].map(|()| columns.next().unwrap());
         let plan = plan_all(
             &[("team/app", &repository), ("team/app-copy", &repository)],
-            &usage_of([reference.clone()]),
+            &usage_of([reference.to_owned()]),
             &policies(&document(NOTHING)),
             hours_ago(0),
         );
-        assert_eq!(
-            candidate_names(&plan, "team/app", &repository),
-            app,
-            "{reference}"
-        );
-        assert_eq!(
-            candidate_names(&plan, "team/app-copy", &repository),
-            copy,
-            "{reference}"
-        );
+        for (name, expected) in [("team/app", app), ("team/app-copy", copy)] {
+            let deleted = candidate_names(&plan, name, &repository).join(", ");
+            assert_eq!(deleted, expected, "{name}: {reference}");
+        }
     }
 }

@@ -1,18 +1,18 @@
 //! What only Lambda uses is kept, and whatever cannot be read of Lambda stops every deletion.
 
-use ecr_cleanup::report::{Answer, Status};
+use ecr_cleanup::report::Answer;
 use simulated_aws::{Fault, FaultKind, FunctionVersion, SimulatedAws, World};
 
 use crate::support::{
     DELETE, WorldExt, deleted,
-    faults::{ANY_CALL, PAGES, try_all, try_to_run},
+    faults::{ANY_CALL, PAGES, refused_for, try_all, try_to_run},
     run,
 };
 
 /// Only what rules keep by name is kept without use.
 const KEEPS_LITTLE: &str = "{mode: delete, policies: [{repositories: ['**'], keep: [{tags: '^kept$'}], delete_unmatched: true}]}";
 
-/// A function with a published version, in an account with something to delete.
+/// Deploys a function with a published version, in an account with something to delete.
 fn base(world: &mut World) {
     world.untagged_images("app", 3);
     world.home().deploy_function("hello", "app", "1.0");
@@ -27,12 +27,7 @@ async fn run_with(config: &str, edit: impl FnOnce(&mut World)) -> (SimulatedAws,
 }
 
 fn refusal(aws: &SimulatedAws, answer: &Answer) -> String {
-    assert_eq!(
-        (answer.status, aws.mutations().len()),
-        (Status::Refused, 0),
-        "{}",
-        answer.summary
-    );
+    assert_refused!(answer, aws);
     assert_eq!(answer.refusals.len(), 1, "{:?}", answer.refusals);
     answer.refusals[0].to_string()
 }
@@ -62,21 +57,15 @@ async fn every_version_keeps_the_digest_that_its_tag_had_when_it_was_deployed() 
         [first, second, third, unused]
     });
     let answer = run(&aws, KEEPS_LITTLE).await;
-    assert_eq!(answer.status, Status::Completed, "{}", answer.summary);
+    assert_status!(answer, Completed);
     let mut expected = [first, unused];
     expected.sort();
     assert_eq!(deleted(&aws), expected);
     for digest in [second, third] {
         assert!(aws.digests("app").contains(&digest));
     }
-    assert!(
-        answer
-            .warnings
-            .iter()
-            .all(|warning| !warning.contains("is off")),
-        "{:?}",
-        answer.warnings
-    );
+    let all = answer.warnings.iter().all(|it| !it.contains("is off"));
+    assert!(all, "{:?}", answer.warnings);
 }
 
 #[tokio::test]
@@ -84,51 +73,29 @@ async fn functions_on_every_page_count_and_those_without_an_image_are_not_asked_
     let (aws, answer) = run_with(KEEPS_LITTLE, |world| {
         for number in 0..120 {
             world.tagged("app", &format!("t{number}"), 30);
-            world
-                .home()
-                .deploy_function(&format!("f{number}"), "app", &format!("t{number}"));
+            let (function, tag) = (format!("f{number}"), format!("t{number}"));
+            world.home().deploy_function(&function, "app", &tag);
         }
         let zip = [("$LATEST".to_owned(), FunctionVersion::zip())].into();
-        world
-            .home()
-            .functions
-            .entry("zip".to_owned())
-            .or_default()
-            .versions = zip;
+        let functions = &mut world.home().functions;
+        functions.entry("zip".to_owned()).or_default().versions = zip;
         world.tagged("app", "unused", 30);
     })
     .await;
-    assert_eq!(
-        (answer.status, answer.counts.deleted),
-        (Status::Completed, 1),
-        "{}",
-        answer.summary
-    );
-    assert_eq!(
-        (
-            aws.count("lambda:ListFunctions"),
-            aws.count("lambda:GetFunction")
-        ),
-        (3, 120)
-    );
-    let repeated = aws.repeated_calls();
-    assert!(
-        repeated
-            .iter()
-            .all(|call| !call.operation.starts_with("lambda:")),
-        "{repeated:?}"
-    );
+    assert_deleted!(answer, Completed, 1);
+    assert_eq!(aws.count("lambda:ListFunctions"), 3);
+    assert_eq!(aws.count("lambda:GetFunction"), 120);
+    for repeated in aws.repeated_calls() {
+        assert!(!repeated.operation.starts_with("lambda:"), "{repeated:?}");
+    }
 }
 
 #[tokio::test]
 async fn what_is_switched_off_is_reported_and_not_read() {
     let (aws, answer) = run_with("{mode: plan, in_use: {lambda: false}}", base).await;
     let warning = "`in_use.lambda` is off: images that are used only there are not protected";
-    assert!(
-        answer.warnings.iter().any(|given| given == warning),
-        "{:?}",
-        answer.warnings
-    );
+    let found = answer.warnings.iter().any(|given| given == warning);
+    assert!(found, "{:?}", answer.warnings);
     assert_eq!(aws.count("lambda:ListFunctions"), 0);
 }
 
@@ -143,17 +110,9 @@ async fn a_function_that_is_deleted_meanwhile_is_no_failure() {
         drop(world.home().functions.remove("leaving"));
     });
     let answer = run(&aws, DELETE).await;
-    assert_eq!(
-        (answer.status, answer.counts.deleted),
-        (Status::Completed, 3),
-        "{}",
-        answer.summary
-    );
-    assert_eq!(
-        aws.count("lambda:ListFunctions"),
-        2,
-        "whether it was really deleted"
-    );
+    assert_deleted!(answer, Completed, 3);
+    let calls = aws.count("lambda:ListFunctions");
+    assert_eq!(calls, 2, "whether it was really deleted");
 }
 
 #[tokio::test]
@@ -170,12 +129,7 @@ async fn what_is_published_meanwhile_counts() {
         world.home().deploy_function("hello", "app", "2.0");
     });
     let answer = run(&aws, KEEPS_LITTLE).await;
-    assert_eq!(
-        (answer.status, answer.counts.deleted),
-        (Status::Completed, 0),
-        "{}",
-        answer.summary
-    );
+    assert_deleted!(answer, Completed, 0);
     assert!(aws.digests("app").contains(&published));
 }
 
@@ -183,64 +137,37 @@ async fn what_is_published_meanwhile_counts() {
 async fn a_function_that_is_listed_and_never_found_is_a_failure() {
     let aws = SimulatedAws::start().await;
     aws.edit(base);
-    let kind = FaultKind::Error {
-        status: 404,
-        code: "ResourceNotFoundException".to_owned(),
-        message: String::new(),
-    };
+    let kind = FaultKind::error(404, "ResourceNotFoundException", "");
     aws.fault(Fault::on("lambda:GetFunction").kind(kind));
     let answer = run(&aws, DELETE).await;
     let refusal = refusal(&aws, &answer);
-    assert!(
-        refusal.contains("functions changed while they were read"),
-        "{refusal}"
-    );
+    assert_contains!(refusal, "functions changed while they were read");
 }
 
 #[tokio::test]
 async fn a_function_that_does_not_say_its_image_is_a_failure() {
     type Change = fn(&mut FunctionVersion);
-    let cases: [(Change, &str); 5] = [
-        (|version| version.image_uri = None, "ImageUri"),
-        (
-            |version| version.resolved_image_uri = None,
-            "ResolvedImageUri",
-        ),
-        (
-            |version| version.last_update_status = "InProgress".to_owned(),
-            "being updated",
-        ),
-        (
-            |version| version.image_uri = version.image_uri.as_ref().map(|uri| format!("{uri}:x")),
-            "cannot be parsed",
-        ),
-        (
-            |version| {
-                version.package_type = None;
-                version.resolved_image_uri = None;
-            },
-            "ResolvedImageUri",
-        ),
+    let cases: [(&str, Change); 5] = [
+        ("ImageUri", |it| it.image_uri = None),
+        ("ResolvedImageUri", |it| it.resolved_image_uri = None),
+        ("being updated", |it| {
+            it.last_update_status = "InProgress".to_owned();
+        }),
+        ("cannot be parsed", |it| {
+            it.image_uri.as_mut().unwrap().push_str(":x");
+        }),
+        ("ResolvedImageUri", |it| {
+            (it.package_type, it.resolved_image_uri) = (None, None);
+        }),
     ];
-    for (change, expected) in cases {
+    for (expected, change) in cases {
         let (aws, answer) = run_with(DELETE, |world| {
             base(world);
-            change(
-                world
-                    .home()
-                    .functions
-                    .get_mut("hello")
-                    .unwrap()
-                    .versions
-                    .get_mut("$LATEST")
-                    .unwrap(),
-            );
+            let hello = world.home().functions.get_mut("hello").unwrap();
+            change(hello.versions.get_mut("$LATEST").unwrap());
         })
         .await;
-        let refusal = refusal(&aws, &answer);
-        for part in ["lambda", "hello", expected] {
-            assert!(refusal.contains(part), "{part}: {refusal}");
-        }
+        assert_contains!(refusal(&aws, &answer), "lambda", "hello", expected);
     }
 }
 
@@ -250,26 +177,14 @@ async fn outcome(operation: &str, from: u64, kind: FaultKind) -> Result<(), Stri
     aws.edit(|world| {
         base(world);
         for number in 0..60 {
-            world
-                .home()
-                .deploy_function(&format!("f{number}"), "app", "1.0");
+            let function = format!("f{number}");
+            world.home().deploy_function(&function, "app", "1.0");
         }
     });
     aws.fault(Fault::on(operation).call(from).kind(kind.clone()));
     let answer = try_to_run(&aws, DELETE, &kind).await.unwrap();
-    let refusals: Vec<String> = answer.refusals.iter().map(ToString::to_string).collect();
-    let good = answer.status == Status::Refused
-        && aws.mutations().is_empty()
-        && refusals.len() == 1
-        && refusals[0].starts_with("source_incomplete: ")
-        && refusals[0].contains(operation);
-    if good {
-        Ok(())
-    } else {
-        Err(format!(
-            "{operation} from call {from}, {kind:?}: {refusals:?}"
-        ))
-    }
+    let refused = refused_for(&aws, &answer, &[operation]);
+    refused.map_err(|wrong| format!("from call {from}, {kind:?}: {wrong}"))
 }
 
 #[tokio::test]

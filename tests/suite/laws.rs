@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ecr_cleanup::{
     config::Config,
     evidence::UsageIndex,
-    image::{ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
+    image::{ArtifactType, Digest, Image, MediaType, RepositoryName, Status, Tag, Time},
     inventory::{Child, Content, Images, Inventory, Repository},
     plan::{KeepReason, LeftAlone, Plan, PlannedImage, RepositoryPlan, Verdict, plan},
     policy::Policies,
@@ -13,7 +13,11 @@ use ecr_cleanup::{
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 use simulated_aws::{Push, SimulatedAws, days_ago};
 
-use crate::support::{DELETE, HOST, WorldExt, now, repository_builder::usage_of, run};
+use crate::support::{
+    DELETE, HOST, WorldExt, now,
+    repository_builder::{home, usage_of},
+    run,
+};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -115,7 +119,7 @@ fn world() -> impl Strategy<Value = World> {
         })
 }
 
-/// The digest of an image: its order says nothing of when it was pushed.
+/// Returns the digest of an image: its order says nothing of when it was pushed.
 fn digest(repository: usize, slot: usize) -> Digest {
     Digest::from_bytes([u8::try_from((slot * 7 + 3) % 12 + repository * 100).unwrap(); 32])
 }
@@ -186,10 +190,6 @@ impl World {
     }
 
     fn inventory(&self) -> Inventory {
-        let registry = Registry {
-            account: "111111111111".parse().unwrap(),
-            region: "eu-west-1".parse().unwrap(),
-        };
         let repositories = (0..self.repositories.len()).map(|repository| Repository {
             name: name(repository),
             policy: Some(0),
@@ -197,12 +197,11 @@ impl World {
             content: Content::Complete(self.images(repository)),
         });
         Inventory {
-            registry,
+            registry: home(),
             repositories: repositories.collect(),
         }
     }
 
-    /// The references in use.
     fn references(&self) -> Vec<String> {
         let uses = self.uses.iter().map(|&(repository, image, by_tag)| {
             let (name, digest) = (name(repository), digest(repository, image));
@@ -244,7 +243,7 @@ fn candidates(plan: &Plan) -> Candidates {
     images.collect()
 }
 
-/// The candidates of each unit, in the order of their deletion, each with its level.
+/// Returns the candidates of each unit, in the order of their deletion, each with its level.
 fn units(repository: &RepositoryPlan) -> Vec<Vec<(u32, Digest)>> {
     let units = repository.units();
     let images = units.iter().map(|unit| unit.images.iter());
@@ -261,40 +260,26 @@ fn unmatched(repository: &RepositoryPlan) -> bool {
     repository.left_alone() == Some(&LeftAlone::NoTagMatched)
 }
 
-/// What has to be kept of a repository since it is used: the used images, the indexes they are
-/// parts of, and everything that those need or that refers to them. Written without the program's
-/// graph.
+/// Returns what has to be kept of a repository since it is used: the used images, the indexes they
+/// are parts of, and everything that those need or that refers to them. Written without the
+/// program's graph.
 fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest> {
     let references: BTreeSet<String> = world.references().into_iter().collect();
-    let images: Vec<&Image> = repository
-        .images()
-        .iter()
-        .map(|planned| &planned.image)
-        .collect();
+    let images = repository.images().iter();
+    let images: Vec<&Image> = images.map(|planned| &planned.image).collect();
     let children = repository.children();
     let named = |image: &Image| {
-        let by_digest = references
-            .iter()
-            .any(|reference| reference.ends_with(&image.digest.to_string()));
-        by_digest
-            || image
-                .tags
-                .iter()
-                .any(|tag| references.contains(&format!("{HOST}/{}:{tag}", repository.name())))
+        let (digest, name) = (image.digest.to_string(), repository.name());
+        let by_tag = |tag: &Tag| references.contains(&format!("{HOST}/{name}:{tag}"));
+        references.iter().any(|it| it.ends_with(&digest)) || image.tags.iter().any(by_tag)
     };
-    let mut used: BTreeSet<Digest> = images
-        .iter()
-        .filter(|image| named(image))
-        .map(|image| image.digest)
-        .collect();
+    let used = images.iter().filter(|image| named(image));
+    let mut used: BTreeSet<Digest> = used.map(|image| image.digest).collect();
     loop {
-        let parents = children
-            .iter()
-            .filter(|(_, children)| children.iter().any(|one| used.contains(&one.digest)));
-        let parents: Vec<Digest> = parents
-            .map(|(parent, _)| *parent)
-            .filter(|parent| !used.contains(parent))
-            .collect();
+        let has_used = |parts: &[Child]| parts.iter().any(|one| used.contains(&one.digest));
+        let parents = children.iter().filter(|(_, parts)| has_used(parts));
+        let parents = parents.map(|(parent, _)| *parent);
+        let parents: Vec<Digest> = parents.filter(|it| !used.contains(it)).collect();
         if parents.is_empty() {
             break;
         }
@@ -302,20 +287,12 @@ fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest
     }
     loop {
         let before = used.len();
-        let parts: Vec<Digest> = used
-            .iter()
-            .filter_map(|digest| children.get(digest))
-            .flatten()
-            .map(|child| child.digest)
-            .collect();
+        let parts = used.iter().filter_map(|digest| children.get(digest));
+        let parts: Vec<Digest> = parts.flatten().map(|child| child.digest).collect();
         used.extend(parts);
         let refers = |image: &&Image| image.subjects().any(|subject| used.contains(&subject));
-        let referrers: Vec<Digest> = images
-            .iter()
-            .copied()
-            .filter(refers)
-            .map(|image| image.digest)
-            .collect();
+        let referrers = images.iter().copied().filter(refers);
+        let referrers: Vec<Digest> = referrers.map(|image| image.digest).collect();
         used.extend(referrers);
         if used.len() == before {
             return used;
@@ -323,7 +300,7 @@ fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest
     }
 }
 
-/// The world as it is after the candidates were deleted.
+/// Returns the world as it is after the candidates were deleted.
 fn without(plan: &Plan) -> Inventory {
     let deleted = candidates(plan);
     let repositories = plan.repositories().iter().map(|repository| {
@@ -358,8 +335,8 @@ fn without(plan: &Plan) -> Inventory {
     }
 }
 
-/// Whether an index is deleted and leaves a part that something else keeps: as an image of its own,
-/// it has a rank from then on.
+/// Returns whether an index is deleted and leaves a part that something else keeps: as an image of
+/// its own, it has a rank from then on.
 fn frees_a_part(plan: &Plan) -> bool {
     let deleted = candidates(plan);
     plan.repositories().iter().any(|repository| {

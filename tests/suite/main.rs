@@ -3,6 +3,7 @@
 //! here.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[macro_use]
 mod support;
 
 // What is promised, and what holds whatever is stored and used.

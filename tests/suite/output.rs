@@ -1,6 +1,6 @@
 //! What the command prints for people, as snapshots.
 
-use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
+use simulated_aws::{Fault, Push, SimulatedAws, days_ago};
 
 use crate::{
     support::state::{account, untagged_images},
@@ -10,7 +10,7 @@ use crate::{
 /// A configuration that deletes; the command asks for no confirmation.
 const DELETE: &str = "--config={mode: delete}";
 
-/// The account with more releases and parts of an index than the rules keep.
+/// Starts the account with more releases and parts of an index than the rules keep.
 async fn crowded() -> SimulatedAws {
     let aws = account().await;
     aws.edit(|world| {
@@ -69,7 +69,7 @@ async fn a_plan_says_what_would_be_deleted_and_what_is_kept() {
 #[tokio::test]
 async fn a_refused_plan_says_why_and_what_to_do() {
     let aws = crowded().await;
-    aws.fault(Fault::on("ecs:DescribeServices").kind(FaultKind::AccessDenied));
+    aws.fault(Fault::denied("ecs:DescribeServices"));
     insta::assert_snapshot!("refused", output(&aws, &["plan", DELETE]).await);
 }
 

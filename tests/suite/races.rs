@@ -3,12 +3,7 @@
 
 use std::time::Duration;
 
-use ecr_cleanup::{
-    config::Mode,
-    guard::Guard,
-    pipeline::RunTimeouts,
-    report::{Answer, Status},
-};
+use ecr_cleanup::{config::Mode, guard::Guard, pipeline::RunTimeouts, report::Answer};
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, World, days_ago};
 
 use crate::support::{DELETE, WorldExt, answer, failures, outcome_counts, program, request, run};
@@ -21,7 +16,8 @@ const RECHECK: u64 = 4;
 /// A policy that keeps the newest tagged image only.
 const NEWEST: &str = "{mode: delete, policies: [{repositories: ['**'], keep: [{name: newest, tags: '.', newest: 1}]}]}";
 
-/// Two repositories with something to delete; the first one's recheck comes first.
+/// Starts an account with two repositories with something to delete; the first one's recheck comes
+/// first.
 async fn account<T>(edit: impl FnOnce(&mut World) -> T) -> (SimulatedAws, T) {
     let aws = SimulatedAws::start().await;
     let edited = aws.edit(|world| {
@@ -53,6 +49,23 @@ fn start_task(world: &mut World, repository: &str, digest: &str) {
     world.run_task("prod", &definition);
 }
 
+/// Asserts that what a task was started on after the plan is kept, with all that belongs to it.
+async fn assert_started_is_kept(
+    (aws, images): (SimulatedAws, Vec<String>),
+    started: usize,
+    untouched: u64,
+) {
+    let image = images[started].clone();
+    let answer = run_racing(&aws, DELETE, move |world| start_task(world, APP, &image)).await;
+    assert!(images.iter().all(|it| aws.digests(APP).contains(it)));
+    assert_eq!(
+        outcome_counts(&answer),
+        (4, 0, untouched),
+        "{}",
+        answer.summary
+    );
+}
+
 /// The recheck sees what changed (A3).
 #[tokio::test]
 async fn an_image_that_was_tagged_after_the_plan_is_kept() {
@@ -63,12 +76,7 @@ async fn an_image_that_was_tagged_after_the_plan_is_kept() {
     })
     .await;
     assert!(aws.digests(APP).contains(&image));
-    assert_eq!(
-        (answer.status, outcome_counts(&answer)),
-        (Status::Completed, (4, 0, 1)),
-        "{}",
-        answer.summary
-    );
+    assert_outcome!(answer, Completed, (4, 0, 1));
 }
 
 #[tokio::test]
@@ -84,48 +92,36 @@ async fn an_image_whose_tag_moved_after_the_plan_is_kept() {
 
 #[tokio::test]
 async fn an_image_that_a_task_was_started_on_after_the_plan_is_kept() {
-    let (aws, image) = account(|world| world.untagged(APP, 50)).await;
-    let started = image.clone();
-    let answer = run_racing(&aws, DELETE, move |world| start_task(world, APP, &started)).await;
-    assert!(aws.digests(APP).contains(&image));
-    assert_eq!(outcome_counts(&answer), (4, 0, 1), "{}", answer.summary);
+    let account = account(|world| vec![world.untagged(APP, 50)]).await;
+    assert_started_is_kept(account, 0, 1).await;
 }
 
 #[tokio::test]
 async fn an_index_that_a_task_was_started_on_after_the_plan_is_kept_whole() {
-    let (aws, images) = account(|world| world.multi_arch(APP, 50)).await;
-    let index = images[0].clone();
-    let answer = run_racing(&aws, DELETE, move |world| start_task(world, APP, &index)).await;
-    assert!(images.iter().all(|image| aws.digests(APP).contains(image)));
-    assert_eq!(outcome_counts(&answer), (4, 0, 3), "{}", answer.summary);
+    let account = account(|world| world.multi_arch(APP, 50).to_vec()).await;
+    assert_started_is_kept(account, 0, 3).await;
 }
 
 #[tokio::test]
 async fn an_index_of_which_a_child_was_started_after_the_plan_is_kept_whole() {
-    let (aws, images) = account(|world| world.multi_arch(APP, 50)).await;
-    let child = images[2].clone();
-    let answer = run_racing(&aws, DELETE, move |world| start_task(world, APP, &child)).await;
-    assert!(images.iter().all(|image| aws.digests(APP).contains(image)));
-    assert_eq!(outcome_counts(&answer), (4, 0, 3), "{}", answer.summary);
+    let account = account(|world| world.multi_arch(APP, 50).to_vec()).await;
+    assert_started_is_kept(account, 2, 3).await;
 }
 
 /// Reading an index for the plan moved its own pull time, so only its children tell that it was
 /// pulled: also those that are not to go themselves.
 #[tokio::test]
 async fn an_index_started_after_the_plan_is_kept_though_its_child_was_kept_anyway() {
-    let (aws, (index, shared)) = account(|world| {
+    let account = account(|world| {
         let shared = world.untagged(APP, 50);
         let index = Push::index([&shared]).pushed_at(days_ago(50));
         let old = world.home().repository(APP).push(index);
         let newer = Push::index([&shared]).tag("2.0").pushed_at(days_ago(2));
         world.home().repository(APP).push(newer);
-        (old, shared)
+        vec![old, shared]
     })
     .await;
-    let started = index.clone();
-    let answer = run_racing(&aws, DELETE, move |world| start_task(world, APP, &started)).await;
-    assert!(aws.digests(APP).contains(&index) && aws.digests(APP).contains(&shared));
-    assert_eq!(outcome_counts(&answer), (4, 0, 1), "{}", answer.summary);
+    assert_started_is_kept(account, 0, 1).await;
 }
 
 #[tokio::test]
@@ -141,11 +137,8 @@ async fn an_index_started_after_the_plan_is_kept_though_only_it_fits_the_limit()
         start_task(world, APP, &index);
     });
     let answer = run(&aws, "{mode: delete, guards: {max_deletions_per_run: 1}}").await;
-    assert!(
-        images.iter().all(|image| aws.digests(APP).contains(image)),
-        "{}",
-        answer.summary
-    );
+    let all = images.iter().all(|image| aws.digests(APP).contains(image));
+    assert!(all, "{}", answer.summary);
 }
 
 /// Reading a manifest counts as a pull, but not as a use (G6).
@@ -153,12 +146,7 @@ async fn an_index_started_after_the_plan_is_kept_though_only_it_fits_the_limit()
 async fn an_unused_index_is_deleted_with_its_children_in_spite_of_our_own_reading() {
     let (aws, _) = account(|world| world.multi_arch(APP, 50)).await;
     let answer = run(&aws, DELETE).await;
-    assert_eq!(
-        (answer.status, outcome_counts(&answer)),
-        (Status::Completed, (7, 0, 0)),
-        "{}",
-        answer.summary
-    );
+    assert_outcome!(answer, Completed, (7, 0, 0));
     assert_eq!(aws.digests(APP).len(), 1);
 }
 
@@ -167,12 +155,8 @@ async fn an_image_that_was_archived_after_the_plan_is_kept() {
     let (aws, image) = account(|world| world.untagged(APP, 50)).await;
     let archived = image.clone();
     let answer = run_racing(&aws, DELETE, move |world| {
-        world
-            .home()
-            .repository(APP)
-            .image_mut(&archived)
-            .unwrap()
-            .status = "ARCHIVED".into();
+        let app = world.home().repository(APP);
+        app.image_mut(&archived).unwrap().status = "ARCHIVED".into();
     })
     .await;
     assert!(aws.digests(APP).contains(&image));
@@ -182,47 +166,27 @@ async fn an_image_that_was_archived_after_the_plan_is_kept() {
 /// A missing image is no failure (A4).
 #[tokio::test]
 async fn an_image_that_somebody_else_deleted_is_no_failure_and_not_ours() {
-    for operation in ["ecr:DescribeImages", "ecr:BatchDeleteImage"] {
+    for (operation, call) in [("ecr:DescribeImages", RECHECK), ("ecr:BatchDeleteImage", 1)] {
         let (aws, image) = account(|world| world.untagged(APP, 50)).await;
         // Both repositories are cleaned at the same time: whichever comes first.
-        let call = if operation == "ecr:DescribeImages" {
-            RECHECK
-        } else {
-            1
-        };
         aws.before(operation, call, move |world| {
             world.home().repository(APP).remove(&image);
         });
         let answer = run(&aws, DELETE).await;
-        assert_eq!(
-            (answer.status, outcome_counts(&answer)),
-            (Status::Completed, (4, 0, 1)),
-            "{operation}: {}",
-            answer.summary
-        );
+        assert_outcome!(answer, Completed, (4, 0, 1), "{operation}");
         assert_eq!((aws.digests(APP).len(), aws.digests(OTHER).len()), (1, 1));
     }
 }
 
 #[tokio::test]
 async fn a_repository_that_somebody_deleted_is_no_failure() {
-    for operation in ["ecr:DescribeImages", "ecr:BatchDeleteImage"] {
+    for (operation, call) in [("ecr:DescribeImages", RECHECK), ("ecr:BatchDeleteImage", 1)] {
         let (aws, ()) = account(|_| {}).await;
-        let call = if operation == "ecr:DescribeImages" {
-            RECHECK
-        } else {
-            1
-        };
         aws.before(operation, call, |world| {
             world.home().ecr.repositories.remove(APP);
         });
         let answer = run(&aws, DELETE).await;
-        assert_eq!(
-            (answer.status, outcome_counts(&answer)),
-            (Status::Completed, (2, 0, 2)),
-            "{operation}: {}",
-            answer.summary
-        );
+        assert_outcome!(answer, Completed, (2, 0, 2), "{operation}");
         assert_eq!(aws.digests(OTHER).len(), 1);
     }
 }
@@ -233,20 +197,12 @@ async fn an_image_that_a_new_index_names_is_refused_and_nothing_else_is_harmed()
     let (aws, image) = account(|world| world.untagged(APP, 50)).await;
     let child = image.clone();
     aws.before("ecr:BatchDeleteImage", 1, move |world| {
-        world
-            .home()
-            .repository(APP)
-            .push(Push::index([&child]).tag("3.0"));
+        let app = world.home().repository(APP);
+        app.push(Push::index([&child]).tag("3.0"));
     });
     let answer = run(&aws, DELETE).await;
     assert!(aws.digests(APP).contains(&image));
-    let status = Status::CompletedWithFailures;
-    assert_eq!(
-        (answer.status, outcome_counts(&answer)),
-        (status, (4, 1, 0)),
-        "{}",
-        answer.summary
-    );
+    assert_outcome!(answer, CompletedWithFailures, (4, 1, 0));
     assert_eq!(failures(&answer, "ImageReferencedByManifestList").images, 1);
 }
 
@@ -255,10 +211,8 @@ async fn children_that_a_new_index_names_are_kept_while_their_old_index_is_delet
     let (aws, images) = account(|world| world.multi_arch(APP, 50)).await;
     let child = images[1].clone();
     aws.before("ecr:BatchDeleteImage", 1, move |world| {
-        world
-            .home()
-            .repository(APP)
-            .push(Push::index([&child]).tag("3.0"));
+        let app = world.home().repository(APP);
+        app.push(Push::index([&child]).tag("3.0"));
     });
     let answer = run(&aws, DELETE).await;
     assert!(aws.digests(APP).contains(&images[1]));
@@ -275,12 +229,7 @@ async fn what_was_deleted_counts_though_the_answer_was_lost() {
             let (aws, ()) = account(|_| {}).await;
             aws.fault(fault.clone().matching(APP).kind(kind.clone()));
             let answer = run(&aws, DELETE).await;
-            assert_eq!(
-                (answer.status, outcome_counts(&answer)),
-                (Status::Completed, (4, 0, 0)),
-                "{kind:?}: {}",
-                answer.summary
-            );
+            assert_outcome!(answer, Completed, (4, 0, 0), "{kind:?}");
             assert_eq!(aws.deletions().len(), 4);
         }
     }
@@ -289,67 +238,38 @@ async fn what_was_deleted_counts_though_the_answer_was_lost() {
 #[tokio::test]
 async fn what_an_answer_does_not_mention_is_rechecked_once_more() {
     let (aws, ()) = account(|_| {}).await;
-    aws.fault(
-        Fault::on("ecr:BatchDeleteImage")
-            .matching(APP)
-            .kind(FaultKind::LoseItem),
-    );
+    let fault = Fault::on("ecr:BatchDeleteImage").matching(APP);
+    aws.fault(fault.kind(FaultKind::LoseItem));
     let answer = run(&aws, DELETE).await;
-    assert_eq!(
-        (answer.status, outcome_counts(&answer)),
-        (Status::Completed, (4, 0, 0)),
-        "{}",
-        answer.summary
-    );
-    let rechecks = aws.calls_to("ecr:DescribeImages").into_iter();
-    let rechecks = rechecks
-        .filter(|call| call.body["repositoryName"] == APP && call.body["imageIds"].is_array());
-    let asked: Vec<_> = rechecks
-        .map(|call| call.body["imageIds"].as_array().unwrap().len())
-        .collect();
-    assert_eq!(asked, [2, 1]);
+    assert_outcome!(answer, Completed, (4, 0, 0));
+    let mut rechecks = aws.calls_to("ecr:DescribeImages");
+    rechecks.retain(|call| call.body["repositoryName"] == APP);
+    let asked = rechecks
+        .iter()
+        .filter_map(|call| call.body["imageIds"].as_array());
+    assert_eq!(asked.map(Vec::len).collect::<Vec<_>>(), [2, 1]);
 }
 
 /// The other repositories are cleaned (A5).
 #[tokio::test]
 async fn a_failure_that_is_not_understood_stops_its_repository_and_no_other() {
     let (aws, _) = account(|world| world.untagged_images(APP, 150)).await;
-    let code = "SomethingNew".to_owned();
-    aws.fault(
-        Fault::on("ecr:BatchDeleteImage")
-            .matching(APP)
-            .once()
-            .kind(FaultKind::FailItem { code }),
-    );
+    let fault = Fault::on("ecr:BatchDeleteImage").matching(APP).once();
+    aws.fault(fault.kind(FaultKind::fail_item("SomethingNew")));
     let answer = run(&aws, DELETE).await;
     // Of the first hundred one failed; the rest of the repository was not tried.
-    let status = Status::CompletedWithFailures;
-    assert_eq!(
-        (answer.status, outcome_counts(&answer)),
-        (status, (99 + 2, 1, 52)),
-        "{}",
-        answer.summary
-    );
+    assert_outcome!(answer, CompletedWithFailures, (99 + 2, 1, 52));
     let failure = failures(&answer, "SomethingNew");
-    assert_eq!(
-        (failure.images, &failure.repositories),
-        (1, &vec![APP.to_owned()])
-    );
+    assert_eq!(failure.images, 1);
+    assert_eq!(failure.repositories, [APP]);
     assert_eq!(aws.digests(OTHER).len(), 1);
-    let tried = aws
-        .mutations()
-        .into_iter()
-        .filter(|call| call.body["repositoryName"] == APP)
-        .count();
-    assert_eq!(tried, 1);
+    let mut tried = aws.mutations();
+    tried.retain(|call| call.body["repositoryName"] == APP);
+    assert_eq!(tried.len(), 1);
 
     aws.clear_faults();
     let next = run(&aws, DELETE).await;
-    assert_eq!(
-        (next.status, next.counts.deleted),
-        (Status::Completed, 53),
-        "the next run goes on"
-    );
+    assert_deleted!(next, Completed, 53, "the next run goes on");
 }
 
 #[tokio::test]
@@ -361,75 +281,48 @@ async fn a_call_that_fails_for_good_stops_its_repository_and_no_other() {
         FaultKind::Drop,
     ] {
         let (aws, ()) = account(|_| {}).await;
-        aws.fault(
-            Fault::on("ecr:BatchDeleteImage")
-                .matching(APP)
-                .kind(kind.clone()),
-        );
+        let fault = Fault::on("ecr:BatchDeleteImage").matching(APP);
+        aws.fault(fault.kind(kind.clone()));
         let answer = run(&aws, DELETE).await;
-        let status = Status::CompletedWithFailures;
-        assert_eq!(
-            (answer.status, outcome_counts(&answer)),
-            (status, (2, 2, 0)),
-            "{kind:?}: {}",
-            answer.summary
-        );
-        assert_eq!(
-            (aws.digests(APP).len(), aws.digests(OTHER).len()),
-            (3, 1),
-            "{kind:?}"
-        );
+        assert_outcome!(answer, CompletedWithFailures, (2, 2, 0), "{kind:?}");
+        assert_eq!(aws.digests(APP).len(), 3, "{kind:?}");
+        assert_eq!(aws.digests(OTHER).len(), 1, "{kind:?}");
         assert_eq!(answer.failures[0].repositories, [APP], "{kind:?}");
     }
 }
 
 #[tokio::test]
 async fn a_repository_whose_deletion_is_denied_explicitly_is_protected_and_no_failure() {
-    let denied = |message: &str| FaultKind::Error {
-        status: 400,
-        code: "AccessDeniedException".to_owned(),
-        message: format!(
-            "User: x is not authorized to perform: ecr:BatchDeleteImage on resource: {APP} {message}"
-        ),
+    let denied = |message: &str| {
+        let user = "User: x is not authorized to perform: ecr:BatchDeleteImage on resource:";
+        FaultKind::error(
+            400,
+            "AccessDeniedException",
+            &format!("{user} {APP} {message}"),
+        )
     };
     for (mode, call) in [
         (DELETE, "ecr:BatchDeleteImage"),
         ("mode: archive", "ecr:UpdateImageStorageClass"),
     ] {
         let (aws, ()) = account(|_| {}).await;
-        aws.fault(
-            Fault::on(call)
-                .matching(APP)
-                .kind(denied("with an explicit deny in an identity-based policy")),
-        );
+        let fault = Fault::on(call).matching(APP);
+        aws.fault(fault.kind(denied("with an explicit deny in an identity-based policy")));
         let answer = run(&aws, mode).await;
-        assert_eq!(
-            (answer.status, answer.counts.failed, answer.counts.untouched),
-            (Status::Completed, 0, 2),
-            "{mode}"
-        );
+        assert_status!(answer, Completed, "{mode}");
+        assert_eq!(answer.counts.failed, 0, "{mode}");
+        assert_eq!(answer.counts.untouched, 2, "{mode}");
         assert!(answer.failures.is_empty(), "{:?}", answer.failures);
         let warning = format!("`{APP}` is protected by an explicit deny, so its images are kept: ");
-        assert!(
-            answer
-                .warnings
-                .iter()
-                .any(|other| other.starts_with(&warning)),
-            "{:?}",
-            answer.warnings
-        );
+        let found = answer.warnings.iter().any(|it| it.starts_with(&warning));
+        assert!(found, "{:?}", answer.warnings);
         assert_eq!(aws.digests(APP).len(), 3);
 
         let (aws, ()) = account(|_| {}).await;
         let missing = "because no identity-based policy allows the ecr:BatchDeleteImage action";
         aws.fault(Fault::on(call).matching(APP).kind(denied(missing)));
         let answer = run(&aws, mode).await;
-        assert_eq!(
-            answer.status,
-            Status::CompletedWithFailures,
-            "{mode}: {}",
-            answer.summary
-        );
+        assert_status!(answer, CompletedWithFailures, "{mode}");
     }
 }
 
@@ -445,34 +338,22 @@ async fn without_a_recheck_nothing_of_the_repository_is_deleted() {
         let (aws, ()) = account(|_| {}).await;
         let ids = r#""imageIds""#;
         // Whichever repository is rechecked first.
-        aws.fault(
-            Fault::on("ecr:DescribeImages")
-                .matching(ids)
-                .kind(kind.clone()),
-        );
+        let fault = Fault::on("ecr:DescribeImages").matching(ids);
+        aws.fault(fault.kind(kind.clone()));
         let answer = run(&aws, DELETE).await;
-        assert_eq!(
-            (answer.status, outcome_counts(&answer)),
-            (Status::CompletedWithFailures, (0, 0, 4)),
-            "{}",
-            answer.summary
-        );
+        assert_outcome!(answer, CompletedWithFailures, (0, 0, 4));
         assert_eq!(aws.mutations().len(), 0, "{kind:?}");
     }
 }
 
-/// A run that takes all use for too old by the time it deletes.
+/// Runs with all use taken for too old by the time it deletes.
 async fn run_with_old_use(aws: &SimulatedAws) -> Answer {
     let timeouts = RunTimeouts {
         usage_fresh_for: Duration::ZERO,
         ..RunTimeouts::default()
     };
-    answer(
-        &program(aws, DELETE).with_timeouts(timeouts),
-        request(Mode::Delete),
-    )
-    .await
-    .unwrap()
+    let program = program(aws, DELETE).with_timeouts(timeouts);
+    answer(&program, request(Mode::Delete)).await.unwrap()
 }
 
 /// Use is read again when it is older than its limit (A3).
@@ -486,34 +367,16 @@ async fn use_that_has_grown_old_is_read_again_and_saves_what_it_names_by_now() {
     });
     let answer = run_with_old_use(&aws).await;
     assert!(aws.digests(APP).contains(&image), "{}", answer.summary);
-    assert_eq!(
-        (answer.status, outcome_counts(&answer)),
-        (Status::Completed, (4, 0, 1)),
-        "{}",
-        answer.summary
-    );
+    assert_outcome!(answer, Completed, (4, 0, 1));
 }
 
 #[tokio::test]
 async fn use_that_cannot_be_read_again_stops_the_run() {
     let (aws, ()) = account(|_| ()).await;
-    aws.fault(
-        Fault::on("ecs:ListTaskDefinitions")
-            .call(2)
-            .kind(FaultKind::AccessDenied),
-    );
+    aws.fault(Fault::denied("ecs:ListTaskDefinitions").call(2));
     let answer = run_with_old_use(&aws).await;
-    assert_eq!(
-        (answer.status, aws.mutations().len()),
-        (Status::Refused, 0),
-        "{}",
-        answer.summary
-    );
-    assert!(
-        answer.summary.contains("`ecs:ListTaskDefinitions`"),
-        "{}",
-        answer.summary
-    );
+    assert_refused!(answer, aws);
+    assert_contains!(answer.summary, "`ecs:ListTaskDefinitions`");
 }
 
 #[tokio::test]
@@ -523,18 +386,9 @@ async fn use_that_has_shrunk_when_it_is_read_again_stops_the_run() {
         world.home().ecs.task_definitions.clear();
     });
     let answer = run_with_old_use(&aws).await;
-    assert_eq!(
-        (answer.status, aws.mutations().len()),
-        (Status::Refused, 0),
-        "{}",
-        answer.summary
-    );
-    assert_eq!(
-        answer.refusals[0].guard,
-        Guard::NoUsage,
-        "{}",
-        answer.summary
-    );
+    assert_refused!(answer, aws);
+    let guard = answer.refusals[0].guard;
+    assert_eq!(guard, Guard::NoUsage, "{}", answer.summary);
 
     let (aws, ()) = account(|world| {
         for _ in 0..3 {
@@ -545,25 +399,13 @@ async fn use_that_has_shrunk_when_it_is_read_again_stops_the_run() {
     })
     .await;
     aws.before("ecs:ListTaskDefinitions", 2, |world| {
-        world
-            .home()
-            .ecs
-            .task_definitions
-            .retain(|_, definition| definition.family != "many");
+        let definitions = &mut world.home().ecs.task_definitions;
+        definitions.retain(|_, definition| definition.family != "many");
     });
     let answer = run_with_old_use(&aws).await;
-    assert_eq!(
-        (answer.status, aws.mutations().len()),
-        (Status::Refused, 0),
-        "{}",
-        answer.summary
-    );
+    assert_refused!(answer, aws);
     let refusal = &answer.refusals[0];
     assert_eq!(refusal.guard, Guard::UsageDrop, "{refusal}");
-    assert!(
-        refusal
-            .observed
-            .contains("found 1 references to images, and found 4 when this run began"),
-        "{refusal}"
-    );
+    let expected = "found 1 references to images, and found 4 when this run began";
+    assert_contains!(refusal.observed, expected);
 }

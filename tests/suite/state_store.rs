@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use ecr_cleanup::{config::Mode, pipeline::Program, report::Status};
 use serde_json::{Value, json};
-use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
+use simulated_aws::{Call, Fault, FaultKind, Push, SimulatedAws, days_ago};
 
 use crate::support::{
+    HOST, WorldExt,
+    assertions::assert_warns,
     plan, program, request, run, set_clock,
     state::{
-        BUCKET, FULL, REPORTS, STATE, account, guards, gunzip, gzip, object, put_object,
+        BUCKET, FULL, REPORTS, STATE, account, full_with, guards, gunzip, gzip, object, put_object,
         untagged_images,
     },
 };
@@ -19,10 +21,8 @@ use crate::support::{
 async fn what_never_changes_is_read_once_in_a_lifetime() {
     let aws = account().await;
     run(&aws, FULL).await;
-    let (definitions, manifests) = (
-        aws.count("ecs:DescribeTaskDefinition"),
-        aws.count("ecr:BatchGetImage"),
-    );
+    let definitions = aws.count("ecs:DescribeTaskDefinition");
+    let manifests = aws.count("ecr:BatchGetImage");
     assert!(definitions > 0 && manifests > 0);
     let functions = aws.count("lambda:GetFunction");
     assert_eq!(functions, 2);
@@ -31,16 +31,11 @@ async fn what_never_changes_is_read_once_in_a_lifetime() {
     assert_eq!(answer.counts.candidates, 0);
     assert_eq!(aws.count("ecs:DescribeTaskDefinition") - definitions, 0);
     assert_eq!(aws.count("ecr:BatchGetImage") - manifests, 0);
-    assert_eq!(
-        aws.count("lambda:GetFunction") - functions,
-        1,
-        "what is not published may change"
-    );
+    let calls = aws.count("lambda:GetFunction") - functions;
+    assert_eq!(calls, 1, "what is not published may change");
     let written = aws.count("s3:PutObject") - writes;
-    assert_eq!(
-        written, 4,
-        "the lock twice, and the two files of the report"
-    );
+    // The lock twice, and the two files of the report.
+    assert_eq!(written, 4);
 
     // What is new is read, and only that.
     aws.edit(|world| {
@@ -55,19 +50,11 @@ async fn what_never_changes_is_read_once_in_a_lifetime() {
 async fn the_plan_is_the_same_with_caches_and_without() {
     let aws = account().await;
     let bare = plan(&aws, "mode: delete").await;
-    run(
-        &aws,
-        &FULL.replace(
-            "mode: delete",
-            "mode: delete, guards: {max_deletions_per_run: 0}",
-        ),
-    )
-    .await;
+    run(&aws, &full_with("guards: {max_deletions_per_run: 0}")).await;
     let cached = plan(&aws, FULL).await;
-    assert_eq!(
-        (cached.counts, cached.bytes, cached.missing),
-        (bare.counts, bare.bytes, bare.missing)
-    );
+    assert_eq!(cached.counts, bare.counts);
+    assert_eq!(cached.bytes, bare.bytes);
+    assert_eq!(cached.missing, bare.missing);
 }
 
 #[tokio::test]
@@ -79,45 +66,25 @@ async fn caches_that_cannot_be_used_are_built_anew() {
             run(&aws, FULL).await;
             self::object(&aws, BUCKET, &object).unwrap()
         };
-        let newer = gzip(
-            &json!({"schema": format!("ecr-cleanup/{key}"), "number": 2, "content": {}})
-                .to_string(),
-        );
-        let foreign =
-            gzip(&json!({"schema": "somebody/else", "number": 1, "content": {}}).to_string());
+        let newer = json!({"schema": format!("ecr-cleanup/{key}"), "number": 2, "content": {}});
+        let foreign = json!({"schema": "somebody/else", "number": 1, "content": {}});
         for (content, mended) in [
             (b"damaged".to_vec(), true),
             (good[..good.len() - 9].to_vec(), true),
-            (newer, false),
-            (foreign, false),
+            (gzip(&newer.to_string()), false),
+            (gzip(&foreign.to_string()), false),
         ] {
             let aws = account().await;
             put_object(&aws, BUCKET, &object, content.clone());
             let answer = run(&aws, FULL).await;
-            assert_eq!(
-                (answer.status, answer.counts.deleted),
-                (Status::Completed, 3),
-                "{:?}",
-                answer.refusals
-            );
-            assert!(
-                answer
-                    .warnings
-                    .iter()
-                    .any(|warning| warning.contains(&object)),
-                "{:?}",
-                answer.warnings
-            );
+            assert_deleted!(answer, Completed, 3);
+            assert_warns(&answer, &object);
             let after = self::object(&aws, BUCKET, &object).unwrap();
             // What somebody else or a newer version wrote is not written over.
             assert_eq!(if mended { &good } else { &content }, &after, "{key}");
         }
         let aws = account().await;
-        aws.fault(
-            Fault::on("s3:GetObject")
-                .matching(&object)
-                .kind(FaultKind::AccessDenied),
-        );
+        aws.fault(Fault::denied("s3:GetObject").matching(&object));
         assert_eq!(run(&aws, FULL).await.counts.deleted, 3);
     }
 }
@@ -125,26 +92,14 @@ async fn caches_that_cannot_be_used_are_built_anew() {
 #[tokio::test]
 async fn objects_say_what_they_are() {
     let aws = account().await;
-    run(
-        &aws,
-        &FULL.replace("mode: delete", "mode: delete, guards: {soak: 1d}"),
-    )
-    .await;
-    for key in [
-        "task-definitions",
-        "functions",
-        "indexes",
-        "usage-counts",
-        "soak-ledger",
-        "run-lock",
-    ] {
-        let bytes = object(&aws, BUCKET, &format!("{STATE}/{key}.json.gz"))
-            .unwrap_or_else(|| panic!("no {key}"));
+    run(&aws, &full_with("guards: {soak: 1d}")).await;
+    let keys = "task-definitions functions indexes usage-counts soak-ledger run-lock";
+    for key in keys.split(' ') {
+        let object = object(&aws, BUCKET, &format!("{STATE}/{key}.json.gz"));
+        let bytes = object.unwrap_or_else(|| panic!("no {key}"));
         let object: Value = serde_json::from_str(&gunzip(&bytes)).unwrap();
-        assert_eq!(
-            (&object["schema"], &object["number"]),
-            (&json!(format!("ecr-cleanup/{key}")), &json!(1))
-        );
+        assert_eq!(object["schema"], json!(format!("ecr-cleanup/{key}")));
+        assert_eq!(object["number"], 1);
     }
 }
 
@@ -155,38 +110,14 @@ const SOAK: &str = "{mode: delete, state: 's3://memory/prefix', guards: {soak: 6
 #[tokio::test]
 async fn candidates_soak() {
     let aws = account().await;
-    let fresh = aws.edit(|world| {
-        world.home().repository("app").push(
-            Push::image()
-                .content("used on day 3")
-                .pushed_at(days_ago(40)),
-        )
-    });
+    let fresh = aws.edit(|world| world.untagged("app", 40));
     for day in 1..=6 {
         set_clock(&aws, DAY * day);
-        let used = (day == 3).then(|| {
-            aws.edit(|world| {
-                let uri = world.home().repository("app").uri();
-                world
-                    .home()
-                    .ecs
-                    .register("batch", [format!("{uri}@{fresh}")])
-            })
-        });
+        let image = format!("{HOST}/app@{fresh}");
+        let used = (day == 3).then(|| aws.edit(|it| it.home().ecs.register("batch", [image])));
         let answer = run(&aws, SOAK).await;
-        assert_eq!(
-            (answer.status, answer.counts.deleted),
-            (Status::Completed, 0),
-            "day {day}"
-        );
-        assert!(
-            answer
-                .warnings
-                .iter()
-                .any(|warning| warning.contains("guards.soak")),
-            "{:?}",
-            answer.warnings
-        );
+        assert_deleted!(answer, Completed, 0, "day {day}");
+        assert_warns(&answer, "guards.soak");
         if used.is_some() {
             aws.edit(|world| world.home().ecs.set_status("batch:1", "INACTIVE"));
         }
@@ -195,10 +126,8 @@ async fn candidates_soak() {
     set_clock(&aws, DAY * 7);
     let answer = run(&aws, SOAK).await;
     assert_eq!((answer.counts.deleted, answer.counts.candidates), (3, 4));
-    assert!(
-        aws.digests("app").contains(&fresh),
-        "it was used on day 3, and starts again on day 4"
-    );
+    // It was used on day 3, and starts again on day 4.
+    assert!(aws.digests("app").contains(&fresh));
     set_clock(&aws, DAY * 9);
     assert_eq!(run(&aws, SOAK).await.counts.deleted, 0);
     set_clock(&aws, DAY * 10);
@@ -209,18 +138,12 @@ async fn candidates_soak() {
 #[tokio::test]
 async fn an_index_soaks_with_all_its_parts() {
     let aws = account().await;
-    let child = aws.edit(|world| {
-        let app = world.home().repository("app");
-        app.push(Push::image().content("early child").pushed_at(days_ago(50)))
-    });
+    let child = aws.edit(|world| world.untagged("app", 50));
     set_clock(&aws, DAY);
     run(&aws, SOAK).await;
     let index = aws.edit(|world| {
-        world.home().repository("app").push(
-            Push::index([&child])
-                .content("late index")
-                .pushed_at(days_ago(49)),
-        )
+        let index = Push::index([&child]).pushed_at(days_ago(49));
+        world.home().repository("app").push(index)
     });
     set_clock(&aws, DAY * 2);
     run(&aws, SOAK).await;
@@ -234,11 +157,7 @@ async fn an_index_soaks_with_all_its_parts() {
 #[tokio::test]
 async fn use_that_is_not_known_starts_no_soaking() {
     let aws = account().await;
-    aws.fault(
-        Fault::on("ecs:DescribeServices")
-            .once()
-            .kind(FaultKind::AccessDenied),
-    );
+    aws.fault(Fault::denied("ecs:DescribeServices").once());
     set_clock(&aws, DAY);
     assert_eq!(guards(&run(&aws, SOAK).await), ["source_incomplete"]);
     set_clock(&aws, DAY * 2);
@@ -258,10 +177,7 @@ async fn of_two_runs_at_once_one_works() {
         let [a, b] = &programs;
         let (a, b) = tokio::join!(a.plan(request(Mode::Delete)), b.plan(request(Mode::Delete)));
         let (a, b) = tokio::join!(a.unwrap().finish(), b.unwrap().finish());
-        let mut ends = [
-            (a.answer.status, guards(&a.answer)),
-            (b.answer.status, guards(&b.answer)),
-        ];
+        let mut ends = [&a, &b].map(|it| (it.answer.status, guards(&it.answer)));
         ends.sort_by_key(|(status, _)| *status == Status::Refused);
         assert_eq!(ends[0], (Status::Completed, vec![]));
         assert_eq!(ends[1], (Status::Refused, vec!["locked".to_owned()]));
@@ -277,12 +193,8 @@ async fn of_two_runs_at_once_one_works() {
 #[tokio::test]
 async fn a_lock_whose_answer_was_lost_is_held_all_the_same() {
     let aws = account().await;
-    aws.fault(
-        Fault::on("s3:PutObject")
-            .matching("run-lock")
-            .once()
-            .kind(FaultKind::DropAfter),
-    );
+    let fault = Fault::on("s3:PutObject").matching("run-lock").once();
+    aws.fault(fault.kind(FaultKind::DropAfter));
     assert_eq!(run(&aws, FULL).await.status, Status::Completed);
 }
 
@@ -290,22 +202,10 @@ async fn a_lock_whose_answer_was_lost_is_held_all_the_same() {
 async fn a_run_that_was_killed_delays_the_next_one_and_never_blocks_it() {
     let aws = account().await;
     // The lock of a run that never came to give it back.
-    aws.fault(
-        Fault::on("s3:PutObject")
-            .matching("run-lock")
-            .call(2)
-            .kind(FaultKind::AccessDenied),
-    );
+    aws.fault(Fault::denied("s3:PutObject").matching("run-lock").call(2));
     let answer = run(&aws, FULL).await;
-    assert_eq!(answer.status, Status::Completed);
-    assert!(
-        answer
-            .warnings
-            .iter()
-            .any(|warning| warning.contains("ends by itself")),
-        "{:?}",
-        answer.warnings
-    );
+    assert_status!(answer, Completed);
+    assert_warns(&answer, "ends by itself");
     aws.clear_faults();
     set_clock(&aws, Duration::from_mins(19));
     assert_eq!(guards(&run(&aws, FULL).await), ["locked"]);
@@ -327,38 +227,23 @@ async fn the_report_has_a_line_for_each_image() {
     let answer = run(&aws, FULL).await;
     let images = images_of(&aws, &answer.run_id);
     assert_eq!(images.len() as u64, answer.counts.images);
-    let planned = images
-        .iter()
-        .filter(|image| image["deletes"] == true)
-        .count() as u64;
-    assert_eq!(planned, answer.counts.deleted);
+    let planned = images.iter().filter(|image| image["deletes"] == true);
+    assert_eq!(planned.count() as u64, answer.counts.deleted);
     for image in &images {
-        assert!(
-            image["digest"].as_str().unwrap().starts_with("sha256:"),
-            "{image}"
-        );
+        assert_starts!(image["digest"].as_str().unwrap(), "sha256:");
         assert!(!image["because"].as_array().unwrap().is_empty(), "{image}");
     }
     let report = object(&aws, REPORTS, &format!("{}/report.json", answer.run_id)).unwrap();
     let report: Value = serde_json::from_slice(&report).unwrap();
-    assert_eq!(
-        (&report["status"], &report["counts"]["deleted"]),
-        (&json!("completed"), &json!(3))
-    );
+    assert_eq!(report["status"], "completed");
+    assert_eq!(report["counts"]["deleted"], 3);
     let message = aws.read(|world| world.messages.last().cloned()).unwrap();
     assert_eq!(message.subject, "ecr-cleanup: 3 images deleted");
-    assert!(message.text.contains("Deleted 3 of"), "{}", message.text);
-    assert!(
-        message.text.contains(answer.report.as_deref().unwrap()),
-        "{}",
-        message.text
-    );
+    assert_contains!(message.text, "Deleted 3 of");
+    assert_contains!(message.text, answer.report.as_deref().unwrap());
     run(&aws, FULL).await;
-    assert_eq!(
-        aws.read(|world| world.messages.len()),
-        1,
-        "a run with nothing to tell says nothing"
-    );
+    let messages = aws.read(|world| world.messages.len());
+    assert_eq!(messages, 1, "a run with nothing to tell says nothing");
 }
 
 #[tokio::test]
@@ -366,38 +251,26 @@ async fn the_reasons_are_written_before_anything_is_deleted() {
     let aws = account().await;
     run(&aws, FULL).await;
     let calls = aws.calls();
-    let rank =
-        |wanted: &dyn Fn(&simulated_aws::Call) -> bool| calls.iter().position(wanted).unwrap();
-    let images = rank(&|call| call.body.to_string().contains("images.jsonl.gz"));
-    let lock = rank(&|call| {
-        call.operation == "s3:PutObject" && call.body.to_string().contains("run-lock")
-    });
-    let deletion = rank(&|call| call.operation == "ecr:BatchDeleteImage");
+    let rank = |operation: &str, text: &str| {
+        let is_it =
+            |call: &Call| call.operation == operation && call.body.to_string().contains(text);
+        calls.iter().position(is_it).unwrap()
+    };
+    let images = rank("s3:PutObject", "images.jsonl.gz");
+    let lock = rank("s3:PutObject", "run-lock");
+    let deletion = rank("ecr:BatchDeleteImage", "");
     assert!(lock < images && images < deletion);
 }
 
 #[tokio::test]
 async fn a_report_that_fails_at_the_end_is_a_warning() {
     let aws = account().await;
-    aws.fault(
-        Fault::on("s3:PutObject")
-            .matching("report.json")
-            .kind(FaultKind::AccessDenied),
-    );
-    aws.fault(Fault::on("sns:Publish").kind(FaultKind::AccessDenied));
+    aws.fault(Fault::denied("s3:PutObject").matching("report.json"));
+    aws.fault(Fault::denied("sns:Publish"));
     let answer = run(&aws, FULL).await;
-    assert_eq!(
-        (answer.status, answer.counts.deleted, &answer.report),
-        (Status::Completed, 3, &None)
-    );
+    assert_deleted!(answer, Completed, 3);
+    assert_eq!(answer.report, None);
     for expected in ["the report could not be written", "nobody was notified"] {
-        assert!(
-            answer
-                .warnings
-                .iter()
-                .any(|warning| warning.contains(expected)),
-            "{:?}",
-            answer.warnings
-        );
+        assert_warns(&answer, expected);
     }
 }

@@ -10,7 +10,7 @@ use simulated_aws::{INDEX, MANIFEST, Moment, Push, World};
 
 use crate::scenario::ImageKey;
 
-/// The real time, since the programs under test read the real clock.
+/// Returns the real time, since the programs under test read the real clock.
 #[must_use]
 pub fn now() -> Moment {
     let since = SystemTime::now()
@@ -156,7 +156,7 @@ pub struct ImageBuilder {
 }
 
 impl ImageBuilder {
-    /// An image of 50 MB with these tags, called after the first of them.
+    /// Makes an image of 50 MB with these tags, called after the first of them.
     pub fn tagged<T: Into<String>>(tags: impl IntoIterator<Item = T>, days: f64) -> Self {
         let tags: Vec<String> = tags.into_iter().map(Into::into).collect();
         Self {
@@ -168,18 +168,18 @@ impl ImageBuilder {
         }
     }
 
-    /// An image without a tag, and what people call it.
+    /// Makes an image without a tag, with what people call it.
     pub fn untagged(label: &str, days: f64) -> Self {
         Self::tagged::<String>([], days).label(label)
     }
 
-    /// What people call it.
+    /// Sets what people call it.
     pub fn label(mut self, label: &str) -> Self {
         label.clone_into(&mut self.label);
         self
     }
 
-    /// Its size.
+    /// Sets its size.
     pub fn bytes(mut self, bytes: i64) -> Self {
         self.bytes = bytes;
         self

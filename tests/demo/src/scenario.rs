@@ -25,7 +25,7 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// A scenario of an account in which exactly the images with these names are deleted.
+    /// Makes a scenario of an account in which exactly the images with these names are deleted.
     ///
     /// # Panics
     /// If a repository has no image, or more than one, of such a name: the scenario is wrong.

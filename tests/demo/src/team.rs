@@ -50,7 +50,8 @@ pub fn team() -> Scenario {
     )
 }
 
-/// What production runs is old, and two tags have moved since somebody started what they named.
+/// Fills `web`: what production runs is old, and two tags have moved since somebody started what
+/// they named.
 fn fill_web(account: &mut Account) {
     let mut push =
         |image: ImageBuilder, megabytes| account.push("shop/web", image.bytes(megabytes * MB));
@@ -94,7 +95,7 @@ fn fill_web(account: &mut Account) {
     account.push("shop/web", main.bytes(190 * MB));
 }
 
-/// Signed releases, of which production pins one by its digest.
+/// Fills `checkout` with signed releases, of which production pins one by its digest.
 fn fill_checkout(account: &mut Account) {
     let mut pinned = String::new();
     for minor in 0..12 {
@@ -132,7 +133,7 @@ fn fill_base(account: &mut Account) {
     account.deploy(300.0, "production", "edge", &edge, 1);
 }
 
-/// A job that runs once a night, and not now.
+/// Adds a job that runs once a night, and not now.
 fn fill_nightly(account: &mut Account) {
     for minor in 0..13 {
         let days = f64::from(130 - 10 * minor);

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, process::Command};
 
-/// Every package with its version and features, as `cargo tree` selects them.
+/// Returns every package with its version and features, as `cargo tree` selects them.
 fn packages(edges: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .args([

@@ -56,7 +56,7 @@ impl Exchange {
         let _ = answered.await;
     }
 
-    /// The answer so far, else the error that the process ended its start with.
+    /// Returns the answer so far, else the error that the process ended its start with.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         let state = self.state.borrow();
         let start_error = || state.start_error.clone().map(Err);

@@ -43,7 +43,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A function of this binary with these variables, five minutes for each event.
+    /// Makes a function of this binary with these variables, with five minutes for each event.
     pub fn new<K: Into<String>, V: Into<String>>(
         binary: impl Into<PathBuf>,
         environment: impl IntoIterator<Item = (K, V)>,
@@ -122,7 +122,7 @@ impl Function {
         })
     }
 
-    /// The id of the process, until it has ended.
+    /// Returns the id of the process, until it has ended.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
         self.process.id()
@@ -163,7 +163,7 @@ impl Function {
     }
 }
 
-/// A UUID, as Lambda's request ids are.
+/// Returns a UUID, as Lambda's request ids are.
 fn request_id() -> io::Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;

@@ -54,10 +54,8 @@ async fn a_warm_process_answers_event_after_event() {
     let second = function.invoke(&json!("b")).await.unwrap().outcome.unwrap();
     assert_eq!((&first["count"], &second["count"]), (&json!(1), &json!(3)));
     let error = failed.outcome.unwrap_err();
-    assert_eq!(
-        (error.error_type.as_str(), error.error_message.as_str()),
-        ("Refused", "no")
-    );
+    assert_eq!(error.error_type, "Refused");
+    assert_eq!(error.error_message, "no");
     assert_eq!(failed.log, "event 2\ndone 2\n");
 }
 

@@ -39,7 +39,7 @@ impl ApiError {
     }
 }
 
-/// A good answer with this body.
+/// Makes a good answer with this body.
 pub(crate) fn json(body: &impl Serialize) -> Answer {
     serde_json::to_vec(body)
         .map_err(|error| ApiError::with_status(500, "ServerException", error.to_string()))

@@ -51,6 +51,25 @@ pub enum FaultKind {
     },
 }
 
+impl FaultKind {
+    /// An error with this HTTP status, code and message.
+    #[must_use]
+    pub fn error(status: u16, code: &str, message: &str) -> Self {
+        Self::Error {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+        }
+    }
+
+    /// A failure of the first element with this code or reason.
+    #[must_use]
+    pub fn fail_item(code: &str) -> Self {
+        let code = code.to_owned();
+        Self::FailItem { code }
+    }
+}
+
 /// A fault: which calls, and what happens to them.
 ///
 /// Calls are counted from the moment the fault is added, and only those that match.
@@ -81,6 +100,11 @@ impl Fault {
             kind: FaultKind::Throttle,
             seen: 0,
         }
+    }
+
+    /// A fault that denies access to an operation.
+    pub fn denied(operation: impl Into<String>) -> Self {
+        Self::on(operation).kind(FaultKind::AccessDenied)
     }
 
     /// Only calls whose body contains this text. The body of an S3 request is `bucket/key` here.

@@ -3,12 +3,12 @@
 use crate::error::ApiError;
 use serde_json::Value;
 
-/// The text of a member, if given.
+/// Returns the text of a member, if given.
 pub(crate) fn text<'a>(body: &'a Value, member: &str) -> Option<&'a str> {
     body.get(member).and_then(Value::as_str)
 }
 
-/// The text of a member that must be given.
+/// Returns the text of a member that must be given.
 pub(crate) fn required<'a>(body: &'a Value, member: &str) -> Result<&'a str, ApiError> {
     text(body, member).filter(|text| !text.is_empty()).ok_or_else(|| {
         ApiError::invalid(format!(
@@ -17,7 +17,7 @@ pub(crate) fn required<'a>(body: &'a Value, member: &str) -> Result<&'a str, Api
     })
 }
 
-/// A list that may be left out, but not be empty, of at most `most` elements.
+/// Returns a list that may be left out, but not be empty, of at most `most` elements.
 pub(crate) fn list<'a>(
     body: &'a Value,
     member: &str,
@@ -38,7 +38,7 @@ pub(crate) fn list<'a>(
     Ok(Some(list))
 }
 
-/// A list that must be given and not be empty.
+/// Returns a list that must be given and not be empty.
 pub(crate) fn required_list<'a>(
     body: &'a Value,
     member: &str,
@@ -54,7 +54,7 @@ fn too_short(member: &str) -> ApiError {
     ))
 }
 
-/// The texts of a list that must be given and not be empty.
+/// Returns the texts of a list that must be given and not be empty.
 pub(crate) fn required_texts<'a>(
     body: &'a Value,
     member: &str,
@@ -66,7 +66,7 @@ pub(crate) fn required_texts<'a>(
         .collect())
 }
 
-/// The values a filter lets through; `None`, and an empty list, let all through.
+/// Returns the values a filter lets through; `None`, and an empty list, let all through.
 pub(crate) fn filter<'a>(body: &'a Value, member: &str) -> Option<&'a [Value]> {
     let values = body.get(member)?.as_array()?.as_slice();
     (!values.is_empty()).then_some(values)

@@ -100,8 +100,8 @@ impl RateLimits {
         self
     }
 
-    /// The bucket of an operation: its name, calls a second, and calls at once; none if it has no
-    /// limit.
+    /// Returns the bucket of an operation: its name, calls a second, and calls at once; none if it
+    /// has no limit.
     #[must_use]
     pub fn bucket_of(&self, operation: &str) -> Option<(&str, f64, f64)> {
         self.buckets

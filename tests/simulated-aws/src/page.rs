@@ -54,12 +54,12 @@ impl Paging {
         })
     }
 
-    /// The key the page before ended with.
+    /// Returns the key the page before ended with.
     pub(crate) fn after(&self) -> Option<&str> {
         self.after.as_deref()
     }
 
-    /// Where to begin in a map ordered by key.
+    /// Returns where to begin in a map ordered by key.
     pub(crate) fn bounds(&self) -> (Bound<&str>, Bound<&str>) {
         let from = self
             .after

@@ -22,8 +22,8 @@ pub struct Call {
 }
 
 impl Call {
-    /// Whether it asks for a change that lasts: deleting or archiving images, pushing, changing a
-    /// lifecycle policy.
+    /// Returns whether it asks for a change that lasts: deleting or archiving images, pushing,
+    /// changing a lifecycle policy.
     #[must_use]
     pub fn is_mutation(&self) -> bool {
         matches!(
@@ -87,7 +87,8 @@ impl Record {
         *self = Self::new(self.with_bodies);
     }
 
-    /// The calls that were answered well and then made again with the same body: wasted ones.
+    /// Returns the calls that were answered well and then made again with the same body: wasted
+    /// ones.
     pub(crate) fn repeated(&self) -> Vec<Call> {
         let mut seen: BTreeMap<(&str, &Location, String), bool> = BTreeMap::new();
         let mut repeated = Vec::new();

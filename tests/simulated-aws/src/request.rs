@@ -119,7 +119,7 @@ impl Request {
     }
 }
 
-/// The service and operation of an `X-Amz-Target` header.
+/// Returns the service and operation of an `X-Amz-Target` header.
 fn target(header: &str) -> Option<(&'static str, &str)> {
     let (prefix, operation) = header.rsplit_once('.')?;
     let service = match prefix {
@@ -151,14 +151,14 @@ fn credential(parts: &Parts) -> (String, Option<String>, String) {
     (access_key, region, service)
 }
 
-/// A body with one more member.
+/// Returns a body with one more member.
 fn with(mut body: Value, member: &str, value: String) -> Value {
     body[member] = value.into();
     body
 }
 
-/// The members of a list request from a query. What pages are asked for by has one name for all
-/// services.
+/// Returns the members of a list request from a query. What pages are asked for by has one name for
+/// all services.
 fn page(query: &str) -> Value {
     let mut body = form(query);
     for (name, member) in [("MaxItems", "maxResults"), ("Marker", "nextToken")] {

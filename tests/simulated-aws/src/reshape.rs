@@ -26,7 +26,7 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// Whether nothing is left to ask for.
+    /// Returns whether nothing is left to ask for.
     pub(crate) fn is_emptied(&self) -> bool {
         matches!(self, Self::Fail { emptied: true, .. })
     }
@@ -111,7 +111,7 @@ pub(crate) fn answer(body: &mut Vec<u8>, change: Change) {
     *body = answer.to_string().into_bytes();
 }
 
-/// The list an answer is about: the one that is not `failures`.
+/// Returns the list an answer is about: the one that is not `failures`.
 fn main_list(answer: &mut Value) -> Option<(String, &mut Vec<Value>)> {
     let members = answer.as_object_mut()?.iter_mut();
     let mut lists = members.filter(|(name, _)| !matches!(name.as_str(), "failures" | "tags"));

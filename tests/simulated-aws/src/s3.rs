@@ -99,7 +99,7 @@ impl ObjectRequest {
         }
     }
 
-    /// Whether the condition on what is stored holds.
+    /// Returns whether the condition on what is stored holds.
     fn check(&self, stored: Option<&Object>) -> Result<(), ApiError> {
         let failed = || {
             ApiError::with_status(
@@ -201,8 +201,8 @@ pub(crate) fn answer(world: &mut World, request: &ObjectRequest) -> Result<Reply
     }
 }
 
-/// The content of an `aws-chunked` body: chunks with their length in hex, then trailers, which are
-/// not checked.
+/// Returns the content of an `aws-chunked` body: chunks with their length in hex, then trailers,
+/// which are not checked.
 fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut content = Vec::new();
     loop {

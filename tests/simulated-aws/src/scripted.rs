@@ -52,83 +52,47 @@ pub(crate) const TARGETS: [(&str, &str); 6] = [
 
 /// Services with paths: the name a request is signed for, method, path with `*` for any name, and
 /// the operation.
-const PATHS: [(&str, &str, &str, &str); 17] = [
-    (
-        "batch",
-        "POST",
-        "/v1/describejobqueues",
-        "DescribeJobQueues",
-    ),
-    (
-        "batch",
-        "POST",
-        "/v1/describejobdefinitions",
-        "DescribeJobDefinitions",
-    ),
-    ("batch", "POST", "/v1/listjobs", "ListJobs"),
-    ("batch", "POST", "/v1/describejobs", "DescribeJobs"),
-    ("batch", "POST", "/v1/listservicejobs", "ListServiceJobs"),
-    (
-        "batch",
-        "POST",
-        "/v1/describeservicejob",
-        "DescribeServiceJob",
-    ),
-    (
-        "bedrock-agentcore",
-        "POST",
-        "/runtimes/",
-        "ListAgentRuntimes",
-    ),
-    (
-        "bedrock-agentcore",
-        "POST",
-        "/runtimes/*/versions/",
-        "ListAgentRuntimeVersions",
-    ),
-    (
-        "bedrock-agentcore",
-        "GET",
-        "/runtimes/*/",
-        "GetAgentRuntime",
-    ),
-    ("bedrock-agentcore", "GET", "/harnesses", "ListHarnesses"),
-    (
-        "bedrock-agentcore",
-        "GET",
-        "/harnesses/*/versions",
-        "ListHarnessVersions",
-    ),
-    ("bedrock-agentcore", "GET", "/harnesses/*", "GetHarness"),
-    ("pipes", "GET", "/v1/pipes", "ListPipes"),
-    ("pipes", "GET", "/v1/pipes/*", "DescribePipe"),
-    ("scheduler", "GET", "/schedule-groups", "ListScheduleGroups"),
-    ("scheduler", "GET", "/schedules", "ListSchedules"),
-    ("scheduler", "GET", "/schedules/*", "GetSchedule"),
-];
+const PATHS: &str = "
+    batch              POST  /v1/describejobqueues       DescribeJobQueues
+    batch              POST  /v1/describejobdefinitions  DescribeJobDefinitions
+    batch              POST  /v1/listjobs                ListJobs
+    batch              POST  /v1/describejobs            DescribeJobs
+    batch              POST  /v1/listservicejobs         ListServiceJobs
+    batch              POST  /v1/describeservicejob      DescribeServiceJob
+    bedrock-agentcore  POST  /runtimes/                  ListAgentRuntimes
+    bedrock-agentcore  POST  /runtimes/*/versions/       ListAgentRuntimeVersions
+    bedrock-agentcore  GET   /runtimes/*/                GetAgentRuntime
+    bedrock-agentcore  GET   /harnesses                  ListHarnesses
+    bedrock-agentcore  GET   /harnesses/*/versions       ListHarnessVersions
+    bedrock-agentcore  GET   /harnesses/*                GetHarness
+    pipes              GET   /v1/pipes                   ListPipes
+    pipes              GET   /v1/pipes/*                 DescribePipe
+    scheduler          GET   /schedule-groups            ListScheduleGroups
+    scheduler          GET   /schedules                  ListSchedules
+    scheduler          GET   /schedules/*                GetSchedule
+";
 
-/// The service and operation of a request with a path.
+/// Returns the service and operation of a request with a path.
 pub(crate) fn operation(
     signed_for: &str,
     method: &str,
     path: &str,
 ) -> Option<(&'static str, &'static str)> {
     let fits = |template: &str| {
-        let (template, path): (Vec<&str>, Vec<&str>) =
-            (template.split('/').collect(), path.split('/').collect());
-        template.len() == path.len()
-            && template
-                .iter()
-                .zip(&path)
-                .all(|(part, given)| part == given || (*part == "*" && !given.is_empty()))
+        let (template, path) = (template.split('/'), path.split('/'));
+        let matches =
+            |(part, given): (&str, &str)| part == given || (part == "*" && !given.is_empty());
+        template.clone().count() == path.clone().count() && template.zip(path).all(matches)
     };
-    let found = PATHS.iter().find(|(service, verb, template, _)| {
-        *service == signed_for && *verb == method && fits(template)
-    });
-    found.map(|(service, _, _, operation)| (*service, *operation))
+    PATHS.trim().lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        let [service, verb, template, operation] = [(); 4].map(|()| words.next().unwrap_or(""));
+        let is_it = service == signed_for && verb == method && fits(template);
+        is_it.then_some((service, operation))
+    })
 }
 
-/// What a test can look for in a request: path and query, then the body.
+/// Returns what a test can look for in a request: path and query, then the body.
 pub(crate) fn text(path_and_query: &str, body: &str) -> String {
     format!("{}\n{body}", decode(path_and_query))
 }

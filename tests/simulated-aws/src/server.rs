@@ -25,14 +25,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// A test that panicked in an edit is no reason to fail the others.
+    /// Locks the backstage. A test that panicked in an edit is no reason to fail the others.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Backstage> {
         self.backstage
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long the next request takes: the jitter goes round in a fixed pattern.
+    /// Returns how long the next request takes: the jitter goes round in a fixed pattern.
     pub(crate) fn latency(&self) -> Duration {
         if self.jitter.is_zero() {
             return self.latency;
@@ -145,7 +145,7 @@ impl SimulatedAws {
         }
     }
 
-    /// The endpoint URL for all services, such as `http://127.0.0.1:34567`.
+    /// Returns the endpoint URL for all services, such as `http://127.0.0.1:34567`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
@@ -161,7 +161,7 @@ impl SimulatedAws {
         read(&self.shared.lock().world)
     }
 
-    /// The digests in a repository of the home location, sorted; none if there is no such
+    /// Returns the digests in a repository of the home location, sorted; none if there is no such
     /// repository.
     #[must_use]
     pub fn digests(&self, repository: &str) -> Vec<String> {
@@ -171,7 +171,8 @@ impl SimulatedAws {
         })
     }
 
-    /// The tags in a repository of the home location, sorted; none if there is no such repository.
+    /// Returns the tags in a repository of the home location, sorted; none if there is no such
+    /// repository.
     #[must_use]
     pub fn tags(&self, repository: &str) -> Vec<String> {
         self.read(|world| {
@@ -227,13 +228,13 @@ impl SimulatedAws {
         });
     }
 
-    /// Every call so far, in the order they were handled.
+    /// Returns every call so far, in the order they were handled.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.shared.lock().record.calls.clone()
     }
 
-    /// The calls to one operation, such as `ecr:DescribeImages`.
+    /// Returns the calls to one operation, such as `ecr:DescribeImages`.
     #[must_use]
     pub fn calls_to(&self, operation: &str) -> Vec<Call> {
         let backstage = self.shared.lock();
@@ -244,20 +245,20 @@ impl SimulatedAws {
             .collect()
     }
 
-    /// How often an operation was called, whatever was answered.
+    /// Returns how often an operation was called, whatever was answered.
     #[must_use]
     pub fn count(&self, operation: &str) -> usize {
         let backstage = self.shared.lock();
         backstage.record.counts.get(operation).copied().unwrap_or(0)
     }
 
-    /// How many calls there were.
+    /// Returns how many calls there were.
     #[must_use]
     pub fn total(&self) -> usize {
         self.shared.lock().record.calls.len()
     }
 
-    /// The calls that ask for a lasting change in ECR, refused ones too.
+    /// Returns the calls that ask for a lasting change in ECR, refused ones too.
     #[must_use]
     pub fn mutations(&self) -> Vec<Call> {
         let backstage = self.shared.lock();
@@ -265,20 +266,20 @@ impl SimulatedAws {
         calls.filter(|call| call.is_mutation()).cloned().collect()
     }
 
-    /// The images that were really deleted by calls, in order.
+    /// Returns the images that were really deleted by calls, in order.
     #[must_use]
     pub fn deletions(&self) -> Vec<Deletion> {
         self.shared.lock().world.deletions.clone()
     }
 
-    /// The calls that repeat one that was answered well: same operation, account, Region and body.
-    /// STS does not count, nor do calls whose body was not recorded.
+    /// Returns the calls that repeat one that was answered well: same operation, account, Region
+    /// and body. STS does not count, nor do calls whose body was not recorded.
     #[must_use]
     pub fn repeated_calls(&self) -> Vec<Call> {
         self.shared.lock().record.repeated()
     }
 
-    /// How many calls the rate limits refused.
+    /// Returns how many calls the rate limits refused.
     #[must_use]
     pub fn throttled(&self) -> usize {
         self.shared.lock().record.throttled

@@ -25,8 +25,8 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
     .into_bytes())
 }
 
-/// The access key of a role belongs to its account from then on. Where roles are listed, one that
-/// is not, or whose trust does not hold for the caller, cannot be assumed.
+/// Assumes a role: the new access key belongs to its account from then on. Where roles are listed,
+/// one that is not, or whose trust does not hold for the caller, cannot be assumed.
 fn assume(world: &mut World, request: &Request) -> Result<String, ApiError> {
     let role = required(&request.body, "RoleArn")?;
     let session = text(&request.body, "RoleSessionName").unwrap_or("session");

@@ -140,7 +140,7 @@ impl World {
         region
     }
 
-    /// A repository of the home location.
+    /// Returns a repository of the home location.
     #[must_use]
     pub fn stored(&self, repository: &str) -> Option<&Repository> {
         self.regions
@@ -155,7 +155,7 @@ impl World {
         self.buckets.entry(name.to_owned()).or_default()
     }
 
-    /// Whose an access key is.
+    /// Returns whose an access key is.
     #[must_use]
     pub fn identity(&self, access_key: &str) -> Identity {
         self.access_keys

@@ -193,7 +193,7 @@ fn list(
     }
 }
 
-/// The bytes, compressed.
+/// Returns the bytes, compressed.
 pub(crate) fn compressed(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     // A vector takes everything.

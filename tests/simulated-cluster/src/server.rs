@@ -79,7 +79,7 @@ impl SimulatedCluster {
         BASE64_STANDARD.encode(&self.authority)
     }
 
-    /// A kubeconfig with one context of that name and this token.
+    /// Returns a kubeconfig with one context of that name and this token.
     #[must_use]
     pub fn kubeconfig(&self, context: &str, token: &str) -> String {
         let (endpoint, authority) = (self.endpoint(), self.authority());
@@ -161,13 +161,13 @@ impl SimulatedCluster {
         self.lock().aggregated = false;
     }
 
-    /// Every request so far, as path and query.
+    /// Returns every request so far, as path and query.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
         self.lock().requests.clone()
     }
 
-    /// The tokens of all requests so far, each once, in order.
+    /// Returns the tokens of all requests so far, each once, in order.
     #[must_use]
     pub fn tokens(&self) -> Vec<String> {
         let mut tokens = self.lock().tokens.clone();

@@ -49,7 +49,7 @@ impl Signer {
         }
     }
 
-    /// What is wrong with a token for the cluster of that name.
+    /// Returns what is wrong with a token for the cluster of that name.
     pub(crate) fn check(&self, token: &str, cluster: &str) -> Result<(), String> {
         if token.len() > 4096 {
             return Err("token is too large".to_owned());
@@ -106,7 +106,7 @@ impl Signer {
         Ok(())
     }
 
-    /// The signature that STS computes.
+    /// Returns the signature that STS computes.
     fn signature(
         &self,
         parameters: &BTreeMap<&str, &str>,

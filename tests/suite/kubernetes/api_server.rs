@@ -43,8 +43,8 @@ fn free_port() -> u16 {
 }
 
 impl ApiServer {
-    /// A server with a namespace `shop` and the rights that `infra/kubernetes` grants; none where
-    /// there are no programs.
+    /// Starts a server with a namespace `shop` and the rights that `infra/kubernetes` grants;
+    /// `None` where there are no programs.
     pub(crate) async fn start() -> Option<Self> {
         let programs = PathBuf::from(std::env::var_os("KUBEBUILDER_ASSETS")?);
         let folder =
@@ -137,7 +137,7 @@ impl ApiServer {
         );
     }
 
-    /// The kubeconfig of whoever has that token, with a context `real`.
+    /// Returns the kubeconfig of whoever has that token, with a context `real`.
     pub(crate) fn kubeconfig(&self, token: &str) -> String {
         let (authority, port) = (self.folder.join("authority.pem"), self.port);
         format!(
@@ -219,7 +219,7 @@ impl ApiServer {
     }
 }
 
-/// Where the status of a pod is set.
+/// Returns where the status of a pod is set.
 fn status_path(manifest: &Value) -> Option<String> {
     let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
     manifest.get("status")?;

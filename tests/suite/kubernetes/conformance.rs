@@ -2,7 +2,7 @@
 //! API server, where one is at hand, so that the one cannot drift from the other.
 
 use super::api_server::ApiServer;
-use super::objects::image;
+use super::objects::{image, objects};
 use super::world::{CONFIG, program, push, run};
 use serde_json::{Value, json};
 use simulated_aws::SimulatedAws;
@@ -43,7 +43,7 @@ impl Cluster {
         }
     }
 
-    /// The kubeconfig of a caller, with a context `real`.
+    /// Returns the kubeconfig of a caller, with a context `real`.
     fn kubeconfig(&self, caller: Caller) -> String {
         let token = match caller {
             Caller::Reader => "reader-token",
@@ -67,98 +67,47 @@ impl Cluster {
     }
 }
 
-/// A manifest of each kind, by its plural, that a real API server accepts, with `image` in it.
+const KINDS: &str = r#"
+    rollouts               | argoproj.io/v1alpha1 | Rollout | {"spec": {"template": $TEMPLATE}}
+    configmaps             | v1       | ConfigMap   | {"data": {"values.yaml": "image: $IMAGE\n"}}
+    deployments            | apps/v1  | Deployment  | {"spec": {$SELECTED}}
+    statefulsets           | apps/v1  | StatefulSet | {"spec": {$SELECTED, "serviceName": "web"}}
+    daemonsets             | apps/v1  | DaemonSet   | {"spec": {$SELECTED}}
+    replicasets            | apps/v1  | ReplicaSet  | {"spec": {$SELECTED, "replicas": 0}}
+    controllerrevisions    | apps/v1  | ControllerRevision    | {"revision": 1, "data": $DATA}
+    replicationcontrollers | v1       | ReplicationController | {"spec": $CONTROLLER}
+    podtemplates           | v1       | PodTemplate | {"template": $TEMPLATE}
+    jobs                   | batch/v1 | Job         | {"spec": {"template": $ONCE}}
+    cronjobs               | batch/v1 | CronJob     | {"spec": $CRON}
+    pods                   | v1       | Pod         | {"spec": {$CONTAINERS}}
+"#;
+
+/// What stands for what in [`KINDS`], and in what stands here before it.
+const PARTS: &str = r#"
+    $DATA       = {"spec": {"template": $TEMPLATE}}
+    $CRON       = {"suspend": true, "schedule": "0 3 * * *", "jobTemplate": $JOB}
+    $JOB        = {"spec": {"template": $ONCE}}
+    $CONTROLLER = {"replicas": 0, "selector": {"app": "web"}, "template": $TEMPLATE}
+    $SELECTED   = "selector": {"matchLabels": {"app": "web"}}, "template": $TEMPLATE
+    $TEMPLATE   = {$LABELED, "spec": {$CONTAINERS}}
+    $ONCE       = {$LABELED, "spec": {"restartPolicy": "Never", $CONTAINERS}}
+    $LABELED    = "metadata": {"labels": {"app": "web"}}
+    $CONTAINERS = "containers": [{"name": "main", "image": "$IMAGE"}]
+"#;
+
+/// Returns a manifest of each kind, by its plural, that a real API server accepts, with `image` in
+/// it.
 fn kinds(image: &str) -> Vec<(&'static str, Value)> {
-    let labels = json!({"app": "web"});
-    let selector = json!({"matchLabels": labels});
-    let spec = json!({"containers": [{"name": "main", "image": image}]});
-    let template = json!({"metadata": {"labels": labels}, "spec": spec});
-    let once = json!({"metadata": {"labels": labels}, "spec": {"restartPolicy": "Never", "containers": spec["containers"]}});
-    let of = |api_version: &str, kind: &str, rest: Value| {
-        let mut manifest = rest;
-        manifest["apiVersion"] = api_version.into();
-        manifest["kind"] = kind.into();
-        manifest["metadata"] = json!({"namespace": "shop", "name": "web"});
-        manifest
-    };
-    let workload = |more: Value| {
-        let mut spec = json!({"selector": selector, "template": template});
-        spec.as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        json!({"spec": spec})
-    };
-    let cron = json!({"spec": {"suspend": true, "schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": once}}}});
-    let controller = json!({"spec": {"replicas": 0, "selector": labels, "template": template}});
-    let revision = json!({"revision": 1, "data": {"spec": {"template": template}}});
-    vec![
-        (
-            "rollouts",
-            of(
-                "argoproj.io/v1alpha1",
-                "Rollout",
-                json!({"spec": {"template": template}}),
-            ),
-        ),
-        (
-            "configmaps",
-            of(
-                "v1",
-                "ConfigMap",
-                json!({"data": {"values.yaml": format!("image: {image}\n")}}),
-            ),
-        ),
-        (
-            "deployments",
-            of("apps/v1", "Deployment", workload(json!({}))),
-        ),
-        (
-            "statefulsets",
-            of(
-                "apps/v1",
-                "StatefulSet",
-                workload(json!({"serviceName": "web"})),
-            ),
-        ),
-        (
-            "daemonsets",
-            of("apps/v1", "DaemonSet", workload(json!({}))),
-        ),
-        (
-            "replicasets",
-            of("apps/v1", "ReplicaSet", workload(json!({"replicas": 0}))),
-        ),
-        (
-            "controllerrevisions",
-            of("apps/v1", "ControllerRevision", revision),
-        ),
-        (
-            "replicationcontrollers",
-            of("v1", "ReplicationController", controller),
-        ),
-        (
-            "podtemplates",
-            of("v1", "PodTemplate", json!({"template": template})),
-        ),
-        (
-            "jobs",
-            of("batch/v1", "Job", json!({"spec": {"template": once}})),
-        ),
-        ("cronjobs", of("batch/v1", "CronJob", cron)),
-        ("pods", of("v1", "Pod", json!({"spec": spec}))),
-    ]
+    objects(KINDS, PARTS, image)
 }
 
 async fn check(cluster: Cluster, name: &str) {
     let aws = SimulatedAws::start().await;
     cluster.define("argoproj.io", "v1alpha1", "rollouts", "Rollout");
     let mut expected = vec!["newest", "resolved", "second-page"];
-    for (plural, _) in kinds("") {
+    for (number, (plural, _)) in kinds("").into_iter().enumerate() {
         push(&aws, plural);
-        let (_, manifest) = kinds(&image(plural))
-            .into_iter()
-            .find(|(kind, _)| *kind == plural)
-            .unwrap();
+        let (_, manifest) = kinds(&image(plural)).swap_remove(number);
         cluster.apply(manifest);
         expected.push(plural);
     }
@@ -177,9 +126,8 @@ async fn check(cluster: Cluster, name: &str) {
             "data": {"text": text},
         })
     };
-    let others = (1..CONFIG_MAPS)
-        .map(|number| config_map(number, "nothing".to_owned()))
-        .collect::<Vec<_>>();
+    let others = (1..CONFIG_MAPS).map(|number| config_map(number, "nothing".to_owned()));
+    let others: Vec<_> = others.collect();
     match &cluster {
         Cluster::Simulated(_) => others
             .into_iter()
@@ -193,10 +141,9 @@ async fn check(cluster: Cluster, name: &str) {
     cluster.apply(config_map(CONFIG_MAPS, image("second-page")));
     push(&aws, "nobody");
 
-    let file = std::env::temp_dir().join(format!(
-        "ecr-cleanup-conformance-{name}-{}.yaml",
-        std::process::id()
-    ));
+    let process = std::process::id();
+    let file = format!("ecr-cleanup-conformance-{name}-{process}.yaml");
+    let file = std::env::temp_dir().join(file);
     let use_cluster = format!(
         "ecs: false, eks: false, kubernetes: [{{kubeconfig: '{}', context: real}}]",
         file.display()
@@ -209,12 +156,8 @@ async fn check(cluster: Cluster, name: &str) {
     ] {
         std::fs::write(&file, cluster.kubeconfig(caller)).unwrap();
         let ran = run(&program(&aws, &config)).await;
-        assert!(
-            ran.error().starts_with("cluster `real`: `list` of `"),
-            "{name}: {}",
-            ran.error()
-        );
-        assert!(ran.error().contains(problem), "{name}: {}", ran.error());
+        assert_starts!(ran.error(), "cluster `real`: `list` of `");
+        assert_contains!(ran.error(), problem);
         assert_eq!(aws.mutations().len(), 0, "{name}");
         let access = program(&aws, &config).access().await.unwrap();
         assert!(!access.is_complete(), "{name}: {access}");
@@ -222,16 +165,11 @@ async fn check(cluster: Cluster, name: &str) {
 
     std::fs::write(&file, cluster.kubeconfig(Caller::Reader)).unwrap();
     let access = program(&aws, &config).access().await.unwrap();
-    assert!(
-        access.missing_rules.is_empty() && access.problems.is_empty(),
-        "{name}: {access}"
-    );
+    assert!(access.missing_rules.is_empty(), "{name}: {access}");
+    assert!(access.problems.is_empty(), "{name}: {access}");
     let ran = run(&program(&aws, &config)).await;
-    assert!(
-        ran.coverage("real").is_complete(),
-        "{name}: {:?}",
-        ran.answer.in_use
-    );
+    let in_use = &ran.answer.in_use;
+    assert!(ran.coverage("real").is_complete(), "{name}: {in_use:?}");
     assert_eq!(aws.tags("app"), expected, "{name}");
     std::fs::remove_file(&file).unwrap();
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 const HELM: &str = "ecs: false, eks: { helm_history: true }";
 
-/// The kinds that are listed, as messages name them, and their plurals. Each has two objects on two
-/// pages.
+/// Applies two objects of each kind, on two pages. Returns the kinds as messages name them, and
+/// their plurals.
 fn fill(prod: &SimulatedCluster) -> Vec<(&'static str, String)> {
     prod.page_size(1);
     prod.define("argoproj.io", "v1alpha1", "rollouts", "Rollout");
@@ -25,15 +25,12 @@ fn fill(prod: &SimulatedCluster) -> Vec<(&'static str, String)> {
         prod.apply(secret(name, release));
     }
     for (plural, manifest) in of_every_kind(&image("base")) {
-        let group = manifest["apiVersion"]
-            .as_str()
-            .unwrap()
-            .split_once('/')
-            .map(|(group, _)| group);
-        kinds.push((
-            plural,
-            group.map_or(plural.to_owned(), |group| format!("{plural}.{group}")),
-        ));
+        let version = manifest["apiVersion"].as_str().unwrap();
+        let name = match version.split_once('/') {
+            Some((group, _)) => format!("{plural}.{group}"),
+            None => plural.to_owned(),
+        };
+        kinds.push((plural, name));
         for name in ["a", "b"] {
             let mut object = manifest.clone();
             object["metadata"]["name"] = name.into();
@@ -68,30 +65,23 @@ async fn any_fault_on_any_list_stops_deletion() {
     let later = [FaultKind::OtherVersion, FaultKind::SameToken];
     for (plural, name) in &kinds {
         let first = everywhere.iter().map(|&kind| Fault::first(plural, kind));
-        let later = everywhere
-            .iter()
-            .chain(&later)
-            .map(|&kind| Fault::later(plural, kind));
+        let later = everywhere.iter().chain(&later);
+        let later = later.map(|&kind| Fault::later(plural, kind));
         for fault in first.chain(later) {
             prod.heal();
             prod.fault(fault.clone());
             let ran = run(&program).await;
             let error = ran.error();
-            assert!(
-                error.contains("cluster `prod`: `list` of"),
-                "{fault:?}: {error}"
-            );
-            assert!(error.contains(&format!("`{name}`")), "{fault:?}: {error}");
+            let named = error.contains(&format!("`{name}`"));
+            let is_list = error.contains("cluster `prod`: `list` of");
+            assert!(named && is_list, "{fault:?}: {error}");
             assert_eq!(ran.answer.counts.deleted, 0);
         }
     }
     assert_eq!(aws.mutations().len(), 0);
     prod.heal();
-    assert_eq!(
-        run(&program).await.answer.counts.deleted,
-        1,
-        "without a fault it is deleted"
-    );
+    let deleted = run(&program).await.answer.counts.deleted;
+    assert_eq!(deleted, 1, "without a fault it is deleted");
 }
 
 #[tokio::test]
@@ -100,21 +90,12 @@ async fn hostile_answers_stop_deletion_and_nothing_else() {
     push(&aws, "nobody");
     let program = program(&aws, CONFIG);
     prod.fault(Fault::first("deployments", FaultKind::Bomb));
-    assert!(
-        run(&program)
-            .await
-            .error()
-            .contains("`list` of `deployments.apps` failed: the answer is larger than 32 MiB")
-    );
+    let expected = "`list` of `deployments.apps` failed: the answer is larger than 32 MiB";
+    assert_contains!(run(&program).await.error(), expected);
     prod.heal();
     prod.fault(Fault::first("pods", FaultKind::Deep));
     let ran = run(&program).await;
-    assert!(
-        ran.error()
-            .contains("cluster `prod`: Pod `?` cannot be understood"),
-        "{}",
-        ran.error()
-    );
+    assert_contains!(ran.error(), "cluster `prod`: Pod `?` cannot be understood");
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -133,12 +114,8 @@ async fn no_answer_stops_deletion() {
     );
     prod.fault(Fault::first("jobs", FaultKind::Hang));
     let ran = run(&program).await;
-    assert!(
-        ran.error()
-            .contains("cluster `prod`: `list` of `jobs.batch` failed: no answer in 300ms"),
-        "{}",
-        ran.error()
-    );
+    let expected = "cluster `prod`: `list` of `jobs.batch` failed: no answer in 300ms";
+    assert_contains!(ran.error(), expected);
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -158,18 +135,10 @@ async fn what_passes_is_tried_again() {
         assert!(usage.is_complete(), "{plural}: {:?}", usage.sources());
     }
     let requests = prod.requests();
-    assert!(
-        !requests
-            .iter()
-            .any(|request| request.contains("inconsistent")),
-        "the token of a 410 is of no use"
-    );
-    assert!(
-        !requests
-            .iter()
-            .any(|request| request.contains("resourceVersion")),
-        "lists are consistent"
-    );
+    let found = requests.iter().any(|it| it.contains("inconsistent"));
+    assert!(!found, "the token of a 410 is of no use");
+    let found = requests.iter().any(|it| it.contains("resourceVersion"));
+    assert!(!found, "lists are consistent");
     assert!(
         requests
             .iter()
@@ -192,16 +161,10 @@ async fn a_denied_kind_is_named_with_what_to_grant() {
         let ran = run(&program).await;
         let error = ran.error();
         let group = name.split_once('.').map_or("", |(_, group)| group);
-        assert!(
-            error.starts_with(&format!("cluster `prod`: `list` of `{name}` was denied")),
-            "{error}"
-        );
-        assert!(
-            error.contains(&format!(
-                "grant `list` on `{plural}` (`apiGroups: [\"{group}\"]`)"
-            )),
-            "{error}"
-        );
+        let start = format!("cluster `prod`: `list` of `{name}` was denied");
+        assert_starts!(error, start);
+        let expected = format!("grant `list` on `{plural}` (`apiGroups: [\"{group}\"]`)");
+        assert_contains!(error, expected);
     }
     assert_eq!(aws.mutations().len(), 0);
 }
@@ -220,21 +183,13 @@ async fn discovery_fails_closed() {
         prod.heal();
         prod.fault(Fault::first("discovery", kind));
         let ran = run(&program).await;
-        assert!(
-            ran.error()
-                .contains("cluster `prod`: its API groups could not be discovered"),
-            "{}",
-            ran.error()
-        );
+        let expected = "cluster `prod`: its API groups could not be discovered";
+        assert_contains!(ran.error(), expected);
     }
     prod.heal();
     prod.stale("argoproj.io");
-    assert!(
-        run(&program)
-            .await
-            .error()
-            .contains("the API group `argoproj.io/v1alpha1` does not answer")
-    );
+    let expected = "the API group `argoproj.io/v1alpha1` does not answer";
+    assert_contains!(run(&program).await.error(), expected);
     assert_eq!(aws.mutations().len(), 0);
 
     // The older form is as good.
@@ -255,12 +210,7 @@ async fn discovery_fails_closed() {
     let exclude = "ecs: false, eks: { custom_resources: { exclude: ['argoproj.io/*'] } }";
     let without = super::world::program(&aws, &CONFIG.replace("ecs: false", exclude));
     assert_eq!(run(&without).await.answer.counts.deleted, 1);
-    assert!(
-        !prod
-            .requests()
-            .iter()
-            .any(|request| request.contains("rollouts"))
-    );
+    assert!(!prod.requests().iter().any(|it| it.contains("rollouts")));
 }
 
 #[tokio::test]
@@ -290,12 +240,7 @@ async fn eks_itself_fails_closed() {
     ] {
         aws.clear_faults();
         aws.fault(AwsFault::on("eks:ListClusters").kind(kind));
-        assert!(
-            run(&program)
-                .await
-                .error()
-                .contains("`eks:ListClusters` failed: ")
-        );
+        assert_contains!(run(&program).await.error(), "`eks:ListClusters` failed: ");
     }
     assert_eq!(aws.mutations().len(), 0);
 }
@@ -308,12 +253,8 @@ async fn a_cluster_with_nothing_in_it_is_more_often_a_mistake() {
     let described = simulated_aws::EksCluster::active(empty.endpoint(), empty.authority());
     super::world::describe(&aws, "empty", described);
     let ran = run(&program(&aws, CONFIG)).await;
-    assert!(
-        ran.error()
-            .contains("cluster `empty`: it has no pods and no deployments at all"),
-        "{}",
-        ran.error()
-    );
+    let expected = "cluster `empty`: it has no pods and no deployments at all";
+    assert_contains!(ran.error(), expected);
     assert_eq!(aws.mutations().len(), 0);
 
     let allowed = program(

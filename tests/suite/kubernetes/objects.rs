@@ -13,7 +13,13 @@ pub(crate) fn image(tag: &str) -> String {
     format!("{HOST}/app:{tag}")
 }
 
-fn object(api_version: &str, kind: &str, namespace: &str, name: &str, mut rest: Value) -> Value {
+pub(crate) fn object(
+    api_version: &str,
+    kind: &str,
+    namespace: &str,
+    name: &str,
+    mut rest: Value,
+) -> Value {
     rest["apiVersion"] = api_version.into();
     rest["kind"] = kind.into();
     rest["metadata"] = json!({"namespace": namespace, "name": name});
@@ -29,23 +35,13 @@ pub(crate) fn template(image: &str) -> Value {
 }
 
 pub(crate) fn deployment(namespace: &str, name: &str, image: &str) -> Value {
-    object(
-        "apps/v1",
-        "Deployment",
-        namespace,
-        name,
-        json!({"spec": {"replicas": 1, "template": template(image)}}),
-    )
+    let rest = json!({"spec": {"replicas": 1, "template": template(image)}});
+    object("apps/v1", "Deployment", namespace, name, rest)
 }
 
 pub(crate) fn pod(name: &str, spec: Value, status: Value) -> Value {
-    object(
-        "v1",
-        "Pod",
-        "shop",
-        name,
-        json!({"spec": spec, "status": status}),
-    )
+    let rest = json!({"spec": spec, "status": status});
+    object("v1", "Pod", "shop", name, rest)
 }
 
 pub(crate) fn config_map(name: &str, data: Value) -> Value {
@@ -53,79 +49,47 @@ pub(crate) fn config_map(name: &str, data: Value) -> Value {
 }
 
 pub(crate) fn secret(name: &str, release: &str) -> Value {
-    object(
-        "v1",
-        "Secret",
-        "shop",
-        name,
-        json!({"type": "helm.sh/release.v1", "data": {"release": release}}),
-    )
+    let rest = json!({"type": "helm.sh/release.v1", "data": {"release": release}});
+    object("v1", "Secret", "shop", name, rest)
 }
 
 pub(crate) fn custom(api_version: &str, kind: &str, name: &str, spec: Value) -> Value {
     object(api_version, kind, "shop", name, json!({"spec": spec}))
 }
 
-/// An object of each built-in kind, by plural, group and manifest, each using `image`.
+const KINDS: &str = r#"
+    configmaps             | v1       | ConfigMap | {"data": {"values.yaml": "image: $IMAGE\n"}}
+    cronjobs | batch/v1 | CronJob   | {"spec": {"suspend": true, "jobTemplate": $WORKLOAD}}
+    deployments            | apps/v1  | Deployment            | $WORKLOAD
+    statefulsets           | apps/v1  | StatefulSet           | $WORKLOAD
+    daemonsets             | apps/v1  | DaemonSet             | $WORKLOAD
+    replicationcontrollers | v1       | ReplicationController | $WORKLOAD
+    podtemplates           | v1       | PodTemplate           | {"template": $TEMPLATE}
+    controllerrevisions    | apps/v1  | ControllerRevision    | {"revision": 1, "data": $WORKLOAD}
+    replicasets | apps/v1 | ReplicaSet | {"spec": {"replicas": 0, "template": $TEMPLATE}}
+    jobs                   | batch/v1 | Job                   | $WORKLOAD
+    pods        | v1      | Pod        | {"spec": $CONTAINERS, "status": {"phase": "Running"}}
+"#;
+
+/// Returns an object of each built-in kind, by plural and manifest, each using `image`.
 pub(crate) fn of_every_kind(image: &str) -> Vec<(&'static str, Value)> {
-    let template = template(image);
-    let of = |api_version, kind, rest| object(api_version, kind, "shop", "web", rest);
-    let workload = json!({"spec": {"template": template}});
-    vec![
-        (
-            "configmaps",
-            of(
-                "v1",
-                "ConfigMap",
-                json!({"data": {"values.yaml": format!("image: {image}\n")}}),
-            ),
-        ),
-        (
-            "cronjobs",
-            of(
-                "batch/v1",
-                "CronJob",
-                json!({"spec": {"suspend": true, "jobTemplate": workload}}),
-            ),
-        ),
-        ("deployments", of("apps/v1", "Deployment", workload.clone())),
-        (
-            "statefulsets",
-            of("apps/v1", "StatefulSet", workload.clone()),
-        ),
-        ("daemonsets", of("apps/v1", "DaemonSet", workload.clone())),
-        (
-            "replicationcontrollers",
-            of("v1", "ReplicationController", workload.clone()),
-        ),
-        (
-            "podtemplates",
-            of("v1", "PodTemplate", json!({"template": template})),
-        ),
-        (
-            "controllerrevisions",
-            of(
-                "apps/v1",
-                "ControllerRevision",
-                json!({"revision": 1, "data": workload}),
-            ),
-        ),
-        (
-            "replicasets",
-            of(
-                "apps/v1",
-                "ReplicaSet",
-                json!({"spec": {"replicas": 0, "template": template}}),
-            ),
-        ),
-        ("jobs", of("batch/v1", "Job", workload)),
-        (
-            "pods",
-            of(
-                "v1",
-                "Pod",
-                json!({"spec": containers(image), "status": {"phase": "Running"}}),
-            ),
-        ),
-    ]
+    let (template, containers) = (template(image).to_string(), containers(image).to_string());
+    let workload = r#"$WORKLOAD = {"spec": {"template": $TEMPLATE}}"#;
+    let parts = format!("{workload}\n$TEMPLATE = {template}\n$CONTAINERS = {containers}");
+    objects(KINDS, &parts, image)
+}
+
+/// Reads objects, one a line: plural, version, kind, and the rest of the manifest, in which parts
+/// are replaced in order, and last the image.
+pub(crate) fn objects(kinds: &'static str, parts: &str, image: &str) -> Vec<(&'static str, Value)> {
+    let objects = kinds.trim().lines().map(|kind| {
+        let mut columns = kind.split('|').map(str::trim);
+        let [plural, version, kind, rest] = [(); 4].map(|()| columns.next().unwrap());
+        let parts = parts.lines().filter_map(|line| line.split_once(" = "));
+        let replace = |rest: String, (part, text): (&str, &str)| rest.replace(part.trim(), text);
+        let rest = parts.fold(rest.to_owned(), replace);
+        let rest = serde_json::from_str(&rest.replace("$IMAGE", image)).unwrap();
+        (plural, object(version, kind, "shop", "web", rest))
+    });
+    objects.collect()
 }

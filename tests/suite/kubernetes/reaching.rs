@@ -4,9 +4,7 @@ use super::objects::{deployment, image};
 use super::world::{
     CONFIG, add_cluster, describe, one_cluster, program, push, run, signer, timeouts,
 };
-use ecr_cleanup::{
-    config::Config, evidence::SourceStatus, image::Time, pipeline::Program, report::Status,
-};
+use ecr_cleanup::{config::Config, evidence::SourceStatus, image::Time, pipeline::Program};
 use simulated_aws::{EksCluster, SimulatedAws};
 use simulated_cluster::{Signer, SimulatedCluster};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -20,10 +18,8 @@ async fn no_clusters_are_no_use_and_no_failure() {
     let ran = run(&program(&aws, CONFIG)).await;
     assert_eq!(ran.answer.in_use.len(), 1);
     let eks = &ran.answer.in_use[0];
-    assert_eq!(
-        (eks.source, eks.is_complete(), eks.references, &eks.cluster),
-        ("eks", true, 0, &None)
-    );
+    assert_eq!((eks.source, eks.references), ("eks", 0));
+    assert_eq!((eks.is_complete(), &eks.cluster), (true, &None));
     assert_eq!(ran.answer.counts.deleted, 1);
 }
 
@@ -64,12 +60,7 @@ async fn the_state_of_a_cluster_decides() {
             assert_eq!(coverage.note.is_some(), status == "CREATING");
             assert_eq!(aws.deletions().len(), 1, "{status}");
         } else {
-            let expected = format!("cluster `prod`: {problem}");
-            assert!(
-                ran.error().starts_with(&expected),
-                "{status}: {}",
-                ran.error()
-            );
+            assert_starts!(ran.error(), format!("cluster `prod`: {problem}"));
             assert_eq!(aws.deletions().len(), 0, "{status}");
         }
     }
@@ -87,48 +78,36 @@ async fn only_the_authority_that_eks_names_is_trusted_and_only_for_its_host() {
         on_outpost: true,
         ..EksCluster::active(prod.endpoint(), prod.authority())
     };
+    let without_authority = EksCluster {
+        authority: None,
+        ..EksCluster::active(prod.endpoint(), "")
+    };
+    let (endpoint, authority) = (prod.endpoint(), prod.authority());
+    let http = endpoint.replace("https", "http");
+    let active = |endpoint: String, authority: String| EksCluster::active(endpoint, authority);
     for (cluster, problem) in [
+        (active(endpoint.clone(), other.authority()), "certificate"),
         (
-            EksCluster::active(prod.endpoint(), other.authority()),
+            active(elsewhere.endpoint(), elsewhere.authority()),
             "certificate",
         ),
+        (active(endpoint.clone(), text), "certificate"),
+        (active(endpoint, "%%%".to_owned()), "base64"),
+        (active(http, authority.clone()), "https"),
         (
-            EksCluster::active(elsewhere.endpoint(), elsewhere.authority()),
-            "certificate",
-        ),
-        (EksCluster::active(prod.endpoint(), text), "certificate"),
-        (EksCluster::active(prod.endpoint(), "%%%"), "base64"),
-        (
-            EksCluster::active(prod.endpoint().replace("https", "http"), prod.authority()),
-            "https",
-        ),
-        (
-            EksCluster::active("https://127.0.0.1:1", prod.authority()),
+            active("https://127.0.0.1:1".to_owned(), authority),
             "discovered",
         ),
         (outpost, "Outpost"),
-        (
-            EksCluster {
-                authority: None,
-                ..EksCluster::active(prod.endpoint(), "")
-            },
-            "certificate authority",
-        ),
+        (without_authority, "certificate authority"),
     ] {
         describe(&aws, "prod", cluster);
         let ran = run(&program(&aws, CONFIG)).await;
-        assert!(
-            ran.error().starts_with("cluster `prod`: "),
-            "{}",
-            ran.error()
-        );
-        assert!(ran.error().contains(problem), "{problem}: {}", ran.error());
+        assert_starts!(ran.error(), "cluster `prod`: ");
+        assert_contains!(ran.error(), problem);
     }
-    assert_eq!(
-        elsewhere.requests().len() + other.requests().len() + prod.requests().len(),
-        0,
-        "nobody saw a token"
-    );
+    let requests = elsewhere.requests().len() + other.requests().len() + prod.requests().len();
+    assert_eq!(requests, 0, "nobody saw a token");
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -138,27 +117,16 @@ async fn a_token_is_good_for_its_cluster_alone() {
     push(&aws, "nobody");
     // The same server under another name: a token is signed for the name.
     describe(&aws, "prod", EksCluster::in_status("CREATING"));
-    describe(
-        &aws,
-        "another",
-        EksCluster::active(prod.endpoint(), prod.authority()),
-    );
+    let active = EksCluster::active(prod.endpoint(), prod.authority());
+    describe(&aws, "another", active);
     let ran = run(&program(&aws, CONFIG)).await;
     let error = ran.error();
-    assert!(
-        error.starts_with("cluster `another`: `list` of `API groups` was refused"),
-        "{error}"
-    );
-    assert!(
-        error.contains("aws eks create-access-entry --cluster-name another"),
-        "{error}"
-    );
+    let start = "cluster `another`: `list` of `API groups` was refused";
+    assert_starts!(error, start);
+    assert_contains!(error, "aws eks create-access-entry --cluster-name another");
     assert!(!error.contains("k8s-aws-v1"), "{error}");
-    assert_eq!(
-        prod.requests().len(),
-        2,
-        "once more with a new token, and then no more"
-    );
+    let requests = prod.requests().len();
+    assert_eq!(requests, 2, "once more with a new token, and then no more");
     assert_eq!(aws.mutations().len(), 0);
 }
 
@@ -175,16 +143,11 @@ async fn a_token_is_signed_again_before_it_is_ten_minutes_old() {
     });
     let clock = || Time::from_millis(NOW.fetch_add(61, Ordering::SeqCst) * 1000).unwrap();
     let clients = clients(&aws).with_clock(clock);
-    let usage = Program::new(Config::parse(CONFIG).unwrap(), clients)
-        .with_cluster_timeouts(timeouts())
-        .in_use()
-        .await
-        .unwrap();
-    assert!(
-        usage.sources().iter().all(SourceStatus::is_complete),
-        "{:?}",
-        usage.sources()
-    );
+    let program = Program::new(Config::parse(CONFIG).unwrap(), clients);
+    let program = program.with_cluster_timeouts(timeouts());
+    let usage = program.in_use().await.unwrap();
+    let all = usage.sources().iter().all(SourceStatus::is_complete);
+    assert!(all, "{:?}", usage.sources());
     // A minute passes with every request, of which there are a dozen.
     assert_eq!((prod.requests().len(), prod.tokens().len()), (12, 2));
 }
@@ -202,25 +165,16 @@ async fn a_cluster_that_is_left_out_is_listed_as_not_read() {
     let ran = run(&program(&aws, &config)).await;
     let left_out = ran.coverage("lab");
     assert_eq!((left_out.is_complete(), left_out.references), (true, 0));
-    assert!(
-        left_out
-            .note
-            .as_deref()
-            .unwrap()
-            .starts_with("not read: `in_use.eks.clusters` leaves it out")
-    );
+    let start = "not read: `in_use.eks.clusters` leaves it out";
+    assert_starts!(left_out.note.as_deref().unwrap(), start);
     assert_eq!(aws.tags("app"), ["newest", "prod"]);
     assert!(lab.requests().is_empty());
 
     // A name that is none is more likely a typing error than a cluster that was deleted.
     let config = CONFIG.replace("ecs: false", "ecs: false, eks: { clusters: [prdo] }");
     let ran = run(&program(&aws, &config)).await;
-    assert!(
-        ran.error()
-            .starts_with("cluster `prdo`: `in_use.eks.clusters` names it"),
-        "{}",
-        ran.error()
-    );
+    let start = "cluster `prdo`: `in_use.eks.clusters` names it";
+    assert_starts!(ran.error(), start);
 }
 
 #[tokio::test]
@@ -263,44 +217,40 @@ async fn contexts_of_a_kubeconfig_are_read_beside_eks() {
     assert_eq!(ran.coverage("on-premises").source, "kubernetes");
     assert_eq!(site.tokens(), ["a-secret-token"]);
 
-    for (changed, context, problem) in [
+    let (authority, insecure) = (
+        "certificate-authority-data",
+        "insecure-skip-tls-verify: true, x",
+    );
+    for (old, new, context, problem) in [
+        ("", "", "elsewhere", "there is no context `elsewhere`"),
         (
-            written.clone(),
-            "elsewhere",
-            "there is no context `elsewhere`",
-        ),
-        (
-            written.replace("certificate-authority-data", "x"),
+            authority,
+            "x",
             "on-premises",
             "has no `certificate-authority-data`",
         ),
+        (authority, insecure, "on-premises", "not supported"),
         (
-            written.replace(
-                "certificate-authority-data",
-                "insecure-skip-tls-verify: true, x",
-            ),
-            "on-premises",
-            "not supported",
-        ),
-        (
-            written.replace("token:", "exec:"),
+            "token:",
+            "exec:",
             "on-premises",
             "nothing else is supported",
         ),
         (
-            "{".to_owned(),
+            &*written,
+            "{",
             "on-premises",
             "not the YAML of a kubeconfig",
         ),
     ] {
-        std::fs::write(&file, changed).unwrap();
+        std::fs::write(&file, written.replace(old, new)).unwrap();
         let ran = run(&program(&aws, &contexts(context))).await;
-        assert!(ran.error().contains(problem), "{problem}: {}", ran.error());
+        assert_contains!(ran.error(), problem);
         assert!(!ran.error().contains("a-secret-token"));
     }
     std::fs::remove_dir_all(&folder).unwrap();
     let ran = run(&program(&aws, &contexts("on-premises"))).await;
-    assert!(ran.error().contains("cannot be read"), "{}", ran.error());
+    assert_contains!(ran.error(), "cannot be read");
 }
 
 #[tokio::test]
@@ -312,10 +262,8 @@ async fn a_cluster_in_another_account_is_reached_with_the_role_there() {
     cluster.apply(deployment("shop", "web", &format!("{HOST}/app:member")));
     let described = EksCluster::active(cluster.endpoint(), cluster.authority());
     aws.edit(|world| {
-        world
-            .region("222222222222", "us-east-1")
-            .eks
-            .insert("prod".to_owned(), described)
+        let region = world.region("222222222222", "us-east-1");
+        region.eks.insert("prod".to_owned(), described)
     });
     let _ = (push(&aws, "member"), push(&aws, "old"));
     let account = "{ role_arn: 'arn:aws:iam::222222222222:role/reader', regions: [us-east-1] }";
@@ -324,23 +272,13 @@ async fn a_cluster_in_another_account_is_reached_with_the_role_there() {
     // Named, and in one of the two locations: that is enough.
     let ran = run(&program(&aws, &config)).await;
     assert!(ran.answer.refusals.is_empty(), "{:?}", ran.answer.refusals);
-    assert!(
-        ran.why("member").contains("Deployment `shop/web`"),
-        "{}",
-        ran.why("member")
-    );
+    assert_contains!(ran.why("member"), "Deployment `shop/web`");
     assert_eq!((ran.why("old").as_str(), aws.deletions().len()), ("", 1));
-    assert_eq!(
-        ran.coverage("prod").location.account.to_string(),
-        "222222222222"
-    );
+    let account = ran.coverage("prod").location.account.to_string();
+    assert_eq!(account, "222222222222");
     // Named, and nowhere.
     let ran = run(&program(&aws, &config.replace("[prod]", "[prdo]"))).await;
-    assert!(
-        ran.error()
-            .starts_with("cluster `prdo`: `in_use.eks.clusters` names it"),
-        "{}",
-        ran.error()
-    );
-    assert_eq!(ran.answer.status, Status::Refused);
+    let start = "cluster `prdo`: `in_use.eks.clusters` names it";
+    assert_starts!(ran.error(), start);
+    assert_status!(ran.answer, Refused);
 }

@@ -1,31 +1,23 @@
 //! Who uses what: every kind of user keeps its image, and is named in the reason.
 
-use super::objects::{config_map, custom, deployment, image, of_every_kind, pod, secret, template};
+use super::objects::{
+    config_map, custom, deployment, image, object, of_every_kind, pod, secret, template,
+};
 use super::world::{CONFIG, add_cluster, one_cluster, program, push, run};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use serde_json::json;
+use serde_json::{Value, json};
 use simulated_aws::{Push, SimulatedAws, days_ago};
 
-use crate::support::HOST;
+use crate::support::{HOST, WorldExt};
 
 /// Each kind of user keeps its image (U5, U6).
 #[tokio::test]
 async fn an_old_image_is_kept_whoever_its_only_user_is() {
     let aws = SimulatedAws::start().await;
-    let [prod, staging] = [
-        add_cluster(&aws, "prod").await,
-        add_cluster(&aws, "staging").await,
-    ];
+    let prod = add_cluster(&aws, "prod").await;
+    let staging = add_cluster(&aws, "staging").await;
     prod.define("argoproj.io", "v1alpha1", "rollouts", "Rollout");
-    for tag in [
-        "init",
-        "debug",
-        "zero",
-        "revision",
-        "suspended",
-        "rollout",
-        "nobody",
-    ] {
+    for tag in "init debug zero revision suspended rollout nobody".split(' ') {
         push(&aws, tag);
     }
     let main = json!([{"name": "main", "image": "nginx:1"}]);
@@ -35,28 +27,15 @@ async fn an_old_image_is_kept_whoever_its_only_user_is() {
     let debug = json!({"ephemeralContainers": [{"name": "debug", "image": image("debug")}], "containers": main});
     staging.apply(pod("web-2", debug, json!({"phase": "Running"})));
     let replica_set = json!({"spec": {"replicas": 0, "template": template(&image("zero"))}});
-    let manifest = |api_version: &str, kind: &str, rest: serde_json::Value| {
-        let mut manifest = rest;
-        manifest["apiVersion"] = api_version.into();
-        manifest["kind"] = kind.into();
-        manifest["metadata"] = json!({"namespace": "shop", "name": "web"});
-        manifest
-    };
+    let manifest = |api_version, kind, rest| object(api_version, kind, "shop", "web", rest);
     staging.apply(manifest("apps/v1", "ReplicaSet", replica_set));
     let data = json!({"data": {"spec": {"template": {"$patch": "replace", "spec": template(&image("revision"))["spec"]}}}});
     prod.apply(manifest("apps/v1", "ControllerRevision", data));
     let job = json!({"spec": {"template": template(&image("suspended"))}});
-    prod.apply(manifest(
-        "batch/v1",
-        "CronJob",
-        json!({"spec": {"suspend": true, "jobTemplate": job}}),
-    ));
-    prod.apply(custom(
-        "argoproj.io/v1alpha1",
-        "Rollout",
-        "web",
-        json!({"template": template(&image("rollout"))}),
-    ));
+    let cron_job = json!({"spec": {"suspend": true, "jobTemplate": job}});
+    prod.apply(manifest("batch/v1", "CronJob", cron_job));
+    let rollout = json!({"template": template(&image("rollout"))});
+    prod.apply(custom("argoproj.io/v1alpha1", "Rollout", "web", rollout));
 
     let ran = run(&program(&aws, CONFIG)).await;
     for (tag, user) in [
@@ -70,53 +49,27 @@ async fn an_old_image_is_kept_whoever_its_only_user_is() {
         ("suspended", "CronJob `shop/web` in cluster `prod`"),
         ("rollout", "Rollout `shop/web` in cluster `prod`"),
     ] {
-        let why = ran.why(tag);
-        assert!(
-            why.starts_with(&format!("in use by {user}")),
-            "{tag}: {why}"
-        );
+        assert_starts!(ran.why(tag), format!("in use by {user}"));
     }
-    assert_eq!(
-        aws.tags("app"),
-        [
-            "debug",
-            "init",
-            "newest",
-            "revision",
-            "rollout",
-            "suspended",
-            "zero"
-        ]
-    );
-    assert_eq!(
-        (
-            ran.coverage("prod").is_complete(),
-            ran.coverage("staging").is_complete()
-        ),
-        (true, true)
-    );
+    let kept = "debug init newest revision rollout suspended zero";
+    assert_eq!(aws.tags("app").join(" "), kept);
+    assert!(ran.coverage("prod").is_complete());
+    assert!(ran.coverage("staging").is_complete());
     assert_eq!(ran.coverage("prod").references, 4);
 }
 
 #[tokio::test]
 async fn every_built_in_kind_is_read() {
     let (aws, prod) = one_cluster().await;
-    let kinds = of_every_kind("");
-    for (plural, _) in &kinds {
+    let mut expected = vec!["newest"];
+    for (number, (plural, _)) in of_every_kind("").into_iter().enumerate() {
         push(&aws, plural);
-        let (_, manifest) = of_every_kind(&image(plural))
-            .into_iter()
-            .find(|(kind, _)| kind == plural)
-            .unwrap();
+        let (_, manifest) = of_every_kind(&image(plural)).swap_remove(number);
         prod.apply(manifest);
+        expected.push(plural);
     }
     push(&aws, "nobody");
     run(&program(&aws, CONFIG)).await;
-    let mut expected: Vec<&str> = kinds
-        .iter()
-        .map(|(plural, _)| *plural)
-        .chain(["newest"])
-        .collect();
     expected.sort_unstable();
     assert_eq!(aws.tags("app"), expected);
 }
@@ -131,18 +84,12 @@ async fn whatever_form_a_runtime_gives_a_digest_it_protects() {
         let child = app.push(old());
         let index = app.push(Push::index([&child]).tag("index").pushed_at(days_ago(90)));
         let platform = app.push(old());
-        let parent = app.push(
-            Push::index([&platform])
-                .tag("parent")
-                .pushed_at(days_ago(90)),
-        );
+        let parent = Push::index([&platform]).tag("parent");
+        let parent = app.push(parent.pushed_at(days_ago(90)));
         let pulled = app.push(old().tag("pulled"));
         app.push(old().tag("nobody"));
         let other = world.home().repository("other").push(old().tag("x"));
-        world
-            .home()
-            .repository("other")
-            .push(Push::image().tag("newest").pushed_at(days_ago(1)));
+        world.tagged("other", "newest", 1);
         (index, child, platform, parent, other, pulled)
     });
     let statuses = [
@@ -157,47 +104,28 @@ async fn whatever_form_a_runtime_gives_a_digest_it_protects() {
         String::new(),
         "sha256:tooshort".to_owned(),
     ];
-    let containers: Vec<_> = statuses
-        .iter()
-        .map(|id| json!({"name": "c", "image": "docker.io/library/nginx:1", "imageID": id}))
-        .collect();
+    let container = |id| json!({"name": "c", "image": "docker.io/library/nginx:1", "imageID": id});
     let spec = json!({"containers": [{"name": "c", "image": "nginx:1"}]});
-    prod.apply(pod(
-        "web",
-        spec,
-        json!({"phase": "Running", "containerStatuses": containers}),
-    ));
+    let status = json!({"phase": "Running", "containerStatuses": statuses.map(container)});
+    prod.apply(pod("web", spec, status));
 
     let ran = run(&program(&aws, CONFIG)).await;
-    assert!(
-        ran.coverage("prod").is_complete(),
-        "{:?}",
-        ran.answer.in_use
-    );
+    let in_use = &ran.answer.in_use;
+    assert!(ran.coverage("prod").is_complete(), "{in_use:?}");
     let left = aws.digests("app");
     for digest in [index, child, platform, parent, pulled] {
         assert!(left.contains(&digest), "{digest}: {left:?}");
     }
     assert_eq!(left.len(), 6, "those and the newest");
-    assert_eq!(
-        aws.digests("other").len(),
-        2,
-        "a digest protects wherever it is stored: {other}"
-    );
+    let left = aws.digests("other").len();
+    assert_eq!(left, 2, "a digest protects wherever it is stored: {other}");
 }
 
 /// Every text of a custom resource is searched (U6).
 #[tokio::test]
 async fn image_volumes_and_text_anywhere_count() {
     let (aws, prod) = one_cluster().await;
-    for tag in [
-        "volume",
-        "annotation",
-        "argument",
-        "variable",
-        "key",
-        "nobody",
-    ] {
+    for tag in "volume annotation argument variable key nobody".split(' ') {
         push(&aws, tag);
     }
     let spec = json!({
@@ -211,22 +139,11 @@ async fn image_volumes_and_text_anywhere_count() {
     web["metadata"]["annotations"] =
         json!({"injector": format!("{{\"image\":\"{}\"}}", image("annotation"))});
     prod.apply(web);
-    prod.apply(config_map(
-        "agents",
-        json!({"pods.json": json!({image("key"): [1]}).to_string()}),
-    ));
+    let pods = json!({image("key"): [1]}).to_string();
+    prod.apply(config_map("agents", json!({"pods.json": pods})));
     run(&program(&aws, CONFIG)).await;
-    assert_eq!(
-        aws.tags("app"),
-        [
-            "annotation",
-            "argument",
-            "key",
-            "newest",
-            "variable",
-            "volume"
-        ]
-    );
+    let kept = "annotation argument key newest variable volume";
+    assert_eq!(aws.tags("app").join(" "), kept);
 }
 
 /// The words beside the name may be its tag (U12).
@@ -234,62 +151,42 @@ async fn image_volumes_and_text_anywhere_count() {
 async fn a_repository_named_without_its_tag_keeps_what_may_be_meant() {
     for (values, kept) in [
         (
-            json!({"image": {"repository": format!("{HOST}/app"), "tag": "2.3.4"}}),
-            &["2.3.4", "newest"][..],
+            r#"{"image": {"repository": "$HOST/app", "tag": "2.3.4"}}"#,
+            "2.3.4 newest",
         ),
         (
-            json!({"values": format!("image:\n  repository: {HOST}/app\n  tag: v2.3.4\n")}),
-            &["2.3.4", "newest"],
+            r#"{"values": "image:\n  repository: $HOST/app\n  tag: v2.3.4\n"}"#,
+            "2.3.4 newest",
         ),
         (
-            json!({"image": {"repository": format!("{HOST}/app"), "tag": 2.3}}),
-            &["2.3.4", "7.8.9", "newest"],
+            r#"{"image": {"repository": "$HOST/app", "tag": 2.3}}"#,
+            "2.3.4 7.8.9 newest",
         ),
         (
-            json!({"image": format!("{HOST}/app:$(params.tag)")}),
-            &["2.3.4", "7.8.9", "newest"],
+            r#"{"image": "$HOST/app:$(params.tag)"}"#,
+            "2.3.4 7.8.9 newest",
         ),
-        (json!({"images": [format!("{HOST}/*"), HOST]}), &["newest"]),
+        (r#"{"images": ["$HOST/*", "$HOST"]}"#, "newest"),
     ] {
+        let values: Value = serde_json::from_str(&values.replace("$HOST", HOST)).unwrap();
         let (aws, prod) = one_cluster().await;
         push(&aws, "2.3.4");
         push(&aws, "7.8.9");
-        prod.define(
-            "helm.toolkit.fluxcd.io",
-            "v2",
-            "helmreleases",
-            "HelmRelease",
-        );
-        prod.define(
-            "image.toolkit.fluxcd.io",
-            "v1",
-            "imagerepositories",
-            "ImageRepository",
-        );
-        prod.apply(custom(
-            "helm.toolkit.fluxcd.io/v2",
-            "HelmRelease",
-            "web",
-            values.clone(),
-        ));
+        let (helm, image) = ("helm.toolkit.fluxcd.io", "image.toolkit.fluxcd.io");
+        prod.define(helm, "v2", "helmreleases", "HelmRelease");
+        prod.define(image, "v1", "imagerepositories", "ImageRepository");
+        let release = values.clone();
+        prod.apply(custom(&format!("{helm}/v2"), "HelmRelease", "web", release));
         // To watch a repository is not to use it.
         let watched = json!({"image": format!("{HOST}/app")});
-        prod.apply(custom(
-            "image.toolkit.fluxcd.io/v1",
-            "ImageRepository",
-            "app",
-            watched,
-        ));
+        let version = format!("{image}/v1");
+        prod.apply(custom(&version, "ImageRepository", "app", watched));
         let ran = run(&program(&aws, CONFIG)).await;
-        assert_eq!(aws.tags("app"), kept, "{values}: {:?}", ran.answer.in_use);
-        if kept.len() > 1 {
-            let why = ran.why("2.3.4");
-            assert!(
-                why.starts_with(
-                    "HelmRelease `shop/web` in cluster `prod` refers to this repository"
-                ),
-                "{why}"
-            );
+        let in_use = &ran.answer.in_use;
+        assert_eq!(aws.tags("app").join(" "), kept, "{values}: {in_use:?}");
+        if kept != "newest" {
+            let start = "HelmRelease `shop/web` in cluster `prod` refers to this repository";
+            assert_starts!(ran.why("2.3.4"), start);
         }
     }
 }
@@ -319,36 +216,23 @@ async fn helm_history_counts_where_it_is_asked_for() {
     let stored = BASE64_STANDARD.encode(BASE64_STANDARD.encode(release.to_string()));
     prod.apply(secret("sh.helm.release.v1.web.v2", &stored));
     let ran = run(&program(&aws, &config)).await;
-    assert!(
-        ran.why("hook")
-            .starts_with("in use by Helm release `shop/web revision 2` in cluster `prod`"),
-        "{}",
-        ran.why("hook")
-    );
+    let start = "in use by Helm release `shop/web revision 2` in cluster `prod`";
+    assert_starts!(ran.why("hook"), start);
     assert_eq!(aws.tags("app"), ["hook", "manifest", "newest"]);
 
     // Without it, Secrets are not even asked for.
     prod.clear_record();
     run(&program(&aws, CONFIG)).await;
     assert_eq!(aws.tags("app"), ["newest"]);
-    assert!(
-        !prod
-            .requests()
-            .iter()
-            .any(|request| request.contains("secrets")),
-        "{:?}",
-        prod.requests()
-    );
+    let found = prod.requests().iter().any(|it| it.contains("secrets"));
+    assert!(!found, "{:?}", prod.requests());
 
     // A release that cannot be read is in the way.
     push(&aws, "again");
     prod.apply(secret("sh.helm.release.v1.web.v3", "%%%"));
     let ran = run(&program(&aws, &config)).await;
-    assert!(
-        ran.error().contains(
-            "cluster `prod`: Helm release `shop/sh.helm.release.v1.web.v3` cannot be read"
-        )
-    );
+    let expected = "cluster `prod`: Helm release `shop/sh.helm.release.v1.web.v3` cannot be read";
+    assert_contains!(ran.error(), expected);
     assert!(aws.tags("app").contains(&"again".to_owned()));
 }
 
@@ -359,10 +243,8 @@ async fn a_reference_that_cannot_be_understood_stops_deletion() {
     prod.apply(deployment("shop", "web", &format!("{HOST}/app:${{TAG}}")));
     let ran = run(&program(&aws, CONFIG)).await;
     let error = ran.error();
-    assert!(
-        error.starts_with("cluster `prod`: Deployment `shop/web` in cluster `prod`: `"),
-        "{error}"
-    );
+    let start = "cluster `prod`: Deployment `shop/web` in cluster `prod`: `";
+    assert_starts!(error, start);
     assert_eq!(aws.deletions(), []);
 }
 
@@ -381,14 +263,9 @@ async fn a_tag_that_moved_under_a_running_pod_is_reported() {
     });
     let ran = run(&program(&aws, CONFIG)).await;
     let hygiene = &ran.answer.hygiene;
-    assert_eq!(
-        (hygiene.pulled_by_tag.count, hygiene.moved_tags.count),
-        (1, 1),
-        "{hygiene:?}"
-    );
+    assert_eq!(hygiene.pulled_by_tag.count, 1, "{hygiene:?}");
+    assert_eq!(hygiene.moved_tags.count, 1, "{hygiene:?}");
     assert_eq!(hygiene.moved_tags.first[0].runs.to_string(), old);
-    assert_eq!(
-        hygiene.moved_tags.first[0].user,
-        "Pod `shop/web` in cluster `prod`"
-    );
+    let expected = "Pod `shop/web` in cluster `prod`";
+    assert_eq!(hygiene.moved_tags.first[0].user, expected);
 }

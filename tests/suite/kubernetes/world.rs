@@ -3,6 +3,7 @@
 use ecr_cleanup::{
     config::{Config, Mode},
     evidence::SourceStatus,
+    image::Tag,
     kubernetes::Timeouts,
     pipeline::Program,
     plan::PlannedImage,
@@ -31,31 +32,25 @@ pub(crate) fn timeouts() -> Timeouts {
     }
 }
 
-/// A simulated account whose only cluster, `prod`, has a user of the image `app:base`.
+/// Starts a simulated account whose only cluster, `prod`, has a user of the image `app:base`.
 pub(crate) async fn one_cluster() -> (SimulatedAws, SimulatedCluster) {
     let aws = SimulatedAws::start().await;
     let prod = add_cluster(&aws, "prod").await;
     (aws, prod)
 }
 
-/// A cluster that EKS describes and that accepts only tokens made for it.
+/// Starts a cluster that EKS describes and that accepts only tokens made for it.
 pub(crate) async fn add_cluster(aws: &SimulatedAws, name: &str) -> SimulatedCluster {
     let cluster = SimulatedCluster::start(name).await;
     cluster.only(signer("eu-west-1", SECRET));
-    cluster.apply(super::objects::deployment(
-        "kube-system",
-        "coredns",
-        "registry.k8s.io/coredns:1",
-    ));
-    describe(
-        aws,
-        name,
-        EksCluster::active(cluster.endpoint(), cluster.authority()),
-    );
+    let image = "registry.k8s.io/coredns:1";
+    cluster.apply(super::objects::deployment("kube-system", "coredns", image));
+    let active = EksCluster::active(cluster.endpoint(), cluster.authority());
+    describe(aws, name, active);
     cluster
 }
 
-/// Whose tokens are accepted, by the clock of the tests.
+/// Returns whose tokens are accepted, by the clock of the tests.
 pub(crate) fn signer(region: &str, secret: &str) -> Signer {
     Signer {
         now: || u64::try_from(now().millis() / 1000).unwrap(),
@@ -104,48 +99,34 @@ impl Ran {
 
     /// Returns the coverage of a cluster; panics if there is not exactly one such coverage.
     pub(crate) fn coverage(&self, cluster: &str) -> &SourceStatus {
-        let mut of = self
-            .answer
-            .in_use
-            .iter()
-            .filter(|coverage| coverage.cluster.as_deref() == Some(cluster));
-        let coverage = of
-            .next()
-            .unwrap_or_else(|| panic!("{cluster}: {:?}", self.answer.in_use));
-        assert_eq!(of.next(), None);
+        let of = self.answer.in_use.iter();
+        let of: Vec<_> = of
+            .filter(|it| it.cluster.as_deref() == Some(cluster))
+            .collect();
+        let [coverage] = of[..] else {
+            panic!("{cluster}: {:?}", self.answer.in_use)
+        };
         coverage
     }
 
-    /// The error of the only source that is incomplete.
+    /// Returns the error of the only source that is incomplete.
     pub(crate) fn error(&self) -> String {
-        let errors: Vec<_> = self
-            .answer
-            .in_use
-            .iter()
-            .filter_map(SourceStatus::error)
-            .map(ToString::to_string)
-            .collect();
+        let errors = self.answer.in_use.iter().filter_map(SourceStatus::error);
+        let errors: Vec<_> = errors.map(ToString::to_string).collect();
         assert_eq!(errors.len(), 1, "{errors:?}");
         errors[0].clone()
     }
 }
 
-/// A run that deletes.
+/// Runs in mode `delete`.
 pub(crate) async fn run(program: &Program) -> Ran {
     let planned = program.plan(request(Mode::Delete)).await.unwrap();
     let mut kept = Vec::new();
     for repository in planned.plan().repositories() {
-        for PlannedImage { image, verdict } in repository
-            .images()
-            .iter()
-            .filter(|planned| !planned.verdict.deletes())
-        {
-            kept.extend(
-                image
-                    .tags
-                    .iter()
-                    .map(|tag| (tag.to_string(), repository.because(verdict))),
-            );
+        let images = repository.images().iter();
+        for PlannedImage { image, verdict } in images.filter(|it| !it.verdict.deletes()) {
+            let because = |tag: &Tag| (tag.to_string(), repository.because(verdict));
+            kept.extend(image.tags.iter().map(because));
         }
     }
     let answer = planned.finish().await.answer;

@@ -6,7 +6,7 @@ use ecr_cleanup::{
     aws::ApiError,
     config::{Config, Mode},
     pipeline::Program,
-    report::Answer,
+    report::{Answer, Status},
 };
 use futures::{StreamExt, stream};
 use simulated_aws::{FaultKind, SimulatedAws};
@@ -32,7 +32,7 @@ pub(crate) const PAGES: [FaultKind; 3] = [
     FaultKind::LoseList,
 ];
 
-/// What can go wrong with a list in pages.
+/// Returns what can go wrong with a list in pages.
 pub(crate) fn any_list() -> impl Iterator<Item = FaultKind> {
     ANY_CALL.into_iter().chain(PAGES)
 }
@@ -54,6 +54,23 @@ pub(crate) async fn try_to_run(
         clients_with_timeout(aws, attempt),
     );
     answer(&program, request(Mode::Delete)).await
+}
+
+/// Says what is wrong with a run that is to be refused for one incomplete source, with these
+/// words.
+pub(crate) fn refused_for(
+    aws: &SimulatedAws,
+    answer: &Answer,
+    words: &[&str],
+) -> Result<(), String> {
+    let refusals: Vec<String> = answer.refusals.iter().map(ToString::to_string).collect();
+    let good = answer.status == Status::Refused
+        && aws.mutations().is_empty()
+        && refusals.len() == 1
+        && refusals[0].starts_with("source_incomplete: ")
+        && words.iter().all(|word| refusals[0].contains(word));
+    good.then_some(())
+        .ok_or_else(|| format!("{words:?}: {refusals:?}"))
 }
 
 /// Tries many cases, some at a time, and panics with what is wrong with any of them.

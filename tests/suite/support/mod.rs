@@ -3,6 +3,8 @@
 //! The program is the real one, with the unmodified SDK over real HTTP; only the endpoint, the
 //! credentials, the clock and the timeouts of the clients are the tests' own.
 
+#[macro_use]
+pub(crate) mod assertions;
 pub(crate) mod faults;
 pub(crate) mod repository_builder;
 pub(crate) mod state;
@@ -36,8 +38,8 @@ thread_local! {
     static LATER: Cell<i64> = const { Cell::new(0) };
 }
 
-/// The time of the simulated world. Every test runs in a thread of its own, and has a clock of its
-/// own.
+/// Returns the time of the simulated world. Every test runs in a thread of its own, and has a clock
+/// of its own.
 pub(crate) fn now() -> Time {
     Time::from_millis(Moment::NOW.epoch_milliseconds() + LATER.get()).unwrap()
 }
@@ -77,7 +79,7 @@ pub(crate) fn program(aws: &SimulatedAws, config: &str) -> Program {
     Program::new(Config::parse(config).unwrap(), clients(aws))
 }
 
-/// A run in this mode, of every repository and for as long as it takes.
+/// Requests a run in this mode, of every repository and for as long as it takes.
 pub(crate) fn request(mode: Mode) -> Request {
     Request {
         mode,
@@ -86,8 +88,8 @@ pub(crate) fn request(mode: Mode) -> Request {
     }
 }
 
-/// What a run says of itself, or why there was none. Every test calls the pipeline here, so that it
-/// is compiled once.
+/// Returns what a run says of itself, or why there was none. Every test calls the pipeline here, so
+/// that it is compiled once.
 pub(crate) fn answer(
     program: &Program,
     request: Request,
@@ -95,22 +97,22 @@ pub(crate) fn answer(
     Box::pin(async { Ok(program.plan(request).await?.finish().await.answer) })
 }
 
-/// What a run would do.
+/// Plans a run.
 pub(crate) async fn plan(aws: &SimulatedAws, config: &str) -> Answer {
     run_as(aws, config, Mode::Plan).await
 }
 
-/// What a run does.
+/// Runs in mode `delete`.
 pub(crate) async fn run(aws: &SimulatedAws, config: &str) -> Answer {
     run_as(aws, config, Mode::Delete).await
 }
 
-/// What a run does in this mode.
+/// Runs in this mode.
 pub(crate) async fn run_as(aws: &SimulatedAws, config: &str, mode: Mode) -> Answer {
     answer(&program(aws, config), request(mode)).await.unwrap()
 }
 
-/// What a run does that has to stop at this time.
+/// Runs with a time at which it has to stop.
 pub(crate) async fn run_until(aws: &SimulatedAws, config: &str, stop_at: Instant) -> Answer {
     let request = Request {
         stop_at: Some(stop_at),
@@ -127,26 +129,20 @@ pub(crate) fn candidates(plan: &Plan) -> Vec<String> {
     digests.into_iter().collect()
 }
 
-/// The digests that were deleted, sorted.
+/// Returns the digests that were deleted, sorted.
 pub(crate) fn deleted(aws: &SimulatedAws) -> Vec<String> {
-    let digests: BTreeSet<_> = aws
-        .deletions()
-        .into_iter()
-        .map(|deletion| deletion.digest)
-        .collect();
+    let deletions = aws.deletions().into_iter();
+    let digests: BTreeSet<_> = deletions.map(|it| it.digest).collect();
     digests.into_iter().collect()
 }
 
-/// What an answer says of one repository.
+/// Returns what an answer says of one repository.
 pub(crate) fn line<'a>(answer: &'a Answer, repository: &str) -> &'a RepositoryLine {
-    answer
-        .repositories
-        .iter()
-        .find(|line| line.name == repository)
-        .unwrap()
+    let mut lines = answer.repositories.iter();
+    lines.find(|line| line.name == repository).unwrap()
 }
 
-/// The failures of one code.
+/// Returns the failures of one code.
 pub(crate) fn failures<'a>(answer: &'a Answer, code: &str) -> &'a FailureGroup {
     let group = answer.failures.iter().find(|group| group.code == code);
     group.unwrap_or_else(|| panic!("no `{code}` in {:?}", answer.failures))
@@ -154,11 +150,8 @@ pub(crate) fn failures<'a>(answer: &'a Answer, code: &str) -> &'a FailureGroup {
 
 /// Returns how many images were deleted, failed and were left untouched.
 pub(crate) fn outcome_counts(answer: &Answer) -> (u64, u64, u64) {
-    (
-        answer.counts.deleted,
-        answer.counts.failed,
-        answer.counts.untouched,
-    )
+    let counts = answer.counts;
+    (counts.deleted, counts.failed, counts.untouched)
 }
 
 /// Fills the home account and Region.
@@ -181,22 +174,17 @@ pub(crate) trait WorldExt {
 
 impl WorldExt for World {
     fn tagged(&mut self, repository: &str, tag: &str, days: u64) -> String {
-        self.home()
-            .repository(repository)
-            .push(Push::image().tag(tag).pushed_at(days_ago(days)))
+        let push = Push::image().tag(tag).pushed_at(days_ago(days));
+        self.home().repository(repository).push(push)
     }
 
     fn untagged(&mut self, repository: &str, days: u64) -> String {
-        self.home()
-            .repository(repository)
-            .push(Push::image().pushed_at(days_ago(days)))
+        let push = Push::image().pushed_at(days_ago(days));
+        self.home().repository(repository).push(push)
     }
 
     fn multi_arch(&mut self, repository: &str, days: u64) -> [String; 3] {
-        let [one, other] = [
-            self.untagged(repository, days),
-            self.untagged(repository, days),
-        ];
+        let [one, other] = [days, days].map(|days| self.untagged(repository, days));
         let index = Push::index([&one, &other]).pushed_at(days_ago(days));
         [self.home().repository(repository).push(index), one, other]
     }
@@ -213,8 +201,7 @@ impl WorldExt for World {
 
     fn untagged_images(&mut self, repository: &str, images: u64) -> Vec<String> {
         self.tagged(repository, "1.0", 1);
-        (0..images)
-            .map(|image| self.untagged(repository, 10 + images - image))
-            .collect()
+        let ages = (0..images).map(|image| 10 + images - image);
+        ages.map(|days| self.untagged(repository, days)).collect()
     }
 }

@@ -27,18 +27,16 @@ const HOUR: i64 = 3_600_000;
 /// The artifact types of what is attached to images.
 pub(crate) const NOTATION: &str = "application/vnd.cncf.notary.signature";
 pub(crate) const SPDX: &str = "application/spdx+json";
-pub(crate) const COSIGN: &str = "application/vnd.dev.cosign.artifact.sig.v1+json";
 pub(crate) const ATTESTATION: &str = "application/vnd.docker.attestation.manifest.v1+json";
-pub(crate) const SOCI_V1: &str = "application/vnd.amazon.soci.index.v1+json";
 pub(crate) const SOCI_V2: &str = "application/vnd.amazon.soci.index.v2+json";
 pub(crate) const HELM: &str = "application/vnd.cncf.helm.config.v1+json";
 
-/// The moment so many hours ago.
+/// Returns the moment so many hours ago.
 pub(crate) fn hours_ago(hours: i64) -> Time {
     Time::from_millis(NOW - hours * HOUR).unwrap()
 }
 
-/// The digest of the image of that name.
+/// Returns the digest of the image of that name.
 pub(crate) fn digest(name: &str) -> Digest {
     Digest::from_bytes(Sha256::digest(name).into())
 }
@@ -79,6 +77,22 @@ impl RepositoryBuilder {
         }
     }
 
+    /// Reads images, one a line: `9d name | tag 1.0 | index one=linux/amd64, other`. That is the
+    /// age in days and hours, the name, and what else [`ImageBuilder`] sets.
+    pub(crate) fn read(table: &str) -> Self {
+        let mut repository = Self::default();
+        let lines = table.lines().map(str::trim);
+        for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let mut properties = line.split('|').map(str::trim);
+            let (age, name) = properties.next().unwrap().split_once(' ').unwrap();
+            let mut image = repository.image(name.trim(), hours(age));
+            for property in properties {
+                image = image.set(property);
+            }
+        }
+        repository
+    }
+
     /// Removes images.
     pub(crate) fn without(mut self, removed: &BTreeSet<Digest>) -> Self {
         self.images.retain(|image| !removed.contains(&image.digest));
@@ -86,12 +100,12 @@ impl RepositoryBuilder {
         self
     }
 
-    /// What people call a digest here.
+    /// Returns what people call a digest here.
     pub(crate) fn name(&self, digest: &Digest) -> &str {
         &self.names[digest]
     }
 
-    /// The names, in the order of the digests.
+    /// Returns the names, in the order of the digests.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.values().map(String::as_str)
     }
@@ -105,7 +119,35 @@ impl RepositoryBuilder {
     }
 }
 
+/// Returns the hours of an age such as `2d` or `2d1h`.
+fn hours(age: &str) -> i64 {
+    let (days, hours) = age.split_once('d').unwrap();
+    let hours = hours.trim_end_matches('h');
+    days.parse::<i64>().unwrap() * 24 + format!("0{hours}").parse::<i64>().unwrap()
+}
+
 impl ImageBuilder<'_> {
+    /// Sets a property of a line that [`RepositoryBuilder::read`] reads.
+    fn set(self, property: &str) -> Self {
+        let (name, value) = property.split_once(' ').unwrap_or((property, ""));
+        match name {
+            "tag" => self.tag(value),
+            "subject" => self.subject(value),
+            "artifact" => self.artifact(value),
+            "archived" => self.archived(hours(value)),
+            "restored" => self.restored(hours(value)),
+            "index" => {
+                let children = value.split(',').map(str::trim);
+                self.index(&children.filter(|it| !it.is_empty()).collect::<Vec<_>>())
+            }
+            "attached" => {
+                let (to, suffix) = value.split_once(" +").unwrap();
+                self.attached_to(to, suffix.trim())
+            }
+            _ => panic!("{property}"),
+        }
+    }
+
     fn record(&mut self) -> &mut Image {
         self.repository.images.last_mut().unwrap()
     }
@@ -118,7 +160,7 @@ impl ImageBuilder<'_> {
         self
     }
 
-    /// A tag that attaches it to another image: `sha256-<hex>` and a suffix.
+    /// Adds a tag that attaches it to another image: `sha256-<hex>` and a suffix.
     pub(crate) fn attached_to(self, name: &str, suffix: &str) -> Self {
         self.tag(&format!("sha256-{}{suffix}", digest(name).hex()))
     }
@@ -127,17 +169,14 @@ impl ImageBuilder<'_> {
     pub(crate) fn index(mut self, children: &[&str]) -> Self {
         self.record().media_type = MediaType::Index;
         let children = children.iter().map(|child| {
-            let (name, role) = child
-                .split_once('=')
-                .map_or((*child, None), |(name, role)| (name, Some(role.into())));
+            let (name, role) = child.split_once('=').unwrap_or((child, ""));
             Child {
                 digest: digest(name),
-                role,
+                role: (!role.is_empty()).then(|| role.into()),
             }
         });
-        self.repository
-            .children
-            .insert(digest(self.name), children.collect());
+        let children = children.collect();
+        self.repository.children.insert(digest(self.name), children);
         self
     }
 
@@ -156,7 +195,7 @@ impl ImageBuilder<'_> {
         self
     }
 
-    /// In the archive since so many hours ago; what an index names is then not known.
+    /// Archives it so many hours ago; what an index names is then not known.
     pub(crate) fn archived(mut self, hours: i64) -> Self {
         self.record().status = Status::Archived;
         self.record().archival = Some(Box::new(Archival {
@@ -179,14 +218,13 @@ impl ImageBuilder<'_> {
     }
 }
 
-/// The policies of a configuration.
 pub(crate) fn policies(document: &str) -> Policies {
     Config::parse(document)
         .unwrap_or_else(|error| panic!("{document}\n{error}"))
         .policies
 }
 
-/// Use of these: `repository:tag`, or the name of an image for its digest.
+/// Returns use of these: `repository:tag`, or the name of an image for its digest.
 pub(crate) fn usage(uses: &[&str]) -> UsageIndex {
     usage_of(uses.iter().map(|text| match text.split_once(':') {
         Some(_) => format!("{HOST}/{text}"),
@@ -194,12 +232,17 @@ pub(crate) fn usage(uses: &[&str]) -> UsageIndex {
     }))
 }
 
-/// Use of these references by a service, and nothing else to know.
-pub(crate) fn usage_of(references: impl IntoIterator<Item = String>) -> UsageIndex {
-    let location = Registry {
+/// Returns the home registry.
+pub(crate) fn home() -> Registry {
+    Registry {
         account: "111111111111".parse().unwrap(),
         region: "eu-west-1".parse().unwrap(),
-    };
+    }
+}
+
+/// Returns use of these references by a service, and nothing else to know.
+pub(crate) fn usage_of(references: impl IntoIterator<Item = String>) -> UsageIndex {
+    let location = home();
     let service = Arc::new(User {
         location: location.clone(),
         kind: "ECS service".into(),
@@ -237,7 +280,7 @@ pub(crate) fn plan_all(
     plan(inventory(builders), usage, policies, settings)
 }
 
-/// A registry with these repositories, all of them matched by the first policy.
+/// Returns a registry with these repositories, all of them matched by the first policy.
 pub(crate) fn inventory(builders: &[(&str, &RepositoryBuilder)]) -> Inventory {
     let repositories = builders.iter().map(|(name, builder)| Repository {
         name: RepositoryName::new(name).unwrap(),
@@ -249,42 +292,33 @@ pub(crate) fn inventory(builders: &[(&str, &RepositoryBuilder)]) -> Inventory {
             ..Images::default()
         }),
     });
-    let registry = Registry {
-        account: "111111111111".parse().unwrap(),
-        region: "eu-west-1".parse().unwrap(),
-    };
     Inventory {
-        registry,
+        registry: home(),
         repositories: repositories.collect(),
     }
 }
 
 /// Plans one repository, `team/app`.
 pub(crate) fn plan_one(builder: &RepositoryBuilder, uses: &[&str], document: &str) -> Plan {
-    plan_all(
-        &[("team/app", builder)],
-        &usage(uses),
-        &policies(document),
-        hours_ago(0),
-    )
+    let (usage, policies) = (usage(uses), policies(document));
+    plan_all(&[("team/app", builder)], &usage, &policies, hours_ago(0))
 }
 
-/// The digests that a plan deletes of a repository.
+/// Returns the digests that a plan deletes of a repository.
 pub(crate) fn candidates(plan: &Plan, repository: &str) -> BTreeSet<Digest> {
     let candidates = plan.repository(repository).unwrap().candidates();
     candidates.map(|planned| planned.image.digest).collect()
 }
 
-/// The names of what a plan deletes of a repository, sorted.
+/// Returns the names of what a plan deletes of a repository, sorted.
 pub(crate) fn candidate_names(
     plan: &Plan,
     repository: &str,
     builder: &RepositoryBuilder,
 ) -> Vec<String> {
-    let mut names: Vec<String> = candidates(plan, repository)
-        .iter()
-        .map(|digest| builder.name(digest).to_owned())
-        .collect();
+    let candidates = candidates(plan, repository);
+    let names = candidates.iter().map(|digest| builder.name(digest));
+    let mut names: Vec<String> = names.map(ToOwned::to_owned).collect();
     names.sort_unstable();
     names
 }

@@ -12,8 +12,13 @@ pub(crate) const STATE: &str = "prefix/111111111111/eu-west-1";
 /// Deletes, keeps state, and reports.
 pub(crate) const FULL: &str = "{mode: delete, state: 's3://memory/prefix', report: 's3://reports', notify: 'arn:aws:sns:us-east-1:111111111111:t'}";
 
-/// An account with buckets, an image in use, one that the rules keep, an index, and old images that
-/// nothing uses.
+/// Returns [`FULL`] with more settings.
+pub(crate) fn full_with(settings: &str) -> String {
+    FULL.replace("mode: delete", &format!("mode: delete, {settings}"))
+}
+
+/// Starts an account with buckets, an image in use, one that the rules keep, an index, and old
+/// images that nothing uses.
 pub(crate) async fn account() -> SimulatedAws {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
@@ -21,20 +26,11 @@ pub(crate) async fn account() -> SimulatedAws {
         world.bucket(REPORTS);
         let app = world.home().repository("app");
         let uri = app.uri();
-        let live = app.push(
-            Push::image()
-                .content("live")
-                .pushed_at(days_ago(90))
-                .tag("live"),
-        );
+        let live = Push::image().content("live").tag("live");
+        app.push(live.pushed_at(days_ago(90)));
         let child = app.push(Push::image().content("child").pushed_at(days_ago(5)));
-        app.push(
-            Push::index([&child])
-                .content("index")
-                .tag("latest")
-                .pushed_at(days_ago(5)),
-        );
-        assert!(app.contains(&live));
+        let index = Push::index([&child]).content("index").tag("latest");
+        app.push(index.pushed_at(days_ago(5)));
         world.home().ecs.register("web", [format!("{uri}:live")]);
         world.home().ecs.register("web", [format!("{uri}:latest")]);
         world.deploy("prod", "web", "web:1");
@@ -45,7 +41,7 @@ pub(crate) async fn account() -> SimulatedAws {
     aws
 }
 
-/// Old images without a tag.
+/// Pushes old images without a tag.
 pub(crate) fn untagged_images(world: &mut World, images: u64) -> Vec<String> {
     let app = world.home().repository("app");
     (0..images)
@@ -53,29 +49,21 @@ pub(crate) fn untagged_images(world: &mut World, images: u64) -> Vec<String> {
         .collect()
 }
 
-/// The names of the guards that tripped.
+/// Returns the names of the guards that tripped.
 pub(crate) fn guards(answer: &Answer) -> Vec<String> {
-    answer
-        .refusals
-        .iter()
-        .map(|refusal| refusal.guard.to_string())
-        .collect()
+    let refusals = answer.refusals.iter();
+    refusals.map(|it| it.guard.to_string()).collect()
 }
 
-/// The bytes of an object.
+/// Returns the bytes of an object.
 pub(crate) fn object(aws: &SimulatedAws, bucket: &str, key: &str) -> Option<Vec<u8>> {
     aws.read(|world| Some(world.buckets.get(bucket)?.get(key)?.content.clone()))
 }
 
-/// The keys of a bucket.
+/// Returns the keys of a bucket.
 pub(crate) fn keys(aws: &SimulatedAws, bucket: &str) -> Vec<String> {
-    aws.read(|world| {
-        world
-            .buckets
-            .get(bucket)
-            .map(|bucket| bucket.keys().cloned().collect())
-            .unwrap_or_default()
-    })
+    let keys = |world: &World| Some(world.buckets.get(bucket)?.keys().cloned().collect());
+    aws.read(keys).unwrap_or_default()
 }
 
 pub(crate) fn put_object(aws: &SimulatedAws, bucket: &str, key: &str, content: impl Into<Vec<u8>>) {

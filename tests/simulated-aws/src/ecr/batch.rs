@@ -30,7 +30,7 @@ impl Failure {
     }
 }
 
-/// The digest an id means, by the rules of both calls.
+/// Returns the digest an id means, by the rules of both calls.
 fn resolve(repository: &Repository, id: &Value) -> Result<String, Failure> {
     let (digest, tag) = (text(id, "imageDigest"), text(id, "imageTag"));
     if digest.is_none() && tag.is_none() {

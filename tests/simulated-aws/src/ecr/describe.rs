@@ -220,7 +220,7 @@ fn refuse_paging(body: &Value) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The error of a call that asks for an image that is not there.
+/// Returns the error of a call that asks for an image that is not there.
 pub(crate) fn image_not_found(
     repository: &Repository,
     digest: Option<&str>,

@@ -43,8 +43,8 @@ impl Image {
         &self.tags
     }
 
-    /// Whether a listing with this `imageStatus` filter shows it; without a filter only active
-    /// images are shown.
+    /// Returns whether a listing with this `imageStatus` filter shows it; without a filter only
+    /// active images are shown.
     pub(crate) fn has_status(&self, wanted: Option<&str>) -> bool {
         match wanted.unwrap_or("ACTIVE") {
             "ANY" => true,
@@ -52,7 +52,7 @@ impl Image {
         }
     }
 
-    /// Whether a listing with this `tagStatus` filter shows it.
+    /// Returns whether a listing with this `tagStatus` filter shows it.
     pub(crate) fn has_tag_status(&self, wanted: Option<&str>) -> bool {
         match wanted {
             Some("TAGGED") => !self.tags.is_empty(),

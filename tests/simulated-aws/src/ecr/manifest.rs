@@ -22,7 +22,7 @@ pub(crate) enum Manifest {
 }
 
 impl Manifest {
-    /// The text, for an image of the repository with this seed.
+    /// Returns the text, for an image of the repository with this seed.
     pub(crate) fn text(&self, seed: &str) -> Cow<'_, str> {
         match self {
             Self::Given(text) => Cow::Borrowed(text),
@@ -30,7 +30,7 @@ impl Manifest {
         }
     }
 
-    /// The digests an index lists; nothing for other manifests.
+    /// Returns the digests an index lists; nothing for other manifests.
     pub(crate) fn children(&self) -> Vec<String> {
         match self {
             Self::Given(text) => serde_json::from_str(text)
@@ -41,7 +41,7 @@ impl Manifest {
     }
 }
 
-/// The digests an index lists.
+/// Returns the digests an index lists.
 pub(crate) fn children(manifest: &Value) -> Vec<String> {
     let listed = manifest.get("manifests").and_then(Value::as_array);
     listed
@@ -52,7 +52,7 @@ pub(crate) fn children(manifest: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The manifest of a plain image with made-up content.
+/// Returns the manifest of a plain image with made-up content.
 pub(crate) fn made(content: &str) -> String {
     format!(
         r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{{"mediaType":"{CONFIG}","digest":"{}","size":7023}},"layers":[]}}"#,
@@ -60,7 +60,7 @@ pub(crate) fn made(content: &str) -> String {
     )
 }
 
-/// The digest of a text.
+/// Returns the digest of a text.
 pub(crate) fn digest_of(text: &str) -> String {
     let hash = Sha256::digest(text);
     let mut digest = String::with_capacity(71);

@@ -123,7 +123,7 @@ impl Push {
         self
     }
 
-    /// The digest, the image and its tags, as the `number`th push into the repository.
+    /// Returns the digest, the image and its tags, as the `number`th push into the repository.
     pub(crate) fn build(self, repository: &Repository, number: u64) -> Built {
         let (manifest, parsed) = self.manifest_for(repository, number);
         let text = |path: &str| parsed.pointer(path).and_then(Value::as_str);
@@ -168,7 +168,8 @@ impl Push {
         }
     }
 
-    /// The manifest, and its parsed form where it is more than that of a made-up plain image.
+    /// Returns the manifest, and its parsed form where it is more than that of a made-up plain
+    /// image.
     fn manifest_for(&self, repository: &Repository, number: u64) -> (Manifest, Value) {
         let given = |text: String| {
             let parsed = serde_json::from_str(&text).unwrap_or_default();

@@ -48,7 +48,7 @@ impl Repository {
         }
     }
 
-    /// Where images are pulled from: `<account>.dkr.ecr.<region>.amazonaws.com/<name>`.
+    /// Returns where images are pulled from: `<account>.dkr.ecr.<region>.amazonaws.com/<name>`.
     #[must_use]
     pub fn uri(&self) -> String {
         let Location { account, region } = &self.location;
@@ -137,13 +137,13 @@ impl Repository {
         Some(image)
     }
 
-    /// Whether the digest is there.
+    /// Returns whether the digest is there.
     #[must_use]
     pub fn contains(&self, digest: &str) -> bool {
         self.images.contains_key(digest)
     }
 
-    /// An image by digest.
+    /// Returns an image by digest.
     #[must_use]
     pub fn image(&self, digest: &str) -> Option<&Image> {
         self.images.get(digest)
@@ -154,32 +154,32 @@ impl Repository {
         self.images.get_mut(digest)
     }
 
-    /// The manifest of a digest.
+    /// Returns the manifest of a digest.
     #[must_use]
     pub fn manifest(&self, digest: &str) -> Option<String> {
         Some(self.image(digest)?.manifest.text(&self.seed).into_owned())
     }
 
-    /// The indexes that list a digest.
+    /// Returns the indexes that list a digest.
     #[must_use]
     pub fn parents(&self, digest: &str) -> &[String] {
         self.parents.get(digest).map_or(&[], Vec::as_slice)
     }
 
-    /// The digest behind a tag.
+    /// Returns the digest behind a tag.
     #[must_use]
     pub fn digest(&self, tag: &str) -> Option<&str> {
         self.by_tag.get(tag).map(String::as_str)
     }
 
-    /// All digests, in the order `DescribeImages` answers them: by digest, whatever was pushed
-    /// first.
+    /// Returns all digests, in the order `DescribeImages` answers them: by digest, whatever was
+    /// pushed first.
     #[must_use]
     pub fn digests(&self) -> Vec<String> {
         self.images.keys().cloned().collect()
     }
 
-    /// All tags, sorted.
+    /// Returns all tags, sorted.
     #[must_use]
     pub fn tags(&self) -> Vec<String> {
         let mut tags: Vec<_> = self.by_tag.keys().cloned().collect();
@@ -187,13 +187,13 @@ impl Repository {
         tags
     }
 
-    /// How many images there are.
+    /// Returns how many images there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.images.len()
     }
 
-    /// Whether nothing is stored.
+    /// Returns whether nothing is stored.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.images.is_empty()
@@ -222,7 +222,8 @@ impl Repository {
         }
     }
 
-    /// The digest an `imageId` means; `None` if it is not there, or tag and digest disagree.
+    /// Returns the digest an `imageId` means; `None` if it is not there, or tag and digest
+    /// disagree.
     pub(crate) fn resolve(&self, digest: Option<&str>, tag: Option<&str>) -> Option<String> {
         match (digest, tag) {
             (Some(digest), None) => self.contains(digest).then(|| digest.to_owned()),

@@ -7,7 +7,8 @@ use crate::input::{required, text};
 use serde_json::{Value, json as object};
 use std::borrow::Cow;
 
-/// A restored image stays `ACTIVATING` until a test calls [`Repository::finish_restores`].
+/// Archives or restores an image. A restored one stays `ACTIVATING` until a test calls
+/// [`Repository::finish_restores`].
 pub(crate) fn update(repository: &mut Repository, body: &Value) -> Answer {
     let target = required(body, "targetStorageClass")?;
     let id = body.get("imageId").unwrap_or(&Value::Null);

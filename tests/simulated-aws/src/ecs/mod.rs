@@ -55,7 +55,7 @@ pub(crate) fn answer(
     }
 }
 
-/// The cluster a call is about; `default` when it names none.
+/// Returns the cluster a call is about; `default` when it names none.
 fn cluster<'a>(ecs: &'a Ecs, body: &Value) -> Result<&'a Cluster, ApiError> {
     let named = text(body, "cluster").unwrap_or("default");
     ecs.clusters
@@ -63,12 +63,12 @@ fn cluster<'a>(ecs: &'a Ecs, body: &Value) -> Result<&'a Cluster, ApiError> {
         .ok_or_else(|| ApiError::new("ClusterNotFoundException", "Cluster not found."))
 }
 
-/// What follows the last slash: the name of a resource from its ARN or its name.
+/// Returns what follows the last slash: the name of a resource from its ARN or its name.
 fn last(reference: &str) -> &str {
     reference.rsplit('/').next().unwrap_or(reference)
 }
 
-/// A page under the name of its list.
+/// Answers with a page under the name of its list.
 fn paged(list: &str, page: Page<impl Serialize>) -> Answer {
     let mut answer = object!({list: page.items});
     if let Some(token) = page.next_token {

@@ -36,7 +36,7 @@ pub(crate) fn describe(ecs: &Ecs, body: &Value) -> Answer {
     })
 }
 
-/// The service a call is about, by name or ARN.
+/// Returns the service a call is about, by name or ARN.
 pub(crate) fn service<'a>(ecs: &'a Ecs, body: &Value) -> Result<&'a Service, ApiError> {
     let name = last(required(body, "service")?);
     cluster(ecs, body)?

@@ -55,7 +55,7 @@ impl Ecs {
         }
     }
 
-    /// The ARN of a resource, such as `cluster/prod`.
+    /// Returns the ARN of a resource, such as `cluster/prod`.
     #[must_use]
     pub fn arn(&self, resource: &str) -> String {
         arn(&self.location, resource)
@@ -103,7 +103,7 @@ impl Ecs {
         format!("{family}:{revision}")
     }
 
-    /// A task definition by ARN, `family:revision`, or family (the newest active revision).
+    /// Returns a task definition by ARN, `family:revision`, or family (the newest active revision).
     #[must_use]
     pub fn task_definition(&self, reference: &str) -> Option<&TaskDefinition> {
         let name = reference.rsplit('/').next().unwrap_or(reference);
@@ -139,7 +139,7 @@ impl Ecs {
     }
 }
 
-/// The ARN of an ECS resource.
+/// Returns the ARN of an ECS resource.
 pub(crate) fn arn(location: &Location, resource: &str) -> String {
     format!(
         "arn:aws:ecs:{}:{}:{resource}",

@@ -49,7 +49,7 @@ impl TaskDefinition {
         }
     }
 
-    /// The key it is stored under: revisions of a family in order.
+    /// Returns the key it is stored under: revisions of a family in order.
     #[must_use]
     pub fn key(&self) -> String {
         Self::key_of(&self.family, self.revision)

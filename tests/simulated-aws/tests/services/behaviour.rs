@@ -1,6 +1,6 @@
 //! Faults, races, the record, limits; STS, SSM and S3.
 
-use crate::client::{call, raw};
+use crate::client::{call, count, raw, status_of, text};
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Push, RateLimits, SimulatedAws};
 use std::time::Duration;
@@ -22,12 +22,8 @@ fn describe() -> Value {
 #[tokio::test]
 async fn faults_hit_the_calls_they_name() {
     let aws = three_images().await;
-    aws.fault(
-        Fault::on("ecr:DescribeImages")
-            .matching("app")
-            .call(2)
-            .once(),
-    );
+    let fault = Fault::on("ecr:DescribeImages").matching("app");
+    aws.fault(fault.call(2).once());
     let mut answers = Vec::new();
     for _ in 0..3 {
         answers.push(call(&aws, "ecr:DescribeImages", &describe()).await);
@@ -37,14 +33,9 @@ async fn faults_hit_the_calls_they_name() {
     assert_eq!(answers[1].1["__type"], "ThrottlingException");
     assert_eq!(aws.repeated_calls().len(), 2);
 
-    aws.fault(Fault::on("ecs:*").kind(FaultKind::AccessDenied));
+    aws.fault(Fault::denied("ecs:*"));
     let (_, answer) = call(&aws, "ecs:ListClusters", &json!({})).await;
-    assert!(
-        answer["message"]
-            .as_str()
-            .unwrap()
-            .contains("not authorized to perform: ecs:ListClusters")
-    );
+    assert!(text(&answer["message"]).contains("not authorized to perform: ecs:ListClusters"));
 }
 
 #[tokio::test]
@@ -56,40 +47,32 @@ async fn faults_change_answers() {
         call(&aws, operation, &body).await.1
     };
     let answer = with(FaultKind::LoseItem, "ecr:DescribeImages", describe()).await;
-    assert_eq!(answer["imageDetails"].as_array().unwrap().len(), 2);
+    assert_eq!(count(&answer["imageDetails"]), 2);
     let answer = with(FaultKind::EmptyToken, "ecr:DescribeImages", describe()).await;
     assert_eq!(answer["nextToken"], "");
     let first = with(FaultKind::RepeatToken, "ecr:DescribeImages", describe()).await;
     let mut next = describe();
     next["nextToken"] = first["nextToken"].clone();
-    assert_eq!(
-        with(FaultKind::RepeatToken, "ecr:DescribeImages", next).await,
-        first
-    );
+    let second = with(FaultKind::RepeatToken, "ecr:DescribeImages", next).await;
+    assert_eq!(second, first);
 
-    let code = "ImageInaccessible".to_owned();
     let ids = json!({"repositoryName": "app", "imageIds": [{"imageTag": "1"}, {"imageTag": "2"}]});
-    let answer = with(FaultKind::FailItem { code }, "ecr:BatchDeleteImage", ids).await;
+    let answer = with(
+        FaultKind::fail_item("ImageInaccessible"),
+        "ecr:BatchDeleteImage",
+        ids,
+    )
+    .await;
     assert_eq!(answer["failures"][0]["failureCode"], "ImageInaccessible");
     let left = aws.edit(|world| world.home().repository("app").tags());
     assert_eq!(left, ["1", "3"]);
 
-    let code = "INTERNAL".to_owned();
     let clusters = json!({"clusters": ["prod"]});
     aws.edit(|world| world.home().cluster("prod").cluster_arn.clone());
-    let answer = with(
-        FaultKind::FailItem { code },
-        "ecs:DescribeClusters",
-        clusters,
-    )
-    .await;
+    let kind = FaultKind::fail_item("INTERNAL");
+    let answer = with(kind, "ecs:DescribeClusters", clusters).await;
     assert_eq!(answer["clusters"], json!([]));
-    assert!(
-        answer["failures"][0]["arn"]
-            .as_str()
-            .unwrap()
-            .ends_with("cluster/prod")
-    );
+    assert!(text(&answer["failures"][0]["arn"]).ends_with("cluster/prod"));
     assert_eq!(answer["failures"][0]["reason"], "INTERNAL");
 }
 
@@ -102,36 +85,21 @@ async fn connections_break_where_the_fault_says() {
         |tag: &str| json!({"repositoryName": "app", "imageIds": [{"imageTag": tag}]}).to_string();
     let left = || aws.edit(|world| world.home().repository("app").len());
 
-    aws.fault(
-        Fault::on("ecr:BatchDeleteImage")
-            .kind(FaultKind::Drop)
-            .once(),
-    );
+    let next_delete = |kind| aws.fault(Fault::on("ecr:BatchDeleteImage").once().kind(kind));
+    next_delete(FaultKind::Drop);
     assert_eq!(raw(&aws, head, &delete("1")).await, None);
     assert_eq!(left(), 3);
-    aws.fault(
-        Fault::on("ecr:BatchDeleteImage")
-            .kind(FaultKind::DropAfter)
-            .once(),
-    );
+    next_delete(FaultKind::DropAfter);
     assert_eq!(raw(&aws, head, &delete("1")).await, None);
     assert_eq!(left(), 2);
-    aws.fault(
-        Fault::on("ecr:BatchDeleteImage")
-            .kind(FaultKind::CutBody)
-            .once(),
-    );
+    next_delete(FaultKind::CutBody);
     let answer = raw(&aws, head, &delete("2")).await.unwrap();
     let (head_sent, body) = answer.split_once("\r\n\r\n").unwrap();
     let announced = head_sent.split("content-length: ").nth(1).unwrap();
     let announced: usize = announced.split("\r\n").next().unwrap().parse().unwrap();
     assert!(!body.is_empty() && body.len() < announced, "{answer}");
     assert_eq!(left(), 1);
-    aws.fault(
-        Fault::on("ecr:BatchDeleteImage")
-            .kind(FaultKind::Hang)
-            .once(),
-    );
+    next_delete(FaultKind::Hang);
     let body = delete("3");
     let hung = tokio::time::timeout(Duration::from_millis(50), raw(&aws, head, &body)).await;
     assert!(hung.is_err());
@@ -143,10 +111,8 @@ async fn connections_break_where_the_fault_says() {
 async fn races_happen_at_their_call() {
     let aws = three_images().await;
     aws.before("ecr:DescribeImages", 2, |world| {
-        world
-            .home()
-            .repository("app")
-            .push(Push::image().tag("raced"));
+        let raced = Push::image().tag("raced");
+        world.home().repository("app").push(raced);
     });
     aws.after("ecr:DescribeImages", 2, |world| {
         world.home().repository("app").untag("1");
@@ -155,7 +121,7 @@ async fn races_happen_at_their_call() {
     for _ in 0..3 {
         let body = json!({"repositoryName": "app", "filter": {"tagStatus": "TAGGED"}});
         let (_, answer) = call(&aws, "ecr:DescribeImages", &body).await;
-        tagged.push(answer["imageDetails"].as_array().unwrap().len());
+        tagged.push(count(&answer["imageDetails"]));
     }
     assert_eq!(tagged, [3, 4, 3]);
 }
@@ -176,24 +142,15 @@ async fn sts_gives_keys_of_the_role_s_account() {
     let head = "POST / HTTP/1.1\r\ncontent-type: application/x-www-form-urlencoded";
     let body = "Action=AssumeRole&Version=2011-06-15&RoleSessionName=s&RoleArn=arn%3Aaws%3Aiam%3A%3A222222222222%3Arole%2Fcleaner";
     let answer = raw(&aws, head, body).await.unwrap();
-    let key = answer
-        .split("<AccessKeyId>")
-        .nth(1)
-        .unwrap()
-        .split('<')
-        .next()
-        .unwrap();
-    let head = format!(
-        "{head}\r\nauthorization: AWS4-HMAC-SHA256 Credential={key}/20261121/eu-west-1/sts/aws4_request"
-    );
-    let answer = raw(&aws, &head, "Action=GetCallerIdentity&Version=2011-06-15")
-        .await
-        .unwrap();
-    assert!(
-        answer.contains("<Account>222222222222</Account>"),
-        "{answer}"
-    );
-    assert!(answer.contains("assumed-role/cleaner/s"), "{answer}");
+    let (_, key) = answer.split_once("<AccessKeyId>").unwrap();
+    let (key, _) = key.split_once('<').unwrap();
+    let scope = format!("{key}/20261121/eu-west-1/sts/aws4_request");
+    let head = format!("{head}\r\nauthorization: AWS4-HMAC-SHA256 Credential={scope}");
+    let body = "Action=GetCallerIdentity&Version=2011-06-15";
+    let answer = raw(&aws, &head, body).await.unwrap();
+    for part in ["<Account>222222222222</Account>", "assumed-role/cleaner/s"] {
+        assert!(answer.contains(part), "{answer}");
+    }
     assert_eq!(aws.count("sts:AssumeRole"), 1);
 }
 
@@ -201,59 +158,29 @@ async fn sts_gives_keys_of_the_role_s_account() {
 async fn parameters_and_objects() {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
-        world
-            .home()
-            .parameters
-            .insert("/cleanup/config".to_owned(), "rules: []".to_owned());
+        let parameters = &mut world.home().parameters;
+        parameters.insert("/cleanup/config".to_owned(), "rules: []".to_owned());
         world.bucket("state");
     });
-    let (_, answer) = call(
-        &aws,
-        "ssm:GetParameter",
-        &json!({"Name": "/cleanup/config"}),
-    )
-    .await;
+    let body = json!({"Name": "/cleanup/config"});
+    let (_, answer) = call(&aws, "ssm:GetParameter", &body).await;
     assert_eq!(answer["Parameter"]["Value"], "rules: []");
     let (_, answer) = call(&aws, "ssm:GetParameter", &json!({"Name": "none"})).await;
     assert_eq!(answer["__type"], "ParameterNotFound");
 
     let put = "PUT /state/a%20b?x-id=PutObject HTTP/1.1\r\ncontent-encoding: aws-chunked\r\nif-none-match: *";
     let chunks = "5\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n";
-    assert!(
-        raw(&aws, put, chunks)
-            .await
-            .unwrap()
-            .starts_with("HTTP/1.1 200")
-    );
-    assert!(
-        raw(&aws, put, chunks)
-            .await
-            .unwrap()
-            .starts_with("HTTP/1.1 412")
-    );
+    assert_eq!(status_of(&aws, put, chunks).await, "200");
+    assert_eq!(status_of(&aws, put, chunks).await, "412");
     let answer = raw(&aws, "GET /state/a%20b HTTP/1.1", "").await.unwrap();
     assert!(answer.ends_with("\r\n\r\nhello world"), "{answer}");
     let etag = aws.read(|world| world.buckets["state"]["a b"].etag.clone());
-    let stale = raw(
-        &aws,
-        "PUT /state/a%20b HTTP/1.1\r\nif-match: \"other\"",
-        "x",
-    )
-    .await;
-    assert!(stale.unwrap().starts_with("HTTP/1.1 412"));
+    let stale = "PUT /state/a%20b HTTP/1.1\r\nif-match: \"other\"";
+    assert_eq!(status_of(&aws, stale, "x").await, "412");
     let fresh = format!("PUT /state/a%20b HTTP/1.1\r\nif-match: {etag}");
-    assert!(
-        raw(&aws, &fresh, "x")
-            .await
-            .unwrap()
-            .starts_with("HTTP/1.1 200")
-    );
-    assert!(
-        raw(&aws, "DELETE /state/a%20b HTTP/1.1", "")
-            .await
-            .unwrap()
-            .starts_with("HTTP/1.1 204")
-    );
+    assert_eq!(status_of(&aws, &fresh, "x").await, "200");
+    let delete = "DELETE /state/a%20b HTTP/1.1";
+    assert_eq!(status_of(&aws, delete, "").await, "204");
     let answer = raw(&aws, "GET /state/a%20b HTTP/1.1", "").await.unwrap();
     assert!(answer.contains("<Code>NoSuchKey</Code>"), "{answer}");
 }

@@ -19,12 +19,27 @@ pub(crate) async fn raw(aws: &SimulatedAws, head: &str, body: &str) -> Option<St
     (!answer.is_empty()).then_some(answer)
 }
 
+/// Sends a request, and returns the status of its answer.
+pub(crate) async fn status_of(aws: &SimulatedAws, head: &str, body: &str) -> String {
+    let answer = raw(aws, head, body).await.unwrap();
+    answer.split(' ').nth(1).unwrap().to_owned()
+}
+
+/// Returns how many items a list has.
+pub(crate) fn count(list: &Value) -> usize {
+    list.as_array().unwrap().len()
+}
+
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
 /// Calls an operation such as `ecr:DescribeImages`; status and JSON of the answer.
 pub(crate) async fn call(aws: &SimulatedAws, operation: &str, body: &Value) -> (u16, Value) {
     call_as(aws, "AKIAHOME", "eu-west-1", operation, body).await
 }
 
-/// The same with this access key in this Region.
+/// Calls with this access key in this Region.
 pub(crate) async fn call_as(
     aws: &SimulatedAws,
     key: &str,

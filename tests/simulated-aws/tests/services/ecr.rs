@@ -1,6 +1,6 @@
 //! ECR: paging, filters, deletes, storage classes.
 
-use crate::client::call;
+use crate::client::{call, count, text};
 use serde_json::{Value, json};
 use simulated_aws::{Moment, Push, SimulatedAws, days_ago};
 
@@ -10,11 +10,8 @@ async fn pages_show_every_image_once_and_only_what_the_filter_asks_for() {
     let mut expected = aws.edit(|world| {
         let app = world.home().repository("team/app");
         for number in 0..7 {
-            app.push(
-                Push::image()
-                    .tag(format!("1.{number}"))
-                    .tag(format!("b{number}")),
-            );
+            let push = Push::image().tag(format!("1.{number}"));
+            app.push(push.tag(format!("b{number}")));
         }
         app.push(Push::image());
         let active = app.digests();
@@ -29,11 +26,7 @@ async fn pages_show_every_image_once_and_only_what_the_filter_asks_for() {
         }
         let (_, page) = call(&aws, "ecr:DescribeImages", &body).await;
         let details = page["imageDetails"].as_array().unwrap();
-        seen.extend(
-            details
-                .iter()
-                .map(|detail| detail["imageDigest"].as_str().unwrap().to_owned()),
-        );
+        seen.extend(details.iter().map(|it| text(&it["imageDigest"]).to_owned()));
         token = page["nextToken"].clone();
         if token.is_null() {
             break;
@@ -46,13 +39,13 @@ async fn pages_show_every_image_once_and_only_what_the_filter_asks_for() {
 
     let all = json!({"repositoryName": "team/app", "filter": {"imageStatus": "ANY"}});
     let (_, page) = call(&aws, "ecr:DescribeImages", &all).await;
-    assert_eq!(page["imageDetails"].as_array().unwrap().len(), 9);
+    assert_eq!(count(&page["imageDetails"]), 9);
 
     let mut ids = 0;
     let mut body = json!({"repositoryName": "team/app", "maxResults": 4});
     loop {
         let (_, page) = call(&aws, "ecr:ListImages", &body).await;
-        ids += page["imageIds"].as_array().unwrap().len();
+        ids += count(&page["imageIds"]);
         if page["nextToken"].is_null() {
             break;
         }
@@ -67,38 +60,29 @@ async fn wrong_requests_are_refused_as_ecr_does() {
     aws.edit(|world| {
         world.home().repository("app").push(Push::image().tag("1"));
     });
-    for (body, code) in [
+    let invalid = "InvalidParameterException";
+    let tag = |tag| json!({"imageTag": tag});
+    for (repository, parameters, code) in [
+        ("none", json!({}), "RepositoryNotFoundException"),
+        ("app", json!({"maxResults": 1001}), invalid),
+        ("app", json!({"nextToken": "made up"}), invalid),
         (
-            json!({"repositoryName": "none"}),
-            "RepositoryNotFoundException",
+            "app",
+            json!({"maxResults": 5, "imageIds": [tag("1")]}),
+            invalid,
         ),
+        ("app", json!({"imageIds": vec![tag("1"); 101]}), invalid),
         (
-            json!({"repositoryName": "app", "maxResults": 1001}),
-            "InvalidParameterException",
-        ),
-        (
-            json!({"repositoryName": "app", "nextToken": "made up"}),
-            "InvalidParameterException",
-        ),
-        (
-            json!({"repositoryName": "app", "maxResults": 5, "imageIds": [{"imageTag": "1"}]}),
-            "InvalidParameterException",
-        ),
-        (
-            json!({"repositoryName": "app", "imageIds": vec![json!({"imageTag": "1"}); 101]}),
-            "InvalidParameterException",
-        ),
-        (
-            json!({"repositoryName": "app", "imageIds": [{"imageTag": "1"}, {"imageTag": "2"}]}),
+            "app",
+            json!({"imageIds": [tag("1"), tag("2")]}),
             "ImageNotFoundException",
         ),
     ] {
+        let mut body = parameters;
+        body["repositoryName"] = repository.into();
         let (status, answer) = call(&aws, "ecr:DescribeImages", &body).await;
-        assert_eq!(
-            (status, answer["__type"].as_str()),
-            (400, Some(code)),
-            "{body}"
-        );
+        assert_eq!(status, 400, "{body}");
+        assert_eq!(answer["__type"].as_str(), Some(code), "{body}");
     }
     let (_, answer) = call(&aws, "ecr:NoSuchThing", &json!({})).await;
     assert_eq!(answer["__type"], "UnknownOperationException");
@@ -120,28 +104,13 @@ async fn deletes_follow_tags_digests_and_parents() {
     let ids = json!([{"imageDigest": child}, {"imageTag": "a"}, {"imageDigest": "sha256:12"}, {}]);
     let (_, answer) = call(&aws, "ecr:BatchDeleteImage", &delete(ids)).await;
     let failures = answer["failures"].as_array().unwrap();
-    let codes: Vec<_> = failures
-        .iter()
-        .map(|failure| failure["failureCode"].as_str().unwrap())
-        .collect();
-    assert_eq!(
-        codes,
-        [
-            "ImageReferencedByManifestList",
-            "InvalidImageDigest",
-            "MissingDigestAndTag"
-        ]
-    );
-    assert!(
-        failures[0]["failureReason"]
-            .as_str()
-            .unwrap()
-            .contains(&index)
-    );
-    assert_eq!(
-        answer["imageIds"],
-        json!([{"imageDigest": twice, "imageTag": "a"}])
-    );
+    let codes = failures.iter().map(|it| text(&it["failureCode"]));
+    let codes: Vec<_> = codes.collect();
+    let expected = "ImageReferencedByManifestList InvalidImageDigest MissingDigestAndTag";
+    assert_eq!(codes.join(" "), expected);
+    assert!(text(&failures[0]["failureReason"]).contains(&index));
+    let untagged = json!([{"imageDigest": twice, "imageTag": "a"}]);
+    assert_eq!(answer["imageIds"], untagged);
     assert!(aws.deletions().is_empty(), "only a tag went");
 
     // In one call, a child can follow its index but not precede it.
@@ -149,11 +118,8 @@ async fn deletes_follow_tags_digests_and_parents() {
     let (_, answer) = call(&aws, "ecr:BatchDeleteImage", &delete(ids)).await;
     assert_eq!(answer["failures"], json!([]));
     assert!(aws.edit(|world| world.home().repository("app").is_empty()));
-    let deleted: Vec<_> = aws
-        .deletions()
-        .into_iter()
-        .map(|deletion| deletion.digest)
-        .collect();
+    let deleted = aws.deletions().into_iter().map(|it| it.digest);
+    let deleted: Vec<_> = deleted.collect();
     assert_eq!(deleted, [twice, index, child]);
     assert_eq!(aws.mutations().len(), 2);
 }
@@ -168,14 +134,10 @@ async fn manifests_are_served_byte_for_byte_and_count_as_pulled() {
         (app.manifest(&index).unwrap(), image, index)
     });
     let ids = json!([{"imageDigest": image}, {"imageDigest": index}]);
-    let (_, answer) = call(
-        &aws,
-        "ecr:BatchGetImage",
-        &json!({"repositoryName": "app", "imageIds": ids}),
-    )
-    .await;
+    let body = json!({"repositoryName": "app", "imageIds": ids});
+    let (_, answer) = call(&aws, "ecr:BatchGetImage", &body).await;
     assert_eq!(
-        answer["images"].as_array().unwrap().len(),
+        count(&answer["images"]),
         1,
         "without accepted types no index"
     );
@@ -196,19 +158,14 @@ async fn an_index_is_archived_before_its_children_and_found_by_its_referrers() {
         let app = world.home().repository("app");
         let child = app.push(Push::image());
         let index = app.push(Push::index([&child]));
-        let signature = app.push(
-            Push::image()
-                .subject(&index)
-                .artifact_type("application/vnd.example"),
-        );
+        let signature = Push::image().subject(&index);
+        let signature = app.push(signature.artifact_type("application/vnd.example"));
         (child, index, signature)
     });
     let archive = |digest: &str| json!({"repositoryName": "app", "imageId": {"imageDigest": digest}, "targetStorageClass": "ARCHIVE"});
     let (_, answer) = call(&aws, "ecr:UpdateImageStorageClass", &archive(&child)).await;
-    assert_eq!(
-        answer["__type"],
-        "ImageStorageClassUpdateNotSupportedException"
-    );
+    let expected = "ImageStorageClassUpdateNotSupportedException";
+    assert_eq!(answer["__type"], expected);
     for digest in [&index, &child] {
         let (_, answer) = call(&aws, "ecr:UpdateImageStorageClass", &archive(digest)).await;
         assert_eq!(answer["imageStatus"], "ARCHIVED");
@@ -216,8 +173,6 @@ async fn an_index_is_archived_before_its_children_and_found_by_its_referrers() {
     let body = json!({"repositoryName": "app", "subjectId": {"imageDigest": index}});
     let (_, answer) = call(&aws, "ecr:ListImageReferrers", &body).await;
     assert_eq!(answer["referrers"][0]["digest"], signature);
-    assert_eq!(
-        answer["referrers"][0]["artifactType"],
-        "application/vnd.example"
-    );
+    let expected = "application/vnd.example";
+    assert_eq!(answer["referrers"][0]["artifactType"], expected);
 }
