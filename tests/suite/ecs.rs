@@ -1,9 +1,6 @@
 //! What only Amazon ECS uses is kept, whoever of it is the only user.
 
-use simulated_aws::{
-    ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, SimulatedAws, World,
-    days_ago,
-};
+use simulated_aws::{ContainerImage, SimulatedAws, World, days_ago};
 
 use crate::support::{WorldExt, run};
 
@@ -54,25 +51,7 @@ fn services(world: &mut World) {
 fn express(world: &mut World) {
     world.tagged(APP, "express", 90);
     let image = format!("{}:express", world.home().repository(APP).uri());
-    let service = world.home().cluster("prod").service("express");
-    service.resource_management_type = Some("ECS".to_owned());
-    let service_arn = service.service_arn.clone();
-    let express = ExpressService {
-        service_arn: service_arn.clone(),
-        service_name: "express".to_owned(),
-        cluster: "prod".to_owned(),
-        active_configurations: vec![ExpressConfiguration {
-            service_revision_arn: None,
-            task_definition_arn: None,
-            primary_container: ExpressContainer { image },
-        }],
-        created_at: days_ago(9),
-    };
-    world
-        .home()
-        .ecs
-        .express_services
-        .insert(service_arn, express);
+    world.express("express", image);
 }
 
 fn daemon(world: &mut World) {

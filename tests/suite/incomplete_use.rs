@@ -2,10 +2,7 @@
 //! later page or batch, going wrong in each way there is.
 
 use ecr_cleanup::report::{Answer, Status};
-use simulated_aws::{
-    ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, Fault, FaultKind,
-    SimulatedAws, World, days_ago,
-};
+use simulated_aws::{ContainerImage, Fault, FaultKind, SimulatedAws, World, days_ago};
 
 use crate::support::{
     DELETE, HOST, WorldExt,
@@ -91,21 +88,7 @@ fn express(world: &mut World, name: &str) {
     let definition = world.define(name, APP, "1.0");
     world.deploy("prod", name, &definition);
     let image = format!("{}:1.0", world.home().repository(APP).uri());
-    let service = world.home().cluster("prod").service(name);
-    service.resource_management_type = Some("ECS".to_owned());
-    let express = ExpressService {
-        service_arn: service.service_arn.clone(),
-        service_name: name.to_owned(),
-        cluster: "prod".to_owned(),
-        active_configurations: vec![ExpressConfiguration {
-            service_revision_arn: Some(service.current_service_revisions[0].arn.clone()),
-            task_definition_arn: service.task_definition.clone(),
-            primary_container: ExpressContainer { image },
-        }],
-        created_at: days_ago(9),
-    };
-    let services = &mut world.home().ecs.express_services;
-    services.insert(express.service_arn.clone(), express);
+    world.express(name, image);
 }
 
 fn daemon(world: &mut World, name: &str) {

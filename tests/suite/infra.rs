@@ -8,12 +8,9 @@ use ecr_cleanup::{
     report::{METRICS, NAMESPACE, Status},
 };
 use serde_json::Value;
-use simulated_aws::{
-    ContainerImage, ExpressConfiguration, ExpressContainer, ExpressService, Push, SimulatedAws,
-    World, days_ago,
-};
+use simulated_aws::{ContainerImage, Push, SimulatedAws, World, days_ago};
 
-use crate::support::run_as;
+use crate::support::{WorldExt, run_as};
 
 fn shared(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -144,22 +141,7 @@ fn everything(world: &mut World) {
     );
     world.deploy("prod", "web", "web");
     world.run_task("prod", "web");
-    let ecs = &mut world.home().ecs;
-    let service = ecs.cluster("prod").service("express");
-    service.resource_management_type = Some("ECS".to_owned());
-    let arn = service.service_arn.clone();
-    let express = ExpressService {
-        service_arn: arn.clone(),
-        service_name: "express".to_owned(),
-        cluster: "prod".to_owned(),
-        active_configurations: vec![ExpressConfiguration {
-            service_revision_arn: None,
-            task_definition_arn: None,
-            primary_container: ExpressContainer { image },
-        }],
-        created_at: days_ago(1),
-    };
-    ecs.express_services.insert(arn, express);
+    world.express("express", image);
 }
 
 /// Returns what a run calls that has everything to call for.

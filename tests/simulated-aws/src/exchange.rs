@@ -7,7 +7,6 @@ use crate::record::Record;
 use crate::request::{Protocol, Request};
 use crate::world::{Location, World};
 use crate::{ecr, ecs, eks, lambda, reshape, s3, scripted, sns, ssm, sts};
-use serde_json::Value;
 use std::time::Duration;
 
 /// An HTTP answer.
@@ -102,11 +101,7 @@ impl Backstage {
         } else {
             fault
         };
-        let recorded = if self.record.with_bodies {
-            request.body.clone()
-        } else {
-            Value::Null
-        };
+        let recorded = request.body.clone();
         let ending = self.end(&mut request, &location, &name, fault);
         for race in due(&mut self.races, &name, true) {
             (race.action)(&mut self.world);

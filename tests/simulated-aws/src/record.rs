@@ -37,26 +37,15 @@ impl Call {
 }
 
 /// All calls since the start or the last clearing.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) calls: Vec<Call>,
     pub(crate) counts: HashMap<String, usize>,
-    pub(crate) with_bodies: bool,
     pub(crate) throttled: usize,
     sequence: u64,
 }
 
 impl Record {
-    pub(crate) fn new(with_bodies: bool) -> Self {
-        Self {
-            calls: Vec::new(),
-            counts: HashMap::new(),
-            with_bodies,
-            throttled: 0,
-            sequence: 0,
-        }
-    }
-
     pub(crate) fn add(
         &mut self,
         operation: String,
@@ -77,14 +66,14 @@ impl Record {
             sequence: self.sequence,
             operation,
             location,
-            body: if self.with_bodies { body } else { Value::Null },
+            body,
             status,
             throttled,
         });
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.with_bodies);
+        *self = Self::default();
     }
 
     /// Returns the calls that were answered well and then made again with the same body: wasted

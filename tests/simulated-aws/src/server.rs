@@ -50,7 +50,6 @@ pub struct Builder {
     latency: Duration,
     jitter: Duration,
     limits: RateLimits,
-    bodies: bool,
     world: World,
 }
 
@@ -64,12 +63,6 @@ impl Builder {
     /// Calls beyond these rates are throttled.
     pub fn rate_limits(mut self, limits: RateLimits) -> Self {
         self.limits = limits;
-        self
-    }
-
-    /// Whether bodies are recorded; big benchmarks do without.
-    pub fn record_bodies(mut self, yes: bool) -> Self {
-        self.bodies = yes;
         self
     }
 
@@ -95,7 +88,7 @@ impl Builder {
                 world: self.world,
                 faults: Vec::new(),
                 races: Vec::new(),
-                record: Record::new(self.bodies),
+                record: Record::default(),
                 limits: self.limits,
             }),
             latency: self.latency,
@@ -140,7 +133,6 @@ impl SimulatedAws {
             latency: Duration::ZERO,
             jitter: Duration::ZERO,
             limits: RateLimits::none(),
-            bodies: true,
             world: World::default(),
         }
     }

@@ -22,7 +22,10 @@ use ecr_cleanup::{
     report::{Answer, FailureGroup, RepositoryLine},
 };
 use futures::future::LocalBoxFuture;
-use simulated_aws::{Moment, Push, SimulatedAws, World, days_ago};
+use simulated_aws::{
+    ExpressConfiguration, ExpressContainer, ExpressService, Moment, Push, SimulatedAws, World,
+    days_ago,
+};
 use tokio::time::Instant;
 
 /// A configuration that deletes, and is the default otherwise.
@@ -165,6 +168,8 @@ pub(crate) trait WorldExt {
     fn multi_arch(&mut self, repository: &str, days: u64) -> [String; 3];
     /// Registers a task definition that names this tag, and returns its `family:revision`.
     fn define(&mut self, family: &str, repository: &str, tag: &str) -> String;
+    /// Makes a service of the cluster `prod` an Express service that runs this image.
+    fn express(&mut self, service: &str, image: String);
     /// Puts an image of the repository `used` in use, so that a run is not refused.
     fn in_use_elsewhere(&mut self);
     /// Fills a repository with one image to keep and old untagged ones, and returns the digests of
@@ -192,6 +197,25 @@ impl WorldExt for World {
     fn define(&mut self, family: &str, repository: &str, tag: &str) -> String {
         let uri = self.home().repository(repository).uri();
         self.home().ecs.register(family, [format!("{uri}:{tag}")])
+    }
+
+    fn express(&mut self, service: &str, image: String) {
+        let service = self.home().cluster("prod").service(service);
+        service.resource_management_type = Some("ECS".to_owned());
+        let revision = service.current_service_revisions.first();
+        let express = ExpressService {
+            service_arn: service.service_arn.clone(),
+            service_name: service.service_name.clone(),
+            cluster: "prod".to_owned(),
+            active_configurations: vec![ExpressConfiguration {
+                service_revision_arn: revision.map(|it| it.arn.clone()),
+                task_definition_arn: service.task_definition.clone(),
+                primary_container: ExpressContainer { image },
+            }],
+            created_at: days_ago(9),
+        };
+        let services = &mut self.home().ecs.express_services;
+        services.insert(express.service_arn.clone(), express);
     }
 
     fn in_use_elsewhere(&mut self) {

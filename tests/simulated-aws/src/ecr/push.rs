@@ -1,7 +1,7 @@
 //! What a test pushes.
 
 use crate::ecr::image::Image;
-use crate::ecr::manifest::{self, CONFIG, INDEX, MANIFEST, MANIFEST_LIST, Manifest, children};
+use crate::ecr::manifest::{self, CONFIG, INDEX, MANIFEST, Manifest, children};
 use crate::ecr::repository::Repository;
 use crate::moment::Moment;
 use serde_json::{Value, json};
@@ -56,14 +56,6 @@ impl Push {
     pub fn index(children: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let children = children.into_iter().map(|child| child.as_ref().to_owned());
         Self::new(Source::Index(None, children.collect()), INDEX)
-    }
-
-    /// A Docker manifest list of these digests.
-    pub fn manifest_list(children: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        Self {
-            media_type: MANIFEST_LIST,
-            ..Self::index(children)
-        }
     }
 
     /// Exactly this manifest; media types, subject and children are read from it.
