@@ -27,7 +27,8 @@ pub(crate) async fn account() -> SimulatedAws {
         let app = world.home().repository("app");
         let uri = app.uri();
         let live = Push::image().content("live").tag("live");
-        app.push(live.pushed_at(days_ago(90)));
+        let live = app.push(live.pushed_at(days_ago(90)));
+        assert!(app.contains(&live));
         let child = app.push(Push::image().content("child").pushed_at(days_ago(5)));
         let index = Push::index([&child]).content("index").tag("latest");
         app.push(index.pushed_at(days_ago(5)));
