@@ -165,6 +165,19 @@ fn each_module_imports_only_modules_below_it() {
     assert!(arrows > 200, "only {arrows} imports");
 }
 
+#[test]
+fn a_file_fits_four_hundred_lines() {
+    for root in [CORE, SHELL] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
+        let mut files = Vec::new();
+        collect(&folder, &mut files);
+        for file in files {
+            let lines = fs::read_to_string(&file).unwrap().lines().count();
+            assert!(lines <= 400, "{} has {lines} lines", file.display());
+        }
+    }
+}
+
 /// What decides is pure (P5).
 #[test]
 fn the_core_neither_waits_nor_reads_nor_tells_the_time() {
