@@ -1,6 +1,6 @@
 //! A cluster: what of it is read, and in which order.
 
-use std::{cell::RefCell, sync::Arc};
+use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
@@ -9,28 +9,12 @@ use super::{
     client::{Client, Failure, JSON},
     discovery,
     error::Problem,
-    kind::{CONFIG_MAPS, DEPLOYMENTS, Kind, PODS, SECRETS, WORKLOADS},
-    reader::Reader,
+    kind::{CONFIG_MAPS, Kind, SECRETS, WORKLOADS},
 };
-use crate::{
-    config::EksUse,
-    evidence::{TextScanner, Uses},
-    image::Registry,
-    policy::RepositoryGlobs,
-};
+use crate::{config::EksUse, image::Registry, policy::RepositoryGlobs};
 
 /// Number of custom kinds of a cluster that are listed at once; most are empty.
-const AT_ONCE: usize = 4;
-
-/// Custom kinds that name a repository to watch it or to rule on it, which uses no image of it.
-const WATCHERS: [&str; 6] = [
-    "constraints.gatekeeper.sh/*",
-    "ecr.services.k8s.aws/Repository",
-    "image.toolkit.fluxcd.io/ImageRepository",
-    "kyverno.io/*",
-    "policies.kyverno.io/*",
-    "source.toolkit.fluxcd.io/HelmRepository",
-];
+pub(super) const AT_ONCE: usize = 4;
 
 pub(crate) struct Cluster {
     pub(crate) name: String,
@@ -76,43 +60,6 @@ pub(crate) struct Rule {
 }
 
 impl Cluster {
-    /// Adds every use of an image.
-    pub(crate) async fn read(&self, settings: &Settings, uses: &mut Uses) -> Result<(), Problem> {
-        let scanner = TextScanner::new(uses.aliases())
-            .map_err(|error| Problem::Discovery(error.to_string()))?;
-        let watchers = RepositoryGlobs::new(&WATCHERS.map(str::to_owned))
-            .map_err(|_| Problem::Discovery("bad glob".to_owned()))?;
-        let reader = Reader {
-            cluster: self,
-            settings,
-            scanner,
-            watchers,
-            uses: RefCell::new(uses),
-        };
-
-        let custom = self.custom_kinds(settings).await?;
-        let lists = stream::iter(&custom).map(|kind| reader.custom(kind));
-        lists.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-        let config_maps = Kind::new(CONFIG_MAPS);
-        if !discovery::is_excluded(&settings.exclude, &config_maps) {
-            reader.config_maps(&config_maps).await?;
-        }
-        if settings.helm_history {
-            reader.secrets().await?;
-        }
-        let mut shown = 0;
-        for kind in WORKLOADS {
-            let objects = reader.workloads(&Kind::new(kind)).await?;
-            if kind == PODS || kind == DEPLOYMENTS {
-                shown += objects;
-            }
-        }
-        if shown == 0 && !settings.may_be_empty {
-            return Err(Problem::Empty);
-        }
-        Ok(())
-    }
-
     pub(super) async fn custom_kinds(&self, settings: &Settings) -> Result<Vec<Kind>, Problem> {
         discovery::custom_kinds(&self.client, &self.name, &settings.exclude).await
     }

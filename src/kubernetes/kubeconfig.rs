@@ -4,46 +4,18 @@
 //! Source: the Kubernetes documentation, "kubeconfig (v1)".
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
-use base64::{DecodeError, Engine, prelude::BASE64_STANDARD};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 
 use super::{
     client::{Client, Server, Timeouts},
-    error::Problem,
+    error::{KubeconfigError, Problem},
     token::{Authentication, Bearer},
 };
-
-/// Reason for which a context cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum KubeconfigError {
-    #[error("`{file}` cannot be read: {error}")]
-    Unreadable { file: String, error: io::Error },
-    #[error("it is not text")]
-    NotText,
-    /// The message of the parser would quote the file, which holds secrets.
-    #[error("it is not the YAML of a kubeconfig")]
-    NotYaml,
-    #[error("there is no {what} `{name}`")]
-    Missing { what: &'static str, name: String },
-    #[error("`insecure-skip-tls-verify` is not supported: write `certificate-authority-data`")]
-    Insecure,
-    #[error("`tls-server-name` and `proxy-url` are not supported")]
-    NameOrProxy,
-    #[error("cluster `{0}` has no `certificate-authority-data`")]
-    NoAuthority(String),
-    #[error("bad base64: {0}")]
-    Base64(#[from] DecodeError),
-    #[error("the token file is not text")]
-    TokenNotText,
-    #[error(
-        "user `{0}` has neither `token`, `tokenFile` nor `client-certificate-data`, and nothing else is supported (`exec` neither)"
-    )]
-    NoCredentials(String),
-}
 
 /// A context by its file and name.
 #[derive(Debug)]

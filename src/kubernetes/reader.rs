@@ -2,13 +2,15 @@
 
 use std::{cell::RefCell, sync::Arc};
 
+use futures::{StreamExt, TryStreamExt, stream};
+
 use super::{
     client::Failure,
-    cluster::{Cluster, Settings},
+    cluster::{AT_ONCE, Cluster, Settings},
     discovery,
     error::Problem,
     helm::{Release, Store},
-    kind::{Kind, SECRETS},
+    kind::{CONFIG_MAPS, DEPLOYMENTS, Kind, PODS, SECRETS, WORKLOADS},
     workload::{Header, Metadata, Workload},
 };
 use crate::{
@@ -23,12 +25,61 @@ const RELEASES: u32 = 25;
 /// Selector of the Secrets in which Helm stores its releases.
 const HELM_SECRETS: &str = "&fieldSelector=type%3Dhelm.sh%2Frelease.v1";
 
-pub(super) struct Reader<'a> {
-    pub(super) cluster: &'a Cluster,
-    pub(super) settings: &'a Settings,
-    pub(super) scanner: TextScanner,
-    pub(super) watchers: RepositoryGlobs,
-    pub(super) uses: RefCell<&'a mut Uses>,
+/// Custom kinds that name a repository to watch it or to rule on it, which uses no image of it.
+const WATCHERS: [&str; 6] = [
+    "constraints.gatekeeper.sh/*",
+    "ecr.services.k8s.aws/Repository",
+    "image.toolkit.fluxcd.io/ImageRepository",
+    "kyverno.io/*",
+    "policies.kyverno.io/*",
+    "source.toolkit.fluxcd.io/HelmRepository",
+];
+
+impl Cluster {
+    /// Adds every use of an image.
+    pub(crate) async fn read(&self, settings: &Settings, uses: &mut Uses) -> Result<(), Problem> {
+        let scanner = TextScanner::new(uses.aliases())
+            .map_err(|error| Problem::Discovery(error.to_string()))?;
+        let watchers = RepositoryGlobs::new(&WATCHERS.map(str::to_owned))
+            .map_err(|_| Problem::Discovery("bad glob".to_owned()))?;
+        let reader = Reader {
+            cluster: self,
+            settings,
+            scanner,
+            watchers,
+            uses: RefCell::new(uses),
+        };
+
+        let custom = self.custom_kinds(settings).await?;
+        let lists = stream::iter(&custom).map(|kind| reader.custom(kind));
+        lists.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        let config_maps = Kind::new(CONFIG_MAPS);
+        if !discovery::is_excluded(&settings.exclude, &config_maps) {
+            reader.config_maps(&config_maps).await?;
+        }
+        if settings.helm_history {
+            reader.secrets().await?;
+        }
+        let mut shown = 0;
+        for kind in WORKLOADS {
+            let objects = reader.workloads(&Kind::new(kind)).await?;
+            if kind == PODS || kind == DEPLOYMENTS {
+                shown += objects;
+            }
+        }
+        if shown == 0 && !settings.may_be_empty {
+            return Err(Problem::Empty);
+        }
+        Ok(())
+    }
+}
+
+struct Reader<'a> {
+    cluster: &'a Cluster,
+    settings: &'a Settings,
+    scanner: TextScanner,
+    watchers: RepositoryGlobs,
+    uses: RefCell<&'a mut Uses>,
 }
 
 impl Reader<'_> {
@@ -43,7 +94,7 @@ impl Reader<'_> {
     }
 
     /// Reads a built-in kind that holds pods or their templates, and returns the number of objects.
-    pub(super) async fn workloads(&self, kind: &Kind) -> Result<usize, Problem> {
+    async fn workloads(&self, kind: &Kind) -> Result<usize, Problem> {
         let object = |object: &str| self.workload(kind, object);
         self.cluster.list(kind, PAGE, "", object).await
     }
@@ -73,7 +124,7 @@ impl Reader<'_> {
         self.text(object, user, |written| !is_field(written))
     }
 
-    pub(super) async fn custom(&self, kind: &Kind) -> Result<(), Problem> {
+    async fn custom(&self, kind: &Kind) -> Result<(), Problem> {
         let watches = discovery::is_excluded(&self.watchers, kind);
         let object = |object: &str| {
             let user = || self.user(&kind.name, title(object), false);
@@ -92,7 +143,7 @@ impl Reader<'_> {
         listed.map(drop)
     }
 
-    pub(super) async fn config_maps(&self, kind: &Kind) -> Result<(), Problem> {
+    async fn config_maps(&self, kind: &Kind) -> Result<(), Problem> {
         let object = |object: &str| {
             if self.settings.helm_history && Release::is_in(object) {
                 return self.release(object, Store::ConfigMap);
@@ -103,7 +154,7 @@ impl Reader<'_> {
         self.cluster.list(kind, PAGE, "", object).await.map(drop)
     }
 
-    pub(super) async fn secrets(&self) -> Result<(), Problem> {
+    async fn secrets(&self) -> Result<(), Problem> {
         let object = |object: &str| self.release(object, Store::Secret);
         let kind = Kind::new(SECRETS);
         let listed = self.cluster.list(&kind, RELEASES, HELM_SECRETS, object);

@@ -4,12 +4,7 @@
 
 use aws_sdk_ecr::types::{ImageStatus, TargetStorageClass};
 
-use super::{
-    Stop,
-    apply::RepositoryApplier,
-    images::{describe, identifier},
-    outcome::failure_code,
-};
+use super::{Stop, apply::RepositoryApplier, identifier, images::describe, outcome::failure_code};
 use crate::{
     aws::{ApiError, Cause, Clients, Operation},
     image::{Digest, Image, Status},

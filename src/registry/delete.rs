@@ -6,10 +6,7 @@ use std::{
 };
 
 use super::{
-    BATCH, Stop,
-    apply::RepositoryApplier,
-    images::{describe, identifier},
-    outcome::failure_code,
+    BATCH, Stop, apply::RepositoryApplier, identifier, images::describe, outcome::failure_code,
 };
 use crate::{
     aws::{ApiError, CallCounter, Calls, Cause, CountInterceptor, Operation},

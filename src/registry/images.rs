@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ecr::types::{
-    DescribeImagesFilter, ImageDetail, ImageIdentifier, ImageStatus, ImageStatusFilter,
-};
+use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter};
 use aws_smithy_types::DateTime;
 
-use super::{manifests::read_children, repositories::PAGE};
+use super::{PAGE, identifier, manifests::read_children};
 use crate::{
     aws::{ApiError, Cause, Clients, Operation},
     cache::Cache,
@@ -102,13 +100,6 @@ pub(crate) async fn describe(
         }
     }
     Ok(images)
-}
-
-/// Returns how a call names an image: by digest alone.
-pub(crate) fn identifier(digest: &Digest) -> ImageIdentifier {
-    ImageIdentifier::builder()
-        .image_digest(digest.to_string())
-        .build()
 }
 
 /// Returns the filter without which only active images are described.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, error::Error};
 
 use aws_sdk_ecr::types::ImageIdentifier;
 
-use super::{BATCH, images::identifier};
+use super::{BATCH, identifier};
 use crate::{
     aws::{ApiError, Clients, Operation},
     cache::Cache,

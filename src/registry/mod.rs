@@ -13,6 +13,10 @@ mod recheck;
 mod repositories;
 mod restore;
 
+use aws_sdk_ecr::types::ImageIdentifier;
+
+use crate::image::Digest;
+
 pub(crate) use apply::Applier;
 pub(crate) use images::list;
 pub(crate) use layers::layers;
@@ -23,5 +27,14 @@ pub(crate) use repositories::{Scope, read};
 pub(crate) use restore::restore;
 pub use restore::{RestoreError, Restored};
 
+/// The largest page of ECR's lists.
+const PAGE: i32 = 1000;
 /// Number of images that one call may name.
 const BATCH: usize = 100;
+
+/// Returns how a call names an image: by digest alone.
+fn identifier(digest: &Digest) -> ImageIdentifier {
+    ImageIdentifier::builder()
+        .image_digest(digest.to_string())
+        .build()
+}

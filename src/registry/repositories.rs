@@ -6,7 +6,7 @@ use aws_sdk_ecr::types::{ImageTagMutability, Repository as Description};
 use aws_smithy_types::retry::RetryConfig;
 use futures::{StreamExt, stream};
 
-use super::{images::read_images, lifecycle_policy::lifecycle_policy};
+use super::{PAGE, images::read_images, lifecycle_policy::lifecycle_policy};
 use crate::{
     aws::{ApiError, Cause, Clients, Operation, list},
     cache::Cache,
@@ -15,8 +15,6 @@ use crate::{
     policy::{Action, Policies, RepositoryGlobs},
 };
 
-/// The largest page of ECR's lists.
-pub(super) const PAGE: i32 = 1000;
 /// How many repositories are read at once: enough for the rate limit where an answer takes half a
 /// second.
 const AT_ONCE: usize = 16;

@@ -2,25 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{KeepReason, LeftAlone, PlanSettings, Verdict, keep_reasons::KeepReasons};
+use super::{
+    KeepReason, LeftAlone, PlanSettings, Verdict, keep_reasons::KeepReasons, subject::Subject,
+};
 use crate::{
     evidence::UsageIndex,
-    image::{Digest, Image, Registry, RepositoryName},
-    inventory::{Child, NotRead},
+    image::{Digest, RepositoryName},
+    inventory::NotRead,
     policy::{Action, Policies},
 };
-
-/// A repository to decide on.
-pub(super) struct Subject<'a> {
-    pub(super) name: &'a RepositoryName,
-    pub(super) registry: &'a Registry,
-    pub(super) left_alone: Option<&'a LeftAlone>,
-    /// In the order of their digests.
-    pub(super) images: Vec<&'a Image>,
-    pub(super) children: &'a HashMap<Digest, Vec<Child>>,
-    pub(super) policy: Option<usize>,
-    pub(super) read: bool,
-}
 
 /// The decision on a repository.
 type Decision = (Option<LeftAlone>, Vec<Verdict>);

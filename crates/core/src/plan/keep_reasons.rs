@@ -4,10 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     DeleteReason, KeepReason, LeftAlone, PlanSettings, Verdict,
-    decide::Subject,
     eligibility::{doubt, eligibility},
     graph::{self, Graph},
     opaque_index::OpaqueIndexes,
+    subject::Subject,
 };
 use crate::{
     evidence::UsageIndex,

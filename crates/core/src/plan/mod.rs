@@ -16,6 +16,7 @@ mod opaque_index;
 mod repository;
 mod sentence;
 mod settings;
+mod subject;
 mod units;
 mod verdict;
 
@@ -30,8 +31,8 @@ use crate::{
     inventory::Inventory,
     policy::Policies,
 };
-use decide::Subject;
 use repository::Draft;
+use subject::Subject;
 
 pub use conflict::{ConflictError, LifecycleConflict};
 pub use explain::Explanation;

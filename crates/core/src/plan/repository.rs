@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, ops::RangeInclusive, sync::Arc};
 
-use super::{LeftAlone, RepositoryKey, Verdict, decide::Subject};
+use super::{LeftAlone, RepositoryKey, Verdict, subject::Subject};
 use crate::{
     image::{Digest, Image, MediaType, Registry, RepositoryName, Time},
     inventory::{Child, Content, Images, LifecyclePolicy, Repository},

@@ -1,0 +1,21 @@
+//! A repository as the decision on it needs it.
+
+use std::collections::HashMap;
+
+use super::LeftAlone;
+use crate::{
+    image::{Digest, Image, Registry, RepositoryName},
+    inventory::Child,
+};
+
+/// A repository to decide on.
+pub(super) struct Subject<'a> {
+    pub(super) name: &'a RepositoryName,
+    pub(super) registry: &'a Registry,
+    pub(super) left_alone: Option<&'a LeftAlone>,
+    /// In the order of their digests.
+    pub(super) images: Vec<&'a Image>,
+    pub(super) children: &'a HashMap<Digest, Vec<Child>>,
+    pub(super) policy: Option<usize>,
+    pub(super) read: bool,
+}
