@@ -14,7 +14,7 @@ use crate::{
 /// The fields that a person's event may have.
 const FIELDS: [&str; 5] = ["mode", "repositories", "explain", "verify", "dry_run"];
 
-/// What an event asks for.
+/// Request of an event.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// The most that the run may do.
@@ -27,7 +27,7 @@ pub struct Event {
     pub verify: bool,
 }
 
-/// Why an event is refused.
+/// Reason for which an event is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// It is neither an object nor null.
@@ -51,9 +51,9 @@ pub enum EventError {
     Unexpected {
         /// The field.
         field: &'static str,
-        /// What it should be.
+        /// Expected value.
         expected: &'static str,
-        /// What it is, as JSON.
+        /// Value that was found, as JSON.
         found: Value,
     },
     /// `verify` comes with other fields.

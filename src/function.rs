@@ -13,8 +13,8 @@ use crate::{
     report::{Metrics, Status},
 };
 
-/// Why an invocation is an error. The names of the variants are what alarms and failure
-/// destinations see.
+/// Reason for which an invocation is an error. The names of the variants are what alarms and
+/// failure destinations see.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionError {
     /// A guard refused to let the run act.

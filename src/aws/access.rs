@@ -22,7 +22,7 @@ pub(crate) struct Tried {
     pub(crate) outcome: Outcome,
 }
 
-/// What a try shows of an action.
+/// Result of trying an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Allowed,

@@ -60,7 +60,7 @@ impl Bucket {
     }
 }
 
-/// How many calls a bucket is asked for.
+/// Number of calls that a bucket is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quota {
     /// Calls a second at first.

@@ -8,7 +8,7 @@ use futures::TryFutureExt;
 
 use super::{ApiError, Clients, Operation, Page, all_pages, rate_limit::RateLimiter};
 
-/// What the SDK answers to a request.
+/// Answer of the SDK to a request.
 type Sent<T, E> = Result<T, SdkError<E, Response>>;
 
 /// Lists all that a request of the SDK asks for, page by page: `$items` is the list in an answer.

@@ -17,7 +17,7 @@ use crate::{
     image::{AwsNameError, Registry, Time},
 };
 
-/// How calls are made.
+/// Options of calls.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientOptions {
     /// Attempts of a call, the first included.

@@ -26,7 +26,7 @@ pub(super) struct Address {
     pub(super) shows_absence: bool,
 }
 
-/// Why a service cannot be called with this configuration.
+/// Reason for which a service cannot be called with this configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ServiceConfigError {
     #[error("no Region is configured; set AWS_REGION")]
@@ -121,12 +121,12 @@ mod tests {
     #[derive(Deserialize)]
     struct Models {
         regions: BTreeMap<String, Vec<String>>,
-        /// What host names end with in each partition, without and with dual stack.
+        /// Ends of host names in each partition, without and with dual stack.
         suffixes: BTreeMap<String, [String; 2]>,
         hosts: Vec<Host>,
     }
 
-    /// What host names of a service begin with, in Regions; in all where none is named.
+    /// Beginnings of host names of a service, in Regions; in all where none is named.
     #[derive(Deserialize)]
     struct Host {
         id: String,

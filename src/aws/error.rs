@@ -13,9 +13,9 @@ use crate::evidence::SourceError;
 #[error("`{operation}`{} failed: {message}", resource.as_ref().map(|resource| format!(" for `{resource}`")).unwrap_or_default())]
 pub struct ApiError {
     pub(crate) operation: Operation,
-    /// What the call was about, such as a cluster or a repository.
+    /// Resource of the call, such as a cluster or a repository.
     pub(crate) resource: Option<String>,
-    /// What callers decide by.
+    /// Cause, by which callers decide.
     pub(crate) cause: Cause,
     /// The error code of the service; `None` if it did not answer with one.
     pub(crate) code: Option<String>,
@@ -23,7 +23,7 @@ pub struct ApiError {
     pub(crate) message: String,
 }
 
-/// Why a call failed, as far as a caller decides by it.
+/// Reason for which a call failed, as far as a caller decides by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
     AccessDenied,

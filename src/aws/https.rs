@@ -8,8 +8,8 @@ use aws_smithy_http_client::{
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-/// What the SDK would make by itself, with `HTTPS_PROXY` and `NO_PROXY` honoured, but for the
-/// crypto provider: AWS-LC adds 0.7 MB and, where its jitter entropy is not turned off, thirty
+/// Returns what the SDK would make by itself, with `HTTPS_PROXY` and `NO_PROXY` honoured, but for
+/// the crypto provider: AWS-LC adds 0.7 MB and, where its jitter entropy is not turned off, thirty
 /// milliseconds to every cold start.
 pub(super) fn client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::{ApiError, Operation};
 
-/// What is encoded in a path or a query: everything but RFC 3986's unreserved characters.
+/// Characters that are encoded in a path or a query: everything but RFC 3986's unreserved
+/// characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

@@ -54,7 +54,7 @@ use super::{
     rate_limit::{RateLimiter, ThrottleInterceptor},
 };
 
-/// What the orchestrator is given: an operation and its request.
+/// Input of the orchestrator: an operation and its request.
 type Input = (Operation, JsonRequest);
 
 pub(crate) struct JsonService {

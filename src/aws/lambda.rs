@@ -52,7 +52,7 @@ pub(crate) struct Function {
     pub(crate) code: Option<FunctionCode>,
 }
 
-/// Where the code of a version lies.
+/// Location of the code of a version.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct FunctionCode {

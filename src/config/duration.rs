@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::text::TextError;
 
-/// What a duration has to be.
+/// The form of a duration, for errors.
 const FORM: &str = "a whole number and a unit, `m` (minutes), `h`, `d` or `w`, such as `14d`";
 
 /// Units and their minutes, the largest one first that is written back.

@@ -37,7 +37,7 @@ impl Problem {
     }
 }
 
-/// Where a problem is.
+/// Location of a problem in the document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     /// An environment variable.

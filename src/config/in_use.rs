@@ -52,7 +52,7 @@ fn eks(written: &raw::Eks, path: &Path, problems: &mut Problems) -> Option<EksUs
     })
 }
 
-/// Why a glob on `GROUP/KIND` cannot leave out kinds.
+/// Reason for which a glob on `GROUP/KIND` cannot leave out kinds.
 #[derive(Debug, thiserror::Error)]
 enum KindError {
     #[error("names built-in workloads, which are always read")]

@@ -6,7 +6,7 @@ use serde::de::{self, Expected, Unexpected};
 
 use super::{nearest::nearest, text::quoted};
 
-/// Why a value is not what the grammar wants.
+/// Reason for which a value is not what the grammar wants.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Mismatch {
     /// A key the mapping does not have.

@@ -79,15 +79,15 @@ pub struct Config {
     /// Host names that stand for the configured registries, in lower case, with a port if one was
     /// written.
     pub registry_aliases: Vec<String>,
-    /// What makes a run refuse or stop.
+    /// Guards, which make a run refuse or stop.
     pub guards: Guards,
-    /// Where state is kept between runs. `None` for nowhere.
+    /// Location of the state; `None` if there is none.
     pub state: Option<S3Location>,
-    /// Where the full report of every run is written. `None` for nowhere.
+    /// Location of full reports; `None` if none are written.
     pub report: Option<S3Location>,
     /// The SNS topic that is notified of runs.
     pub notify: Option<Arn>,
-    /// What becomes of images in the archive storage class.
+    /// Treatment of images in the archive storage class.
     pub archive: Archive,
     /// Price of storage in US dollars for one GB and month.
     pub usd_per_gb_month: f64,
@@ -122,7 +122,7 @@ pub struct Account {
     pub regions: Vec<Region>,
 }
 
-/// What a run may do with candidates, from the least to the most.
+/// The most that a run may do with candidates, from the least to the most.
 #[derive(
     Clone,
     Copy,
@@ -161,7 +161,8 @@ pub struct InUse {
     pub lambda: bool,
     /// Other services.
     pub services: Vec<Service>,
-    /// Where else to look, besides the caller's own account and Region and those of the registries.
+    /// Further accounts and Regions to look in, besides the caller's own account and Region and
+    /// those of the registries.
     pub accounts: Vec<Account>,
     /// Lists of images in use that something else writes.
     pub keep_lists: Vec<S3Objects>,
@@ -243,7 +244,7 @@ impl InUse {
     }
 }
 
-/// What counts as use in Amazon EKS.
+/// The use that counts in Amazon EKS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EksUse {
     /// The clusters that are read, by name.
@@ -290,7 +291,7 @@ pub enum TaskDefinitions {
     Newest(NonZeroU32),
 }
 
-/// What becomes of images in the archive storage class.
+/// Treatment of images in the archive storage class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive {
     /// Time from archiving a candidate to deleting it. `None` for never.

@@ -242,7 +242,7 @@ fn needs(rule: &raw::KeepRule) -> Vec<(&'static str, &'static str)> {
     needs
 }
 
-/// Why a text is no regex on tags.
+/// Reason for which a text is no regex on tags.
 #[derive(Debug, thiserror::Error)]
 enum PatternError {
     #[error(

@@ -3,7 +3,7 @@
 use super::text::{TextError, quoted};
 use crate::image::{AccountId, Arn, Region};
 
-/// Why a text is no alias of a registry.
+/// Reason for which a text is no alias of a registry.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AliasError {
     #[error(transparent)]

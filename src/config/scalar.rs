@@ -79,7 +79,7 @@ fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(
     T::try_from(value).map_err(too_large)
 }
 
-/// How many: 1 or more.
+/// A number of 1 or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(inline)]

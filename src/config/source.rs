@@ -24,7 +24,7 @@ const PIN_VARIABLE: &str = "ECR_CLEANUP_CONFIG_SHA256";
 /// The largest document, in bytes: 1 MiB.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Where the configuration document is.
+/// Location of the configuration document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// The defaults.
@@ -42,7 +42,7 @@ pub(super) enum Source {
 
 /// Reads documents from AWS.
 pub trait Fetch: Sync {
-    /// Why a document cannot be read.
+    /// Reason for which a document cannot be read.
     type Error: std::error::Error;
 
     /// Reads the bytes of an object.

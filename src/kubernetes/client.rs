@@ -49,10 +49,10 @@ const LARGEST: usize = 32 << 20;
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// The most characters of a server's message that are passed on.
 const MESSAGE: usize = 300;
-/// What most requests accept.
+/// Media type that most requests accept.
 pub(super) const JSON: &str = "application/json";
 
-/// How long and how often an API server is asked.
+/// Timeouts and attempts of requests to an API server.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
     /// Attempts of a request, the first included.
@@ -76,7 +76,7 @@ impl Default for Timeouts {
     }
 }
 
-/// Where an API server is, and how to know it.
+/// Address of an API server, and the certificates to know it by.
 #[derive(Debug)]
 pub(crate) struct Server {
     /// `https://` and a host, perhaps with a path.

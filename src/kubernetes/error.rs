@@ -19,7 +19,7 @@ pub(crate) struct ClusterError {
     problem: Arc<Problem>,
 }
 
-/// What is wrong with a cluster.
+/// Problem with a cluster.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
     #[error(

@@ -38,7 +38,7 @@ pub(crate) enum ReleaseError {
     Json(#[from] serde_json::Error),
 }
 
-/// What of a release may name images.
+/// Parts of a release that may name images.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Release {
     name: String,

@@ -18,9 +18,9 @@ use super::{
 };
 use crate::aws::percent_encoded;
 
-/// How often a kind is read again from its first page.
+/// Number of times that a kind is read again from its first page.
 const RESTARTS: u32 = 3;
-/// How long the server may take for a page, in seconds; less than the client waits.
+/// Time that the server may take for a page, in seconds; less than the client waits.
 const SERVER_TIME: u32 = 60;
 
 #[derive(Deserialize)]
@@ -47,7 +47,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Option::deserialize(deserializer)
 }
 
-/// What one page leads to.
+/// Result of one page.
 enum Step {
     Next(String),
     Done,
@@ -55,7 +55,7 @@ enum Step {
     Bad(String),
 }
 
-/// How far a list has come.
+/// Progress of a list.
 #[derive(Default)]
 struct Progress {
     token: Option<String>,

@@ -69,7 +69,7 @@ pub(crate) enum TokenError {
     Header,
 }
 
-/// How the program says who it is.
+/// Authentication of the program.
 #[derive(Debug)]
 pub(crate) enum Authentication {
     /// By tokens signed with the credentials of a role.

@@ -20,7 +20,7 @@ pub(crate) struct Workload<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// What an object is called.
+/// Name of an object.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Metadata {

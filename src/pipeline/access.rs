@@ -36,14 +36,14 @@ pub struct Access {
     pub denied_elsewhere: BTreeMap<String, Vec<&'static str>>,
     /// Rules that are missing in clusters, as lines of a `ClusterRole`, by the cluster's name.
     pub missing_rules: BTreeMap<String, Vec<String>>,
-    /// What could not be tried, or not to its end.
+    /// Problems: what could not be tried, or not to its end.
     pub problems: Vec<String>,
     /// Actions that are needed and were not tried, since trying them is doing them, or since
     /// nothing shows them yet.
     pub untried: Vec<&'static str>,
-    /// How many actions were tried.
+    /// Number of actions that were tried.
     pub actions: usize,
-    /// How many clusters were asked.
+    /// Number of clusters that were asked.
     pub clusters: usize,
     /// The caller's own account.
     #[serde(skip)]

@@ -34,7 +34,7 @@ enum Decision<'a> {
     OutOfTime,
 }
 
-/// What was written down before a plan is applied.
+/// Facts that were written down before a plan is applied.
 struct Recorded {
     memory: Option<Memory>,
     preconditions: Vec<Refusal>,

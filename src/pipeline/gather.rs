@@ -16,7 +16,7 @@ use crate::{
     state::{State, StateError},
 };
 
-/// What was gathered for a run.
+/// Everything that was gathered for a run.
 pub(super) struct Gathered {
     pub(super) locations: Locations,
     pub(super) state: Option<State>,

@@ -73,7 +73,7 @@ pub struct Program {
     cluster_timeouts: Timeouts,
 }
 
-/// What a run is asked for. It can narrow what the configuration allows, never widen it.
+/// Request for a run. It can narrow what the configuration allows, never widen it.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// Mode.

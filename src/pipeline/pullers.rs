@@ -18,7 +18,7 @@ use crate::{
 /// Number of repositories that are asked about at once.
 const AT_ONCE: usize = 8;
 
-/// What holds for all repositories of a registry.
+/// Access to all repositories of a registry.
 struct RegistryAccess {
     policy: Result<Option<String>, ApiError>,
     replications: Result<Vec<Replication>, ApiError>,

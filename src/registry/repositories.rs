@@ -15,8 +15,8 @@ use crate::{
     policy::{Action, Policies, RepositoryGlobs},
 };
 
-/// How many repositories are read at once: enough for the rate limit where an answer takes half a
-/// second.
+/// Number of repositories that are read at once: enough for the rate limit where an answer takes
+/// half a second.
 const AT_ONCE: usize = 16;
 
 /// Which repositories are read.

@@ -51,13 +51,13 @@ pub enum RestoreError {
     NotRead(RepositoryName),
 }
 
-/// What was restored for one reference.
+/// Images that were restored for one reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Restored {
-    /// What was asked for.
+    /// Reference that was asked for.
     pub image: ImageReference,
-    /// What came back: the image, its parts, and what refers to them. Empty if all of it was there
-    /// already.
+    /// Digests that came back: the image, its parts, and what refers to them. Empty if all of it
+    /// was there already.
     pub digests: BTreeSet<Digest>,
 }
 

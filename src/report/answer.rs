@@ -18,13 +18,13 @@ const MAX_BYTES: usize = 200_000;
 /// The most entries of a list in an answer.
 pub(super) const CAP: usize = 50;
 
-/// What a run did, or would do.
+/// Answer of a run: what it did, or would do.
 #[skip_serializing_none]
 #[derive(Debug, Clone, Serialize)]
 pub struct Answer {
     /// The result in a few sentences.
     pub summary: String,
-    /// How the run ended.
+    /// End of the run.
     pub status: Status,
     /// The mode that was asked for.
     pub mode: Mode,
@@ -44,7 +44,7 @@ pub struct Answer {
     pub monthly_savings_usd: f64,
     /// The usage sources that were read.
     pub in_use: Vec<SourceStatus>,
-    /// Why nothing may be deleted.
+    /// Reasons for which nothing may be deleted.
     pub refusals: Vec<Refusal>,
     /// The explanation of one image. `None` unless requested.
     pub explanation: Option<Explanation>,
@@ -54,7 +54,7 @@ pub struct Answer {
     pub missing: Vec<Missing>,
     /// Failures, by code.
     pub failures: Vec<FailureGroup>,
-    /// What needs attention but stops nothing.
+    /// Findings that need attention but stop nothing.
     pub warnings: Vec<String>,
     /// Tags and repositories that make it hard to know what runs.
     pub hygiene: Hygiene,
@@ -64,7 +64,7 @@ pub struct Answer {
     pub omitted: Omitted,
 }
 
-/// How a run ended.
+/// End of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -148,7 +148,7 @@ pub struct RepositoryLine {
     pub archived: u64,
     /// Compressed bytes of the candidates.
     pub candidate_bytes: u64,
-    /// Why nothing in it is deleted. `None` if it is cleaned.
+    /// Reason for which nothing in it is deleted. `None` if it is cleaned.
     pub left_alone: Option<String>,
 }
 

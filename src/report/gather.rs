@@ -13,7 +13,7 @@ use crate::{
     registry::{Outcome, Stop},
 };
 
-/// What an answer is made of.
+/// Input of an answer.
 #[derive(Debug)]
 pub struct Facts<'a> {
     /// The id of the run.
@@ -22,11 +22,11 @@ pub struct Facts<'a> {
     pub mode: Mode,
     /// The plan.
     pub plan: &'a Plan,
-    /// What is in use.
+    /// Everything in use.
     pub usage: &'a UsageIndex,
     /// The policies that the plan was made with.
     pub policies: &'a Policies,
-    /// Why the run may not delete.
+    /// Refusals of the run.
     pub refusals: &'a [Refusal],
     /// The outcome, if the plan was applied.
     pub outcome: Option<&'a Outcome>,

@@ -17,7 +17,7 @@ use crate::{
     plan::{Plan, PlannedImage, Verdict},
 };
 
-/// Why a report cannot be written.
+/// Reason for which a report cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub(crate) enum PublishError {
@@ -26,7 +26,7 @@ pub(crate) enum PublishError {
     Api(#[from] ApiError),
 }
 
-/// Where the report of one run is written.
+/// Location of the report of one run.
 pub(crate) struct Publication<'a> {
     pub(crate) clients: &'a Clients,
     pub(crate) location: &'a S3Location,
@@ -69,7 +69,7 @@ impl Publication<'_> {
     }
 }
 
-/// What a report says of an image.
+/// Line of an image in a report.
 #[derive(Serialize)]
 struct Line<'a> {
     repository: String,

@@ -18,7 +18,7 @@ pub(super) struct Summary<'a, R> {
     pub(super) size: Size,
     /// US dollars a month.
     pub(super) savings: f64,
-    /// Why the run may not delete, or why one that deletes may not.
+    /// Refusals of the run, or those that one which deletes would meet.
     pub(super) refusals: &'a [R],
     /// Images that run now and cannot be pulled.
     pub(super) missing: u64,

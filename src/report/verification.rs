@@ -21,8 +21,8 @@ pub struct Verification {
     pub references: usize,
     /// Images in use that cannot be pulled.
     pub missing: Vec<Missing>,
-    /// Why repositories could not be listed, by their names, with the host of the registry if there
-    /// are several.
+    /// Reasons for which repositories could not be listed, by their names, with the host of the
+    /// registry if there are several.
     pub not_asked: BTreeMap<String, String>,
     /// The usage sources that were read.
     pub in_use: Vec<SourceStatus>,

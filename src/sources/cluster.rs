@@ -22,7 +22,7 @@ pub(crate) struct ClusterSource {
     pub(crate) treatment: Treatment,
 }
 
-/// What is to be done with a cluster.
+/// Treatment of a cluster.
 pub(crate) enum Treatment {
     Read(Box<Cluster>, Settings),
     /// It is not read, and that is no failure; the note says why.

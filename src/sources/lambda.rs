@@ -28,7 +28,7 @@ use crate::{
 };
 
 const AT_ONCE: usize = 16;
-/// How often functions are listed while they change.
+/// Number of times that functions are listed while they change.
 const ROUNDS: usize = 4;
 const LIST: Operation = Operation::ListFunctions;
 const LATEST: &str = LambdaService::LATEST;
@@ -47,11 +47,11 @@ struct Version {
     name: String,
     /// A number, or `$LATEST`.
     number: String,
-    /// What tells its code from any other.
+    /// Hash that tells its code from any other.
     code: Option<String>,
 }
 
-/// What became of a version since it was listed.
+/// State of a version since it was listed.
 enum Read {
     /// `None` if it certainly has no image.
     Image(Option<FunctionImage>),

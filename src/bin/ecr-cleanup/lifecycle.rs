@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{arguments::Output, exit::Exit, output, session::Session};
 
-/// What was found: the conflicts of all policies, and the errors of those that could not be read.
+/// Findings: the conflicts of all policies, and the errors of those that could not be read.
 #[derive(Default)]
 struct Found {
     policies: usize,

@@ -30,7 +30,7 @@ pub(super) trait Described {
     const OPERATION: Operation;
     /// The most ARNs that one call may ask for.
     const BATCH: usize;
-    /// What it means that something is missing.
+    /// Meaning of an item that is missing.
     const MISSING: Missing;
 
     fn arn(item: &Self::Item) -> Option<&str>;
@@ -38,7 +38,7 @@ pub(super) trait Described {
     fn into_parts(self) -> (Vec<Self::Item>, Vec<Failure>);
 }
 
-/// What it means that ECS calls something `MISSING` that it named before.
+/// Meaning of an item that ECS named before and calls `MISSING` now.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missing {
     Ended,

@@ -29,8 +29,8 @@ use crate::{
     image::Registry,
 };
 
-/// How many clusters, or batches of one kind, are read at once. The rate limits are what bounds
-/// them.
+/// Number of clusters, or batches of one kind, that are read at once. The rate limits are what
+/// bounds them.
 const AT_ONCE: usize = 8;
 
 pub(crate) struct Ecs {
@@ -41,7 +41,7 @@ pub(crate) struct Ecs {
     pub(crate) caches: Arc<Caches>,
 }
 
-/// What clusters hold, before the things it names are looked up.
+/// Contents of clusters, before the things they name are looked up.
 #[derive(Default)]
 struct Findings {
     /// Image, digest if it is resolved, and who uses it.

@@ -20,12 +20,12 @@ use crate::{
 };
 
 const AT_ONCE: usize = 8;
-/// How often a list is read while what it names vanishes.
+/// Number of times that a list is read while what it names vanishes.
 const ROUNDS: usize = 4;
 
-/// Why a step has no answer.
+/// Reason for which a step has no answer.
 pub(super) enum StepError {
-    /// What it was about does not exist, as far as the service says.
+    /// Its subject does not exist, as far as the service says.
     NotFound(ApiError),
     /// The service is not offered in this Region.
     NotOffered,

@@ -58,7 +58,7 @@ pub(super) fn members<'s>(step: &'s Step, above: Option<&Chain<'_>>) -> Result<V
     Ok(Value::Object(members))
 }
 
-/// Why a step makes no request, which a test excludes for the tables.
+/// Reason for which a step makes no request, which a test excludes for the tables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RequestError {
     #[error("no `http`")]

@@ -15,9 +15,9 @@ use crate::config::Service;
 #[serde(deny_unknown_fields)]
 pub(super) struct Spec {
     pub(super) title: String,
-    /// What the SDKs call it.
+    /// Name in the SDKs.
     pub(super) id: String,
-    /// What its host names begin with.
+    /// Beginning of its host names.
     pub(super) endpoint: String,
     pub(super) signing: String,
     pub(super) protocol: Protocol,
@@ -28,7 +28,7 @@ pub(super) struct Spec {
     pub(super) read: Vec<Step>,
 }
 
-/// How requests are written.
+/// Form of requests.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub(super) enum Protocol {
@@ -36,7 +36,7 @@ pub(super) enum Protocol {
     Json {
         /// `1.0` or `1.1`.
         version: String,
-        /// What comes before the operation.
+        /// Text before the operation.
         target: String,
     },
     Rest,
@@ -67,7 +67,7 @@ pub(super) struct Step {
     pub(super) list: Option<String>,
     /// The member that the one item is in.
     pub(super) item: Option<String>,
-    /// What tells items of the list apart; empty is the item itself.
+    /// Field that tells items of the list apart; empty for the item itself.
     pub(super) id: Option<String>,
     /// Members without which an item says nothing.
     #[serde(default)]
@@ -82,7 +82,7 @@ pub(super) struct Step {
     #[serde(default)]
     pub(super) not_found: Vec<String>,
     pub(super) user: UserOf,
-    /// What is called for each item.
+    /// Calls for each item.
     #[serde(default)]
     pub(super) then: Vec<Step>,
 }
@@ -108,13 +108,13 @@ pub(super) struct Batch {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Pages {
-    /// How many items are asked for, and the most that can be.
+    /// Number of items that are asked for: the most that can be.
     pub(super) size: Option<(String, u32)>,
     /// The token of the next page, in the request and in the answer.
     pub(super) token: (String, String),
 }
 
-/// Who uses what an item names.
+/// User of what an item names.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UserOf {
@@ -124,7 +124,7 @@ pub(super) struct UserOf {
     pub(super) live: bool,
 }
 
-/// Why the table of a service cannot be read.
+/// Reason for which the table of a service cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SpecError {
     #[error("it has no table")]

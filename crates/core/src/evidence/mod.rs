@@ -23,7 +23,7 @@ pub use uses::{EvidenceKind, Use, UsedImage, Uses};
 
 use crate::image::AccountId;
 
-/// What one source found in one location.
+/// Findings of one source in one location.
 #[derive(Debug)]
 pub struct Evidence {
     /// Source, location and completeness.

@@ -26,7 +26,7 @@ pub fn too_many_candidates(candidates: &Candidates<'_>, limit: u8) -> Vec<Veto> 
     vetoes.collect()
 }
 
-/// Who may pull from the repositories of a registry, besides their own policies.
+/// Access to the repositories of a registry, besides their own policies.
 #[derive(Debug)]
 pub struct PullAccess<'a, E> {
     /// Policy of the registry; `None` if it has none.

@@ -83,7 +83,7 @@ pub struct Arn {
     pub region: Option<Region>,
     /// The account; `None` for what belongs to none, such as a bucket.
     pub account: Option<AccountId>,
-    /// What it names, in the service's own form; it may hold colons and slashes.
+    /// Resource, in the service's own form; it may hold colons and slashes.
     pub resource: Box<str>,
 }
 

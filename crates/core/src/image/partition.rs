@@ -3,11 +3,11 @@
 /// A part of AWS that shares nothing with the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partition {
-    /// What ARNs begin with, after `arn:`.
+    /// Beginning of ARNs, after `arn:`.
     pub id: &'static str,
-    /// What host names end with.
+    /// End of host names.
     pub dns_suffix: &'static str,
-    /// What host names of dual stack end with.
+    /// End of host names of dual stack.
     pub dual_stack_suffix: &'static str,
 }
 
@@ -29,7 +29,7 @@ impl Partition {
     }
 }
 
-/// What the names of a partition's Regions begin with; the first that fits counts.
+/// Beginnings of the names of a partition's Regions; the first that fits counts.
 const KNOWN: [(&[&str], Partition); 8] = [
     (
         &["cn-"],

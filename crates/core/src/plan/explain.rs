@@ -8,7 +8,7 @@ use serde_with::skip_serializing_none;
 use super::{Plan, PlannedImage};
 use crate::image::{Digest, ImageReference, Registry, RepositoryName};
 
-/// What would be done to one image, and why.
+/// Explanation of what would be done to one image, and why.
 #[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {

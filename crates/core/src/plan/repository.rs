@@ -27,7 +27,7 @@ pub struct RepositoryPlan {
     lifecycle: LifecyclePolicy,
 }
 
-/// What is known of a repository besides its images.
+/// Facts about a repository besides its images.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Facts {
     pub(super) key: RepositoryKey,

@@ -61,7 +61,7 @@ pub struct KeepRule {
     /// A tag of the image matches this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Pattern>,
-    /// That same tag does not match this.
+    /// Pattern that the same tag does not match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub except: Option<Pattern>,
     /// The image has no tag. The tag of a signature does not count as one.
