@@ -34,6 +34,7 @@ pub(crate) struct Request {
 
 impl Request {
     /// Reads a request. What cannot be read becomes an operation that does not exist.
+    #[expect(clippy::too_many_lines, reason = "a branch for each protocol")]
     pub(crate) fn read(parts: &Parts, content: &Bytes) -> Self {
         let (access_key, region, signed_for) = credential(parts);
         let header = |name| {

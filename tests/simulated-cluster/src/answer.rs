@@ -147,7 +147,12 @@ fn list(
     } else {
         format!("{group}/{version}")
     };
-    let mut page = json!({"kind": format!("{kind}List"), "apiVersion": api_version, "metadata": metadata, "items": items});
+    let page = json!({"kind": format!("{kind}List"), "apiVersion": api_version, "metadata": metadata, "items": items});
+    end(page, kind, token, fault)
+}
+
+/// Answers with a page of a kind, or as the fault has it.
+fn end(mut page: Value, kind: &str, token: Option<&str>, fault: Option<FaultKind>) -> Ending {
     match fault {
         None => Ending::Answer(Reply::json(200, &page)),
         Some(FaultKind::Status(status)) => {
@@ -177,7 +182,7 @@ fn list(
             Ending::Answer(Reply::json(200, &page))
         }
         Some(FaultKind::NoList) => {
-            page["kind"] = kind.clone().into();
+            page["kind"] = kind.into();
             Ending::Answer(Reply::json(200, &page))
         }
         Some(FaultKind::OtherVersion) => {

@@ -101,6 +101,30 @@ fn kinds(image: &str) -> Vec<(&'static str, Value)> {
     objects(KINDS, PARTS, image)
 }
 
+fn config_map(number: usize, text: &str) -> Value {
+    let name = format!("zz-{number:04}");
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "shop", "name": name},
+        "data": {"text": text},
+    })
+}
+
+/// Applies `ConfigMaps` that name no image, all but the last.
+fn apply_other_config_maps(cluster: &Cluster) {
+    let others: Vec<Value> = (1..CONFIG_MAPS)
+        .map(|number| config_map(number, "nothing"))
+        .collect();
+    match cluster {
+        Cluster::Simulated(_) => others
+            .into_iter()
+            .for_each(|manifest| cluster.apply(manifest)),
+        // One call of kubectl for all of them.
+        Cluster::Real(server) => {
+            server.apply(&json!({"apiVersion": "v1", "kind": "List", "items": others}));
+        }
+    }
+}
+
 async fn check(cluster: Cluster, name: &str) {
     let aws = SimulatedAws::start().await;
     cluster.define("argoproj.io", "v1alpha1", "rollouts", "Rollout");
@@ -120,25 +144,9 @@ async fn check(cluster: Cluster, name: &str) {
         "spec": {"containers": [{"name": "main", "image": "nginx:1"}]},
         "status": {"phase": "Running", "containerStatuses": [container]},
     }));
-    let config_map = |number: usize, text: String| {
-        json!({
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "shop", "name": format!("zz-{number:04}")},
-            "data": {"text": text},
-        })
-    };
-    let others = (1..CONFIG_MAPS).map(|number| config_map(number, "nothing".to_owned()));
-    let others: Vec<_> = others.collect();
-    match &cluster {
-        Cluster::Simulated(_) => others
-            .into_iter()
-            .for_each(|manifest| cluster.apply(manifest)),
-        // One call of kubectl for all of them.
-        Cluster::Real(server) => {
-            server.apply(&json!({"apiVersion": "v1", "kind": "List", "items": others}));
-        }
-    }
+    apply_other_config_maps(&cluster);
     push(&aws, "second-page");
-    cluster.apply(config_map(CONFIG_MAPS, image("second-page")));
+    cluster.apply(config_map(CONFIG_MAPS, &image("second-page")));
     push(&aws, "nobody");
 
     let process = std::process::id();

@@ -18,6 +18,7 @@ use repository::Repository;
 use serde_json::{Value, json as object};
 
 /// Answers one ECR operation.
+#[expect(clippy::too_many_lines, reason = "an arm for each operation")]
 pub(crate) fn answer(
     world: &mut World,
     caller: &Location,
