@@ -69,6 +69,10 @@ pub(crate) async fn list(
 }
 
 /// Describes at most 100 images again. Images that do not exist any more are left out.
+///
+/// # Errors
+/// Returns an error if a call fails, or an answer leaves out an image without saying that it does
+/// not exist.
 pub(crate) async fn describe(
     clients: &Clients,
     repository: &str,
@@ -86,8 +90,16 @@ pub(crate) async fn describe(
         let request = request.filter(every_status()).set_image_ids(Some(ids));
         match clients.call(OPERATION, repository, request.send()).await {
             Ok(answer) => {
+                let start = images.len();
                 for detail in answer.image_details() {
                     images.push(image_of(detail).map_err(unusable)?);
+                }
+                // An image that does not exist is an error: it is never left out.
+                let answered = &images[start..];
+                let lost = |digest: &&Digest| answered.iter().all(|it| it.digest != **digest);
+                if let Some(digest) = digests.iter().find(lost) {
+                    let problem = format!("the answer leaves out {digest}, which was asked for");
+                    return Err(ApiError::answer(OPERATION, repository, problem));
                 }
             }
             Err(error) if error.cause == Cause::ImageNotFound => {

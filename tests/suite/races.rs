@@ -333,6 +333,8 @@ async fn without_a_recheck_nothing_of_the_repository_is_deleted() {
         FaultKind::AccessDenied,
         FaultKind::Drop,
         FaultKind::BadJson,
+        FaultKind::LoseItem,
+        FaultKind::LoseList,
     ];
     for kind in kinds {
         let (aws, ()) = account(|_| {}).await;
