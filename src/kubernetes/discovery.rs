@@ -10,6 +10,7 @@ use super::{
     client::{Client, Failure, JSON},
     error::Problem,
     kind::Kind,
+    present,
 };
 use crate::policy::RepositoryGlobs;
 
@@ -58,12 +59,13 @@ const IMAGELESS: [&str; 8] = [
     "wgpolicyk8s.io",
 ];
 
-/// The groups, in the aggregated form or the older one.
+/// The groups, in the aggregated form or the older one. `null` is an empty list; a list that is
+/// missing is an error.
 #[derive(Deserialize)]
 struct Groups {
     kind: String,
-    #[serde(default, alias = "groups")]
-    items: Vec<Group>,
+    #[serde(alias = "groups", deserialize_with = "present")]
+    items: Option<Vec<Group>>,
 }
 
 #[derive(Deserialize)]
@@ -92,8 +94,8 @@ struct Version {
 
 #[derive(Deserialize)]
 struct Resources {
-    #[serde(default)]
-    resources: Vec<Resource>,
+    #[serde(deserialize_with = "present")]
+    resources: Option<Vec<Resource>>,
 }
 
 #[derive(Deserialize)]
@@ -129,7 +131,7 @@ pub(crate) async fn custom_kinds(
         }
     };
     let mut kinds: Vec<Kind> = Vec::new();
-    for group in groups.items {
+    for group in groups.items.unwrap_or_default() {
         let name = group.metadata.map(|metadata| metadata.name).or(group.name);
         let name = name.ok_or_else(|| Problem::Discovery("a group has no name".to_owned()))?;
         if BUILT_IN.contains(&&*name) || IMAGELESS.contains(&&*name) {
@@ -149,7 +151,7 @@ pub(crate) async fn custom_kinds(
             if !is_aggregated {
                 let path = format!("/apis/{name}/{version}");
                 let answer: Resources = get(client, cluster, &path, JSON).await?;
-                resources = answer.resources;
+                resources = answer.resources.unwrap_or_default();
             }
             let resources = resources.into_iter();
             for kind in resources.filter_map(|it| it.listable(&name, &version)) {
@@ -198,4 +200,25 @@ async fn get<T: DeserializeOwned>(
         failure => Problem::Discovery(format!("`{path}`: {failure}")),
     })?;
     serde_json::from_slice(&body).map_err(|error| Problem::Discovery(format!("`{path}`: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_without_its_list_is_an_error_and_null_is_an_empty_one() {
+        let groups = |list: &str| {
+            let text = format!(r#"{{"kind": "APIGroupList"{list}}}"#);
+            serde_json::from_str::<Groups>(&text).is_ok()
+        };
+        assert!(!groups(""));
+        for list in ["groups", "items"] {
+            assert!(groups(&format!(r#", "{list}": []"#)), "{list}");
+            assert!(groups(&format!(r#", "{list}": null"#)), "{list}");
+        }
+        let resources = |text: &str| serde_json::from_str::<Resources>(text).is_ok();
+        assert!(!resources("{}"));
+        assert!(resources(r#"{"resources": []}"#) && resources(r#"{"resources": null}"#));
+    }
 }

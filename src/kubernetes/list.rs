@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     cluster::Cluster,
     error::Problem,
     kind::Kind,
+    present,
 };
 use crate::aws::percent_encoded;
 
@@ -39,12 +40,6 @@ struct Metadata {
     #[serde(rename = "continue")]
     next: Option<String>,
     resource_version: Option<String>,
-}
-
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    Option::deserialize(deserializer)
 }
 
 /// Result of one page.

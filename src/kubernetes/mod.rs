@@ -27,9 +27,18 @@ mod reader;
 mod token;
 mod workload;
 
+use serde::{Deserialize, Deserializer};
+
 pub use client::Timeouts;
 pub(crate) use client::{Client, Server};
 pub(crate) use cluster::{Cluster, Rule, Settings};
 pub(crate) use error::{ClusterError, Problem};
 pub(crate) use kubeconfig::Context;
 pub(crate) use token::{Authentication, RoleToken};
+
+/// Reads a field that may be `null`, but not missing.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
+}
