@@ -152,7 +152,8 @@ impl Planned<'_> {
     }
 
     async fn read_usage_again(&self) -> Result<UsageIndex, Refusal> {
-        let fresh = self.program.read_usage(&self.locations, &self.caches).await;
+        let reading = self.program.read_usage(&self.locations, &self.caches, None);
+        let fresh = reading.await;
         let input = self.guard_input(self.memory(), self.plan.now());
         let refusal = guard::fresh_usage_refusals(input, &fresh)
             .into_iter()

@@ -29,7 +29,11 @@ impl Planned<'_> {
         self.publish(&mut answer).await;
         log::missing(&self.run.id, &answer.missing);
         let (seconds, calls) = (self.run.seconds(), self.program.calls_of(&self.run));
-        let metrics = Metrics::ended(&answer, seconds, calls);
+        let metrics = if self.out_of_time {
+            Metrics::cut_short(&answer, seconds, calls)
+        } else {
+            Metrics::ended(&answer, seconds, calls)
+        };
         tracing::info!(
             event = "run_completed",
             run_id = self.run.id,

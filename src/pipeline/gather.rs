@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::{LocalBoxFuture, try_join_all};
 use tokio::time::Instant;
 
-use super::{Locations, Program, Request, Run};
+use super::{Locations, Program, Request, Run, within};
 use crate::{
     aws::{ApiError, Identity},
     cache::Caches,
@@ -21,20 +21,21 @@ pub(super) struct Gathered {
     pub(super) locations: Locations,
     pub(super) state: Option<State>,
     pub(super) caches: Arc<Caches>,
-    pub(super) inventories: Vec<Inventory>,
+    /// Contents of the registries; `None` if time ran out before everything was read.
+    pub(super) inventories: Option<Vec<Inventory>>,
     pub(super) usage: UsageIndex,
     /// Time at which reading began.
     pub(super) read_at: Instant,
 }
 
 impl Gathered {
-    /// Creates what is known when time ran out before everything was read.
+    /// Creates what is known when time ran out before anything was read.
     pub(super) fn nothing(own: Identity) -> Self {
         Self {
             locations: Locations::none(own),
             state: None,
             caches: Arc::default(),
-            inventories: Vec::new(),
+            inventories: None,
             usage: UsageIndex::default(),
             read_at: Instant::now(),
         }
@@ -54,7 +55,7 @@ pub(super) fn state_refusal(error: &StateError) -> Refusal {
 }
 
 impl Program {
-    /// Reads what is stored and what is in use.
+    /// Reads what is stored and what is in use, until the run has to stop.
     ///
     /// # Errors
     /// Returns an error if repositories cannot be listed. Any other failure is part of the result.
@@ -65,16 +66,23 @@ impl Program {
         run: &'a Run,
     ) -> LocalBoxFuture<'a, Result<Gathered, ApiError>> {
         Box::pin(async move {
-            let locations = Locations::find(&self.clients, own, &self.config, &run.id).await?;
-            let state = self.state(&locations.own).await;
+            let stop_at = request.stop_at;
+            let Some(locations) = within(stop_at, self.locations(own.clone(), run)).await else {
+                return Ok(Gathered::nothing(own));
+            };
+            let locations = locations?;
+            let Some(state) = within(stop_at, self.state(&locations.own)).await else {
+                return Ok(Gathered::nothing(own));
+            };
             let caches = state.as_ref().map(|state| Arc::clone(&state.caches));
             let caches = caches.unwrap_or_default();
             let (inventories, usage) = tokio::join!(
-                self.read_registries(request, &locations, &caches),
-                self.read_usage(&locations, &caches)
+                within(stop_at, self.read_registries(request, &locations, &caches)),
+                self.read_usage(&locations, &caches, stop_at)
             );
+            let all_answered = usage.out_of_time().next().is_none();
             Ok(Gathered {
-                inventories: inventories?,
+                inventories: inventories.transpose()?.filter(|_| all_answered),
                 usage,
                 locations,
                 state,
@@ -82,6 +90,10 @@ impl Program {
                 read_at: run.started,
             })
         })
+    }
+
+    async fn locations(&self, own: Identity, run: &Run) -> Result<Locations, ApiError> {
+        Locations::find(&self.clients, own, &self.config, &run.id).await
     }
 
     async fn read_registries(

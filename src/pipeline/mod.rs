@@ -217,7 +217,7 @@ impl Program {
             let state = self.state(&own).await;
             let caches: Arc<Caches> = state.map(|state| state.caches).unwrap_or_default();
             let locations = Locations::find(&self.clients, own, &self.config, &run.id).await?;
-            let usage = self.read_usage(&locations, &caches).await;
+            let usage = self.read_usage(&locations, &caches, None).await;
             Ok((locations, usage))
         })
     }

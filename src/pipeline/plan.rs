@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
 
 use super::{Locations, Program, Request, Run, apply::Applied, gather::Gathered, log, within};
@@ -12,6 +13,7 @@ use crate::{
     evidence::UsageIndex,
     guard::{self, GuardInput, Memory, Refusal, UnreadPullers},
     image::{Image, ImageReference, MediaType, Status, Time},
+    inventory::Inventory,
     plan::{self, Archiving, Explanation, Missing, Plan, PlanSettings, Veto},
     registry,
     report::{self, Answer, ExactBytes, Facts, Publication},
@@ -69,36 +71,19 @@ impl Program {
     async fn gather_and_plan(&self, request: Request, run: Run) -> Result<Planned<'_>, ApiError> {
         let now = self.clients.now();
         let own = self.clients.identity().await?;
-        let gather_and_decide = async {
-            let mut gathered = self.gather(&request, own.clone(), &run).await?;
-            let inventories = std::mem::take(&mut gathered.inventories);
+        let mut gathered = self.gather(&request, own, &run).await?;
+        let decided = if let Some(inventories) = gathered.inventories.take() {
             let settings = PlanSettings {
                 now,
                 archive: self.archiving(request.mode),
             };
-            let candidates = plan::candidates(
-                inventories,
-                &gathered.usage,
-                &self.config.policies,
-                settings,
-            );
-            let limit = self.config.guards.max_percent_per_repository;
-            let mut vetoes = guard::too_many_candidates(&candidates, limit);
-            let unread = self
-                .unread_pullers(&candidates, &vetoes, &gathered.usage, &gathered.locations)
-                .await;
-            let (unread, tolerated) = match self.config.guards.unread_pull_accounts {
-                UnreadPullers::Refuse => (unread, Vec::new()),
-                UnreadPullers::Warn => (Vec::new(), unread),
-            };
-            vetoes.extend(unread);
-            let plan = candidates.decide(vetoes);
-            Ok::<_, ApiError>((gathered, plan, tolerated))
+            let deciding = self.decide(inventories, &gathered, settings);
+            within(request.stop_at, deciding).await
+        } else {
+            None
         };
-        let decided = within(request.stop_at, Box::pin(gather_and_decide)).await;
         let out_of_time = decided.is_none();
-        let (gathered, plan, tolerated) = decided
-            .unwrap_or_else(|| Ok((Gathered::nothing(own), Plan::empty(now), Vec::new())))?;
+        let (plan, tolerated) = decided.unwrap_or_else(|| (Plan::empty(now), Vec::new()));
         let mut planned = Planned {
             program: self,
             preconditions: gathered.preconditions(),
@@ -119,6 +104,30 @@ impl Program {
         }
         log::plan(&planned.run.id, &planned.plan, &planned.refusals);
         Ok(planned)
+    }
+
+    /// Makes the plan, and returns it with the vetoes that the configuration turns into warnings.
+    fn decide<'a>(
+        &'a self,
+        inventories: Vec<Inventory>,
+        gathered: &'a Gathered,
+        settings: PlanSettings,
+    ) -> LocalBoxFuture<'a, (Plan, Vec<Veto>)> {
+        Box::pin(async move {
+            let (usage, policies) = (&gathered.usage, &self.config.policies);
+            let candidates = plan::candidates(inventories, usage, policies, settings);
+            let limit = self.config.guards.max_percent_per_repository;
+            let mut vetoes = guard::too_many_candidates(&candidates, limit);
+            let unread = self
+                .unread_pullers(&candidates, &vetoes, usage, &gathered.locations)
+                .await;
+            let (unread, tolerated) = match self.config.guards.unread_pull_accounts {
+                UnreadPullers::Refuse => (unread, Vec::new()),
+                UnreadPullers::Warn => (Vec::new(), unread),
+            };
+            vetoes.extend(unread);
+            (candidates.decide(vetoes), tolerated)
+        })
     }
 
     /// Returns the treatment of the archive. A dry run treats it as the configured mode does, so

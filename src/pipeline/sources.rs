@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{Locations, Program};
 use crate::{
@@ -21,13 +21,15 @@ use crate::{
 };
 
 impl Program {
-    /// Reads what is in use everywhere.
+    /// Reads what is in use everywhere, until `stop_at`.
     pub(super) async fn read_usage(
         &self,
         locations: &Locations,
         caches: &Arc<Caches>,
+        stop_at: Option<Instant>,
     ) -> UsageIndex {
-        sources::read(&self.sources(locations, caches), &self.aliases).await
+        let sources = self.sources(locations, caches);
+        sources::read(&sources, &self.aliases, stop_at).await
     }
 
     fn sources(&self, locations: &Locations, caches: &Arc<Caches>) -> Vec<Box<dyn Source>> {

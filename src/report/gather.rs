@@ -52,6 +52,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
     let summary = Summary {
         status,
         out_of_time: facts.out_of_time,
+        unanswered: usage.out_of_time().collect(),
         counts,
         archives: plan.is_archiving(),
         to_archive: totals.to_archive,

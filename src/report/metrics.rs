@@ -1,6 +1,7 @@
 //! Metrics in CloudWatch's Embedded Metric Format: lines of JSON on stdout.
 //!
-//! Every run that ends sends every metric, including zeros, so that alarms and graphs have data.
+//! Every run that ends sends every metric, including zeros, so that alarms and graphs have data. A
+//! run that had no time to read everything sends only what it measured.
 //! `RunsStarted` is sent on a line of its own at the start, so that a run that is killed is
 //! counted.
 //!
@@ -73,10 +74,21 @@ impl Metrics {
             ("BytesDeleted", bytes.deleted),
             ("GuardTrips", answer.refusals.len() as u64),
         ];
-        let mut metrics = Self::of(&answer.missing, &answer.in_use, calls, &numbers);
+        let mut metrics = Self::of(&answer.in_use, seconds, calls, &numbers);
         let savings = ("MonthlySavings", answer.monthly_savings_usd);
-        metrics.0.extend([("RunDuration", seconds), savings]);
+        metrics.0.extend([missing_images(&answer.missing), savings]);
         metrics
+    }
+
+    /// Returns the metrics of a run that had no time to read everything.
+    #[must_use]
+    pub fn cut_short(answer: &Answer, seconds: f64, calls: Calls) -> Self {
+        let ending = [
+            ("RunsCompleted", 0),
+            ("RunsRefused", 0),
+            ("RunsTruncated", 1),
+        ];
+        Self::of(&answer.in_use, seconds, calls, &ending)
     }
 
     /// Returns the metrics of a verification.
@@ -85,8 +97,8 @@ impl Metrics {
         let Verification {
             missing, in_use, ..
         } = verification;
-        let mut metrics = Self::of(missing, in_use, calls, &[("RunsCompleted", 1)]);
-        metrics.0.push(("RunDuration", seconds));
+        let mut metrics = Self::of(in_use, seconds, calls, &[("RunsCompleted", 1)]);
+        metrics.0.push(missing_images(missing));
         metrics
     }
 
@@ -95,27 +107,22 @@ impl Metrics {
         reason = "metrics are floating-point numbers"
     )]
     fn of(
-        missing: &[Missing],
         in_use: &[SourceStatus],
+        seconds: f64,
         calls: Calls,
         numbers: &[(&'static str, u64)],
     ) -> Self {
-        let live = missing.iter().filter(|missing| missing.live).count();
         let failed = in_use.iter().filter(|status| !status.is_complete()).count();
         let always = [
             ("RunsStarted", 0),
-            ("MissingImages", live as u64),
             ("SourcesExpected", in_use.len() as u64),
             ("SourcesFailed", failed as u64),
             ("ApiCalls", calls.sent),
             ("ApiThrottles", calls.throttled),
         ];
         let numbers = always.iter().chain(numbers);
-        Self(
-            numbers
-                .map(|&(name, number)| (name, number as f64))
-                .collect(),
-        )
+        let numbers = numbers.map(|&(name, number)| (name, number as f64));
+        Self(numbers.chain([("RunDuration", seconds)]).collect())
     }
 
     /// Returns the line to print.
@@ -145,4 +152,14 @@ impl Metrics {
         }
         line.to_string()
     }
+}
+
+/// Returns the metric of the images that run now and cannot be pulled.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "metrics are floating-point numbers"
+)]
+fn missing_images(missing: &[Missing]) -> (&'static str, f64) {
+    let live = missing.iter().filter(|missing| missing.live).count();
+    ("MissingImages", live as f64)
 }

@@ -3,12 +3,15 @@
 use std::fmt;
 
 use super::{Counts, Size, Status, count};
+use crate::evidence::SourceStatus;
 
 /// Displays the result of a run in a few sentences.
 pub(super) struct Summary<'a, R> {
     pub(super) status: Status,
     /// Whether time ran out before everything was read.
     pub(super) out_of_time: bool,
+    /// Sources that had not answered by then.
+    pub(super) unanswered: Vec<&'a SourceStatus>,
     pub(super) counts: Counts,
     /// Whether candidates are archived first.
     pub(super) archives: bool,
@@ -23,6 +26,9 @@ pub(super) struct Summary<'a, R> {
     /// Images that run now and cannot be pulled.
     pub(super) missing: u64,
 }
+
+/// Number of sources that are named.
+const SHOWN: usize = 3;
 
 /// The words for archiving, for deleting, and for deleting after archiving.
 type Verbs = [&'static str; 3];
@@ -39,6 +45,20 @@ impl<R> Summary<'_, R> {
             (true, 1.., deleted) => format!("{archive} {archived} and {and_delete} {deleted}"),
             _ => format!("{delete} {deleted}"),
         }
+    }
+
+    /// Returns the sources that had not answered: `: ecs in 111111111111 eu-west-1 had not answered`.
+    fn unanswered(&self) -> String {
+        let (first, others) = self.unanswered.split_at(self.unanswered.len().min(SHOWN));
+        if first.is_empty() {
+            return String::new();
+        }
+        let first: Vec<String> = first.iter().map(ToString::to_string).collect();
+        let others = match others.len() {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        format!(": {}{others} had not answered", first.join(", "))
     }
 
     fn ending(&self) -> String {
@@ -65,9 +85,11 @@ impl<R> Summary<'_, R> {
             }
             Status::Refused => format!("{done} of {of}, then refused to continue. {left}."),
             Status::Truncated if self.out_of_time => {
-                "Time ran out before everything was read. Nothing was deleted. \
-                 Increase the timeout of the function; the maximum is 900 seconds."
-                    .to_owned()
+                format!(
+                    "Time ran out before everything was read{}. Nothing was deleted. \
+                     Increase the timeout of the function; the maximum is 900 seconds.",
+                    self.unanswered()
+                )
             }
             Status::Truncated => {
                 format!("{done} of {of}: {size}{savings}. {left} for the next run.")
@@ -120,6 +142,7 @@ mod tests {
         Summary {
             status,
             out_of_time: false,
+            unanswered: Vec::new(),
             counts,
             archives: false,
             to_archive: 0,

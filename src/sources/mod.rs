@@ -11,9 +11,13 @@ pub(crate) mod lambda;
 pub(crate) mod services;
 mod unreachable;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     evidence::{Coverage, Evidence, SourceError, SourceStatus, UsageIndex, Uses},
@@ -61,17 +65,37 @@ pub(crate) struct Reading {
     pub(crate) accounts: BTreeSet<AccountId>,
 }
 
-/// Number of sources that are read at once: each has rate limits of its own, but connections are
+/// Number of locations that are read at once: each has rate limits of its own, but connections are
 /// limited.
-const AT_ONCE: usize = 24;
-/// Number of sources that another one found which are read at once.
-const FURTHER_AT_ONCE: usize = 4;
+const LOCATIONS_AT_ONCE: usize = 24;
+/// Number of sources of a location, or of those that a source found, that are read at once.
+const SOURCES_AT_ONCE: usize = 4;
 
-/// Reads all sources at once, and those that they find.
-pub(crate) async fn read(sources: &[Box<dyn Source>], aliases: &Arc<Aliases>) -> UsageIndex {
-    let readings = stream::iter(sources).map(|source| read_one(source.as_ref(), aliases));
-    let evidence: Vec<_> = readings.buffered(AT_ONCE).collect().await;
-    let mut usage = UsageIndex::from(evidence.into_iter().flatten().collect::<Vec<_>>());
+/// Reads all sources, and those that they find, until `stop_at`. A source that has not answered by
+/// then is incomplete. A location that is slow holds up no other one.
+pub(crate) async fn read(
+    sources: &[Box<dyn Source>],
+    aliases: &Arc<Aliases>,
+    stop_at: Option<Instant>,
+) -> UsageIndex {
+    let mut by_location: BTreeMap<&Registry, Vec<(usize, &dyn Source)>> = BTreeMap::new();
+    for (position, source) in sources.iter().enumerate() {
+        let of_location = by_location.entry(source.location()).or_default();
+        of_location.push((position, source.as_ref()));
+    }
+    let locations = stream::iter(by_location.into_values()).map(|sources| {
+        let readings = stream::iter(sources).map(|(position, source)| async move {
+            (position, read_one(source, aliases, stop_at).await)
+        });
+        readings.buffer_unordered(SOURCES_AT_ONCE)
+    });
+    let mut evidence: Vec<_> = locations
+        .flatten_unordered(LOCATIONS_AT_ONCE)
+        .collect()
+        .await;
+    evidence.sort_by_key(|(position, _)| *position);
+    let evidence = evidence.into_iter().flat_map(|(_, evidence)| evidence);
+    let mut usage = UsageIndex::from(evidence.collect::<Vec<_>>());
     for source in sources {
         for cluster in source.expected_clusters() {
             expect_cluster(&mut usage, source.as_ref(), cluster);
@@ -83,10 +107,11 @@ pub(crate) async fn read(sources: &[Box<dyn Source>], aliases: &Arc<Aliases>) ->
 fn read_one<'a>(
     source: &'a dyn Source,
     aliases: &'a Arc<Aliases>,
+    stop_at: Option<Instant>,
 ) -> LocalBoxFuture<'a, Vec<Evidence>> {
     async move {
         let mut uses = Uses::new(Arc::clone(aliases));
-        let (reading, coverage) = match source.read(&mut uses).await {
+        let (reading, coverage) = match in_time(stop_at, source.read(&mut uses)).await {
             Ok(reading) => (reading, Coverage::Complete),
             Err(error) => (Reading::default(), Coverage::Incomplete(error)),
         };
@@ -104,8 +129,9 @@ fn read_one<'a>(
             note,
         };
         log(&status);
-        let further = stream::iter(&further).map(|source| read_one(source.as_ref(), aliases));
-        let further: Vec<_> = further.buffered(FURTHER_AT_ONCE).collect().await;
+        let further =
+            stream::iter(&further).map(|source| read_one(source.as_ref(), aliases, stop_at));
+        let further: Vec<_> = further.buffered(SOURCES_AT_ONCE).collect().await;
         let mut all = vec![Evidence {
             status,
             uses: uses.into_vec(),
@@ -115,6 +141,18 @@ fn read_one<'a>(
         all
     }
     .boxed_local()
+}
+
+/// Returns what a source answers, or that it did not answer in time.
+async fn in_time(
+    stop_at: Option<Instant>,
+    reading: impl Future<Output = Result<Reading, SourceError>>,
+) -> Result<Reading, SourceError> {
+    let Some(stop_at) = stop_at else {
+        return reading.await;
+    };
+    let in_time = timeout_at(stop_at, reading).await;
+    in_time.unwrap_or(Err(SourceError::OutOfTime))
 }
 
 fn log(status: &SourceStatus) {

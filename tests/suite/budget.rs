@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
-use ecr_cleanup::report::Status;
+use ecr_cleanup::{config::Mode, pipeline::Request, report::Status};
 use simulated_aws::{Fault, FaultKind, SimulatedAws, World};
 use tokio::time::Instant;
 
-use crate::support::{DELETE, WorldExt, deleted, line, outcome_counts, run, run_until};
+use crate::support::{
+    DELETE, WorldExt, deleted, line, outcome_counts, program, request, run, run_until,
+};
 
 const APP: &str = "team/app";
 const OTHER: &str = "team/other";
@@ -130,6 +132,60 @@ async fn a_run_without_time_to_read_deletes_nothing_and_says_so() {
     assert_deleted!(answer, Truncated, 0);
     assert_contains!(answer.summary, "Time ran out");
     assert_eq!(aws.mutations().len(), 0);
+}
+
+/// Each source that has not answered is named, and nothing is measured that was not read (A9).
+#[tokio::test]
+async fn a_run_that_is_out_of_time_while_reading_names_what_has_not_answered() {
+    for (operation, unanswered) in [
+        ("ecs:ListTaskDefinitions", vec!["ecs"]),
+        ("lambda:*", vec!["lambda"]),
+        ("ecr:DescribeImages", vec![]),
+    ] {
+        let (aws, _) = account(|world| world.untagged_images(APP, 3)).await;
+        aws.fault(Fault::on(operation).kind(FaultKind::Hang));
+        let program = program(&aws, DELETE);
+        let stop_at = Some(Instant::now() + Duration::from_secs(1));
+        let request = Request {
+            stop_at,
+            ..request(Mode::Delete)
+        };
+        let finished = program.plan(request).await.unwrap().finish().await;
+        let answer = finished.answer;
+        assert_deleted!(answer, Truncated, 0);
+        let incomplete = answer.in_use.iter().filter(|it| !it.is_complete());
+        let incomplete: Vec<&str> = incomplete.map(|it| it.source).collect();
+        assert_eq!(incomplete, unanswered, "{operation}");
+        assert!(answer.in_use.len() > 2, "{operation}");
+        for source in unanswered {
+            let named = format!("{source} in 111111111111 eu-west-1 had not answered");
+            assert_contains!(answer.summary, named);
+        }
+        let line = finished.metrics.line("ecr-cleanup", "", 0);
+        assert_contains!(line, r#""RunsCompleted":0.0"#);
+        assert_contains!(line, r#""RunsTruncated":1.0"#);
+        for unmeasured in ["ImagesScanned", "ImagesInUse", "MissingImages"] {
+            assert!(!line.contains(unmeasured), "{line}");
+        }
+    }
+}
+
+/// A location that does not answer takes no time from the others (A9).
+#[tokio::test]
+async fn a_slow_location_holds_up_no_other() {
+    let regions: Vec<String> = (1..=30).map(|n| format!("eu-west-{n}")).collect();
+    let config = format!(
+        "{{mode: delete, in_use: {{accounts: [{{regions: [{}]}}]}}}}",
+        regions.join(", ")
+    );
+    let (aws, _) = account(|world| world.untagged_images(APP, 3)).await;
+    let fault = Fault::on("lambda:*").region("eu-west-2");
+    aws.fault(fault.kind(FaultKind::Hang));
+    let answer = run_until(&aws, &config, Instant::now() + Duration::from_secs(5)).await;
+    let incomplete = answer.in_use.iter().filter(|it| !it.is_complete());
+    let incomplete: Vec<String> = incomplete.map(ToString::to_string).collect();
+    assert_eq!(incomplete, ["lambda in 111111111111 eu-west-2"]);
+    assert_eq!(answer.in_use.len(), 30 * 3);
 }
 
 /// Running out of time is no failure (A6).

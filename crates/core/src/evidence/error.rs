@@ -17,6 +17,9 @@ pub enum SourceError {
     /// A call failed, or its answer is not complete.
     #[error("{0}")]
     Call(String),
+    /// The run had no time left to read it.
+    #[error("it had not answered when the time of the run was over")]
+    OutOfTime,
     /// A user names an image in a way that cannot be parsed.
     #[error("{user}: {error}")]
     Reference {

@@ -170,6 +170,12 @@ impl UsageIndex {
         self.sources.iter().all(SourceStatus::is_complete)
     }
 
+    /// Returns the sources that had not answered when the time of the run was over.
+    pub fn out_of_time(&self) -> impl Iterator<Item = &SourceStatus> {
+        let sources = self.sources.iter();
+        sources.filter(|status| status.error() == Some(&SourceError::OutOfTime))
+    }
+
     /// Returns every distinct reference with its users, in order.
     #[must_use]
     pub fn references(&self) -> impl ExactSizeIterator<Item = (&Reference, &BTreeSet<Arc<User>>)> {

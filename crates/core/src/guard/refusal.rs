@@ -87,6 +87,9 @@ impl Refusal {
             SourceError::AccessDenied(_) => {
                 "Grant the action named above to the program's role and run it again.".to_owned()
             }
+            SourceError::OutOfTime => {
+                "Run it again, or give it more time; with `state`, the next run goes on where this one ended.".to_owned()
+            }
             _ if status.cluster.is_some() => {
                 "Do what the message says and run it again; `ecr-cleanup check-config --access` prints every permission that is missing.".to_owned()
             }
