@@ -116,6 +116,7 @@ fn guards(guards: &Guards) -> raw::Guards {
         max_deletions_per_run: guards.max_deletions_per_run,
         max_percent_per_repository: guards.max_percent_per_repository,
         max_usage_drop_percent: guards.max_usage_drop_percent,
+        min_usage_drop: guards.min_usage_drop as u64,
         unread_pull_accounts: guards.unread_pull_accounts,
         soak: Duration(guards.soak),
         change_window: guards.change_window.as_ref().map(super::guards::written),

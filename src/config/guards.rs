@@ -41,6 +41,7 @@ pub(super) fn compile(
         max_deletions_per_run: written.max_deletions_per_run,
         max_percent_per_repository: written.max_percent_per_repository,
         max_usage_drop_percent: written.max_usage_drop_percent,
+        min_usage_drop: usize::try_from(written.min_usage_drop).unwrap_or(usize::MAX),
         unread_pull_accounts: written.unread_pull_accounts,
         soak,
         change_window: match window {

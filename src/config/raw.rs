@@ -264,6 +264,9 @@ pub(super) struct Guards {
     #[serde(deserialize_with = "scalar::percent")]
     #[schemars(range(min = 0, max = 100))]
     pub(super) max_usage_drop_percent: u8,
+    /// References that a source must have lost besides that percentage. Default: 3.
+    #[serde(deserialize_with = "scalar::limit")]
+    pub(super) min_usage_drop: u64,
     /// How long an image must have been a candidate in every run before it is deleted. Needs
     /// `state`. Default: 0d.
     pub(super) soak: Duration,

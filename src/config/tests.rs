@@ -66,6 +66,7 @@ fn no_document_is_the_default_file() {
             max_deletions_per_run: 10_000,
             max_percent_per_repository: 100,
             max_usage_drop_percent: 50,
+            min_usage_drop: 3,
             unread_pull_accounts: UnreadPullers::Refuse,
             soak: SignedDuration::ZERO,
             change_window: None,

@@ -88,6 +88,7 @@ impl Planned<'_> {
 
     /// Evaluates the guards, and records the references of each source if none objects.
     async fn decide<'b>(&self, input: GuardInput<'b>, out_of_time: bool) -> Decision<'b> {
+        let counts = guard::counts_to_remember(input);
         let clearance = match guard::evaluate(input) {
             Err(refusals) => return Decision::Refused(refusals),
             Ok(_) if out_of_time => return Decision::OutOfTime,
@@ -96,7 +97,7 @@ impl Planned<'_> {
         let Some(state) = &self.state else {
             return Decision::Cleared(clearance);
         };
-        let recording = state.record_counts(self.usage.sources());
+        let recording = state.record_counts(counts);
         match within(self.request.stop_at, recording).await {
             None => Decision::OutOfTime,
             Some(Ok(())) => Decision::Cleared(clearance),

@@ -3,6 +3,7 @@
 //! Each stage is a value made from the one before: `Gathered`, [`Planned`],
 //! `Cleared` or refused, `Applied`. A dry run leaves it before anything is applied.
 
+mod accept_use;
 mod access;
 mod apply;
 mod finish;
@@ -35,6 +36,7 @@ use crate::{
 };
 use locations::Locations;
 
+pub use accept_use::{AcceptUseError, UseChange};
 pub use access::Access;
 pub use lifecycle::Conflicts;
 pub use plan::Planned;

@@ -19,7 +19,7 @@ use crate::{
     aws::Clients,
     cache::{Cache, Caches, FunctionImage},
     config::S3Location,
-    evidence::{SourceStatus, UsageIndex},
+    evidence::UsageIndex,
     guard::{Memory, SoakLedger, UsageCounts},
     image::{Digest, Registry, Time},
     inventory::Child,
@@ -143,12 +143,22 @@ impl State {
         }
     }
 
+    /// Replaces what is remembered of a source, in every location, and nothing else.
+    pub(crate) async fn accept_counts(
+        &self,
+        source: &str,
+        now: &UsageCounts,
+    ) -> Result<(), StateError> {
+        let found = self.store.read::<UsageCounts>().await?;
+        let accept = |counts: &mut UsageCounts| counts.replace(source, now);
+        self.store.update(found, accept).await.map(|_| ())
+    }
+
     /// Writes down the references of each source, for the next run to compare with.
     ///
     /// Only a run that no guard stops may do that: a drop that was refused once would pass the
     /// second time.
-    pub(crate) async fn record_counts(&self, sources: &[SourceStatus]) -> Result<(), StateError> {
-        let counts = UsageCounts::of(sources);
+    pub(crate) async fn record_counts(&self, counts: UsageCounts) -> Result<(), StateError> {
         if self.memory.counts.as_ref() == Some(&counts) {
             return Ok(());
         }

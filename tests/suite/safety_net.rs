@@ -12,8 +12,8 @@ use simulated_aws::{Fault, FaultKind, SimulatedAws};
 use crate::support::{
     now, plan, program, request, run, set_clock,
     state::{
-        BUCKET, FULL, REPORTS, STATE, account, full_with, guards, gzip, keys, object, put_object,
-        untagged_images,
+        BUCKET, FULL, REPORTS, STATE, account, full_with, guards, gunzip, gzip, keys, object,
+        put_object, untagged_images,
     },
 };
 
@@ -81,15 +81,22 @@ async fn another_account() {
     assert_plan_warns(&aws, config, "wrong_account").await;
 }
 
-#[tokio::test]
-async fn use_that_shrank() {
+/// Refuses from one reference that is lost.
+const ANY_DROP: &str = "guards: {max_usage_drop_percent: 20, min_usage_drop: 1}";
+
+/// Starts the account after a run, with one reference less.
+async fn with_less_use() -> SimulatedAws {
     let aws = account().await;
     assert_eq!(plan(&aws, FULL).await.status, Status::Planned);
-    aws.edit(|world| {
-        untagged_images(world, 1);
-        world.home().ecs.set_status("web:2", "INACTIVE");
-    });
-    let strict = full_with("guards: {max_usage_drop_percent: 20}");
+    aws.edit(|world| world.home().ecs.set_status("web:2", "INACTIVE"));
+    aws
+}
+
+#[tokio::test]
+async fn use_that_shrank() {
+    let aws = with_less_use().await;
+    aws.edit(|world| untagged_images(world, 1));
+    let strict = full_with(ANY_DROP);
     for _ in 0..2 {
         // A drop that was refused once is refused again.
         let answer = run(&aws, &strict).await;
@@ -104,11 +111,83 @@ async fn use_that_shrank() {
     assert_status!(run(&aws, &strict).await, Completed);
 }
 
+/// One of two references that ends is no reason to refuse (A1).
+#[tokio::test]
+async fn a_drop_of_few_references_is_none() {
+    let aws = with_less_use().await;
+    let answer = run(&aws, &full_with("guards: {max_usage_drop_percent: 0}")).await;
+    assert_deleted!(answer, Completed, 3);
+}
+
+/// A run that would delete nothing is not refused, and the next one still notices (A1).
+#[tokio::test]
+async fn a_drop_while_nothing_is_to_be_deleted_is_remembered() {
+    let aws = account().await;
+    let answer = run(&aws, FULL).await;
+    assert_deleted!(answer, Completed, 3);
+    aws.clear_record();
+    aws.edit(|world| world.home().ecs.set_status("web:2", "INACTIVE"));
+    let strict = full_with(ANY_DROP);
+    assert_status!(run(&aws, &strict).await, Completed);
+    aws.edit(|world| untagged_images(world, 1));
+    let answer = run(&aws, &strict).await;
+    assert_refused(&aws, &answer, "usage_drop", "ecs in 111111111111");
+}
+
+/// `accept-use` makes less use of one source the new measure, and changes nothing else (A1).
+#[tokio::test]
+async fn less_use_of_a_source_is_accepted() {
+    let aws = with_less_use().await;
+    let strict = full_with(ANY_DROP);
+    let answer = run(&aws, &strict).await;
+    let advice = "accept it with `ecr-cleanup accept-use ecs`";
+    assert_contains!(answer.refusals[0].next, advice);
+    let before = counts(&aws);
+    let program = program(&aws, &strict);
+    let change = program.use_change("ecs").await.unwrap();
+    let changes: Vec<_> = change.changes().collect();
+    assert_eq!(
+        changes,
+        [("ecs in 111111111111 eu-west-1", Some(3), Some(2))]
+    );
+    assert_eq!(counts(&aws), before, "nothing is written unasked");
+    change.accept().await.unwrap();
+    let mut expected = before;
+    expected["content"]["ecs in 111111111111 eu-west-1"] = json!(2);
+    assert_eq!(counts(&aws), expected);
+    let answer = run(&aws, &strict).await;
+    assert_deleted!(answer, Completed, 3);
+}
+
+#[tokio::test]
+async fn what_cannot_be_accepted_says_why() {
+    let aws = with_less_use().await;
+    let error = |config: &str, source: &'static str| {
+        let program = program(&aws, config);
+        async move { program.use_change(source).await.err().unwrap().to_string() }
+    };
+    assert_contains!(error("mode: delete", "ecs").await, "no `state`");
+    let unknown = error(FULL, "ecs2").await;
+    assert_contains!(
+        unknown,
+        "no source `ecs2`; the sources are ecs, eks, lambda"
+    );
+    aws.fault(Fault::denied("ecs:ListTasks"));
+    assert_contains!(error(FULL, "ecs").await, "ecs:ListTasks");
+    // Other sources need not be complete.
+    assert!(program(&aws, FULL).use_change("lambda").await.is_ok());
+}
+
+fn counts(aws: &SimulatedAws) -> Value {
+    let stored = object(aws, BUCKET, &format!("{STATE}/usage-counts.json.gz")).unwrap();
+    serde_json::from_str(&gunzip(&stored)).unwrap()
+}
+
 #[tokio::test]
 async fn a_source_that_is_not_read_any_more() {
     let aws = account().await;
     assert_eq!(plan(&aws, FULL).await.status, Status::Planned);
-    let off = full_with("in_use: {ecs: false}, guards: {allow_no_usage: true}");
+    let off = full_with("in_use: {ecs: false}, guards: {allow_no_usage: true, min_usage_drop: 1}");
     let answer = run(&aws, &off).await;
     let observed = "is not read any more, and found";
     assert_refused(&aws, &answer, "usage_drop", observed);

@@ -84,6 +84,17 @@ pub(crate) enum Command {
         /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
         image: String,
     },
+    /// Accept that a source finds much less than in the last run, which `usage_drop` refuses.
+    ///
+    /// Reads what is in use, shows what changed, asks, and writes the new counts to the state.
+    /// Deletes nothing.
+    AcceptUse {
+        /// The source, as in `in_use` of the answer: `ecs`, `eks`, `lambda`, ...
+        source: String,
+        /// Do not ask for confirmation. Required if stdin is not a terminal.
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Show which kept images the repositories' own lifecycle policies may expire or archive.
     Lifecycle,
     /// Restore archived images, with their children and signatures, and wait until they can be

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ecr_cleanup::{image::TypedReferenceError, report::Status};
+use ecr_cleanup::{image::TypedReferenceError, pipeline::AcceptUseError, report::Status};
 
 /// The exit code of the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub(crate) enum UsageError {
     Repository(String),
     #[error(transparent)]
     Image(#[from] TypedReferenceError),
+    #[error(transparent)]
+    AcceptUse(AcceptUseError),
     #[error(
         "cannot ask for confirmation: stdin is not a terminal\nhint: look at `ecr-cleanup plan` first, then pass `--yes`"
     )]

@@ -1,6 +1,7 @@
 //! The command `ecr-cleanup`: arguments, output and exit codes around the pipeline that the
 //! function runs too.
 
+mod accept_use;
 mod arguments;
 mod check_config;
 mod exit;
@@ -41,7 +42,9 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
         Command::Plan { all, exact_sizes } => {
             plan::execute(all, exact_sizes, &session.await?).await
         }
-        Command::Run { yes: false } if !io::stdin().is_terminal() => {
+        Command::Run { yes: false } | Command::AcceptUse { yes: false, .. }
+            if !io::stdin().is_terminal() =>
+        {
             Err(UsageError::NotATerminal.into())
         }
         Command::Run { yes } => run::execute(yes, &session.await?).await,
@@ -50,6 +53,9 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
         Command::Verify => verify::execute(&session.await?).await,
         Command::Explain { image } => explain::execute(&image, &session.await?).await,
         Command::Lifecycle => lifecycle::execute(&session.await?).await,
+        Command::AcceptUse { source, yes } => {
+            accept_use::execute(&source, yes, &session.await?).await
+        }
         Command::Restore { images } => restore::execute(&images, &session.await?).await,
         Command::CheckConfig { access } => check_config::execute(access, &session.await?).await,
         Command::Schema => {

@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
 };
 
+use anyhow::Context;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use ecr_cleanup::{evidence::SourceStatus, report::count};
 use serde::Serialize;
@@ -79,4 +80,15 @@ pub(crate) fn sources<'a>(
         }
     }
     Ok(())
+}
+
+/// Asks a question on stderr, and returns whether the answer is `yes`.
+pub(crate) fn confirmed(question: &str) -> anyhow::Result<bool> {
+    let mut err = io::stderr();
+    write!(err, "{question} Type `yes` to continue: ")?;
+    err.flush()?;
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer);
+    read.context("failed to read the answer")?;
+    Ok(answer.trim() == "yes")
 }

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use anyhow::Context;
 use ecr_cleanup::{config::Mode, pipeline::Finished, report::count};
 
 use crate::{arguments::Output, exit::Exit, output, plan, session::Session};
@@ -46,11 +45,5 @@ fn confirmed(candidates: u64, mode: Mode) -> anyhow::Result<bool> {
         ),
         _ => format!("Delete {images}? This cannot be undone."),
     };
-    let mut err = io::stderr();
-    write!(err, "{question} Type `yes` to continue: ")?;
-    err.flush()?;
-    let mut answer = String::new();
-    let read = io::stdin().read_line(&mut answer);
-    read.context("failed to read the answer")?;
-    Ok(answer.trim() == "yes")
+    output::confirmed(&question)
 }

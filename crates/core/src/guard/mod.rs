@@ -161,6 +161,7 @@ pub fn fresh_usage_refusals(input: GuardInput<'_>, fresh: &UsageIndex) -> Vec<Re
 
 fn usage_refusals(input: GuardInput<'_>) -> Vec<Refusal> {
     let GuardInput {
+        plan,
         usage,
         guards,
         memory,
@@ -173,8 +174,13 @@ fn usage_refusals(input: GuardInput<'_>) -> Vec<Refusal> {
         if usage.references().len() == 0 && !guards.allow_no_usage {
             refusals.push(Refusal::no_usage(usage.sources()));
         }
+        // Where nothing would be deleted, a drop does no harm yet.
+        let may_delete = plan
+            .repositories()
+            .iter()
+            .any(|it| it.candidates().next().is_some());
         let last = "in the last run that no guard stopped";
-        let counts = memory.counts.iter();
+        let counts = memory.counts.iter().filter(|_| may_delete);
         refusals.extend(counts.flat_map(|counts| drops(counts, last, usage, guards)));
     }
     refusals
@@ -189,11 +195,29 @@ fn drops(
     guards: &Guards,
 ) -> impl Iterator<Item = Refusal> {
     let current = UsageCounts::of(usage.sources());
-    let limit = guards.max_usage_drop_percent;
     before.iter().filter_map(move |(source, before)| {
         let now = current.get(source);
-        let shrunk_by = before.saturating_sub(now.unwrap_or_default());
-        let dropped = shrunk_by * 100 > usize::from(limit) * before;
-        dropped.then(|| Refusal::usage_drop(source, now, before, when, limit))
+        let dropped = is_drop(before, now, guards);
+        dropped.then(|| Refusal::usage_drop(source, now, before, when, guards))
     })
+}
+
+/// Returns whether a source found so much less than before that a run has to refuse.
+fn is_drop(before: usize, now: Option<usize>, guards: &Guards) -> bool {
+    let shrunk_by = before.saturating_sub(now.unwrap_or_default());
+    shrunk_by >= guards.min_usage_drop
+        && shrunk_by * 100 > usize::from(guards.max_usage_drop_percent) * before
+}
+
+/// Returns the counts for the next run to compare with. A source that dropped keeps its old count:
+/// a run that deletes nothing does not refuse, and the next one may.
+#[must_use]
+pub fn counts_to_remember(input: GuardInput<'_>) -> UsageCounts {
+    let mut counts = UsageCounts::of(input.usage.sources());
+    for (source, before) in input.memory.counts.iter().flat_map(UsageCounts::iter) {
+        if is_drop(before, counts.get(source), input.guards) {
+            counts.set(source, before);
+        }
+    }
+    counts
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use strum::Display;
 
-use super::ChangeWindow;
+use super::{ChangeWindow, Guards, usage_counts};
 use crate::{
     evidence::{SourceError, SourceStatus},
     image::{AccountId, Time},
@@ -171,8 +171,10 @@ impl Refusal {
         now: Option<usize>,
         before: usize,
         when: &str,
-        limit: u8,
+        guards: &Guards,
     ) -> Self {
+        let limit = guards.max_usage_drop_percent;
+        let name = usage_counts::name(source);
         let now = match now {
             Some(now) => format!("found {now} references to images"),
             None => "is not read any more".to_owned(),
@@ -183,8 +185,9 @@ impl Refusal {
                 "`{source}` {now}, and found {before} {when}; `guards.max_usage_drop_percent` allows a drop of {limit} %"
             ),
             why: "So much use seldom ends at once: a missing permission or a wrong configuration looks the same, so nothing is deleted.",
-            next: "Check with `ecr-cleanup in-use` that nothing is missing. If that much use has really ended, run it once with `guards: {max_usage_drop_percent: 100}`."
-                .to_owned(),
+            next: format!(
+                "Check with `ecr-cleanup in-use` that nothing is missing. If that much use has really ended, accept it with `ecr-cleanup accept-use {name}`."
+            ),
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Guards {
     /// Percentage, 0 to 100, by which the references of a source may shrink from one run to the
     /// next.
     pub max_usage_drop_percent: u8,
+    /// Number of references that a source must have lost besides.
+    pub min_usage_drop: usize,
     /// Treatment of a repository from which an account may pull whose use is not read.
     pub unread_pull_accounts: UnreadPullers,
     /// Time for which an image must have been a candidate in every run before it is deleted.

@@ -21,6 +21,36 @@ impl UsageCounts {
         Self(counts)
     }
 
+    /// Sets the count of a source.
+    pub(super) fn set(&mut self, source: &str, count: usize) {
+        self.0.insert(source.to_owned(), count);
+    }
+
+    /// Returns the name of each source, once for each location.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(|source| name(source))
+    }
+
+    /// Returns the counts of the sources of a name, in every location.
+    #[must_use]
+    pub fn of_name(&self, name: &str) -> Self {
+        let counts = self
+            .0
+            .iter()
+            .filter(|(source, _)| self::name(source) == name);
+        Self(
+            counts
+                .map(|(source, &count)| (source.clone(), count))
+                .collect(),
+        )
+    }
+
+    /// Replaces the counts of the sources of a name, in every location.
+    pub fn replace(&mut self, name: &str, counts: &Self) {
+        self.0.retain(|source, _| self::name(source) != name);
+        self.0.extend(counts.of_name(name).0);
+    }
+
     /// Returns the counts by source, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, usize)> {
         let counts = self.0.iter();
@@ -32,4 +62,9 @@ impl UsageCounts {
     pub fn get(&self, source: &str) -> Option<usize> {
         self.0.get(source).copied()
     }
+}
+
+/// Returns the name of a source such as `ecs in 111111111111 eu-west-1`.
+pub(super) fn name(source: &str) -> &str {
+    source.split(' ').next().unwrap_or(source)
 }

@@ -1,0 +1,68 @@
+//! `ecr-cleanup accept-use`
+
+use std::io::{self, Write};
+
+use ecr_cleanup::pipeline::AcceptUseError;
+use serde_json::{Value, json};
+
+use crate::{
+    arguments::Output,
+    exit::{Exit, UsageError},
+    output,
+    session::Session,
+};
+
+/// Accepts that a source finds much less than in the last run, after a confirmation.
+pub(crate) async fn execute(source: &str, yes: bool, session: &Session) -> anyhow::Result<Exit> {
+    let reading = session.program.use_change(source);
+    let change = session.progress.show_while(reading).await;
+    let change = change.map_err(|error| match error {
+        AcceptUseError::NoState | AcceptUseError::UnknownSource { .. } => {
+            UsageError::AcceptUse(error).into()
+        }
+        error => anyhow::Error::from(error),
+    })?;
+    let changes: Vec<_> = change.changes().collect();
+    let mut out = io::stdout().lock();
+    match session.output {
+        Output::Table => {
+            for &(source, before, now) in &changes {
+                let (before, now) = (references(before), references(now));
+                writeln!(out, "{source}: {now}, and {before} in the last run")?;
+            }
+        }
+        Output::Json => output::json(&mut out, &documents(&changes))?,
+        Output::Jsonl => output::json_lines(&mut out, documents(&changes))?,
+    }
+    if changes.is_empty() {
+        writeln!(
+            io::stderr(),
+            "`{source}` finds what it found in the last run: there is nothing to accept."
+        )?;
+        return Ok(Exit::Done);
+    }
+    let question = format!("Let the next run compare with what `{source}` finds now?");
+    if !yes && !output::confirmed(&question)? {
+        writeln!(io::stderr(), "Nothing was changed.")?;
+        return Ok(Exit::Done);
+    }
+    change.accept().await?;
+    writeln!(
+        io::stderr(),
+        "Accepted: the next run compares with these counts."
+    )?;
+    Ok(Exit::Done)
+}
+
+fn references(count: Option<usize>) -> String {
+    match count {
+        None => "not read".to_owned(),
+        Some(1) => "1 reference".to_owned(),
+        Some(count) => format!("{count} references"),
+    }
+}
+
+fn documents(changes: &[(&str, Option<usize>, Option<usize>)]) -> Vec<Value> {
+    let document = |&(source, before, now): &(&str, _, _)| json!({"source": source, "before": before, "now": now});
+    changes.iter().map(document).collect()
+}

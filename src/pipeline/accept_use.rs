@@ -1,0 +1,115 @@
+//! Accepts that a source finds much less than before.
+
+use super::Program;
+use crate::{
+    aws::ApiError,
+    evidence::SourceError,
+    guard::UsageCounts,
+    state::{State, StateError},
+};
+
+/// Counts of a source, as the last run remembers them and as they are now.
+pub struct UseChange {
+    source: String,
+    before: UsageCounts,
+    now: UsageCounts,
+    state: State,
+}
+
+/// Reason for which less use cannot be accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptUseError {
+    /// There is no state.
+    #[error("nothing is remembered of earlier runs: the configuration has no `state`")]
+    NoState,
+    /// Neither this run nor an earlier one knows the source.
+    #[error("there is no source `{source_name}`; the sources are {}", .known.join(", "))]
+    UnknownSource {
+        /// Name that was given.
+        source_name: String,
+        /// Sources that there are.
+        known: Vec<String>,
+    },
+    /// The source was not read completely, so how much it finds is not known.
+    #[error("{source_name} could not be read completely: {error}")]
+    Incomplete {
+        /// Source, with its location.
+        source_name: String,
+        /// Error.
+        error: SourceError,
+    },
+    /// The state cannot be read or written.
+    #[error("{0}")]
+    State(String),
+    /// The identity of the program cannot be determined.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+}
+
+impl From<&StateError> for AcceptUseError {
+    fn from(error: &StateError) -> Self {
+        Self::State(error.to_string())
+    }
+}
+
+impl Program {
+    /// Reads what is in use, and compares what a source finds with what the last run remembers.
+    ///
+    /// # Errors
+    /// Returns an error if there is no state, no such source, or the source is incomplete.
+    pub async fn use_change(&self, source: &str) -> Result<UseChange, AcceptUseError> {
+        let own = self.clients.identity().await?;
+        let state = self.state(&own).await.ok_or(AcceptUseError::NoState)?;
+        if let Some(error) = state.errors.first() {
+            return Err(error.into());
+        }
+        let (_, usage) = self.read_usage_everywhere(&self.begin()).await?;
+        let of_name = usage.sources().iter().filter(|it| it.source == source);
+        for status in of_name {
+            if let Some(error) = status.error() {
+                return Err(AcceptUseError::Incomplete {
+                    source_name: status.to_string(),
+                    error: error.clone(),
+                });
+            }
+        }
+        let now = UsageCounts::of(usage.sources());
+        let remembered = state.memory.counts.clone().unwrap_or_default();
+        let known = now.names().chain(remembered.names());
+        let known: std::collections::BTreeSet<&str> = known.collect();
+        if !known.contains(source) {
+            return Err(AcceptUseError::UnknownSource {
+                source_name: source.to_owned(),
+                known: known.into_iter().map(ToOwned::to_owned).collect(),
+            });
+        }
+        Ok(UseChange {
+            source: source.to_owned(),
+            before: remembered.of_name(source),
+            now: now.of_name(source),
+            state,
+        })
+    }
+}
+
+impl UseChange {
+    /// Returns the counts that changed: the source with its location, the count that is remembered
+    /// and the count now; `None` if it was not read.
+    pub fn changes(&self) -> impl Iterator<Item = (&str, Option<usize>, Option<usize>)> {
+        let before = self.before.iter();
+        let before = before.map(|(source, count)| (source, Some(count), self.now.get(source)));
+        let now = self.now.iter();
+        let new = now.filter(|(source, _)| self.before.get(source).is_none());
+        let new = new.map(|(source, count)| (source, None, Some(count)));
+        before.chain(new).filter(|(_, before, now)| before != now)
+    }
+
+    /// Makes the counts of now those that the next run compares with, and changes nothing else.
+    ///
+    /// # Errors
+    /// Returns an error if the state cannot be written.
+    pub async fn accept(&self) -> Result<(), AcceptUseError> {
+        let accepted = self.state.accept_counts(&self.source, &self.now).await;
+        accepted.map_err(|error| (&error).into())
+    }
+}
