@@ -328,6 +328,7 @@ async fn an_image_in_use_that_is_not_there_is_reported_with_its_user() {
         let archived = Push::image().tag("arch").archived_at(days_ago(1));
         world.home().repository(APP).push(archived);
         world.define("cold", APP, "arch");
+        world.define("cold", APP, "1.0");
     });
     let answer = plan(&aws, "").await;
     let missing = answer.missing.iter();

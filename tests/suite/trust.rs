@@ -111,6 +111,7 @@ async fn what_cannot_be_pulled_is_reported_with_its_users() {
         let ecs = &mut world.home().ecs;
         ecs.register("cold", [format!("{HOST}/app:cold")]);
         ecs.register("none", [format!("{HOST}/never-there:1")]);
+        ecs.register("none", [format!("{HOST}/never-there:2")]);
         world.deploy("prod", "cold", "cold:1");
     });
     let verification = verify(&aws).await;
@@ -120,6 +121,8 @@ async fn what_cannot_be_pulled_is_reported_with_its_users() {
         ("app:live", "there is no such image", true),
         ("app:cold", "it is archived", true),
         ("never-there:1", "there is no such repository", false),
+        // A schedule may start the newest revision at any time (U15).
+        ("never-there:2", "there is no such repository", true),
     ] {
         let is_it = |(name, what, lives): &(String, String, bool)| {
             name.starts_with(reference) && what == problem && *lives == live

@@ -27,8 +27,12 @@ impl Ecs {
         mut named: BTreeMap<String, BTreeSet<Arc<User>>>,
         uses: &mut Uses,
     ) -> Result<(), SourceError> {
-        for arn in self.counting_definitions().await? {
-            let user = self.user("ECS task definition", last_part(&arn), None, false);
+        let counting = self.counting_definitions().await?;
+        // A schedule starts the newest revision of a family.
+        let newest: BTreeSet<String> = newest(counting.clone(), 1)?.into_iter().collect();
+        for arn in counting {
+            let live = newest.contains(&arn);
+            let user = self.user(User::TASK_DEFINITION, last_part(&arn), None, live);
             named.entry(arn).or_default().insert(user);
         }
         let definitions = stream::iter(named).map(|(arn, users)| async move {

@@ -38,7 +38,8 @@ pub struct InUse {
     /// Tag by which it is used; `None` if it is used by its digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<Tag>,
-    /// One of the users, a live one if there is one.
+    /// One of the users: a live one if there is one, and a task definition only if there is no
+    /// other like that.
     pub user: Arc<User>,
     /// Number of users by this name.
     pub users: usize,
@@ -98,7 +99,9 @@ impl UsageIndex {
         match image {
             UsedImage::Ecr(image) => {
                 self.insert_path(&user, Host::Ecr(image.registry.clone()), &image);
-                let pulls = matches!(evidence, EvidenceKind::Pull | EvidenceKind::Container);
+                // A task definition pulls nothing until something runs it.
+                let pulls = matches!(evidence, EvidenceKind::Pull | EvidenceKind::Container)
+                    && user.kind != User::TASK_DEFINITION;
                 if pulls && user.live && image.digest.is_none() {
                     self.tag_pulls
                         .entry(image)
@@ -247,7 +250,7 @@ impl TagPull {
 /// Returns the use by these users together; `None` if there are none.
 fn in_use(tag: Option<&Tag>, users: &[&Users]) -> Option<InUse> {
     let all = || users.iter().copied().flatten();
-    let user = all().max_by_key(|user| (user.live, *user))?;
+    let user = all().max_by_key(|user| (user.live, user.kind != User::TASK_DEFINITION, *user))?;
     let count = match users {
         [users] => users.len(),
         _ => all().collect::<BTreeSet<_>>().len(),

@@ -23,6 +23,17 @@ pub struct User {
     pub live: bool,
 }
 
+impl User {
+    /// Kind of a task definition that is registered, whether or not anything runs it.
+    pub const TASK_DEFINITION: &'static str = "ECS task definition";
+
+    /// Returns whether it is a task definition that nothing needs now.
+    #[must_use]
+    pub fn is_idle_definition(&self) -> bool {
+        self.kind == Self::TASK_DEFINITION && !self.live
+    }
+}
+
 impl fmt::Display for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} `{}`", self.kind, self.name)?;
