@@ -3,11 +3,13 @@
 
 use std::collections::HashMap;
 
+use jiff::SignedDuration;
 use serde::Serialize;
 
+use super::{idle::kept_by_idle_definitions, totals::own_bytes};
 use crate::{
     evidence::UsageIndex,
-    image::{Digest, Registry, Tag},
+    image::{Digest, Registry, Tag, Time},
     plan::{Plan, RepositoryPlan},
     policy::{Action, KeepRules, Policies},
 };
@@ -24,6 +26,14 @@ pub struct Hygiene {
     pub pulled_by_tag: Findings<PulledByTag>,
     /// Tags that no rule of the policy matches.
     pub unmatched_tags: Findings<String>,
+    /// Repositories with images that stay only because of ACTIVE task definitions which nothing
+    /// runs and which are not the newest of their family.
+    pub kept_by_idle_task_definitions: Findings<IdleImages>,
+    /// Repositories without images, or of which nothing was pushed or pulled in 90 days and nothing
+    /// is in use.
+    pub unused_repositories: Findings<String>,
+    /// Repositories with at least 80 % of the images that ECR allows in one by default.
+    pub nearly_full_repositories: Findings<String>,
 }
 
 /// The number of findings and the first of them.
@@ -59,6 +69,24 @@ pub struct PulledByTag {
     pub users: usize,
 }
 
+/// Images of a repository that stay only because of idle task definitions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IdleImages {
+    /// The repository.
+    pub repository: String,
+    /// Number of images.
+    pub images: usize,
+    /// Compressed bytes.
+    pub bytes: u64,
+}
+
+/// Images that ECR stores in a repository at most, unless the quota was raised.
+///
+/// Source: "Amazon ECR service quotas".
+const QUOTA: usize = 100_000;
+/// Time after which a repository that nobody pushes to or pulls from counts as unused.
+const UNUSED_AFTER: SignedDuration = SignedDuration::from_hours(90 * 24);
+
 impl<T> Default for Findings<T> {
     fn default() -> Self {
         Self {
@@ -93,6 +121,13 @@ impl Hygiene {
             if let Some(Action::Keep(rules)) = policy.map(|policy| &policy.action) {
                 hygiene.add_unmatched_tags(repository, rules);
             }
+            hygiene.add_idle_images(repository);
+            if is_unused(repository, plan.now()) {
+                hygiene.unused_repositories.add(|| repository.title());
+            }
+            if repository.images().len() * 5 >= QUOTA * 4 {
+                hygiene.nearly_full_repositories.add(|| repository.title());
+            }
         }
         hygiene.add_tag_pulls(plan, usage);
         hygiene
@@ -104,6 +139,22 @@ impl Hygiene {
         self.moved_tags.first.truncate(cap);
         self.pulled_by_tag.first.truncate(cap);
         self.unmatched_tags.first.truncate(cap);
+        self.kept_by_idle_task_definitions.first.truncate(cap);
+        self.unused_repositories.first.truncate(cap);
+        self.nearly_full_repositories.first.truncate(cap);
+    }
+
+    fn add_idle_images(&mut self, repository: &RepositoryPlan) {
+        let idle = kept_by_idle_definitions(repository);
+        if idle.is_empty() {
+            return;
+        }
+        let images = idle.iter().filter_map(|digest| repository.image(digest));
+        self.kept_by_idle_task_definitions.add(|| IdleImages {
+            repository: repository.title(),
+            images: idle.len(),
+            bytes: images.map(|planned| own_bytes(&planned.image)).sum(),
+        });
     }
 
     fn add_unmatched_tags(&mut self, repository: &RepositoryPlan, rules: &KeepRules) {
@@ -164,6 +215,16 @@ fn tags(repository: &RepositoryPlan) -> HashMap<&Tag, Digest> {
     images
         .flat_map(|image| image.tags.iter().map(|tag| (tag, image.digest)))
         .collect()
+}
+
+/// Returns whether nobody seems to need a repository.
+fn is_unused(repository: &RepositoryPlan, now: Time) -> bool {
+    repository.images().iter().all(|planned| {
+        let image = &planned.image;
+        let last = image.pulled_at.max(image.pushed_at);
+        let is_old = last.is_some_and(|last| last.age(now) > UNUSED_AFTER);
+        is_old && !planned.verdict.in_use()
+    })
 }
 
 /// Returns whether a digest is `whole`, or a child of it at any depth.

@@ -5,6 +5,7 @@ mod exact;
 mod format;
 mod gather;
 mod hygiene;
+mod idle;
 pub mod log;
 mod metrics;
 mod notify;

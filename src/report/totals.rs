@@ -159,7 +159,7 @@ impl Totals {
 
 /// Returns the size of an image without its children. The size that ECR gives for an index is that
 /// of its largest child.
-fn own_bytes(image: &Image) -> u64 {
+pub(super) fn own_bytes(image: &Image) -> u64 {
     if image.media_type == MediaType::Index {
         0
     } else {

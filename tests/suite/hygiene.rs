@@ -1,7 +1,7 @@
 //! Habits that make it hard to say what runs are reported, and nothing is deleted for them.
 
 use ecr_cleanup::report::Hygiene;
-use simulated_aws::{Container, Push, SimulatedAws, World};
+use simulated_aws::{Container, Push, SimulatedAws, World, days_ago};
 
 use crate::support::{WorldExt, plan, run};
 
@@ -95,4 +95,46 @@ async fn repositories_with_mutable_tags_and_tags_without_a_rule_are_counted_and_
     assert!(unmatched.all(|tag| tag.starts_with("team/app:odd-")));
     let json = answer.to_json();
     assert_eq!(json["hygiene"]["unmatched_tags"]["count"], 25);
+}
+
+/// Old revisions that nothing runs are told apart from what is needed.
+#[tokio::test]
+async fn images_that_only_old_task_definitions_keep_are_counted_with_what_belongs_to_them() {
+    let aws = SimulatedAws::start().await;
+    aws.edit(|world| {
+        let [index, ..] = world.multi_arch(APP, 100);
+        world.home().repository(APP).tag(&index, "old");
+        for tag in ["runs", "newest"] {
+            world.tagged(APP, tag, 100);
+        }
+        for tag in ["old", "runs", "newest"] {
+            world.define("web", APP, tag);
+        }
+        let definition = "web:2";
+        world.deploy("prod", "web", definition);
+        world.tagged("team/tools", "latest", 100);
+        world.define("tools", "team/tools", "latest");
+    });
+    let policy = "{repositories: ['**'], keep: [{tags: '^kept$'}], delete_unmatched: true}";
+    let answer = plan(&aws, &format!("{{policies: [{policy}]}}")).await;
+    let idle = &answer.hygiene.kept_by_idle_task_definitions.first;
+    let idle: Vec<_> = idle.iter().map(|it| (&*it.repository, it.images)).collect();
+    assert_eq!(idle, [(APP, 3)]);
+}
+
+#[tokio::test]
+async fn repositories_that_nobody_uses_are_named() {
+    let hygiene = hygiene(|world| {
+        world.in_use_elsewhere();
+        world.home().repository("empty");
+        world.tagged("old", "latest", 91);
+        world.tagged("new", "latest", 89);
+        world.tagged("in-use", "1", 91);
+        world.define("web", "in-use", "1");
+        let pulled = Push::image().tag("latest").pushed_at(days_ago(91));
+        let pulled = pulled.pulled_at(days_ago(3));
+        world.home().repository("pulled").push(pulled);
+    })
+    .await;
+    assert_eq!(hygiene.unused_repositories.first, ["empty", "old"]);
 }

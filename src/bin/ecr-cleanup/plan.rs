@@ -176,6 +176,15 @@ fn hygiene(out: &mut impl Write, hygiene: &Hygiene) -> io::Result<()> {
         let (runs, now) = (moved.runs.short(), moved.now.short());
         writeln!(out, "Moved: {image} is {now} now, and {user} runs {runs}")?;
     }
+    for idle in &hygiene.kept_by_idle_task_definitions.first {
+        let images = count(idle.images as u64, "image", "images");
+        writeln!(
+            out,
+            "Idle: {images} of {} ({}), kept only for old task definitions that nothing runs. Deregister those, or count fewer: `in_use: {{ecs: {{task_definitions: {{newest: 3}}}}}}`",
+            idle.repository,
+            Size(idle.bytes)
+        )?;
+    }
     let counts = [
         (
             hygiene.mutable_repositories.count,
@@ -196,6 +205,16 @@ fn hygiene(out: &mut impl Write, hygiene: &Hygiene) -> io::Result<()> {
             hygiene.unmatched_tags.count,
             "tag without a matching rule",
             "tags without a matching rule",
+        ),
+        (
+            hygiene.unused_repositories.count,
+            "unused repository",
+            "unused repositories",
+        ),
+        (
+            hygiene.nearly_full_repositories.count,
+            "repository at 80 % of the quota of images",
+            "repositories at 80 % of the quota of images",
         ),
     ];
     let found: Vec<String> = counts
