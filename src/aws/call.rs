@@ -35,12 +35,48 @@ pub(super) fn call<T, E>(
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    let sent = send(operation, resource, request);
+    async move {
+        rate_limiter.wait(operation).await;
+        sent.await
+    }
+}
+
+/// Sends a request without waiting for anything, and returns its answer.
+fn send<T, E>(
+    operation: Operation,
+    resource: &str,
+    request: impl Future<Output = Sent<T, E>>,
+) -> impl Future<Output = Result<T, ApiError>>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
     // In a box, since the futures of the SDK are large.
     let request = Box::pin(request);
     async move {
-        rate_limiter.wait(operation).await;
         let answer = request.await;
         answer.map_err(|error| ApiError::new(operation, resource, &error))
+    }
+}
+
+/// Leave of the rate limit to make calls of an operation at once.
+///
+/// What has to be known right before a call is found out after the wait and not before it.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Turn(Operation);
+
+impl Turn {
+    /// Sends a request whose turn it is, and returns its answer.
+    pub(crate) fn send<T, E>(
+        &self,
+        resource: &str,
+        request: impl Future<Output = Sent<T, E>>,
+    ) -> impl Future<Output = Result<T, ApiError>>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        send(self.0, resource, request)
     }
 }
 
@@ -57,6 +93,14 @@ impl Clients {
         E: ProvideErrorMetadata + Error + 'static,
     {
         call(&self.rate_limiter, operation, resource, request)
+    }
+
+    /// Waits until the rate limit lets so many calls be made at once.
+    pub(crate) async fn turn(&self, operation: Operation, calls: usize) -> Turn {
+        for _ in 0..calls {
+            self.rate_limiter.wait(operation).await;
+        }
+        Turn(operation)
     }
 
     /// Reads all pages of a list: `request` sends the request for the page with a token, and `page`
@@ -81,6 +125,10 @@ impl Clients {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use aws_config::retry::RetryConfig;
+
     use super::{
         super::fake_network::{Throttling, config},
         *,
@@ -99,5 +147,19 @@ mod tests {
         assert_eq!(error.unwrap_err().cause, super::super::Cause::Throttled);
         let [tasks_after, clusters_after] = rates();
         assert!(tasks_after < tasks && clusters_after >= clusters);
+    }
+
+    #[test]
+    fn attempts_that_the_sdk_does_not_repeat_are_as_many_and_as_far_apart() {
+        let pauses = |attempts| {
+            let retries = RetryConfig::standard().with_max_attempts(attempts);
+            let retries = retries.with_initial_backoff(Duration::from_millis(500));
+            let config = config("eu-west-1", Throttling).retry_config(retries);
+            let pauses = Clients::new(&config.build(), true).pauses();
+            pauses.map(|pause| pause.as_millis()).collect::<Vec<_>>()
+        };
+        assert_eq!(pauses(1), []);
+        assert_eq!(pauses(6), [500, 1000, 2000, 4000, 8000]);
+        assert_eq!(pauses(9)[5..], [16_000, 20_000, 20_000]);
     }
 }

@@ -179,6 +179,17 @@ impl Clients {
         self.config.credentials_provider()
     }
 
+    /// Returns the pauses between the attempts of a call that is not repeated by the SDK.
+    pub(crate) fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
+        let retries = self.config.retry_config().cloned();
+        let retries = retries.unwrap_or_else(RetryConfig::standard);
+        let (first, longest) = (retries.initial_backoff(), retries.max_backoff());
+        let doublings = (0..16).map(|doublings| 1_u32 << doublings);
+        doublings
+            .map(move |factor| first.saturating_mul(factor).min(longest))
+            .take(retries.max_attempts().saturating_sub(1) as usize)
+    }
+
     /// Returns a client for a service for which the SDK's is not used.
     pub(crate) fn json_service(
         &self,

@@ -116,6 +116,19 @@ impl Cause {
         matches!(self, Self::AccessDenied | Self::ExplicitDeny)
     }
 
+    /// Returns whether the same call may succeed in a moment.
+    #[must_use]
+    pub(crate) const fn may_pass(self) -> bool {
+        matches!(
+            self,
+            Self::Throttled
+                | Self::ServerError
+                | Self::TimedOut
+                | Self::Connection
+                | Self::UnusableAnswer
+        )
+    }
+
     fn of<E>(error: &SdkError<E, Response>, code: Option<&str>, message: &str) -> Self {
         match code.map(|code| Self::of_code(code, message)) {
             Some(cause) if cause.is_denied() => cause,

@@ -22,7 +22,7 @@ pub(crate) mod s3;
 
 pub(crate) use access::{Outcome, Tried};
 pub(crate) use bucket::Bucket;
-pub(crate) use call::list;
+pub(crate) use call::{Turn, list};
 pub use call_counter::Calls;
 pub(crate) use call_counter::{CallCounter, CountInterceptor};
 pub use clients::{ClientOptions, Clients, Identity};

@@ -1,7 +1,7 @@
 //! Deletes or archives what a cleared plan allows, except for what changed since.
 //!
-//! Images that belong together are deleted together or not at all. Right before a group of them is
-//! deleted, all of it is rechecked (A3). An answer that is not understood stops its repository; a
+//! Images that belong together are deleted together or not at all. Right before an attempt to delete
+//! some of them, all that belong to them are rechecked (A3). An answer that is not understood stops its repository; a
 //! failure never stops other repositories (A5).
 
 use std::{
@@ -15,7 +15,7 @@ use tokio::{
     time::{Duration, Instant, timeout_at},
 };
 
-use super::{BATCH, Outcome, RepositoryOutcome, Stop};
+use super::{BATCH, Outcome, RepositoryOutcome, Stop, attempt::Action};
 use crate::{
     aws::Clients,
     evidence::UsageIndex,
@@ -105,6 +105,9 @@ impl Applier<'_> {
     }
 }
 
+/// Units while they are deleted or archived: the images of each that have not been yet.
+pub(super) type Units<'p> = Vec<Vec<UnitImage<'p>>>;
+
 /// Applies the plan of one repository.
 pub(super) struct RepositoryApplier<'a, 'c> {
     applier: &'a Applier<'c>,
@@ -126,46 +129,27 @@ impl RepositoryApplier<'_, '_> {
         self.outcome
     }
 
-    /// Rechecks a group, and deletes or archives what has not changed, level by level.
-    async fn apply_group(&mut self, units: &[Unit<'_>]) -> Result<(), Stop> {
-        self.check_time()?;
-        let kept = self.kept_by_fresh_usage().await?;
-        let beyond_limit: HashSet<Digest> = units
-            .iter()
-            .flat_map(|unit| &unit.images[unit.allowed..])
-            .map(digest)
-            .collect();
-        let mut units: Vec<Vec<UnitImage<'_>>> = units
-            .iter()
-            .map(|unit| unit.images.clone())
-            .filter(|unit| !unit.iter().any(|it| kept.contains(&digest(it))))
-            .collect();
-        self.drop_changed(&mut units).await?;
-        for unit in &mut units {
-            unit.retain(|it| !beyond_limit.contains(&digest(it)));
-        }
+    /// Deletes or archives what may go of a group, level by level.
+    async fn apply_group(&mut self, group: &[Unit<'_>]) -> Result<(), Stop> {
+        let cut = group.iter().flat_map(|unit| &unit.images[unit.allowed..]);
+        let beyond_limit: HashSet<Digest> = cut.map(digest).collect();
+        let mut units: Units<'_> = group.iter().map(|unit| unit.images.clone()).collect();
         let levels = units.iter().flatten().map(|it| it.level);
         for level in 0..=levels.max().unwrap_or_default() {
-            let of_level = units.iter().flatten().filter(|it| it.level == level);
-            let batch: Vec<&Image> = of_level.map(|it| &it.planned.image).collect();
-            let remaining = self.apply_level(batch).await?;
-            // What remains keeps what belongs to it.
-            units.retain(|unit| !unit.iter().any(|it| remaining.contains(&digest(it))));
+            for action in [Action::Delete, Action::Archive] {
+                let of_action = |it: &&UnitImage<'_>| {
+                    let archives = self.plan.archives(&it.planned.image);
+                    it.level == level && archives == (action == Action::Archive)
+                };
+                let images = units.iter().flatten().filter(of_action).map(digest);
+                let images = images.filter(|image| !beyond_limit.contains(image));
+                let images: Vec<Digest> = images.collect();
+                for images in images.chunks(action.images_at_once()) {
+                    self.apply_batch(&mut units, action, images).await?;
+                }
+            }
         }
         Ok(())
-    }
-
-    /// Deletes or archives images that do not depend on each other, and returns those that remain.
-    async fn apply_level(&mut self, images: Vec<&Image>) -> Result<HashSet<Digest>, Stop> {
-        let (to_archive, to_delete): (Vec<&Image>, Vec<&Image>) =
-            images.into_iter().partition(|it| self.plan.archives(it));
-        let mut remaining = HashSet::new();
-        for batch in to_delete.chunks(BATCH) {
-            self.check_time()?;
-            remaining.extend(self.delete(batch).await?);
-        }
-        remaining.extend(self.archive(&to_archive).await?);
-        Ok(remaining)
     }
 
     /// Waits for the answer to a call, as long as the run is not killed. Whether a call without an
@@ -187,7 +171,7 @@ impl RepositoryApplier<'_, '_> {
     }
 
     /// Returns the candidates that evidence keeps, after it was read again if it is old.
-    async fn kept_by_fresh_usage(&self) -> Result<HashSet<Digest>, Stop> {
+    pub(super) async fn kept_by_fresh_usage(&self) -> Result<HashSet<Digest>, Stop> {
         let applier = self.applier;
         let mut freshness = self.freshness.lock().await;
         if freshness.lost.is_none() && freshness.read_at.elapsed() > applier.usage_fresh_for {
@@ -220,7 +204,7 @@ impl RepositoryApplier<'_, '_> {
     }
 }
 
-fn digest(image: &UnitImage<'_>) -> Digest {
+pub(super) fn digest(image: &UnitImage<'_>) -> Digest {
     image.planned.image.digest
 }
 

@@ -2,6 +2,7 @@
 
 mod apply;
 mod archive;
+mod attempt;
 mod delete;
 mod images;
 mod layers;
@@ -21,7 +22,7 @@ pub(crate) use apply::Applier;
 pub(crate) use images::list;
 pub(crate) use layers::layers;
 pub use outcome::Outcome;
-pub(crate) use outcome::{Change, RepositoryOutcome, Stop};
+pub(crate) use outcome::{CallFailure, Change, RepositoryOutcome, Stop};
 pub(crate) use policies::{registry_policy, replications, repository_policy};
 pub(crate) use repositories::{Scope, read};
 pub(crate) use restore::restore;

@@ -50,6 +50,12 @@ pub(crate) enum Change {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) digest: Digest,
+    pub(crate) why: CallFailure,
+}
+
+/// Failure of a call, or of one image in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CallFailure {
     /// Failure code of ECR, error code of the call, or `no_answer`.
     pub(crate) code: String,
     pub(crate) message: String,
@@ -65,10 +71,7 @@ pub(crate) enum Stop {
     /// A policy denies it explicitly: the message of AWS.
     Protected(String),
     /// A failure that is not understood well enough to go on.
-    Failure {
-        code: String,
-        message: String,
-    },
+    Failure(CallFailure),
 }
 
 impl RepositoryOutcome {
@@ -90,26 +93,44 @@ impl RepositoryOutcome {
         !self.deleted.is_empty() || !self.archived.is_empty()
     }
 
-    pub(super) fn fail(&mut self, digest: Digest, code: &str, message: &str) {
-        self.failed.push(Failure {
-            digest,
-            code: code.to_owned(),
-            message: message.to_owned(),
-        });
+    pub(super) fn fail(&mut self, digest: Digest, why: CallFailure) {
+        self.failed.push(Failure { digest, why });
+    }
+}
+
+impl CallFailure {
+    /// Code of a call that was not answered.
+    const NO_ANSWER: &'static str = "no_answer";
+
+    pub(super) fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+
+    /// Returns the failure of an answer that does not say what became of an image.
+    pub(super) fn no_answer(message: impl Into<String>) -> Self {
+        Self::new(Self::NO_ANSWER, message)
+    }
+
+    /// Returns the failure of a call, for whose images it is counted.
+    pub(super) fn of(error: ApiError) -> Self {
+        let code = error.code.unwrap_or_else(|| Self::NO_ANSWER.to_owned());
+        Self::new(code, error.message)
+    }
+}
+
+impl From<CallFailure> for Stop {
+    fn from(failure: CallFailure) -> Self {
+        Self::Failure(failure)
     }
 }
 
 impl Stop {
     pub(super) fn no_clients(registry: &Registry) -> Self {
         let message = format!("nothing lets the program into {registry}");
-        Self::failure("no_clients", &message)
-    }
-
-    pub(super) fn failure(code: &str, message: &str) -> Self {
-        Self::Failure {
-            code: code.to_owned(),
-            message: message.to_owned(),
-        }
+        CallFailure::new("no_clients", message).into()
     }
 
     /// Returns what a failed call means. A policy that denies it explicitly protects a repository
@@ -118,12 +139,11 @@ impl Stop {
         match error.cause {
             Cause::RepositoryNotFound => Self::Vanished,
             Cause::ExplicitDeny => Self::Protected(error.message.clone()),
-            _ => Self::failure(&failure_code(error), &error.to_string()),
+            _ => CallFailure {
+                message: error.to_string(),
+                ..CallFailure::of(error.clone())
+            }
+            .into(),
         }
     }
-}
-
-/// Returns the error code of a call, or `no_answer`.
-pub(super) fn failure_code(error: &ApiError) -> String {
-    error.code.clone().unwrap_or_else(|| "no_answer".to_owned())
 }

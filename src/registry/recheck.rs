@@ -1,9 +1,15 @@
-//! The recheck right before deletion: what changed since the plan is kept (A3).
+//! The recheck right before an attempt: what changed since the plan is kept (A3).
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{BATCH, Change, Stop, apply::RepositoryApplier, images::describe};
+use super::{
+    BATCH, Change, Stop,
+    apply::{RepositoryApplier, Units, digest},
+    attempt::Batch,
+    images::describe,
+};
 use crate::{
+    aws::Turn,
     image::{Digest, Image, MediaType, Time},
     plan::{PlannedImage, RepositoryPlan, UnitImage},
 };
@@ -11,52 +17,103 @@ use crate::{
 /// Difference between the clocks of this program and ECR that is tolerated, in milliseconds.
 const CLOCK_SKEW: i64 = 120_000;
 
+/// Images that were rechecked a moment ago, with the turn to delete or archive them. Nothing else
+/// can be deleted or archived, and only a recheck makes it.
+pub(super) struct Rechecked<'p> {
+    turn: Turn,
+    images: Vec<&'p Image>,
+}
+
+impl<'p> Rechecked<'p> {
+    pub(super) const fn turn(&self) -> &Turn {
+        &self.turn
+    }
+
+    pub(super) fn images(&self) -> &[&'p Image] {
+        &self.images
+    }
+}
+
 impl RepositoryApplier<'_, '_> {
-    /// Describes all images of these units and their children again, and drops every unit of which
-    /// one changed, and every image that does not exist any more.
-    pub(super) async fn drop_changed(
+    /// Waits for the rate limit, describes the units of a batch again, and returns its images that
+    /// may be deleted or archived now; `None` if there are none. Every unit is dropped of which an
+    /// image changed or is in use.
+    pub(super) async fn recheck<'p>(
         &mut self,
-        units: &mut Vec<Vec<UnitImage<'_>>>,
-    ) -> Result<(), Stop> {
+        units: &mut Units<'p>,
+        batch: &mut Batch,
+    ) -> Result<Option<Rechecked<'p>>, Stop> {
+        self.check_time()?;
+        let kept = self.kept_by_fresh_usage().await?;
+        units.retain(|unit| !unit.iter().any(|it| kept.contains(&digest(it))));
+        let calls = batch.calls(units);
+        if calls == 0 {
+            return Ok(None);
+        }
+        let turn = self.clients.turn(batch.action.operation(), calls);
+        let turn = self.in_time(turn).await?;
+        self.drop_changed(units, batch).await?;
+        self.check_time()?;
+        let images = batch.images(units);
+        Ok((!images.is_empty()).then_some(Rechecked { turn, images }))
+    }
+
+    /// Describes all images of the units of a batch and their children again, and drops every unit
+    /// of which one changed, and every image that does not exist any more.
+    async fn drop_changed(&mut self, units: &mut Units<'_>, batch: &mut Batch) -> Result<(), Stop> {
         let repository = self.repository;
-        let candidates = units.iter().flatten().map(|it| it.planned.image.digest);
-        let of_units = units.iter().flat_map(|unit| children(repository, unit));
-        let of_units = of_units.map(|child| child.image.digest);
-        let digests: BTreeSet<Digest> = candidates.chain(of_units).collect();
+        let units_of_batch = units.iter().filter(|unit| batch.concerns(unit));
+        let mut images: Vec<&Image> = Vec::new();
+        let mut digests: BTreeSet<Digest> = BTreeSet::new();
+        for unit in units_of_batch {
+            images.extend(unit.iter().map(|it| &it.planned.image));
+            digests.extend(children(repository, unit).map(|child| child.image.digest));
+        }
+        digests.extend(images.iter().map(|image| image.digest));
         let digests: Vec<Digest> = digests.into_iter().collect();
         let mut current: HashMap<Digest, Image> = HashMap::with_capacity(digests.len());
-        for batch in digests.chunks(BATCH) {
+        for asked in digests.chunks(BATCH) {
             self.check_time()?;
-            let described = describe(self.clients, repository.name(), batch);
+            let described = describe(self.clients, repository.name(), asked);
             let described = self.in_time(described).await?;
-            let images = described.map_err(|error| Stop::from_call(&error))?;
-            current.extend(images.into_iter().map(|image| (image.digest, image)));
+            let described = described.map_err(|error| Stop::from_call(&error))?;
+            current.extend(described.into_iter().map(|image| (image.digest, image)));
+        }
+        for image in images {
+            let now = current.get(&image.digest);
+            if batch.is_done(image.digest, now) {
+                self.done(units, batch, image);
+            } else if now.is_none() {
+                self.missing(units, batch, image);
+            }
         }
         let outcome = &mut self.outcome;
-        units.retain_mut(|unit| {
-            let now = |planned: &PlannedImage| current.get(&planned.image.digest);
-            let pulled = children(repository, unit).any(|child| {
-                now(child).is_some_and(|now| is_pulled(repository, &child.image, now))
-            });
-            unit.retain(|it| {
-                let exists = now(it.planned).is_some();
-                if !exists {
-                    outcome.missing.push(it.planned.image.digest);
-                }
-                exists
-            });
-            let changed =
-                |it: &UnitImage<'_>| change(repository, &it.planned.image, now(it.planned)?);
-            let change = unit.iter().find_map(changed);
-            let change = change.or(pulled.then_some(Change::Pulled));
+        units.retain(|unit| {
+            let change = change_of_unit(repository, unit, &current);
             if let Some(change) = change {
-                let skipped = unit.iter().map(|it| (it.planned.image.digest, change));
+                let skipped = unit.iter().map(|it| (digest(it), change));
                 outcome.skipped.extend(skipped);
             }
-            change.is_none() && !unit.is_empty()
+            change.is_none()
         });
         Ok(())
     }
+}
+
+/// Returns how a unit changed: one of its images, or a child of one that was pulled.
+fn change_of_unit(
+    repository: &RepositoryPlan,
+    unit: &[UnitImage<'_>],
+    current: &HashMap<Digest, Image>,
+) -> Option<Change> {
+    let now = |planned: &PlannedImage| current.get(&planned.image.digest);
+    let changed = |it: &UnitImage<'_>| change(repository, &it.planned.image, now(it.planned)?);
+    let mut children = children(repository, unit);
+    let pulled = |child: &PlannedImage| {
+        now(child).is_some_and(|now| is_pulled(repository, &child.image, now))
+    };
+    let change = unit.iter().find_map(changed);
+    change.or_else(|| children.any(pulled).then_some(Change::Pulled))
 }
 
 /// Returns the children of the indexes among these images, to any depth.

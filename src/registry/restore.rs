@@ -15,7 +15,7 @@ use super::{
     images::{describe, read_images},
 };
 use crate::{
-    aws::{ApiError, Cause, Clients},
+    aws::{ApiError, Cause, Clients, Operation},
     cache::Cache,
     image::{Digest, Image, ImageReference, Registry, RepositoryName, Status},
     inventory::{Content, Images, Unclear},
@@ -85,7 +85,9 @@ pub(crate) async fn restore(
         for image in &away {
             if image.status == Status::Archived {
                 let to = TargetStorageClass::Standard;
-                move_image(clients, repository, &image.digest, to).await?;
+                let request = move_image(clients, repository, &image.digest, to).send();
+                let operation = Operation::UpdateImageStorageClass;
+                clients.call(operation, repository, request).await?;
             }
         }
         let digests: Vec<Digest> = away.iter().map(|image| image.digest).collect();

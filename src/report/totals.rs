@@ -10,7 +10,7 @@ use crate::{
     image::{Digest, Image, MediaType},
     inventory::NotRead,
     plan::{LeftAlone, Plan, PlannedImage, RepositoryPlan},
-    registry::{Outcome, RepositoryOutcome, Stop},
+    registry::{CallFailure, Outcome, RepositoryOutcome, Stop},
 };
 
 /// The most repositories that a failure names.
@@ -124,10 +124,11 @@ impl Totals {
         let failed: HashSet<Digest> = failed.collect();
         self.counts.failed += failed.len() as u64;
         for failure in &outcome.failed {
-            self.fail(repository, &failure.code, &failure.message, 1);
+            let CallFailure { code, message } = &failure.why;
+            self.fail(repository, code, message, 1);
         }
         match &outcome.stopped {
-            Some(Stop::Failure { code, message }) if outcome.failed.is_empty() => {
+            Some(Stop::Failure(CallFailure { code, message })) if outcome.failed.is_empty() => {
                 self.fail(repository, code, message, 0);
             }
             Some(Stop::Protected(message)) => {

@@ -23,6 +23,7 @@ mod lambda;
 mod services;
 
 // What stops or limits a run, and what happens during one.
+mod attempts;
 mod budget;
 mod coverage;
 mod endings;
