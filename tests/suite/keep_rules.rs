@@ -26,7 +26,7 @@ fn kept(repository: &RepositoryBuilder, rules: &str) -> Vec<String> {
     kept
 }
 
-/// A rule keeps what meets all of its conditions, and nothing else (K2).
+/// A rule keeps what meets all of its conditions, and nothing else (K2, K12).
 #[test]
 fn a_rule_keeps_what_meets_all_its_conditions() {
     let mut repository = RepositoryBuilder::read(

@@ -75,6 +75,7 @@ fn compare_pre_releases(a: &str, b: &str) -> Ordering {
 mod tests {
     use super::*;
 
+    /// Versions in the order that a rule ranks them by (K10).
     #[test]
     fn versions_in_rising_order() {
         let tags = [
