@@ -217,7 +217,7 @@ fn world(size: u32, kind: Kind) -> Result<(Inventory, UsageIndex), Failure> {
     let usage = UsageIndex::from(vec![Evidence {
         status,
         uses: uses.into_vec(),
-        accounts: BTreeSet::new(),
+        locations: BTreeSet::new(),
     }]);
     Ok((
         Inventory {

@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     evidence::{Coverage, Evidence, SourceError, SourceStatus, UsageIndex, Uses},
-    image::{AccountId, Aliases, Registry},
+    image::{Aliases, Registry},
     kubernetes::ClusterError,
 };
 
@@ -61,8 +61,8 @@ pub(crate) struct Reading {
     /// Sources that it found, each with a status of its own.
     pub(crate) further: Vec<Box<dyn Source>>,
     pub(crate) note: Option<String>,
-    /// Accounts whose use this is, besides that of the source.
-    pub(crate) accounts: BTreeSet<AccountId>,
+    /// Accounts and Regions whose use this is, besides that of the source.
+    pub(crate) locations: BTreeSet<Registry>,
 }
 
 /// Number of locations that are read at once: each has rate limits of its own, but connections are
@@ -118,7 +118,7 @@ fn read_one<'a>(
         let Reading {
             further,
             note,
-            accounts,
+            locations,
         } = reading;
         let status = SourceStatus {
             source: source.name(),
@@ -135,7 +135,7 @@ fn read_one<'a>(
         let mut all = vec![Evidence {
             status,
             uses: uses.into_vec(),
-            accounts,
+            locations,
         }];
         all.extend(further.into_iter().flatten());
         all

@@ -66,22 +66,35 @@ async fn a_warning_is_enough_if_the_configuration_says_so() {
     assert_warns(&answer, "account 333333333333");
 }
 
+/// An account is read in a Region, not as such (U16).
 #[tokio::test]
-async fn an_account_that_is_read_may_pull() {
-    let config = r#"{mode: delete, in_use: {accounts: [{role_arn: "arn:aws:iam::333333333333:role/reader"}]}}"#;
-    let aws = account(third).await;
-    assert_eq!(run(&aws, config).await.counts.deleted, 5);
-
-    let aws = account(|world| {
-        third(world);
-        let list = json!({"schema": "ecr-cleanup/keep-list/1", "generated_at": "2026-11-21T11:00:00Z", "max_age": "24h",
-            "account": "333333333333", "images": []});
-        world.bucket("lists").insert("third.json".to_owned(), Object::new(list.to_string()));
-    })
-    .await;
-    let config = "{mode: delete, in_use: {keep_lists: ['s3://lists/third.json']}}";
-    let answer = run(&aws, config).await;
-    assert_eq!(answer.counts.deleted, 5, "{}", answer.summary);
+async fn an_account_may_pull_if_it_is_read_in_the_region_of_the_registry() {
+    let role = "arn:aws:iam::333333333333:role/reader";
+    for (regions, deleted) in [
+        ("", 5),
+        (", regions: [eu-west-1]", 5),
+        (", regions: [us-east-1]", 2),
+        (", regions: [us-east-1, eu-west-1]", 5),
+    ] {
+        let aws = account(third).await;
+        let entry = format!("{{role_arn: '{role}'{regions}}}");
+        let config = format!("{{mode: delete, in_use: {{accounts: [{entry}]}}}}");
+        let answer = run(&aws, &config).await;
+        assert_deleted!(answer, Completed, deleted, "{entry}");
+    }
+    for (region, deleted) in [(None, 2), (Some("us-east-1"), 2), (Some("eu-west-1"), 5)] {
+        let aws = account(|world| {
+            third(world);
+            let list = json!({"schema": "ecr-cleanup/keep-list/1", "generated_at": "2026-11-21T11:00:00Z",
+                "max_age": "24h", "account": "333333333333", "region": region, "images": []});
+            let list = Object::new(list.to_string());
+            world.bucket("lists").insert("third.json".to_owned(), list);
+        })
+        .await;
+        let config = "{mode: delete, in_use: {keep_lists: ['s3://lists/third.json']}}";
+        let answer = run(&aws, config).await;
+        assert_deleted!(answer, Completed, deleted, "{region:?}");
+    }
 }
 
 #[tokio::test]

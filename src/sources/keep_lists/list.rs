@@ -103,6 +103,15 @@ impl KeepList {
         })
     }
 
+    /// Returns the account and Region whose use it lists; `None` if it does not name both, since an
+    /// account is read in a Region (U16).
+    pub(super) fn location(&self) -> Option<Registry> {
+        Some(Registry {
+            account: self.account?,
+            region: self.region.clone()?,
+        })
+    }
+
     /// Parses a list that holds at a time.
     pub(super) fn parse(text: &[u8], now: Time) -> Result<Self, KeepListError> {
         #[derive(Deserialize)]

@@ -53,9 +53,8 @@ impl Source for KeepLists {
                 let lists = stream::iter(keys).map(|key| self.read_list(&objects.bucket, key));
                 let mut lists = lists.buffer_unordered(AT_ONCE);
                 while let Some((address, list)) = lists.try_next().await? {
-                    let location = self.location_of(&list);
-                    reading.accounts.insert(location.account);
-                    self.add(&address, location, &list, uses)?;
+                    reading.locations.extend(list.location());
+                    self.add(&address, &list, uses)?;
                 }
             }
             Ok(reading)
@@ -98,15 +97,9 @@ impl KeepLists {
         }
     }
 
-    fn add(
-        &self,
-        address: &str,
-        location: Registry,
-        list: &KeepList,
-        uses: &mut Uses,
-    ) -> Result<(), SourceError> {
+    fn add(&self, address: &str, list: &KeepList, uses: &mut Uses) -> Result<(), SourceError> {
         let user = Arc::new(User {
-            location,
+            location: self.location_of(list),
             kind: "keep list".into(),
             name: address.to_owned(),
             cluster: None,

@@ -266,7 +266,7 @@ pub(crate) fn usage_of(references: impl IntoIterator<Item = String>) -> UsageInd
     UsageIndex::from(vec![Evidence {
         status,
         uses: uses.into_vec(),
-        accounts: BTreeSet::new(),
+        locations: BTreeSet::new(),
     }])
 }
 

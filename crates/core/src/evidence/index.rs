@@ -13,7 +13,7 @@ use super::{
     path::{Host, MirroredPath, last_part},
     status::Coverage,
 };
-use crate::image::{AccountId, Digest, Image, ImageReference, Registry, RepositoryName, Tag};
+use crate::image::{Digest, Image, ImageReference, Registry, RepositoryName, Tag};
 
 type Users = BTreeSet<Arc<User>>;
 /// Users by the tag and the path that they name.
@@ -23,7 +23,7 @@ type ByTag = HashMap<Tag, BTreeMap<MirroredPath, Users>>;
 #[derive(Debug, Default)]
 pub struct UsageIndex {
     sources: Vec<SourceStatus>,
-    accounts: BTreeSet<AccountId>,
+    locations: BTreeSet<Registry>,
     references: BTreeMap<Reference, Users>,
     by_digest: HashMap<Digest, Users>,
     /// By the last part of the path.
@@ -60,11 +60,11 @@ impl From<Vec<Evidence>> for UsageIndex {
         for Evidence {
             status,
             uses,
-            accounts,
+            locations,
         } in evidence
         {
-            index.accounts.insert(status.location.account);
-            index.accounts.extend(accounts);
+            index.locations.insert(status.location.clone());
+            index.locations.extend(locations);
             index.sources.push(status);
             // What an incomplete source did find is in use in any case.
             for it in uses {
@@ -149,16 +149,10 @@ impl UsageIndex {
         }
     }
 
-    /// Returns the accounts whose use is read.
-    #[must_use]
-    pub const fn accounts(&self) -> &BTreeSet<AccountId> {
-        &self.accounts
-    }
-
     /// Returns whether use is read in this account and Region.
     #[must_use]
     pub fn is_read_in(&self, location: &Registry) -> bool {
-        self.sources.iter().any(|status| status.is_in(location))
+        self.locations.contains(location)
     }
 
     /// Returns the status of each source.

@@ -21,7 +21,7 @@ pub use text::{Hit, TextScanner};
 pub use user::User;
 pub use uses::{EvidenceKind, Use, UsedImage, Uses};
 
-use crate::image::AccountId;
+use crate::image::Registry;
 
 /// Findings of one source in one location.
 #[derive(Debug)]
@@ -30,6 +30,6 @@ pub struct Evidence {
     pub status: SourceStatus,
     /// Uses, also of a source that is not complete.
     pub uses: Vec<Use>,
-    /// Further accounts whose use this is.
-    pub accounts: BTreeSet<AccountId>,
+    /// Further accounts and Regions whose use this is.
+    pub locations: BTreeSet<Registry>,
 }

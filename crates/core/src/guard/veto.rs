@@ -65,7 +65,12 @@ pub fn unread_pullers<E: fmt::Display>(
         }
     }
     if !unread.is_empty() {
-        let by = unread.iter().map(ToString::to_string).collect();
+        let region = &registry.region;
+        let text = |principal: &PullPrincipal| match principal {
+            PullPrincipal::Account(_) => format!("{principal} in {region}"),
+            _ => principal.to_string(),
+        };
+        let by = unread.iter().map(text).collect();
         return veto(LeftAlone::PulledFrom { by });
     }
     let replications = match access.replications {
@@ -91,7 +96,11 @@ pub fn unread_pullers<E: fmt::Display>(
 fn is_read(principal: &PullPrincipal, registry: &Registry, usage: &UsageIndex) -> bool {
     match principal {
         PullPrincipal::Account(account) => {
-            *account == registry.account || usage.accounts().contains(account)
+            let location = Registry {
+                account: *account,
+                region: registry.region.clone(),
+            };
+            location == *registry || usage.is_read_in(&location)
         }
         // Lambda itself adds this to the policy of a repository that a function of its account is
         // made from. Of another account it lets in only those whom the policy names besides
@@ -106,3 +115,6 @@ fn is_read(principal: &PullPrincipal, registry: &Registry, usage: &UsageIndex) -
         | PullPrincipal::Anybody => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

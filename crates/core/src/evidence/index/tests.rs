@@ -43,7 +43,7 @@ fn usage(uses: &[(&str, Option<Digest>)]) -> UsageIndex {
     UsageIndex::from(vec![Evidence {
         status,
         uses: found.into_vec(),
-        accounts: BTreeSet::new(),
+        locations: BTreeSet::new(),
     }])
 }
 

@@ -1,0 +1,84 @@
+use std::convert::Infallible;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    evidence::{Coverage, Evidence, SourceStatus},
+    image::RepositoryName,
+};
+
+/// Parses `ACCOUNT REGION`.
+fn location(text: &str) -> Registry {
+    let (account, region) = text.split_once(' ').unwrap();
+    Registry {
+        account: account.parse().unwrap(),
+        region: region.parse().unwrap(),
+    }
+}
+
+/// Returns what was read, from `SOURCE ACCOUNT REGION, ...`.
+fn usage(sources: &'static str) -> UsageIndex {
+    let sources = sources.split(", ").filter(|it| !it.is_empty());
+    let evidence = sources.map(|text| {
+        let (source, at) = text.split_once(' ').unwrap();
+        let status = SourceStatus {
+            source,
+            location: location(at),
+            cluster: None,
+            coverage: Coverage::Complete,
+            references: 0,
+            note: None,
+        };
+        Evidence {
+            status,
+            uses: Vec::new(),
+            locations: BTreeSet::new(),
+        }
+    });
+    UsageIndex::from(evidence.collect::<Vec<_>>())
+}
+
+/// Returns who may pull from a repository by a statement and is not read.
+fn unread(statement: &Value, registry: &str, sources: &'static str) -> String {
+    let policy = json!({ "Statement": statement }).to_string();
+    let key = (
+        location(registry).into(),
+        RepositoryName::new("team/app").unwrap(),
+    );
+    let access = PullAccess::<Infallible> {
+        registry_policy: Ok(None),
+        replications: Ok(&[]),
+    };
+    match unread_pullers(&key, Ok(Some(&policy)), &access, &usage(sources)) {
+        None => String::new(),
+        Some(Veto {
+            why: LeftAlone::PulledFrom { by },
+            ..
+        }) => by.join(", "),
+        Some(veto) => panic!("{veto:?}"),
+    }
+}
+
+/// The registry, the account that may pull, what is read, and who is unread (U16).
+const ACCOUNTS: &str = "
+    111111111111 eu-west-1 | 111111111111 | | -
+    111111111111 eu-west-1 | 222222222222 | ecs 222222222222 eu-west-1 | -
+    111111111111 eu-west-1 | 222222222222 | ecs 222222222222 us-east-1 | account 222222222222 in eu-west-1
+    111111111111 eu-west-1 | 222222222222 | ecs 111111111111 eu-west-1 | account 222222222222 in eu-west-1
+    222222222222 us-east-1 | 111111111111 | ecs 111111111111 eu-west-1 | account 111111111111 in us-east-1
+    222222222222 us-east-1 | 111111111111 | ecs 111111111111 us-east-1 | -
+";
+
+#[test]
+fn an_account_is_read_in_the_region_of_the_registry() {
+    for case in ACCOUNTS.trim().lines() {
+        let columns: Vec<&str> = case.split('|').map(str::trim).collect();
+        let [registry, account, sources, expected] = columns[..] else {
+            panic!("{case}")
+        };
+        let allow = json!({"Effect": "Allow", "Principal": {"AWS": account}, "Action": "ecr:*"});
+        let found = unread(&allow, registry, sources);
+        assert_eq!(found, expected.trim_matches('-'), "{case}");
+    }
+}
