@@ -41,7 +41,7 @@ pub(crate) enum Cause {
     PreconditionFailed,
     /// ECR does not move this image to another storage class.
     StorageClassRefused,
-    /// ECS rejects the request; of a task definition it means that there is none.
+    /// ECS rejects the request; of a task definition it mostly means that there is none.
     ClientException,
     /// The endpoint does not know the operation.
     UnknownOperation,

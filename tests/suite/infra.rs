@@ -184,7 +184,8 @@ fn every_service_may_be_asked_exactly_what_is_asked_of_it() {
             .join(format!("src/sources/services/tables/{name}.json"));
         let mut asked = calls(&serde_json::from_str(&fs::read_to_string(table).unwrap()).unwrap());
         // Of any of them, the task definitions that it names.
-        asked.insert("ecs:DescribeTaskDefinition".to_owned());
+        let definitions = ["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"];
+        asked.extend(definitions.map(ToOwned::to_owned));
         assert_eq!(actions(statements), asked, "{name}");
     }
 }

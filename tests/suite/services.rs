@@ -284,20 +284,104 @@ async fn a_task_definition_is_described_once_however_many_name_it() {
     assert_eq!(described.len(), 1, "{described:?}");
 }
 
+/// Says that a rule and a workflow start a task by this name of a task definition, `nightly`, of
+/// which two revisions are ACTIVE.
+fn starts(world: &mut World, service_name: &str, name: &str) {
+    base(world, service(service_name));
+    world.tagged("app", "nightly-1", 90);
+    world.tagged("app", "nightly-2", 90);
+    for revision in 1..3 {
+        world.define("nightly", "app", &format!("nightly-{revision}"));
+    }
+    let target = json!({"Id": "2", "EcsParameters": {"TaskDefinitionArn": name}});
+    let task = json!({"States": {"Run": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync",
+        "Parameters": {"Cluster": "prod", "TaskDefinition": name}}}});
+    let input = json!({"TaskDefinition": name}).to_string();
+    let region = world.home();
+    for (operation, answer) in [
+        ("events:ListTargetsByRule", json!({"Targets": [target]})),
+        (
+            "states:DescribeStateMachine",
+            json!({"name": "one", "definition": task.to_string()}),
+        ),
+        (
+            "scheduler:GetSchedule",
+            json!({"Name": "one", "Target": {"Arn": "arn:aws:scheduler:::aws-sdk:ecs:runTask", "Input": input}}),
+        ),
+    ] {
+        region.scripts.remove(operation);
+        region.script(operation, "", answer);
+    }
+}
+
+/// Counts of ECS only what something names, and keeps one image by a rule.
+fn referenced(services: &str) -> String {
+    config(services).replace(
+        "in_use: {",
+        "in_use: {ecs: {task_definitions: referenced}, ",
+    )
+}
+
+/// A family without a revision is its newest ACTIVE one, also in an ARN (U11).
 #[tokio::test]
-async fn a_task_definition_that_does_not_exist_cannot_be_started() {
-    let aws = SimulatedAws::start().await;
-    aws.edit(|world| {
-        base(world, service("eventbridge"));
-        world.untagged("app", 50);
-        let target = TASK.replace("job:1", "never:7");
-        let target = json!({"Id": "2", "EcsParameters": {"TaskDefinitionArn": target}});
-        let targets = json!({"Targets": [target]});
-        let region = world.home();
-        region.script("events:ListTargetsByRule", "targets-2", targets);
-    });
-    assert_status!(run(&aws, &config("eventbridge")).await, Completed);
-    assert_eq!(aws.tags("app"), ["kept"]);
+async fn a_task_definition_counts_however_it_is_named() {
+    let arn = |name: &str| format!("arn:aws:ecs:eu-west-1:111111111111:task-definition/{name}");
+    for service in ["eventbridge", "step_functions", "scheduler"] {
+        for (name, kept) in [
+            ("nightly".to_owned(), "nightly-2"),
+            ("nightly:1".to_owned(), "nightly-1"),
+            (arn("nightly"), "nightly-2"),
+            (arn("nightly:1"), "nightly-1"),
+        ] {
+            let aws = SimulatedAws::start().await;
+            aws.edit(|world| starts(world, service, &name));
+            let answer = run(&aws, &referenced(service)).await;
+            assert_status!(answer, Completed, "{service} {name}");
+            let mut left = aws.tags("app");
+            left.retain(|tag| tag.starts_with("nightly"));
+            assert_eq!(left, [kept], "{service} {name}");
+        }
+    }
+}
+
+/// What is named and cannot be described may be any image (U4).
+#[tokio::test]
+async fn a_named_task_definition_that_ecs_does_not_describe_stops_the_run() {
+    for name in ["nightly", "nightly:1", "nightly:3"] {
+        let aws = SimulatedAws::start().await;
+        aws.edit(|world| starts(world, "eventbridge", name));
+        if name != "nightly:3" {
+            let refused = FaultKind::error(400, "ClientException", "Unable to describe it.");
+            let fault = Fault::on("ecs:DescribeTaskDefinition").matching("nightly");
+            aws.fault(fault.kind(refused));
+        }
+        let answer = run(&aws, &referenced("eventbridge")).await;
+        assert_refused!(answer, aws, "{name}");
+        assert_contains!(answer.refusals[0], name, "EventBridge");
+    }
+}
+
+/// Nothing can start a task of a family without an ACTIVE revision (U11).
+#[tokio::test]
+async fn a_family_without_an_active_revision_is_no_use() {
+    for name in ["nightly", "never", "never:7"] {
+        let aws = SimulatedAws::start().await;
+        aws.edit(|world| {
+            starts(world, "eventbridge", name);
+            world.deploy("prod", "web", "elsewhere:1");
+            let ecs = &mut world.home().ecs;
+            ecs.set_status("nightly:1", "INACTIVE");
+            ecs.set_status("nightly:2", "INACTIVE");
+        });
+        assert_status!(run(&aws, &referenced("eventbridge")).await, Completed);
+        assert_eq!(aws.tags("app"), ["kept"], "{name}");
+
+        aws.edit(|world| drop(world.untagged("app", 50)));
+        aws.fault(Fault::denied("ecs:ListTaskDefinitions"));
+        let answer = run(&aws, &referenced("eventbridge")).await;
+        assert_status!(answer, Refused, "{name}: nobody knows whether it has one");
+        assert_contains!(answer.refusals[0], "ecs:ListTaskDefinitions");
+    }
 }
 
 #[tokio::test]

@@ -11,10 +11,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{Ecs, add, last_part};
 use crate::{
-    aws::{ApiError, Operation, list},
+    aws::{ApiError, Cause, Operation, list},
     config::TaskDefinitions,
     evidence::{SourceError, User, Uses},
-    image::Arn,
+    image::{Arn, Partition, Registry},
 };
 
 const AT_ONCE: usize = 16;
@@ -86,6 +86,53 @@ impl Ecs {
         let (known, read) = (&self.caches.definitions, self.describe_definition(arn));
         let is_good = |images: &Vec<String>| !images.is_empty();
         known.get_or_read(arn.to_owned(), is_good, read).await
+    }
+
+    /// Reads the images of a task definition that something outside ECS names, as `family` (its
+    /// newest ACTIVE revision) or `family:revision`.
+    ///
+    /// There are none if the family has no ACTIVE revision, since then nothing can start it. One
+    /// that ECS does not describe for another reason is an error.
+    pub(in crate::sources) async fn images_of_named(
+        &self,
+        name: &str,
+    ) -> Result<Vec<String>, ApiError> {
+        let Registry { account, region } = &self.location;
+        let (family, asked) = match (name.split_once(':'), Partition::of(region)) {
+            // By its ARN, so that it is not described once more for its other name.
+            (Some((family, _)), Some(Partition { id, .. })) => {
+                let arn = format!("arn:{id}:ecs:{region}:{account}:task-definition/{name}");
+                (family, arn)
+            }
+            (named, _) => (named.map_or(name, |(family, _)| family), name.to_owned()),
+        };
+        match self.images_of(&asked).await {
+            Err(error) if error.cause == Cause::ClientException => {
+                let is_active = self.has_active_revision(family).await?;
+                if is_active {
+                    Err(error)
+                } else {
+                    Ok(Vec::new())
+                }
+            }
+            read => read,
+        }
+    }
+
+    async fn has_active_revision(&self, family: &str) -> Result<bool, ApiError> {
+        let request = || {
+            let request = self.clients.ecs.list_task_definitions();
+            let request = request.status(TaskDefinitionStatus::Active);
+            request.family_prefix(family).max_results(100)
+        };
+        let arns = list!(
+            self.clients,
+            ListTaskDefinitions,
+            family,
+            request(),
+            task_definition_arns
+        );
+        Ok(!arns.await?.is_empty())
     }
 
     async fn describe_definition(&self, arn: &str) -> Result<Vec<String>, ApiError> {

@@ -13,9 +13,9 @@ use super::{
     spec::{Spec, UserOf},
 };
 use crate::{
-    aws::Cause,
+    aws::ApiError,
     evidence::{EvidenceKind, Hit, SourceError, TextScanner, User, Uses},
-    image::{Partition, Registry},
+    image::Registry,
     sources::ecs::Ecs,
 };
 
@@ -27,6 +27,7 @@ pub(super) struct Recorder<'f> {
     scanner: TextScanner,
     definition_arn: Regex,
     definition_name: Regex,
+    /// Task definitions by `family` or `family:revision`, with who names them.
     definitions: BTreeMap<String, BTreeSet<Arc<User>>>,
 }
 
@@ -47,7 +48,7 @@ impl<'f> Recorder<'f> {
         Ok(Self {
             scanner: TextScanner::new(uses.aliases())?,
             definition_arn: Regex::new(
-                r"arn:[a-z0-9-]+:ecs:([a-z0-9-]+):([0-9]{12}):task-definition/[A-Za-z0-9_-]+(?::[0-9]+)?",
+                r"arn:[a-z0-9-]+:ecs:([a-z0-9-]+):([0-9]{12}):task-definition/([A-Za-z0-9_-]+(?::[0-9]+)?)",
             )?,
             definition_name: Regex::new(r"^[A-Za-z0-9_-]+(?::[0-9]+)?$")?,
             definitions: BTreeMap::new(),
@@ -145,44 +146,37 @@ impl<'f> Recorder<'f> {
         Ok(())
     }
 
-    /// Records the task definitions that a text names. Those of another account or Region are read
-    /// there.
+    /// Records the task definitions that a text names, however it names them. Those of another
+    /// account or Region are read there.
     fn name_definitions(&mut self, user: &Arc<User>, key: Option<&str>, text: &str) {
         let Registry { account, region } = &self.location;
-        let mut arns = Vec::new();
+        let mut names = Vec::new();
         for found in self.definition_arn.captures_iter(text) {
-            let (arn, [in_region, in_account]) = found.extract();
+            let (_, [in_region, in_account, name]) = found.extract();
             if in_region == &**region && in_account == &**account {
-                arns.push(arn.to_owned());
+                names.push(name.to_owned());
             }
         }
         let is_key = |key: &str| {
             ["taskdefinition", "taskdefinitionarn"].contains(&key.to_ascii_lowercase().as_str())
         };
         if key.is_some_and(is_key) && self.definition_name.is_match(text) {
-            // By its ARN, so that it is not described once more for its other name.
-            arns.push(match Partition::of(region) {
-                Some(Partition { id, .. }) => {
-                    format!("arn:{id}:ecs:{region}:{account}:task-definition/{text}")
-                }
-                None => text.to_owned(),
-            });
+            names.push(text.to_owned());
         }
-        for arn in arns {
-            let users = self.definitions.entry(arn).or_default();
+        for name in names {
+            let users = self.definitions.entry(name).or_default();
             users.insert(Arc::clone(user));
         }
     }
 
-    /// Adds the images of the task definitions that were named. One that does not exist cannot be
-    /// started.
+    /// Adds the images of the task definitions that were named.
     pub(super) async fn read_definitions(self, ecs: &Ecs) -> Result<(), SourceError> {
         for (name, users) in self.definitions {
-            let images = match ecs.images_of(&name).await {
-                Ok(images) => images,
-                Err(error) if error.cause == Cause::ClientException => continue,
-                Err(error) => return Err(error.into()),
-            };
+            let images = ecs.images_of_named(&name).await.map_err(|error| {
+                let user = users.first().map(ToString::to_string).unwrap_or_default();
+                let message = format!("{} (named by {user})", error.message);
+                ApiError { message, ..error }
+            })?;
             for user in &users {
                 for image in &images {
                     let added = self.uses.add(user, image, None, EvidenceKind::Field);
@@ -273,7 +267,6 @@ mod tests {
             "far": arn("us-east-1:111111111111", "far:1"), "foreign": arn("eu-west-1:222222222222", "foreign:1"),
             "name": "batch:8"});
         let (_, definitions) = recorded(Service::StepFunctions, &item).unwrap();
-        let expected = ["batch:7", "job", "web:3"].map(|name| arn(home, name));
-        assert_eq!(definitions, expected);
+        assert_eq!(definitions, ["batch:7", "job", "web:3"]);
     }
 }

@@ -1,6 +1,6 @@
 //! `ListTaskDefinitions`, `ListTaskDefinitionFamilies`, `DescribeTaskDefinition`.
 
-use super::paged;
+use super::{last, paged};
 use crate::ecs::state::Ecs;
 use crate::error::{Answer, ApiError, json};
 use crate::input::{required, text};
@@ -46,9 +46,14 @@ pub(crate) fn families(ecs: &Ecs, body: &Value) -> Answer {
     paged("families", paging.take(shown))
 }
 
+/// An ARN without a revision is none of the names that ECS documents, so it is refused.
 pub(crate) fn describe(ecs: &Ecs, body: &Value) -> Answer {
+    let reference = required(body, "taskDefinition")?;
+    let name = last(reference);
+    let is_documented = name == reference || name.contains(':');
     let definition = ecs
-        .task_definition(required(body, "taskDefinition")?)
+        .task_definition(reference)
+        .filter(|_| is_documented)
         .ok_or_else(|| ApiError::new("ClientException", "Unable to describe task definition."))?;
     json(&object!({"taskDefinition": definition, "tags": []}))
 }

@@ -91,6 +91,13 @@ async fn lists_are_paged_filtered_and_kept_apart_by_account_and_region() {
     let body = json!({"taskDefinition": "web:3"});
     let (_, answer) = call(&aws, "ecs:DescribeTaskDefinition", &body).await;
     assert_eq!(answer["__type"], "ClientException");
+    let body = json!({"taskDefinition": "web"});
+    let (_, answer) = call(&aws, "ecs:DescribeTaskDefinition", &body).await;
+    assert_eq!(answer["taskDefinition"]["revision"], 2);
+    let without_revision = "arn:aws:ecs:eu-west-1:111111111111:task-definition/web";
+    let body = json!({"taskDefinition": without_revision});
+    let (_, answer) = call(&aws, "ecs:DescribeTaskDefinition", &body).await;
+    assert_eq!(answer["__type"], "ClientException");
     let (_, answer) = call(&aws, "ecs:ListTasks", &json!({})).await;
     assert_eq!(answer["__type"], "ClusterNotFoundException");
     let body = json!({});
