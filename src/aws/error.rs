@@ -43,7 +43,7 @@ pub(crate) enum Cause {
     StorageClassRefused,
     /// ECS rejects the request; of a task definition it mostly means that there is none.
     ClientException,
-    /// The endpoint does not know the operation.
+    /// The endpoint does not know the operation, or does not offer it in its Region.
     UnknownOperation,
     /// The service answered with another error.
     Service,
@@ -132,7 +132,7 @@ impl Cause {
     fn of<E>(error: &SdkError<E, Response>, code: Option<&str>, message: &str) -> Self {
         match code.map(|code| Self::of_code(code, message)) {
             Some(cause) if cause.is_denied() => cause,
-            _ if is_html(error) => Self::UnknownOperation,
+            _ if is_not_implemented(error) => Self::UnknownOperation,
             Some(cause) => cause,
             None => match error {
                 SdkError::ConstructionFailure(_) => Self::NotSent,
@@ -166,6 +166,7 @@ impl Cause {
                     Self::AccessDenied
                 }
             }
+            "UnsupportedFeatureException" => Self::UnknownOperation,
             _ if code.contains("UnknownOperation") => Self::UnknownOperation,
             _ if code.contains("Throttl") || code.starts_with("TooManyRequests") => Self::Throttled,
             // A service that gives no code is known by its status.
@@ -177,12 +178,23 @@ impl Cause {
     }
 }
 
-/// Returns whether the answer is a page for people: the endpoint is not that of the service.
-fn is_html<E>(error: &SdkError<E, Response>) -> bool {
-    let content_type = error
-        .raw_response()
-        .and_then(|response| response.headers().get("content-type"));
-    content_type.is_some_and(|content_type| content_type.starts_with("text/html"))
+/// Returns whether an endpoint that is not that of AWS lacks the operation: by its status, or by the
+/// page that moto's server makes of it.
+///
+/// A page from anything else, such as a proxy or a load balancer, says nothing of the operation.
+fn is_not_implemented<E>(error: &SdkError<E, Response>) -> bool {
+    let Some(response) = error.raw_response() else {
+        return false;
+    };
+    let header = |name| response.headers().get(name).unwrap_or_default();
+    match response.status().as_u16() {
+        501 => true,
+        500 => {
+            header("content-type").starts_with("text/html")
+                && header("server").starts_with("Werkzeug")
+        }
+        _ => false,
+    }
 }
 
 /// Returns whether a connection failed since the resolver is certain that the host does not exist,
@@ -216,6 +228,12 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ecs::operation::list_daemons::ListDaemonsError;
+    use aws_smithy_types::{
+        body::SdkBody,
+        error::{ErrorMetadata, metadata::Builder},
+    };
+
     use super::*;
 
     #[test]
@@ -242,6 +260,52 @@ mod tests {
              information: Name or service not known"
         );
         assert!(!is_host_not_found(&proxy));
+    }
+
+    /// Returns the cause of an error that came with this status and these headers.
+    fn cause_of(
+        status: u16,
+        code: Option<&str>,
+        headers: &[(&'static str, &'static str)],
+    ) -> Cause {
+        let mut response = Response::new(status.try_into().unwrap(), SdkBody::empty());
+        for (name, value) in headers {
+            response.headers_mut().insert(*name, *value);
+        }
+        let metadata = code
+            .into_iter()
+            .fold(ErrorMetadata::builder(), Builder::code);
+        let error = ListDaemonsError::generic(metadata.build());
+        let error = SdkError::service_error(error, response);
+        ApiError::new(Operation::ListDaemons, "", &error).cause
+    }
+
+    #[test]
+    fn only_what_the_endpoint_itself_says_makes_an_operation_unknown() {
+        let html = ("content-type", "text/html; charset=utf-8");
+        let moto = ("server", "Werkzeug/3.1.8 Python/3.11.7");
+        for (status, code, headers) in [
+            (400, Some("UnknownOperationException"), &[][..]),
+            (400, Some("UnsupportedFeatureException"), &[]),
+            (501, Some("InternalFailure"), &[]),
+            (501, None, &[html]),
+            (500, None, &[html, moto]),
+        ] {
+            let cause = cause_of(status, code, headers);
+            assert_eq!(cause, Cause::UnknownOperation, "{status} {code:?}");
+        }
+        for (status, code, headers) in [
+            (500, None, &[html][..]),
+            (502, None, &[html]),
+            (503, None, &[html]),
+            (404, None, &[html]),
+            (500, Some("InternalFailure"), &[moto]),
+            (400, Some("AccessDeniedException"), &[html, moto]),
+            (400, Some("ClientException"), &[]),
+        ] {
+            let cause = cause_of(status, code, headers);
+            assert_ne!(cause, Cause::UnknownOperation, "{status} {code:?}");
+        }
     }
 
     #[test]
