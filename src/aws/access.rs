@@ -37,7 +37,8 @@ impl Tried {
         let outcome = match error {
             None => Outcome::Allowed,
             Some(error) if error.cause.is_denied() => Outcome::Denied,
-            // The service looked at what it was asked, and so IAM had allowed the call.
+            // The service looked at what it was asked, and so IAM had allowed the call; or there is
+            // nothing to allow.
             Some(error) if error.cause.is_from_request() => Outcome::Allowed,
             Some(error) => Outcome::Unknown(error.clone()),
         };
@@ -46,7 +47,8 @@ impl Tried {
 }
 
 impl Cause {
-    /// Returns whether the service answered, and found fault with what it was asked.
+    /// Returns whether the service answered, and found fault with what it was asked or does not
+    /// know such a call.
     const fn is_from_request(self) -> bool {
         matches!(
             self,
@@ -58,6 +60,7 @@ impl Cause {
                 | Self::PreconditionFailed
                 | Self::StorageClassRefused
                 | Self::ClientException
+                | Self::UnknownOperation
                 | Self::Service
         )
     }
@@ -148,6 +151,15 @@ impl Clients {
                 ecs.describe_service_deployments().service_deployment_arns(NOTHING);
             DescribeServiceRevisions =>
                 ecs.describe_service_revisions().service_revision_arns(NOTHING);
+            ListDaemons => ecs.list_daemons().cluster_arn(cluster).max_results(1);
+            DescribeDaemon => ecs.describe_daemon().daemon_arn(NOTHING);
+            DescribeDaemonDeployments =>
+                ecs.describe_daemon_deployments().daemon_deployment_arns(NOTHING);
+            DescribeDaemonRevisions =>
+                ecs.describe_daemon_revisions().daemon_revision_arns(NOTHING);
+            ListDaemonTaskDefinitions => ecs.list_daemon_task_definitions().max_results(1);
+            DescribeDaemonTaskDefinition =>
+                ecs.describe_daemon_task_definition().daemon_task_definition(NOTHING);
         }
         trial.tried
     }

@@ -72,6 +72,8 @@ operations! {
     DescribeDaemon = "ecs:DescribeDaemon": Some(Bucket::OtherEcs);
     DescribeDaemonDeployments = "ecs:DescribeDaemonDeployments": Some(Bucket::OtherEcs);
     DescribeDaemonRevisions = "ecs:DescribeDaemonRevisions": Some(Bucket::OtherEcs);
+    ListDaemonTaskDefinitions = "ecs:ListDaemonTaskDefinitions": Some(Bucket::OtherEcs);
+    DescribeDaemonTaskDefinition = "ecs:DescribeDaemonTaskDefinition": Some(Bucket::OtherEcs);
 
     EksListClusters = "eks:ListClusters": Some(Bucket::Eks);
     EksDescribeCluster = "eks:DescribeCluster": Some(Bucket::Eks);

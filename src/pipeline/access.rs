@@ -97,13 +97,8 @@ impl Access {
             access.untried.push(Operation::BatchDeleteImage.name());
         }
         if config.in_use.ecs.is_some() {
-            access.untried.extend([
-                Operation::ListDaemons.name(),
-                Operation::DescribeDaemon.name(),
-                Operation::DescribeDaemonDeployments.name(),
-                Operation::DescribeDaemonRevisions.name(),
-                Operation::DescribeExpressGatewayService.name(),
-            ]);
+            let express = Operation::DescribeExpressGatewayService;
+            access.untried.push(express.name());
         }
         if let Some(eks) = &config.in_use.eks {
             let names = eks

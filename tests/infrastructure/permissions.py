@@ -20,6 +20,8 @@ NOT_IN_MOTO = {
     "ecs:DescribeDaemon": "moto has no daemons",
     "ecs:DescribeDaemonDeployments": "moto has no daemons",
     "ecs:DescribeDaemonRevisions": "moto has no daemons",
+    "ecs:DescribeDaemonTaskDefinition": "moto has no daemons",
+    "ecs:ListDaemonTaskDefinitions": "moto has no daemons",
     "ecs:DescribeExpressGatewayService": "moto has no Express services",
     "eks:DescribeCluster": "a cluster in moto has no Kubernetes to read",
 }

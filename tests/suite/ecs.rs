@@ -1,6 +1,6 @@
 //! What only Amazon ECS uses is kept, whoever of it is the only user.
 
-use simulated_aws::{ContainerImage, SimulatedAws, World, days_ago};
+use simulated_aws::{ContainerImage, Fault, FaultKind, SimulatedAws, World, days_ago};
 
 use crate::support::{WorldExt, run};
 
@@ -55,15 +55,30 @@ fn express(world: &mut World) {
 }
 
 fn daemon(world: &mut World) {
-    world.tagged(APP, "daemon", 90);
-    let image = ContainerImage {
-        container_name: "main".to_owned(),
-        image: format!("{}:daemon", world.home().repository(APP).uri()),
-        image_digest: None,
-    };
-    let cluster = world.home().cluster("prod");
-    cluster.capacity_providers.push("own".to_owned());
+    let image = daemon_image(world, "daemon");
     world.home().ecs.deploy_daemon("prod", "agent", vec![image]);
+    let image = daemon_image(world, "daemon-definition");
+    let ecs = &mut world.home().ecs;
+    ecs.deploy_daemon("prod", "unpinned", vec![image]);
+    // Only its definition, which is about to be deleted, still says what it runs.
+    for revision in ecs.daemon_revisions.values_mut() {
+        if revision.daemon_arn.ends_with("unpinned") {
+            revision.container_images.clear();
+        }
+    }
+    for definition in ecs.daemon_task_definitions.values_mut() {
+        "DELETE_IN_PROGRESS".clone_into(&mut definition.status);
+    }
+}
+
+/// Pushes an image for a container of a daemon.
+fn daemon_image(world: &mut World, tag: &str) -> ContainerImage {
+    world.tagged(APP, tag, 90);
+    ContainerImage {
+        container_name: "main".to_owned(),
+        image: format!("{}:{tag}", world.home().repository(APP).uri()),
+        image_digest: None,
+    }
 }
 
 fn tasks(world: &mut World) {
@@ -96,4 +111,52 @@ async fn an_image_is_kept_whoever_of_ecs_is_its_only_user() {
     let left = aws.digests(APP);
     assert_eq!(left.len(), kept);
     assert!(deleted.iter().all(|digest| !left.contains(digest)));
+}
+
+/// Anybody may deploy a daemon of an ACTIVE definition (U3).
+#[tokio::test]
+async fn active_daemon_task_definitions_count_as_those_of_tasks_do() {
+    for (task_definitions, kept) in [
+        ("active", &["one", "task", "three", "two"][..]),
+        ("{newest: 2}", &["task", "three", "two"]),
+        ("{newest: 1}", &["task", "three"]),
+        ("referenced", &["task"]),
+    ] {
+        let aws = SimulatedAws::start().await;
+        aws.edit(|world| {
+            for tag in ["one", "two", "three", "deleted"] {
+                let image = daemon_image(world, tag);
+                world.home().ecs.register_daemon("agent", &[image]);
+            }
+            let definitions = &mut world.home().ecs.daemon_task_definitions;
+            let mut last = definitions.last_entry().unwrap();
+            last.get_mut().status = "DELETE_IN_PROGRESS".to_owned();
+            let task = definition(world, "task");
+            world.run_task("prod", &task);
+        });
+        let config = CONFIG.replace("referenced", task_definitions);
+        assert_status!(run(&aws, &config).await, Completed, "{task_definitions}");
+        assert_eq!(aws.tags(APP), kept, "{task_definitions}");
+    }
+}
+
+/// Where ECS has no daemons, nothing runs as one.
+#[tokio::test]
+async fn an_endpoint_that_does_not_know_daemons_has_none() {
+    for (status, code) in [
+        (400, "UnknownOperationException"),
+        (400, "UnsupportedFeatureException"),
+        (501, "InternalFailure"),
+    ] {
+        let aws = SimulatedAws::start().await;
+        aws.edit(|world| {
+            tasks(world);
+            world.untagged(APP, 90);
+        });
+        for operation in ["ecs:ListDaemons", "ecs:ListDaemonTaskDefinitions"] {
+            aws.fault(Fault::on(operation).kind(FaultKind::error(status, code, "")));
+        }
+        let answer = run(&aws, &CONFIG.replace("referenced", "active")).await;
+        assert_deleted!(answer, Completed, 1, "{code}");
+    }
 }

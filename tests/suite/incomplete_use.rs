@@ -63,6 +63,8 @@ const CALLS: &[Call] = &[
     Call::new("ecs:DescribeDaemon", One, |_| {}),
     Call::new("ecs:DescribeDaemonDeployments", Batch, some_daemons),
     Call::new("ecs:DescribeDaemonRevisions", Batch, some_daemons),
+    Call::new("ecs:ListDaemonTaskDefinitions", List, daemons),
+    Call::new("ecs:DescribeDaemonTaskDefinition", One, |_| {}),
     Call::new("ecs:ListTaskDefinitions", List, definitions),
     Call::new("ecs:DescribeTaskDefinition", One, |_| {}),
 ];
@@ -80,8 +82,6 @@ fn base(world: &mut World) {
         express(world, &format!("express-{number}"));
         daemon(world, &format!("agent-{number}"));
     }
-    let providers = &mut world.home().cluster("prod").capacity_providers;
-    providers.push("own".to_owned());
 }
 
 fn express(world: &mut World, name: &str) {

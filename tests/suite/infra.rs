@@ -129,7 +129,6 @@ fn everything(world: &mut World) {
     world.home().deploy_function("hello", "app", "1.0");
     let ecs = &mut world.home().ecs;
     ecs.register("web", [&image]);
-    ecs.cluster("prod").capacity_providers = vec!["own-instances".to_owned()];
     ecs.deploy_daemon(
         "prod",
         "agent",

@@ -1,35 +1,92 @@
 //! Daemons, which ECS runs once on every instance of a cluster's own capacity: they are in no list
-//! of services or task definitions.
+//! of services or task definitions. An endpoint that does not know their operations has none.
 
 use std::sync::Arc;
 
-use aws_sdk_ecs::types::DaemonDeploymentRevisionDetail;
+use aws_sdk_ecs::{
+    config::Builder,
+    operation::{
+        list_daemon_task_definitions::ListDaemonTaskDefinitionsOutput,
+        list_daemons::ListDaemonsOutput,
+    },
+    types::{
+        DaemonDeploymentRevisionDetail, DaemonTaskDefinition, DaemonTaskDefinitionStatusFilter,
+    },
+};
+use aws_smithy_types::retry::RetryConfig;
 
 use super::{Ecs, Findings, add_named, last_part, named};
-use crate::aws::{ApiError, Operation, list};
+use crate::aws::{ApiError, Cause, Operation};
 
 impl Ecs {
     /// Finds the revisions and the deployments of a cluster's daemons.
     pub(super) async fn daemons(&self, cluster: &str) -> Result<Findings, ApiError> {
-        let request = || {
+        const OPERATION: Operation = Operation::ListDaemons;
+        let request = |token| {
             let request = self.clients.ecs.list_daemons().cluster_arn(cluster);
-            request.max_results(100)
+            let request = request.max_results(100).set_next_token(token);
+            request.customize().config_override(self.impatient()).send()
         };
-        let daemons = list!(
-            self.clients,
-            ListDaemons,
-            cluster,
-            request(),
-            daemon_summaries_list
-        );
+        let page = |answer: ListDaemonsOutput| (answer.daemon_summaries_list, answer.next_token);
+        let daemons = self.clients.list(OPERATION, cluster, request, page).await;
         let mut findings = Findings::default();
-        for daemon in daemons.await? {
-            let arn = daemon.daemon_arn.ok_or_else(|| {
-                ApiError::answer(Operation::ListDaemons, cluster, "a daemon has no ARN")
-            })?;
+        for daemon in none_if_unknown(daemons)? {
+            let arn = daemon
+                .daemon_arn
+                .ok_or_else(|| ApiError::answer(OPERATION, cluster, "a daemon has no ARN"))?;
             self.describe_daemon(&mut findings, cluster, &arn).await?;
         }
         Ok(findings)
+    }
+
+    /// Lists the ARNs of all ACTIVE daemon task definitions.
+    pub(super) async fn active_daemon_definitions(&self) -> Result<Vec<String>, ApiError> {
+        const OPERATION: Operation = Operation::ListDaemonTaskDefinitions;
+        let request = |token| {
+            let request = self.clients.ecs.list_daemon_task_definitions();
+            let request = request.status(DaemonTaskDefinitionStatusFilter::Active);
+            let request = request.max_results(100).set_next_token(token);
+            request.customize().config_override(self.impatient()).send()
+        };
+        let page = |answer: ListDaemonTaskDefinitionsOutput| {
+            (answer.daemon_task_definitions, answer.next_token)
+        };
+        let definitions = self.clients.list(OPERATION, "", request, page).await;
+        none_if_unknown(definitions)?
+            .into_iter()
+            .map(|definition| {
+                let unnamed = || ApiError::answer(OPERATION, "", "a definition has no ARN");
+                definition.arn.ok_or_else(unnamed)
+            })
+            .collect()
+    }
+
+    /// Reads the images of all containers of a daemon task definition; `None` for one without.
+    pub(super) async fn describe_daemon_definition(
+        &self,
+        arn: &str,
+    ) -> Result<Vec<Option<String>>, ApiError> {
+        const OPERATION: Operation = Operation::DescribeDaemonTaskDefinition;
+        let request = self.clients.ecs.describe_daemon_task_definition();
+        let request = request.daemon_task_definition(arn).send();
+        let answer = self.clients.call(OPERATION, arn, request).await?;
+        let containers = answer.daemon_task_definition();
+        let containers = containers.map(DaemonTaskDefinition::container_definitions);
+        let images = containers.unwrap_or_default().iter().map(|container| {
+            let image = container.image().to_owned();
+            Some(image).filter(|image| !image.is_empty())
+        });
+        Ok(images.collect())
+    }
+
+    /// Returns the settings of calls that an endpoint may not know: one such answers them like a
+    /// service that fails for a moment.
+    fn impatient(&self) -> Builder {
+        const ATTEMPTS: u32 = 3;
+        let retries = self.clients.ecs.config().retry_config().cloned();
+        let retries = retries.unwrap_or_else(RetryConfig::standard);
+        let attempts = retries.max_attempts().min(ATTEMPTS);
+        Builder::new().retry_config(retries.with_max_attempts(attempts))
     }
 
     async fn describe_daemon(
@@ -84,7 +141,7 @@ impl Ecs {
         .await
     }
 
-    /// Adds the images of every daemon revision.
+    /// Adds the images of every daemon revision, and the definitions they were made of.
     pub(super) async fn read_daemon_revisions(
         &self,
         findings: &mut Findings,
@@ -96,6 +153,7 @@ impl Ecs {
         };
         self.describe("", &arns, request, |arn, revision| {
             if let Some(user) = findings.daemon_revisions.get(arn).cloned() {
+                findings.name_definition(&user, revision.daemon_task_definition_arn());
                 for container in revision.container_images() {
                     findings.add_image(&user, container.image(), container.image_digest());
                 }
@@ -103,5 +161,13 @@ impl Ecs {
             Ok(())
         })
         .await
+    }
+}
+
+/// Returns nothing of an endpoint that does not know daemons.
+fn none_if_unknown<T>(listed: Result<Vec<T>, ApiError>) -> Result<Vec<T>, ApiError> {
+    match listed {
+        Err(error) if error.cause == Cause::UnknownOperation => Ok(Vec::new()),
+        listed => listed,
     }
 }

@@ -1,15 +1,12 @@
-//! Task definitions: all active ones, and whatever anything names, in any state. Each is described
-//! once.
+//! Definitions of tasks and daemons: all active ones, and whatever anything names, in any state.
+//! Each is described once.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ecs::types::TaskDefinitionStatus;
+use aws_sdk_ecs::types::{TaskDefinition, TaskDefinitionStatus};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{Ecs, add, last_part};
+use super::{Ecs, Named, add, last_part};
 use crate::{
     aws::{ApiError, Cause, Operation, list},
     config::TaskDefinitions,
@@ -19,24 +16,71 @@ use crate::{
 
 const AT_ONCE: usize = 16;
 
+/// What a definition is of: ECS lists and describes each kind by operations of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Definition {
+    Task,
+    Daemon,
+}
+
+impl Definition {
+    const ALL: [Self; 2] = [Self::Task, Self::Daemon];
+
+    /// Returns what a definition of this ARN is of.
+    pub(super) fn of(arn: &str) -> Self {
+        let arn = arn.parse::<Arn>().ok();
+        let is_daemon = |arn: &Arn| arn.resource.starts_with("daemon-task-definition/");
+        if arn.as_ref().is_some_and(is_daemon) {
+            Self::Daemon
+        } else {
+            Self::Task
+        }
+    }
+
+    const fn user_kind(self) -> &'static str {
+        match self {
+            Self::Task => User::TASK_DEFINITION,
+            Self::Daemon => "ECS daemon task definition",
+        }
+    }
+
+    const fn list(self) -> Operation {
+        match self {
+            Self::Task => Operation::ListTaskDefinitions,
+            Self::Daemon => Operation::ListDaemonTaskDefinitions,
+        }
+    }
+
+    const fn describe(self) -> Operation {
+        match self {
+            Self::Task => Operation::DescribeTaskDefinition,
+            Self::Daemon => Operation::DescribeDaemonTaskDefinition,
+        }
+    }
+}
+
 impl Ecs {
-    /// Adds the images of every task definition that counts. `named` are those that something
-    /// names, by ARN.
-    pub(super) async fn read_task_definitions(
+    /// Adds the images of every definition that counts, besides those that something names.
+    pub(super) async fn read_definitions(
         &self,
-        mut named: BTreeMap<String, BTreeSet<Arc<User>>>,
+        mut named: Named,
         uses: &mut Uses,
     ) -> Result<(), SourceError> {
-        let counting = self.counting_definitions().await?;
-        // A schedule starts the newest revision of a family.
-        let newest: BTreeSet<String> = newest(counting.clone(), 1)?.into_iter().collect();
-        for arn in counting {
-            let live = newest.contains(&arn);
-            let user = self.user(User::TASK_DEFINITION, last_part(&arn), None, live);
-            named.entry(arn).or_default().insert(user);
+        for kind in Definition::ALL {
+            let counting = self.counting_definitions(kind).await?;
+            // A schedule starts the newest revision of a family.
+            let newest: BTreeSet<String> = match kind {
+                Definition::Task => newest(kind, counting.clone(), 1)?.into_iter().collect(),
+                Definition::Daemon => BTreeSet::new(),
+            };
+            for arn in counting {
+                let live = newest.contains(&arn);
+                let user = self.user(kind.user_kind(), last_part(&arn), None, live);
+                named.entry((kind, arn)).or_default().insert(user);
+            }
         }
-        let definitions = stream::iter(named).map(|(arn, users)| async move {
-            let images = self.images_of(&arn).await?;
+        let definitions = stream::iter(named).map(|((kind, arn), users)| async move {
+            let images = self.images_of(kind, &arn).await?;
             Ok::<_, ApiError>((users, images))
         });
         let mut definitions = definitions.buffer_unordered(AT_ONCE);
@@ -50,40 +94,51 @@ impl Ecs {
         Ok(())
     }
 
-    /// Lists the active task definitions that count though nothing may name them: somebody can
-    /// start one at any time.
-    async fn counting_definitions(&self) -> Result<Vec<String>, ApiError> {
+    /// Lists the active definitions that count though nothing may name them: somebody can start one
+    /// at any time.
+    async fn counting_definitions(&self, kind: Definition) -> Result<Vec<String>, ApiError> {
         if self.task_definitions == TaskDefinitions::Referenced {
             return Ok(Vec::new());
         }
-        let request = || {
-            let request = self.clients.ecs.list_task_definitions();
-            request
-                .status(TaskDefinitionStatus::Active)
-                .max_results(100)
+        let arns = match kind {
+            Definition::Task => self.active_definitions(None).await?,
+            Definition::Daemon => self.active_daemon_definitions().await?,
         };
-        let arns = list!(
-            self.clients,
-            ListTaskDefinitions,
-            "",
-            request(),
-            task_definition_arns
-        );
-        let arns = arns.await?;
         match self.task_definitions {
-            TaskDefinitions::Newest(count) => newest(arns, count.get() as usize),
+            TaskDefinitions::Newest(count) => newest(kind, arns, count.get() as usize),
             TaskDefinitions::Active | TaskDefinitions::Referenced => Ok(arns),
         }
     }
 
-    /// Reads the images of all containers of a task definition. A revision never changes, so each
-    /// is read once.
-    pub(in crate::sources) async fn images_of(&self, arn: &str) -> Result<Vec<String>, ApiError> {
+    /// Lists the ARNs of all ACTIVE task definitions, or of those of one family.
+    async fn active_definitions(&self, family: Option<&str>) -> Result<Vec<String>, ApiError> {
+        let request = || {
+            let request = self.clients.ecs.list_task_definitions();
+            let request = request.set_family_prefix(family.map(ToOwned::to_owned));
+            request
+                .status(TaskDefinitionStatus::Active)
+                .max_results(100)
+        };
+        let about = family.unwrap_or_default();
+        list!(
+            self.clients,
+            ListTaskDefinitions,
+            about,
+            request(),
+            task_definition_arns
+        )
+        .await
+    }
+
+    /// Reads the images of all containers of a definition. A revision never changes, so each is
+    /// read once.
+    async fn images_of(&self, kind: Definition, arn: &str) -> Result<Vec<String>, ApiError> {
         // A family without a revision means another one tomorrow.
         if !is_revision(arn) {
-            return self.describe_definition(arn).await;
+            return self.describe_definition(kind, arn).await;
         }
-        let (known, read) = (&self.caches.definitions, self.describe_definition(arn));
+        let read = self.describe_definition(kind, arn);
+        let known = &self.caches.definitions;
         let is_good = |images: &Vec<String>| !images.is_empty();
         known.get_or_read(arn.to_owned(), is_good, read).await
     }
@@ -106,50 +161,41 @@ impl Ecs {
             }
             (named, _) => (named.map_or(name, |(family, _)| family), name.to_owned()),
         };
-        match self.images_of(&asked).await {
+        match self.images_of(Definition::Task, &asked).await {
             Err(error) if error.cause == Cause::ClientException => {
-                let is_active = self.has_active_revision(family).await?;
-                if is_active {
-                    Err(error)
-                } else {
-                    Ok(Vec::new())
-                }
+                let active = self.active_definitions(Some(family)).await?;
+                active.is_empty().then(Vec::new).ok_or(error)
             }
             read => read,
         }
     }
 
-    async fn has_active_revision(&self, family: &str) -> Result<bool, ApiError> {
-        let request = || {
-            let request = self.clients.ecs.list_task_definitions();
-            let request = request.status(TaskDefinitionStatus::Active);
-            request.family_prefix(family).max_results(100)
+    async fn describe_definition(
+        &self,
+        kind: Definition,
+        arn: &str,
+    ) -> Result<Vec<String>, ApiError> {
+        let images = match kind {
+            Definition::Task => self.describe_task_definition(arn).await?,
+            Definition::Daemon => self.describe_daemon_definition(arn).await?,
         };
-        let arns = list!(
-            self.clients,
-            ListTaskDefinitions,
-            family,
-            request(),
-            task_definition_arns
-        );
-        Ok(!arns.await?.is_empty())
+        let incomplete = || ApiError::answer(kind.describe(), arn, "a container without an image");
+        let images: Option<Vec<String>> = images.into_iter().collect();
+        images.filter(|it| !it.is_empty()).ok_or_else(incomplete)
     }
 
-    async fn describe_definition(&self, arn: &str) -> Result<Vec<String>, ApiError> {
+    /// Reads the images of all containers of a task definition; `None` for one without.
+    async fn describe_task_definition(&self, arn: &str) -> Result<Vec<Option<String>>, ApiError> {
         const OPERATION: Operation = Operation::DescribeTaskDefinition;
         let request = self.clients.ecs.describe_task_definition();
         let request = request.task_definition(arn).send();
         let answer = self.clients.call(OPERATION, arn, request).await?;
-        let incomplete = |what: &str| ApiError::answer(OPERATION, arn, what);
-        let definition = answer
-            .task_definition()
-            .ok_or_else(|| incomplete("the answer holds no task definition"))?;
-        let containers = definition.container_definitions().iter();
-        let images = containers.map(|container| container.image().map(ToOwned::to_owned));
-        let images: Option<Vec<String>> = images.collect();
-        images
-            .filter(|images| !images.is_empty())
-            .ok_or_else(|| incomplete("a container without an image"))
+        let containers = answer.task_definition();
+        let containers = containers.map(TaskDefinition::container_definitions);
+        let images = containers.unwrap_or_default().iter();
+        Ok(images
+            .map(|container| container.image().map(ToOwned::to_owned))
+            .collect())
     }
 }
 
@@ -161,16 +207,13 @@ fn is_revision(arn: &str) -> bool {
 }
 
 /// Returns the `count` highest revisions of each family.
-fn newest(arns: Vec<String>, count: usize) -> Result<Vec<String>, ApiError> {
+fn newest(kind: Definition, arns: Vec<String>, count: usize) -> Result<Vec<String>, ApiError> {
     let mut families: BTreeMap<String, BTreeMap<u64, String>> = BTreeMap::new();
     for arn in arns {
         let (family, revision) = arn
             .rsplit_once(':')
             .and_then(|(family, revision)| Some((family.to_owned(), revision.parse().ok()?)))
-            .ok_or_else(|| {
-                let operation = Operation::ListTaskDefinitions;
-                ApiError::answer(operation, &arn, "not the ARN of a revision")
-            })?;
+            .ok_or_else(|| ApiError::answer(kind.list(), &arn, "not the ARN of a revision"))?;
         families.entry(family).or_default().insert(revision, arn);
     }
     Ok(families
@@ -182,6 +225,17 @@ fn newest(arns: Vec<String>, count: usize) -> Result<Vec<String>, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_definition_of_a_daemon_is_told_by_its_arn() {
+        for (name, expected) in [
+            ("task-definition/agent:1", Definition::Task),
+            ("daemon-task-definition/agent:1", Definition::Daemon),
+        ] {
+            let arn = format!("arn:aws:ecs:eu-west-1:111111111111:{name}");
+            assert_eq!(Definition::of(&arn), expected);
+        }
+    }
 
     #[test]
     fn only_a_revision_never_changes() {
@@ -196,7 +250,10 @@ mod tests {
     fn the_newest_are_the_highest_revisions_of_each_family() {
         let arn = |name: &str| format!("arn:aws:ecs:eu-west-1:111111111111:task-definition/{name}");
         let all = ["a:9", "a:10", "a:2", "b:1"].map(arn).to_vec();
-        assert_eq!(newest(all, 2).unwrap(), ["a:10", "a:9", "b:1"].map(arn));
-        assert!(newest(vec![arn("a")], 1).is_err());
+        assert_eq!(
+            newest(Definition::Task, all, 2).unwrap(),
+            ["a:10", "a:9", "b:1"].map(arn)
+        );
+        assert!(newest(Definition::Task, vec![arn("a")], 1).is_err());
     }
 }

@@ -2,8 +2,7 @@
 //! daemons, Express services, and task definitions.
 //!
 //! Read from what changes fastest to what never changes: services and tasks first, then the active
-//! task definitions, so that a definition registered meanwhile is seen. The newer operations are
-//! called only where an older answer says that there is something to read.
+//! task definitions, so that a definition registered meanwhile is seen.
 
 mod clusters;
 mod daemons;
@@ -20,6 +19,7 @@ use std::{
 
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
 
+use self::definitions::Definition;
 use super::{Reading, Source};
 use crate::{
     aws::{ApiError, Clients, Operation},
@@ -41,13 +41,15 @@ pub(crate) struct Ecs {
     pub(crate) caches: Arc<Caches>,
 }
 
+/// Definitions of tasks and daemons that something names, by ARN, with who names them.
+type Named = BTreeMap<(Definition, String), BTreeSet<Arc<User>>>;
+
 /// Contents of clusters, before the things they name are looked up.
 #[derive(Default)]
 struct Findings {
     /// Image, digest if it is resolved, and who uses it.
     images: Vec<(Arc<User>, String, Option<String>)>,
-    /// Task definitions, by ARN, with who names them.
-    task_definitions: BTreeMap<String, BTreeSet<Arc<User>>>,
+    definitions: Named,
     // What is to be looked up, by ARN.
     deployments: BTreeMap<String, Arc<User>>,
     revisions: BTreeMap<String, Arc<User>>,
@@ -58,8 +60,11 @@ struct Findings {
 impl Findings {
     fn merge(&mut self, other: Self) {
         self.images.extend(other.images);
-        for (arn, users) in other.task_definitions {
-            self.task_definitions.entry(arn).or_default().extend(users);
+        for (definition, users) in other.definitions {
+            self.definitions
+                .entry(definition)
+                .or_default()
+                .extend(users);
         }
         self.deployments.extend(other.deployments);
         self.revisions.extend(other.revisions);
@@ -78,7 +83,8 @@ impl Findings {
 
     fn name_definition(&mut self, user: &Arc<User>, arn: Option<&str>) {
         if let Some(arn) = arn {
-            let users = self.task_definitions.entry(arn.to_owned()).or_default();
+            let definition = (Definition::of(arn), arn.to_owned());
+            let users = self.definitions.entry(definition).or_default();
             users.insert(Arc::clone(user));
         }
     }
@@ -103,8 +109,7 @@ impl Source for Ecs {
             for (user, image, digest) in &findings.images {
                 add(uses, user, image, digest.as_deref())?;
             }
-            self.read_task_definitions(findings.task_definitions, uses)
-                .await?;
+            self.read_definitions(findings.definitions, uses).await?;
             Ok(Reading::default())
         }
         .boxed_local()
@@ -126,11 +131,9 @@ impl Ecs {
     async fn read_clusters(&self) -> Result<Findings, SourceError> {
         let clusters = self.clusters().await?;
         let findings = stream::iter(&clusters).map(|cluster| async move {
-            let mut findings = self.services(&cluster.arn).await?;
-            findings.merge(self.tasks(&cluster.arn).await?);
-            if cluster.has_own_capacity {
-                findings.merge(self.daemons(&cluster.arn).await?);
-            }
+            let mut findings = self.services(cluster).await?;
+            findings.merge(self.tasks(cluster).await?);
+            findings.merge(self.daemons(cluster).await?);
             Ok::<_, SourceError>(findings)
         });
         merged(findings.buffer_unordered(AT_ONCE)).await

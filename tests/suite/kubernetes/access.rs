@@ -2,7 +2,7 @@
 
 use super::world::{CONFIG, one_cluster, program};
 use serde_json::json;
-use simulated_aws::Fault;
+use simulated_aws::{Fault, FaultKind};
 
 #[tokio::test]
 async fn nothing_is_missing_where_everything_is_granted() {
@@ -10,12 +10,17 @@ async fn nothing_is_missing_where_everything_is_granted() {
     prod.define("argoproj.io", "v1alpha1", "rollouts", "Rollout");
     let access = program(&aws, "").access().await.unwrap();
     assert!(access.is_complete(), "{access}");
-    assert_eq!((access.actions, access.clusters), (21, 1));
+    assert_eq!((access.actions, access.clusters), (27, 1));
     assert!(
         access.to_string().ends_with("Nothing is missing.\n"),
         "{access}"
     );
     assert_eq!(aws.mutations().len(), 0);
+
+    let unknown = FaultKind::error(400, "UnknownOperationException", "");
+    aws.fault(Fault::on("ecs:ListDaemons").kind(unknown));
+    let access = program(&aws, "").access().await.unwrap();
+    assert!(access.is_complete(), "there is nothing to grant: {access}");
 }
 
 #[tokio::test]

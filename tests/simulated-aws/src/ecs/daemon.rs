@@ -140,8 +140,9 @@ impl Ecs {
         daemon_arn
     }
 
-    /// Registers the next revision of a daemon task definition and answers its ARN.
-    fn register_daemon(&mut self, family: &str, images: &[ContainerImage]) -> String {
+    /// Registers the next revision of a daemon task definition, with one container for each of these
+    /// images, and answers its ARN.
+    pub fn register_daemon(&mut self, family: &str, images: &[ContainerImage]) -> String {
         let known = self.daemon_task_definitions.values();
         let newest = known
             .filter(|known| known.family == family)

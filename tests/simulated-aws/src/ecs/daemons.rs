@@ -9,11 +9,11 @@ use serde_json::{Value, json as object};
 
 pub(crate) fn list(ecs: &Ecs, body: &Value) -> Answer {
     let paging = Paging::read(body, "daemons", 100, 100)?;
-    let cluster = text(body, "clusterArn");
+    let cluster = last(text(body, "clusterArn").unwrap_or("default"));
     let shown = ecs
         .daemons
         .range::<str, _>(paging.bounds())
-        .filter(|(_, daemon)| cluster.is_none_or(|cluster| daemon.cluster_arn == cluster))
+        .filter(|(_, daemon)| last(&daemon.cluster_arn) == cluster)
         .map(|(arn, daemon)| {
             let summary = object!({
                 "daemonArn": arn,
