@@ -81,6 +81,7 @@ operations! {
     ListFunctions = "lambda:ListFunctions": Some(Bucket::Lambda);
     GetFunction = "lambda:GetFunction": Some(Bucket::LambdaGetFunction);
 
+    DeleteObject = "s3:DeleteObject": None;
     GetObject = "s3:GetObject": None;
     ListBucket = "s3:ListBucket": None;
     PutObject = "s3:PutObject": None;

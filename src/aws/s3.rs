@@ -1,4 +1,4 @@
-//! Objects in S3: listed, read and written.
+//! Objects in S3: listed, read, written and deleted.
 
 use aws_sdk_s3::{operation::put_object::builders::PutObjectFluentBuilder, primitives::ByteStream};
 
@@ -110,6 +110,14 @@ pub(crate) async fn put_if(
         Err(error) if error.cause == Cause::PreconditionFailed => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Deletes an object.
+pub(crate) async fn delete(clients: &Clients, bucket: &str, key: &str) -> Result<(), ApiError> {
+    let request = clients.s3.delete_object().bucket(bucket).key(key);
+    let address = address(bucket, key);
+    let deleted = clients.call(Operation::DeleteObject, &address, request.send());
+    deleted.await.map(|_| ())
 }
 
 fn put_request(

@@ -138,6 +138,7 @@ impl Planned<'_> {
             clients: &self.locations.registries,
             policies: &program.config.policies,
             read_usage: &|| self.read_usage_again().boxed_local(),
+            stopped: &|| program.stopped().boxed_local(),
             usage_read_at: self.usage_read_at,
             stop_at: self.request.stop_at,
             in_flight: program.timeouts.in_flight,

@@ -20,6 +20,8 @@ use crate::{
 pub(super) struct Gathered {
     pub(super) locations: Locations,
     pub(super) state: Option<State>,
+    /// Refusal, if a person stopped deletion.
+    pub(super) stopped: Option<Refusal>,
     pub(super) caches: Arc<Caches>,
     /// Contents of the registries; `None` if time ran out before everything was read.
     pub(super) inventories: Option<Vec<Inventory>>,
@@ -34,6 +36,7 @@ impl Gathered {
         Self {
             locations: Locations::none(own),
             state: None,
+            stopped: None,
             caches: Arc::default(),
             inventories: None,
             usage: UsageIndex::default(),
@@ -45,7 +48,9 @@ impl Gathered {
     pub(super) fn preconditions(&self) -> Vec<Refusal> {
         let errors = self.state.iter().flat_map(|state| &state.errors);
         let unexpected = self.locations.unexpected.iter().cloned();
-        unexpected.chain(errors.map(state_refusal)).collect()
+        let stopped = self.stopped.iter().cloned();
+        let known = unexpected.chain(errors.map(state_refusal));
+        known.chain(stopped).collect()
     }
 }
 
@@ -71,7 +76,8 @@ impl Program {
                 return Ok(Gathered::nothing(own));
             };
             let locations = locations?;
-            let Some(state) = within(stop_at, self.state(&locations.own)).await else {
+            let state = async { tokio::join!(self.state(&locations.own), self.stopped()) };
+            let Some((state, stopped)) = within(stop_at, state).await else {
                 return Ok(Gathered::nothing(own));
             };
             let caches = state.as_ref().map(|state| Arc::clone(&state.caches));
@@ -86,6 +92,7 @@ impl Program {
                 usage,
                 locations,
                 state,
+                stopped,
                 caches,
                 read_at: run.started,
             })

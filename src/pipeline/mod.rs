@@ -14,6 +14,7 @@ mod log;
 mod plan;
 mod pullers;
 mod sources;
+mod stop;
 mod verify;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use accept_use::{AcceptUseError, UseChange};
 pub use access::Access;
 pub use lifecycle::Conflicts;
 pub use plan::Planned;
+pub use stop::StopError;
 
 /// Time before it would be killed at which a run ends by itself (A6).
 pub const MARGIN: Duration = Duration::from_secs(45);

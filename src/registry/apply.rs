@@ -34,6 +34,8 @@ pub(crate) struct Applier<'a> {
     pub(crate) policies: &'a Policies,
     /// Reads evidence again; a refusal is why it cannot be trusted.
     pub(crate) read_usage: &'a dyn Fn() -> LocalBoxFuture<'a, Result<UsageIndex, Refusal>>,
+    /// Returns why a person stopped deletion, if one did.
+    pub(crate) stopped: &'a dyn Fn() -> LocalBoxFuture<'a, Option<Refusal>>,
     /// Time at which reading of the evidence for the plan began.
     pub(crate) usage_read_at: Instant,
     /// Time to stop (A6).
@@ -168,6 +170,14 @@ impl RepositoryApplier<'_, '_> {
             return Err(Stop::OutOfTime);
         }
         Ok(())
+    }
+
+    /// Returns an error if a person stopped deletion (A10).
+    pub(super) async fn check_stop(&self) -> Result<(), Stop> {
+        match self.in_time((self.applier.stopped)()).await? {
+            Some(refusal) => Err(Stop::Ordered(refusal)),
+            None => Ok(()),
+        }
     }
 
     /// Returns the candidates that evidence keeps, after it was read again if it is old.

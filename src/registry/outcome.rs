@@ -66,6 +66,8 @@ pub(crate) struct CallFailure {
 pub(crate) enum Stop {
     OutOfTime,
     UsageUnknown,
+    /// A person stopped deletion.
+    Ordered(Refusal),
     /// The repository was deleted during the run.
     Vanished,
     /// A policy denies it explicitly: the message of AWS.
@@ -95,6 +97,20 @@ impl RepositoryOutcome {
 
     pub(super) fn fail(&mut self, digest: Digest, why: CallFailure) {
         self.failed.push(Failure { digest, why });
+    }
+}
+
+impl Outcome {
+    /// Returns why a person stopped it, if one did.
+    pub(crate) fn ordered_stop(&self) -> Option<&Refusal> {
+        let mut stops = self
+            .repositories
+            .iter()
+            .filter_map(|of| of.stopped.as_ref());
+        stops.find_map(|stop| match stop {
+            Stop::Ordered(refusal) => Some(refusal),
+            _ => None,
+        })
     }
 }
 

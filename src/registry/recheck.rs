@@ -52,6 +52,7 @@ impl RepositoryApplier<'_, '_> {
         }
         let turn = self.clients.turn(batch.action.operation(), calls);
         let turn = self.in_time(turn).await?;
+        self.check_stop().await?;
         self.drop_changed(units, batch).await?;
         self.check_time()?;
         let images = batch.images(units);

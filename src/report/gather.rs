@@ -46,6 +46,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
     let (counts, bytes) = (totals.counts, totals.bytes);
     let mut refusals = facts.refusals.to_vec();
     refusals.extend(outcome.and_then(|outcome| outcome.usage_lost.clone()));
+    refusals.extend(outcome.and_then(Outcome::ordered_stop).cloned());
     let status = status(&facts, !totals.failures.is_empty());
     let saved = outcome.map_or(totals.bytes_to_delete, |_| bytes.deleted);
     let monthly_savings_usd = savings(saved, facts.usd_per_gb_month);
@@ -92,7 +93,8 @@ fn status(facts: &Facts<'_>, failures: bool) -> Status {
     let outcome = facts.outcome;
     let has_rest = |outcome: &Outcome| {
         let mut repositories = outcome.repositories.iter();
-        outcome.beyond_limit > 0 || repositories.any(|of| of.stopped == Some(Stop::OutOfTime))
+        let is_rest = |stop: &Stop| matches!(stop, Stop::OutOfTime | Stop::Ordered(_));
+        outcome.beyond_limit > 0 || repositories.any(|of| of.stopped.as_ref().is_some_and(is_rest))
     };
     if facts.out_of_time || outcome.is_some_and(has_rest) {
         Status::Truncated

@@ -11,6 +11,7 @@
 
 mod lock;
 mod object;
+mod stop;
 mod store;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -29,6 +30,7 @@ use crate::{
 pub(crate) use lock::{HeldLock, LockError};
 use object::StateObject;
 pub(crate) use object::Unusable;
+pub(crate) use stop::StopObject;
 pub(crate) use store::StateError;
 use store::{Found, Store};
 

@@ -38,6 +38,7 @@ mod exact_sizes;
 mod hygiene;
 mod output;
 mod state_store;
+mod stop;
 mod trust;
 
 // What the texts around the program say.

@@ -84,6 +84,14 @@ pub(crate) enum Command {
         /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
         image: String,
     },
+    /// Stop every run of the deployments that share the state, before its next batch.
+    Stop {
+        /// The reason, which every refused run shows.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Let runs delete again after `stop`.
+    Go,
     /// Accept that a source finds much less than in the last run, which `usage_drop` refuses.
     ///
     /// Reads what is in use, shows what changed, asks, and writes the new counts to the state.

@@ -2,7 +2,11 @@
 
 use std::process::ExitCode;
 
-use ecr_cleanup::{image::TypedReferenceError, pipeline::AcceptUseError, report::Status};
+use ecr_cleanup::{
+    image::TypedReferenceError,
+    pipeline::{AcceptUseError, StopError},
+    report::Status,
+};
 
 /// The exit code of the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +51,8 @@ pub(crate) enum UsageError {
     Image(#[from] TypedReferenceError),
     #[error(transparent)]
     AcceptUse(AcceptUseError),
+    #[error(transparent)]
+    Stop(StopError),
     #[error(
         "cannot ask for confirmation: stdin is not a terminal\nhint: look at `ecr-cleanup plan` first, then pass `--yes`"
     )]

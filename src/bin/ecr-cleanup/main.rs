@@ -15,6 +15,7 @@ mod progress;
 mod restore;
 mod run;
 mod session;
+mod stop;
 mod verify;
 
 use std::{
@@ -53,6 +54,8 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
         Command::Verify => verify::execute(&session.await?).await,
         Command::Explain { image } => explain::execute(&image, &session.await?).await,
         Command::Lifecycle => lifecycle::execute(&session.await?).await,
+        Command::Stop { reason } => stop::stop(reason.as_deref(), &session.await?).await,
+        Command::Go => stop::go(&session.await?).await,
         Command::AcceptUse { source, yes } => {
             accept_use::execute(&source, yes, &session.await?).await
         }

@@ -36,6 +36,8 @@ pub enum Guard {
     StateUnreadable,
     /// The report cannot be written.
     ReportUnwritable,
+    /// A person stopped deletion.
+    Stopped,
 }
 
 /// Reason for which a run may not delete.
@@ -238,6 +240,22 @@ impl Refusal {
             ),
             why: "Guards that depend on it cannot be evaluated, so nothing is deleted.",
             next: next.to_owned(),
+        }
+    }
+
+    /// Creates the refusal for a stop that a person wrote; `text` is what it holds.
+    #[must_use]
+    pub fn stopped(address: &str, text: &str) -> Self {
+        let text = if text.is_empty() {
+            String::new()
+        } else {
+            format!(": {text}")
+        };
+        Self {
+            guard: Guard::Stopped,
+            observed: format!("`{address}` stops deletion{text}"),
+            why: "Somebody does not want images to be deleted now, so nothing more is deleted.",
+            next: "When the reason is gone, `ecr-cleanup go` removes it.".to_owned(),
         }
     }
 
