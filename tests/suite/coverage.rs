@@ -107,16 +107,53 @@ async fn its_own_account_and_one_that_was_deleted_may_pull() {
     assert_eq!(run(&aws, DELETE).await.counts.deleted, 5);
 }
 
+/// A condition says on whose behalf a service pulls, not that its use is read (U16).
 #[tokio::test]
-async fn lambda_of_its_own_account_may_pull_where_it_is_read() {
+async fn a_service_may_pull_if_it_is_a_source() {
+    let codebuild = |config: &'static str| async move {
+        let aws = account(|world| {
+            let mut policy: Value =
+                serde_json::from_str(&policy(&json!({"Service": "codebuild.amazonaws.com"})))
+                    .unwrap();
+            policy["Statement"][0]["Condition"] =
+                json!({"StringEquals": {"aws:SourceAccount": "111111111111"}});
+            world.home().repository(APP).repository_policy = Some(policy.to_string());
+            for (call, list) in [("ListProjects", "projects"), ("ListFleets", "fleets")] {
+                let nothing = json!({ list: [] });
+                world
+                    .home()
+                    .script(&format!("codebuild:{call}"), "", nothing);
+            }
+        })
+        .await;
+        run(&aws, config).await
+    };
+    let unread = codebuild(DELETE).await;
+    assert_left_alone(
+        &unread,
+        "`codebuild.amazonaws.com` for account 111111111111",
+    );
+    assert_deleted!(unread, Completed, 2);
+    let read = codebuild("{mode: delete, in_use: {services: [codebuild]}}").await;
+    assert_deleted!(read, Completed, 5);
+}
+
+/// Lambda adds itself to the policy of a repository. Where it is switched off, a warning says so
+/// (U16).
+#[tokio::test]
+async fn lambda_of_its_own_account_may_pull() {
     let text = policy(&json!({"Service": "lambda.amazonaws.com"}));
-    let by_lambda =
-        |world: &mut World| world.home().repository(APP).repository_policy = Some(text.clone());
-    let aws = account(by_lambda).await;
-    assert_eq!(run(&aws, DELETE).await.counts.deleted, 5);
-    let aws = account(by_lambda).await;
-    let answer = run(&aws, "{mode: delete, in_use: {lambda: false}}").await;
-    assert_left_alone(&answer, "`lambda.amazonaws.com`");
+    for config in [DELETE, "{mode: delete, in_use: {lambda: false}}"] {
+        let aws = account(|world| {
+            world.home().repository(APP).repository_policy = Some(text.clone());
+        })
+        .await;
+        let answer = run(&aws, config).await;
+        assert_deleted!(answer, Completed, 5, "{config}");
+        if config != DELETE {
+            assert_warns(&answer, "`in_use.lambda` is off");
+        }
+    }
 }
 
 #[tokio::test]

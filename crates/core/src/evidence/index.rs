@@ -155,6 +155,13 @@ impl UsageIndex {
         self.locations.contains(location)
     }
 
+    /// Returns whether a source is read in this account and Region.
+    #[must_use]
+    pub fn is_source_in(&self, source: &str, location: &Registry) -> bool {
+        let mut sources = self.sources.iter();
+        sources.any(|status| status.source == source && status.is_in(location))
+    }
+
     /// Returns the status of each source.
     #[must_use]
     pub fn sources(&self) -> &[SourceStatus] {

@@ -5,6 +5,7 @@
 
 mod change_window;
 mod limits;
+mod principal;
 mod pull_principals;
 mod refusal;
 mod settings;
@@ -21,7 +22,8 @@ use crate::{
 };
 
 pub use limits::{RepositorySelection, Selection};
-pub use pull_principals::{PolicyError, PullPrincipal, pull_principals};
+pub use principal::{Accounts, PullPrincipal};
+pub use pull_principals::{PolicyError, pull_principals};
 pub use refusal::{Guard, Refusal, StateProblem};
 pub use settings::{ChangeWindow, Guards, UnreadPullers};
 pub use soak_ledger::SoakLedger;

@@ -6,33 +6,28 @@
 //!
 //! Source: "IAM JSON policy element reference" and "AWS global condition context keys".
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{
-    image::{AccountId, RepositoryName},
-    policy::wildcard::matches_with_question_marks as matches,
-};
+use super::principal::{Accounts, PullPrincipal};
+use crate::{image::RepositoryName, policy::wildcard::matches_with_question_marks as matches};
 
 /// Actions that an image is pulled with.
 const PULLING: [&str; 2] = ["ecr:batchgetimage", "ecr:getdownloadurlforlayer"];
-/// Condition keys whose values are accounts, or ARNs that name one.
-const ACCOUNTS: [&str; 4] = [
+/// Condition keys that tell who pulls, the most exact first.
+const PRINCIPAL_KEYS: [&str; 4] = [
     "aws:principalaccount",
-    "aws:sourceaccount",
     "aws:principalarn",
-    "aws:sourcearn",
-];
-/// Condition keys whose values name an organization, or begin with its name.
-const ORGANIZATIONS: [&str; 4] = [
     "aws:principalorgid",
-    "aws:sourceorgid",
     "aws:principalorgpaths",
+];
+/// Condition keys that tell on whose behalf a service pulls, the most exact first.
+const SOURCE_KEYS: [&str; 4] = [
+    "aws:sourcearn",
+    "aws:sourceaccount",
+    "aws:sourceorgid",
     "aws:sourceorgpaths",
 ];
 /// Operators that let in only what they name.
@@ -43,33 +38,6 @@ const NAMING: [&str; 5] = [
     "arnequals",
     "arnlike",
 ];
-
-/// A principal that a policy lets pull.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PullPrincipal {
-    /// An account.
-    Account(AccountId),
-    /// Every account of an organization.
-    Organization(Box<str>),
-    /// A service of AWS, on behalf of any account.
-    Service(Box<str>),
-    /// A principal that is named in another way.
-    Other(Box<str>),
-    /// Any account.
-    Anybody,
-}
-
-impl fmt::Display for PullPrincipal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Account(account) => write!(f, "account {account}"),
-            Self::Organization(organization) => write!(f, "organization {organization}"),
-            Self::Service(service) => write!(f, "`{service}` for any account"),
-            Self::Other(principal) => write!(f, "`{principal}`"),
-            Self::Anybody => write!(f, "any account"),
-        }
-    }
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -171,7 +139,7 @@ impl Statement {
     fn add_principals(&self, principals: &mut BTreeSet<PullPrincipal>) -> Result<(), PolicyError> {
         match (&self.principal, &self.not_principal) {
             (None, None) => return Err(PolicyError::NoPrincipal),
-            (None, Some(_)) => principals.extend(self.narrowed(PullPrincipal::Anybody)),
+            (None, Some(_)) => principals.extend(self.anybody()),
             (Some(Principal::Everybody(who)), _) => {
                 let kind = if who == "*" { "AWS" } else { "" };
                 principals.extend(self.named(kind, who));
@@ -185,60 +153,96 @@ impl Statement {
         Ok(())
     }
 
-    fn named(&self, kind: &str, name: &str) -> BTreeSet<PullPrincipal> {
-        let other = || PullPrincipal::Other(name.into());
+    fn named(&self, kind: &str, name: &str) -> Vec<PullPrincipal> {
         match kind {
-            "AWS" if name == "*" => self.narrowed(PullPrincipal::Anybody),
+            "AWS" if name == "*" => self.anybody(),
             // AWS shows the id of a role or user that was deleted so, and lets nobody in by it.
-            "AWS" if is_unique_id(name) => BTreeSet::new(),
-            "AWS" => [account_of(name).map_or_else(other, PullPrincipal::Account)].into(),
-            "Service" => self.narrowed(PullPrincipal::Service(name.into())),
-            _ => [other()].into(),
+            "AWS" if is_unique_id(name) => Vec::new(),
+            "AWS" => vec![account(name).map_or_else(
+                || PullPrincipal::Other(name.into()),
+                PullPrincipal::Accounts,
+            )],
+            "Service" => {
+                let accounts = self.narrowed(&SOURCE_KEYS).into_iter();
+                let service = |on_behalf_of| PullPrincipal::Service {
+                    name: name.into(),
+                    on_behalf_of,
+                };
+                accounts.map(service).collect()
+            }
+            _ => vec![PullPrincipal::Other(name.into())],
         }
     }
 
-    /// Returns whom the conditions name; `otherwise` if they name nobody.
-    fn narrowed(&self, otherwise: PullPrincipal) -> BTreeSet<PullPrincipal> {
-        for (operator, keys) in &self.condition {
+    /// Returns whom a statement for everybody lets in. That includes every service, so on whose
+    /// behalf one pulls says nothing.
+    fn anybody(&self) -> Vec<PullPrincipal> {
+        let accounts = self.narrowed(&PRINCIPAL_KEYS).into_iter();
+        accounts.map(PullPrincipal::Accounts).collect()
+    }
+
+    /// Returns the accounts that the conditions name by the first of these keys that tells them.
+    fn narrowed(&self, keys: &[&str]) -> Vec<Accounts> {
+        let named = keys.iter().find_map(|key| self.named_by(key));
+        named.unwrap_or_else(|| vec![Accounts::Any])
+    }
+
+    /// Returns the accounts that a condition names by a key; `None` if no condition tells all of
+    /// them.
+    fn named_by(&self, key: &str) -> Option<Vec<Accounts>> {
+        self.condition.iter().find_map(|(operator, keys)| {
             let operator = operator.to_ascii_lowercase();
             let operator = operator.strip_prefix("foranyvalue:").unwrap_or(&operator);
-            let keys = keys.as_object().filter(|_| NAMING.contains(&operator));
-            let mut keys = keys.into_iter().flatten();
-            if let Some(named) = keys.find_map(|(key, values)| named_by(key, values)) {
-                return named;
-            }
-        }
-        [otherwise].into()
+            let keys = keys.as_object().filter(|_| NAMING.contains(&operator))?;
+            let (_, values) = keys
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(key))?;
+            accounts(key, values)
+        })
     }
 }
 
-/// Returns whom the values of a condition key name; `None` if that cannot be told of all of them.
-fn named_by(key: &str, values: &Value) -> Option<BTreeSet<PullPrincipal>> {
-    let key = key.to_ascii_lowercase();
+/// Returns the accounts that the values of a condition key name; `None` if that cannot be told of
+/// all of them.
+fn accounts(key: &str, values: &Value) -> Option<Vec<Accounts>> {
     let values = match values {
         Value::Array(values) => values.as_slice(),
         value => std::slice::from_ref(value),
     };
-    let principal = |value: &Value| {
+    let named = |value: &Value| {
         let value = value.as_str()?;
-        if ACCOUNTS.contains(&&*key) {
-            return account_of(value).map(PullPrincipal::Account);
+        if key.contains("org") {
+            organization(value)
+        } else {
+            account(value)
         }
-        let id = value.split('/').next()?;
-        let names_one = ORGANIZATIONS.contains(&&*key) && id.starts_with("o-");
-        (names_one && !id.contains(['*', '?'])).then(|| PullPrincipal::Organization(id.into()))
     };
-    let named: BTreeSet<PullPrincipal> = values.iter().map(principal).collect::<Option<_>>()?;
+    let named: Vec<Accounts> = values.iter().map(named).collect::<Option<_>>()?;
     (!named.is_empty()).then_some(named)
 }
 
-/// Returns the account that a principal, an ARN or a condition's value names.
-fn account_of(text: &str) -> Option<AccountId> {
-    match text.strip_prefix("arn:") {
-        // The rest may be a pattern, which no ARN is.
-        Some(arn) => arn.split(':').nth(3)?.parse().ok(),
-        None => text.parse().ok(),
-    }
+/// Returns the organization that an id, or a path that begins with one, names.
+fn organization(text: &str) -> Option<Accounts> {
+    let id = text.split('/').next()?;
+    let names_one = id.starts_with("o-") && !id.contains(['*', '?']);
+    names_one.then(|| Accounts::Organization(id.into()))
+}
+
+/// Returns the account that an id, an ARN or a pattern of ARNs names.
+fn account(text: &str) -> Option<Accounts> {
+    let (region, account) = match text.strip_prefix("arn:") {
+        Some(arn) => {
+            let mut parts = arn.split(':').skip(2);
+            (parts.next()?, parts.next()?)
+        }
+        None => ("", text),
+    };
+    let region = match region {
+        "" | "*" => None,
+        region => Some(region.parse().ok()?),
+    };
+    let account = account.parse().ok()?;
+    Some(Accounts::One { account, region })
 }
 
 fn is_unique_id(text: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::{PullPrincipal, pull_principals};
+use super::{PullPrincipal, principal::source_of, pull_principals};
 use crate::{
     evidence::UsageIndex,
     image::Registry,
@@ -65,12 +65,7 @@ pub fn unread_pullers<E: fmt::Display>(
         }
     }
     if !unread.is_empty() {
-        let region = &registry.region;
-        let text = |principal: &PullPrincipal| match principal {
-            PullPrincipal::Account(_) => format!("{principal} in {region}"),
-            _ => principal.to_string(),
-        };
-        let by = unread.iter().map(text).collect();
+        let by = unread.iter().map(|it| title(it, registry)).collect();
         return veto(LeftAlone::PulledFrom { by });
     }
     let replications = match access.replications {
@@ -94,25 +89,26 @@ pub fn unread_pullers<E: fmt::Display>(
 
 /// Returns whether the use of a principal is read.
 fn is_read(principal: &PullPrincipal, registry: &Registry, usage: &UsageIndex) -> bool {
-    match principal {
-        PullPrincipal::Account(account) => {
-            let location = Registry {
-                account: *account,
-                region: registry.region.clone(),
-            };
-            location == *registry || usage.is_read_in(&location)
-        }
-        // Lambda itself adds this to the policy of a repository that a function of its account is
-        // made from. Of another account it lets in only those whom the policy names besides
-        // ("Amazon ECR cross-account permissions").
-        PullPrincipal::Service(service) if **service == *"lambda.amazonaws.com" => {
-            let mut sources = usage.sources().iter();
-            sources.any(|status| status.source == "lambda" && status.is_in(registry))
-        }
-        PullPrincipal::Organization(_)
-        | PullPrincipal::Service(_)
-        | PullPrincipal::Other(_)
-        | PullPrincipal::Anybody => false,
+    let Some(location) = principal.location(registry) else {
+        return false;
+    };
+    let is_account_read = location == *registry || usage.is_read_in(&location);
+    let PullPrincipal::Service { name, .. } = principal else {
+        return is_account_read;
+    };
+    match source_of(name, &location.region) {
+        // Lambda puts itself into policies. Where it is switched off, a warning says so.
+        Some("lambda") if usage.sources().iter().all(|it| it.source != "lambda") => is_account_read,
+        Some(source) => usage.is_source_in(source, &location),
+        None => false,
+    }
+}
+
+/// Names a principal with the Region in which its use is not read.
+fn title(principal: &PullPrincipal, registry: &Registry) -> String {
+    match principal.location(registry) {
+        Some(location) => format!("{principal} in {}", location.region),
+        None => principal.to_string(),
     }
 }
 

@@ -189,7 +189,7 @@ impl fmt::Display for LeftAlone {
             ),
             Self::PulledFrom { by } => write!(
                 f,
-                "its policy lets {} pull, but use there is not read; add it to `in_use.accounts` or set its `account` and `region` on a keep list; to clean the repository anyway, set `guards.unread_pull_accounts: warn`",
+                "its policy lets {} pull, but use there is not read; add an account to `in_use.accounts` or set its `account` and `region` on a keep list, and add a service to `in_use.services`; to clean the repository anyway, set `guards.unread_pull_accounts: warn`",
                 by.join(" and ")
             ),
             Self::Repeated { locations } => write!(

@@ -38,6 +38,7 @@ const PRINCIPALS: &str = r#"{"AWS": "222222222222"} => account 222222222222
 {"AWS": "*"} => any account
 {"AWS": ["*", "222222222222"]} => account 222222222222, any account
 {"Service": "codebuild.amazonaws.com"} => `codebuild.amazonaws.com` for any account
+{"CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"} => `79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be`
 {"Federated": "arn:aws:iam::222222222222:saml-provider/x"} => `arn:aws:iam::222222222222:saml-provider/x`"#;
 
 #[test]
@@ -58,6 +59,7 @@ const CONDITIONS: &str = r#"{"StringEquals": {"aws:PrincipalOrgID": "o-abc"}} =>
 {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/ci"}} => any account
 {"StringLike": {"aws:PrincipalOrgID": "o-*"}} => any account
 {"StringEquals": {"aws:PrincipalOrgID": []}} => any account
+{"StringEquals": {"aws:PrincipalOrgID": "o-abc", "aws:PrincipalAccount": "222222222222"}} => account 222222222222
 {"StringNotEquals": {"aws:PrincipalAccount": "222222222222"}} => any account
 {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-abc"}} => any account
 {"ForAllValues:StringEquals": {"aws:PrincipalOrgID": "o-abc"}} => any account
@@ -69,12 +71,49 @@ fn conditions_count_where_they_say_who_is_let_in() {
         let found = with(&json!("*"), "Condition", condition.clone());
         assert_eq!(found, expected, "{condition}");
     }
-    let lambda = json!({"Service": "lambda.amazonaws.com"});
-    let source = "arn:aws:lambda:us-east-1:222222222222:function:*";
-    let condition = json!({"StringLike": {"aws:sourceARN": source}});
+}
+
+const SERVICE_CONDITIONS: &str = r#"{} => any account
+{"StringEquals": {"aws:SourceAccount": "222222222222"}} => account 222222222222
+{"StringEquals": {"AWS:sourceaccount": ["222222222222", "333333333333"]}} => account 222222222222, account 333333333333
+{"StringLike": {"aws:sourceARN": "arn:aws:codebuild:*:222222222222:project/*"}} => account 222222222222
+{"ArnLike": {"aws:SourceArn": "arn:aws:codebuild:us-east-1:222222222222:project/*"}} => account 222222222222
+{"ForAnyValue:ArnEquals": {"aws:SourceArn": ["arn:aws:codebuild:us-east-1:222222222222:project/a"]}} => account 222222222222
+{"StringEquals": {"aws:SourceAccount": "222222222222"}, "ArnLike": {"aws:SourceArn": "*"}} => account 222222222222
+{"StringEquals": {"aws:SourceOrgID": "o-abc"}} => organization o-abc
+{"ForAnyValue:StringLike": {"aws:SourceOrgPaths": "o-abc/r-1/*"}} => organization o-abc
+{"ArnLike": {"aws:SourceArn": "arn:aws:codebuild:*:*:project/*"}} => any account
+{"ArnLike": {"aws:SourceArn": ["arn:aws:codebuild:*:222222222222:project/*", "arn:aws:s3:::x"]}} => any account
+{"StringLike": {"aws:SourceAccount": "2222*"}} => any account
+{"StringNotEquals": {"aws:SourceAccount": "222222222222"}} => any account
+{"StringEqualsIfExists": {"aws:SourceAccount": "222222222222"}} => any account
+{"ForAllValues:StringEquals": {"aws:SourceAccount": "222222222222"}} => any account
+{"Null": {"aws:SourceAccount": "false"}} => any account
+{"StringEquals": {"aws:PrincipalAccount": "222222222222"}} => any account
+{"StringEquals": {"aws:PrincipalOrgID": "o-abc"}} => any account"#;
+
+/// A condition says on whose behalf a service pulls, and never who pulls (U16).
+#[test]
+fn a_service_stays_a_service_whatever_its_conditions_say() {
+    let service = json!({"Service": "codebuild.amazonaws.com"});
+    for (condition, expected) in cases(SERVICE_CONDITIONS) {
+        let expected: Vec<_> = expected
+            .split(", ")
+            .map(|accounts| format!("`codebuild.amazonaws.com` for {accounts}"))
+            .collect();
+        let found = with(&service, "Condition", condition.clone());
+        assert_eq!(found, expected.join(", "), "{condition}");
+    }
+    let behalf = json!({"StringEquals": {"aws:SourceAccount": "222222222222"}});
+    for principal in [json!("*"), json!({"AWS": "*"})] {
+        let found = with(&principal, "Condition", behalf.clone());
+        assert_eq!(found, "any account", "any service may pull for it");
+    }
+    let both = json!({"Service": ["lambda.amazonaws.com", "codebuild.amazonaws.com"], "AWS": "333333333333"});
     assert_eq!(
-        with(&lambda, "Condition", condition),
-        "account 222222222222"
+        with(&both, "Condition", behalf),
+        "account 333333333333, `codebuild.amazonaws.com` for account 222222222222, \
+         `lambda.amazonaws.com` for account 222222222222"
     );
 }
 

@@ -70,6 +70,50 @@ const ACCOUNTS: &str = "
     222222222222 us-east-1 | 111111111111 | ecs 111111111111 us-east-1 | -
 ";
 
+/// The service, on whose behalf it pulls from a registry of 111111111111 in eu-west-1, what is
+/// read, and who is unread (U16).
+const SERVICES: &str = "
+codebuild.amazonaws.com | 111111111111 | ecs 111111111111 eu-west-1 | `codebuild.amazonaws.com` for account 111111111111 in eu-west-1
+codebuild.amazonaws.com | 111111111111 | codebuild 111111111111 eu-west-1 | -
+codebuild.amazonaws.com | 111111111111 | codebuild 111111111111 us-east-1 | `codebuild.amazonaws.com` for account 111111111111 in eu-west-1
+codebuild.amazonaws.com | 222222222222 | codebuild 111111111111 eu-west-1 | `codebuild.amazonaws.com` for account 222222222222 in eu-west-1
+codebuild.amazonaws.com | 222222222222 | codebuild 222222222222 eu-west-1 | -
+codebuild.amazonaws.com | | codebuild 111111111111 eu-west-1 | `codebuild.amazonaws.com` for any account
+codebuild.amazonaws.com | arn:aws:codebuild:us-east-1:111111111111:project/x | codebuild 111111111111 eu-west-1 | `codebuild.amazonaws.com` for account 111111111111 in us-east-1
+codebuild.amazonaws.com | arn:aws:codebuild:us-east-1:111111111111:project/x | codebuild 111111111111 us-east-1 | -
+codebuild.amazonaws.com | arn:aws:codebuild:*:111111111111:project/x | codebuild 111111111111 eu-west-1 | -
+codebuild.amazonaws.com | o-abc | codebuild 111111111111 eu-west-1 | `codebuild.amazonaws.com` for organization o-abc
+emr-serverless.amazonaws.com | 111111111111 | ecs 111111111111 eu-west-1 | `emr-serverless.amazonaws.com` for account 111111111111 in eu-west-1
+account.amazonaws.com | 111111111111 | account 111111111111 eu-west-1 | `account.amazonaws.com` for account 111111111111 in eu-west-1
+lambda.amazonaws.com | | lambda 111111111111 eu-west-1 | -
+lambda.amazonaws.com | | lambda 222222222222 eu-west-1 | `lambda.amazonaws.com` for any account in eu-west-1
+lambda.amazonaws.com | | ecs 222222222222 eu-west-1 | -
+lambda.amazonaws.com | 111111111111 | ecs 111111111111 eu-west-1 | -
+lambda.amazonaws.com | 222222222222 | lambda 111111111111 eu-west-1 | `lambda.amazonaws.com` for account 222222222222 in eu-west-1
+lambda.amazonaws.com | 222222222222 | ecs 111111111111 eu-west-1 | `lambda.amazonaws.com` for account 222222222222 in eu-west-1
+lambda.amazonaws.com | 222222222222 | lambda 222222222222 eu-west-1 | -
+";
+
+#[test]
+fn a_service_is_read_if_it_is_a_source_there() {
+    for case in SERVICES.trim().lines() {
+        let columns: Vec<&str> = case.split('|').map(str::trim).collect();
+        let [service, behalf, sources, expected] = columns[..] else {
+            panic!("{case}")
+        };
+        let condition = match behalf {
+            "" => json!({}),
+            arn if arn.starts_with("arn:") => json!({"ArnLike": {"aws:SourceArn": arn}}),
+            id if id.starts_with("o-") => json!({"StringEquals": {"aws:SourceOrgID": id}}),
+            account => json!({"StringEquals": {"aws:SourceAccount": account}}),
+        };
+        let allow = json!({"Effect": "Allow", "Principal": {"Service": service},
+            "Action": "ecr:BatchGetImage", "Condition": condition});
+        let found = unread(&allow, "111111111111 eu-west-1", sources);
+        assert_eq!(found, expected.trim_matches('-'), "{case}");
+    }
+}
+
 #[test]
 fn an_account_is_read_in_the_region_of_the_registry() {
     for case in ACCOUNTS.trim().lines() {
