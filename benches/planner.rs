@@ -211,7 +211,7 @@ fn world(size: u32, kind: Kind) -> Result<(Inventory, UsageIndex), Failure> {
         location: registry.clone(),
         cluster: None,
         coverage: Coverage::Complete,
-        references: uses.count_references(),
+        references: uses.count_references(&BTreeSet::from([registry.account])),
         note: None,
     };
     let usage = UsageIndex::from(vec![Evidence {

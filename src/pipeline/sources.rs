@@ -29,7 +29,14 @@ impl Program {
         stop_at: Option<Instant>,
     ) -> UsageIndex {
         let sources = self.sources(locations, caches);
-        sources::read(&sources, &self.aliases, stop_at).await
+        let read = locations.read.iter();
+        let accounts = read.map(|(location, _)| location.account).collect();
+        let settings = sources::Settings {
+            aliases: &self.aliases,
+            accounts: &accounts,
+            stop_at,
+        };
+        sources::read(&sources, settings).await
     }
 
     fn sources(&self, locations: &Locations, caches: &Arc<Caches>) -> Vec<Box<dyn Source>> {

@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     evidence::{Coverage, Evidence, SourceError, SourceStatus, UsageIndex, Uses},
-    image::{Aliases, Registry},
+    image::{AccountId, Aliases, Registry},
     kubernetes::ClusterError,
 };
 
@@ -71,22 +71,27 @@ const LOCATIONS_AT_ONCE: usize = 24;
 /// Number of sources of a location, or of those that a source found, that are read at once.
 const SOURCES_AT_ONCE: usize = 4;
 
-/// Reads all sources, and those that they find, until `stop_at`. A source that has not answered by
-/// then is incomplete. A location that is slow holds up no other one.
-pub(crate) async fn read(
-    sources: &[Box<dyn Source>],
-    aliases: &Arc<Aliases>,
-    stop_at: Option<Instant>,
-) -> UsageIndex {
+/// What the sources of a run have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings<'a> {
+    pub(crate) aliases: &'a Arc<Aliases>,
+    /// Accounts that are read: references to images are counted by them.
+    pub(crate) accounts: &'a BTreeSet<AccountId>,
+    /// Time to stop reading.
+    pub(crate) stop_at: Option<Instant>,
+}
+
+/// Reads all sources, and those that they find, until the time to stop. A source that has not
+/// answered by then is incomplete. A location that is slow holds up no other one.
+pub(crate) async fn read(sources: &[Box<dyn Source>], settings: Settings<'_>) -> UsageIndex {
     let mut by_location: BTreeMap<&Registry, Vec<(usize, &dyn Source)>> = BTreeMap::new();
     for (position, source) in sources.iter().enumerate() {
         let of_location = by_location.entry(source.location()).or_default();
         of_location.push((position, source.as_ref()));
     }
     let locations = stream::iter(by_location.into_values()).map(|sources| {
-        let readings = stream::iter(sources).map(|(position, source)| async move {
-            (position, read_one(source, aliases, stop_at).await)
-        });
+        let readings = stream::iter(sources)
+            .map(|(position, source)| async move { (position, read_one(source, settings).await) });
         readings.buffer_unordered(SOURCES_AT_ONCE)
     });
     let mut evidence: Vec<_> = locations
@@ -106,12 +111,11 @@ pub(crate) async fn read(
 
 fn read_one<'a>(
     source: &'a dyn Source,
-    aliases: &'a Arc<Aliases>,
-    stop_at: Option<Instant>,
+    settings: Settings<'a>,
 ) -> LocalBoxFuture<'a, Vec<Evidence>> {
     async move {
-        let mut uses = Uses::new(Arc::clone(aliases));
-        let (reading, coverage) = match in_time(stop_at, source.read(&mut uses)).await {
+        let mut uses = Uses::new(Arc::clone(settings.aliases));
+        let (reading, coverage) = match in_time(settings.stop_at, source.read(&mut uses)).await {
             Ok(reading) => (reading, Coverage::Complete),
             Err(error) => (Reading::default(), Coverage::Incomplete(error)),
         };
@@ -125,12 +129,11 @@ fn read_one<'a>(
             location: source.location().clone(),
             cluster: source.cluster().map(Into::into),
             coverage,
-            references: uses.count_references(),
+            references: uses.count_references(settings.accounts),
             note,
         };
         log(&status);
-        let further =
-            stream::iter(&further).map(|source| read_one(source.as_ref(), aliases, stop_at));
+        let further = stream::iter(&further).map(|source| read_one(source.as_ref(), settings));
         let further: Vec<_> = further.buffered(SOURCES_AT_ONCE).collect().await;
         let mut all = vec![Evidence {
             status,

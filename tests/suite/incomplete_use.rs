@@ -353,6 +353,49 @@ async fn without_any_use_nothing_is_deleted_unless_that_is_allowed() {
     assert_deleted!(answer, Completed, 3);
 }
 
+/// Images of other registries, such as the add-ons of EKS, say nothing of those that are cleaned
+/// (A1).
+#[tokio::test]
+async fn only_references_to_a_registry_that_is_cleaned_are_use_of_it() {
+    let elsewhere = "0a".repeat(32);
+    for (image, is_use) in [
+        (
+            "602401143452.dkr.ecr.eu-west-1.amazonaws.com/eks/coredns:v1",
+            false,
+        ),
+        (
+            "602401143452.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.0",
+            false,
+        ),
+        (
+            "111111111111.dkr.ecr.us-east-1.amazonaws.com/team/app:1.0",
+            false,
+        ),
+        ("nginx@sha256:$ELSEWHERE", false),
+        ("nginx@$STORED", true),
+        ("proxy.example.com/team/app:1.0", true),
+        ("$HOST/team/app:1.0", true),
+        ("$HOST/gone:1.0", true),
+    ] {
+        let aws = SimulatedAws::start().await;
+        aws.edit(|world| {
+            let stored = world.untagged_images(APP, 3).remove(0);
+            let image = image.replace("$HOST", HOST).replace("$STORED", &stored);
+            let image = image.replace("$ELSEWHERE", &elsewhere);
+            world.home().ecs.register("web", [image]);
+        });
+        let config = "{mode: delete, registry_aliases: [proxy.example.com]}";
+        let answer = run(&aws, config).await;
+        if is_use {
+            assert_status!(answer, Completed, "{image}");
+        } else {
+            assert_refused!(answer, aws, "{image}");
+            let guard = answer.refusals[0].guard.to_string();
+            assert_eq!(guard, "no_usage", "{image}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn allowing_no_use_does_not_allow_unknown_use() {
     let aws = SimulatedAws::start().await;

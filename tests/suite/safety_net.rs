@@ -67,7 +67,8 @@ async fn no_use_at_all() {
         world.home().functions.clear();
     });
     let answer = run(&aws, FULL).await;
-    assert_refused(&aws, &answer, "no_usage", "no image in ECR is in use");
+    let observed = "no image of 111111111111.dkr.ecr.eu-west-1.amazonaws.com is in use anywhere";
+    assert_refused(&aws, &answer, "no_usage", observed);
     assert_plan_warns(&aws, FULL, "no_usage").await;
 }
 
@@ -181,6 +182,23 @@ async fn what_cannot_be_accepted_says_why() {
 fn counts(aws: &SimulatedAws) -> Value {
     let stored = object(aws, BUCKET, &format!("{STATE}/usage-counts.json.gz")).unwrap();
     serde_json::from_str(&gunzip(&stored)).unwrap()
+}
+
+/// What is used of other registries hides nothing (A1).
+#[tokio::test]
+async fn use_that_shrank_beside_much_use_of_other_registries() {
+    let aws = account().await;
+    aws.edit(|world| {
+        let add_on =
+            |number| format!("602401143452.dkr.ecr.eu-west-1.amazonaws.com/eks/add-on:{number}");
+        world.home().ecs.register("add-ons", (0..20).map(add_on));
+    });
+    assert_eq!(plan(&aws, FULL).await.status, Status::Planned);
+    aws.edit(|world| world.home().ecs.set_status("web:2", "INACTIVE"));
+    let strict = full_with(ANY_DROP);
+    let answer = run(&aws, &strict).await;
+    let observed = "`ecs in 111111111111 eu-west-1` found";
+    assert_refused(&aws, &answer, "usage_drop", observed);
 }
 
 #[tokio::test]

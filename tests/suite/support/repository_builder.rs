@@ -257,10 +257,10 @@ pub(crate) fn usage_of(references: impl IntoIterator<Item = String>) -> UsageInd
     }
     let status = SourceStatus {
         source: "ecs",
+        references: uses.count_references(&BTreeSet::from([location.account])),
         location,
         cluster: None,
         coverage: Coverage::Complete,
-        references: uses.count_references(),
         note: None,
     };
     UsageIndex::from(vec![Evidence {

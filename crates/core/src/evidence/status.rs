@@ -27,7 +27,9 @@ pub struct SourceStatus {
     pub cluster: Option<Box<str>>,
     /// Completeness.
     pub coverage: Coverage,
-    /// Number of distinct references that it found.
+    /// Number of distinct references that it found to images that may be in a registry of an account
+    /// that is read. What is used of other registries, such as those of AWS, is not what a drop
+    /// is measured by.
     pub references: usize,
     /// Remark, for instance that a cluster is left out by the configuration.
     pub note: Option<String>,

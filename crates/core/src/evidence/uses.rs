@@ -2,7 +2,7 @@
 
 use std::{
     collections::{
-        HashMap, HashSet,
+        BTreeSet, HashMap, HashSet,
         hash_map::Entry::{Occupied, Vacant},
     },
     sync::Arc,
@@ -12,7 +12,9 @@ use super::{
     Reference, User,
     mention::{self, Words},
 };
-use crate::image::{Aliases, Digest, ImageReference, Parsed, ReferenceError, RepositoryName};
+use crate::image::{
+    AccountId, Aliases, Digest, ImageReference, Parsed, ReferenceError, RepositoryName,
+};
 
 /// A use of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,6 +67,18 @@ pub enum EvidenceKind {
 }
 
 impl Use {
+    /// Returns whether the image may be in a registry of these accounts, by what names it.
+    fn may_be_in(&self, accounts: &BTreeSet<AccountId>) -> bool {
+        match &self.image {
+            UsedImage::Ecr(image) => {
+                let registry = image.registry.as_ref();
+                registry.is_none_or(|registry| accounts.contains(&registry.account))
+            }
+            UsedImage::Digest(_) | UsedImage::Mention { .. } => true,
+            UsedImage::Elsewhere { .. } => false,
+        }
+    }
+
     /// Returns every reference that this use stands for.
     pub fn references(&self) -> impl Iterator<Item = Reference> {
         let (image, digests) = match &self.image {
@@ -184,10 +198,12 @@ impl Uses {
         }
     }
 
-    /// Returns the number of distinct references.
+    /// Returns the number of distinct references to images that may be in a registry of these
+    /// accounts.
     #[must_use]
-    pub fn count_references(&self) -> usize {
-        let references: HashSet<Reference> = self.images.iter().flat_map(Use::references).collect();
+    pub fn count_references(&self, accounts: &BTreeSet<AccountId>) -> usize {
+        let images = self.images.iter().filter(|it| it.may_be_in(accounts));
+        let references: HashSet<Reference> = images.flat_map(Use::references).collect();
         let mentioned: HashSet<&RepositoryName> = self
             .mentions
             .keys()

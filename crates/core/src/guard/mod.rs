@@ -16,7 +16,7 @@ mod veto;
 use std::collections::BTreeSet;
 
 use crate::{
-    evidence::UsageIndex,
+    evidence::{Reference, UsageIndex},
     image::{AccountId, Digest, Time},
     plan::{Plan, RepositoryPlan},
 };
@@ -173,8 +173,8 @@ fn usage_refusals(input: GuardInput<'_>) -> Vec<Refusal> {
     let mut refusals: Vec<Refusal> = sources.filter_map(Refusal::source_incomplete).collect();
     // What an incomplete source did not show says nothing of what is in use.
     if refusals.is_empty() {
-        if usage.references().len() == 0 && !guards.allow_no_usage {
-            refusals.push(Refusal::no_usage(usage.sources()));
+        if !guards.allow_no_usage && !is_used(plan, usage) {
+            refusals.push(Refusal::no_usage(plan.registries(), usage.sources()));
         }
         // Where nothing would be deleted, a drop does no harm yet.
         let may_delete = plan
@@ -186,6 +186,20 @@ fn usage_refusals(input: GuardInput<'_>) -> Vec<Refusal> {
         refusals.extend(counts.flat_map(|counts| drops(counts, last, usage, guards)));
     }
     refusals
+}
+
+/// Returns whether a reference is to the registries of a plan, rather than to others. One without a
+/// registry is if the plan has what it names.
+fn is_used(plan: &Plan, usage: &UsageIndex) -> bool {
+    let (registries, repositories) = (plan.registries(), plan.repositories());
+    usage.references().any(|(reference, _)| match reference {
+        Reference::Image(image) => {
+            let registry = image.registry.as_ref();
+            registry.is_none_or(|registry| registries.iter().any(|it| **it == *registry))
+        }
+        Reference::Digest(digest) => repositories.iter().any(|it| it.image(digest).is_some()),
+        Reference::Repository(name) => repositories.iter().any(|it| it.name() == name),
+    })
 }
 
 /// Returns a refusal for each source that found much less than before, or that is not read any

@@ -1,7 +1,7 @@
 //! Refusals: what stopped a run, why, and what to do next. They are read by a worried person at
 //! night.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::Serialize;
 use strum::Display;
@@ -9,7 +9,7 @@ use strum::Display;
 use super::{ChangeWindow, Guards, usage_counts};
 use crate::{
     evidence::{SourceError, SourceStatus},
-    image::{AccountId, Time},
+    image::{AccountId, Registry, Time},
 };
 
 /// Sources that `in_use: {SOURCE: false}` switches off; the others are named in `in_use.services`.
@@ -126,9 +126,11 @@ impl Refusal {
         }
     }
 
-    /// Creates the refusal for a run that found nothing in use.
+    /// Creates the refusal for a run that found nothing in use of the registries that it cleans.
     #[must_use]
-    pub fn no_usage(sources: &[SourceStatus]) -> Self {
+    pub fn no_usage(registries: &[Arc<Registry>], sources: &[SourceStatus]) -> Self {
+        let registries: Vec<String> = registries.iter().map(|it| it.host()).collect();
+        let registries = registries.join(" or ");
         let sources: Vec<String> = sources
             .iter()
             .map(|status| format!("`{}` in {}", status.source, status.location))
@@ -140,9 +142,9 @@ impl Refusal {
         };
         Self {
             guard: Guard::NoUsage,
-            observed: format!("no image in ECR is in use anywhere (looked in: {sources})"),
+            observed: format!("no image of {registries} is in use anywhere (looked in: {sources})"),
             why: "That is more often a wrong account or Region than the truth, so nothing is deleted.",
-            next: "Check where your workloads run. If nothing uses these images, set `guards: {allow_no_usage: true}`."
+            next: "Check where your workloads run. A host that stands for the registry belongs into `registry_aliases`. If nothing uses these images, set `guards: {allow_no_usage: true}`."
                 .to_owned(),
         }
     }

@@ -37,7 +37,7 @@ fn usage(uses: &[(&str, Option<Digest>)]) -> UsageIndex {
         location: location(),
         cluster: None,
         coverage: Coverage::Complete,
-        references: found.count_references(),
+        references: found.count_references(&BTreeSet::from([location().account])),
         note: None,
     };
     UsageIndex::from(vec![Evidence {
