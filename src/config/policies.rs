@@ -39,7 +39,19 @@ pub(super) fn compile(
             action: action?,
         })
     });
-    all_of(policies).map(Policies)
+    let policies = all_of(policies).map(Policies)?;
+    for (policy, covering) in policies.covered() {
+        let path = path.index(policy.position).key("repositories");
+        let globs = covering.repositories.patterns().iter().take(3);
+        let globs: Vec<String> = globs.map(|glob| quoted(glob)).collect();
+        let message = format!(
+            "never applies: `policies[{}]` ({}) comes first and matches every repository that it matches; put it before that one",
+            covering.position,
+            globs.join(", ")
+        );
+        problems.add(&path, message);
+    }
+    Some(policies)
 }
 
 /// Returns all items if none is missing. Every one is made, for its problems to be recorded.

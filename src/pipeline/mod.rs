@@ -8,6 +8,7 @@ mod access;
 mod apply;
 mod finish;
 mod gather;
+mod idle;
 mod lifecycle;
 mod locations;
 mod log;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
 
-use super::{Locations, Program, Request, Run, apply::Applied, gather::Gathered, log, within};
+use super::{
+    Locations, Program, Request, Run, apply::Applied, gather::Gathered, idle, log, within,
+};
 use crate::{
     aws::ApiError,
     cache::Caches,
@@ -87,7 +89,7 @@ impl Program {
         let mut planned = Planned {
             program: self,
             preconditions: gathered.preconditions(),
-            warnings: warnings(&plan, &gathered, &tolerated),
+            warnings: self.warnings(&request, &plan, &gathered, &tolerated),
             request,
             run,
             plan,
@@ -130,6 +132,32 @@ impl Program {
         })
     }
 
+    /// Returns the warnings that a plan comes with; `tolerated` are vetoes that the configuration
+    /// turns into warnings.
+    fn warnings(
+        &self,
+        request: &Request,
+        plan: &Plan,
+        gathered: &Gathered,
+        tolerated: &[Veto],
+    ) -> Vec<String> {
+        let tolerated = tolerated.iter().filter_map(|veto| {
+            let repository = plan.repository_in(&veto.repository.0, &veto.repository.1)?;
+            let (title, why) = (repository.title(), &veto.why);
+            Some(format!("`{title}` is cleaned although {why}"))
+        });
+        let state = gathered.state.iter().flat_map(|state| &state.warnings);
+        let is_whole = request.only.is_none()
+            && !plan.registries().is_empty()
+            && gathered.locations.unreachable().next().is_none();
+        let idle = is_whole.then(|| idle::warnings(plan, &self.config.policies));
+        tolerated
+            .chain(state.cloned())
+            .chain(super::lifecycle::warnings(plan))
+            .chain(idle.into_iter().flatten())
+            .collect()
+    }
+
     /// Returns the treatment of the archive. A dry run treats it as the configured mode does, so
     /// that it shows the same.
     fn archiving(&self, mode: Mode) -> Archiving {
@@ -138,21 +166,6 @@ impl Program {
             delete_after: self.config.archive.delete_after,
         }
     }
-}
-
-/// Returns the warnings that a plan comes with; `tolerated` are vetoes that the configuration turns
-/// into warnings.
-fn warnings(plan: &Plan, gathered: &Gathered, tolerated: &[Veto]) -> Vec<String> {
-    let tolerated = tolerated.iter().filter_map(|veto| {
-        let repository = plan.repository_in(&veto.repository.0, &veto.repository.1)?;
-        let (title, why) = (repository.title(), &veto.why);
-        Some(format!("`{title}` is cleaned although {why}"))
-    });
-    let state = gathered.state.iter().flat_map(|state| &state.warnings);
-    tolerated
-        .chain(state.cloned())
-        .chain(super::lifecycle::warnings(plan))
-        .collect()
 }
 
 impl Planned<'_> {

@@ -1,9 +1,15 @@
-//! Habits that make it hard to say what runs are reported, and nothing is deleted for them.
+//! Habits that make it hard to say what runs, and policies that do nothing, are reported; nothing is
+//! deleted for them.
 
-use ecr_cleanup::report::Hygiene;
-use simulated_aws::{Container, Push, SimulatedAws, World, days_ago};
+use ecr_cleanup::{
+    config::Mode,
+    pipeline::Request,
+    policy::RepositoryGlobs,
+    report::{Answer, Hygiene},
+};
+use simulated_aws::{Container, Fault, PullThroughCacheRule, Push, SimulatedAws, World, days_ago};
 
-use crate::support::{WorldExt, plan, run};
+use crate::support::{WorldExt, answer, plan, program, request, run};
 
 const APP: &str = "team/app";
 
@@ -137,4 +143,81 @@ async fn repositories_that_nobody_uses_are_named() {
     })
     .await;
     assert_eq!(hygiene.unused_repositories.first, ["empty", "old"]);
+}
+
+/// Returns the warnings of an answer about policies.
+fn about_policies(answer: &Answer) -> Vec<&str> {
+    let warnings = answer.warnings.iter().map(String::as_str);
+    warnings.filter(|it| it.contains("`policies[")).collect()
+}
+
+/// Two repositories and a pull-through cache.
+async fn three_repositories() -> SimulatedAws {
+    let aws = SimulatedAws::start().await;
+    aws.edit(|world| {
+        world.in_use_elsewhere();
+        world.tagged("platform/api", "1.0", 5);
+        world.tagged("team/web", "dev-1", 5);
+        world.tagged("mirror/nginx", "1.0", 5);
+        let rule = PullThroughCacheRule::new("mirror", "public.ecr.aws");
+        world.home().ecr.pull_through_cache_rules.push(rule);
+    });
+    aws
+}
+
+const IDLE: &str = r#"policies:
+  - repositories: ["platfrom/**", "platform/*"]
+    keep: [{ name: releases, tags: '^[0-9]', newest: 5 }, { name: hotfixes, tags: '^hotfix-' }]
+  - repositories: [charts]
+    leave_alone: true
+  - repositories: ["mirror/**"]
+    keep: [{ name: mirrored, pulled_within: 30d }]
+  - repositories: ["**"]
+"#;
+
+/// A glob that matches no repository and a rule that keeps no image are warnings (K11).
+#[tokio::test]
+async fn policies_that_do_nothing_are_warned_of() {
+    let aws = three_repositories().await;
+    let answer = plan(&aws, IDLE).await;
+    assert_eq!(
+        about_policies(&answer),
+        [
+            "`platfrom/**` in `policies[0].repositories` matches no repository; did you mean `platform/api`?",
+            "rule `hotfixes` in `policies[0].keep` keeps no image",
+            "`charts` in `policies[1].repositories` matches no repository",
+        ]
+    );
+}
+
+/// Nothing is said of the default rules, of what was not asked for, and of what cannot be known.
+#[tokio::test]
+async fn policies_of_which_it_is_not_known_whether_they_do_something_are_not() {
+    let aws = three_repositories().await;
+    assert_eq!(about_policies(&plan(&aws, "").await), [""; 0]);
+
+    let only = RepositoryGlobs::new(&["team/*".to_owned()]).unwrap();
+    let narrowed = Request {
+        only: Some(only),
+        ..request(Mode::Plan)
+    };
+    let narrowed = answer(&program(&aws, IDLE), narrowed).await.unwrap();
+    assert_eq!(about_policies(&narrowed), [""; 0]);
+
+    aws.fault(Fault::denied("ecr:DescribeImages").matching("platform/api"));
+    let unread = plan(&aws, IDLE).await;
+    let about_rules = about_policies(&unread);
+    let about_rules = about_rules.iter().find(|it| it.starts_with("rule"));
+    assert_eq!(about_rules, None);
+}
+
+/// Its tags are what no rule is about (K7), so that the rules about tags keep nothing.
+#[tokio::test]
+async fn a_rule_that_matches_no_tag_of_a_repository_left_alone_is_warned_of() {
+    let aws = three_repositories().await;
+    let rules = "{name: builds, tags: '^build-'}, {name: lately, pushed_within: 90d}";
+    let config = format!("policies: [{{repositories: ['team/*'], keep: [{rules}]}}]");
+    let answer = plan(&aws, &config).await;
+    let expected = "rule `builds` in `policies[0].keep` keeps no image";
+    assert_eq!(about_policies(&answer), [expected]);
 }

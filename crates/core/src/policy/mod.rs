@@ -4,6 +4,7 @@
 //! deleted is decided in [`crate::plan`], which knows what is in use and how images belong
 //! together.
 
+mod cover;
 mod pattern;
 mod rank;
 mod version;
@@ -106,6 +107,16 @@ impl Policies {
             .iter()
             .find(|policy| policy.repositories.matches(repository))?;
         (!pull_through_cache || policy.repositories.names_exactly(repository)).then_some(policy)
+    }
+
+    /// Returns each policy that can never apply, with one before it that matches whatever it
+    /// matches.
+    pub fn covered(&self) -> impl Iterator<Item = (&Policy, &Policy)> {
+        self.0.iter().enumerate().filter_map(|(position, policy)| {
+            let mut before = self.0[..position].iter();
+            let covering = before.find(|it| it.repositories.cover(&policy.repositories))?;
+            Some((policy, covering))
+        })
     }
 }
 

@@ -1,10 +1,15 @@
 //! Regular expressions on tags, and globs on names of repositories.
 
-use std::fmt::{self, Debug, Formatter};
+use std::{
+    collections::HashSet,
+    fmt::{self, Debug, Formatter},
+};
 
 use globset::{Glob, GlobBuilder, GlobSet};
 use regex::{Captures, Regex, RegexBuilder};
 use serde::{Serialize, Serializer};
+
+use super::cover::covers;
 
 /// Largest size of a compiled regular expression, in bytes.
 const REGEX_SIZE_LIMIT: usize = 1 << 20;
@@ -144,6 +149,36 @@ impl RepositoryGlobs {
         self.set.is_match(repository)
     }
 
+    /// Returns whether these match every name that others match. It is `false` where that cannot be
+    /// told, and for others that match no name.
+    #[must_use]
+    pub fn cover(&self, others: &Self) -> bool {
+        // Mostly, one name shows that they do not.
+        let is_gap = |text: &String| {
+            let name = text.replace(['*', '?'], "x");
+            others.matches(&name) && !self.matches(&name)
+        };
+        if others.texts.iter().any(is_gap) {
+            return false;
+        }
+        let compiled = |texts: &[String]| texts.iter().map(|text| glob(text)).collect();
+        let (wide, narrow): (Result<Vec<Glob>, _>, _) =
+            (compiled(&self.texts), compiled(&others.texts));
+        matches!((wide, narrow), (Ok(wide), Ok(narrow)) if covers(&wide, &narrow))
+    }
+
+    /// Returns the globs that match none of these names, as they were written.
+    #[must_use]
+    pub fn unmatched<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Vec<&str> {
+        let names = names.into_iter().flat_map(|name| self.set.matches(name));
+        let matched: HashSet<usize> = names.collect();
+        let texts = self.texts.iter().enumerate();
+        texts
+            .filter(|(position, _)| !matched.contains(position))
+            .map(|(_, text)| text.as_str())
+            .collect()
+    }
+
     /// Returns whether a glob is this name, without a wildcard.
     #[must_use]
     pub fn names_exactly(&self, repository: &str) -> bool {
@@ -271,6 +306,13 @@ mod tests {
             ]
         );
         assert!(!globs(&[]).unwrap().matches("app"));
+    }
+
+    #[test]
+    fn globs_that_match_nothing_are_named() {
+        let globs = globs(&["team/*", "platfrom/**", "app"]).unwrap();
+        let unmatched = globs.unmatched(["team/app", "team/web", "platform/app"]);
+        assert_eq!(unmatched, ["platfrom/**", "app"]);
     }
 
     #[test]

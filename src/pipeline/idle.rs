@@ -1,0 +1,131 @@
+//! Warnings about what of the policies does nothing (K11): globs that match no repository, and rules
+//! that keep no image. Mostly, it was written for something that has another name.
+
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use crate::{
+    config::{Config, nearest},
+    plan::{KeepReason, LeftAlone, Plan, RepositoryPlan, Verdict},
+    policy::{Action, KeepRule, KeepRules, Policies},
+};
+
+/// The rules of policies without any. They are for whatever there may be, so one that keeps nothing
+/// is no mistake.
+static DEFAULT_RULES: LazyLock<Vec<KeepRule>> = LazyLock::new(|| {
+    let policies = Config::parse("").map(|config| config.policies.0);
+    let rules = policies
+        .into_iter()
+        .flatten()
+        .flat_map(|policy| match policy.action {
+            Action::Keep(keep) => keep.rules,
+            Action::LeaveAlone => Vec::new(),
+        });
+    rules.collect()
+});
+
+/// Returns the warnings of a plan for every repository that there is.
+pub(super) fn warnings(plan: &Plan, policies: &Policies) -> Vec<String> {
+    let repositories = plan.repositories().iter();
+    let names: BTreeSet<&str> = repositories.map(|it| &**it.name()).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let mut warnings = Vec::new();
+    for policy in &policies.0 {
+        let path = format!("policies[{}]", policy.position);
+        for glob in policy.repositories.unmatched(names.iter().copied()) {
+            let meant = meant(glob, &names);
+            let question = meant.map(|name| format!("; did you mean `{name}`?"));
+            let question = question.unwrap_or_default();
+            warnings.push(format!(
+                "`{glob}` in `{path}.repositories` matches no repository{question}"
+            ));
+        }
+        if let Action::Keep(keep) = &policy.action {
+            for rule in idle_rules(plan, policy.position, keep) {
+                let name = &rule.name;
+                warnings.push(format!("rule `{name}` in `{path}.keep` keeps no image"));
+            }
+        }
+    }
+    warnings
+}
+
+/// Returns the rules of a policy that keep no image, as far as that is known.
+fn idle_rules<'a>(plan: &Plan, policy: usize, keep: &'a KeepRules) -> Vec<&'a KeepRule> {
+    let repositories = plan.repositories().iter();
+    let of_policy = repositories.filter(|it| it.policy() == Some(policy));
+    let of_policy: Vec<&RepositoryPlan> = of_policy
+        .filter(|it| it.left_alone() != Some(&LeftAlone::Vanished))
+        .collect();
+    let images = of_policy.iter().flat_map(|it| it.images());
+    let mut kept = BTreeSet::new();
+    let mut any = false;
+    for planned in images {
+        any = true;
+        let Verdict::Keep(reasons) = &planned.verdict else {
+            continue;
+        };
+        kept.extend(reasons.iter().filter_map(|reason| match reason {
+            KeepReason::Rule { rule, .. } | KeepReason::NoVersion { rule, .. } => Some(&**rule),
+            _ => None,
+        }));
+    }
+    // Where a repository is left alone, its rules were not asked; or they match no tag of it.
+    let is_known = |rule: &KeepRule| {
+        let mut reasons = of_policy.iter().filter_map(|it| it.left_alone());
+        reasons.all(|why| *why == LeftAlone::NoTagMatched && rule.tags.is_some())
+    };
+    let is_idle = |rule: &&KeepRule| {
+        any && !kept.contains(&*rule.name) && is_known(rule) && !DEFAULT_RULES.contains(rule)
+    };
+    keep.rules.iter().filter(is_idle).collect()
+}
+
+/// Returns the repository whose name is nearest to a glob, as far as it has no wildcards.
+fn meant<'n>(glob: &str, names: &BTreeSet<&'n str>) -> Option<&'n str> {
+    let parts: Vec<&str> = glob.split('/').collect();
+    let is_plain = |part: &&&str| !part.contains(['*', '?', '[', '{', '\\']);
+    let first = parts.iter().take_while(is_plain).count();
+    let last = parts[first..].iter().rev().take_while(is_plain).count();
+    let ends = |name: &str| {
+        let parts: Vec<&str> = name.split('/').collect();
+        let middle = parts.len().checked_sub(first + last)?;
+        let ends = [&parts[..first], &parts[first + middle..]].concat();
+        // `nearest` takes the two for one.
+        Some(ends.join("/").replace('-', "_"))
+    };
+    let written = ends(glob).filter(|written| !written.is_empty())?;
+    let ends: Vec<(String, &str)> = names
+        .iter()
+        .filter_map(|name| Some((ends(name)?, *name)))
+        .collect();
+    let texts: Vec<&str> = ends.iter().map(|(text, _)| text.as_str()).collect();
+    let text = nearest(&written, &texts)?;
+    ends.iter()
+        .find(|(of, _)| of == text)
+        .map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_meant_by_what_is_written_without_wildcards() {
+        let names = ["platform/api", "platform/api-gateway", "team/web", "web"];
+        let names = BTreeSet::from(names);
+        for (glob, expected) in [
+            ("platfrom/**", Some("platform/api")),
+            ("platform/apo", Some("platform/api")),
+            ("platform/api_gateway", Some("platform/api-gateway")),
+            ("**/wbe", Some("team/web")),
+            ("webb", Some("web")),
+            ("platform/*/*", Some("platform/api")),
+            ("charts/**", None),
+            ("**", None),
+        ] {
+            assert_eq!(meant(glob, &names), expected, "{glob}");
+        }
+    }
+}
