@@ -13,7 +13,7 @@ use crate::{
     cache::Caches,
     config::Mode,
     evidence::UsageIndex,
-    guard::{self, GuardInput, Memory, Refusal, UnreadPullers},
+    guard::{self, GuardInput, Memory, PullingAccounts, Refusal, UnreadPullers},
     image::{Image, ImageReference, MediaType, Status, Time},
     inventory::Inventory,
     plan::{self, Archiving, Explanation, Missing, Plan, PlanSettings, Veto},
@@ -28,6 +28,7 @@ pub struct Planned<'a> {
     pub(super) request: Request,
     pub(super) run: Run,
     pub(super) plan: Plan,
+    pulling: PullingAccounts,
     pub(super) usage: UsageIndex,
     /// Time at which reading of the evidence began.
     pub(super) usage_read_at: Instant,
@@ -38,6 +39,25 @@ pub struct Planned<'a> {
     pub(super) refusals: Vec<Refusal>,
     warnings: Vec<String>,
     pub(super) out_of_time: bool,
+}
+
+/// A plan, with what it was decided by.
+struct Decided {
+    plan: Plan,
+    /// Vetoes that the configuration turns into warnings.
+    tolerated: Vec<Veto>,
+    pulling: PullingAccounts,
+}
+
+impl Decided {
+    /// Creates what is decided when time ran out.
+    fn nothing(now: Time) -> Self {
+        Self {
+            plan: Plan::empty(now),
+            tolerated: Vec::new(),
+            pulling: PullingAccounts::default(),
+        }
+    }
 }
 
 impl Program {
@@ -85,7 +105,11 @@ impl Program {
             None
         };
         let out_of_time = decided.is_none();
-        let (plan, tolerated) = decided.unwrap_or_else(|| (Plan::empty(now), Vec::new()));
+        let Decided {
+            plan,
+            tolerated,
+            pulling,
+        } = decided.unwrap_or_else(|| Decided::nothing(now));
         let mut planned = Planned {
             program: self,
             preconditions: gathered.preconditions(),
@@ -93,6 +117,7 @@ impl Program {
             request,
             run,
             plan,
+            pulling,
             usage: gathered.usage,
             usage_read_at: gathered.read_at,
             locations: gathered.locations,
@@ -108,19 +133,19 @@ impl Program {
         Ok(planned)
     }
 
-    /// Makes the plan, and returns it with the vetoes that the configuration turns into warnings.
+    /// Makes the plan.
     fn decide<'a>(
         &'a self,
         inventories: Vec<Inventory>,
         gathered: &'a Gathered,
         settings: PlanSettings,
-    ) -> LocalBoxFuture<'a, (Plan, Vec<Veto>)> {
+    ) -> LocalBoxFuture<'a, Decided> {
         Box::pin(async move {
             let (usage, policies) = (&gathered.usage, &self.config.policies);
             let candidates = plan::candidates(inventories, usage, policies, settings);
             let limit = self.config.guards.max_percent_per_repository;
             let mut vetoes = guard::too_many_candidates(&candidates, limit);
-            let unread = self
+            let (unread, pulling) = self
                 .unread_pullers(&candidates, &vetoes, usage, &gathered.locations)
                 .await;
             let (unread, tolerated) = match self.config.guards.unread_pull_accounts {
@@ -128,7 +153,11 @@ impl Program {
                 UnreadPullers::Warn => (Vec::new(), unread),
             };
             vetoes.extend(unread);
-            (candidates.decide(vetoes), tolerated)
+            Decided {
+                plan: candidates.decide(vetoes),
+                tolerated,
+                pulling,
+            }
         })
     }
 
@@ -238,6 +267,7 @@ impl Planned<'_> {
             usage: &self.usage,
             guards: &self.program.config.guards,
             memory,
+            pulling: &self.pulling,
             now,
             preconditions: &self.preconditions,
         }

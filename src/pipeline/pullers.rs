@@ -8,7 +8,7 @@ use super::{Locations, Program};
 use crate::{
     aws::{ApiError, Clients},
     evidence::UsageIndex,
-    guard::{self, PullAccess},
+    guard::{self, Doubts, PullAccess, PullingAccounts},
     image::Registry,
     inventory::Replication,
     plan::{Candidates, RepositoryKey, Veto},
@@ -26,14 +26,14 @@ struct RegistryAccess {
 
 impl Program {
     /// Returns a veto for each repository with candidates whose images may be used where use is not
-    /// read.
+    /// read, and the accounts that the policies of these repositories let pull.
     pub(super) async fn unread_pullers(
         &self,
         candidates: &Candidates<'_>,
         vetoed: &[Veto],
         usage: &UsageIndex,
         locations: &Locations,
-    ) -> Vec<Veto> {
+    ) -> (Vec<Veto>, PullingAccounts) {
         let keys = candidates.counts().map(|(key, ..)| key);
         let open = keys.filter(|key| vetoed.iter().all(|veto| veto.repository != **key));
         let keys: Vec<(&RepositoryKey, &Clients)> = open
@@ -45,14 +45,28 @@ impl Program {
                 access.insert(Arc::clone(registry), RegistryAccess::read(clients).await);
             }
         }
-        let access = &access;
+        let (access, doubts) = (&access, &Doubts::of(usage));
         let vetoes = stream::iter(&keys).map(|(key, clients)| async move {
             let policy = registry::repository_policy(clients, &key.1).await;
-            let policy = policy.as_ref().map(Option::as_deref);
-            guard::unread_pullers(key, policy, &access[&key.0].as_input(), usage)
+            let of_registry = &access[&key.0];
+            let asked = policy.as_ref().map(Option::as_deref);
+            let veto = guard::unread_pullers(key, asked, &of_registry.as_input(doubts), usage);
+            (veto, *key, policy)
         });
-        let vetoes: Vec<Option<Veto>> = vetoes.buffered(AT_ONCE).collect().await;
-        vetoes.into_iter().flatten().collect()
+        let asked: Vec<_> = vetoes.buffered(AT_ONCE).collect().await;
+        let (mut vetoes, mut pulling) = (Vec::new(), PullingAccounts::default());
+        for (veto, key, policy) in asked {
+            vetoes.extend(veto);
+            let of_registry = access[&key.0].policy.as_ref();
+            for policy in [policy.as_ref(), of_registry]
+                .into_iter()
+                .flatten()
+                .flatten()
+            {
+                pulling.add(policy, key);
+            }
+        }
+        (vetoes, pulling)
     }
 }
 
@@ -68,8 +82,9 @@ impl RegistryAccess {
         }
     }
 
-    fn as_input(&self) -> PullAccess<'_, ApiError> {
+    fn as_input<'a>(&'a self, doubts: &'a Doubts) -> PullAccess<'a, ApiError> {
         PullAccess {
+            doubts,
             registry_policy: self.policy.as_ref().map(Option::as_deref),
             replications: self.replications.as_ref().map(Vec::as_slice),
         }

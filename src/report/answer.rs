@@ -50,6 +50,9 @@ pub struct Answer {
     pub explanation: Option<Explanation>,
     /// The repositories, those with the largest candidates first.
     pub repositories: Vec<RepositoryLine>,
+    /// Repositories that are left alone since images of them may be used where something could not
+    /// be read.
+    pub held: Vec<Held>,
     /// Images in use that cannot be pulled.
     pub missing: Vec<Missing>,
     /// Failures, by code.
@@ -152,6 +155,18 @@ pub struct RepositoryLine {
     pub left_alone: Option<String>,
 }
 
+/// A repository that is left alone since images of it may be used where something could not be
+/// read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// The repository, with the host of its registry if there are several.
+    pub repository: String,
+    /// Why it is left alone, and what to do.
+    pub why: String,
+    /// What could not be read.
+    pub by: Vec<String>,
+}
+
 /// Failures with the same code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailureGroup {
@@ -170,6 +185,8 @@ pub struct FailureGroup {
 pub struct Omitted {
     /// Entries of `repositories`.
     pub repositories: usize,
+    /// Entries of `held`.
+    pub held: usize,
     /// Entries of `missing`.
     pub missing: usize,
     /// Entries of `failures`.
@@ -201,6 +218,7 @@ impl Answer {
             list.truncate(cap);
         }
         cut(&mut self.repositories, cap, &mut self.omitted.repositories);
+        cut(&mut self.held, cap, &mut self.omitted.held);
         cut(&mut self.missing, cap, &mut self.omitted.missing);
         cut(&mut self.failures, cap, &mut self.omitted.failures);
         cut(&mut self.warnings, cap, &mut self.omitted.warnings);

@@ -1,14 +1,17 @@
 //! The answer, from the plan and the outcome of applying it.
 
 use super::{
-    Answer, Hygiene, Size, Status, VERSION, answer::Omitted, format::GIGABYTE, summary::Summary,
+    Answer, Hygiene, Size, Status, VERSION,
+    answer::{Held, Omitted},
+    format::GIGABYTE,
+    summary::Summary,
     totals::Totals,
 };
 use crate::{
     config::Mode,
     evidence::UsageIndex,
     guard::Refusal,
-    plan::{Missing, Plan},
+    plan::{LeftAlone, Missing, Plan},
     policy::Policies,
     registry::{Outcome, Stop},
 };
@@ -47,7 +50,8 @@ pub fn gather(facts: Facts<'_>) -> Answer {
     let mut refusals = facts.refusals.to_vec();
     refusals.extend(outcome.and_then(|outcome| outcome.usage_lost.clone()));
     refusals.extend(outcome.and_then(Outcome::ordered_stop).cloned());
-    let status = status(&facts, !totals.failures.is_empty());
+    let has_failures = !totals.failures.is_empty() || !usage.is_complete();
+    let status = status(&facts, has_failures);
     let saved = outcome.map_or(totals.bytes_to_delete, |_| bytes.deleted);
     let monthly_savings_usd = savings(saved, facts.usd_per_gb_month);
     let summary = Summary {
@@ -80,6 +84,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         refusals,
         explanation: None,
         repositories: totals.lines,
+        held: held(plan),
         missing: facts.missing,
         failures: totals.failures.into_values().collect(),
         warnings: totals.warnings,
@@ -87,6 +92,20 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         report: None,
         omitted: Omitted::default(),
     }
+}
+
+/// Returns the repositories that are left alone because of something that could not be read (U17).
+fn held(plan: &Plan) -> Vec<Held> {
+    let repositories = plan.repositories().iter();
+    let held = repositories.filter_map(|repository| match repository.left_alone()? {
+        why @ LeftAlone::InDoubt { by } => Some(Held {
+            repository: repository.title(),
+            why: why.to_string(),
+            by: by.clone(),
+        }),
+        _ => None,
+    });
+    held.collect()
 }
 
 fn status(facts: &Facts<'_>, failures: bool) -> Status {

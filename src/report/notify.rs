@@ -139,6 +139,7 @@ mod tests {
             refusals: Vec::new(),
             explanation: None,
             repositories: Vec::new(),
+            held: Vec::new(),
             missing: Vec::new(),
             failures: Vec::new(),
             warnings: Vec::new(),

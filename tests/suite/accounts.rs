@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, slice};
 
 use ecr_cleanup::{config::Mode, plan::Missing, report::Status};
+use serde_json::json;
 use simulated_aws::{Fault, FaultKind, Location, Push, SimulatedAws, Trust, World, days_ago};
 
 use crate::support::{plan, program, request, run, state::guards};
@@ -173,7 +174,9 @@ async fn a_role_that_does_not_let_the_program_in_stops_everything() {
         assert_eq!(aws.mutations().len(), 0, "{role}");
         let planned = plan(&aws, &config()).await;
         assert_status!(planned, Planned, "{role}");
-        assert!(planned.counts.candidates > 0, "{role}");
+        // What the account is seen to use is held besides.
+        let shown = planned.counts.candidates > 0 || !planned.held.is_empty();
+        assert!(shown, "{role}");
         assert!(!planned.refusals.is_empty(), "{role}");
     }
 }
@@ -335,4 +338,62 @@ async fn every_role_is_entered_when_access_is_checked() {
     let found = access.problems.iter().any(|it| it.contains(&reader(THIRD)));
     assert!(found, "{access}");
     assert!(access.denied_actions.is_empty());
+}
+
+/// A gap in an account leaves alone what that account may pull, and nothing else (U17).
+#[tokio::test]
+async fn what_cannot_be_read_of_an_account_leaves_alone_what_it_may_pull() {
+    const READER: &str = "{mode: delete, policies: [{repositories: ['**'], keep: [{tags: '^keep$'}]}], \
+        in_use: {accounts: [{role_arn: 'arn:aws:iam::333333333333:role/team/reader'}]}GUARDS}";
+    let policy = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+        "Principal": {"AWS": THIRD}, "Action": "ecr:*"}});
+    // Whether a policy lets it pull from `shared`, what the guards are, and what is cleaned.
+    for (lets_in, guards, expected) in [
+        (true, "", Some(vec!["private"])),
+        // How it pulls is not known.
+        (false, "", None),
+        // Nobody looks who pulls.
+        (true, ", guards: {unread_pull_accounts: warn}", None),
+    ] {
+        let aws = SimulatedAws::start().await;
+        let [shared, private, used] = ["shared", "private", "used"];
+        aws.edit(|world| {
+            let trust = Trust {
+                accounts: vec![OWN.to_owned()],
+                external_id: None,
+                short_lived: false,
+            };
+            world.roles.insert(reader(THIRD), trust);
+            for name in [shared, private, used] {
+                let repository = world.home().repository(name);
+                repository.push(Push::image().tag("keep").pushed_at(days_ago(1)));
+                repository.push(Push::image().tag("old").pushed_at(days_ago(90)));
+            }
+            let image = format!("{}:keep", world.home().repository(used).uri());
+            world.home().ecs.register("web", [&image]);
+            let third = &mut world.region(THIRD, "eu-west-1").ecs;
+            third.register("web", [image]);
+            if lets_in {
+                world.home().repository(shared).repository_policy = Some(policy.to_string());
+            }
+        });
+        // Another source of the account shows that it uses `used` all the same.
+        aws.fault(Fault::denied("lambda:ListFunctions").account(THIRD));
+        let config = READER.replace("GUARDS", guards);
+        let answer = run(&aws, &config).await;
+        let Some(cleaned) = expected else {
+            assert_refused!(answer, aws, "{lets_in} {guards}");
+            continue;
+        };
+        assert_status!(answer, CompletedWithFailures);
+        let old = |name: &&str| aws.tags(name).contains(&"old".to_owned());
+        let left: Vec<_> = [shared, private, used]
+            .into_iter()
+            .filter(|it| !old(it))
+            .collect();
+        assert_eq!(left, cleaned);
+        let held = answer.held.iter().map(|it| it.repository.as_str());
+        assert_eq!(held.collect::<Vec<_>>(), [shared, used]);
+        assert_contains!(answer.held[0].by[0], "lambda:ListFunctions");
+    }
 }

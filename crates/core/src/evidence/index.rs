@@ -13,7 +13,7 @@ use super::{
     path::{Host, MirroredPath, last_part},
     status::Coverage,
 };
-use crate::image::{Digest, Image, ImageReference, Registry, RepositoryName, Tag};
+use crate::image::{AccountId, Digest, Image, ImageReference, Registry, RepositoryName, Tag};
 
 type Users = BTreeSet<Arc<User>>;
 /// Users by the tag and the path that they name.
@@ -153,6 +153,12 @@ impl UsageIndex {
     #[must_use]
     pub fn is_read_in(&self, location: &Registry) -> bool {
         self.locations.contains(location)
+    }
+
+    /// Returns the sources of an account that could not be read completely.
+    pub fn incomplete_in(&self, account: AccountId) -> impl Iterator<Item = &SourceStatus> {
+        let sources = self.sources.iter();
+        sources.filter(move |it| it.location.account == account && !it.is_complete())
     }
 
     /// Returns whether a source is read in this account and Region.

@@ -16,7 +16,7 @@ mod veto;
 use std::collections::BTreeSet;
 
 use crate::{
-    evidence::{Reference, UsageIndex},
+    evidence::{Reference, SourceStatus, UsageIndex},
     image::{AccountId, Digest, Time},
     plan::{Plan, RepositoryPlan},
 };
@@ -28,7 +28,7 @@ pub use refusal::{Guard, Refusal, StateProblem};
 pub use settings::{ChangeWindow, Guards, UnreadPullers};
 pub use soak_ledger::SoakLedger;
 pub use usage_counts::UsageCounts;
-pub use veto::{PullAccess, too_many_candidates, unread_pullers};
+pub use veto::{Doubts, PullAccess, PullingAccounts, too_many_candidates, unread_pullers};
 
 /// Proof that every guard passed, with the images that may be deleted.
 #[derive(Debug)]
@@ -71,6 +71,8 @@ pub struct GuardInput<'a> {
     pub guards: &'a Guards,
     /// Memory of earlier runs.
     pub memory: &'a Memory,
+    /// Accounts that the policies of the repositories with candidates let pull.
+    pub pulling: &'a PullingAccounts,
     /// Time.
     pub now: Time,
     /// Refusals that the run met already: a lock that another run holds, a store that cannot be
@@ -154,6 +156,14 @@ pub fn fresh_usage_refusals(input: GuardInput<'_>, fresh: &UsageIndex) -> Vec<Re
         usage: fresh,
         ..input
     });
+    // The plan was made before this was missing, and holds nothing because of it.
+    let sources = fresh.sources().iter();
+    let held = |status: &&SourceStatus| {
+        let account = status.location.account;
+        input.usage.incomplete_in(account).next().is_some()
+    };
+    let new = sources.filter(|status| is_scoped(status, input) && !held(status));
+    refusals.extend(new.filter_map(Refusal::source_incomplete));
     if refusals.is_empty() {
         let began = UsageCounts::of(input.usage.sources());
         refusals.extend(drops(&began, "when this run began", fresh, input.guards));
@@ -170,6 +180,7 @@ fn usage_refusals(input: GuardInput<'_>) -> Vec<Refusal> {
         ..
     } = input;
     let sources = usage.sources().iter();
+    let sources = sources.filter(|status| !is_scoped(status, input));
     let mut refusals: Vec<Refusal> = sources.filter_map(Refusal::source_incomplete).collect();
     // What an incomplete source did not show says nothing of what is in use.
     if refusals.is_empty() {
@@ -186,6 +197,21 @@ fn usage_refusals(input: GuardInput<'_>) -> Vec<Refusal> {
         refusals.extend(counts.flat_map(|counts| drops(counts, last, usage, guards)));
     }
     refusals
+}
+
+/// Sources whose location says where they are configured, and not whose use they read.
+const OF_ANY_ACCOUNT: [&str; 2] = ["keep_lists", "kubernetes"];
+
+/// Returns whether what a source may not have seen concerns only the repositories from which its
+/// account may pull, which are left alone (U17): another account than those of the registries, if
+/// it is known how it pulls.
+fn is_scoped(status: &SourceStatus, input: GuardInput<'_>) -> bool {
+    let account = status.location.account;
+    let mut registries = input.plan.registries().iter();
+    registries.all(|registry| registry.account != account)
+        && input.pulling.contains(account)
+        && !OF_ANY_ACCOUNT.contains(&status.source)
+        && input.guards.unread_pull_accounts == UnreadPullers::Refuse
 }
 
 /// Returns whether a reference is to the registries of a plan, rather than to others. One without a
@@ -211,9 +237,10 @@ fn drops(
     guards: &Guards,
 ) -> impl Iterator<Item = Refusal> {
     let current = UsageCounts::of(usage.sources());
+    let incomplete = incomplete(usage);
     before.iter().filter_map(move |(source, before)| {
         let now = current.get(source);
-        let dropped = is_drop(before, now, guards);
+        let dropped = is_drop(before, now, guards) && !incomplete.contains(source);
         dropped.then(|| Refusal::usage_drop(source, now, before, when, guards))
     })
 }
@@ -225,13 +252,23 @@ fn is_drop(before: usize, now: Option<usize>, guards: &Guards) -> bool {
         && shrunk_by * 100 > usize::from(guards.max_usage_drop_percent) * before
 }
 
-/// Returns the counts for the next run to compare with. A source that dropped keeps its old count:
-/// a run that deletes nothing does not refuse, and the next one may.
+/// Returns the sources that could not be read completely, as [`UsageCounts`] names them.
+fn incomplete(usage: &UsageIndex) -> BTreeSet<String> {
+    let sources = usage.sources().iter();
+    let incomplete = sources.filter(|status| !status.is_complete());
+    incomplete.map(ToString::to_string).collect()
+}
+
+/// Returns the counts for the next run to compare with. A source that dropped keeps its old count,
+/// since a run that deletes nothing does not refuse and the next one may; so does one that could
+/// not be read.
 #[must_use]
 pub fn counts_to_remember(input: GuardInput<'_>) -> UsageCounts {
     let mut counts = UsageCounts::of(input.usage.sources());
+    let incomplete = incomplete(input.usage);
     for (source, before) in input.memory.counts.iter().flat_map(UsageCounts::iter) {
-        if is_drop(before, counts.get(source), input.guards) {
+        let dropped = is_drop(before, counts.get(source), input.guards);
+        if dropped || incomplete.contains(source) {
             counts.set(source, before);
         }
     }

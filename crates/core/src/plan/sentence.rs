@@ -197,6 +197,11 @@ impl fmt::Display for LeftAlone {
                 "replication repeats its deletions in {}, but use there is not read; add it to `in_use.accounts`; to clean the repository anyway, set `guards.unread_pull_accounts: warn`",
                 locations.join(" and ")
             ),
+            Self::InDoubt { by } => write!(
+                f,
+                "images of it may be used where something could not be read: {}; do what that says and run it again",
+                by.join(" and ")
+            ),
             Self::PullersUnknown { error } => {
                 write!(f, "cannot determine who may pull from it: {error}")
             }

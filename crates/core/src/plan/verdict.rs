@@ -178,6 +178,11 @@ pub enum LeftAlone {
         #[serde(rename = "places")]
         locations: Vec<String>,
     },
+    /// Images of it may be used where something could not be read (U17).
+    InDoubt {
+        /// What could not be read, each with what it may hide.
+        by: Vec<String>,
+    },
     /// It could not be found out who may pull from it.
     PullersUnknown {
         /// Error.

@@ -49,6 +49,7 @@ fn unread(statement: &Value, registry: &str, sources: &'static str) -> String {
     let access = PullAccess::<Infallible> {
         registry_policy: Ok(None),
         replications: Ok(&[]),
+        doubts: &Doubts::default(),
     };
     match unread_pullers(&key, Ok(Some(&policy)), &access, &usage(sources)) {
         None => String::new(),
