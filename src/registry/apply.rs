@@ -114,7 +114,7 @@ pub(super) type Units<'p> = Vec<Vec<UnitImage<'p>>>;
 pub(super) struct RepositoryApplier<'a, 'c> {
     applier: &'a Applier<'c>,
     pub(super) clients: &'a Clients,
-    plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     pub(super) repository: &'a RepositoryPlan,
     freshness: &'a Mutex<Freshness>,
     pub(super) outcome: RepositoryOutcome,

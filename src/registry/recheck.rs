@@ -88,9 +88,9 @@ impl RepositoryApplier<'_, '_> {
                 self.missing(units, batch, image);
             }
         }
-        let outcome = &mut self.outcome;
+        let (outcome, since) = (&mut self.outcome, self.plan.now());
         units.retain(|unit| {
-            let change = change_of_unit(repository, unit, &current);
+            let change = change_of_unit(repository, unit, &current, since);
             if let Some(change) = change {
                 let skipped = unit.iter().map(|it| (digest(it), change));
                 outcome.skipped.extend(skipped);
@@ -101,18 +101,25 @@ impl RepositoryApplier<'_, '_> {
     }
 }
 
-/// Returns how a unit changed: one of its images, or a child of one that was pulled.
+/// Returns how a unit changed: one of its images, or a child of one that was pulled. `since` is the
+/// time from which on evidence was read.
 fn change_of_unit(
     repository: &RepositoryPlan,
     unit: &[UnitImage<'_>],
     current: &HashMap<Digest, Image>,
+    since: Time,
 ) -> Option<Change> {
     let now = |planned: &PlannedImage| current.get(&planned.image.digest);
-    let changed = |it: &UnitImage<'_>| change(repository, &it.planned.image, now(it.planned)?);
-    let mut children = children(repository, unit);
-    let pulled = |child: &PlannedImage| {
-        now(child).is_some_and(|now| is_pulled(repository, &child.image, now))
+    let is_pulled = |planned: &PlannedImage, now: &Image| {
+        is_pulled(repository, &planned.image, now) || is_pulled_since(since, now)
     };
+    let changed = |it: &UnitImage<'_>| {
+        let now = now(it.planned)?;
+        let pulled = is_pulled(it.planned, now).then_some(Change::Pulled);
+        change(&it.planned.image, now).or(pulled)
+    };
+    let mut children = children(repository, unit);
+    let pulled = |child: &PlannedImage| now(child).is_some_and(|now| is_pulled(child, now));
     let change = unit.iter().find_map(changed);
     change.or_else(|| children.any(pulled).then_some(Change::Pulled))
 }
@@ -138,16 +145,14 @@ fn children<'a>(
         .filter_map(|digest| repository.image(&digest))
 }
 
-/// Returns how an image changed.
-fn change(repository: &RepositoryPlan, planned: &Image, current: &Image) -> Option<Change> {
+/// Returns how an image changed, besides being pulled.
+fn change(planned: &Image, current: &Image) -> Option<Change> {
     if planned.tags != current.tags {
         Some(Change::Tags)
     } else if planned.status != current.status {
         Some(Change::Status)
     } else if planned.pushed_at != current.pushed_at {
         Some(Change::Pushed)
-    } else if is_pulled(repository, planned, current) {
-        Some(Change::Pulled)
     } else {
         None
     }
@@ -157,6 +162,16 @@ fn change(repository: &RepositoryPlan, planned: &Image, current: &Image) -> Opti
 fn is_pulled(repository: &RepositoryPlan, planned: &Image, current: &Image) -> bool {
     planned.pulled_at != current.pulled_at
         && !is_own_reading(repository, planned, current.pulled_at)
+}
+
+/// Returns whether an image was pulled after reading of the evidence began. What pulled it may have
+/// started right after it would have been listed, and before the image was described for the plan.
+///
+/// Of an index it is known by its children, since this program reads it too.
+fn is_pulled_since(since: Time, current: &Image) -> bool {
+    let pulled_at = current.pulled_at.map(Time::millis);
+    let late = pulled_at.is_some_and(|pulled_at| pulled_at >= since.millis() - CLOCK_SKEW);
+    late && current.media_type != MediaType::Index
 }
 
 /// Returns whether a pull is this program's reading of the manifest of an index, which ECR counts

@@ -141,6 +141,31 @@ async fn an_index_started_after_the_plan_is_kept_though_only_it_fits_the_limit()
     assert!(all, "{}", answer.summary);
 }
 
+/// The tasks were listed before it started, and the repository after that (A3).
+#[tokio::test]
+async fn an_image_that_a_task_was_started_on_while_use_and_registry_were_read_is_kept() {
+    for whole in [false, true] {
+        let (aws, images) = account(move |world| {
+            if whole {
+                world.multi_arch(APP, 50).to_vec()
+            } else {
+                vec![world.untagged(APP, 50)]
+            }
+        })
+        .await;
+        let slow = FaultKind::Delay(Duration::from_millis(300));
+        aws.fault(Fault::on("ecr:DescribeRepositories").kind(slow));
+        let image = images[0].clone();
+        aws.before("ecr:DescribeImages", 1, move |world| {
+            start_task(world, APP, &image);
+        });
+        let answer = run(&aws, DELETE).await;
+        assert!(images.iter().all(|it| aws.digests(APP).contains(it)));
+        let kept = images.len() as u64;
+        assert_outcome!(answer, Completed, (4, 0, kept));
+    }
+}
+
 /// Reading a manifest counts as a pull, but not as a use (G6).
 #[tokio::test]
 async fn an_unused_index_is_deleted_with_its_children_in_spite_of_our_own_reading() {
