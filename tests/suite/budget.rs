@@ -27,6 +27,29 @@ async fn account<T>(edit: impl FnOnce(&mut World) -> T) -> (SimulatedAws, T) {
     (aws, edited)
 }
 
+/// What belongs together is not divided by a limit into which all of it fits (A1).
+#[tokio::test]
+async fn an_index_that_does_not_fit_any_more_waits_for_the_next_run_with_its_children() {
+    let (aws, (old, index)) = account(|world| {
+        world.tagged(APP, "1.0", 1);
+        world.untagged(APP, 80);
+        (world.untagged(APP, 100), world.multi_arch(APP, 90))
+    })
+    .await;
+    let first = run(&aws, &at_most(3)).await;
+    assert_status!(first, Truncated);
+    assert_eq!(
+        deleted(&aws),
+        [old],
+        "neither a part of the index nor what is younger"
+    );
+    aws.clear_record();
+    assert_status!(run(&aws, &at_most(3)).await, Truncated);
+    let mut index = index.to_vec();
+    index.sort();
+    assert_eq!(deleted(&aws), index);
+}
+
 #[tokio::test]
 async fn the_oldest_of_all_repositories_go_first_and_the_next_runs_finish_the_rest() {
     let (aws, ages) = account(|world| {

@@ -28,7 +28,9 @@ pub struct RepositorySelection<'a> {
 impl<'a> Selection<'a> {
     /// Selects the oldest units of all repositories whose images have soaked, up to `limit` images.
     ///
-    /// The unit that reaches the limit is cut: its first levels can be deleted without the rest.
+    /// A unit that does not fit into what is left of it waits for the next run, and so do all that
+    /// are younger. Only one that is larger than the limit itself is cut: its first levels can be
+    /// deleted without the rest.
     pub(super) fn new(
         plan: &'a Plan,
         limit: u64,
@@ -50,10 +52,13 @@ impl<'a> Selection<'a> {
         all.sort_by_key(|(_, unit)| unit.oldest);
         let mut left = limit;
         for (_, unit) in &mut all {
-            let wanted = unit.images.len();
-            unit.allowed = wanted.min(usize::try_from(left).unwrap_or(usize::MAX));
-            left -= unit.allowed as u64;
-            selection.beyond_limit += (wanted - unit.allowed) as u64;
+            let wanted = unit.images.len() as u64;
+            let fits = wanted <= left || left == limit;
+            left = if fits { left } else { 0 };
+            let allowed = wanted.min(left);
+            unit.allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+            left -= allowed;
+            selection.beyond_limit += wanted - allowed;
         }
         all.retain(|(_, unit)| unit.allowed > 0);
         all.sort_by_key(|&(position, _)| position);
