@@ -43,6 +43,14 @@ pub enum FaultKind {
     LoseItem,
     /// The answered list is left out as a whole.
     LoseList,
+    /// Pages are smaller, where the request says how large they may be, and what is on them comes in
+    /// another order.
+    Rearrange {
+        /// The most elements on a page.
+        size: u64,
+        /// What the order follows from.
+        seed: u64,
+    },
     /// The first element is reported as a failure with this code or reason. `BatchDeleteImage` does
     /// not delete it.
     FailItem {

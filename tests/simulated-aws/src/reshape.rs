@@ -3,6 +3,7 @@
 use crate::fault::FaultKind;
 use crate::input::text;
 use serde_json::{Value, json};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The token of a first page that [`FaultKind::RepeatToken`] answers.
 const ROUND: &str = "round-and-round";
@@ -13,6 +14,7 @@ pub(crate) enum Change {
     Token(String),
     LoseLast,
     LoseList,
+    Reorder(u64),
     FailFirst {
         code: String,
     },
@@ -47,6 +49,12 @@ pub(crate) fn request(body: &mut Value, operation: &str, kind: FaultKind) -> Cha
                 body.remove("nextToken");
             }
             Change::Token(token)
+        }
+        FaultKind::Rearrange { size, seed } => {
+            if let Some(most) = body.get("maxResults").and_then(Value::as_u64) {
+                body["maxResults"] = most.min(size).into();
+            }
+            Change::Reorder(seed)
         }
         FaultKind::LoseItem => Change::LoseLast,
         FaultKind::LoseList => Change::LoseList,
@@ -84,6 +92,15 @@ pub(crate) fn answer(body: &mut Vec<u8>, change: Change) {
         Change::LoseLast => {
             if let Some((_, list)) = main_list(&mut answer) {
                 list.pop();
+            }
+        }
+        Change::Reorder(seed) => {
+            if let Some((_, list)) = main_list(&mut answer) {
+                list.sort_by_cached_key(|item| {
+                    let mut hasher = DefaultHasher::new();
+                    (seed, item.to_string()).hash(&mut hasher);
+                    hasher.finish()
+                });
             }
         }
         Change::LoseList => {

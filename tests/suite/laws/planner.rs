@@ -1,4 +1,4 @@
-//! Laws that hold for every inventory, every use and every policy.
+//! Laws of the planner: they hold for every inventory, every use and every policy.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,12 +11,10 @@ use ecr_cleanup::{
     policy::Policies,
 };
 use proptest::{collection::vec, prelude::*, sample::subsequence};
-use simulated_aws::{Push, SimulatedAws, days_ago};
 
 use crate::support::{
-    DELETE, HOST, WorldExt, now,
+    HOST, now,
     repository_builder::{home, usage_of},
-    run,
 };
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -523,64 +521,5 @@ proptest! {
                 }
             }
         }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// The whole pipeline, over HTTP: what is in use is there afterwards, and the next run has
-    /// nothing to do.
-    #[test]
-    fn a_whole_run_never_takes_what_is_in_use(
-        images in vec((0_u64..60, 0_usize..3, prop::bool::weighted(0.3)), 1..30),
-        used in vec((0_usize..30, any::<bool>()), 1..4),
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let result: Result<(), TestCaseError> = runtime.block_on(async {
-            let aws = SimulatedAws::start().await;
-            let needed: Vec<String> = aws.edit(|world| {
-                let mut needed = Vec::new();
-                let mut stored = Vec::new();
-                for (position, (days, tags, index)) in images.iter().enumerate() {
-                    let mut push = Push::image();
-                    if *index {
-                        let children = [world.untagged("team/app", *days), world.untagged("team/app", *days)];
-                        push = Push::index(&children);
-                        stored.push(children.to_vec());
-                    } else {
-                        stored.push(Vec::new());
-                    }
-                    for tag in 0..*tags {
-                        push = push.tag(format!("1.{position}.{tag}"));
-                    }
-                    let digest = world.home().repository("team/app").push(push.pushed_at(days_ago(*days)));
-                    stored[position].push(digest);
-                }
-                for (position, as_task) in &used {
-                    let whole = &stored[position % stored.len()];
-                    let image = format!("{}@{}", world.home().repository("team/app").uri(), whole[0]);
-                    let definition = world.home().ecs.register("used", [image]);
-                    if *as_task {
-                        world.run_task("prod", &definition);
-                        world.home().ecs.set_status(&definition, "INACTIVE");
-                    }
-                    needed.extend(whole.clone());
-                }
-                needed
-            });
-            let first = run(&aws, DELETE).await;
-            prop_assert!(first.failures.is_empty() && first.refusals.is_empty(), "{}", first.summary);
-            prop_assert_eq!(first.counts.deleted, first.counts.candidates);
-            let left: BTreeSet<_> = aws.digests("team/app").into_iter().collect();
-            prop_assert!(needed.iter().all(|digest| left.contains(digest)));
-            prop_assert_eq!(left.len() as u64, first.counts.kept);
-            aws.clear_record();
-            let second = run(&aws, DELETE).await;
-            prop_assert_eq!(second.counts.candidates, 0);
-            prop_assert_eq!(aws.mutations().len(), 0);
-            Ok(())
-        });
-        result?;
     }
 }
