@@ -2,6 +2,8 @@
 //! and dual stack by the rules in the SDKs' endpoint rule sets. A test beside moto's compares them
 //! with botocore's.
 
+use std::{collections::BTreeMap, sync::LazyLock};
+
 use aws_config::{Region, SdkConfig};
 use aws_types::service_config::ServiceConfigKey;
 
@@ -20,9 +22,8 @@ pub(crate) struct Endpoint<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Address {
     pub(super) url: String,
-    /// Whether the Region does not have the service if this host does not exist. A configured host
-    /// name may be misspelt, and few services have hosts for FIPS or dual stack in all their
-    /// Regions.
+    /// Whether the Region does not have the service if this host is not found. A configured host name
+    /// may be misspelt, and few services have hosts for FIPS or dual stack in all their Regions.
     pub(super) shows_absence: bool,
 }
 
@@ -56,8 +57,19 @@ impl Endpoint<'_> {
         let dual_stack = config.use_dual_stack() == Some(true);
         Ok(Address {
             url: self.url(region.as_ref(), fips, dual_stack)?,
-            shows_absence: !fips && !dual_stack,
+            shows_absence: !fips && !dual_stack && self.is_absent_from(region.as_ref()),
         })
+    }
+
+    /// Returns whether AWS's own endpoint data, as botocore ships it, knows the Region and the
+    /// service but not the service there.
+    fn is_absent_from(&self, region: &str) -> bool {
+        static NOT_OFFERED: LazyLock<BTreeMap<String, Vec<String>>> = LazyLock::new(|| {
+            let table = serde_json::from_str(include_str!("not_offered.json"));
+            table.unwrap_or_default()
+        });
+        let mut regions = NOT_OFFERED.get(self.id).into_iter().flatten();
+        regions.any(|absent| absent == region)
     }
 
     /// Returns the environment variable that sets the endpoint of the service.
@@ -166,29 +178,33 @@ mod tests {
     }
 
     #[test]
-    fn only_a_plain_host_name_shows_that_a_service_is_not_offered() {
-        let endpoint = Endpoint {
-            id: "Batch",
-            prefix: "batch",
-            signing: "batch",
-        };
-        let plain = "https://batch.eu-west-1.amazonaws.com";
-        let fips = "https://fips.batch.eu-west-1.amazonaws.com";
-        let dual_stack = "https://batch.eu-west-1.api.aws";
-        let example = "https://batch.example";
-        for (use_fips, use_dual_stack, written, url, shows_absence) in [
-            (false, false, None, plain, true),
-            (true, false, None, fips, false),
-            (false, true, None, dual_stack, false),
-            (true, true, Some(example), example, false),
+    fn only_a_plain_host_name_in_a_region_of_the_table_shows_that_a_service_is_not_offered() {
+        let (fips, dual_stack, example) = ("fips", "dual stack", "https://apprunner.example");
+        for (id, region, other, expected) in [
+            ("AppRunner", "eu-west-1", "", false),
+            ("AppRunner", "eu-north-1", "", true),
+            ("AppRunner", "eu-north-1", fips, false),
+            ("AppRunner", "eu-north-1", dual_stack, false),
+            ("AppRunner", "eu-north-1", example, false),
+            ("AppRunner", "us-gov-west-1", "", true),
+            ("CodeBuild", "eu-north-1", "", false),
+            ("CodeBuild", "ca-west-1", "", true),
+            // The data knows neither this Region nor this service.
+            ("AppRunner", "sa-west-1", "", false),
+            ("Bedrock AgentCore Control", "eu-north-1", "", false),
         ] {
+            let endpoint = Endpoint {
+                id,
+                prefix: "x",
+                signing: "x",
+            };
             let mut config = SdkConfig::builder();
-            config.set_use_fips(Some(use_fips));
-            config.set_use_dual_stack(Some(use_dual_stack));
-            config.set_endpoint_url(written.map(ToOwned::to_owned));
-            let found = endpoint.address(&config.build(), &Region::new("eu-west-1"));
-            let url = url.to_owned();
-            assert_eq!(found, Ok(Address { url, shows_absence }));
+            config.set_use_fips(Some(other == fips));
+            config.set_use_dual_stack(Some(other == dual_stack));
+            config.set_endpoint_url(Some(other.to_owned()).filter(|_| other == example));
+            let address = endpoint.address(&config.build(), &Region::new(region));
+            let shows_absence = address.unwrap().shows_absence;
+            assert_eq!(shows_absence, expected, "{id} in {region} {other}");
         }
     }
 }

@@ -115,7 +115,9 @@ impl JsonService {
     /// Adds to an error that the endpoint may be another one.
     fn with_hint(&self, mut error: ApiError) -> ApiError {
         let (url, variable) = (&self.address.url, &self.variable);
-        error.message += &format!(": no `{url}` is found; name another with {variable}");
+        error.message += &format!(
+            ": no `{url}` is found; let the resolver find it, or name another with {variable}"
+        );
         error
     }
 }

@@ -1,7 +1,8 @@
 """What the program knows of hosts, and of calls to Lambda and SSM, held against what botocore ships.
 
-`aws_models.json` is what botocore says of both, and the program's own tests hold the program against it. To write it
-again: `python tests/moto/test_aws_models.py`.
+`aws_models.json` is what botocore says of both, and the program's own tests hold the program against it. `not_offered.json`
+is part of the program: the Regions that do not have a service, by botocore's endpoint data. To write both again:
+`python tests/moto/test_aws_models.py`.
 """
 
 import json
@@ -17,6 +18,7 @@ from botocore.serialize import create_serializer
 from test_service_tables import NAMES, PROJECT
 
 MODELS = Path(__file__).with_name("aws_models.json")
+NOT_OFFERED = PROJECT / "src/aws/not_offered.json"
 LOADER = Loader()
 SESSION = botocore.session.get_session()
 PARTITIONS = LOADER.load_data("partitions")
@@ -67,6 +69,20 @@ def hosts():
                 }
 
 
+def not_offered():
+    """The Regions without a service. Where the endpoint data does not know the Region, or no Region of the service, it
+    says nothing."""
+    data = [partition["services"] for partition in LOADER.load_data("endpoints")["partitions"]]
+
+    def offered(prefix):
+        return {region for services in data for region in services.get(prefix, {}).get("endpoints", {})}
+
+    known = {region for names in regions().values() for region in names} & offered("api.ecr")
+    metadata = [SESSION.get_service_model(service).metadata for service in SERVICES]
+    absent = {one["serviceId"]: sorted(known - offered(one["endpointPrefix"])) for one in metadata}
+    return {id: names for id, names in absent.items() if names and set(names) != known}
+
+
 def request(name):
     service, operation = name.split(":")
     model = SESSION.get_service_model(service)
@@ -92,6 +108,12 @@ def models():
     }
 
 
+def table_written():
+    """As JSON, each service in a line of its own."""
+    lines = [f"  {json.dumps(id)}: {json.dumps(names)}" for id, names in not_offered().items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
 def written():
     """As JSON, each thing in a line of its own."""
     parts = []
@@ -106,6 +128,15 @@ def written():
 
 def test_what_the_program_is_held_against_is_what_botocore_says():
     assert json.loads(MODELS.read_text()) == models()
+
+
+def test_a_service_is_not_offered_where_the_endpoint_data_says_so():
+    assert json.loads(NOT_OFFERED.read_text()) == not_offered()
+    for id, region in [("AppRunner", "eu-north-1"), ("CodeBuild", "ca-west-1"), ("Lightsail", "us-gov-west-1")]:
+        assert region in not_offered()[id]
+    # Neither a service nor a Region that the data does not know.
+    assert not {"Lambda", "SSM", "Bedrock AgentCore Control"} & not_offered().keys()
+    assert all("sa-west-1" not in names for names in not_offered().values())
 
 
 def test_fields_of_lambda_are_as_its_model_says():
@@ -140,3 +171,4 @@ def test_a_parameter_has_its_value_where_it_is_looked_for():
 
 if __name__ == "__main__":
     MODELS.write_text(written())
+    NOT_OFFERED.write_text(table_written())

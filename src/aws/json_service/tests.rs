@@ -5,25 +5,38 @@ use super::{
     *,
 };
 
-/// Returns a service without a host.
-fn absent(endpoint_url: Option<&str>, fips: bool, words: &'static str) -> JsonService {
-    let mut config = config("eu-west-1", NoHosts(words));
+const LAMBDA: Endpoint<'static> = Endpoint {
+    id: "Lambda",
+    prefix: "lambda",
+    signing: "lambda",
+};
+const APP_RUNNER: Endpoint<'static> = Endpoint {
+    id: "AppRunner",
+    prefix: "apprunner",
+    signing: "apprunner",
+};
+
+/// Returns why a service without a host does not answer.
+async fn without_a_host(
+    endpoint: Endpoint<'_>,
+    (region, fips): (&'static str, bool),
+    endpoint_url: Option<&str>,
+    words: &'static str,
+) -> ApiError {
+    let mut config = config(region, NoHosts(words));
     config
         .set_endpoint_url(endpoint_url.map(ToOwned::to_owned))
         .set_use_fips(Some(fips));
-    service(&config.build(), &Arc::new(RateLimiter::unlimited())).unwrap()
+    let limiter = Arc::new(RateLimiter::unlimited());
+    let service = JsonService::new(&config.build(), &Arc::default(), &limiter, endpoint);
+    call(&service.unwrap()).await
 }
 
 fn service(
     config: &SdkConfig,
     rate_limiter: &Arc<RateLimiter>,
 ) -> Result<JsonService, ServiceConfigError> {
-    let endpoint = Endpoint {
-        id: "Lambda",
-        prefix: "lambda",
-        signing: "lambda",
-    };
-    JsonService::new(config, &Arc::default(), rate_limiter, endpoint)
+    JsonService::new(config, &Arc::default(), rate_limiter, LAMBDA)
 }
 
 async fn call(service: &JsonService) -> ApiError {
@@ -32,29 +45,32 @@ async fn call(service: &JsonService) -> ApiError {
     answer.unwrap_err()
 }
 
+/// A resolver that answers for a list of names says of every other that it does not exist (U11).
 #[tokio::test]
-async fn a_service_without_a_host_is_not_offered_there() {
-    let (certain, uncertain) = (
+async fn a_host_that_is_not_found_is_a_failure_where_the_region_has_the_service() {
+    let (gone, uncertain) = (
         "Name or service not known",
         "Temporary failure in name resolution",
     );
-    let plain = call(&absent(None, false, certain)).await;
-    assert_eq!(plain.cause, Cause::NotOffered);
-    let error = plain.to_string();
-    assert!(
-        error.starts_with("`lambda:GetFunction` failed: ") && error.ends_with(certain),
-        "{error}"
-    );
-    let plain = call(&absent(None, false, uncertain)).await;
-    assert_eq!(plain.cause, Cause::Connection);
+    let cause = async |endpoint, region, url, words| {
+        let error = without_a_host(endpoint, (region, false), url, words);
+        error.await.cause
+    };
+    let lambda = cause(LAMBDA, "eu-west-1", None, gone).await;
+    assert_eq!(lambda, Cause::HostNotFound);
+    let offered = cause(APP_RUNNER, "eu-west-1", None, gone).await;
+    assert_eq!(offered, Cause::HostNotFound);
+    let not_offered = cause(APP_RUNNER, "eu-north-1", None, gone).await;
+    assert_eq!(not_offered, Cause::NotOffered);
+    let unknown = cause(APP_RUNNER, "eu-north-1", None, uncertain).await;
+    assert_eq!(unknown, Cause::Connection);
     // Somebody may have misspelt this one.
-    let configured = call(&absent(Some("https://lambda.example"), false, certain)).await;
-    assert_eq!(configured.cause, Cause::HostNotFound);
-    // The service may well be there, and have no host of this kind.
-    let fips = call(&absent(None, true, certain)).await;
-    assert_eq!(fips.cause, Cause::HostNotFound);
-    let expected = "no `https://lambda-fips.eu-west-1.amazonaws.com` is found; name another with AWS_ENDPOINT_URL_LAMBDA";
-    assert!(fips.message.ends_with(expected), "{fips}");
+    let url = Some("https://apprunner.example");
+    let configured = cause(APP_RUNNER, "eu-north-1", url, gone).await;
+    assert_eq!(configured, Cause::HostNotFound);
+    let error = without_a_host(LAMBDA, ("eu-west-1", true), None, gone).await;
+    let expected = "no `https://lambda-fips.eu-west-1.amazonaws.com` is found; let the resolver find it, or name another with AWS_ENDPOINT_URL_LAMBDA";
+    assert!(error.message.ends_with(expected), "{error}");
 }
 
 #[test]

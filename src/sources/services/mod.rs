@@ -5,10 +5,10 @@
 //! a service names, as the target of a rule or in a workflow, counts with its images, whatever
 //! `in_use.ecs` says.
 //!
-//! A service that is not offered in a Region uses nothing there: it is not offered where its host
-//! name does not exist. That is certain, since the program has found and asked STS and ECR of the
-//! same Region before by the same means, so that the resolver works; one that cannot answer now
-//! says something else, which is a failure like any other.
+//! A service that is not offered in a Region uses nothing there. A host name that is not found does
+//! not show that, since a resolver with a list of allowed names says so of services that exist. It
+//! counts only if AWS's endpoint data does not have the service in that Region either
+//! (`aws::endpoint`). That data may be older than the service there, so each is asked in any case.
 
 mod answer;
 mod reader;
