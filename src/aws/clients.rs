@@ -1,14 +1,14 @@
 //! The clients of AWS, made once, before the first event.
 
-use std::{env, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{Region, SdkConfig, retry::RetryConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
 use super::{
     ApiError, CallCounter, CountInterceptor, Endpoint, JsonService, Operation,
     endpoint::ServiceConfigError,
-    https,
+    environment, https,
     rate_limit::{RateLimiter, ThrottleInterceptor},
     role::RoleCredentials,
 };
@@ -77,23 +77,7 @@ impl Clients {
     /// Makes clients from the environment, which is where every AWS tool finds credentials, Region
     /// and endpoint.
     pub async fn from_environment(options: ClientOptions) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(options.attempt_timeout)
-            .operation_timeout(options.operation_timeout)
-            .build();
-        // The SDK's own variable goes before.
-        let attempts = env::var("AWS_MAX_ATTEMPTS")
-            .ok()
-            .and_then(|attempts| attempts.parse::<NonZeroU32>().ok());
-        let retries = RetryConfig::standard()
-            .with_max_attempts(attempts.map_or(options.attempts, NonZeroU32::get))
-            .with_initial_backoff(options.first_backoff);
-        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(https::client())
-            .timeout_config(timeouts)
-            .retry_config(retries)
-            .load()
-            .await;
+        let config = environment::config(options).await;
         Self::new(&config, options.rate_limited)
     }
 

@@ -6,6 +6,7 @@ mod call;
 mod call_counter;
 mod clients;
 mod endpoint;
+mod environment;
 mod error;
 #[cfg(test)]
 mod fake_network;

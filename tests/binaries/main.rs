@@ -9,5 +9,6 @@ mod command;
 mod configuration;
 mod errors;
 mod function;
+mod environment;
 mod https;
 mod lambda;
