@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{image::Digest, inventory::Child};
+use crate::image::Digest;
 
 /// Facts by their names, known from earlier runs or learnt by this one.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ pub(crate) struct Caches {
     pub(crate) definitions: Cache<String, Vec<String>>,
     /// Image of each published version of a function, by ARN, number and code.
     pub(crate) functions: Cache<String, FunctionImage>,
-    /// Children of each index.
-    pub(crate) indexes: Cache<Digest, Vec<Child>>,
+    /// Manifest of each index, which can be checked against its digest.
+    pub(crate) indexes: Cache<Digest, Arc<str>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,9 @@
 //! Reading the images of a repository, of every status.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter};
 use aws_smithy_types::DateTime;
@@ -10,14 +13,14 @@ use crate::{
     aws::{ApiError, Cause, Clients, Operation},
     cache::Cache,
     image::{Archival, ArtifactType, Digest, Image, MediaType, Status, Tag, Time},
-    inventory::{Child, Content, Images, Unclear},
+    inventory::{Content, Images, Unclear},
 };
 
 /// Reads all images of one repository, and the children of its indexes.
 pub(crate) async fn read_images(
     clients: &Clients,
     repository: &str,
-    indexes: &Cache<Digest, Vec<Child>>,
+    indexes: &Cache<Digest, Arc<str>>,
 ) -> Result<Content, ApiError> {
     let (images, mut unclear) = list(clients, repository).await?;
     let unknown = images.iter().find_map(|image| match &image.media_type {

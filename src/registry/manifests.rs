@@ -1,8 +1,9 @@
 //! Reading manifests. ECR counts that as a pull.
 
-use std::{collections::BTreeMap, error::Error};
+use std::{collections::BTreeMap, error::Error, sync::Arc};
 
 use aws_sdk_ecr::types::ImageIdentifier;
+use sha2::{Digest as _, Sha256};
 
 use super::{BATCH, identifier};
 use crate::{
@@ -21,6 +22,8 @@ pub(super) enum ManifestError {
     Failed { code: String, reason: String },
     #[error("`ecr:BatchGetImage` did not answer for it")]
     NotAnswered,
+    #[error("its manifest does not have its digest")]
+    Altered,
 }
 
 /// Reads the manifest of every index whose children are not known, and returns what could not be
@@ -29,13 +32,14 @@ pub(super) async fn read_children(
     clients: &Clients,
     repository: &str,
     images: &mut Images,
-    known: &Cache<Digest, Vec<Child>>,
+    known: &Cache<Digest, Arc<str>>,
 ) -> Option<Unclear> {
     let is_readable =
         |image: &&Image| image.media_type == MediaType::Index && image.status == Status::Active;
     let mut unknown = Vec::new();
     for image in images.images.iter().filter(is_readable) {
-        match known.get(&image.digest) {
+        let manifest = known.get(&image.digest);
+        match manifest.and_then(|manifest| children(&image.digest, &manifest).ok()) {
             Some(children) => {
                 images.children.insert(image.digest, children);
             }
@@ -44,30 +48,42 @@ pub(super) async fn read_children(
     }
     let start = clients.now();
     for batch in unknown.chunks(BATCH) {
-        let unreadable = |digest: Digest, error: &dyn Error| {
-            let problem = error.to_string();
-            Some(Unclear::Index { digest, problem })
+        let unread = |digest: Digest, error: &dyn Error| Unclear::Unread {
+            digest,
+            problem: error.to_string(),
         };
         let mut manifests = match manifests(clients, repository, batch).await {
             Ok(manifests) => manifests,
-            Err(error) => return unreadable(batch[0], &error),
+            Err(error) => return Some(unread(batch[0], &error)),
         };
         images.manifests_read = Some(start..=clients.now());
         for &digest in batch {
             let manifest = manifests.remove(&digest);
-            let children = manifest
+            let read = manifest
                 .unwrap_or(Err(ManifestError::NotAnswered))
-                .and_then(|manifest| Ok(inventory::children(&manifest)?));
-            match children {
-                Ok(children) => {
-                    known.learn(digest, children.clone());
+                .and_then(|manifest| Ok((children(&digest, &manifest)?, manifest)));
+            match read {
+                Ok((children, manifest)) => {
+                    known.learn(digest, manifest.into());
                     images.children.insert(digest, children);
                 }
-                Err(error) => return unreadable(digest, &error),
+                Err(ManifestError::Malformed(error)) => {
+                    let problem = error.to_string();
+                    return Some(Unclear::Index { digest, problem });
+                }
+                Err(error) => return Some(unread(digest, &error)),
             }
         }
     }
     None
+}
+
+/// Returns the children of an index by its manifest, whose digest is what the index is called.
+fn children(index: &Digest, manifest: &str) -> Result<Vec<Child>, ManifestError> {
+    if Digest::from_bytes(Sha256::digest(manifest).into()) != *index {
+        return Err(ManifestError::Altered);
+    }
+    Ok(inventory::children(manifest)?)
 }
 
 /// Reads the manifests of at most 100 images.
@@ -106,4 +122,23 @@ pub(super) async fn manifests(
         manifests.extend(digest_of(image.image_id()).zip(manifest));
     }
     Ok(manifests)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_is_that_of_its_digest_or_none() {
+        let manifest = r#"{"manifests": []}"#;
+        let digest = Digest::from_bytes(Sha256::digest(manifest).into());
+        assert_eq!(children(&digest, manifest).unwrap(), []);
+        for (digest, manifest) in [
+            (digest, r#"{"manifests":[]}"#),
+            (Digest::from_bytes([1; 32]), manifest),
+        ] {
+            let read = children(&digest, manifest);
+            assert!(matches!(read, Err(ManifestError::Altered)));
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Reading a registry: its repositories, and the images of those in scope.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_sdk_ecr::types::{ImageTagMutability, Repository as Description};
 use aws_smithy_types::retry::RetryConfig;
@@ -11,7 +11,7 @@ use crate::{
     aws::{ApiError, Cause, Clients, Operation, list},
     cache::Cache,
     image::{Digest, Registry, RepositoryName},
-    inventory::{Child, Content, Inventory, NotRead, Repository},
+    inventory::{Content, Inventory, NotRead, Repository},
     policy::{Action, Policies, RepositoryGlobs},
 };
 
@@ -26,8 +26,8 @@ pub(crate) struct Scope<'a> {
     pub policies: &'a Policies,
     /// The repositories this run was asked for; `None` if it was asked for all.
     pub only: Option<&'a RepositoryGlobs>,
-    /// The children of indexes that were read before.
-    pub indexes: &'a Cache<Digest, Vec<Child>>,
+    /// The manifests of indexes that were read before.
+    pub indexes: &'a Cache<Digest, Arc<str>>,
 }
 
 /// Reads a registry: all its repositories, and the images of those in scope.

@@ -16,13 +16,14 @@ use crate::{aws::Calls, evidence::SourceStatus, plan::Missing};
 pub const NAMESPACE: &str = "EcrCleanup";
 
 /// Every metric with its unit.
-pub const METRICS: [(&str, &str); 23] = [
+pub const METRICS: [(&str, &str); 24] = [
     ("RunsStarted", "Count"),
     ("RunsCompleted", "Count"),
     ("RunsRefused", "Count"),
     ("RunsTruncated", "Count"),
     ("RunDuration", "Seconds"),
     ("RepositoriesScanned", "Count"),
+    ("RepositoriesFailed", "Count"),
     ("ImagesScanned", "Count"),
     ("ImagesKept", "Count"),
     ("ImagesInUse", "Count"),
@@ -62,6 +63,7 @@ impl Metrics {
             ("RunsRefused", u64::from(status == Status::Refused)),
             ("RunsTruncated", u64::from(status == Status::Truncated)),
             ("RepositoriesScanned", counts.repositories),
+            ("RepositoriesFailed", counts.repositories_failed),
             ("ImagesScanned", counts.images),
             ("ImagesKept", counts.kept),
             ("ImagesInUse", counts.in_use),

@@ -2,14 +2,14 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
 };
 
 use super::{Bytes, Counts, FailureGroup, RepositoryLine};
 use crate::{
     image::{Digest, Image, MediaType},
     inventory::NotRead,
-    plan::{LeftAlone, Plan, PlannedImage, RepositoryPlan},
+    plan::{LeftAlone, Plan, PlannedImage, RepositoryKey, RepositoryPlan},
     registry::{CallFailure, Outcome, RepositoryOutcome, Stop},
 };
 
@@ -32,6 +32,8 @@ pub(super) struct Totals {
     /// Failures by their codes.
     pub(super) failures: BTreeMap<String, FailureGroup>,
     pub(super) warnings: Vec<String>,
+    /// Repositories of which something failed.
+    failed: BTreeSet<RepositoryKey>,
 }
 
 impl Totals {
@@ -48,6 +50,7 @@ impl Totals {
         lines.sort_by_cached_key(|line| (Reverse(line.candidate_bytes), line.name.clone()));
         let counts = &mut totals.counts;
         let tried = counts.deleted + counts.archived + counts.failed;
+        counts.repositories_failed = totals.failed.len() as u64;
         counts.untouched = counts.candidates.saturating_sub(tried);
         totals
     }
@@ -68,11 +71,14 @@ impl Totals {
             self.add_outcome(repository, outcome);
         }
         match repository.left_alone() {
-            Some(LeftAlone::Failed { error }) => self.fail(repository, "not_listed", error, 0),
             None | Some(LeftAlone::NotRead(_) | LeftAlone::Vanished) => {}
             Some(why) => {
-                let warning = format!("`{}` is left alone: {why}", line.name);
-                self.warnings.push(warning);
+                if let Some(code) = why.failure_code() {
+                    self.fail(repository, code, &why.to_string(), 0);
+                } else {
+                    let warning = format!("`{}` is left alone: {why}", line.name);
+                    self.warnings.push(warning);
+                }
             }
         }
         let counts = &mut self.counts;
@@ -151,6 +157,7 @@ impl Totals {
             repositories: Vec::new(),
         });
         group.images += images;
+        self.failed.insert(repository.key().clone());
         let name = repository.title();
         if group.repositories.len() < NAMED && !group.repositories.contains(&name) {
             group.repositories.push(name);

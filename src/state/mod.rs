@@ -2,7 +2,7 @@
 //! the last run, and the run lock.
 //!
 //! It is split by what its loss means. A fact that never changes (the images of a task definition
-//! revision or of a published function version, the children of an index) is in a cache: whatever
+//! revision or of a published function version, the manifest of an index) is in a cache: whatever
 //! is wrong with it, it is read from AWS again. The ledger, the counts and the lock hold back
 //! deletion: if one of them cannot be read, nothing is deleted, since a missing memory must not
 //! look like an empty one.
@@ -23,7 +23,6 @@ use crate::{
     evidence::UsageIndex,
     guard::{Memory, SoakLedger, UsageCounts},
     image::{Digest, Registry, Time},
-    inventory::Child,
     plan::Plan,
 };
 
@@ -205,8 +204,8 @@ impl StateObject for BTreeMap<String, FunctionImage> {
     const NAME: &'static str = "functions";
 }
 
-impl StateObject for BTreeMap<Digest, Vec<Child>> {
-    const NAME: &'static str = "indexes";
+impl StateObject for BTreeMap<Digest, Arc<str>> {
+    const NAME: &'static str = "index-manifests";
 }
 
 impl StateObject for UsageCounts {

@@ -32,6 +32,9 @@ BY_EVENT = {"ecr:UpdateImageStorageClass"}
 # Called only for repositories with an image in use: the configurations with ECS prove the call.
 WITH_USE = {"ecr:GetLifecyclePolicy"}
 
+# Called where a service names a task definition that ECS does not describe; ECS itself lists all of them.
+WITHOUT_ECS = {"ecs:ListTaskDefinitions"}
+
 # Called only where there is a function of an image: the configurations prove the call.
 WITH_FUNCTIONS = {"lambda:GetFunction"}
 
@@ -95,7 +98,7 @@ def _covers(grant: tuple[str, list[str]], call: Call) -> bool:
 
 def sometimes(mode: str, ecs: bool) -> set[str]:
     """What a run of this mode calls under other circumstances than those of the tests."""
-    return (BY_EVENT if mode == "delete" else set()) | (set() if ecs else WITH_USE)
+    return (BY_EVENT if mode == "delete" else set()) | (set() if ecs else WITH_USE | WITHOUT_ECS)
 
 
 def _action(call: dict[str, str]) -> str:

@@ -286,6 +286,7 @@ async fn metrics_are_complete_and_in_the_embedded_format() {
         ("RunsRefused", 0),
         ("RunsTruncated", 0),
         ("RepositoriesScanned", 1),
+        ("RepositoriesFailed", 0),
         ("ImagesScanned", 26),
         ("ImagesKept", 20),
         ("ImagesCandidate", 6),

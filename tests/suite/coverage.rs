@@ -1,11 +1,11 @@
 //! The coverage check: a repository from which somebody may pull whose use is not read is left
 //! alone.
 
-use ecr_cleanup::report::Answer;
+use ecr_cleanup::report::{Answer, FailureGroup};
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Object, SimulatedAws, World};
 
-use crate::support::{DELETE, WorldExt, assertions::assert_warns, line, plan, run};
+use crate::support::{DELETE, WorldExt, assertions::assert_warns, failures, line, plan, run};
 
 const APP: &str = "team/app";
 const OTHER: &str = "team/other";
@@ -36,13 +36,11 @@ fn assert_left_alone(answer: &Answer, because: &str) {
     let why = line(answer, APP).left_alone.as_deref().unwrap();
     assert_contains!(why, because);
     assert!(line(answer, OTHER).left_alone.is_none());
-    assert!(
-        answer
-            .warnings
-            .iter()
-            .any(|warning| warning.contains(APP) && warning.contains(because)),
-        "{answer:?}"
-    );
+    let warned = |warning: &String| warning.contains(APP) && warning.contains(because);
+    let failed =
+        |failure: &FailureGroup| failure.repositories == [APP] && failure.message.contains(because);
+    let said = answer.warnings.iter().any(warned) || answer.failures.iter().any(failed);
+    assert!(said, "{answer:?}");
 }
 
 /// Whoever may pull may use (U16).
@@ -190,11 +188,39 @@ async fn the_policy_of_the_registry_counts_too() {
     assert_left_alone(&run(&aws, DELETE).await, "account 333333333333");
 }
 
+/// Asserts that these repositories are a failure that names the call, also in the metrics.
+fn assert_failed(answer: &Answer, code: &str, operation: &str, repositories: &[&str]) {
+    let failure = failures(answer, code);
+    assert_contains!(failure.message, operation);
+    assert_eq!(failure.repositories, repositories, "{operation}");
+    let failed = answer.counts.repositories_failed;
+    assert_eq!(failed, repositories.len() as u64, "{operation}");
+}
+
+/// A missing right keeps images, and is not silent about it.
 #[tokio::test]
-async fn what_cannot_be_asked_leaves_alone() {
+async fn what_cannot_be_asked_leaves_alone_and_is_a_failure() {
     let aws = account(|_| {}).await;
     aws.fault(Fault::denied("ecr:GetRepositoryPolicy").matching(APP));
-    assert_left_alone(&run(&aws, DELETE).await, "`ecr:GetRepositoryPolicy`");
+    let answer = run(&aws, DELETE).await;
+    assert_deleted!(answer, CompletedWithFailures, 2);
+    assert_failed(
+        &answer,
+        "pullers_unknown",
+        "`ecr:GetRepositoryPolicy`",
+        &[APP],
+    );
+    assert!(line(&answer, OTHER).left_alone.is_none());
+
+    let aws = account(|world| {
+        world.multi_arch(APP, 50);
+    })
+    .await;
+    aws.fault(Fault::denied("ecr:BatchGetImage"));
+    let answer = run(&aws, DELETE).await;
+    assert_deleted!(answer, CompletedWithFailures, 2);
+    assert_failed(&answer, "index_not_read", "`ecr:BatchGetImage`", &[APP]);
+
     for operation in ["ecr:DescribeRegistry", "ecr:GetRegistryPolicy"] {
         for kind in [
             FaultKind::AccessDenied,
@@ -206,6 +232,8 @@ async fn what_cannot_be_asked_leaves_alone() {
             let answer = run(&aws, DELETE).await;
             assert_eq!(answer.counts.deleted, 0, "{operation} {kind:?}");
             assert_eq!(aws.mutations().len(), 0, "{operation} {kind:?}");
+            assert_status!(answer, CompletedWithFailures, "{operation} {kind:?}");
+            assert_failed(&answer, "pullers_unknown", operation, &[APP, OTHER]);
             assert_contains!(line(&answer, APP).left_alone.as_deref().unwrap(), operation);
         }
     }

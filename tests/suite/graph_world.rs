@@ -6,7 +6,7 @@ use serde_json::json;
 use simulated_aws::{Fault, FaultKind, INDEX, MANIFEST, Push, SimulatedAws, World, days_ago};
 
 use crate::support::{
-    assertions::assert_warns,
+    failures,
     repository_builder::{ATTESTATION, NOTATION, SPDX},
     run,
 };
@@ -154,7 +154,10 @@ async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
     aws.fault(Fault::on("ecr:BatchGetImage").kind(FaultKind::fail_item("ImageInaccessible")));
     let answer = run(&aws, DELETE).await;
     assert_eq!(answer.counts.candidates, 0);
-    assert_warns(&answer, "ImageInaccessible");
+    assert_contains!(
+        failures(&answer, "index_not_read").message,
+        "ImageInaccessible"
+    );
     assert!(aws.mutations().is_empty());
 }
 

@@ -86,6 +86,7 @@ fn alarms_watch_metrics_that_are_sent() {
         "GuardTrips",
         "ImagesFailed",
         "MissingImages",
+        "RepositoriesFailed",
         "RunsCompleted",
         "RunsRefused",
         "RunsTruncated",

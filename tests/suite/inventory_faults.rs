@@ -41,16 +41,32 @@ fn error_of(answer: Result<Answer, ApiError>) -> ApiError {
 }
 
 /// Asserts that the odd repository was left alone, with a warning that says why.
-fn assert_left_alone((aws, answer): &(SimulatedAws, Answer), images: usize, why: &str) {
+fn assert_left_alone(run: &(SimulatedAws, Answer), images: usize, why: &str) {
+    let answer = &run.1;
     assert_deleted!(answer, Completed, 2);
+    let warning = answer.warnings.iter().find(|warning| warning.contains(ODD));
+    let found = warning.is_some_and(|warning| warning.contains(why));
+    assert!(found, "{:?}", answer.warnings);
+    assert_untouched(run, images);
+}
+
+/// Asserts that the odd repository was left alone since an index could not be read, as a failure
+/// that says why.
+fn assert_not_read(run: &(SimulatedAws, Answer), images: usize, why: &str) {
+    let answer = &run.1;
+    assert_deleted!(answer, CompletedWithFailures, 2);
+    let failure = failures(answer, "index_not_read");
+    assert_eq!(failure.repositories, [ODD]);
+    assert_contains!(failure.message, why);
+    assert_untouched(run, images);
+}
+
+fn assert_untouched((aws, answer): &(SimulatedAws, Answer), images: usize) {
     assert_eq!(aws.digests(ODD).len(), images);
     let mut mutations = aws.mutations().into_iter();
     assert!(mutations.all(|it| it.body["repositoryName"] == GOOD));
     let line = line(answer, ODD);
     assert_eq!((line.candidates, line.deleted), (0, 0));
-    let warning = answer.warnings.iter().find(|warning| warning.contains(ODD));
-    let found = warning.is_some_and(|warning| warning.contains(why));
-    assert!(found, "{:?}", answer.warnings);
 }
 
 #[tokio::test]
@@ -181,7 +197,7 @@ async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
         image.unwrap().pull_failure = Some("KmsError".to_owned());
     })
     .await;
-    assert_left_alone(&run, 6, "KmsError");
+    assert_not_read(&run, 6, "KmsError");
 
     for broken in [
         r#""manifests":[{"digest":"nonsense"}]"#,
@@ -194,7 +210,7 @@ async fn an_index_that_cannot_be_read_leaves_its_repository_alone() {
             world.home().repository(ODD).push(push);
         })
         .await;
-        assert_left_alone(&run, 4, "could not be read");
+        assert_left_alone(&run, 4, "could not be understood");
     }
 }
 
@@ -221,7 +237,7 @@ async fn an_answer_without_an_index_that_was_asked_for_leaves_its_repository_alo
             aws.fault(Fault::on("ecr:BatchGetImage").call(from).kind(kind.clone()));
             let answer = run(&aws, DELETE).await;
             assert_eq!(aws.digests(GOOD).len(), 1, "{kind:?}");
-            assert_left_alone(&(aws, answer), stored, "the index");
+            assert_not_read(&(aws, answer), stored, "the index");
         }
     }
 }

@@ -298,7 +298,7 @@ async fn memory_that_cannot_be_read() {
 
 #[tokio::test]
 async fn memory_that_cannot_be_written() {
-    for key in "run-lock usage-counts soak-ledger task-definitions indexes".split(' ') {
+    for key in "run-lock usage-counts soak-ledger task-definitions index-manifests".split(' ') {
         let aws = account().await;
         let denied = Fault::denied("s3:PutObject");
         aws.fault(denied.matching(format!("{key}.json.gz")));

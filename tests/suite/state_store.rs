@@ -59,7 +59,7 @@ async fn the_plan_is_the_same_with_caches_and_without() {
 
 #[tokio::test]
 async fn caches_that_cannot_be_used_are_built_anew() {
-    for key in ["task-definitions", "functions", "indexes"] {
+    for key in ["task-definitions", "functions", "index-manifests"] {
         let object = format!("{STATE}/{key}.json.gz");
         let good = {
             let aws = account().await;
@@ -93,7 +93,7 @@ async fn caches_that_cannot_be_used_are_built_anew() {
 async fn objects_say_what_they_are() {
     let aws = account().await;
     run(&aws, &full_with("guards: {soak: 1d}")).await;
-    let keys = "task-definitions functions indexes usage-counts soak-ledger run-lock";
+    let keys = "task-definitions functions index-manifests usage-counts soak-ledger run-lock";
     for key in keys.split(' ') {
         let object = object(&aws, BUCKET, &format!("{STATE}/{key}.json.gz"));
         let bytes = object.unwrap_or_else(|| panic!("no {key}"));

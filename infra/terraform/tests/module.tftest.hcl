@@ -38,7 +38,7 @@ run "as_it_comes" {
     error_message = "runs overlap or repeat"
   }
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.this) == 14 && length(aws_sqs_queue.failures) == 2 && length(aws_s3_bucket.this) == 0
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 15 && length(aws_sqs_queue.failures) == 2 && length(aws_s3_bucket.this) == 0
     error_message = "other resources than expected"
   }
   assert {
@@ -46,7 +46,7 @@ run "as_it_comes" {
     error_message = "alarms do not follow schedule and timeout"
   }
   assert {
-    condition     = length([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : widget if widget.type == "alarm"][0].properties.alarms) == 14
+    condition     = length([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : widget if widget.type == "alarm"][0].properties.alarms) == 15
     error_message = "the dashboard does not show the alarms"
   }
 }

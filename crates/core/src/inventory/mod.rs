@@ -145,9 +145,17 @@ pub enum Unclear {
         /// Media type; empty if none was given.
         media_type: Box<str>,
     },
-    /// The manifest of an index could not be read or parsed.
-    #[error("the index `{digest}` could not be read: {problem}")]
+    /// The manifest of an index could not be parsed.
+    #[error("the index `{digest}` could not be understood: {problem}")]
     Index {
+        /// Index.
+        digest: Digest,
+        /// Error.
+        problem: String,
+    },
+    /// The manifest of an index could not be read.
+    #[error("the index `{digest}` could not be read: {problem}")]
+    Unread {
         /// Index.
         digest: Digest,
         /// Error.

@@ -197,6 +197,27 @@ pub enum LeftAlone {
     },
 }
 
+impl LeftAlone {
+    /// Returns the code of the failure that it is: a call that AWS denied or did not answer. `None`
+    /// if it follows from what was read.
+    #[must_use]
+    pub const fn failure_code(&self) -> Option<&'static str> {
+        match self {
+            Self::Failed { .. } => Some("not_listed"),
+            Self::Unclear(Unclear::Unread { .. }) => Some("index_not_read"),
+            Self::PullersUnknown { .. } => Some("pullers_unknown"),
+            Self::NotRead(_)
+            | Self::NoTagMatched
+            | Self::Unclear(_)
+            | Self::TooMuch { .. }
+            | Self::PulledFrom { .. }
+            | Self::Repeated { .. }
+            | Self::InDoubt { .. }
+            | Self::Vanished => None,
+        }
+    }
+}
+
 impl KeepReason {
     /// Returns whether it says that the image or a child of it is in use.
     #[must_use]
