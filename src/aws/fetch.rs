@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ApiError, Clients, Endpoint, JsonRequest, Operation, s3};
-use crate::config::Fetch;
+use crate::config::{Fetch, S3Bucket};
 
 const ENDPOINT: Endpoint<'static> = Endpoint {
     id: "SSM",
@@ -15,7 +15,12 @@ impl Fetch for Clients {
     type Error = ApiError;
 
     async fn s3(&self, bucket: &str, key: &str) -> Result<Vec<u8>, ApiError> {
-        Ok(s3::get(self, bucket, key).await?.bytes)
+        // Who owns it is not known: what it holds can be pinned.
+        let bucket = S3Bucket {
+            name: bucket.to_owned(),
+            owner: None,
+        };
+        Ok(s3::get(self, &bucket, key).await?.bytes)
     }
 
     async fn ssm(&self, name: &str) -> Result<String, ApiError> {

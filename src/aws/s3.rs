@@ -1,8 +1,11 @@
 //! Objects in S3: listed, read, written and deleted.
 
+use std::env;
+
 use aws_sdk_s3::{operation::put_object::builders::PutObjectFluentBuilder, primitives::ByteStream};
 
 use super::{ApiError, Cause, Clients, Operation, all_pages};
+use crate::config::S3Bucket;
 
 /// An object that was read.
 pub(crate) struct Object {
@@ -21,21 +24,24 @@ pub(crate) enum Condition<'a> {
 }
 
 /// Returns the name that people give an object: `s3://bucket/key`.
-pub(crate) fn address(bucket: &str, key: &str) -> String {
-    format!("s3://{bucket}/{key}")
+pub(crate) fn address(bucket: &S3Bucket, key: &str) -> String {
+    format!("s3://{}/{key}", bucket.name)
 }
 
 /// Lists the keys with a prefix. `resource` is what errors call them.
 pub(crate) async fn list(
     clients: &Clients,
-    bucket: &str,
+    bucket: &S3Bucket,
     prefix: &str,
     resource: &str,
 ) -> Result<Vec<String>, ApiError> {
     const OPERATION: Operation = Operation::ListBucket;
     let unusable = |problem: &str| ApiError::answer(OPERATION, resource, problem);
     let objects = all_pages(OPERATION, resource, |token| async move {
-        let request = clients.s3.list_objects_v2().bucket(bucket).prefix(prefix);
+        let request = clients.s3.list_objects_v2().bucket(&bucket.name);
+        let request = request
+            .prefix(prefix)
+            .set_expected_bucket_owner(owner(bucket));
         let request = request.set_continuation_token(token).send();
         let page = clients.call(OPERATION, resource, request).await?;
         if page.is_truncated == Some(true) && page.next_continuation_token.is_none() {
@@ -54,24 +60,46 @@ pub(crate) async fn list(
 }
 
 /// Reads an object.
-pub(crate) async fn get(clients: &Clients, bucket: &str, key: &str) -> Result<Object, ApiError> {
+pub(crate) async fn get(
+    clients: &Clients,
+    bucket: &S3Bucket,
+    key: &str,
+) -> Result<Object, ApiError> {
     const OPERATION: Operation = Operation::GetObject;
     let address = address(bucket, key);
-    let request = clients.s3.get_object().bucket(bucket).key(key);
+    let unusable = |problem: String| ApiError::answer(OPERATION, &address, problem);
+    let request = clients.s3.get_object().bucket(&bucket.name).key(key);
+    let request = request.set_expected_bucket_owner(owner(bucket));
     let answer = clients.call(OPERATION, &address, request.send()).await?;
-    let etag = answer.e_tag;
-    let bytes = answer.body.collect().await;
-    let bytes = bytes.map_err(|error| ApiError::answer(OPERATION, &address, error.to_string()))?;
-    Ok(Object {
-        bytes: bytes.to_vec(),
-        etag,
-    })
+    let (etag, mut body) = (answer.e_tag, answer.body);
+    let (most, mut bytes) = (most_bytes(), Vec::new());
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| unusable(error.to_string()))?;
+        if bytes.len() + chunk.len() > most {
+            let most = most >> 20;
+            return Err(unusable(format!("the object is larger than {most} MB")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Object { bytes, etag })
+}
+
+/// Returns the most bytes that an object may have, also after it was decompressed: a quarter of
+/// what a function has.
+pub(crate) fn most_bytes() -> usize {
+    let megabytes = env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok();
+    let megabytes = megabytes.and_then(|megabytes| megabytes.parse::<usize>().ok());
+    megabytes.unwrap_or(4096).clamp(128, 10_240) << 18
+}
+
+fn owner(bucket: &S3Bucket) -> Option<String> {
+    bucket.owner.map(|owner| owner.to_string())
 }
 
 /// Writes an object, or writes over it.
 pub(crate) async fn put(
     clients: &Clients,
-    bucket: &str,
+    bucket: &S3Bucket,
     key: &str,
     content_type: &str,
     bytes: Vec<u8>,
@@ -86,7 +114,7 @@ pub(crate) async fn put(
 /// does not hold.
 pub(crate) async fn put_if(
     clients: &Clients,
-    bucket: &str,
+    bucket: &S3Bucket,
     key: &str,
     content_type: &str,
     bytes: Vec<u8>,
@@ -113,8 +141,13 @@ pub(crate) async fn put_if(
 }
 
 /// Deletes an object.
-pub(crate) async fn delete(clients: &Clients, bucket: &str, key: &str) -> Result<(), ApiError> {
-    let request = clients.s3.delete_object().bucket(bucket).key(key);
+pub(crate) async fn delete(
+    clients: &Clients,
+    bucket: &S3Bucket,
+    key: &str,
+) -> Result<(), ApiError> {
+    let request = clients.s3.delete_object().bucket(&bucket.name).key(key);
+    let request = request.set_expected_bucket_owner(owner(bucket));
     let address = address(bucket, key);
     let deleted = clients.call(Operation::DeleteObject, &address, request.send());
     deleted.await.map(|_| ())
@@ -122,13 +155,14 @@ pub(crate) async fn delete(clients: &Clients, bucket: &str, key: &str) -> Result
 
 fn put_request(
     clients: &Clients,
-    bucket: &str,
+    bucket: &S3Bucket,
     key: &str,
     content_type: &str,
     bytes: Vec<u8>,
 ) -> PutObjectFluentBuilder {
-    let request = clients.s3.put_object().bucket(bucket).key(key);
+    let request = clients.s3.put_object().bucket(&bucket.name).key(key);
     request
+        .set_expected_bucket_owner(owner(bucket))
         .content_type(content_type)
         .body(ByteStream::from(bytes))
 }

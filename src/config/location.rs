@@ -3,13 +3,35 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::text::TextError;
-use crate::policy::wildcard;
+use crate::{image::AccountId, policy::wildcard};
+
+/// A bucket of Amazon S3.
+///
+/// A name that is given up can be taken by anybody. A call that names the owner it expects reaches
+/// no other's bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Bucket {
+    /// Its name.
+    pub name: String,
+    /// The account that owns it; `None` if that is not known.
+    pub owner: Option<AccountId>,
+}
+
+/// Displays the bucket as in an address.
+impl Display for S3Bucket {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(owner) = &self.owner {
+            write!(f, "{owner}@")?;
+        }
+        f.write_str(&self.name)
+    }
+}
 
 /// A bucket, and a prefix of keys in it that may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Location {
-    /// The bucket's name.
-    pub bucket: String,
+    /// The bucket.
+    pub bucket: S3Bucket,
     /// The prefix, without a slash at either end.
     pub prefix: String,
 }
@@ -28,7 +50,7 @@ impl S3Location {
     pub(super) fn parse(text: &str) -> Result<Self, TextError> {
         let (bucket, prefix) = split(text, "`s3://BUCKET/PREFIX`")?;
         Ok(Self {
-            bucket: bucket.to_owned(),
+            bucket,
             prefix: prefix.trim_matches('/').to_owned(),
         })
     }
@@ -43,8 +65,8 @@ impl Display for S3Location {
 /// Objects in a bucket, by a key in which `*` stands for any part of a name between slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Objects {
-    /// The bucket's name.
-    pub bucket: String,
+    /// The bucket.
+    pub bucket: S3Bucket,
     /// The key.
     pub key: String,
 }
@@ -79,7 +101,7 @@ impl S3Objects {
             return Err(TextError::new(expected, text));
         }
         Ok(Self {
-            bucket: bucket.to_owned(),
+            bucket,
             key: key.to_owned(),
         })
     }
@@ -92,16 +114,24 @@ impl Display for S3Objects {
 }
 
 /// Returns the bucket and what follows it.
-fn split<'t>(text: &'t str, form: &'static str) -> Result<(&'t str, &'t str), TextError> {
+fn split<'t>(text: &'t str, form: &'static str) -> Result<(S3Bucket, &'t str), TextError> {
     let rest = text.strip_prefix("s3://");
     let parts = rest.map(|rest| rest.split_once('/').unwrap_or((rest, "")));
+    let parts = parts.and_then(|(bucket, rest)| {
+        let (owner, name) = match bucket.split_once('@') {
+            Some((owner, name)) => (Some(owner.parse().ok()?), name),
+            None => (None, bucket),
+        };
+        let name = name.to_owned();
+        Some((S3Bucket { name, owner }, rest))
+    });
     let is_bucket = |bucket: &str| {
         let good =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
         (3..=63).contains(&bucket.len()) && bucket.bytes().all(good)
     };
     let parts =
-        parts.filter(|(bucket, key)| is_bucket(bucket) && !key.chars().any(char::is_control));
+        parts.filter(|(bucket, key)| is_bucket(&bucket.name) && !key.chars().any(char::is_control));
     parts.ok_or_else(|| TextError::new(form, text))
 }
 
@@ -142,5 +172,25 @@ mod tests {
         assert_eq!(key("s3://bucket/"), "x");
         assert_eq!(key("s3://bucket/a/b/"), "a/b/x");
         assert!(S3Location::parse("bucket/a").is_err());
+    }
+
+    #[test]
+    fn the_owner_of_a_bucket_may_be_written_before_it() {
+        let text = "s3://222222222222@bucket/a";
+        let location = S3Location::parse(text).unwrap();
+        let owner = location.bucket.owner.map(|owner| owner.to_string());
+        assert_eq!(owner.as_deref(), Some("222222222222"));
+        assert_eq!(
+            (location.bucket.name.as_str(), location.to_string()),
+            ("bucket", text.to_owned())
+        );
+        for text in [
+            "s3://@bucket/a",
+            "s3://22@bucket/a",
+            "s3://222222222222@/a",
+            "s3://a@b@bucket/a",
+        ] {
+            assert!(S3Location::parse(text).is_err(), "{text}");
+        }
     }
 }

@@ -48,7 +48,7 @@ use strum::{IntoStaticStr, VariantArray};
 pub(crate) use self::{duration::parse as duration, nearest::nearest};
 pub use self::{
     error::ConfigError,
-    location::{S3Location, S3Objects},
+    location::{S3Bucket, S3Location, S3Objects},
     schema::schema,
     source::Fetch,
     text::TextError,

@@ -50,9 +50,11 @@ pub(super) struct Document {
     /// What becomes of images in the archive storage class.
     pub(super) archive: Archive,
     /// Where caches, the soak ledger, the run lock and the last counts are kept, as
-    /// `s3://BUCKET/PREFIX`. Default: nowhere.
+    /// `s3://BUCKET/PREFIX`, or `s3://ACCOUNT@BUCKET/PREFIX` if the bucket belongs to another
+    /// account. Default: nowhere.
     pub(super) state: Option<String>,
-    /// Where the full report of every run is written, as `s3://BUCKET/PREFIX`. Default: nowhere.
+    /// Where the full report of every run is written, as `s3://BUCKET/PREFIX`, or
+    /// `s3://ACCOUNT@BUCKET/PREFIX` to write only to a bucket of that account. Default: nowhere.
     pub(super) report: Option<String>,
     /// The ARN of the SNS topic that is notified of runs. Default: none.
     pub(super) notify: Option<String>,
@@ -162,7 +164,8 @@ pub(super) struct InUse {
     /// Where else to look, besides the caller's own account and Region and those of the registries.
     /// Default: nowhere.
     pub(super) accounts: List<Account>,
-    /// Lists of images in use, as `s3://BUCKET/KEY` with `*` for any part of a name. Default: none.
+    /// Lists of images in use, as `s3://BUCKET/KEY` with `*` for any part of a name, or
+    /// `s3://ACCOUNT@BUCKET/KEY` to read only from a bucket of that account. Default: none.
     pub(super) keep_lists: List<String>,
 }
 

@@ -16,8 +16,7 @@ use std::{
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// Bytes to which an object may decompress: a larger one was not written by this program.
-const MAX_BYTES: u64 = 1 << 30;
+use crate::aws::s3;
 
 /// Number of the schema of every object.
 const NUMBER: u32 = 1;
@@ -38,6 +37,9 @@ pub(crate) enum Unusable {
     /// It is not what this program writes, or was damaged.
     #[error("it is damaged: {0}")]
     Damaged(String),
+    /// It does not fit into the memory of a function.
+    #[error("it decompresses to more than {0} MB, a quarter of the memory")]
+    TooLarge(usize),
     #[error("it holds `{0}`, which is something else")]
     Foreign(String),
     #[error("it has number {found} of its schema, and this version knows {known}")]
@@ -75,11 +77,20 @@ fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
 
 /// Returns the content of an object, or an error if the bytes are not what this version writes.
 pub(super) fn decode<C: StateObject>(bytes: &[u8]) -> Result<C, Unusable> {
+    decode_within(bytes, s3::most_bytes())
+}
+
+/// Returns the content of an object that decompresses to `most` bytes at the most.
+fn decode_within<C: StateObject>(bytes: &[u8], most: usize) -> Result<C, Unusable> {
     let damaged = |error: &dyn Error| Unusable::Damaged(error.to_string());
     let mut text = Vec::new();
-    let mut decoder = GzDecoder::new(bytes).take(MAX_BYTES);
-    let unpacked = decoder.read_to_end(&mut text);
-    unpacked.map_err(|error| damaged(&error))?;
+    // One byte more tells an object that is too large from one that is broken.
+    let mut decoder = GzDecoder::new(bytes).take(most as u64 + 1);
+    let decompressed = decoder.read_to_end(&mut text);
+    decompressed.map_err(|error| damaged(&error))?;
+    if text.len() > most {
+        return Err(Unusable::TooLarge(most >> 20));
+    }
     let header: Header = serde_json::from_slice(&text).map_err(|error| damaged(&error))?;
     if header.schema != schema::<C>() {
         return Err(Unusable::Foreign(header.schema));
@@ -141,5 +152,28 @@ mod tests {
         assert_eq!(read(&newer), Unusable::Newer { found: 2, known: 1 });
         let wrong = object(&json!({"schema": schema, "number": 1, "content": []}));
         assert!(matches!(read(&wrong), Unusable::Damaged(_)));
+    }
+
+    #[test]
+    fn an_object_is_not_decompressed_beyond_the_memory() {
+        const MOST: usize = 2 << 20;
+        let counts = UsageCounts::default();
+        let size = |spaces| {
+            let mut text = serde_json::to_vec(&Envelope {
+                schema: schema::<UsageCounts>(),
+                number: NUMBER,
+                content: &counts,
+            })
+            .unwrap();
+            text.resize(spaces, b' ');
+            compress(&text).unwrap()
+        };
+        let within = size(MOST);
+        assert!(within.len() < MOST / 100);
+        assert_eq!(decode_within(&within, MOST), Ok(counts.clone()));
+        for beyond in [MOST + 1, MOST * 8] {
+            let read = decode_within::<UsageCounts>(&size(beyond), MOST);
+            assert_eq!(read, Err(Unusable::TooLarge(2)));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     aws::{ApiError, Cause, Clients, s3},
-    config::S3Location,
+    config::{S3Bucket, S3Location},
 };
 
 /// Characters of the object that are shown.
@@ -11,7 +11,7 @@ const SHOWN: usize = 200;
 /// The stop object: `PREFIX/stop`, whatever it holds.
 pub(crate) struct StopObject {
     clients: Clients,
-    bucket: String,
+    bucket: S3Bucket,
     key: String,
 }
 

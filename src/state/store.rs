@@ -5,7 +5,7 @@ use std::io;
 use super::object::{self, StateObject, Unusable};
 use crate::{
     aws::{ApiError, Cause, Clients, Operation, s3},
-    config::S3Location,
+    config::{S3Bucket, S3Location},
     guard::StateProblem,
     image::Registry,
 };
@@ -20,7 +20,7 @@ const CONTENT_TYPE: &str = "application/gzip";
 #[derive(Clone)]
 pub(super) struct Store {
     clients: Clients,
-    bucket: String,
+    bucket: S3Bucket,
     prefix: String,
 }
 
@@ -65,10 +65,15 @@ impl StateError {
 }
 
 impl Store {
+    /// Makes the store of a deployment. Its bucket has to belong to the deployment's own account
+    /// unless another owner is written: whoever owns it could change what guards depend on.
     pub(super) fn new(clients: &Clients, location: &S3Location, home: &Registry) -> Self {
         Self {
             clients: clients.clone(),
-            bucket: location.bucket.clone(),
+            bucket: S3Bucket {
+                owner: location.bucket.owner.or(Some(home.account)),
+                ..location.bucket.clone()
+            },
             prefix: location.key(&format!("{}/{}", home.account, home.region)),
         }
     }

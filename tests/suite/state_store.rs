@@ -274,3 +274,71 @@ async fn a_report_that_fails_at_the_end_is_a_warning() {
         assert_warns(&answer, expected);
     }
 }
+
+/// What is filed under a digest is believed only if it has that digest.
+#[tokio::test]
+async fn a_cached_manifest_is_checked_against_its_digest() {
+    let aws = account().await;
+    let (index, child) = aws.edit(|world| {
+        let child = world.untagged("app", 60);
+        let index = Push::index([&child]).tag("1.0").pushed_at(days_ago(60));
+        (world.home().repository("app").push(index), child)
+    });
+    let childless = r#"{"schemaVersion": 2, "manifests": []}"#;
+    let cache = json!({"schema": "ecr-cleanup/index-manifests", "number": 1, "content": {index: childless}});
+    let key = format!("{STATE}/index-manifests.json.gz");
+    put_object(&aws, BUCKET, &key, gzip(&cache.to_string()));
+    let answer = run(&aws, FULL).await;
+    assert_deleted!(answer, Completed, 3);
+    assert!(aws.digests("app").contains(&child));
+    let written = gunzip(&object(&aws, BUCKET, &key).unwrap());
+    assert!(written.contains(&child), "{written}");
+}
+
+/// A bucket of somebody else is not taken for one's own.
+#[tokio::test]
+async fn the_owner_of_a_bucket_is_checked_where_it_is_known() {
+    const OTHER: &str = "222222222222";
+    let owned = |bucket: &'static str| async move {
+        let aws = account().await;
+        put_object(&aws, "lists", "a.json", "{");
+        aws.edit(|world| {
+            world
+                .bucket_owners
+                .insert(bucket.to_owned(), OTHER.to_owned())
+        });
+        aws
+    };
+    // The state has to be one's own, unless it is written whose it is.
+    let aws = owned(BUCKET).await;
+    let answer = run(&aws, FULL).await;
+    assert_status!(answer, Refused);
+    assert_eq!(guards(&answer)[0], "state_unreadable");
+    assert_contains!(answer.refusals[0].next, "s3://ACCOUNT@BUCKET/PREFIX");
+    assert!(aws.mutations().is_empty());
+    let config = FULL.replace("s3://memory", &format!("s3://{OTHER}@memory"));
+    let answer = run(&aws, &config).await;
+    assert_deleted!(answer, Completed, 3);
+
+    // Whose a report is, is not known.
+    let aws = owned(REPORTS).await;
+    let answer = run(&aws, FULL).await;
+    assert_deleted!(answer, Completed, 3);
+    let aws = account().await;
+    let config = FULL.replace("s3://reports", &format!("s3://{OTHER}@reports"));
+    let answer = run(&aws, &config).await;
+    assert_eq!(guards(&answer), ["report_unwritable"]);
+
+    for (owner, keys) in [("", "a.json"), ("@", "a.json"), ("@", "*.json")] {
+        let aws = account().await;
+        put_object(&aws, "lists", "a.json", "{");
+        let owner = owner.replace('@', &format!("{OTHER}@"));
+        let config = full_with(&format!(
+            "in_use: {{keep_lists: ['s3://{owner}lists/{keys}']}}"
+        ));
+        let answer = run(&aws, &config).await;
+        assert_eq!(guards(&answer), ["source_incomplete"]);
+        let denied = answer.refusals[0].observed.contains("AccessDenied");
+        assert_eq!(denied, !owner.is_empty(), "{}", answer.refusals[0]);
+    }
+}

@@ -174,9 +174,9 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
   const roles = [...registries, ...(document.in_use?.accounts ?? [])].flatMap((one) => one.role_arn ?? []);
 
   const s3 = `arn:${partition}:s3:::`;
-  const folder = (uri?: string) => (uri ? [uri.replace("s3://", "").replace(/^\/+|\/+$/g, "")] : []);
+  const folder = (uri?: string) => (uri ? [uri.replace(/^s3:\/\/(\d{12}@)?/, "").replace(/^\/+|\/+$/g, "")] : []);
   const [state, reports] = [folder(document.state), folder(document.report)];
-  const keepLists: string[] = (document.in_use?.keep_lists ?? []).map((uri: string) => uri.replace("s3://", ""));
+  const keepLists: string[] = (document.in_use?.keep_lists ?? []).map((uri: string) => uri.replace(/^s3:\/\/(\d{12}@)?/, ""));
   // A list that is named without a * is read without looking for it.
   const patterns = keepLists.filter((path) => path.includes("*")).map((path) => /^([^/]+)\/([^*]*)/.exec(path)!);
   return {

@@ -17,7 +17,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, future::LocalBoxFuture, stream
 use super::{Reading, Source};
 use crate::{
     aws::{ApiError, Clients, Operation, s3},
-    config::S3Objects,
+    config::{S3Bucket, S3Objects},
     evidence::{EvidenceKind, SourceError, User, Uses},
     image::{Aliases, ImageReference, Parsed, Registry},
 };
@@ -80,7 +80,11 @@ impl KeepLists {
         Ok(keys)
     }
 
-    async fn read_list(&self, bucket: &str, key: String) -> Result<(String, KeepList), ApiError> {
+    async fn read_list(
+        &self,
+        bucket: &S3Bucket,
+        key: String,
+    ) -> Result<(String, KeepList), ApiError> {
         let object = s3::get(&self.clients, bucket, &key).await?;
         let address = s3::address(bucket, &key);
         match KeepList::parse(&object.bytes, self.clients.now()) {

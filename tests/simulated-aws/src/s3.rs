@@ -39,6 +39,7 @@ pub(crate) struct ObjectRequest {
     content: Vec<u8>,
     if_match: Option<String>,
     if_none_match: Option<String>,
+    expected_owner: Option<String>,
     /// What the listed keys begin with.
     prefix: String,
     /// The key after which a list goes on.
@@ -82,6 +83,7 @@ impl ObjectRequest {
             content,
             if_match: header("if-match"),
             if_none_match: header("if-none-match"),
+            expected_owner: header("x-amz-expected-bucket-owner"),
             prefix: query("prefix"),
             after: query("continuation-token"),
         }
@@ -166,6 +168,15 @@ fn list(bucket: &BTreeMap<String, Object>, request: &ObjectRequest) -> Reply {
 
 /// Answers one S3 operation.
 pub(crate) fn answer(world: &mut World, request: &ObjectRequest) -> Result<Reply, ApiError> {
+    let owner = world.bucket_owners.get(&request.bucket);
+    let owner = owner.unwrap_or(&world.home.account);
+    if request
+        .expected_owner
+        .as_ref()
+        .is_some_and(|expected| expected != owner)
+    {
+        return Err(ApiError::with_status(403, "AccessDenied", "Access Denied"));
+    }
     let bucket: &mut BTreeMap<String, Object> =
         world.buckets.get_mut(&request.bucket).ok_or_else(|| {
             ApiError::with_status(404, "NoSuchBucket", "The specified bucket does not exist")

@@ -92,6 +92,8 @@ pub struct World {
     pub roles: BTreeMap<String, Trust>,
     /// S3 buckets by name, and their objects by key.
     pub buckets: BTreeMap<String, BTreeMap<String, Object>>,
+    /// Accounts that own buckets, by the bucket's name; else the home account does.
+    pub bucket_owners: BTreeMap<String, String>,
     /// What was published to SNS topics, in order.
     pub messages: Vec<Message>,
     /// What `BatchDeleteImage` deleted, in order.
@@ -109,6 +111,7 @@ impl Default for World {
             access_keys: BTreeMap::new(),
             roles: BTreeMap::new(),
             buckets: BTreeMap::new(),
+            bucket_owners: BTreeMap::new(),
             messages: Vec::new(),
             deletions: Vec::new(),
             archived_failure_code: "ImageInaccessible".to_owned(),

@@ -226,7 +226,7 @@ impl Refusal {
     pub fn state_unreadable(kind: StateProblem, error: &impl fmt::Display) -> Self {
         let next = match kind {
             StateProblem::AccessDenied => {
-                "Grant `s3:GetObject`, `s3:PutObject` and, so that a missing object can be told from a forbidden one, `s3:ListBucket` on what `state` names."
+                "Grant `s3:GetObject`, `s3:PutObject` and, so that a missing object can be told from a forbidden one, `s3:ListBucket` on what `state` names. If its bucket belongs to another account, write that too: `state: s3://ACCOUNT@BUCKET/PREFIX`."
             }
             StateProblem::Unusable => {
                 "See who wrote that object. An older version of this program must not follow a newer one; if the object is damaged, delete it, and what it remembered begins anew."

@@ -83,9 +83,9 @@ locals {
   repositories = [for region in local.regions : "arn:${var.partition}:ecr:${region}:${var.account_id}:repository"]
 
   s3         = "arn:${var.partition}:s3:::"
-  state      = [for uri in compact([try(var.document.state, null)]) : trim(trimprefix(uri, "s3://"), "/")]
-  reports    = [for uri in compact([try(var.document.report, null)]) : trim(trimprefix(uri, "s3://"), "/")]
-  keep_lists = [for uri in try(local.in_use.keep_lists, []) : trimprefix(uri, "s3://")]
+  state      = [for uri in compact([try(var.document.state, null)]) : trim(replace(uri, "/^s3://([0-9]{12}@)?/", ""), "/")]
+  reports    = [for uri in compact([try(var.document.report, null)]) : trim(replace(uri, "/^s3://([0-9]{12}@)?/", ""), "/")]
+  keep_lists = [for uri in try(local.in_use.keep_lists, []) : replace(uri, "/^s3://([0-9]{12}@)?/", "")]
   # A list that is named without a * is read without looking for it.
   patterns = [for path in local.keep_lists : regex("^(?P<bucket>[^/]+)/(?P<prefix>[^*]*)", path) if strcontains(path, "*")]
 
