@@ -2,7 +2,7 @@
 
 use std::{env, io::Write, time::SystemTime};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -77,8 +77,7 @@ pub async fn handle(
         let verified = timeout_at(stop_at, program.verify()).await;
         let (verification, metrics) = verified.map_err(|_| FunctionError::OutOfTime)??;
         send(&metrics, &verification.run_id);
-        return Ok(serde_json::to_value(&verification)
-            .unwrap_or_else(|error| json!({"summary": error.to_string()})));
+        return Ok(verification.to_json());
     }
     let request = Request {
         mode: event.mode,

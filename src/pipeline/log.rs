@@ -3,11 +3,19 @@
 use crate::{
     guard::Refusal,
     plan::{Missing, Plan},
+    report::shortened,
 };
+
+/// The most characters of a text in a line.
+const TEXT: usize = 4000;
+/// The most users in a line.
+const USERS: usize = 20;
 
 pub(super) fn refusals<'a>(run_id: &str, refusals: impl IntoIterator<Item = &'a Refusal>) {
     for refusal in refusals {
-        tracing::warn!(event = "guard_tripped", run_id, guard = %refusal.guard, observed = refusal.observed, "{refusal}");
+        let text = refusal.to_string();
+        let (observed, text) = (shortened(&refusal.observed, TEXT), shortened(&text, TEXT));
+        tracing::warn!(event = "guard_tripped", run_id, guard = %refusal.guard, %observed, "{text}");
     }
 }
 
@@ -18,7 +26,7 @@ pub(super) fn missing(run_id: &str, missing: &[Missing]) {
             run_id,
             image = missing.title(),
             live = missing.live,
-            users = missing.users.join("; "),
+            users = missing.first_users(USERS),
             "an image in use cannot be pulled"
         );
     }

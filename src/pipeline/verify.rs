@@ -209,6 +209,8 @@ pub(super) fn verify<'a>(
             not_asked,
             in_use: usage.sources().to_vec(),
             omitted,
+            omitted_not_asked: 0,
+            omitted_in_use: 0,
         }
     })
 }

@@ -5,18 +5,16 @@ use std::fmt;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
-use super::{ExactBytes, Hygiene};
+use super::{
+    ExactBytes, Hygiene,
+    size::{Document, cut, cut_texts, fitted, put_incomplete_first},
+};
 use crate::{
     config::Mode,
     evidence::SourceStatus,
     guard::Refusal,
     plan::{Explanation, Missing},
 };
-
-/// The most bytes of an answer, below the limits of Lambda and SNS.
-const MAX_BYTES: usize = 200_000;
-/// The most entries of a list in an answer.
-pub(super) const CAP: usize = 50;
 
 /// Answer of a run: what it did, or would do.
 #[skip_serializing_none]
@@ -185,6 +183,10 @@ pub struct FailureGroup {
 /// Number of entries that each list leaves out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Omitted {
+    /// Entries of `in_use`. Those that are incomplete are left out last.
+    pub in_use: usize,
+    /// Entries of `refusals`.
+    pub refusals: usize,
     /// Entries of `repositories`.
     pub repositories: usize,
     /// Entries of `held`.
@@ -200,33 +202,41 @@ pub struct Omitted {
 impl Answer {
     /// Returns the answer as JSON, with lists cut to fit the size limit.
     #[must_use]
-    pub fn to_json(mut self) -> serde_json::Value {
-        let mut cap = CAP;
-        self.cap(cap);
-        loop {
-            let json = serde_json::to_value(&self)
-                .unwrap_or_else(|error| serde_json::json!({"summary": error.to_string()}));
-            if cap == 0 || json.to_string().len() <= MAX_BYTES {
-                return json;
-            }
-            cap /= 2;
-            self.cap(cap);
+    pub fn to_json(&self) -> serde_json::Value {
+        fitted(self)
+    }
+}
+
+impl Document for Answer {
+    fn cut(&mut self, most: usize) {
+        put_incomplete_first(&mut self.in_use, most);
+        self.omitted = Omitted {
+            in_use: cut(&mut self.in_use, most),
+            refusals: cut(&mut self.refusals, most),
+            repositories: cut(&mut self.repositories, most),
+            held: cut(&mut self.held, most),
+            missing: cut(&mut self.missing, most),
+            failures: cut(&mut self.failures, most),
+            warnings: cut(&mut self.warnings, most),
+        };
+        self.hygiene.cap(most);
+        for held in &mut self.held {
+            cut_texts(&mut held.by, most);
+        }
+        for missing in &mut self.missing {
+            cut_texts(&mut missing.users, most);
+        }
+        if let Some(explanation) = &mut self.explanation {
+            cut_explanation(explanation, most);
         }
     }
+}
 
-    fn cap(&mut self, cap: usize) {
-        fn cut<T>(list: &mut Vec<T>, cap: usize, omitted: &mut usize) {
-            *omitted += list.len().saturating_sub(cap);
-            list.truncate(cap);
-        }
-        cut(&mut self.repositories, cap, &mut self.omitted.repositories);
-        cut(&mut self.held, cap, &mut self.omitted.held);
-        cut(&mut self.missing, cap, &mut self.omitted.missing);
-        cut(&mut self.failures, cap, &mut self.omitted.failures);
-        cut(&mut self.warnings, cap, &mut self.omitted.warnings);
-        self.hygiene.cap(cap);
-        for missing in &mut self.missing {
-            missing.users.truncate(cap);
-        }
+fn cut_explanation(explanation: &mut Explanation, most: usize) {
+    cut_texts(&mut explanation.tags, most);
+    cut_texts(&mut explanation.because, most);
+    cut(&mut explanation.also, most);
+    for other in &mut explanation.also {
+        cut_explanation(other, most / 10);
     }
 }

@@ -11,6 +11,7 @@ mod metrics;
 mod notify;
 mod publish;
 mod summary;
+mod size;
 mod totals;
 mod verification;
 
@@ -25,5 +26,6 @@ pub use publish::image_lines;
 pub(crate) use publish::{Publication, failed};
 pub use verification::Verification;
 
+pub(crate) use size::shortened;
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

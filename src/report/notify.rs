@@ -2,7 +2,7 @@
 
 use aws_sdk_sns::config::Region;
 
-use super::{Answer, Counts, Status, count};
+use super::{Answer, Counts, Status, count, shortened};
 use crate::{
     aws::{ApiError, Clients, Operation},
     config::Mode,
@@ -12,8 +12,12 @@ use crate::{
 
 /// The most characters of a subject.
 const SUBJECT: usize = 100;
-/// The most lines of a list in a message.
+/// The most lines of a list in a message, and users of an image.
 const LINES: usize = 5;
+/// The most characters of a line of a list.
+const ITEM: usize = 1000;
+/// The most characters of the summary. SNS takes messages of 256 KB.
+const SUMMARY: usize = 4000;
 
 /// Notifies a topic of a run that changed something, failed, was refused or found missing images.
 ///
@@ -83,14 +87,14 @@ fn subject(answer: &Answer, missing: u64) -> String {
 
 /// Returns the summary and the first lines of every list.
 fn message(answer: &Answer, missing: &[&Missing]) -> String {
-    let mut message = format!("{}\n", answer.summary);
+    let mut message = format!("{}\n", shortened(&answer.summary, SUMMARY));
     let refusals = answer.refusals.iter().map(ToString::to_string);
     message += &list("Refused:", refusals);
     let failures = answer.failures.iter();
     let failures = failures.map(|failure| format!("{}: {}", failure.code, failure.message));
     message += &list("Failed:", failures);
     let missing = missing.iter().map(|missing| {
-        let users = missing.users.join(", ");
+        let users = missing.first_users(LINES);
         format!("{}, used by {users}", missing.title())
     });
     message += &list("In use, but cannot be pulled:", missing);
@@ -107,7 +111,7 @@ fn list(title: &str, items: impl ExactSizeIterator<Item = String>) -> String {
     let more = items.len().saturating_sub(LINES);
     let mut list = format!("\n{title}\n");
     for item in items.take(LINES) {
-        list += &format!("- {item}\n");
+        list += &format!("- {}\n", shortened(&item, ITEM));
     }
     if more > 0 {
         list += &format!("- and {more} more\n");

@@ -7,7 +7,7 @@ use ecr_cleanup::{
     report::{Answer, Status},
 };
 use serde_json::{Value, json};
-use simulated_aws::{Fault, FaultKind, SimulatedAws};
+use simulated_aws::{EksCluster, Fault, FaultKind, SimulatedAws};
 
 use crate::support::{
     now, plan, program, request, run, set_clock,
@@ -400,4 +400,65 @@ async fn refused_and_failed_runs_are_reported_too() {
     assert_eq!(report["status"], "failed");
     let expected = "ecr:DescribeRepositories";
     assert_contains!(report["summary"].as_str().unwrap(), expected);
+}
+
+/// An answer fits into what Lambda takes, however much failed, and says what it leaves out.
+#[tokio::test]
+async fn an_answer_about_hundreds_of_broken_sources_fits() {
+    const CLUSTERS: usize = 600;
+    let aws = account().await;
+    aws.edit(|world| {
+        for number in 0..CLUSTERS {
+            let broken = EksCluster::in_status("FAILED");
+            world.home().eks.insert(format!("cluster-{number}"), broken);
+        }
+    });
+    let answer = run(&aws, FULL).await;
+    assert_status!(answer, Refused);
+    assert!(
+        answer.refusals.len() >= CLUSTERS,
+        "{}",
+        answer.refusals.len()
+    );
+    let json: Value = answer.to_json();
+    let bytes = json.to_string().len();
+    assert!(bytes <= 200_000, "{bytes}");
+    for (list, all) in [
+        ("refusals", answer.refusals.len()),
+        ("in_use", answer.in_use.len()),
+    ] {
+        let shown = json[list].as_array().unwrap();
+        assert!(!shown.is_empty(), "{list}");
+        assert_eq!(json["omitted"][list], all - shown.len(), "{list}");
+    }
+    let first = &json["in_use"][0];
+    assert_eq!(first["complete"], false, "{first}");
+    let verification = program(&aws, FULL).verify().await.unwrap().0.to_json();
+    assert!(verification.to_string().len() <= 200_000);
+    assert!(verification["omitted_in_use"].as_u64() > Some(0));
+}
+
+/// Somebody is notified of a missing image, however many users it has.
+#[tokio::test]
+async fn a_message_about_an_image_with_thousands_of_users_is_sent() {
+    let aws = account().await;
+    aws.edit(|world| {
+        let uri = world.home().repository("app").uri();
+        for number in 0..1300 {
+            let family = format!("{number}-{}", "x".repeat(200));
+            world.home().ecs.register(&family, [format!("{uri}:gone")]);
+        }
+        world.deploy("prod", "gone", &format!("0-{}:1", "x".repeat(200)));
+    });
+    let answer = run(&aws, FULL).await;
+    assert!(
+        answer.missing[0].users.len() > 1300,
+        "{}",
+        answer.missing[0].users.len()
+    );
+    let message = aws.read(|world| world.messages.last().unwrap().clone());
+    let text = format!("{message:?}");
+    assert!(text.len() < 20_000, "{}", text.len());
+    assert_contains!(text, "app:gone", " more");
+    assert!(answer.to_json().to_string().len() <= 200_000);
 }

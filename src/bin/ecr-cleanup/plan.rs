@@ -15,6 +15,8 @@ use ecr_cleanup::{
 
 use crate::{arguments::Output, exit::Exit, output, session::Session};
 
+/// The most users of an image in a line.
+const USERS: usize = 5;
 /// The most rows of a table of images.
 const ROWS: usize = 200;
 
@@ -130,7 +132,7 @@ fn row(repository: &RepositoryPlan, planned: &PlannedImage, now: Time) -> Vec<Ce
 /// Prints what needs attention, and the summary last.
 pub(crate) fn remarks(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
     for missing in answer.missing.iter().filter(|missing| missing.live) {
-        let users = missing.users.join(", ");
+        let users = missing.first_users(USERS);
         writeln!(out, "Missing: {} is used by {users}", missing.title())?;
     }
     for failure in &answer.failures {

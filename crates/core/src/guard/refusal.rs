@@ -10,6 +10,7 @@ use super::{ChangeWindow, Guards, usage_counts};
 use crate::{
     evidence::{SourceError, SourceStatus},
     image::{AccountId, Registry, Time},
+    plan::first_of,
 };
 
 /// Sources that `in_use: {SOURCE: false}` switches off; the others are named in `in_use.services`.
@@ -138,7 +139,7 @@ impl Refusal {
         let sources = if sources.is_empty() {
             "no source, since all are off".to_owned()
         } else {
-            sources.join(", ")
+            first_of(&sources, 10)
         };
         Self {
             guard: Guard::NoUsage,

@@ -40,6 +40,23 @@ impl Missing {
             None => self.reference.to_string(),
         }
     }
+
+    /// Returns the first users in a line of text, and how many more there are.
+    #[must_use]
+    pub fn first_users(&self, most: usize) -> String {
+        first_of(&self.users, most)
+    }
+}
+
+/// Returns the first of some texts in a line, and how many more there are.
+#[must_use]
+pub fn first_of(texts: &[String], most: usize) -> String {
+    let named = &texts[..texts.len().min(most)];
+    let more = match texts.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    named.join(", ") + &more
 }
 
 /// Reason for which an image in use cannot be pulled.

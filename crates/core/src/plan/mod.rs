@@ -36,7 +36,7 @@ use subject::Subject;
 
 pub use conflict::{ConflictError, LifecycleConflict};
 pub use explain::Explanation;
-pub use missing::{Missing, MissingReason, Stored, missing, missing_from};
+pub use missing::{Missing, MissingReason, Stored, first_of, missing, missing_from};
 pub use repository::{PlannedImage, RepositoryPlan};
 pub use settings::{Archiving, PlanSettings};
 pub use units::{Unit, UnitImage};
