@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::Operation;
-use crate::evidence::SourceError;
+use crate::{evidence::SourceError, image::escaped};
 
 /// A call that failed for good, after its retries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,7 +68,8 @@ impl ApiError {
             resource: Some(resource.to_owned()).filter(|resource| !resource.is_empty()),
             cause: Cause::UnusableAnswer,
             code: None,
-            message: message.into(),
+            // Whatever a server says is printed somewhere.
+            message: escaped(&message.into()).into_owned(),
         }
     }
 

@@ -9,11 +9,14 @@ use super::{
     helm::ReleaseError,
     kind::Kind,
 };
-use crate::{evidence::SourceError, image::ReferenceError};
+use crate::{
+    evidence::SourceError,
+    image::{ReferenceError, escaped},
+};
 
 /// A cluster that was not read completely.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("cluster `{cluster}`: {problem}")]
+#[error("cluster `{cluster}`: {}", escaped(&problem.to_string()))]
 pub(crate) struct ClusterError {
     cluster: String,
     problem: Arc<Problem>,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     aws::{ApiError, Cause},
     guard::Refusal,
-    image::{Digest, Registry},
+    image::{Digest, Registry, escaped},
     plan::{RepositoryKey, RepositoryPlan},
 };
 
@@ -121,7 +121,7 @@ impl CallFailure {
     pub(super) fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             code: code.into(),
-            message: message.into(),
+            message: escaped(&message.into()).into_owned(),
         }
     }
 

@@ -3,12 +3,21 @@
 //! Lambda sets `AWS_LAMBDA_LOG_FORMAT` and `AWS_LAMBDA_LOG_LEVEL`. It takes a line without a
 //! timestamp as INFO, whatever its level is, so every line has one.
 
-use std::{env, io::stderr};
+use std::{
+    env,
+    io::{stderr, stdout},
+};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
-    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+    Layer, Registry,
+    filter::Targets,
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
 };
+
+use super::escape::Line;
 
 /// The format of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,9 +73,13 @@ pub fn start(format: Format, level: &str, extra: Option<Box<dyn Layer<Registry> 
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
+            .with_writer(|| Line(stdout()))
             .with_filter(filter)
             .boxed(),
-        Format::Text => lines.with_writer(stderr).with_filter(filter).boxed(),
+        Format::Text => lines
+            .with_writer(|| Line(stderr()))
+            .with_filter(filter)
+            .boxed(),
     };
     // A subscriber that is already set, such as that of a test, is kept.
     let _ = tracing_subscriber::registry()

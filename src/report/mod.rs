@@ -1,6 +1,7 @@
 //! Reports: the answer, the metrics, the logs and the notification of a run.
 
 mod answer;
+mod escape;
 mod exact;
 mod format;
 mod gather;
@@ -10,13 +11,13 @@ pub mod log;
 mod metrics;
 mod notify;
 mod publish;
-mod summary;
 mod size;
 mod totals;
 mod verification;
 
 pub use answer::{Answer, Bytes, Counts, FailureGroup, RepositoryLine, Status};
 pub use exact::ExactBytes;
+pub use escape::Escaped;
 pub use format::{Size, count};
 pub use gather::{Facts, gather};
 pub use hygiene::{Findings, Hygiene, MovedTag, PulledByTag};

@@ -261,6 +261,20 @@ fn one_file_deletes() {
 }
 
 #[test]
+fn the_command_prints_where_text_from_outside_is_escaped() {
+    let raw = ["io::stdout()", "io::stderr()", "println!", "print!"];
+    let mut files = 0;
+    for source in sources(SHELL) {
+        let is_command = source.path.starts_with("bin/ecr-cleanup/");
+        if is_command && !source.path.ends_with("/output.rs") {
+            source.assert_without(&raw, "the command prints by `output::stdout` and `stderr`");
+            files += 1;
+        }
+    }
+    assert!(files > 10, "{files}");
+}
+
+#[test]
 fn only_guards_give_clearance() {
     let gives = |source: &&Source| {
         source.code.contains("Clearance {") || source.code.contains("Ok(Clearance")

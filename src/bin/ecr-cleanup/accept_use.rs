@@ -1,6 +1,6 @@
 //! `ecr-cleanup accept-use`
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use ecr_cleanup::pipeline::AcceptUseError;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ pub(crate) async fn execute(source: &str, yes: bool, session: &Session) -> anyho
         error => anyhow::Error::from(error),
     })?;
     let changes: Vec<_> = change.changes().collect();
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     match session.output {
         Output::Table => {
             for &(source, before, now) in &changes {
@@ -36,19 +36,19 @@ pub(crate) async fn execute(source: &str, yes: bool, session: &Session) -> anyho
     }
     if changes.is_empty() {
         writeln!(
-            io::stderr(),
+            output::stderr(),
             "`{source}` finds what it found in the last run: there is nothing to accept."
         )?;
         return Ok(Exit::Done);
     }
     let question = format!("Let the next run compare with what `{source}` finds now?");
     if !yes && !output::confirmed(&question)? {
-        writeln!(io::stderr(), "Nothing was changed.")?;
+        writeln!(output::stderr(), "Nothing was changed.")?;
         return Ok(Exit::Done);
     }
     change.accept().await?;
     writeln!(
-        io::stderr(),
+        output::stderr(),
         "Accepted: the next run compares with these counts."
     )?;
     Ok(Exit::Done)

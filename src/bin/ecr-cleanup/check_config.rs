@@ -1,12 +1,10 @@
 //! `ecr-cleanup check-config`
 
-use std::io;
-
 use crate::{exit::Exit, output, session::Session};
 
 /// Prints the configuration with all defaults, or the permissions that it lacks.
 pub(crate) async fn execute(access: bool, session: &Session) -> anyhow::Result<Exit> {
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     if !access {
         output::json(&mut out, session.program.config())?;
         return Ok(Exit::Done);

@@ -1,7 +1,5 @@
 //! `ecr-cleanup explain`
 
-use std::io;
-
 use ecr_cleanup::config::Mode;
 
 use crate::{exit::Exit, output, session::Session};
@@ -10,6 +8,6 @@ use crate::{exit::Exit, output, session::Session};
 pub(crate) async fn execute(image: &str, session: &Session) -> anyhow::Result<Exit> {
     let image = session.image(image)?;
     let explanation = session.plan(Mode::Plan).await?.explain(&image);
-    output::value(&mut io::stdout().lock(), session.output, &explanation)?;
+    output::value(&mut output::stdout(), session.output, &explanation)?;
     Ok(Exit::Done)
 }

@@ -14,7 +14,7 @@ use crate::{arguments::Output, exit::Exit, output, session::Session};
 pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
     let reading = session.program.in_use();
     let usage = session.progress.show_while(reading).await?;
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     match session.output {
         Output::Table => table(&mut out, &usage)?,
         Output::Json => {

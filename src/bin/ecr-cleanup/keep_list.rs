@@ -1,7 +1,5 @@
 //! `ecr-cleanup keep-list`
 
-use std::io;
-
 use crate::{exit::Exit, output, session::Session};
 
 /// Writes a keep list of the images in use. The list is JSON whatever `--output` says.
@@ -10,11 +8,11 @@ pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
     let (usage, list) = session.progress.show_while(reading).await?;
     match list {
         Ok(list) => {
-            output::json(&mut io::stdout().lock(), &list)?;
+            output::json(&mut output::stdout(), &list)?;
             Ok(Exit::Done)
         }
         Err(problem) => {
-            output::sources(&mut io::stderr(), usage.sources())?;
+            output::sources(&mut output::stderr(), usage.sources())?;
             anyhow::bail!("cannot write a complete keep list: {problem}")
         }
     }

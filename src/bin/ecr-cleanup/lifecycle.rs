@@ -28,7 +28,7 @@ pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
             Err(error) => found.errors.push((name, error)),
         }
     }
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     match session.output {
         Output::Table => table(&mut out, &found)?,
         Output::Json => {

@@ -19,7 +19,7 @@ mod stop;
 mod verify;
 
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -62,12 +62,12 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
         Command::Restore { images } => restore::execute(&images, &session.await?).await,
         Command::CheckConfig { access } => check_config::execute(access, &session.await?).await,
         Command::Schema => {
-            output::json(&mut io::stdout(), &config::schema())?;
+            output::json(&mut output::stdout(), &config::schema())?;
             Ok(Exit::Done)
         }
         Command::Completions { shell } => {
             let mut command = Arguments::command();
-            clap_complete::generate(shell, &mut command, "ecr-cleanup", &mut io::stdout());
+            clap_complete::generate(shell, &mut command, "ecr-cleanup", &mut output::stdout());
             Ok(Exit::Done)
         }
     }
@@ -82,7 +82,8 @@ fn report(error: &anyhow::Error) -> Exit {
     if closed {
         return Exit::Done;
     }
-    eprintln!("error: {error:#}");
+    // Nothing is left to do if that cannot be written.
+    let _ = writeln!(output::stderr(), "error: {error:#}");
     if error.is::<ConfigError>() || error.is::<UsageError>() {
         Exit::Usage
     } else {

@@ -2,15 +2,28 @@
 
 use std::{
     fmt::Display,
-    io::{self, Write},
+    io::{self, Stderr, StdoutLock, Write},
 };
 
 use anyhow::Context;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
-use ecr_cleanup::{evidence::SourceStatus, report::count};
+use ecr_cleanup::{
+    evidence::SourceStatus,
+    report::{Escaped, count},
+};
 use serde::Serialize;
 
 use crate::arguments::Output;
+
+/// Returns standard output, for text that may come from outside.
+pub(crate) fn stdout() -> Escaped<StdoutLock<'static>> {
+    Escaped::new(io::stdout().lock())
+}
+
+/// Returns standard error, for text that may come from outside.
+pub(crate) fn stderr() -> Escaped<Stderr> {
+    Escaped::new(io::stderr())
+}
 
 /// Prints a JSON document.
 pub(crate) fn json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
@@ -84,7 +97,7 @@ pub(crate) fn sources<'a>(
 
 /// Asks a question on stderr, and returns whether the answer is `yes`.
 pub(crate) fn confirmed(question: &str) -> anyhow::Result<bool> {
-    let mut err = io::stderr();
+    let mut err = stderr();
     write!(err, "{question} Type `yes` to continue: ")?;
     err.flush()?;
     let mut answer = String::new();

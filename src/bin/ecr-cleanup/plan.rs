@@ -33,7 +33,7 @@ pub(crate) async fn execute(
         answer.exact_bytes = Some(session.progress.show_while(reading).await?);
     }
     let exit = answer.status.into();
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     match session.output {
         Output::Table => {
             plan_tables(&mut out, prepared.plan(), &answer, all)?;

@@ -1,9 +1,6 @@
 //! `ecr-cleanup restore`
 
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use std::{io::Write, time::Duration};
 
 use ecr_cleanup::report::count;
 
@@ -16,7 +13,7 @@ const POLL: Duration = Duration::from_secs(15);
 pub(crate) async fn execute(images: &[String], session: &Session) -> anyhow::Result<Exit> {
     let images = images.iter().map(|image| session.image(image));
     let images = images.collect::<Result<Vec<_>, _>>()?;
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     for image in images {
         session.progress.set_message(format!("restoring {image}"));
         let restoring = session.program.restore(&image, POLL);

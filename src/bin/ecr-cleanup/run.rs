@@ -10,7 +10,7 @@ use crate::{arguments::Output, exit::Exit, output, plan, session::Session};
 pub(crate) async fn execute(yes: bool, session: &Session) -> anyhow::Result<Exit> {
     let mode = session.program.config().mode;
     let prepared = session.plan(mode).await?;
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     let planned = prepared.answer();
     if session.output == Output::Table {
         plan::plan_tables(&mut out, prepared.plan(), &planned, false)?;
@@ -19,7 +19,7 @@ pub(crate) async fn execute(yes: bool, session: &Session) -> anyhow::Result<Exit
     let candidates = planned.counts.candidates;
     let acts = mode != Mode::Plan && prepared.refusals().is_empty() && candidates > 0;
     if acts && !yes && !confirmed(candidates, mode)? {
-        writeln!(io::stderr(), "Nothing was changed.")?;
+        writeln!(output::stderr(), "Nothing was changed.")?;
         return Ok(Exit::Done);
     }
     let Finished { answer, .. } = session.progress.show_while(prepared.finish()).await;

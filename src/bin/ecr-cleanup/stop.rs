@@ -1,11 +1,12 @@
 //! `ecr-cleanup stop` and `ecr-cleanup go`
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use ecr_cleanup::pipeline::StopError;
 
 use crate::{
     exit::{Exit, UsageError},
+    output,
     session::Session,
 };
 
@@ -13,7 +14,7 @@ use crate::{
 pub(crate) async fn stop(reason: Option<&str>, session: &Session) -> anyhow::Result<Exit> {
     let address = session.program.stop(reason).await.map_err(classified)?;
     writeln!(
-        io::stdout(),
+        output::stdout(),
         "Stopped by `{address}`: no run deletes or archives anything, and one under way ends before its next batch.\n`ecr-cleanup go` allows it again."
     )?;
     Ok(Exit::Done)
@@ -27,7 +28,7 @@ pub(crate) async fn go(session: &Session) -> anyhow::Result<Exit> {
     } else {
         format!("Nothing was stopped: there is no `{address}`.")
     };
-    writeln!(io::stdout(), "{text}")?;
+    writeln!(output::stdout(), "{text}")?;
     Ok(Exit::Done)
 }
 

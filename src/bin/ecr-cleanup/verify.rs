@@ -10,7 +10,7 @@ use crate::{arguments::Output, exit::Exit, output, session::Session};
 pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
     let verifying = session.program.verify();
     let (verification, _) = session.progress.show_while(verifying).await?;
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     match session.output {
         Output::Table => table(&mut out, &verification)?,
         Output::Json => output::json(&mut out, &verification)?,

@@ -1,27 +1,27 @@
 //! Errors of sources.
 
-use crate::image::ReferenceError;
+use crate::image::{ReferenceError, escaped};
 
 /// Reason for which a source is incomplete. The advice of a refusal follows from the variant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// The program's role lacks a permission.
-    #[error("{0}")]
+    #[error("{}", escaped(.0))]
     AccessDenied(String),
     /// The role of an account cannot be assumed.
-    #[error("{0}")]
+    #[error("{}", escaped(.0))]
     Unreachable(String),
     /// A Kubernetes cluster could not be read.
-    #[error("{0}")]
+    #[error("{}", escaped(.0))]
     Cluster(String),
     /// A call failed, or its answer is not complete.
-    #[error("{0}")]
+    #[error("{}", escaped(.0))]
     Call(String),
     /// The run had no time left to read it.
     #[error("it had not answered when the time of the run was over")]
     OutOfTime,
     /// A user names an image in a way that cannot be parsed.
-    #[error("{user}: {error}")]
+    #[error("{}: {}", escaped(user), escaped(&error.to_string()))]
     Reference {
         /// User.
         user: String,

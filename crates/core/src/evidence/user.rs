@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::Serialize;
 
-use crate::image::Registry;
+use crate::image::{Registry, escaped};
 
 /// A user of an image: a service, a workload, a function.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -36,9 +36,9 @@ impl User {
 
 impl fmt::Display for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}`", self.kind, self.name)?;
+        write!(f, "{} `{}`", escaped(&self.kind), escaped(&self.name))?;
         if let Some(cluster) = &self.cluster {
-            write!(f, " in cluster `{cluster}`")?;
+            write!(f, " in cluster `{}`", escaped(cluster))?;
         }
         Ok(())
     }

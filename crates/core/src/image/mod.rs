@@ -7,6 +7,7 @@
 mod attachment;
 mod aws;
 mod digest;
+mod escape;
 mod media_type;
 mod name;
 mod partition;
@@ -17,6 +18,7 @@ mod time;
 pub use attachment::Attachment;
 pub use aws::{AccountId, Arn, AwsNameError, Region};
 pub use digest::{Digest, DigestError};
+pub use escape::{escaped, escaped_lines};
 pub use media_type::{ArtifactType, MANIFEST_MEDIA_TYPES, MediaType};
 pub use name::{NameError, RepositoryName, Tag};
 pub use partition::Partition;
