@@ -93,10 +93,10 @@ impl fmt::Display for Status {
 /// `candidates` = `deleted` + `archived` + `failed` + `untouched`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Repositories of which something could not be read, deleted or archived.
-    pub repositories_failed: u64,
     /// Repositories that were read.
     pub repositories: u64,
+    /// Repositories of which something could not be read, deleted or archived.
+    pub repositories_failed: u64,
     /// Distinct digests, including children and signatures.
     pub images: u64,
     /// Images that are kept.

@@ -11,7 +11,7 @@ use std::{
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
     Layer, Registry,
-    filter::Targets,
+    filter::{FilterExt, Targets},
     fmt,
     layer::SubscriberExt,
     util::SubscriberInitExt,
@@ -51,6 +51,13 @@ fn filter(rust_log: Option<&str>, level: &str) -> Targets {
     })
 }
 
+/// Returns the filter that nothing gets past: at lower levels the SDK and the HTTP stack log
+/// requests and answers, which hold session tokens, signatures and credentials.
+fn cap() -> Targets {
+    let others = Targets::new().with_default(LevelFilter::INFO);
+    others.with_target("ecr_cleanup", LevelFilter::TRACE)
+}
+
 /// Starts logging in a Lambda function, as its environment variables say.
 pub fn start_in_function() {
     let format = match env::var("AWS_LAMBDA_LOG_FORMAT") {
@@ -63,9 +70,10 @@ pub fn start_in_function() {
 
 /// Starts logging.
 ///
-/// `RUST_LOG` takes precedence over `level`. `extra` receives every event as well.
+/// `RUST_LOG` takes precedence over `level`, but for what other crates log below `info`. `extra`
+/// receives every event as well.
 pub fn start(format: Format, level: &str, extra: Option<Box<dyn Layer<Registry> + Send + Sync>>) {
-    let filter = filter(env::var("RUST_LOG").ok().as_deref(), level);
+    let filter = filter(env::var("RUST_LOG").ok().as_deref(), level).and(cap());
     let lines = fmt::layer().with_target(false).with_ansi(false);
     let lines = match format {
         Format::Json => lines
@@ -98,6 +106,21 @@ mod tests {
     fn every_level_of_lambda_is_understood() {
         let levels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", ""].map(lambda_level);
         assert_eq!(levels.join(" "), "trace debug info warn error error info");
+    }
+
+    #[test]
+    fn other_crates_never_log_what_they_send() {
+        for (target, level, expected) in [
+            ("ecr_cleanup::aws", Level::TRACE, true),
+            ("aws_sigv4::http_request", Level::TRACE, false),
+            ("aws_smithy_runtime::client", Level::DEBUG, false),
+            ("hyper_util::client", Level::DEBUG, false),
+            ("rustls", Level::DEBUG, false),
+            ("aws_config", Level::WARN, true),
+        ] {
+            let logged = cap().would_enable(target, &level);
+            assert_eq!(logged, expected, "{target} {level}");
+        }
     }
 
     #[test]

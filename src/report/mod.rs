@@ -12,12 +12,13 @@ mod metrics;
 mod notify;
 mod publish;
 mod size;
+mod summary;
 mod totals;
 mod verification;
 
 pub use answer::{Answer, Bytes, Counts, FailureGroup, RepositoryLine, Status};
-pub use exact::ExactBytes;
 pub use escape::Escaped;
+pub use exact::ExactBytes;
 pub use format::{Size, count};
 pub use gather::{Facts, gather};
 pub use hygiene::{Findings, Hygiene, MovedTag, PulledByTag};
@@ -25,8 +26,8 @@ pub use metrics::{METRICS, Metrics, NAMESPACE};
 pub(crate) use notify::notify;
 pub use publish::image_lines;
 pub(crate) use publish::{Publication, failed};
+pub(crate) use size::shortened;
 pub use verification::Verification;
 
-pub(crate) use size::shortened;
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -2,14 +2,15 @@
 //! and what is left.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod secrets;
 mod support;
 mod terminal;
 
 mod accounts;
 mod command;
 mod configuration;
+mod environment;
 mod errors;
 mod function;
-mod environment;
 mod https;
 mod lambda;

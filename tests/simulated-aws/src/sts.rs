@@ -65,8 +65,8 @@ fn assume(world: &mut World, request: &Request) -> Result<String, ApiError> {
     let key = format!("ASIA{key}");
     let answer = format!(
         "<AssumedRoleUser><AssumedRoleId>AROA:{session}</AssumedRoleId><Arn>{arn}</Arn></AssumedRoleUser>\
-         <Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>simulated</SecretAccessKey>\
-         <SessionToken>simulated</SessionToken><Expiration>{expiration}</Expiration></Credentials>"
+         <Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>sim-secrt</SecretAccessKey>\
+         <SessionToken>sim-token</SessionToken><Expiration>{expiration}</Expiration></Credentials>"
     );
     let account = account.to_owned();
     world.access_keys.insert(key, Identity { account, arn });

@@ -258,7 +258,7 @@ async fn a_cluster_in_another_account_is_reached_with_the_role_there() {
     let aws = SimulatedAws::start().await;
     let cluster = SimulatedCluster::start("prod").await;
     // What the simulated AWS gives whoever assumes a role.
-    cluster.only(signer("us-east-1", "simulated"));
+    cluster.only(signer("us-east-1", "sim-secrt"));
     cluster.apply(deployment("shop", "web", &format!("{HOST}/app:member")));
     let described = EksCluster::active(cluster.endpoint(), cluster.authority());
     aws.edit(|world| {
