@@ -27,6 +27,7 @@ test: test-rust $(VENV)/.ready ## Run all tests
 
 test-rust: build ## Unit tests, and everything against the simulated AWS, the release binaries included
 	cargo test --release --locked --workspace
+	$(if $(KUBEBUILDER_ASSETS),cargo test --release --locked --workspace --test suite -- --ignored kubernetes::conformance)
 
 test-moto: build $(VENV)/.ready ## The release binaries against moto, a third-party AWS emulator, for a second opinion
 	ECR_CLEANUP_BIN_DIR=$(BIN) $(VENV)/bin/python -m pytest -q tests/moto

@@ -43,10 +43,11 @@ fn free_port() -> u16 {
 }
 
 impl ApiServer {
-    /// Starts a server with a namespace `shop` and the rights that `infra/kubernetes` grants;
-    /// `None` where there are no programs.
-    pub(crate) async fn start() -> Option<Self> {
-        let programs = PathBuf::from(std::env::var_os("KUBEBUILDER_ASSETS")?);
+    /// Starts a server with a namespace `shop` and the rights that `infra/kubernetes` grants.
+    pub(crate) async fn start() -> Self {
+        let programs = std::env::var_os("KUBEBUILDER_ASSETS")
+            .expect("KUBEBUILDER_ASSETS is a folder with kube-apiserver, etcd and kubectl");
+        let programs = PathBuf::from(programs);
         let folder =
             std::env::temp_dir().join(format!("ecr-cleanup-api-server-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
@@ -70,7 +71,7 @@ impl ApiServer {
             "/infra/kubernetes/clusterrole.yaml"
         );
         server.kubectl(&["apply", "-f", rights], "");
-        Some(server)
+        server
     }
 
     fn write(&self, name: &str, content: &str) {
@@ -98,7 +99,8 @@ impl ApiServer {
             "--tls-private-key-file=server.key".to_owned(),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
             "--service-account-signing-key-file=server.key".to_owned(),
-            "--service-account-key-file=server.key".to_owned(),
+            // The certificate: of a key it reads SEC 1 alone.
+            "--service-account-key-file=server.pem".to_owned(),
             "--authorization-mode=RBAC".to_owned(),
             "--token-auth-file=tokens.csv".to_owned(),
             "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
