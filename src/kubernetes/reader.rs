@@ -25,11 +25,17 @@ const RELEASES: u32 = 25;
 /// Selector of the Secrets in which Helm stores its releases.
 const HELM_SECRETS: &str = "&fieldSelector=type%3Dhelm.sh%2Frelease.v1";
 
-/// Custom kinds that name a repository to watch it or to rule on it, which uses no image of it.
-const WATCHERS: [&str; 6] = [
+/// Custom kinds that name a repository to make it, to watch it or to rule on it, which uses no image
+/// of it.
+const WATCHERS: [&str; 11] = [
+    "argocd-image-updater.argoproj.io/*",
     "constraints.gatekeeper.sh/*",
-    "ecr.services.k8s.aws/Repository",
+    "ecr.aws.crossplane.io/*",
+    "ecr.aws.kubeform.com/*",
+    "ecr.aws*.upbound.io/*",
+    "ecr.services.k8s.aws/*",
     "image.toolkit.fluxcd.io/ImageRepository",
+    "kargo.akuity.io/Warehouse",
     "kyverno.io/*",
     "policies.kyverno.io/*",
     "source.toolkit.fluxcd.io/HelmRepository",
@@ -73,6 +79,9 @@ impl Cluster {
         Ok(())
     }
 }
+
+/// Tells whether a text is a field in which no tag means `latest`.
+type IsField<'a> = &'a dyn Fn(&str) -> bool;
 
 struct Reader<'a> {
     cluster: &'a Cluster,
@@ -120,15 +129,16 @@ impl Reader<'_> {
         // What else its text names may be a thing of the past, which is no reason for an alarm. In
         // a field, a repository without a tag means `latest`.
         let user = || self.user(&kind.name, name.clone(), false);
-        let is_field = |written: &str| images.iter().any(|it| it.trim().ends_with(written));
-        self.text(object, user, |written| !is_field(written))
+        let is_field = |text: &str| images.iter().any(|image| image == text);
+        self.text(object, user, Some(&is_field))
     }
 
     async fn custom(&self, kind: &Kind) -> Result<(), Problem> {
         let watches = discovery::is_excluded(&self.watchers, kind);
         let object = |object: &str| {
             let user = || self.user(&kind.name, title(object), false);
-            self.text(object, user, |_| !watches)
+            let uses: Option<IsField<'_>> = if watches { None } else { Some(&|_| false) };
+            self.text(object, user, uses)
         };
         let listed = self.cluster.list(kind, PAGE, "", object).await;
         if let Err(Problem::List { failure, .. }) = &listed
@@ -149,7 +159,7 @@ impl Reader<'_> {
                 return self.release(object, Store::ConfigMap);
             }
             let user = || self.user(&kind.name, title(object), false);
-            self.text(object, user, |_| true)
+            self.text(object, user, Some(&|_| false))
         };
         self.cluster.list(kind, PAGE, "", object).await.map(drop)
     }
@@ -170,31 +180,30 @@ impl Reader<'_> {
         let namespace = stored.split('/').next().unwrap_or_default();
         let user = || self.user("Helm release", release.title(namespace), false);
         let mut manifests = release.manifests();
-        manifests.try_for_each(|manifest| self.text(manifest, user, |_| true))
+        manifests.try_for_each(|manifest| self.text(manifest, user, Some(&|_| false)))
     }
 
-    /// Adds every image that a text names. `counts` tells of a repository that is named without a
-    /// tag whether that means some image of it.
+    /// Adds every image that a text names. `is_field` tells which fields are exact; `None` if a
+    /// repository without a tag means nothing.
     fn text(
         &self,
         text: &str,
         user: impl Fn() -> Arc<User>,
-        counts: impl Fn(&str) -> bool,
+        is_field: Option<IsField<'_>>,
     ) -> Result<(), Problem> {
-        let text = text.as_bytes();
-        let (mut whose, mut words) = (None, None);
-        for hit in self.scanner.scan(text) {
+        let mut whose = None;
+        let mut mentions = false;
+        for hit in self.scanner.scan(text.as_bytes()) {
             let user = whose.get_or_insert_with(&user);
             match hit {
                 Hit::Reference(reference) => self.add(user, &reference, EvidenceKind::Text)?,
                 Hit::Digest(digest) => self.uses.borrow_mut().add_digest(user, digest),
-                Hit::Repository(written, name) if counts(&written) => {
-                    let words = words.get_or_insert_with(|| self.scanner.words(text).map(Arc::new));
-                    let words = words.clone();
-                    self.uses.borrow_mut().add_mention(user, name, words);
-                }
-                Hit::Repository(..) => {}
+                Hit::Mention => mentions = true,
             }
+        }
+        if let (Some(user), Some(is_field), true) = (&whose, is_field, mentions) {
+            let mentions = self.scanner.mentions(text, is_field);
+            self.uses.borrow_mut().add_mentions(user, mentions);
         }
         Ok(())
     }

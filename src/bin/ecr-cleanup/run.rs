@@ -1,6 +1,6 @@
 //! `ecr-cleanup run`
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use ecr_cleanup::{config::Mode, pipeline::Finished, report::count};
 

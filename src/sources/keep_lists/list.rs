@@ -1,11 +1,13 @@
 //! A keep list as a document.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{TextError, duration},
-    evidence::{Reference, UsageIndex},
+    evidence::{Reference, UsageIndex, User},
     image::{AccountId, Region, Registry, RepositoryName, Time},
 };
 
@@ -65,6 +67,9 @@ pub enum KeepListError {
     /// A user names a repository alone, which a list cannot express.
     #[error("something uses an image of `{0}` without its tag, and a list cannot say that")]
     Mention(RepositoryName),
+    /// A user names a registry apart from what is stored in it.
+    #[error("{0} names a registry and may make up the names of images, and a list cannot say that")]
+    Parts(Arc<User>),
     /// No calendar has the time.
     #[error(transparent)]
     Time(#[from] jiff::Error),
@@ -93,13 +98,17 @@ impl KeepList {
             Reference::Repository(repository) => Err(KeepListError::Mention(repository.clone())),
         };
         let images = usage.references().map(|(reference, _)| image(reference));
+        let images = images.collect::<Result<_, _>>()?;
+        if let Some((user, _)) = usage.unmatched_parts([]).next() {
+            return Err(KeepListError::Parts(Arc::clone(user)));
+        }
         Ok(Self {
             schema: SCHEMA.to_owned(),
             generated_at: Timestamp::from_millisecond(generated_at.millis())?,
             max_age: MAX_AGE.to_owned(),
             account: Some(home.account),
             region: Some(home.region.clone()),
-            images: images.collect::<Result<_, _>>()?,
+            images,
         })
     }
 

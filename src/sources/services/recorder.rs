@@ -29,6 +29,10 @@ pub(super) struct Recorder<'f> {
     definition_name: Regex,
     /// Task definitions by `family` or `family:revision`, with who names them.
     definitions: BTreeMap<String, BTreeSet<Arc<User>>>,
+    /// Fields of the item at hand in which no tag means `latest`.
+    fields: BTreeSet<String>,
+    /// Whether the item at hand mentions images.
+    mentions: bool,
 }
 
 /// Depth of a text: a field of an answer, or within a definition, a template or an input that is
@@ -52,6 +56,8 @@ impl<'f> Recorder<'f> {
             )?,
             definition_name: Regex::new(r"^[A-Za-z0-9_-]+(?::[0-9]+)?$")?,
             definitions: BTreeMap::new(),
+            fields: BTreeSet::new(),
+            mentions: false,
             names_repositories_to_push: spec.names_repositories_to_push,
             uses,
             location,
@@ -73,25 +79,32 @@ impl<'f> Recorder<'f> {
             cluster: None,
             live: user.live,
         });
-        self.value(&user, item.item, None, item.item, Depth::Field)
+        self.fields.clear();
+        self.mentions = false;
+        self.value(&user, None, item.item, Depth::Field)?;
+        if self.mentions && !self.names_repositories_to_push {
+            let is_field = |text: &str| self.fields.contains(text);
+            let mentions = self.scanner.mentions(&item.item.to_string(), is_field);
+            self.uses.add_mentions(&user, mentions);
+        }
+        Ok(())
     }
 
     fn value(
         &mut self,
         user: &Arc<User>,
-        whole: &Value,
         key: Option<&str>,
         value: &Value,
         depth: Depth,
     ) -> Result<(), SourceError> {
         match value {
-            Value::String(text) => self.text(user, whole, key, text, depth),
+            Value::String(text) => self.text(user, key, text, depth),
             Value::Array(values) => values
                 .iter()
-                .try_for_each(|value| self.value(user, whole, key, value, depth)),
+                .try_for_each(|value| self.value(user, key, value, depth)),
             Value::Object(members) => members.iter().try_for_each(|(key, value)| {
-                self.text(user, whole, None, key, depth)?;
-                self.value(user, whole, Some(key), value, depth)
+                self.text(user, None, key, depth)?;
+                self.value(user, Some(key), value, depth)
             }),
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
         }
@@ -100,7 +113,6 @@ impl<'f> Recorder<'f> {
     fn text(
         &mut self,
         user: &Arc<User>,
-        whole: &Value,
         key: Option<&str>,
         text: &str,
         depth: Depth,
@@ -108,39 +120,35 @@ impl<'f> Recorder<'f> {
         if text.trim_start().starts_with(['{', '['])
             && let Ok(inner) = serde_json::from_str::<Value>(text)
         {
-            return self.value(user, &inner, key, &inner, Depth::Within);
+            return self.value(user, key, &inner, Depth::Within);
         }
         self.name_definitions(user, key, text);
         let problem = SourceError::reference(user);
         // A field that holds an image is exact: without a tag, it means the latest one.
         if key.is_some_and(is_image_key) {
             match self.uses.add(user, text, None, EvidenceKind::Field) {
-                Ok(in_ecr) if in_ecr => return Ok(()),
+                Ok(in_ecr) if in_ecr => {
+                    self.fields.insert(text.to_owned());
+                    return Ok(());
+                }
                 // In a template, it is still to be filled in.
                 Err(error) if depth == Depth::Field => return Err(problem(error)),
                 Ok(_) | Err(_) => {}
             }
         }
-        self.scan(user, whole, text)
+        self.scan(user, text)
     }
 
-    /// Records every image that is named in a text; `whole` is the value that it stands in.
-    fn scan(&mut self, user: &Arc<User>, whole: &Value, text: &str) -> Result<(), SourceError> {
-        let scanner = &self.scanner;
-        let mut words = None;
-        for hit in scanner.scan(text.as_bytes()) {
+    /// Records every image that is named in a text.
+    fn scan(&mut self, user: &Arc<User>, text: &str) -> Result<(), SourceError> {
+        for hit in self.scanner.scan(text.as_bytes()) {
             match hit {
                 Hit::Reference(reference) => {
                     let added = self.uses.add(user, &reference, None, EvidenceKind::Text);
                     added.map_err(SourceError::reference(user))?;
                 }
                 Hit::Digest(digest) => self.uses.add_digest(user, digest),
-                Hit::Repository(..) if self.names_repositories_to_push => {}
-                Hit::Repository(_, name) => {
-                    let beside = || scanner.words(whole.to_string().as_bytes()).map(Arc::new);
-                    let words = words.get_or_insert_with(beside).clone();
-                    self.uses.add_mention(user, name, words);
-                }
+                Hit::Mention => self.mentions = true,
             }
         }
         Ok(())

@@ -45,8 +45,9 @@ fn free_port() -> u16 {
 impl ApiServer {
     /// Starts a server with a namespace `shop` and the rights that `infra/kubernetes` grants.
     pub(crate) async fn start() -> Self {
-        let programs = std::env::var_os("KUBEBUILDER_ASSETS")
-            .expect("KUBEBUILDER_ASSETS is a folder with kube-apiserver, etcd and kubectl");
+        let Some(programs) = std::env::var_os("KUBEBUILDER_ASSETS") else {
+            panic!("KUBEBUILDER_ASSETS names no folder with kube-apiserver, etcd and kubectl");
+        };
         let programs = PathBuf::from(programs);
         let folder =
             std::env::temp_dir().join(format!("ecr-cleanup-api-server-{}", std::process::id()));

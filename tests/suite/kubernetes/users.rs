@@ -163,6 +163,30 @@ async fn a_repository_named_without_its_tag_keeps_what_may_be_meant() {
             "2.3.4 7.8.9 newest",
         ),
         (
+            r#"{"image": {"registry": "$HOST", "repository": "app", "tag": "2.3.4"}}"#,
+            "2.3.4 newest",
+        ),
+        (
+            r#"{"image": {"registry": "$HOST", "repository": "app", "tag": "2.3"}}"#,
+            "2.3.4 newest",
+        ),
+        (
+            r#"{"image": {"registry": "$HOST", "repository": "app"}, "labels": {"version": "2.3.4"}}"#,
+            "2.3.4 7.8.9 newest",
+        ),
+        (
+            r#"{"image": "$HOST/app", "template": {"metadata": {"labels": {"version": "2.3.4"}}}}"#,
+            "2.3.4 7.8.9 newest",
+        ),
+        (
+            r#"{"chart": {"version": "2.3.4"}, "values": {"image": "$HOST/app"}}"#,
+            "2.3.4 7.8.9 newest",
+        ),
+        (
+            r#"{"image": "$HOST/app", "sidecar": "docker.io/team/sidecar:2.3.4"}"#,
+            "2.3.4 7.8.9 newest",
+        ),
+        (
             r#"{"image": "$HOST/app:$(params.tag)"}"#,
             "2.3.4 7.8.9 newest",
         ),
@@ -189,6 +213,109 @@ async fn a_repository_named_without_its_tag_keeps_what_may_be_meant() {
             assert_starts!(ran.why("2.3.4"), start);
         }
     }
+}
+
+/// A variable of a pod that holds the registry mentions what the others name (U12).
+#[tokio::test]
+async fn variables_of_a_pod_make_up_a_name() {
+    let (aws, prod) = one_cluster().await;
+    for tag in ["2.3.4", "7.8.9"] {
+        push(&aws, tag);
+    }
+    let variable = |name: &str, value: &str| json!({"name": name, "value": value});
+    let variables = [
+        variable("REGISTRY", HOST),
+        variable("IMAGE", "app"),
+        variable("TAG", "2.3.4"),
+    ];
+    let launcher = json!({"containers": [{"name": "c", "image": "docker:27", "env": variables}]});
+    prod.apply(pod("launcher", launcher, json!({"phase": "Running"})));
+    let ran = run(&program(&aws, CONFIG)).await;
+    assert_eq!(aws.tags("app").join(" "), "2.3.4 newest");
+    assert_contains!(ran.why("2.3.4"), "Pod `shop/launcher` in cluster `prod`");
+    assert_eq!(about_host(&ran.answer.warnings), [""; 0]);
+}
+
+/// Returns the warnings that are about a registry.
+fn about_host(warnings: &[String]) -> Vec<&str> {
+    let warnings = warnings.iter().map(String::as_str);
+    warnings.filter(|warning| warning.contains(HOST)).collect()
+}
+
+/// What makes, watches or rules on a repository uses none of its images (U12).
+#[tokio::test]
+async fn objects_about_a_repository_use_nothing_of_it() {
+    let (aws, prod) = one_cluster().await;
+    push(&aws, "nobody");
+    for (group, kind) in [
+        ("ecr.aws.upbound.io", "Repository"),
+        ("ecr.aws.m.upbound.io", "LifecyclePolicy"),
+        ("ecr.aws.kubeform.com", "Repository"),
+        ("ecr.services.k8s.aws", "Repository"),
+        ("kargo.akuity.io", "Warehouse"),
+        ("kyverno.io", "ClusterPolicy"),
+    ] {
+        prod.define(group, "v1", &kind.to_lowercase(), kind);
+        let version = format!("{group}/v1");
+        let spec = json!({"uri": format!("{HOST}/app"), "host": HOST, "name": "app"});
+        prod.apply(custom(&version, kind, "app", spec));
+    }
+    let ran = run(&program(&aws, CONFIG)).await;
+    assert_eq!(aws.tags("app"), ["newest"]);
+    assert_eq!(about_host(&ran.answer.warnings), [""; 0]);
+}
+
+/// A registry beside which no repository is named may hide a use, which is said (U12).
+#[tokio::test]
+async fn a_registry_without_a_repository_is_a_warning() {
+    let (aws, prod) = one_cluster().await;
+    push(&aws, "nobody");
+    prod.apply(config_map(
+        "settings",
+        json!({"registry": HOST, "service": "checkout"}),
+    ));
+    prod.apply(config_map(
+        "elsewhere",
+        json!({"registry": HOST.replace('1', "9")}),
+    ));
+    prod.apply(config_map("rule", json!({"allowed": format!("{HOST}/*")})));
+    let ran = run(&program(&aws, CONFIG)).await;
+    assert_eq!(aws.tags("app"), ["newest"]);
+    let [warning] = about_host(&ran.answer.warnings)[..] else {
+        panic!("{:?}", ran.answer.warnings)
+    };
+    let start = format!(
+        "`{HOST}` is named without a repository that there is, by ConfigMap `shop/settings` in cluster `prod`: "
+    );
+    assert_starts!(warning, start);
+}
+
+/// Images that another host stands for are in use, by what their tag means now as well (U1).
+#[tokio::test]
+async fn the_tag_of_an_image_behind_a_mirror_counts() {
+    let (aws, prod) = one_cluster().await;
+    let old = push(&aws, "prod");
+    push(&aws, "nobody");
+    aws.edit(|world| {
+        let app = world.home().repository("app");
+        let moved = app.push(Push::image().pushed_at(days_ago(80)));
+        app.tag(&moved, "prod");
+        world.tagged("team/nginx", "1.0", 90);
+        world.tagged("team/nginx", "1.1", 90);
+        world.tagged("team/nginx", "newest", 1);
+    });
+    let image = "mirror.example.com/x/renamed:prod";
+    let spec = json!({"containers": [
+        {"name": "c", "image": image}, {"name": "swapped", "image": "docker.io/team/nginx:1.0"},
+    ]});
+    let id = format!("mirror.example.com/x/renamed@{old}");
+    let status = json!({"phase": "Running", "containerStatuses": [{"name": "c", "image": image, "imageID": id}]});
+    prod.apply(pod("web", spec, status));
+    let ran = run(&program(&aws, CONFIG)).await;
+    assert_contains!(ran.why("prod"), "Pod `shop/web` in cluster `prod`");
+    assert_eq!(aws.tags("app"), ["newest", "prod"]);
+    assert!(aws.digests("app").contains(&old));
+    assert_eq!(aws.tags("team/nginx"), ["1.0", "newest"]);
 }
 
 #[tokio::test]

@@ -8,16 +8,16 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    Evidence, EvidenceKind, Mentioned, Reference, SourceError, SourceStatus, Use, UsedImage, User,
-    mention::{self, MentionsOfRepository},
+    Evidence, EvidenceKind, Narrowing, Parts, Reference, SourceError, SourceStatus, Use, UsedImage,
+    User,
     path::{Host, MirroredPath, last_part},
     status::Coverage,
 };
-use crate::image::{AccountId, Digest, Image, ImageReference, Registry, RepositoryName, Tag};
+use crate::image::{AccountId, Digest, ImageReference, Registry, RepositoryName, Tag};
 
-type Users = BTreeSet<Arc<User>>;
+pub(super) type Users = BTreeSet<Arc<User>>;
 /// Users by the tag and the path that they name.
-type ByTag = HashMap<Tag, BTreeMap<MirroredPath, Users>>;
+pub(super) type ByTag = HashMap<Tag, BTreeMap<MirroredPath, Users>>;
 
 /// Everything that is known to be in use.
 #[derive(Debug, Default)]
@@ -25,11 +25,25 @@ pub struct UsageIndex {
     sources: Vec<SourceStatus>,
     locations: BTreeSet<Registry>,
     references: BTreeMap<Reference, Users>,
-    by_digest: HashMap<Digest, Users>,
+    pub(super) by_digest: HashMap<Digest, Users>,
     /// By the last part of the path.
-    by_tag: HashMap<Box<str>, ByTag>,
-    mentions: HashMap<RepositoryName, MentionsOfRepository>,
+    pub(super) by_tag: HashMap<Box<str>, ByTag>,
+    pub(super) mentions: HashMap<RepositoryName, BTreeMap<Arc<User>, Narrowing>>,
+    parts: Vec<(Arc<User>, Parts)>,
+    /// Positions in `parts`, by the last part of what may be a name.
+    parts_by_word: HashMap<Box<str>, Vec<u32>>,
+    /// Positions in `parts` of those with a placeholder in a name.
+    templates: Vec<u32>,
     tag_pulls: BTreeMap<ImageReference, TagPull>,
+    /// What other registries' images were resolved to.
+    pub(super) resolved: HashMap<Digest, Resolved>,
+}
+
+/// How an image is named that is pulled from another registry.
+#[derive(Debug, Default)]
+pub(super) struct Resolved {
+    pub(super) hosts: BTreeSet<Box<str>>,
+    pub(super) tags: BTreeMap<Tag, Users>,
 }
 
 /// The use of an image by one of its names.
@@ -110,17 +124,45 @@ impl UsageIndex {
                 }
             }
             UsedImage::Elsewhere {
-                image: Some(image), ..
-            } => self.insert_path(&user, Host::Elsewhere, &image),
-            UsedImage::Mention { repository, words } => {
-                let mentions = self.mentions.entry(repository).or_default();
-                match mentions.get_mut(&user) {
-                    Some(known) => mention::merge(known, words),
-                    None => drop(mentions.insert(user, words)),
+                host,
+                image: Some(image),
+                ..
+            } => {
+                if let (Some(digest), Some(tag)) = (resolved, &image.tag) {
+                    let known = self.resolved.entry(digest).or_default();
+                    known.hosts.insert(host.clone());
+                    let users = known.tags.entry(tag.clone()).or_default();
+                    users.insert(Arc::clone(&user));
                 }
+                self.insert_path(&user, Host::Elsewhere(host), &image);
             }
+            UsedImage::Mention {
+                repository,
+                narrowing,
+            } => {
+                let mentions = self.mentions.entry(repository).or_default();
+                mentions.entry(user).or_default().extend(narrowing);
+            }
+            UsedImage::Parts(parts) => self.insert_parts(user, parts),
             UsedImage::Digest(_) | UsedImage::Elsewhere { image: None, .. } => {}
         }
+    }
+
+    fn insert_parts(&mut self, user: Arc<User>, parts: Parts) {
+        let Ok(position) = u32::try_from(self.parts.len()) else {
+            return;
+        };
+        for word in parts.last_parts() {
+            if let Some(positions) = self.parts_by_word.get_mut(word) {
+                positions.push(position);
+            } else {
+                self.parts_by_word.insert(word.into(), vec![position]);
+            }
+        }
+        if !parts.templates.is_empty() {
+            self.templates.push(position);
+        }
+        self.parts.push((user, parts));
     }
 
     fn insert_path(&mut self, user: &Arc<User>, host: Host, image: &ImageReference) {
@@ -198,43 +240,34 @@ impl UsageIndex {
         self.tag_pulls.iter()
     }
 
-    /// Returns the uses of an image by each of its tags and by its digest.
-    ///
-    /// A digest is used in whichever repository it is stored, a tag in the repository of that name
-    /// in every registry (U1), and under a path that a proxy or a cache may stand behind.
-    #[must_use]
-    pub fn uses_of(
-        &self,
-        registry: &Registry,
-        repository: &RepositoryName,
-        image: &Image,
-    ) -> Vec<InUse> {
-        let paths = self.by_tag.get(last_part(repository));
-        let by_tag: Vec<(&Tag, &BTreeMap<MirroredPath, Users>)> = image
-            .tags
-            .iter()
-            .filter_map(|tag| Some((tag, paths?.get(tag)?)))
-            .collect();
-        let exact = by_tag.iter().filter_map(|&(tag, paths)| {
-            let same = paths.iter().filter(|(path, _)| path.means(repository));
-            let users: Vec<&Users> = same.map(|(_, users)| users).collect();
-            in_use(Some(tag), &users)
-        });
-        let by_digest = self.by_digest.get(&image.digest);
-        let by_digest = by_digest.and_then(|users| in_use(None, &[users]));
-        let mirrored = by_tag.iter().flat_map(|&(tag, paths)| {
-            let may_mean = paths
-                .iter()
-                .filter(|(path, _)| path.may_mean(registry, repository));
-            may_mean.filter_map(move |(_, users)| in_use(Some(tag), &[users]))
-        });
-        exact.chain(by_digest).chain(mirrored).collect()
+    /// Returns the users that name a registry apart from what is stored in it, where no repository
+    /// of these names fits; each with the registries as it writes them.
+    pub fn unmatched_parts<'a>(
+        &'a self,
+        repositories: impl IntoIterator<Item = &'a RepositoryName>,
+    ) -> impl Iterator<Item = (&'a Arc<User>, impl Iterator<Item = &'a str>)> {
+        let mut matched = vec![false; self.parts.len()];
+        for name in repositories {
+            for (position, (_, parts)) in self.parts_near(name) {
+                if let Some(matched) = matched.get_mut(position as usize) {
+                    *matched = *matched || parts.means(name);
+                }
+            }
+        }
+        let unmatched = self.parts.iter().zip(matched);
+        unmatched
+            .filter(|(_, matched)| !matched)
+            .map(|((user, parts), _)| (user, parts.hosts()))
     }
 
-    /// Returns the mentions of a repository by users that do not name its tag.
-    #[must_use]
-    pub fn mentions_of(&self, repository: &RepositoryName, images: &[&Image]) -> Mentioned<'_> {
-        Mentioned::new(self.mentions.get(repository), images)
+    /// Returns the parts of names that may mean a repository.
+    pub(super) fn parts_near(
+        &self,
+        name: &str,
+    ) -> impl Iterator<Item = (u32, &(Arc<User>, Parts))> {
+        let by_word = self.parts_by_word.get(last_part(name));
+        let positions = by_word.into_iter().flatten().chain(&self.templates);
+        positions.filter_map(|position| Some((*position, self.parts.get(*position as usize)?)))
     }
 }
 
@@ -252,21 +285,6 @@ impl TagPull {
         }
         self.users.insert(user);
     }
-}
-
-/// Returns the use by these users together; `None` if there are none.
-fn in_use(tag: Option<&Tag>, users: &[&Users]) -> Option<InUse> {
-    let all = || users.iter().copied().flatten();
-    let user = all().max_by_key(|user| (user.live, user.kind != User::TASK_DEFINITION, *user))?;
-    let count = match users {
-        [users] => users.len(),
-        _ => all().collect::<BTreeSet<_>>().len(),
-    };
-    Some(InUse {
-        tag: tag.cloned(),
-        user: Arc::clone(user),
-        users: count,
-    })
 }
 
 #[cfg(test)]

@@ -1,11 +1,17 @@
 //! What is in use: uses of images, their users, and whether everything was read.
 
+mod beside;
 mod error;
 mod index;
+mod lines;
 mod mention;
+mod object;
+mod parts;
 mod path;
 mod reference;
 mod status;
+mod stored;
+mod template;
 mod text;
 mod user;
 mod uses;
@@ -14,9 +20,12 @@ use std::collections::BTreeSet;
 
 pub use error::SourceError;
 pub use index::{InUse, TagPull, UsageIndex};
-pub use mention::{Mentioned, Words};
+pub use mention::{Mentioned, Narrowing, Words};
+pub use object::Mentions;
+pub use parts::Parts;
 pub use reference::Reference;
 pub use status::{Coverage, SourceStatus};
+pub use stored::{Resolved, StoredUsage};
 pub use text::{Hit, TextScanner};
 pub use user::User;
 pub use uses::{EvidenceKind, Use, UsedImage, Uses};

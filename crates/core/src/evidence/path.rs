@@ -2,11 +2,17 @@
 //! put a prefix before the name, or through a cache of this registry, whose repositories have a
 //! prefix that the workload does not write.
 //!
-//! Mirrors are configured on nodes, so their prefixes are not known. A path counts for a repository
-//! if one of the two is the end of the other. Under the registry's own host a path means what it
-//! says.
+//! Mirrors are configured on nodes, and webhooks swap the host, so neither is known. A path counts
+//! for a repository that has the same name or that has it behind a prefix; under a host that stands
+//! for the registry, also if the repository is the end of the path. Under the registry's own host a
+//! path means what it says.
+
+use std::collections::HashSet;
 
 use crate::image::Registry;
+
+/// Prefix that Docker Hub's official images have and that nobody writes.
+const OFFICIAL: &str = "library/";
 
 /// The path of a reference, behind a host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,22 +27,33 @@ pub(super) enum Host {
     /// A registry of ECR; `None` for an alias.
     Ecr(Option<Registry>),
     /// Another registry, whose images a cache in ECR may have.
-    Elsewhere,
+    Elsewhere(Box<str>),
 }
 
 impl MirroredPath {
-    /// Returns whether this may stand for a repository of another name.
-    pub(super) fn may_mean(&self, registry: &Registry, repository: &str) -> bool {
+    /// Returns whether this may stand for a repository, perhaps of another name; `hosts` are those
+    /// that stand for the registry.
+    pub(super) fn may_mean(
+        &self,
+        registry: &Registry,
+        repository: &str,
+        hosts: &HashSet<&str>,
+    ) -> bool {
         match &self.host {
             Host::Ecr(Some(host)) if host == registry => false,
             Host::Ecr(_) => is_end(repository, &self.path) || is_end(&self.path, repository),
-            Host::Elsewhere => is_end(&self.path, repository),
+            Host::Elsewhere(host) => {
+                *self.path == *repository
+                    || is_end(&self.path, repository)
+                    || self.path.strip_prefix(OFFICIAL) == Some(repository)
+                    || (hosts.contains(&**host) && is_end(repository, &self.path))
+            }
         }
     }
 
     /// Returns whether this stands for the repository of that name in every registry.
     pub(super) fn means(&self, repository: &str) -> bool {
-        self.host != Host::Elsewhere && *self.path == *repository
+        matches!(self.host, Host::Ecr(_)) && *self.path == *repository
     }
 }
 

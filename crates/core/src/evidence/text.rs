@@ -2,8 +2,8 @@
 //! of maps, manifests within strings, custom resources of any shape.
 //!
 //! JSON writes a reference as one run of plain characters, so the bytes of an object are searched
-//! without knowing its type. A host of ECR that is not followed by a repository (`.../*` in a rule,
-//! the `${NAME}` of a template) names no image.
+//! without knowing its type. A host of ECR that is not followed by a repository and its tag only
+//! mentions images; what stands beside it may tell which.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -13,14 +13,20 @@ use crate::image::{Aliases, Digest, RepositoryName};
 
 /// Length of the longest tag.
 const LONGEST_TAG: usize = 300;
-/// Number of words beside the name of a repository from which on any word may be the tag.
-const MOST_WORDS: usize = 20_000;
+
+/// First characters of what a template, a script or an operator fills in.
+pub(super) const PLACEHOLDERS: [char; 4] = ['{', '$', '<', '%'];
 
 /// Finds images in text.
 #[derive(Debug, Clone)]
 pub struct TextScanner {
-    images: Regex,
-    numbers: Regex,
+    pub(super) images: Regex,
+    /// A key with its value: `tag: 1.0`, `IMAGE_TAG=1.0`.
+    pub(super) pairs: regex::Regex,
+    /// What a key of such a pair holds.
+    pub(super) keys: regex::Regex,
+    /// What a template, a script or an operator fills in, at the beginning of a text.
+    pub(super) placeholder: regex::Regex,
 }
 
 /// An image that was found in a text.
@@ -28,8 +34,8 @@ pub struct TextScanner {
 pub enum Hit {
     /// A reference with a tag, a digest or both.
     Reference(String),
-    /// A repository without tag and digest: as it is written, and its name.
-    Repository(String, RepositoryName),
+    /// A registry, perhaps with a repository, without a tag: [`TextScanner::mentions`] tells more.
+    Mention,
     /// A digest.
     Digest(Digest),
 }
@@ -48,12 +54,17 @@ impl TextScanner {
         }
         // Within JSON within JSON, a separator is written with backslashes.
         let images = format!(
-            r"(?-u)(?<host>(?i:{hosts}))(?<path>(?:\\*/{PART})+)(?::(?<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*))?(?:@(?<digest>sha256:[0-9a-fA-F]{{64}}))?|(?<bare>sha256:[0-9a-fA-F]{{64}})"
+            r"(?-u)(?<host>(?i:{hosts}))(?:(?<path>(?:\\*/{PART})+)(?::(?<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*))?(?:@(?<digest>sha256:[0-9a-fA-F]{{64}}))?)?|(?<bare>sha256:[0-9a-fA-F]{{64}})"
         );
-        let numbers = Regex::new(r#"(?-u)(?i:tag|version)"\s*:\s*-?[0-9]"#)?;
         Ok(Self {
             images: Regex::new(&images)?,
-            numbers,
+            pairs: regex::Regex::new(
+                r#"([A-Za-z0-9_.-]+)["']?\s*([:=])\s*(["']?)([^\s"',;&}\]]*)"#,
+            )?,
+            keys: regex::Regex::new("(?i:tag|digest|sha|version|chart)")?,
+            placeholder: regex::Regex::new(
+                r"^(?:\{\{[^}]*\}\}|[$%]?\{[^{}]*\}|\$\([^()]*\)|\$[A-Za-z_][A-Za-z0-9_]*|<[^<>]*>|%[a-z])",
+            )?,
         })
     }
 
@@ -61,53 +72,16 @@ impl TextScanner {
     pub fn scan<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = Hit> + 't {
         self.images
             .captures_iter(text)
-            .flat_map(|found| hits(&found))
+            .flat_map(|found| hits(text, &found))
     }
 
-    /// Returns the words that may be the tag of a repository which the text names; `None` if it may
-    /// be any.
-    #[must_use]
-    pub fn words(&self, text: &[u8]) -> Option<BTreeSet<Box<str>>> {
-        // A number may have lost its last zero: 1.10 became 1.1.
-        if self.numbers.is_match(text) {
-            return None;
-        }
-        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
-        let mut words = BTreeSet::new();
-        let mut escaped = false;
-        for run in text.chunk_by(|a, b| is_word(a) == is_word(b)) {
-            if !run.first().is_some_and(is_word) {
-                escaped = run.last() == Some(&b'\\');
-                continue;
-            }
-            let Ok(word) = std::str::from_utf8(run) else {
-                continue;
-            };
-            // What follows a backslash is, in part, an escape: `\n1.0`, `\u003c1.0`.
-            let without_escape = if word.starts_with('u') {
-                word.get(5..)
-            } else {
-                word.get(1..)
-            };
-            for word in [Some(word), without_escape.filter(|_| escaped)]
-                .into_iter()
-                .flatten()
-            {
-                for word in [word, word.trim_end_matches(['.', '_', '-'])] {
-                    if (1..=LONGEST_TAG).contains(&word.len()) && !word.starts_with(['.', '-']) {
-                        words.insert(word.into());
-                    }
-                }
-            }
-            if words.len() > MOST_WORDS {
-                return None;
-            }
-        }
-        Some(words)
+    /// Returns whether a text names a registry.
+    pub(super) fn names_host(&self, text: &str) -> bool {
+        self.images.is_match(text.as_bytes())
     }
 }
 
-fn hits(found: &Captures<'_>) -> Vec<Hit> {
+fn hits(all: &[u8], found: &Captures<'_>) -> Vec<Hit> {
     let text = |name| {
         found
             .name(name)
@@ -117,21 +91,23 @@ fn hits(found: &Captures<'_>) -> Vec<Hit> {
         return bare.parse().map(Hit::Digest).into_iter().collect();
     }
     let (Some(host), Some(path)) = (text("host"), text("path")) else {
-        return Vec::new();
+        return vec![Hit::Mention];
     };
     let path = path.replace('\\', "");
     let (tag, digest) = (text("tag"), text("digest"));
     let name = format!("{host}{path}");
     // A name that no repository can have is none.
-    let Ok(repository) = RepositoryName::new(path.trim_start_matches('/')) else {
-        return Vec::new();
-    };
+    if RepositoryName::new(path.trim_start_matches('/')).is_err() {
+        return vec![Hit::Mention];
+    }
     let suffix = digest
         .map(|digest| format!("@{digest}"))
         .unwrap_or_default();
     match tag {
-        None if suffix.is_empty() => vec![Hit::Repository(name, repository)],
+        None if suffix.is_empty() => vec![Hit::Mention],
         None => vec![Hit::Reference(name + &suffix)],
+        // A placeholder goes on with it.
+        Some(_) if suffix.is_empty() && is_cut(all, found) => vec![Hit::Mention],
         Some(tag) => {
             // A sentence may end after a tag.
             let trimmed = tag.trim_end_matches(['.', '_', '-']);
@@ -146,6 +122,12 @@ fn hits(found: &Captures<'_>) -> Vec<Hit> {
     }
 }
 
+/// Returns whether a placeholder follows what was found.
+fn is_cut(all: &[u8], found: &Captures<'_>) -> bool {
+    let next = found.get(0).and_then(|whole| all.get(whole.end()));
+    next.is_some_and(|next| PLACEHOLDERS.contains(&char::from(*next)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,7 +140,7 @@ mod tests {
             TextScanner::new(&Aliases::new(&["registry.example.com:5000".to_owned()])).unwrap();
         let shown = |hit| match hit {
             Hit::Reference(text) => text,
-            Hit::Repository(_, name) => format!("any of {name}"),
+            Hit::Mention => "mention".to_owned(),
             Hit::Digest(digest) => digest.to_string(),
         };
         scanner
@@ -205,41 +187,21 @@ mod tests {
                 "111111111111.DKR-ECR.eu-west-1.on.aws/app:1".to_owned(),
                 &["111111111111.DKR-ECR.eu-west-1.on.aws/app:1"],
             ),
-            (format!("{HOST}/team/app"), &["any of team/app"]),
-            (format!("{HOST}/team/app:${{TAG}}"), &["any of team/app"]),
-            (format!("{HOST}/app-${{TAG}}"), &["any of app"]),
+            (format!("{HOST}/team/app"), &["mention"]),
+            (format!("{HOST}/team/app:${{TAG}}"), &["mention"]),
+            (format!("{HOST}/app-${{TAG}}"), &["mention"]),
+            (format!("{HOST}/app:1.0-${{TAG}}"), &["mention"]),
+            (HOST.to_owned(), &["mention"]),
+            (format!("{HOST}/{{{{name}}}}"), &["mention"]),
         ] {
             assert_eq!(scan(&text), expected, "{text}");
         }
     }
 
     #[test]
-    fn a_host_alone_and_what_is_elsewhere_name_nothing() {
-        for text in [
-            HOST,
-            &format!("{HOST}/"),
-            &format!("{HOST}/*"),
-            "registry.example.com/app:1",
-            "nginx:1",
-            "sha256:12",
-        ] {
+    fn what_is_elsewhere_names_nothing() {
+        for text in ["registry.example.com/app:1", "nginx:1", "sha256:12"] {
             assert_eq!(scan(text), [""; 0], "{text}");
         }
-    }
-
-    #[test]
-    fn the_words_of_a_text_may_be_tags() {
-        let scanner = TextScanner::new(&Aliases::default()).unwrap();
-        let words = scanner
-            .words(br#"{"repository":"x","tag":"1.2.3","n":5,"text":"tag: 1.10\n7.0. \u003c8"}"#)
-            .unwrap();
-        for word in ["1.2.3", "1.10", "5", "7.0", "7.0.", "8"] {
-            assert!(words.contains(word), "{word}: {words:?}");
-        }
-        assert_eq!(
-            scanner.words(br#"{"tag": 1.1}"#),
-            None,
-            "a number may have been 1.10"
-        );
     }
 }

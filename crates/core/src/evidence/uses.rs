@@ -1,17 +1,11 @@
 //! Uses of images, as a source finds them.
 
 use std::{
-    collections::{
-        BTreeSet, HashMap, HashSet,
-        hash_map::Entry::{Occupied, Vacant},
-    },
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
-use super::{
-    Reference, User,
-    mention::{self, Words},
-};
+use super::{Mentions, Narrowing, Parts, Reference, User};
 use crate::image::{
     AccountId, Aliases, Digest, ImageReference, Parsed, ReferenceError, RepositoryName,
 };
@@ -38,6 +32,8 @@ pub enum UsedImage {
     Digest(Digest),
     /// An image in another registry, which may stand for one in ECR.
     Elsewhere {
+        /// Host, in lower case; that of Docker Hub if the text has none.
+        host: Box<str>,
         /// Repository with tag or digest; `None` if the text is not a reference.
         image: Option<ImageReference>,
         /// Digest.
@@ -47,9 +43,11 @@ pub enum UsedImage {
     Mention {
         /// Repository.
         repository: RepositoryName,
-        /// Words beside the name; `None` if the image may be any of the repository.
-        words: Option<Words>,
+        /// What tells the image, for each place at which the name stands.
+        narrowing: Narrowing,
     },
+    /// Images whose names stand in parts.
+    Parts(Parts),
 }
 
 /// Kind of evidence for a use.
@@ -74,7 +72,7 @@ impl Use {
                 let registry = image.registry.as_ref();
                 registry.is_none_or(|registry| accounts.contains(&registry.account))
             }
-            UsedImage::Digest(_) | UsedImage::Mention { .. } => true,
+            UsedImage::Digest(_) | UsedImage::Mention { .. } | UsedImage::Parts(_) => true,
             UsedImage::Elsewhere { .. } => false,
         }
     }
@@ -100,6 +98,8 @@ impl Use {
             UsedImage::Mention { repository, .. } => {
                 (Some(Reference::Repository(repository.clone())), [None; 2])
             }
+            // Which repositories are mentioned depends on those that there are.
+            UsedImage::Parts(_) => (None, [None; 2]),
         };
         let digests = digests.into_iter().flatten().map(Reference::Digest);
         image.into_iter().chain(digests)
@@ -111,7 +111,10 @@ impl Use {
 pub struct Uses {
     aliases: Arc<Aliases>,
     images: HashSet<Use>,
-    mentions: HashMap<(Arc<User>, RepositoryName), Option<Words>>,
+    mentions: HashMap<(Arc<User>, RepositoryName), Narrowing>,
+    parts: HashMap<Arc<User>, Parts>,
+    /// Each word once, since most objects hold the same ones.
+    words: HashSet<Arc<str>>,
 }
 
 impl Uses {
@@ -122,6 +125,8 @@ impl Uses {
             aliases,
             images: HashSet::new(),
             mentions: HashMap::new(),
+            parts: HashMap::new(),
+            words: HashSet::new(),
         }
     }
 
@@ -171,7 +176,7 @@ impl Uses {
             Some(UsedImage::Ecr(image)) => image.digest,
             Some(UsedImage::Digest(digest)) => Some(digest),
             Some(UsedImage::Elsewhere { digest, .. }) => digest,
-            Some(UsedImage::Mention { .. }) | None => None,
+            Some(UsedImage::Mention { .. } | UsedImage::Parts(_)) | None => None,
         };
         self.insert(user, image, resolved, EvidenceKind::Container);
         Ok(())
@@ -182,20 +187,37 @@ impl Uses {
         self.insert(user, UsedImage::Digest(digest), None, EvidenceKind::Text);
     }
 
-    /// Adds a repository that is named without a tag; `words` as in [`UsedImage::Mention`].
+    /// Adds what an object mentions.
     ///
     /// The words of one user are taken together, since what shares a name was made from one
     /// template.
-    pub fn add_mention(
-        &mut self,
-        user: &Arc<User>,
-        repository: RepositoryName,
-        words: Option<Words>,
-    ) {
-        match self.mentions.entry((Arc::clone(user), repository)) {
-            Vacant(vacant) => drop(vacant.insert(words)),
-            Occupied(mut known) => mention::merge(known.get_mut(), words),
+    pub fn add_mentions(&mut self, user: &Arc<User>, mentions: Mentions) {
+        let Mentions {
+            repositories,
+            mut parts,
+        } = mentions;
+        for (repository, narrowing) in repositories {
+            let key = (Arc::clone(user), repository);
+            self.mentions.entry(key).or_default().extend(narrowing);
         }
+        if parts.names_registry() {
+            for words in [&mut parts.words, &mut parts.in_full] {
+                *words = std::mem::take(words)
+                    .into_iter()
+                    .map(|word| self.shared(word))
+                    .collect();
+            }
+            let known = self.parts.entry(Arc::clone(user)).or_default();
+            known.merge(parts);
+        }
+    }
+
+    fn shared(&mut self, word: Arc<str>) -> Arc<str> {
+        if let Some(known) = self.words.get(&word) {
+            return Arc::clone(known);
+        }
+        self.words.insert(Arc::clone(&word));
+        word
     }
 
     /// Returns the number of distinct references to images that may be in a registry of these
@@ -218,12 +240,21 @@ impl Uses {
         let mentions = self
             .mentions
             .into_iter()
-            .map(|((user, repository), words)| Use {
-                user,
-                image: UsedImage::Mention { repository, words },
-                resolved: None,
-                evidence: EvidenceKind::Text,
+            .map(|((user, repository), narrowing)| {
+                let image = UsedImage::Mention {
+                    repository,
+                    narrowing,
+                };
+                (user, image)
             });
+        let parts = self.parts.into_iter();
+        let parts = parts.map(|(user, parts)| (user, UsedImage::Parts(parts)));
+        let mentions = mentions.chain(parts).map(|(user, image)| Use {
+            user,
+            image,
+            resolved: None,
+            evidence: EvidenceKind::Text,
+        });
         self.images.into_iter().chain(mentions).collect()
     }
 
@@ -231,7 +262,15 @@ impl Uses {
         Ok(match ImageReference::parse(text, &self.aliases)? {
             Parsed::Ecr(image) => UsedImage::Ecr(image),
             Parsed::Digest(digest) => UsedImage::Digest(digest),
-            Parsed::Elsewhere { image, digest } => UsedImage::Elsewhere { image, digest },
+            Parsed::Elsewhere {
+                host,
+                image,
+                digest,
+            } => UsedImage::Elsewhere {
+                host,
+                image,
+                digest,
+            },
         })
     }
 

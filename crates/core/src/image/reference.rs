@@ -11,6 +11,9 @@ use serde_with::SerializeDisplay;
 
 use super::{AccountId, Digest, DigestError, NameError, Partition, Region, RepositoryName, Tag};
 
+/// Registry of a reference without a host.
+const DOCKER_HUB: &str = "docker.io";
+
 /// An account and a Region: where a registry is, and where images are used.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Registry {
@@ -26,6 +29,12 @@ impl Registry {
     pub fn host(&self) -> String {
         let suffix = Partition::dns_suffix_of(&self.region);
         format!("{}.dkr.ecr.{}.{suffix}", self.account, self.region)
+    }
+
+    /// Returns the registry of a host name, in any spelling; `None` if it is not one of ECR.
+    #[must_use]
+    pub fn of_host(host: &str) -> Option<Self> {
+        parse_host(&host.to_ascii_lowercase())
     }
 }
 
@@ -65,6 +74,8 @@ pub enum Parsed {
     Digest(Digest),
     /// An image that is certainly not in ECR.
     Elsewhere {
+        /// Host, in lower case; that of Docker Hub if the text has none.
+        host: Box<str>,
         /// Repository with tag or digest; `None` if the text is not a reference.
         image: Option<ImageReference>,
         /// Digest, if the text has one: it protects an image whatever host it was seen under.
@@ -147,7 +158,7 @@ impl ImageReference {
             return Ok(Parsed::Digest(digest));
         }
         let Some((host, path)) = bare.split_once('/') else {
-            return elsewhere_unless_ecr(text, bare, bare, ReferenceProblem::NoRepository);
+            return elsewhere_unless_ecr(text, bare, ReferenceProblem::NoRepository);
         };
         let host = host.to_ascii_lowercase();
         let registry = if aliases.contains(&host) {
@@ -156,7 +167,7 @@ impl ImageReference {
             match parse_host(&host) {
                 Some(registry) => Some(registry),
                 None => {
-                    return elsewhere_unless_ecr(text, &host, path, ReferenceProblem::NoRegistry);
+                    return elsewhere_unless_ecr(text, bare, ReferenceProblem::NoRegistry);
                 }
             }
         };
@@ -165,14 +176,14 @@ impl ImageReference {
             .map_err(|problem| ReferenceError::new(text, problem))
     }
 
-    /// Parses a reference to another registry, without its host; returns `None` if it is not a
+    /// Parses a reference to another registry into its host and the rest; `None` if it is not a
     /// reference.
-    fn parse_elsewhere(text: &str) -> Option<Self> {
-        let path = match text.trim().split_once('/') {
-            Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => path,
-            _ => text.trim(),
+    fn parse_elsewhere(text: &str) -> (&str, Option<Self>) {
+        let (host, path) = match text.split_once('/') {
+            Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
+            _ => (DOCKER_HUB, text),
         };
-        Self::parse_path(path, None).ok()
+        (host, Self::parse_path(path, None).ok())
     }
 
     /// Parses what a person types to name an image of a repository, with or without a host.
@@ -209,17 +220,18 @@ impl ImageReference {
 
 fn elsewhere_unless_ecr(
     text: &str,
-    host: &str,
-    path: &str,
+    bare: &str,
     problem: ReferenceProblem,
 ) -> Result<Parsed, ReferenceError> {
-    let host = host.to_ascii_lowercase();
-    if host.contains("dkr.ecr") || host.contains("dkr-ecr") {
+    let first = bare.split('/').next().unwrap_or(bare).to_ascii_lowercase();
+    if first.contains("dkr.ecr") || first.contains("dkr-ecr") {
         return Err(ReferenceError::new(text, problem));
     }
+    let (host, image) = ImageReference::parse_elsewhere(bare);
     Ok(Parsed::Elsewhere {
-        image: ImageReference::parse_elsewhere(text),
-        digest: path
+        host: host.to_ascii_lowercase().into(),
+        image,
+        digest: bare
             .split_once('@')
             .and_then(|(_, digest)| digest.parse().ok()),
     })

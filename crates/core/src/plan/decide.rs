@@ -6,7 +6,7 @@ use super::{
     KeepReason, LeftAlone, PlanSettings, Verdict, keep_reasons::KeepReasons, subject::Subject,
 };
 use crate::{
-    evidence::UsageIndex,
+    evidence::{StoredUsage, UsageIndex},
     image::{Digest, RepositoryName},
     inventory::NotRead,
     policy::{Action, Policies},
@@ -22,6 +22,8 @@ pub(super) fn decide(
     policies: &Policies,
     settings: PlanSettings,
 ) -> Vec<Decision> {
+    let images = subjects.iter().flat_map(|subject| &subject.images);
+    let usage = &usage.with_stored(images.copied());
     let begin = |subject| Progress::new(subject, usage, policies, settings);
     let mut progress: Vec<Progress<'_>> = subjects.iter().map(begin).collect();
     // What is kept so may have attachments elsewhere in its turn.
@@ -39,7 +41,7 @@ enum Progress<'a> {
 impl<'a> Progress<'a> {
     fn new(
         subject: &'a Subject<'a>,
-        usage: &UsageIndex,
+        usage: &StoredUsage<'_>,
         policies: &Policies,
         settings: PlanSettings,
     ) -> Self {

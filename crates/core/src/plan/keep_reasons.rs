@@ -10,7 +10,7 @@ use super::{
     subject::Subject,
 };
 use crate::{
-    evidence::UsageIndex,
+    evidence::StoredUsage,
     image::{Digest, Image, MediaType, Status},
     inventory::Child,
     policy::{Evaluation, KeepRules},
@@ -35,7 +35,7 @@ impl<'a> KeepReasons<'a> {
     pub(super) fn new(
         subject: &'a Subject<'a>,
         rules: &KeepRules,
-        usage: &UsageIndex,
+        usage: &StoredUsage<'_>,
         settings: PlanSettings,
     ) -> Result<Self, LeftAlone> {
         let images = subject.images.as_slice();
@@ -94,8 +94,9 @@ impl<'a> KeepReasons<'a> {
     }
 
     /// Collects every reason that an image has by itself.
-    fn seed(&mut self, subject: &Subject<'_>, usage: &UsageIndex) {
+    fn seed(&mut self, subject: &Subject<'_>, usage: &StoredUsage<'_>) {
         let mentioned = usage.mentions_of(subject.name, self.images);
+        let resolved = usage.resolved_to(self.images);
         let mut in_use = Vec::new();
         for (index, image) in (0..).zip(self.images) {
             let reasons = &mut self.reasons[index as usize];
@@ -104,7 +105,8 @@ impl<'a> KeepReasons<'a> {
                 KeepReason::RepositoryInUse { user }
             }));
             let names = usage.uses_of(subject.registry, subject.name, image);
-            reasons.extend(names.into_iter().map(|it| KeepReason::InUse(Box::new(it))));
+            let names = names.into_iter().chain(resolved.uses_of(image));
+            reasons.extend(names.map(|it| KeepReason::InUse(Box::new(it))));
             if !reasons.is_empty() {
                 in_use.push(index);
             }

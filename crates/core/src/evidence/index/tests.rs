@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     evidence::Uses,
-    image::{Aliases, ArtifactType, MediaType, Status},
+    image::{Aliases, ArtifactType, Image, MediaType, Status},
 };
 
 const HOST: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
@@ -67,7 +67,12 @@ fn a_resolved_digest_counts_beside_the_tag_it_came_from() {
     let pinned = Digest::from_bytes([1; 32]);
     let usage = usage(&[(&format!("{HOST}/team/app:prod"), Some(pinned))]);
     let app = RepositoryName::new("team/app").unwrap();
-    let uses = |image| usage.uses_of(&location(), &app, &image).len();
+    let uses = |image| {
+        usage
+            .with_stored([])
+            .uses_of(&location(), &app, &image)
+            .len()
+    };
     assert_eq!(uses(image(pinned, &[])), 1, "the digest it was resolved to");
     assert_eq!(
         uses(image(Digest::from_bytes([2; 32]), &["prod"])),
@@ -77,6 +82,7 @@ fn a_resolved_digest_counts_beside_the_tag_it_came_from() {
     assert_eq!(uses(image(Digest::from_bytes([3; 32]), &["other"])), 0);
     assert_eq!(
         usage
+            .with_stored([])
             .uses_of(
                 &location(),
                 &RepositoryName::new("team/app-api").unwrap(),
@@ -93,11 +99,15 @@ fn a_named_digest_and_another_resolved_one_both_count() {
     let usage = usage(&[(&format!("{HOST}/team/app@{named}"), Some(resolved))]);
     let app = RepositoryName::new("team/app").unwrap();
     assert_eq!(
-        usage.uses_of(&location(), &app, &image(named, &[])).len(),
+        usage
+            .with_stored([])
+            .uses_of(&location(), &app, &image(named, &[]))
+            .len(),
         1
     );
     assert_eq!(
         usage
+            .with_stored([])
             .uses_of(&location(), &app, &image(resolved, &[]))
             .len(),
         1
@@ -110,6 +120,7 @@ fn a_path_behind_a_proxy_or_before_a_cache_counts() {
     let uses = |by: &str, repository: &str| {
         let repository = RepositoryName::new(repository).unwrap();
         usage(&[(by, None)])
+            .with_stored([])
             .uses_of(&location(), &repository, &tagged)
             .len()
     };
@@ -132,8 +143,59 @@ fn a_path_behind_a_proxy_or_before_a_cache_counts() {
         ),
         ("nginx:1.0".to_owned(), "docker-hub/library/nginx", 1),
         ("mirror.example.com:5000/x/nginx:1.0".to_owned(), "nginx", 0),
-        ("nginx:1.0".to_owned(), "nginx", 0),
+        ("nginx:1.0".to_owned(), "nginx", 1),
+        ("docker.io/library/nginx:1.0".to_owned(), "nginx", 1),
+        ("docker.io/team/nginx:1.0".to_owned(), "team/nginx", 1),
+        (
+            "mirror.example.com/team/nginx:1.0".to_owned(),
+            "team/nginx",
+            1,
+        ),
+        (
+            "oci://mirror.example.com/team/nginx:1.0".to_owned(),
+            "team/nginx",
+            1,
+        ),
+        ("docker.io/team/nginx:1.1".to_owned(), "team/nginx", 0),
+        ("docker.io/team/nginx:1.0".to_owned(), "nginx", 0),
     ] {
         assert_eq!(uses(&by, repository), count, "{by} for {repository}");
+    }
+}
+
+/// A host under which an image was resolved to one that is stored here stands for this registry
+/// (U1).
+#[test]
+fn a_resolved_digest_proves_what_a_host_stands_for() {
+    let stored = image(Digest::from_bytes([1; 32]), &["old"]);
+    let usage = usage(&[
+        ("mirror.example.com/x/nginx:1.0", Some(stored.digest)),
+        ("mirror.example.com/x/redis:7", None),
+        (
+            "other.example.com/x/redis:8",
+            Some(Digest::from_bytes([9; 32])),
+        ),
+    ]);
+    let uses = |stored: &[&Image], repository: &str, tag: &str| {
+        let repository = RepositoryName::new(repository).unwrap();
+        let image = image(Digest::from_bytes([2; 32]), &[tag]);
+        let usage = usage.with_stored(stored.iter().copied());
+        let by_path = usage.uses_of(&location(), &repository, &image).len();
+        by_path + usage.resolved_to(stored).uses_of(&image).count()
+    };
+    for (repository, tag, proven, unproven) in [
+        // By the repository that holds the digest, whatever its name is.
+        ("renamed", "1.0", 1, 0),
+        ("renamed", "1.1", 0, 0),
+        // By the host.
+        ("redis", "7", 1, 0),
+        ("redis", "8", 0, 0),
+    ] {
+        assert_eq!(
+            uses(&[&stored], repository, tag),
+            proven,
+            "{repository}:{tag}"
+        );
+        assert_eq!(uses(&[], repository, tag), unproven, "{repository}:{tag}");
     }
 }

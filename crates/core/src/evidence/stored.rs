@@ -1,0 +1,122 @@
+//! Use, as it looks to those who know what is stored.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{
+    InUse, Mentioned, UsageIndex, User,
+    index::Users,
+    path::{MirroredPath, last_part},
+};
+use crate::image::{Image, Registry, RepositoryName, Tag};
+
+/// All use, with what the images that are stored tell of it.
+#[derive(Debug)]
+pub struct StoredUsage<'a> {
+    usage: &'a UsageIndex,
+    /// Hosts that stand for a registry of ours, since an image under them was resolved to one that
+    /// is stored here.
+    hosts: HashSet<&'a str>,
+}
+
+/// Tags by which images of a repository are pulled from another registry.
+#[derive(Debug)]
+pub struct Resolved<'a>(HashMap<&'a Tag, &'a Users>);
+
+impl UsageIndex {
+    /// Returns the use as it looks where these images are stored.
+    #[must_use]
+    pub fn with_stored<'i>(&self, images: impl IntoIterator<Item = &'i Image>) -> StoredUsage<'_> {
+        let images = images.into_iter().filter(|_| !self.resolved.is_empty());
+        let resolved = images.filter_map(|image| self.resolved.get(&image.digest));
+        let hosts = resolved.flat_map(|resolved| &resolved.hosts);
+        StoredUsage {
+            usage: self,
+            hosts: hosts.map(|host| &**host).collect(),
+        }
+    }
+}
+
+impl<'a> StoredUsage<'a> {
+    /// Returns the uses of an image by each of its tags and by its digest.
+    ///
+    /// A digest is used in whichever repository it is stored, a tag in the repository of that name
+    /// in every registry (U1), and under a path that a mirror may stand behind.
+    #[must_use]
+    pub fn uses_of(
+        &self,
+        registry: &Registry,
+        repository: &RepositoryName,
+        image: &Image,
+    ) -> Vec<InUse> {
+        let paths = self.usage.by_tag.get(last_part(repository));
+        let by_tag: Vec<(&Tag, &BTreeMap<MirroredPath, Users>)> = image
+            .tags
+            .iter()
+            .filter_map(|tag| Some((tag, paths?.get(tag)?)))
+            .collect();
+        let exact = by_tag.iter().filter_map(|&(tag, paths)| {
+            let same = paths.iter().filter(|(path, _)| path.means(repository));
+            let users: Vec<&Users> = same.map(|(_, users)| users).collect();
+            in_use(Some(tag), &users)
+        });
+        let by_digest = self.usage.by_digest.get(&image.digest);
+        let by_digest = by_digest.and_then(|users| in_use(None, &[users]));
+        let mirrored = by_tag.iter().flat_map(|&(tag, paths)| {
+            let may_mean = paths
+                .iter()
+                .filter(|(path, _)| path.may_mean(registry, repository, &self.hosts));
+            may_mean.filter_map(move |(_, users)| in_use(Some(tag), &[users]))
+        });
+        exact.chain(by_digest).chain(mirrored).collect()
+    }
+
+    /// Returns the mentions of a repository by users that do not name its tag.
+    #[must_use]
+    pub fn mentions_of(&self, repository: &RepositoryName, images: &[&Image]) -> Mentioned<'a> {
+        let whole = self.usage.mentions.get(repository).into_iter().flatten();
+        let parts = self
+            .usage
+            .parts_near(repository)
+            .flat_map(|(_, (user, parts))| {
+                let told = parts.mentions_of(repository).collect::<Vec<_>>();
+                told.into_iter().map(move |told| (user, told))
+            });
+        Mentioned::new(whole.chain(parts), images)
+    }
+
+    /// Returns the tags by which images of a repository are pulled under another host: what such a
+    /// tag means now is pulled next.
+    #[must_use]
+    pub fn resolved_to(&self, images: &[&Image]) -> Resolved<'a> {
+        let resolved = &self.usage.resolved;
+        let images = images.iter().filter(|_| !resolved.is_empty());
+        let resolved = images.filter_map(|image| resolved.get(&image.digest));
+        Resolved(resolved.flat_map(|resolved| &resolved.tags).collect())
+    }
+}
+
+impl Resolved<'_> {
+    /// Returns the uses of an image by its tags.
+    pub fn uses_of(&self, image: &Image) -> impl Iterator<Item = InUse> {
+        let tags = image.tags.iter();
+        tags.filter_map(|tag| in_use(Some(tag), &[self.0.get(tag)?]))
+    }
+}
+
+/// Returns the use by these users together; `None` if there are none.
+fn in_use(tag: Option<&Tag>, users: &[&Users]) -> Option<InUse> {
+    let all = || users.iter().copied().flatten();
+    let user = all().max_by_key(|user| (user.live, user.kind != User::TASK_DEFINITION, *user))?;
+    let count = match users {
+        [users] => users.len(),
+        _ => all().collect::<BTreeSet<_>>().len(),
+    };
+    Some(InUse {
+        tag: tag.cloned(),
+        user: Arc::clone(user),
+        users: count,
+    })
+}
