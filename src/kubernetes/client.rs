@@ -128,6 +128,12 @@ impl Failure {
         Self::Connection(format!("the answer broke off: {error}"))
     }
 
+    /// Returns whether objects could not be converted to the version that was asked for, since the
+    /// webhook that does so is broken.
+    pub(super) fn is_conversion(&self) -> bool {
+        matches!(self, Self::Status(500, message) if message.contains("conversion webhook"))
+    }
+
     fn may_pass(&self) -> bool {
         match self {
             Self::Status(status, _) => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),

@@ -9,7 +9,7 @@ use super::{
     client::{Client, Failure, JSON},
     discovery,
     error::Problem,
-    kind::{CONFIG_MAPS, Kind, SECRETS, WORKLOADS},
+    kind::{Kind, SECRETS, TEXTS, WORKLOADS},
 };
 use crate::{config::EksUse, image::Registry, policy::RepositoryGlobs};
 
@@ -50,6 +50,12 @@ impl Settings {
             },
         }
     }
+
+    /// Returns the built-in kinds whose text is searched.
+    pub(super) fn texts(&self) -> impl Iterator<Item = Kind> {
+        let kinds = TEXTS.into_iter().map(Kind::new);
+        kinds.filter(|kind| !discovery::is_excluded(&self.exclude, kind))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,10 +76,7 @@ impl Cluster {
         settings: &Settings,
     ) -> Result<Vec<Rule>, Problem> {
         let mut kinds: Vec<Kind> = WORKLOADS.into_iter().map(Kind::new).collect();
-        let config_maps = Kind::new(CONFIG_MAPS);
-        if !discovery::is_excluded(&settings.exclude, &config_maps) {
-            kinds.push(config_maps);
-        }
+        kinds.extend(settings.texts());
         if settings.helm_history {
             kinds.push(Kind::new(SECRETS));
         }
@@ -82,6 +85,8 @@ impl Cluster {
             let path = format!("{}?limit=1", kind.path());
             match self.client.get(&path, JSON).await {
                 Ok(_) => Ok(None),
+                // Another version may answer.
+                Err(failure) if failure.is_conversion() => Ok(None),
                 Err(Failure::Status(403, _)) => Ok(Some(Rule {
                     group: kind.group.clone(),
                     resource: kind.plural.clone(),
@@ -90,6 +95,9 @@ impl Cluster {
             }
         });
         let missing: Vec<Option<Rule>> = tries.buffered(AT_ONCE).try_collect().await?;
-        Ok(missing.into_iter().flatten().collect())
+        let mut missing: Vec<Rule> = missing.into_iter().flatten().collect();
+        // A right is for all versions of a kind.
+        missing.dedup();
+        Ok(missing)
     }
 }

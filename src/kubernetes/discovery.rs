@@ -1,8 +1,9 @@
 //! Discovery: which kinds there are besides the built-in ones.
 //!
 //! One request where the server offers the aggregated form, and otherwise one for each group. The
-//! groups of Kubernetes itself hold no images but in the kinds that `kind` names, so everything
-//! else that can be listed is a custom resource, and any of them may name an image (U6).
+//! groups of Kubernetes itself hold no images but in the kinds that `kind` names and in policies that
+//! change pods, so everything else that can be listed is a custom resource, and any of them may name
+//! an image, in any version that is served (U6).
 
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -45,6 +46,9 @@ const BUILT_IN: [&str; 26] = [
     "storage.k8s.io",
     "storagemigration.k8s.io",
 ];
+
+/// Kinds of these groups that add containers to pods.
+const MUTATING: (&str, &str) = ("admissionregistration.k8s.io", "mutatingadmissionpolicies");
 
 /// Groups that never hold an image that is to run: networks and identities, and reports, which
 /// repeat the images of what runs.
@@ -114,8 +118,8 @@ struct ResponseKind {
     kind: String,
 }
 
-/// Returns every custom kind that can be listed and is not left out, each in the first version that
-/// offers it: the one the server prefers.
+/// Returns every custom kind that can be listed and is not left out, in each version that is served:
+/// one may drop what another shows.
 pub(crate) async fn custom_kinds(
     client: &Client,
     cluster: &str,
@@ -134,7 +138,7 @@ pub(crate) async fn custom_kinds(
     for group in groups.items.unwrap_or_default() {
         let name = group.metadata.map(|metadata| metadata.name).or(group.name);
         let name = name.ok_or_else(|| Problem::Discovery("a group has no name".to_owned()))?;
-        if BUILT_IN.contains(&&*name) || IMAGELESS.contains(&&*name) {
+        if name != MUTATING.0 && (BUILT_IN.contains(&&*name) || IMAGELESS.contains(&&*name)) {
             continue;
         }
         for Version {
@@ -153,16 +157,15 @@ pub(crate) async fn custom_kinds(
                 let answer: Resources = get(client, cluster, &path, JSON).await?;
                 resources = answer.resources.unwrap_or_default();
             }
-            let resources = resources.into_iter();
-            for kind in resources.filter_map(|it| it.listable(&name, &version)) {
-                let is_same = |it: &Kind| it.group == kind.group && it.plural == kind.plural;
-                if !kinds.iter().any(is_same) && !is_excluded(exclude, &kind) {
-                    kinds.push(kind);
-                }
-            }
+            let listable = resources
+                .into_iter()
+                .filter_map(|it| it.listable(&name, &version));
+            kinds.extend(listable.filter(|kind| {
+                (name != MUTATING.0 || kind.plural == MUTATING.1) && !is_excluded(exclude, kind)
+            }));
         }
     }
-    kinds.sort_by(|a, b| (&a.group, &a.plural).cmp(&(&b.group, &b.plural)));
+    kinds.sort_by(|a, b| a.resource().cmp(&b.resource()));
     Ok(kinds)
 }
 

@@ -16,6 +16,13 @@ pub(crate) struct Kind {
 pub(crate) const SECRETS: (&str, &str, &str, &str) = ("", "v1", "secrets", "Secret");
 /// Maps of settings: injected sidecars, agents of build systems and job templates are named there.
 pub(crate) const CONFIG_MAPS: (&str, &str, &str, &str) = ("", "v1", "configmaps", "ConfigMap");
+/// The built-in kinds whose whole text is searched: besides maps of settings, volumes that are
+/// images, and what injectors read from the annotations of namespaces.
+pub(crate) const TEXTS: [(&str, &str, &str, &str); 3] = [
+    CONFIG_MAPS,
+    ("", "v1", "persistentvolumes", "PersistentVolume"),
+    ("", "v1", "namespaces", "Namespace"),
+];
 pub(crate) const PODS: (&str, &str, &str, &str) = ("", "v1", "pods", "Pod");
 pub(crate) const DEPLOYMENTS: (&str, &str, &str, &str) =
     ("apps", "v1", "deployments", "Deployment");
@@ -54,6 +61,11 @@ impl Kind {
             "" => format!("/api/{version}/{plural}"),
             group => format!("/apis/{group}/{version}/{plural}"),
         }
+    }
+
+    /// Returns its group and plural, which all its versions share.
+    pub(crate) fn resource(&self) -> (&str, &str) {
+        (&self.group, &self.plural)
     }
 
     /// Returns its group as rules and settings write it.

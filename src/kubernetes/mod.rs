@@ -18,6 +18,7 @@
 mod client;
 mod cluster;
 mod discovery;
+mod encoded;
 mod error;
 mod helm;
 mod kind;

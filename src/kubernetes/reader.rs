@@ -7,10 +7,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{
     client::Failure,
     cluster::{AT_ONCE, Cluster, Settings},
-    discovery,
+    discovery, encoded,
     error::Problem,
     helm::{Release, Store},
-    kind::{CONFIG_MAPS, DEPLOYMENTS, Kind, PODS, SECRETS, WORKLOADS},
+    kind::{DEPLOYMENTS, Kind, PODS, SECRETS, WORKLOADS},
     workload::{Header, Metadata, Workload},
 };
 use crate::{
@@ -57,11 +57,11 @@ impl Cluster {
         };
 
         let custom = self.custom_kinds(settings).await?;
-        let lists = stream::iter(&custom).map(|kind| reader.custom(kind));
+        let versions = custom.chunk_by(|a, b| a.resource() == b.resource());
+        let lists = stream::iter(versions).map(|versions| reader.custom(versions));
         lists.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-        let config_maps = Kind::new(CONFIG_MAPS);
-        if !discovery::is_excluded(&settings.exclude, &config_maps) {
-            reader.config_maps(&config_maps).await?;
+        for kind in settings.texts() {
+            reader.texts(&kind).await?;
         }
         if settings.helm_history {
             reader.secrets().await?;
@@ -133,7 +133,24 @@ impl Reader<'_> {
         self.text(object, user, Some(&is_field))
     }
 
-    async fn custom(&self, kind: &Kind) -> Result<(), Problem> {
+    /// Reads a custom kind in every version that is served. Where the webhook is broken that
+    /// converts the objects to one of them, another version lists the same objects.
+    async fn custom(&self, versions: &[Kind]) -> Result<(), Problem> {
+        let mut unconverted = None;
+        let mut is_listed = false;
+        for kind in versions {
+            match self.custom_version(kind).await {
+                Ok(()) => is_listed = true,
+                Err(Problem::List { kind, failure }) if failure.is_conversion() => {
+                    unconverted = Some(Problem::List { kind, failure });
+                }
+                Err(problem) => return Err(problem),
+            }
+        }
+        unconverted.filter(|_| !is_listed).map_or(Ok(()), Err)
+    }
+
+    async fn custom_version(&self, kind: &Kind) -> Result<(), Problem> {
         let watches = discovery::is_excluded(&self.watchers, kind);
         let object = |object: &str| {
             let user = || self.user(&kind.name, title(object), false);
@@ -153,13 +170,13 @@ impl Reader<'_> {
         listed.map(drop)
     }
 
-    async fn config_maps(&self, kind: &Kind) -> Result<(), Problem> {
+    async fn texts(&self, kind: &Kind) -> Result<(), Problem> {
         let object = |object: &str| {
             if self.settings.helm_history && Release::is_in(object) {
                 return self.release(object, Store::ConfigMap);
             }
             let user = || self.user(&kind.name, title(object), false);
-            self.text(object, user, Some(&|_| false))
+            self.text_and_encoded(object, user)
         };
         self.cluster.list(kind, PAGE, "", object).await.map(drop)
     }
@@ -180,7 +197,17 @@ impl Reader<'_> {
         let namespace = stored.split('/').next().unwrap_or_default();
         let user = || self.user("Helm release", release.title(namespace), false);
         let mut manifests = release.manifests();
-        manifests.try_for_each(|manifest| self.text(manifest, user, Some(&|_| false)))
+        manifests.try_for_each(|manifest| self.text_and_encoded(manifest, user))
+    }
+
+    /// Adds every image that a text names, also within base64.
+    fn text_and_encoded(
+        &self,
+        text: &str,
+        user: impl Fn() -> Arc<User> + Copy,
+    ) -> Result<(), Problem> {
+        self.text(text, user, Some(&|_| false))?;
+        encoded::texts(text).try_for_each(|decoded| self.text(&decoded, user, Some(&|_| false)))
     }
 
     /// Adds every image that a text names. `is_field` tells which fields are exact; `None` if a

@@ -61,9 +61,9 @@ pub(crate) fn answer(state: &mut State, uri: &str, accept: &str, token: Option<&
         return discovery(state, accept);
     }
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let (group, plural) = match parts.as_slice() {
-        ["api", "v1", plural] => ("", *plural),
-        ["apis", group, _version, plural] => (*group, *plural),
+    let (group, version, plural) = match parts.as_slice() {
+        ["api", "v1", plural] => ("", "v1", *plural),
+        ["apis", group, version, plural] => (*group, *version, *plural),
         ["apis", group, version] => return Ending::Answer(resources(state, group, version)),
         _ => {
             return Ending::Answer(Reply::status(
@@ -82,8 +82,15 @@ pub(crate) fn answer(state: &mut State, uri: &str, accept: &str, token: Option<&
     let limit = parameter("limit")
         .and_then(|(_, limit)| limit.parse().ok())
         .unwrap_or(usize::MAX);
-    let fault = fault(state, plural, token.is_some());
-    list(state, (group, plural), limit, token.as_deref(), fault)
+    let fault = fault(state, plural, token.is_some())
+        .or_else(|| self::fault(state, &format!("{version}/{plural}"), token.is_some()));
+    list(
+        state,
+        (group, version, plural),
+        limit,
+        token.as_deref(),
+        fault,
+    )
 }
 
 fn fault(state: &mut State, plural: &str, later: bool) -> Option<FaultKind> {
@@ -95,15 +102,14 @@ fn fault(state: &mut State, plural: &str, later: bool) -> Option<FaultKind> {
 
 fn list(
     state: &State,
-    (group, plural): (&str, &str),
+    (group, version, plural): (&str, &str, &str),
     limit: usize,
     token: Option<&str>,
     fault: Option<FaultKind>,
 ) -> Ending {
-    let resource = state
-        .resources
-        .iter()
-        .find(|(known, _)| known.group == group && known.plural == plural);
+    let resource = state.resources.iter().find(|(known, _)| {
+        (&*known.group, &*known.version, &*known.plural) == (group, version, plural)
+    });
     let Some((resource, objects)) = resource else {
         return Ending::Answer(Reply::status(
             404,
@@ -158,6 +164,13 @@ fn end(mut page: Value, kind: &str, token: Option<&str>, fault: Option<FaultKind
         Some(FaultKind::Status(status)) => {
             Ending::Answer(Reply::status(status, "Simulated", "simulated"))
         }
+        Some(FaultKind::Conversion) => Ending::Answer(Reply::status(
+            500,
+            "InternalError",
+            &format!(
+                "conversion webhook for example.com/v1, Kind={kind} failed: service \"hook\" not found"
+            ),
+        )),
         Some(FaultKind::TooMany(seconds)) => {
             let mut reply = Reply::status(429, "TooManyRequests", "simulated");
             reply.headers.push(("retry-after", seconds.to_string()));
@@ -249,25 +262,36 @@ fn discovery(state: &mut State, accept: &str) -> Ending {
     };
     if state.aggregated && accept.contains("as=APIGroupDiscoveryList") {
         let items = groups.iter().map(|group| {
-            let resources: Vec<Value> = of(group).iter().map(|known| json!({
-                "resource": known.plural, "responseKind": {"group": group, "version": known.version, "kind": known.kind},
-                "scope": "Namespaced", "verbs": ["get", "list", "watch"],
-            })).collect();
-            let version = of(group).first().map(|known| known.version.clone());
             let freshness = if state.stale.iter().any(|stale| stale == group) { "Stale" } else { "Current" };
-            json!({"metadata": {"name": group}, "versions": [{"version": version, "freshness": freshness, "resources": resources}]})
+            let versions = versions(&of(group)).into_iter().map(|version| {
+                let resources: Vec<Value> = of(group).iter().filter(|known| known.version == version).map(|known| json!({
+                    "resource": known.plural, "responseKind": {"group": group, "version": known.version, "kind": known.kind},
+                    "scope": "Namespaced", "verbs": ["get", "list", "watch"],
+                })).collect();
+                json!({"version": version, "freshness": freshness, "resources": resources})
+            });
+            json!({"metadata": {"name": group}, "versions": versions.collect::<Vec<_>>()})
         });
         let body = json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "items": items.collect::<Vec<_>>()});
         return Ending::Answer(Reply::json(200, &body));
     }
     let groups = groups.iter().map(|group| {
-        let version = of(group).first().map(|known| known.version.clone());
-        json!({"name": group, "versions": [{"version": version}]})
+        let versions = versions(&of(group)).into_iter();
+        let versions = versions.map(|version| json!({"version": version}));
+        json!({"name": group, "versions": versions.collect::<Vec<_>>()})
     });
     Ending::Answer(Reply::json(
         200,
         &json!({"kind": "APIGroupList", "groups": groups.collect::<Vec<_>>()}),
     ))
+}
+
+/// Returns the versions of the kinds of a group, the first one preferred.
+fn versions<'a>(kinds: &[&'a Resource]) -> Vec<&'a str> {
+    let mut versions: Vec<&str> = kinds.iter().map(|known| known.version.as_str()).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    versions
 }
 
 fn resources(state: &State, group: &str, version: &str) -> Reply {

@@ -5,6 +5,8 @@
 pub enum FaultKind {
     /// This status.
     Status(u16),
+    /// 500: objects cannot be converted to the version that is asked for.
+    Conversion,
     /// 429, with so many seconds to wait.
     TooMany(u64),
     /// 410: the `continue` token has expired. The answer carries another one, which must not be
@@ -43,8 +45,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Something goes wrong with every first page of a kind, by its plural; `*` is every kind,
-    /// `discovery` discovery.
+    /// Something goes wrong with every first page of a kind, by its plural, perhaps with a version
+    /// (`v1/widgets`); `*` is every kind, `discovery` discovery.
     pub fn first(plural: &str, kind: FaultKind) -> Self {
         Self {
             plural: plural.to_owned(),

@@ -101,7 +101,8 @@ impl SimulatedCluster {
         self.lock().signer = Some(signer);
     }
 
-    /// Defines a custom kind.
+    /// Defines a custom kind, or another version of one. Each version has objects of its own, as if
+    /// they were converted.
     pub fn define(&self, group: &str, version: &str, plural: &str, kind: &str) {
         let [group, version, plural, kind] = [group, version, plural, kind].map(str::to_owned);
         self.lock()

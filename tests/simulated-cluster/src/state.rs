@@ -20,12 +20,14 @@ pub struct Resource {
 }
 
 /// The built-in kinds that tests need.
-const BUILT_IN: [(&str, &str, &str); 12] = [
+const BUILT_IN: [(&str, &str, &str); 14] = [
     ("", "pods", "Pod"),
     ("", "replicationcontrollers", "ReplicationController"),
     ("", "podtemplates", "PodTemplate"),
     ("", "configmaps", "ConfigMap"),
     ("", "secrets", "Secret"),
+    ("", "persistentvolumes", "PersistentVolume"),
+    ("", "namespaces", "Namespace"),
     ("apps", "deployments", "Deployment"),
     ("apps", "statefulsets", "StatefulSet"),
     ("apps", "daemonsets", "DaemonSet"),
@@ -91,11 +93,10 @@ impl State {
                 .to_owned()
         };
         let (api_version, kind) = (text("/apiVersion"), text("/kind"));
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        let resource = self
-            .resources
-            .iter_mut()
-            .find(|(known, _)| known.kind == kind && known.group == group);
+        let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+        let resource = self.resources.iter_mut().find(|(known, _)| {
+            (&*known.group, &*known.version, &*known.kind) == (group, version, &*kind)
+        });
         let Some((_, objects)) = resource else {
             panic!("{api_version} {kind} is not defined")
         };

@@ -69,6 +69,7 @@ impl Cluster {
 
 const KINDS: &str = r#"
     rollouts               | argoproj.io/v1alpha1 | Rollout | {"spec": {"template": $TEMPLATE}}
+    persistentvolumes      | v1       | PersistentVolume | {"spec": $VOLUME}
     configmaps             | v1       | ConfigMap   | {"data": {"values.yaml": "image: $IMAGE\n"}}
     deployments            | apps/v1  | Deployment  | {"spec": {$SELECTED}}
     statefulsets           | apps/v1  | StatefulSet | {"spec": {$SELECTED, "serviceName": "web"}}
@@ -84,6 +85,8 @@ const KINDS: &str = r#"
 
 /// What stands for what in [`KINDS`], and in what stands here before it.
 const PARTS: &str = r#"
+    $VOLUME     = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadOnlyMany"], "csi": $CSI}
+    $CSI        = {"driver": "image.csi.example.com", "volumeHandle": "$IMAGE"}
     $DATA       = {"spec": {"template": $TEMPLATE}}
     $CRON       = {"suspend": true, "schedule": "0 3 * * *", "jobTemplate": $JOB}
     $JOB        = {"spec": {"template": $ONCE}}

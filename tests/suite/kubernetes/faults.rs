@@ -169,6 +169,42 @@ async fn a_denied_kind_is_named_with_what_to_grant() {
     assert_eq!(aws.mutations().len(), 0);
 }
 
+/// Where one version cannot be converted, another lists the same objects; where none can, they are
+/// not known (U6).
+#[tokio::test]
+async fn a_broken_conversion_is_covered_by_another_version() {
+    let (aws, prod) = one_cluster().await;
+    for tag in ["stored", "nobody"] {
+        push(&aws, tag);
+    }
+    for version in ["v1", "v2"] {
+        prod.define("example.com", version, "widgets", "Widget");
+    }
+    let spec = json!({"image": image("stored")});
+    prod.apply(custom("example.com/v2", "Widget", "web", spec));
+    let program = program(&aws, CONFIG);
+    let broken = |version: &str| Fault::first(&format!("{version}/widgets"), FaultKind::Conversion);
+    prod.fault(broken("v1"));
+    prod.fault(broken("v2"));
+    let expected = "`list` of `widgets.example.com` failed: 500: conversion webhook";
+    assert_contains!(run(&program).await.error(), expected);
+    assert_eq!(aws.mutations().len(), 0);
+
+    // Anything else that is wrong with one version is not covered.
+    prod.heal();
+    prod.fault(Fault::first("v1/widgets", FaultKind::Status(500)));
+    let expected = "`list` of `widgets.example.com` failed";
+    assert_contains!(run(&program).await.error(), expected);
+    assert_eq!(aws.mutations().len(), 0);
+
+    prod.heal();
+    prod.fault(broken("v1"));
+    let access = program.access().await.unwrap();
+    assert!(access.is_complete(), "{access}");
+    assert_eq!(run(&program).await.answer.counts.deleted, 1);
+    assert_eq!(aws.tags("app"), ["newest", "stored"]);
+}
+
 #[tokio::test]
 async fn discovery_fails_closed() {
     let (aws, prod) = one_cluster().await;

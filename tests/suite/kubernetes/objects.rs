@@ -59,6 +59,7 @@ pub(crate) fn custom(api_version: &str, kind: &str, name: &str, spec: Value) -> 
 
 const KINDS: &str = r#"
     configmaps             | v1       | ConfigMap | {"data": {"values.yaml": "image: $IMAGE\n"}}
+    persistentvolumes      | v1       | PersistentVolume | {"spec": {"csi": {"volumeHandle": "$IMAGE"}}}
     cronjobs | batch/v1 | CronJob   | {"spec": {"suspend": true, "jobTemplate": $WORKLOAD}}
     deployments            | apps/v1  | Deployment            | $WORKLOAD
     statefulsets           | apps/v1  | StatefulSet           | $WORKLOAD

@@ -148,8 +148,8 @@ async fn a_token_is_signed_again_before_it_is_ten_minutes_old() {
     let usage = program.in_use().await.unwrap();
     let all = usage.sources().iter().all(SourceStatus::is_complete);
     assert!(all, "{:?}", usage.sources());
-    // A minute passes with every request, of which there are a dozen.
-    assert_eq!((prod.requests().len(), prod.tokens().len()), (12, 2));
+    // A minute passes with every request, of which there are fourteen.
+    assert_eq!((prod.requests().len(), prod.tokens().len()), (14, 2));
 }
 
 #[tokio::test]

@@ -318,6 +318,71 @@ async fn the_tag_of_an_image_behind_a_mirror_counts() {
     assert_eq!(aws.tags("team/nginx"), ["1.0", "newest"]);
 }
 
+/// What adds containers to pods, volumes that are images, and what injectors read (U5).
+#[tokio::test]
+async fn policies_volumes_and_namespaces_are_read() {
+    let (aws, prod) = one_cluster().await;
+    for tag in "policy volume namespace nobody".split(' ') {
+        push(&aws, tag);
+    }
+    let group = "admissionregistration.k8s.io";
+    prod.define(
+        group,
+        "v1",
+        "mutatingadmissionpolicies",
+        "MutatingAdmissionPolicy",
+    );
+    prod.define(
+        group,
+        "v1",
+        "validatingadmissionpolicies",
+        "ValidatingAdmissionPolicy",
+    );
+    let version = format!("{group}/v1");
+    let expression = format!("Object{{spec: [{{image: \"{}\"}}]}}", image("policy"));
+    let policy = json!({"mutations": [{"applyConfiguration": {"expression": expression}}]});
+    prod.apply(custom(
+        &version,
+        "MutatingAdmissionPolicy",
+        "sidecar",
+        policy,
+    ));
+    let rule = json!({"validations": [{"expression": image("nobody")}]});
+    prod.apply(custom(&version, "ValidatingAdmissionPolicy", "rule", rule));
+    let volume = json!({"spec": {"csi": {"driver": "image.csi.example.com", "volumeHandle": image("volume")}}});
+    prod.apply(object("v1", "PersistentVolume", "", "data", volume));
+    let mut namespace = object("v1", "Namespace", "", "shop", json!({}));
+    namespace["metadata"]["annotations"] = json!({"inject.example.com/image": image("namespace")});
+    prod.apply(namespace);
+    run(&program(&aws, CONFIG)).await;
+    assert_eq!(aws.tags("app").join(" "), "namespace newest policy volume");
+}
+
+/// One version of a kind may drop what another shows (U6).
+#[tokio::test]
+async fn every_served_version_of_a_kind_is_read() {
+    for aggregated in [true, false] {
+        let (aws, prod) = one_cluster().await;
+        for tag in ["dropped", "shown", "nobody"] {
+            push(&aws, tag);
+        }
+        for version in ["v1", "v1alpha1", "v1beta1"] {
+            prod.define("example.com", version, "widgets", "Widget");
+        }
+        let widget = |version, tag| {
+            let version = format!("example.com/{version}");
+            custom(&version, "Widget", "web", json!({"image": image(tag)}))
+        };
+        prod.apply(widget("v1", "shown"));
+        prod.apply(widget("v1beta1", "dropped"));
+        if !aggregated {
+            prod.without_aggregated_discovery();
+        }
+        run(&program(&aws, CONFIG)).await;
+        assert_eq!(aws.tags("app"), ["dropped", "newest", "shown"]);
+    }
+}
+
 #[tokio::test]
 async fn no_tag_in_the_image_of_a_pod_is_latest() {
     let (aws, prod) = one_cluster().await;
@@ -333,11 +398,13 @@ async fn no_tag_in_the_image_of_a_pod_is_latest() {
 async fn helm_history_counts_where_it_is_asked_for() {
     let (aws, prod) = one_cluster().await;
     let config = CONFIG.replace("ecs: false", "ecs: false, eks: { helm_history: true }");
-    for tag in ["manifest", "hook", "nobody"] {
+    for tag in ["manifest", "hook", "secret", "nobody"] {
         push(&aws, tag);
     }
+    let values = BASE64_STANDARD.encode(format!("image: {}\n", image("secret")));
     let release = json!({
-        "name": "web", "version": 2, "manifest": format!("spec:\n- image: \"{}\"\n", image("manifest")),
+        "name": "web", "version": 2,
+        "manifest": format!("spec:\n- image: \"{}\"\n---\ndata:\n  values.yaml: {values}\n", image("manifest")),
         "hooks": [{"manifest": format!("image: {}", image("hook"))}],
     });
     let stored = BASE64_STANDARD.encode(BASE64_STANDARD.encode(release.to_string()));
@@ -345,7 +412,7 @@ async fn helm_history_counts_where_it_is_asked_for() {
     let ran = run(&program(&aws, &config)).await;
     let start = "in use by Helm release `shop/web revision 2` in cluster `prod`";
     assert_starts!(ran.why("hook"), start);
-    assert_eq!(aws.tags("app"), ["hook", "manifest", "newest"]);
+    assert_eq!(aws.tags("app"), ["hook", "manifest", "newest", "secret"]);
 
     // Without it, Secrets are not even asked for.
     prod.clear_record();
