@@ -79,6 +79,34 @@ fn newest_is_what_was_pushed_or_restored_last() {
     assert_eq!(kept(&repository, "{tags: '.', newest: 3}"), expected);
 }
 
+/// The name of an image, its tags, and which of them `newest: 1` by version keeps.
+const VERSIONS: [(&str, &[&str]); 6] = [
+    (
+        "1d a | tag 1.3.0 | tag sha-9f31c02\n2d b | tag 1.4.0",
+        &["b"],
+    ),
+    ("1d a | tag java21-v9\n2d b | tag java21-v10", &["b"]),
+    ("1d a | tag 1.0.0-rc9\n2d b | tag 1.0.0-rc10", &["b"]),
+    ("1d a | tag v1.2.3\n2d b | tag v1.2.3-12-gabcdef0", &["b"]),
+    // Without a version it is kept, and takes no rank.
+    (
+        "1d a | tag sha-9f31c02\n2d b | tag 1.0.0\n3d c | tag 0.9",
+        &["a", "b"],
+    ),
+    // What else an image is called does not matter where it has a version.
+    ("1d a | tag 1.0.0 | tag stable\n2d b | tag 1.1.0", &["b"]),
+];
+
+/// Images are ranked by the version in their tags (K10).
+#[test]
+fn the_newest_by_version_is_the_highest() {
+    for (images, expected) in VERSIONS {
+        let repository = RepositoryBuilder::read(images);
+        let kept = kept(&repository, "{tags: '.', newest: 1, by: version}");
+        assert_eq!(kept, expected, "{images}");
+    }
+}
+
 /// Many tags of an image give it one rank, and what another rule keeps has its rank all the same
 /// (K4).
 #[test]

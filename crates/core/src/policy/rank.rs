@@ -43,7 +43,7 @@ pub struct Kept {
     pub tag: Option<usize>,
     /// Rank, if the rule ranks.
     pub rank: Option<Rank>,
-    /// Whether the tag holds no version, so that a rule by version cannot rank it (P4).
+    /// Whether no tag holds a version, so that a rule by version cannot rank it (K10, P4).
     pub unordered: bool,
 }
 
@@ -164,19 +164,22 @@ impl<'a> Application<'a> {
                     version: None,
                 });
             }
+            let first = tags.peek().copied();
+            let mut ordered = false;
             for tag in tags {
-                match self.rule.version(&image.tags[tag]) {
-                    Ok(version) => {
-                        let group = groups.entry(self.rule.group(&image.tags[tag])).or_default();
-                        add_once(group, index, tag, version);
-                    }
-                    Err(NoVersion) => evaluation.kept[index].push(Kept {
-                        rule: self.position,
-                        tag: Some(tag),
-                        rank: None,
-                        unordered: true,
-                    }),
+                if let Ok(version) = self.rule.version(&image.tags[tag]) {
+                    let group = groups.entry(self.rule.group(&image.tags[tag])).or_default();
+                    add_once(group, index, tag, version);
+                    ordered = true;
                 }
+            }
+            if first.is_some() && !ordered {
+                evaluation.kept[index].push(Kept {
+                    rule: self.position,
+                    tag: first,
+                    rank: None,
+                    unordered: true,
+                });
             }
         }
         let mut groups: Vec<(&str, Vec<Contender<'a>>)> = groups.into_iter().collect();

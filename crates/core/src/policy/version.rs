@@ -1,57 +1,110 @@
-//! The version in a tag, for rules that order by version.
+//! The version in a tag, for rules that order by version (K10).
 
 use std::{cmp::Ordering, iter};
 
-/// A version as tags write it: any prefix without digits (`v`, `release-`), numbers separated by
-/// dots, and what follows a `-`, which makes it a pre-release as in Semantic Versioning.
-#[derive(Debug, PartialEq, Eq)]
+/// What separates the parts of a tag.
+const SEPARATORS: [char; 4] = ['-', '_', '.', '/'];
+
+/// A version as tags write it: `release-1.2.3-4-rc1_build5` holds all of its pieces.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Version<'a> {
-    numbers: Vec<u64>,
-    pre_release: Option<&'a str>,
+    /// `1.2.3`.
+    numbers: &'a str,
+    /// `-4`: what counts upwards from the numbers, as revisions and `git describe` do.
+    revision: &'a str,
+    /// `rc1`: what ranks below the version without it; empty if there is none.
+    suffix: &'a str,
 }
 
 impl<'a> Version<'a> {
-    /// The version in a tag; none if there is no number, or one beyond 64 bits.
+    /// Returns the version in a tag, if there is one.
     pub(super) fn parse(tag: &'a str) -> Option<Self> {
-        let core = &tag[tag.find(|c: char| c.is_ascii_digit())?..];
-        let end = core
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(core.len());
+        let core = &tag[start(tag)?..];
+        let mut end = digits(core);
+        while let Some(rest) = core[end..].strip_prefix('.') {
+            let more = digits(rest);
+            if more == 0 || is_commit(first_part(rest), None) {
+                break;
+            }
+            end += 1 + more;
+        }
         let (numbers, rest) = core.split_at(end);
-        let numbers = numbers
-            .trim_end_matches('.')
-            .split('.')
-            .map(|n| n.parse().ok())
-            .collect::<Option<_>>()?;
-        // Build metadata does not count; `+` cannot stand in a tag and is written `_`.
-        let rest = rest.split('_').next().unwrap_or_default();
-        let pre_release = Some(rest.trim_start_matches(['-', '.'])).filter(|text| !text.is_empty());
+        let mut end = 0;
+        while let Some(after) = rest[end..].strip_prefix(SEPARATORS) {
+            let part = first_part(after);
+            if digits(part) == 0 || is_commit(part, None) {
+                break;
+            }
+            end += 1 + part.len();
+        }
+        let (revision, rest) = rest.split_at(end);
         Some(Self {
             numbers,
-            pre_release,
+            revision,
+            suffix: without_build(rest).trim_start_matches(SEPARATORS),
         })
     }
 }
 
+/// Returns where the version in a tag begins.
+fn start(tag: &str) -> Option<usize> {
+    let mut start = 0;
+    let mut previous = None;
+    for part in tag.split(SEPARATORS) {
+        let number = part.strip_prefix(['v', 'V']).unwrap_or(part);
+        let follows_letters = previous.is_none_or(is_word);
+        let begins = number.len() < part.len() || follows_letters;
+        if begins && digits(number) > 0 && !is_commit(number, previous) {
+            return Some(start + part.len() - number.len());
+        }
+        start += part.len() + 1;
+        previous = Some(part);
+    }
+    None
+}
+
+fn first_part(text: &str) -> &str {
+    text.split(SEPARATORS).next().unwrap_or_default()
+}
+
+fn is_word(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+/// Returns the number of digits that a text begins with.
+fn digits(text: &str) -> usize {
+    let other = text.find(|c: char| !c.is_ascii_digit());
+    other.unwrap_or(text.len())
+}
+
+/// Returns whether a part of a tag is the hash of a commit: hexadecimal digits, of which one is a
+/// letter, unless `g` or a part `sha` before it says so.
+fn is_commit(part: &str, previous: Option<&str>) -> bool {
+    let marked = part.strip_prefix('g');
+    let hex = marked.unwrap_or(part);
+    let is_marked = marked.is_some() || previous == Some("sha");
+    hex.len() >= 7
+        && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && (is_marked || hex.bytes().any(|byte| byte.is_ascii_alphabetic()))
+}
+
+/// Cuts off metadata of a build: `+` cannot stand in a tag, and is written `_`.
+fn without_build(suffix: &str) -> &str {
+    let mut ends = suffix.match_indices('_');
+    let end = ends.find(|(at, _)| suffix[at + 1..].starts_with(|c: char| c.is_ascii_alphabetic()));
+    end.map_or(suffix, |(at, _)| &suffix[..at])
+}
+
 impl Ord for Version<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        let longest = self.numbers.len().max(other.numbers.len());
-        let padded = |version: &Self| -> Vec<u64> {
-            version
-                .numbers
-                .iter()
-                .copied()
-                .chain(iter::repeat(0))
-                .take(longest)
-                .collect()
-        };
-        padded(self)
-            .cmp(&padded(other))
-            .then_with(|| match (self.pre_release, other.pre_release) {
-                (None, None) => Ordering::Equal,
-                (None, Some(_)) => Ordering::Greater,
-                (Some(_), None) => Ordering::Less,
-                (Some(a), Some(b)) => compare_pre_releases(a, b),
+        let by_revision = || parts(self.revision).cmp(parts(other.revision));
+        compare_numbers(self.numbers, other.numbers)
+            .then_with(by_revision)
+            .then_with(|| match (self.suffix, other.suffix) {
+                ("", "") => Ordering::Equal,
+                ("", _) => Ordering::Greater,
+                (_, "") => Ordering::Less,
+                (one, other) => parts(one).cmp(parts(other)),
             })
     }
 }
@@ -62,23 +115,68 @@ impl PartialOrd for Version<'_> {
     }
 }
 
-/// Identifier by identifier: numbers by value and below words, and the shorter list first.
-fn compare_pre_releases(a: &str, b: &str) -> Ordering {
-    // `Ok` sorts below `Err`.
-    let key = |identifier: &'_ str| identifier.parse::<u64>().map_err(|_| identifier.to_owned());
-    a.split(['.', '-'])
-        .map(key)
-        .cmp(b.split(['.', '-']).map(key))
+impl PartialEq for Version<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Version<'_> {}
+
+/// Compares number by number; one that is missing is 0.
+fn compare_numbers(one: &str, other: &str) -> Ordering {
+    let count = |text: &str| text.split('.').count();
+    let longest = count(one).max(count(other));
+    let padded = |text| {
+        let numbers = str::split(text, '.').chain(iter::repeat("0"));
+        numbers.take(longest).map(natural)
+    };
+    padded(one).cmp(padded(other))
+}
+
+/// Returns the parts of a revision or of a suffix, to be compared one by one. Commit hashes have no
+/// order.
+fn parts(text: &str) -> impl Iterator<Item = Vec<Run<'_>>> {
+    let parts = text.split(SEPARATORS).filter(|part| !part.is_empty());
+    parts.map(|part| natural(if is_commit(part, None) { "" } else { part }))
+}
+
+/// A run of characters of one kind. A number is below a text, as in Semantic Versioning.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Run<'a> {
+    /// The number of digits and the digits, without zeros in front: of any size.
+    Number(usize, &'a str),
+    Text(&'a str),
+}
+
+/// Returns the runs of a text, which compare as people read them: rc2 is below rc10.
+fn natural(mut text: &str) -> Vec<Run<'_>> {
+    let mut runs = Vec::with_capacity(2);
+    while !text.is_empty() {
+        let number = digits(text);
+        let (run, rest) = if number > 0 {
+            let digits = text[..number].trim_start_matches('0');
+            (Run::Number(digits.len(), digits), &text[number..])
+        } else {
+            let end = text.find(|c: char| c.is_ascii_digit());
+            let (run, rest) = text.split_at(end.unwrap_or(text.len()));
+            (Run::Text(run), rest)
+        };
+        runs.push(run);
+        text = rest;
+    }
+    runs
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    /// Versions in the order that a rule ranks them by (K10).
-    #[test]
-    fn versions_in_rising_order() {
-        let tags = [
+    /// Tags of one image repository each, from the lowest version to the highest (K10).
+    const RISING: [&[&str]; 12] = [
+        &[
             "0.9",
             "v1.0.0-alpha",
             "1.0.0-alpha.1",
@@ -92,26 +190,115 @@ mod tests {
             "2",
             "2.0.0.1",
             "2024.11.05",
-        ];
-        let versions: Vec<_> = tags
-            .iter()
-            .map(|tag| Version::parse(tag).unwrap())
-            .collect();
-        for pair in versions.windows(2) {
-            assert!(pair[0] < pair[1], "{pair:?}");
+        ],
+        &[
+            "1.0.0-rc2",
+            "1.0.0-rc9",
+            "1.0.0rc10",
+            "1.0.0",
+            "1.0.0-1",
+            "1.0.0-10",
+            "1.0.1",
+        ],
+        &["java21-v9", "java21-v10"],
+        &[
+            "1.2.3",
+            "v1.2.3-2-gabcdef0",
+            "v1.2.3-12-g1234567",
+            "1.2.4-rc1",
+            "1.2.4-rc1-5-g9f31c02",
+            "1.2.4-rc2",
+        ],
+        &["2024-02-28", "2024-11-05-rc1", "2024-11-05", "2024-11-06"],
+        &["20240101", "main-20240102", "main-20240102-9"],
+        &[
+            "17.0.9_7-jre",
+            "17.0.9_9-jre",
+            "17.0.9_10-jre",
+            "17.0.10_1-jre",
+        ],
+        &[
+            "3.12.0b9",
+            "3.12.0b10",
+            "3.12.0",
+            "3.12.1-alpine3.9",
+            "3.12.1-alpine3.20",
+            "3.12.1",
+        ],
+        &["1.0.0-9f31c02", "1.0.0", "1.0.1-abcdef0", "1.0.1"],
+        &["pr-9", "pr-10"],
+        &[
+            "99999999999999999999998",
+            "99999999999999999999999",
+            "100000000000000000000000",
+        ],
+        &["1.0.Final", "1.0", "1.0.1.RC1", "1.0.1"],
+    ];
+
+    #[test]
+    fn versions_rise() {
+        for tags in RISING {
+            let versions: Vec<_> = tags
+                .iter()
+                .map(|tag| Version::parse(tag).unwrap())
+                .collect();
+            for (position, version) in versions.iter().enumerate() {
+                for later in &versions[position + 1..] {
+                    assert!(version < later, "{version:?} {later:?}");
+                }
+            }
         }
     }
 
     #[test]
-    fn missing_numbers_are_zero_and_build_metadata_does_not_count() {
+    fn missing_numbers_are_zero_and_builds_and_commits_have_no_order() {
         let cmp = |a, b| Version::parse(a).unwrap().cmp(&Version::parse(b).unwrap());
-        assert_eq!(cmp("1.0", "v1.0.0"), Ordering::Equal);
-        assert_eq!(cmp("1.0.0_build5", "1.0.0"), Ordering::Equal);
+        for (a, b) in [
+            ("1.0", "v1.0.0"),
+            ("1.0.0_build5", "1.0.0"),
+            ("1.0.0-rc1_build5", "1.0.0-rc01"),
+            ("1.0.0-9f31c02", "1.0.0-abcdef0"),
+            ("1.0-2-gabcdef0", "1.0-2-g9f31c02"),
+            ("java17-v10", "java21-v10"),
+        ] {
+            assert_eq!(cmp(a, b), Ordering::Equal, "{a} {b}");
+        }
     }
 
     #[test]
-    fn no_number_is_no_version() {
-        assert_eq!(Version::parse("latest"), None);
-        assert_eq!(Version::parse("v99999999999999999999999"), None);
+    fn what_is_no_version() {
+        for tag in [
+            "latest",
+            "sha-9f31c02",
+            "sha-1234567",
+            "9f31c02",
+            "main-9f31c02",
+            "main-9f31c02-1700000000",
+            "g1234567",
+            "java21",
+            "x86_64-1.2",
+            "550e8400-e29b-41d4-a716-446655440000",
+            "sha256-0f0f0f0f",
+            "release--1",
+            "_1",
+        ] {
+            assert_eq!(Version::parse(tag), None, "{tag}");
+        }
+    }
+
+    proptest! {
+        /// Any tags can be sorted.
+        #[test]
+        fn versions_are_in_a_total_order(tags in prop::collection::vec("[1-3rcg._-]{1,10}", 3)) {
+            let versions: Vec<_> = tags.iter().filter_map(|tag| Version::parse(tag)).collect();
+            for a in &versions {
+                for b in &versions {
+                    prop_assert_eq!(a.cmp(b), b.cmp(a).reverse());
+                    for c in &versions {
+                        prop_assert!(!(a <= b && b <= c) || a <= c);
+                    }
+                }
+            }
+        }
     }
 }
