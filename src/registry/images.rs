@@ -170,7 +170,7 @@ fn image_of(detail: &ImageDetail) -> Result<Image, Unclear> {
             .and_then(|bytes| u64::try_from(bytes).ok())
             .unwrap_or_default(),
         media_type: MediaType::new(detail.image_manifest_media_type()),
-        artifact_type: ArtifactType::new(detail.artifact_media_type()),
+        artifact_type: artifact_type(detail),
         subject: subject.transpose()?,
         status: match detail.image_status() {
             None | Some(ImageStatus::Active) => Status::Active,
@@ -179,6 +179,13 @@ fn image_of(detail: &ImageDetail) -> Result<Image, Unclear> {
             Some(_) => Status::Unknown,
         },
     })
+}
+
+/// Returns the type of an image. A manifest that is only for artifacts is one, whether or not ECR
+/// tells its type.
+fn artifact_type(detail: &ImageDetail) -> ArtifactType {
+    let told = detail.artifact_media_type().filter(|text| !text.is_empty());
+    ArtifactType::new(told.or(detail.image_manifest_media_type()))
 }
 
 fn time(time: Option<&DateTime>) -> Option<Time> {
@@ -206,6 +213,24 @@ mod tests {
         assert_eq!(nameless, Err(Unclear::NoDigest));
         let strange = detail().image_status("FROZEN".into()).build();
         assert_eq!(image_of(&strange).unwrap().status, Status::Unknown);
+    }
+
+    /// Older clients push signatures in a manifest of their own type (G5).
+    #[test]
+    fn an_artifact_manifest_is_an_artifact_without_children() {
+        let media_type = "application/vnd.oci.artifact.manifest.v1+json";
+        let detail = detail().image_manifest_media_type(media_type);
+        for (told, expected) in [
+            ("", media_type),
+            ("application/spdx+json", "application/spdx+json"),
+        ] {
+            let image = image_of(&detail.clone().artifact_media_type(told).build()).unwrap();
+            assert_eq!(image.media_type, MediaType::Image);
+            assert_eq!(image.artifact_type, ArtifactType::Other(expected.into()));
+        }
+        let docker = "application/vnd.docker.distribution.manifest.v1+json";
+        let image = image_of(&detail.image_manifest_media_type(docker).build()).unwrap();
+        assert_eq!(image.artifact_type, ArtifactType::ContainerImage);
     }
 
     #[test]

@@ -13,13 +13,14 @@ const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+
 const SOCI_V2: &str = "application/vnd.amazon.soci.index.v2+json";
 const BUILDKIT_ATTESTATION: &str = "application/vnd.docker.attestation.manifest.v1+json";
 const DOCKER_V1: &str = "application/vnd.docker.distribution.manifest.v1+json";
+const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
 const DOCKER_V1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
 /// Media type of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaType {
-    /// A single image, in Docker's form or OCI's.
+    /// A single image in Docker's form or OCI's, or an artifact: nothing that names others.
     Image,
     /// An OCI index or a Docker manifest list, which names other manifests of the same repository.
     Index,
@@ -33,7 +34,7 @@ impl MediaType {
     #[must_use]
     pub fn new(text: Option<&str>) -> Self {
         match text.unwrap_or_default() {
-            OCI_IMAGE | DOCKER_IMAGE | DOCKER_V1 | DOCKER_V1_SIGNED => Self::Image,
+            OCI_IMAGE | OCI_ARTIFACT | DOCKER_IMAGE | DOCKER_V1 | DOCKER_V1_SIGNED => Self::Image,
             OCI_INDEX | DOCKER_LIST => Self::Index,
             other => Self::Unknown(other.into()),
         }
@@ -65,7 +66,9 @@ impl ArtifactType {
             | OCI_IMAGE
             | OCI_INDEX
             | DOCKER_IMAGE
-            | DOCKER_LIST => Self::ContainerImage,
+            | DOCKER_LIST
+            | DOCKER_V1
+            | DOCKER_V1_SIGNED => Self::ContainerImage,
             "application/vnd.cncf.helm.config.v1+json" => Self::HelmChart,
             other => Self::Other(other.into()),
         }
