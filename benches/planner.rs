@@ -10,7 +10,7 @@ use ecr_cleanup::{
     config::Config,
     evidence::{Coverage, Evidence, EvidenceKind, SourceStatus, UsageIndex, User, Uses},
     image::{ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
-    inventory::{Child, Content, Images, Inventory, Repository},
+    inventory::{Child, Content, Images, Inventory, Repository, Role},
     plan::{Plan, plan},
     policy::Policies,
 };
@@ -261,7 +261,7 @@ fn repository(number: u32, kind: Kind) -> Result<Repository, Failure> {
             3 if kind == Kind::Graph => {
                 let children = [position - 1, position - 2].map(|part| Child {
                     digest: digest(number, part),
-                    role: Some("linux/arm64".into()),
+                    role: Some(Role::Platform("linux/arm64".into())),
                 });
                 stored.children.insert(image.digest, children.into());
                 image.media_type = MediaType::Index;

@@ -161,12 +161,9 @@ impl Hygiene {
         if !rules.name_tags() {
             return;
         }
-        let images = repository.images().iter().map(|planned| &planned.image);
-        for image in images.filter(|image| image.may_be_ranked()) {
-            for tag in image.tags.iter().filter(|tag| !rules.match_tag(tag)) {
-                let title = || format!("{}:{tag}", repository.title());
-                self.unmatched_tags.add(title);
-            }
+        for tag in repository.ruled_tags().filter(|tag| !rules.match_tag(tag)) {
+            let title = || format!("{}:{tag}", repository.title());
+            self.unmatched_tags.add(title);
         }
     }
 

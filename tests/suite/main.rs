@@ -33,6 +33,7 @@ mod safety_net;
 
 // What a run keeps, says and costs.
 mod archive;
+mod attachments;
 mod calls;
 mod exact_sizes;
 mod hygiene;

@@ -12,7 +12,7 @@ use ecr_cleanup::{
         Archival, ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag,
         Time,
     },
-    inventory::{Child, Content, Images, Inventory, Repository},
+    inventory::{Child, Content, Images, Inventory, Repository, Role},
     plan::{Plan, PlanSettings, plan},
     policy::Policies,
 };
@@ -136,6 +136,7 @@ impl ImageBuilder<'_> {
             "artifact" => self.artifact(value),
             "archived" => self.archived(hours(value)),
             "restored" => self.restored(hours(value)),
+            "pulled" => self.pulled(hours(value)),
             "index" => {
                 let children = value.split(',').map(str::trim);
                 self.index(&children.filter(|it| !it.is_empty()).collect::<Vec<_>>())
@@ -172,7 +173,12 @@ impl ImageBuilder<'_> {
             let (name, role) = child.split_once('=').unwrap_or((child, ""));
             Child {
                 digest: digest(name),
-                role: (!role.is_empty()).then(|| role.into()),
+                role: match role {
+                    "" => None,
+                    "attestation" => Some(Role::Artifact(role.into())),
+                    _ if role.starts_with("application/") => Some(Role::Artifact(role.into())),
+                    _ => Some(Role::Platform(role.into())),
+                },
             }
         });
         let children = children.collect();

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ArtifactType, Digest, Image};
+use super::{ArtifactType, Digest, Image, MediaType, Tag};
 
 /// Relation of an image to its subject, as its tag or its artifact type tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,7 +41,50 @@ const MARKS: [(&str, Attachment); 13] = [
     ("sbom", Attachment::Describes),
 ];
 
+/// Endings of signature tags, whatever the image is that has them: those of cosign.
+const ENDINGS: [&str; 3] = [".sig", ".att", ".sbom"];
+
 impl Image {
+    /// Returns what this image refers to, by its subject or by any tag that names a digest: what
+    /// keeps that keeps this one too (G3). Nothing refers to itself.
+    pub fn subjects(&self) -> impl Iterator<Item = Digest> + '_ {
+        let subject = self.subject.as_deref().copied();
+        let tagged = self.tags.iter().filter_map(Tag::digest);
+        let named = subject.into_iter().chain(tagged.map(|(digest, _)| digest));
+        named.filter(|digest| *digest != self.digest)
+    }
+
+    /// Returns whether it has a subject.
+    #[must_use]
+    pub fn is_referrer(&self) -> bool {
+        let subject = self.subject.as_deref();
+        subject.is_some_and(|subject| *subject != self.digest)
+    }
+
+    /// Returns whether a tag of this image says that it belongs to another one (K5).
+    ///
+    /// Mirrors tag images by digests too. So without an ending of a signature, only what cannot run
+    /// is taken for an attachment.
+    #[must_use]
+    pub fn is_signature_tag(&self, tag: &Tag, can_run: bool) -> bool {
+        tag.digest().is_some_and(|(digest, ending)| {
+            digest != self.digest && (!can_run || ENDINGS.contains(&ending))
+        })
+    }
+
+    /// Returns its tags besides signature tags, each with its position: those that rules match.
+    pub fn ordinary_tags(&self, can_run: bool) -> impl Iterator<Item = (usize, &Tag)> {
+        let tags = self.tags.iter().enumerate();
+        tags.filter(move |(_, tag)| !self.is_signature_tag(tag, can_run))
+    }
+
+    /// Returns whether it is an attachment: a signature, an attestation or the like (K5).
+    #[must_use]
+    pub fn is_attachment(&self, can_run: bool) -> bool {
+        let mut tags = self.tags.iter();
+        self.is_referrer() || tags.any(|tag| self.is_signature_tag(tag, can_run))
+    }
+
     /// Returns the relation of this image to one of its subjects.
     #[must_use]
     pub fn attachment_to(&self, subject: &Digest) -> Attachment {
@@ -55,18 +98,15 @@ impl Image {
             ArtifactType::Other(artifact_type) => mark(artifact_type),
             ArtifactType::ContainerImage | ArtifactType::HelmChart => None,
         };
-        let tag = self
-            .tags
-            .iter()
-            .find(|tag| tag.attached_to().as_ref() == Some(subject));
-        let by_tag = || {
-            let suffix = tag?.get("sha256-".len() + 64..)?;
-            if suffix.is_empty() {
-                Some(Attachment::ListsReferrers)
-            } else {
-                mark(suffix)
-            }
+        let mut tags = self.tags.iter().filter_map(Tag::digest);
+        let ending = tags
+            .find(|(digest, _)| digest == subject)
+            .map(|(_, ending)| ending);
+        let by_tag = match ending {
+            Some("") if self.media_type == MediaType::Index => Some(Attachment::ListsReferrers),
+            Some(ending) => mark(ending),
+            None => None,
         };
-        by_tag().or_else(by_type).unwrap_or(Attachment::RefersTo)
+        by_tag.or_else(by_type).unwrap_or(Attachment::RefersTo)
     }
 }

@@ -73,13 +73,15 @@ impl Tag {
         }
     }
 
-    /// Returns the digest that the tag of an attachment belongs to: `sha256-<hex>`, alone or
-    /// followed by `.` or `-` and anything, such as `.sig`, `.att`, `.sbom`.
+    /// Returns the digest that a tag names, with what follows it: `sha256-<hex>`, alone or followed
+    /// by `.` or `-` and anything.
     #[must_use]
-    pub fn attached_to(&self) -> Option<Digest> {
+    pub fn digest(&self) -> Option<(Digest, &str)> {
         let rest = self.0.strip_prefix("sha256-")?;
-        let (hex, suffix) = rest.split_at_checked(64)?;
-        (suffix.is_empty() || suffix.starts_with(['.', '-'])).then(|| Digest::from_hex(hex).ok())?
+        let (hex, ending) = rest.split_at_checked(64)?;
+        let has_end = ending.is_empty() || ending.starts_with(['.', '-']);
+        let digest = Digest::from_hex(hex).ok().filter(|_| has_end)?;
+        Some((digest, ending))
     }
 }
 
@@ -155,24 +157,19 @@ mod tests {
     }
 
     #[test]
-    fn signature_tags_name_what_they_belong_to() {
+    fn a_tag_may_name_a_digest_with_an_ending() {
         let hex = "0f".repeat(32);
         let subject = Digest::from_hex(&hex).unwrap();
-        for suffix in ["", ".sig", ".att", ".sbom", "-soci"] {
-            assert_eq!(
-                Tag::new(&format!("sha256-{hex}{suffix}"))
-                    .unwrap()
-                    .attached_to(),
-                Some(subject),
-                "{suffix}"
-            );
+        for ending in ["", ".sig", ".imgpkg", "-soci"] {
+            let tag = Tag::new(&format!("sha256-{hex}{ending}")).unwrap();
+            assert_eq!(tag.digest(), Some((subject, ending)), "{ending}");
         }
         for tag in [
             "sha256-0f0f.sig".to_owned(),
             format!("sha256-{hex}0"),
             format!("v1-sha256-{hex}"),
         ] {
-            assert_eq!(Tag::new(&tag).unwrap().attached_to(), None, "{tag}");
+            assert_eq!(Tag::new(&tag).unwrap().digest(), None, "{tag}");
         }
     }
 }

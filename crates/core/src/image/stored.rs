@@ -67,29 +67,6 @@ impl Image {
         self.archival.as_ref()?.restored_at
     }
 
-    /// Returns whether this counts towards `newest` (K5), as far as the image itself tells: only
-    /// its parents tell whether it is the child of an index.
-    #[must_use]
-    pub fn may_be_ranked(&self) -> bool {
-        self.status != Status::Archived
-            && self.subject.is_none()
-            && self.artifact_type == ArtifactType::ContainerImage
-            && !self.is_attachment()
-    }
-
-    /// Returns whether it may be the child of an index whose manifest cannot be read.
-    #[must_use]
-    pub fn may_be_child(&self) -> bool {
-        self.tags.is_empty() && self.subject.is_none()
-    }
-
-    /// Returns whether all its tags say that it belongs to another image: signatures and the like
-    /// are stored under `sha256-<hex>...` tags.
-    #[must_use]
-    pub fn is_attachment(&self) -> bool {
-        !self.tags.is_empty() && self.tags.iter().all(|tag| tag.attached_to().is_some())
-    }
-
     /// Returns what follows its repository in messages: `:` and its first tag, or `@` and a short
     /// digest.
     #[must_use]
@@ -98,16 +75,6 @@ impl Image {
             || format!("@{}", self.digest.short()),
             |tag| format!(":{tag}"),
         )
-    }
-
-    /// Returns what this image refers to, by its subject or by its tags: what keeps that keeps this
-    /// one too (G3).
-    pub fn subjects(&self) -> impl Iterator<Item = Digest> + '_ {
-        self.subject
-            .as_deref()
-            .copied()
-            .into_iter()
-            .chain(self.tags.iter().filter_map(Tag::attached_to))
     }
 }
 

@@ -2,16 +2,35 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::image::{Digest, DigestError};
+use crate::image::{ArtifactType, Digest, DigestError};
 
 /// A manifest that an index names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Child {
     /// Digest of the child.
     pub digest: Digest,
-    /// Role in the index: a platform such as `linux/arm64`, or `attestation`.
+    /// Role in the index; `None` if the index does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<Box<str>>,
+    pub role: Option<Role>,
+}
+
+/// Role of a manifest in an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A platform, such as `linux/arm64`.
+    Platform(Box<str>),
+    /// `attestation`, or the type of another artifact.
+    Artifact(Box<str>),
+}
+
+impl Role {
+    /// Returns it for people.
+    #[must_use]
+    pub const fn text(&self) -> &str {
+        let (Self::Platform(text) | Self::Artifact(text)) = self;
+        text
+    }
 }
 
 #[derive(Deserialize)]
@@ -54,6 +73,23 @@ pub enum ManifestError {
     Digest(#[from] DigestError),
 }
 
+impl Platform {
+    /// Returns its name; `None` if it is unknown.
+    fn name(&self) -> Option<Box<str>> {
+        let Self {
+            os,
+            architecture,
+            variant,
+        } = self;
+        if os.is_empty() || os == "unknown" || architecture.is_empty() {
+            return None;
+        }
+        let variant = variant.as_ref().map(|variant| format!("/{variant}"));
+        let variant = variant.unwrap_or_default();
+        Some(format!("{os}/{architecture}{variant}").into())
+    }
+}
+
 /// Parses the children in the manifest of an index, in its order.
 pub fn children(manifest: &str) -> Result<Vec<Child>, ManifestError> {
     let index: IndexManifest = serde_json::from_str(manifest)?;
@@ -67,31 +103,21 @@ pub fn children(manifest: &str) -> Result<Vec<Child>, ManifestError> {
 }
 
 impl Descriptor {
-    fn role(&self) -> Option<Box<str>> {
+    fn role(&self) -> Option<Role> {
         let attestation = self
             .annotations
             .as_ref()
             .and_then(|annotations| annotations.reference_type.as_deref());
         if attestation == Some("attestation-manifest") {
-            return Some("attestation".into());
+            return Some(Role::Artifact("attestation".into()));
         }
-        match &self.platform {
-            Some(Platform {
-                os, architecture, ..
-            }) if os.is_empty() || os == "unknown" || architecture.is_empty() => None,
-            Some(Platform {
-                os,
-                architecture,
-                variant: None,
-            }) => Some(format!("{os}/{architecture}").into()),
-            Some(Platform {
-                os,
-                architecture,
-                variant: Some(variant),
-            }) => Some(format!("{os}/{architecture}/{variant}").into()),
-            None => None,
-        }
-        .or_else(|| self.artifact_type.as_deref().map(Into::into))
+        let platform = self.platform.as_ref().and_then(Platform::name);
+        let artifact = || match ArtifactType::new(self.artifact_type.as_deref()) {
+            ArtifactType::ContainerImage => None,
+            _ => self.artifact_type.as_deref().map(Into::into),
+        };
+        let platform = platform.map(Role::Platform);
+        platform.or_else(|| artifact().map(Role::Artifact))
     }
 }
 
@@ -115,21 +141,25 @@ mod tests {
                  "annotations": {"vnd.docker.reference.type": "attestation-manifest", "x": "y"}},
                 {"digest": digest(4), "artifactType": "application/vnd.amazon.soci.index.v2+json"},
                 {"digest": digest(5)},
+                {"digest": digest(6), "artifactType": "application/vnd.oci.image.config.v1+json"},
             ]
         });
         let roles: Vec<_> = children(&manifest.to_string())
             .unwrap()
             .into_iter()
-            .map(|child| child.role.map(String::from))
+            .map(|child| child.role)
             .collect();
+        let platform = |text: &str| Some(Role::Platform(text.into()));
+        let artifact = |text: &str| Some(Role::Artifact(text.into()));
         let expected = [
-            Some("linux/arm64/v8"),
-            Some("linux/amd64"),
-            Some("attestation"),
-            Some("application/vnd.amazon.soci.index.v2+json"),
+            platform("linux/arm64/v8"),
+            platform("linux/amd64"),
+            artifact("attestation"),
+            artifact("application/vnd.amazon.soci.index.v2+json"),
+            None,
             None,
         ];
-        assert_eq!(roles, expected.map(|role| role.map(str::to_owned)));
+        assert_eq!(roles, expected);
     }
 
     #[test]

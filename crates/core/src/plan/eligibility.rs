@@ -17,20 +17,37 @@ const PUSH_GRACE: SignedDuration = SignedDuration::from_hours(1);
 /// Some tagged images are ranked without counting: the children of an index, so that a release is
 /// not deleted because an old index names it; images that refer to another one; and images that
 /// were archived for long, which are kept if they would be kept as active ones.
-pub(super) fn eligibility(image: &Image, is_child: bool, settings: &PlanSettings) -> Eligibility {
-    let is_ordinary = image.artifact_type == ArtifactType::ContainerImage && !image.is_attachment();
+pub(super) fn eligibility(
+    image: &Image,
+    can_run: bool,
+    is_child: bool,
+    settings: &PlanSettings,
+) -> Eligibility {
+    let is_container_image = image.artifact_type == ArtifactType::ContainerImage;
     let is_ranked = image.status != Status::Archived || settings.archived_long_enough(image);
-    if image.may_be_ranked() && !is_child {
+    if counts(image, can_run) && !is_child {
         Eligibility::Counts
-    } else if is_ordinary && is_ranked && !image.tags.is_empty() {
+    } else if is_container_image && is_ranked && image.ordinary_tags(can_run).next().is_some() {
         Eligibility::Ranked
     } else {
         Eligibility::None
     }
 }
 
+/// Returns whether an image counts towards `newest`, unless it is the child of an index.
+pub(super) fn counts(image: &Image, can_run: bool) -> bool {
+    image.status != Status::Archived
+        && image.artifact_type == ArtifactType::ContainerImage
+        && !image.is_attachment(can_run)
+}
+
 /// Returns the reason to keep an image of which too little is known (P4, G7, K8).
-pub(super) fn doubt(image: &Image, is_child: bool, settings: &PlanSettings) -> Option<KeepReason> {
+pub(super) fn doubt(
+    image: &Image,
+    can_run: bool,
+    is_child: bool,
+    settings: &PlanSettings,
+) -> Option<KeepReason> {
     let now = settings.now;
     match (image.status, image.pushed_at) {
         (Status::Archived, _) if !settings.archived_long_enough(image) => {
@@ -43,9 +60,9 @@ pub(super) fn doubt(image: &Image, is_child: bool, settings: &PlanSettings) -> O
             Some(KeepReason::PushedInFuture)
         }
         (Status::Active | Status::Archived, Some(pushed_at)) => {
-            let attachment = image.is_attachment();
-            let alone = image.subject.is_none() && !attachment && !is_child;
-            if alone
+            let attachment = image.is_attachment(can_run);
+            if !attachment
+                && !is_child
                 && image.artifact_type != ArtifactType::ContainerImage
                 && !image.artifact_type.is_child()
             {

@@ -1,10 +1,11 @@
 //! Reasons to keep the images of one repository: from rules, use and doubt, spread over the graph.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, iter::zip, sync::Arc};
 
 use super::{
     DeleteReason, KeepReason, LeftAlone, PlanSettings, Verdict,
-    eligibility::{doubt, eligibility},
+    can_run::can_run,
+    eligibility::{counts, doubt, eligibility},
     graph::{self, Graph},
     opaque_index::OpaqueIndexes,
     subject::Subject,
@@ -13,12 +14,13 @@ use crate::{
     evidence::StoredUsage,
     image::{Digest, Image, MediaType, Status},
     inventory::Child,
-    policy::{Evaluation, KeepRules},
+    policy::{Evaluation, KeepRules, RuleImage},
 };
 
 /// The reasons to keep each image of a repository.
 pub(super) struct KeepReasons<'a> {
     images: &'a [&'a Image],
+    can_run: Vec<bool>,
     children: &'a HashMap<Digest, Vec<Child>>,
     graph: Graph,
     settings: PlanSettings,
@@ -39,8 +41,12 @@ impl<'a> KeepReasons<'a> {
         settings: PlanSettings,
     ) -> Result<Self, LeftAlone> {
         let images = subject.images.as_slice();
-        let is_tagged = |image: &&Image| !image.tags.is_empty() && !image.is_attachment();
-        let tagged = images.iter().any(is_tagged);
+        let can_run = images
+            .iter()
+            .map(|it| can_run(it, images, subject.children));
+        let mut can_run: Vec<bool> = can_run.collect();
+        let tagged = zip(images, &can_run)
+            .any(|(image, &can_run)| image.ordinary_tags(can_run).next().is_some());
         let names = rules.rules.iter().map(|rule| Arc::from(&*rule.name));
         let names: Vec<Arc<str>> = names.collect();
         let mut graph = Graph::new(images, subject.children);
@@ -49,17 +55,19 @@ impl<'a> KeepReasons<'a> {
             .map(|(index, _)| graph.parents(index).next().is_some())
             .collect();
         loop {
-            let eligibility: Vec<_> = images
-                .iter()
-                .zip(&is_child)
-                .map(|(image, &is_child)| eligibility(image, is_child, &settings))
-                .collect();
-            let evaluation = rules.evaluate(images, &eligibility, settings.now);
+            let ruled = zip(images, zip(&can_run, &is_child));
+            let ruled = ruled.map(|(image, (&can_run, &is_child))| RuleImage {
+                image,
+                can_run,
+                eligibility: eligibility(image, can_run, is_child, &settings),
+            });
+            let evaluation = rules.evaluate(&ruled.collect::<Vec<_>>(), settings.now);
             if tagged && !evaluation.any_tag_matched && !rules.delete_unmatched {
                 return Err(LeftAlone::NoTagMatched);
             }
             let mut all = Self {
                 images,
+                can_run,
                 children: subject.children,
                 graph,
                 settings,
@@ -72,7 +80,7 @@ impl<'a> KeepReasons<'a> {
             if !all.release_orphans(&mut is_child) {
                 return Ok(all);
             }
-            graph = all.graph;
+            (graph, can_run) = (all.graph, all.can_run);
         }
     }
 
@@ -123,7 +131,8 @@ impl<'a> KeepReasons<'a> {
                 add(reasons, reason);
             }
             let is_child = self.graph.parents(index).next().is_some();
-            reasons.extend(doubt(image, is_child, &self.settings));
+            let can_run = self.can_run[index as usize];
+            reasons.extend(doubt(image, can_run, is_child, &self.settings));
         }
         self.spread_use(in_use);
         self.seed_possible_children();
@@ -151,7 +160,8 @@ impl<'a> KeepReasons<'a> {
             .filter(|&(index, image)| {
                 !self.keeps(index)
                     && self.graph.parents(index).next().is_none()
-                    && image.may_be_child()
+                    && image.tags.is_empty()
+                    && !image.is_referrer()
                     && (image.status == Status::Archived || !self.settings.archive.candidates)
             })
             .map(|(index, _)| index)
@@ -242,8 +252,8 @@ impl<'a> KeepReasons<'a> {
             .any(|reason| !archive || *reason != KeepReason::Archived)
     }
 
-    /// Returns the attachments that nothing keeps, with each subject that is not in this
-    /// repository.
+    /// Returns the images that nothing keeps and that refer to another one, with each subject that is
+    /// not in this repository.
     pub(super) fn attached_elsewhere(&self) -> impl Iterator<Item = (u32, Digest)> + '_ {
         let candidates = (0..)
             .zip(self.images)
@@ -255,7 +265,12 @@ impl<'a> KeepReasons<'a> {
 
     /// Returns whether the repository has ordinary images, to which its attachments then belong.
     pub(super) fn has_ordinary_images(&self) -> bool {
-        self.images.iter().any(|image| image.may_be_ranked())
+        zip(self.images, &self.can_run).any(|(image, &can_run)| counts(image, can_run))
+    }
+
+    fn is_attachment(&self, index: u32) -> bool {
+        let index = index as usize;
+        self.images[index].is_attachment(self.can_run[index])
     }
 
     /// Keeps an image for a reason outside this repository.
@@ -300,28 +315,27 @@ impl<'a> KeepReasons<'a> {
         let digest_of = |index: u32| self.images[index as usize].digest;
         // An attachment tells more of itself than a list of referrers tells of it.
         let mut parents = self.graph.parents(index);
-        let of_index = parents.find(|&parent| {
-            !self.images[parent as usize].is_attachment() || image.subject.is_none()
-        });
+        let of_index = parents.find(|&parent| !self.is_attachment(parent) || !image.is_referrer());
         if let Some(index) = of_index.map(digest_of) {
             return DeleteReason::PartOf {
                 index: Box::new(index),
                 role: self.role(index, image.digest),
             };
         }
-        if let Some(subject) = self.graph.subjects(index).next().map(digest_of) {
-            return DeleteReason::RefersTo {
-                subject: Box::new(subject),
-                how: image.attachment_to(&subject),
-            };
-        }
-        if (image.subject.is_some() || image.is_attachment())
-            && let Some(subject) = image.subjects().next()
-        {
-            return DeleteReason::Orphan {
-                subject: Box::new(subject),
-                how: image.attachment_to(&subject),
-            };
+        if self.is_attachment(index) {
+            let stored = self.graph.subjects(index).next().map(digest_of);
+            if let Some(subject) = stored {
+                return DeleteReason::RefersTo {
+                    subject: Box::new(subject),
+                    how: image.attachment_to(&subject),
+                };
+            }
+            if let Some(subject) = image.subjects().next() {
+                return DeleteReason::Orphan {
+                    subject: Box::new(subject),
+                    how: image.attachment_to(&subject),
+                };
+            }
         }
         if image.tags.is_empty() {
             DeleteReason::Untagged
@@ -336,7 +350,8 @@ impl<'a> KeepReasons<'a> {
             .iter()
             .find(|named| named.digest == child)?
             .role
-            .clone()
+            .as_ref()
+            .map(|role| role.text().into())
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`Candidates::decide`] makes the [`Plan`], once and for good, after vetoes against whole
 //! repositories were collected.
 
+mod can_run;
 mod conflict;
 mod decide;
 mod eligibility;

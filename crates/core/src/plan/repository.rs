@@ -2,9 +2,11 @@
 
 use std::{collections::HashMap, ops::RangeInclusive, sync::Arc};
 
-use super::{LeftAlone, RepositoryKey, Verdict, subject::Subject};
+use super::{
+    LeftAlone, RepositoryKey, Verdict, can_run::can_run, eligibility::counts, subject::Subject,
+};
 use crate::{
-    image::{Digest, Image, MediaType, Registry, RepositoryName, Time},
+    image::{Digest, Image, MediaType, Registry, RepositoryName, Tag, Time},
     inventory::{Child, Content, Images, LifecyclePolicy, Repository},
 };
 
@@ -202,6 +204,18 @@ impl RepositoryPlan {
     /// cannot be read.
     pub(super) fn is_opaque(&self, image: &Image) -> bool {
         image.media_type == MediaType::Index && !self.children.contains_key(&image.digest)
+    }
+
+    /// Returns the tags that rules match, of all images but attachments, artifacts and archived ones
+    /// (K5).
+    pub fn ruled_tags(&self) -> impl Iterator<Item = &Tag> {
+        let subject = self.subject();
+        self.images.iter().flat_map(move |planned| {
+            let image = &planned.image;
+            let can_run = can_run(image, &subject.images, subject.children);
+            let tags = image.ordinary_tags(can_run).map(|(_, tag)| tag);
+            tags.filter(move |_| counts(image, can_run))
+        })
     }
 
     /// Returns the images that may be deleted or archived.

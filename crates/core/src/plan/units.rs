@@ -86,7 +86,10 @@ impl RepositoryPlan {
         let is_opaque = |slot: usize| self.is_opaque(&planned(slot).image);
         let (opaque, children): (Vec<usize>, Vec<usize>) = (0..slots)
             .filter(|&slot| planned(slot).image.status == Status::Archived)
-            .filter(|&slot| is_opaque(slot) || planned(slot).image.may_be_child())
+            .filter(|&slot| {
+                let image = &planned(slot).image;
+                is_opaque(slot) || image.tags.is_empty() && !image.is_referrer()
+            })
             .partition(|&slot| is_opaque(slot));
         let mut base = vec![0; slots];
         if let Some(&first) = opaque.first() {

@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 pub use pattern::{GlobError, Pattern, RepositoryGlobs};
-pub use rank::{Eligibility, Evaluation, Kept, Missed, Rank};
+pub use rank::{Eligibility, Evaluation, Kept, Missed, Rank, RuleImage};
 
 /// All policies, in the order of the configuration: the first that matches a repository applies to
 /// it (K1).
@@ -65,7 +65,7 @@ pub struct KeepRule {
     /// Pattern that the same tag does not match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub except: Option<Pattern>,
-    /// The image has no tag. The tag of a signature does not count as one.
+    /// The image has no tag; signature tags do not count.
     pub untagged: bool,
     /// The image was pushed at most this long ago.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -34,6 +34,17 @@ pub enum Eligibility {
     None,
 }
 
+/// An image as rules see it.
+#[derive(Debug, Clone, Copy)]
+pub struct RuleImage<'a> {
+    /// Image.
+    pub image: &'a Image,
+    /// Whether it can run, which tells signature tags from ordinary ones (K5).
+    pub can_run: bool,
+    /// Part in the ranking.
+    pub eligibility: Eligibility,
+}
+
 /// A rule that keeps an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
@@ -77,8 +88,7 @@ struct Contender<'a> {
 struct Application<'a> {
     rule: &'a KeepRule,
     position: usize,
-    images: &'a [&'a Image],
-    eligibility: &'a [Eligibility],
+    images: &'a [RuleImage<'a>],
     now: Time,
 }
 
@@ -86,12 +96,7 @@ impl KeepRules {
     /// Applies all rules to the images of a repository. An archived image that is not ranked meets
     /// no rule (G7).
     #[must_use]
-    pub fn evaluate(
-        &self,
-        images: &[&Image],
-        eligibility: &[Eligibility],
-        now: Time,
-    ) -> Evaluation {
+    pub fn evaluate(&self, images: &[RuleImage<'_>], now: Time) -> Evaluation {
         let mut evaluation = Evaluation {
             kept: vec![Vec::new(); images.len()],
             missed: vec![None; images.len()],
@@ -102,7 +107,6 @@ impl KeepRules {
                 rule,
                 position,
                 images,
-                eligibility,
                 now,
             };
             if rule.ranks() {
@@ -122,7 +126,7 @@ impl<'a> Application<'a> {
             let tag = self.rule.matching_tags(image).next();
             evaluation.any_tag_matched |= tag.is_some();
             let counts =
-                image.status != Status::Archived || self.eligibility[index] != Eligibility::None;
+                image.image.status != Status::Archived || image.eligibility != Eligibility::None;
             if counts && self.rule.meets(image, tag, self.now) {
                 evaluation.kept[index].push(Kept {
                     rule: self.position,
@@ -140,21 +144,24 @@ impl<'a> Application<'a> {
             .rule
             .newest_groups
             .map_or(usize::MAX, |n| n.get() as usize);
-        for (position, group) in self.groups(evaluation).iter().enumerate() {
-            self.rank(group, position < kept_groups, evaluation);
+        let mut newer = 0;
+        for group in self.groups(evaluation) {
+            self.rank(&group, newer < kept_groups, evaluation);
+            newer += usize::from(group.iter().any(|it| self.counts(it)));
         }
     }
 
     /// Returns the images that meet the conditions by group, newest first in both.
     fn groups(&self, evaluation: &mut Evaluation) -> Vec<Vec<Contender<'a>>> {
         let mut groups: HashMap<&str, Vec<Contender<'a>>> = HashMap::new();
-        for (index, image) in self.images.iter().enumerate() {
-            let mut tags = self.rule.matching_tags(image).peekable();
+        for (index, entry) in self.images.iter().enumerate() {
+            let image = entry.image;
+            let mut tags = self.rule.matching_tags(entry).peekable();
             evaluation.any_tag_matched |= tags.peek().is_some();
-            if self.eligibility[index] == Eligibility::None || image.pushed_at.is_none() {
+            if entry.eligibility == Eligibility::None || image.pushed_at.is_none() {
                 continue;
             }
-            if !self.rule.meets(image, tags.peek().copied(), self.now) {
+            if !self.rule.meets(entry, tags.peek().copied(), self.now) {
                 continue;
             }
             if self.rule.tags.is_none() {
@@ -187,7 +194,7 @@ impl<'a> Application<'a> {
             group.sort_unstable_by(|a, b| self.newest_first(a, b));
         }
         groups.sort_unstable_by(|(name, a), (other_name, b)| {
-            self.newest_first(&a[0], &b[0])
+            self.newest_first(self.leader(a), self.leader(b))
                 .then_with(|| name.cmp(other_name))
         });
         groups.into_iter().map(|(_, group)| group).collect()
@@ -201,9 +208,7 @@ impl<'a> Application<'a> {
                 rank: newer + 1,
                 keeps,
             };
-            if self.eligibility[contender.image] == Eligibility::Counts {
-                newer += 1;
-            }
+            newer += u32::from(self.counts(contender));
             if keep_group && keeps.is_none_or(|keeps| rank.rank <= keeps) {
                 evaluation.kept[contender.image].push(Kept {
                     rule: self.position,
@@ -223,11 +228,21 @@ impl<'a> Application<'a> {
         }
     }
 
+    fn counts(&self, contender: &Contender<'_>) -> bool {
+        self.images[contender.image].eligibility == Eligibility::Counts
+    }
+
+    /// Returns the image that tells how new a group is: the newest that counts, if one does.
+    fn leader<'b>(&self, group: &'b [Contender<'a>]) -> &'b Contender<'a> {
+        let leader = group.iter().find(|it| self.counts(it));
+        leader.unwrap_or(&group[0])
+    }
+
     /// Orders by version, highest first, if the rule asks for it; then by push time, newest first;
     /// then by digest (K3).
     fn newest_first(&self, a: &Contender<'_>, b: &Contender<'_>) -> Ordering {
         let key = |contender: &Contender<'_>| {
-            let image = self.images[contender.image];
+            let image = self.images[contender.image].image;
             (Reverse(image.pushed_at), image.digest)
         };
         b.version.cmp(&a.version).then_with(|| key(a).cmp(&key(b)))
@@ -261,19 +276,20 @@ fn add_once<'a>(
 
 impl KeepRule {
     /// Returns the positions of the tags that this rule is about.
-    fn matching_tags<'a>(&'a self, image: &'a Image) -> impl Iterator<Item = usize> + 'a {
-        image
-            .tags
-            .iter()
-            .enumerate()
+    fn matching_tags<'a>(&'a self, entry: &RuleImage<'a>) -> impl Iterator<Item = usize> + 'a {
+        entry
+            .image
+            .ordinary_tags(entry.can_run)
             .filter(|(_, tag)| self.matches_tag(tag))
             .map(|(index, _)| index)
     }
 
     /// Returns whether an image meets every condition but its rank.
-    fn meets(&self, image: &Image, matching_tag: Option<usize>, now: Time) -> bool {
+    fn meets(&self, entry: &RuleImage<'_>, matching_tag: Option<usize>, now: Time) -> bool {
+        let image = entry.image;
+        let mut ordinary_tags = image.ordinary_tags(entry.can_run);
         (self.tags.is_none() || matching_tag.is_some())
-            && (!self.untagged || image.tags.is_empty() || image.is_attachment())
+            && (!self.untagged || ordinary_tags.next().is_none())
             && within(self.pushed_within, image.pushed_at, now)
             && within(self.pulled_within, image.pulled_at.or(image.pushed_at), now)
     }
