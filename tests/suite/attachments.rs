@@ -1,6 +1,24 @@
-//! Which images are attachments (K5).
+//! Which images are attachments (K5), and what becomes of those whose image is elsewhere (G2).
 
-use crate::support::repository_builder::{RepositoryBuilder, candidate_names, plan_one};
+use ecr_cleanup::{
+    config::Mode,
+    image::RepositoryName,
+    inventory::{Content, Images, Inventory, NotRead, Repository, Unclear},
+    pipeline::Request,
+    plan::{Plan, plan},
+    policy::RepositoryGlobs,
+};
+use proptest::{collection::vec, prelude::*};
+use simulated_aws::{Push, SimulatedAws, days_ago};
+
+use crate::support::{
+    WorldExt, answer, deleted, program,
+    repository_builder::{
+        RepositoryBuilder, candidate_names, hours_ago, inventory, plan_all, plan_one, policies,
+        usage,
+    },
+    request,
+};
 
 const NOTHING: &str = "{tags: '^nothing$'}";
 
@@ -102,4 +120,153 @@ fn an_image_in_doubt_stays_with_the_image_that_its_tag_names() {
         9d vex | attached app + .vex
         9d other | attached gone + .vex";
     assert_eq!(deletes(images, "{tags: '^1'}"), "other");
+}
+
+/// Returns a registry with these repositories, and `apps` with this content.
+fn with(builders: &[(&str, &RepositoryBuilder)], content: Content) -> Inventory {
+    let mut inventory = inventory(builders);
+    inventory.repositories.push(Repository {
+        name: RepositoryName::new("apps").unwrap(),
+        policy: Some(0),
+        mutable_tags: true,
+        content,
+    });
+    inventory
+}
+
+fn plan_nothing(inventory: Inventory) -> Plan {
+    let (usage, policies) = (usage(&[]), policies(&document("{tags: keep}")));
+    plan(inventory, &usage, &policies, hours_ago(0))
+}
+
+const SIGNATURES: &str = "
+    9d signature | attached lost + .sig
+    9d sbom | subject lost | artifact application/spdx+json
+    9d sbom signature | attached sbom + .sig
+    9d moved signature";
+
+/// The image may be in what was not read (G2).
+#[test]
+fn an_attachment_stays_while_its_image_may_be_in_a_repository_that_is_not_known() {
+    let mixed = format!("{SIGNATURES}\n9d image | tag keep-1");
+    let doomed = RepositoryBuilder::read("9d lost | tag 0.9");
+    let unclear = Unclear::NoDigest;
+    for signatures in [SIGNATURES, &mixed] {
+        let shared = RepositoryBuilder::read(signatures);
+        for (content, known) in [
+            (Content::NotRead(NotRead::NoPolicy), false),
+            (Content::NotRead(NotRead::Policy { policy: 0 }), false),
+            (Content::NotRead(NotRead::PullThroughCache), false),
+            (Content::NotRead(NotRead::NotAsked), false),
+            (Content::Failed("denied".to_owned()), false),
+            (
+                Content::Unclear {
+                    images: Images::default(),
+                    why: unclear.clone(),
+                },
+                false,
+            ),
+            (Content::Vanished, true),
+            (Content::Complete(Images::default()), true),
+        ] {
+            let case = format!("{content:?} {signatures}");
+            let orphans = known && signatures == mixed;
+            let expected: &[&str] = if orphans {
+                &["moved signature", "sbom", "sbom signature", "signature"]
+            } else {
+                &["moved signature"]
+            };
+            let plan = plan_nothing(with(&[("shared", &shared)], content.clone()));
+            assert_eq!(
+                candidate_names(&plan, "shared", &shared),
+                expected,
+                "{case}"
+            );
+            // Another copy of the image is deleted.
+            let both = [("shared", &shared), ("more", &doomed)];
+            let plan = plan_nothing(with(&both, content));
+            let names = candidate_names(&plan, "shared", &shared);
+            let expected = if known { 4 } else { 1 };
+            assert_eq!(names.len(), expected, "{case}: {names:?}");
+        }
+    }
+}
+
+/// Every image is one of these by its number: a tagged one, a signature by tag, a referrer.
+fn image(repository: &mut RepositoryBuilder, (kind, name, of): (u8, usize, usize)) {
+    const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let image = repository.image(NAMES[name], 9 * 24);
+    match kind {
+        0 => image.tag(&format!("v{name}")),
+        1 => image.attached_to(NAMES[of], ".sig"),
+        2 => image.subject(NAMES[of]),
+        _ => image,
+    };
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What one repository holds never makes a run that leaves it out delete more.
+    #[test]
+    fn a_narrowed_run_deletes_a_subset(
+        images in vec((0_usize..3, 0_u8..4, 0_usize..8, 0_usize..8), 1..16),
+        used in 0_usize..8,
+        asked in 1_u8..7,
+    ) {
+        let mut builders = [(); 3].map(|()| RepositoryBuilder::default());
+        let mut seen = std::collections::BTreeSet::new();
+        for (repository, kind, name, of) in images {
+            if seen.insert((repository, name)) {
+                image(&mut builders[repository], (kind, name, of));
+            }
+        }
+        let names = ["aa", "bb", "cc"];
+        let all: Vec<_> = names.into_iter().zip(&builders).collect();
+        let used = usage(&[["a", "b", "c", "d", "e", "f", "g", "h"][used]]);
+        let policies = policies(&document("{tags: '[0-3]'}"));
+        let full = plan_all(&all, &used, &policies, hours_ago(0));
+        let mut narrowed = inventory(&all);
+        for (position, repository) in narrowed.repositories.iter_mut().enumerate() {
+            if asked & (1 << position) == 0 {
+                repository.content = Content::NotRead(NotRead::NotAsked);
+            }
+        }
+        let narrowed = plan(narrowed, &used, &policies, hours_ago(0));
+        for (name, builder) in all {
+            let of_full = candidate_names(&full, name, builder);
+            for candidate in candidate_names(&narrowed, name, builder) {
+                prop_assert!(of_full.contains(&candidate), "{}: {}", name, candidate);
+            }
+        }
+    }
+}
+
+/// The image in use is in a repository that the run does not look at (G2).
+#[tokio::test]
+async fn the_signature_of_an_image_in_use_stays_wherever_the_image_is() {
+    for (left_alone, asked) in [("apps", None), ("none", Some("shared"))] {
+        let aws = SimulatedAws::start().await;
+        aws.edit(|world| {
+            let image = world.tagged("apps", "1.0", 9);
+            world.define("app", "apps", "1.0");
+            world.tagged("shared", "keep-1", 9);
+            let shared = world.home().repository("shared");
+            let tag = format!("{}.sig", image.replace(':', "-"));
+            shared.push(Push::image().tag(tag).pushed_at(days_ago(9)));
+            shared.push(Push::image().subject(&image).pushed_at(days_ago(9)));
+        });
+        let config = format!(
+            "mode: delete\npolicies: [{{repositories: [{left_alone}], leave_alone: true}}, \
+             {{repositories: ['**'], keep: [{{tags: '^keep'}}]}}]"
+        );
+        let globs = asked.map(|name: &str| RepositoryGlobs::new(&[name.to_owned()]).unwrap());
+        let request = Request {
+            only: globs,
+            ..request(Mode::Delete)
+        };
+        let answer = answer(&program(&aws, &config), request).await.unwrap();
+        assert_deleted!(answer, Completed, 0, "{left_alone}");
+        assert_eq!(deleted(&aws), [""; 0]);
+    }
 }

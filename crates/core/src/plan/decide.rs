@@ -89,10 +89,11 @@ fn keep_all(images: usize) -> Vec<Verdict> {
     vec![Verdict::Keep(Box::new([KeepReason::RepositoryLeftAlone])); images]
 }
 
-/// Keeps attachments of images in other repositories, and returns whether there were any to keep.
+/// Keeps attachments of images in other repositories, and returns whether there were any to keep
+/// (G2).
 ///
-/// An attachment is kept while its image is kept in another repository, and in a repository of
-/// attachments alone while not everything was read.
+/// An image that only may be an attachment is kept with its image, and not for an image that is
+/// nowhere.
 fn keep_attached_elsewhere(progress: &mut [Progress<'_>], subjects: &[Subject<'_>]) -> bool {
     let attached: Vec<(usize, u32, Digest)> = progress
         .iter()
@@ -107,17 +108,23 @@ fn keep_attached_elsewhere(progress: &mut [Progress<'_>], subjects: &[Subject<'_
         return false;
     }
     let holders = holders(&wanted, progress, subjects);
-    let everything_read = subjects.iter().all(|subject| subject.read);
+    let everything_known = subjects.iter().all(|subject| subject.known);
     let mut any = false;
     for (repository, index, subject) in attached {
         let Progress::Open(reasons) = &mut progress[repository] else {
             continue;
         };
-        let holder = holders.get(&subject).map(|&name| name.clone());
-        if holder.is_some() || (!everything_read && !reasons.has_ordinary_images()) {
+        let holder = holders.get(&subject);
+        let kept_in = holder.copied().flatten();
+        let may_be_elsewhere = || {
+            let is_nowhere = holder.is_none();
+            reasons.is_attachment(index)
+                && (!everything_known || is_nowhere && !reasons.has_tagged_images())
+        };
+        if kept_in.is_some() || may_be_elsewhere() {
             let reason = KeepReason::AttachedElsewhere {
                 subject,
-                repository: holder,
+                repository: kept_in.cloned(),
             };
             reasons.keep(index, reason);
             any = true;
@@ -126,17 +133,21 @@ fn keep_attached_elsewhere(progress: &mut [Progress<'_>], subjects: &[Subject<'_
     any
 }
 
-/// Returns the repository that keeps each of these images.
+/// Returns the repository that keeps each of these images, as far as they are stored; `None` if
+/// none keeps it.
 fn holders<'a>(
     wanted: &HashSet<Digest>,
     progress: &[Progress<'_>],
     subjects: &'a [Subject<'_>],
-) -> HashMap<Digest, &'a RepositoryName> {
+) -> HashMap<Digest, Option<&'a RepositoryName>> {
     let mut holders = HashMap::new();
     for (progress, subject) in progress.iter().zip(subjects) {
         for (index, image) in (0..).zip(&subject.images) {
-            if wanted.contains(&image.digest) && progress.keeps(index) {
-                holders.insert(image.digest, subject.name);
+            if wanted.contains(&image.digest) {
+                let holder = holders.entry(image.digest).or_default();
+                if progress.keeps(index) {
+                    *holder = Some(subject.name);
+                }
             }
         }
     }

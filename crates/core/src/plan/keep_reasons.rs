@@ -5,14 +5,14 @@ use std::{collections::HashMap, iter::zip, sync::Arc};
 use super::{
     DeleteReason, KeepReason, LeftAlone, PlanSettings, Verdict,
     can_run::can_run,
-    eligibility::{counts, doubt, eligibility},
+    eligibility::{doubt, eligibility},
     graph::{self, Graph},
     opaque_index::OpaqueIndexes,
     subject::Subject,
 };
 use crate::{
     evidence::StoredUsage,
-    image::{Digest, Image, MediaType, Status},
+    image::{ArtifactType, Digest, Image, MediaType, Status},
     inventory::Child,
     policy::{Evaluation, KeepRules, RuleImage},
 };
@@ -252,23 +252,28 @@ impl<'a> KeepReasons<'a> {
             .any(|reason| !archive || *reason != KeepReason::Archived)
     }
 
-    /// Returns the images that nothing keeps and that refer to another one, with each subject that is
-    /// not in this repository.
+    /// Returns the images that nothing keeps where they are and that refer to another one, with each
+    /// subject that is not in this repository.
     pub(super) fn attached_elsewhere(&self) -> impl Iterator<Item = (u32, Digest)> + '_ {
         let candidates = (0..)
             .zip(self.images)
-            .filter(|&(index, _)| !self.keeps(index));
+            .filter(|&(index, _)| !self.holds(index));
         let subjects = candidates
             .flat_map(|(index, image)| image.subjects().map(move |subject| (index, subject)));
         subjects.filter(|(_, subject)| graph::position(self.images, subject).is_none())
     }
 
-    /// Returns whether the repository has ordinary images, to which its attachments then belong.
-    pub(super) fn has_ordinary_images(&self) -> bool {
-        zip(self.images, &self.can_run).any(|(image, &can_run)| counts(image, can_run))
+    /// Returns whether the repository is one of images with tags, to which its attachments belong.
+    /// Where signatures alone are stored, those that were replaced have no tag any more.
+    pub(super) fn has_tagged_images(&self) -> bool {
+        zip(self.images, &self.can_run).any(|(image, &can_run)| {
+            image.artifact_type == ArtifactType::ContainerImage
+                && !image.is_attachment(can_run)
+                && image.ordinary_tags(can_run).next().is_some()
+        })
     }
 
-    fn is_attachment(&self, index: u32) -> bool {
+    pub(super) fn is_attachment(&self, index: u32) -> bool {
         let index = index as usize;
         self.images[index].is_attachment(self.can_run[index])
     }

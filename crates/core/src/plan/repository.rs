@@ -93,7 +93,7 @@ impl Facts {
             images,
             children,
             policy: self.policy,
-            read: self.read,
+            known: self.read && !matches!(self.left_alone, Some(LeftAlone::Unclear(_))),
         }
     }
 }
@@ -194,7 +194,7 @@ impl RepositoryPlan {
         self.facts.mutable_tags
     }
 
-    /// Returns whether everything in it is known.
+    /// Returns whether its images were listed.
     #[must_use]
     pub const fn was_read(&self) -> bool {
         self.facts.read

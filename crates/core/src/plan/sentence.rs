@@ -75,7 +75,7 @@ impl KeepReason {
                 subject,
                 repository: None,
             } => format!(
-                "attached to {}, which may be in a repository that was not read",
+                "attached to {}, which may be in a repository or registry that was not read",
                 subject.short()
             ),
             Self::Artifact => {

@@ -17,5 +17,6 @@ pub(super) struct Subject<'a> {
     pub(super) images: Vec<&'a Image>,
     pub(super) children: &'a HashMap<Digest, Vec<Child>>,
     pub(super) policy: Option<usize>,
-    pub(super) read: bool,
+    /// Whether all its images are known.
+    pub(super) known: bool,
 }

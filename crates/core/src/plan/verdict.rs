@@ -81,8 +81,8 @@ pub enum KeepReason {
     AttachedElsewhere {
         /// Image that it is attached to.
         subject: Digest,
-        /// Repository that has that image; `None` if not every repository was read, so that it may
-        /// exist.
+        /// Repository that has that image; `None` if it may be in a repository or registry that was
+        /// not read.
         #[serde(skip_serializing_if = "Option::is_none")]
         repository: Option<RepositoryName>,
     },

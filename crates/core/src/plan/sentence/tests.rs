@@ -100,7 +100,7 @@ fn a_kept_image_has_its_reasons() {
     its child app:1.2 is in use
     signs app:1.2, which is kept
     attached to sha256:abababababab, which is kept in `app`
-    attached to sha256:abababababab, which may be in a repository that was not read
+    attached to sha256:abababababab, which may be in a repository or registry that was not read
     not a container image and attached to none, so no rule applies
     archived
     being restored from the archive
