@@ -27,23 +27,23 @@ pub(super) enum ManifestError {
 }
 
 /// Reads the manifest of every index whose children are not known, and returns what could not be
-/// read. An archived index cannot be read; what it names is archived with it.
+/// read. An archived index cannot be read, but may have been read before.
 pub(super) async fn read_children(
     clients: &Clients,
     repository: &str,
     images: &mut Images,
     known: &Cache<Digest, Arc<str>>,
 ) -> Option<Unclear> {
-    let is_readable =
-        |image: &&Image| image.media_type == MediaType::Index && image.status == Status::Active;
+    let is_index = |image: &&Image| image.media_type == MediaType::Index;
     let mut unknown = Vec::new();
-    for image in images.images.iter().filter(is_readable) {
+    for image in images.images.iter().filter(is_index) {
         let manifest = known.get(&image.digest);
         match manifest.and_then(|manifest| children(&image.digest, &manifest).ok()) {
             Some(children) => {
                 images.children.insert(image.digest, children);
             }
-            None => unknown.push(image.digest),
+            None if image.status == Status::Active => unknown.push(image.digest),
+            None => {}
         }
     }
     let start = clients.now();

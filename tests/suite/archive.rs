@@ -5,7 +5,7 @@ use std::time::Duration;
 use ecr_cleanup::{config::Mode, plan::MissingReason, registry::RestoreError, report::Answer};
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, World, days_ago, hours_ago};
 
-use crate::support::{program, repository_builder::SPDX, request, run_as};
+use crate::support::{WorldExt, program, repository_builder::SPDX, request, run_as};
 
 const RULES: &str =
     "policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
@@ -168,6 +168,38 @@ async fn archived_images_are_deleted_after_their_time_and_not_before() {
     assert_eq!(counts, [5, 0, 5, 0], "{:?}", answer.failures);
     assert_starts!(answer.summary, "Deleted 5 of 6 images");
     assert_eq!(aws.count(MOVE), 0);
+}
+
+/// What an archived index names is known if an earlier run read it, and must be guessed else (G7).
+#[tokio::test]
+async fn the_parts_of_an_archived_index_stay_with_it() {
+    for (state, expected) in [("state: 's3://memory'\n", 3), ("", 1)] {
+        let aws = SimulatedAws::start().await;
+        let index = aws.edit(|world| {
+            world.bucket("memory");
+            world.in_use_elsewhere();
+            let app = world.home().repository("team/app");
+            let mut push = |push: Push, days| app.push(push.pushed_at(days_ago(days)));
+            let shared = push(Push::image(), 200);
+            let tagged = push(Push::image().tag("0.9-amd64"), 200);
+            push(Push::image().tag("0.8"), 200);
+            push(Push::image(), 200);
+            let index = push(Push::index([&shared, &tagged]).tag("keep"), 200);
+            push(Push::index([&shared]).tag("1.0"), 9);
+            index
+        });
+        let document = format!("{state}{}", document("delete", "{}"));
+        run_as(&aws, &document, Mode::Plan).await;
+        aws.edit(|world| {
+            let image = world.home().repository("team/app").image_mut(&index);
+            let image = image.unwrap();
+            (image.status, image.archived_at) = ("ARCHIVED".into(), Some(days_ago(5)));
+        });
+        for expected in [expected, 0] {
+            let answer = run_as(&aws, &document, Mode::Delete).await;
+            assert_deleted!(answer, Completed, expected, "{state}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -324,8 +324,9 @@ fn archived_images_go_when_the_configuration_says_so_with_what_was_archived_with
     assert_eq!(deleted(None, &[]), "");
     let all = "200, 200.sig, 200/arm64, 91, 91.sig, 91/arm64";
     assert_eq!(deleted(Some(90), &[]), all);
-    // What it names is not known, and so not known to be unneeded.
-    assert_eq!(deleted(Some(90), &["team/app:v200"]), "91, 91.sig");
+    // What it names is not known, but it is older than what was pushed later.
+    let later = "91, 91.sig, 91/arm64";
+    assert_eq!(deleted(Some(90), &["team/app:v200"]), later);
     let others = "200, 200.sig, 200/arm64, 91, 91.sig";
     assert_eq!(deleted(Some(90), &["91/arm64"]), others);
 }
@@ -382,4 +383,80 @@ fn an_archived_index_holds_back_only_what_it_may_name() {
     );
     let deleted = deleted(&repository, &[], NOTHING, hours_ago(0));
     assert_eq!(deleted, "after, restored");
+}
+
+/// Images of a repository with an archived index that is kept, and what is deleted of them.
+const ARCHIVED_INDEX: [(&str, &str); 7] = [
+    // Two releases share a platform, and only the newer one can be read.
+    (
+        "200d shared
+         200d old | tag 0.9 | index | archived 100d
+         9d new/amd64
+         9d new | tag 1.0 | index new/amd64, shared",
+        "new, new/amd64",
+    ),
+    // A child with a tag of its own, and one that something is attached to.
+    (
+        "200d amd64 | tag 0.9-amd64
+         200d sbom | subject amd64 | artifact application/spdx+json
+         200d provenance | subject gone | artifact application/vnd.docker.attestation.manifest.v1+json
+         200d old | tag 0.9 | index | archived 100d
+         190d later | tag 0.9.1",
+        "later",
+    ),
+    // An index of indexes: what the inner one names is not known either.
+    (
+        "201d part
+         200d inner | tag inner | index | archived 100d
+         200d outer | index | archived 100d
+         199d later",
+        "later",
+    ),
+    // Its children are known from an earlier run.
+    (
+        "200d part
+         200d other
+         200d tagged | tag 0.9-amd64
+         200d old | tag 0.9 | archived 100d | index part, tagged",
+        "other",
+    ),
+    // One index is too old to name an image, and the other was active when that was archived.
+    (
+        "150d between | archived 125d
+         200d with | archived 130d
+         200d old | tag used | index | archived 130d
+         120d new | index | archived 100d",
+        "between",
+    ),
+    // What is kept by an archived index may itself name more, whether that is known or not.
+    (
+        "200d part
+         200d inner | archived 120d | index part
+         200d outer | tag used | index | archived 130d",
+        "",
+    ),
+    (
+        "201d part
+         200d inner | index | archived 120d
+         200d outer | tag used | archived 120d | index inner
+         199d later",
+        "later",
+    ),
+];
+
+/// What an archived index names stays as long as it does, as far as it can be told (G7).
+#[test]
+fn an_archived_index_that_is_kept_keeps_what_it_may_name() {
+    let settings = PlanSettings {
+        now: hours_ago(0),
+        archive: Archiving {
+            candidates: false,
+            delete_after: Some(SignedDuration::from_hours(DAY * 115)),
+        },
+    };
+    for (images, expected) in ARCHIVED_INDEX {
+        let repository = RepositoryBuilder::read(images);
+        let deleted = deleted(&repository, &["team/app:used"], NOTHING, settings);
+        assert_eq!(deleted, expected, "{images}");
+    }
 }

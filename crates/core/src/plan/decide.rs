@@ -130,6 +130,11 @@ fn keep_attached_elsewhere(progress: &mut [Progress<'_>], subjects: &[Subject<'_
             any = true;
         }
     }
+    for progress in progress.iter_mut().filter(|_| any) {
+        if let Progress::Open(reasons) = progress {
+            reasons.settle();
+        }
+    }
     any
 }
 

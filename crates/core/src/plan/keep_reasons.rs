@@ -77,6 +77,7 @@ impl<'a> KeepReasons<'a> {
             };
             all.seed(subject, usage);
             all.close();
+            all.settle();
             if !all.release_orphans(&mut is_child) {
                 return Ok(all);
             }
@@ -135,7 +136,6 @@ impl<'a> KeepReasons<'a> {
             reasons.extend(doubt(image, can_run, is_child, &self.settings));
         }
         self.spread_use(in_use);
-        self.seed_possible_children();
     }
 
     /// Keeps the indexes of images in use (G2): any platform of them may be pulled next.
@@ -152,38 +152,46 @@ impl<'a> KeepReasons<'a> {
         }
     }
 
-    /// Keeps the possible children of indexes that cannot be read, since they are archived. In mode
-    /// `archive`, that is no reason to keep an active image: it belongs where its index is.
-    fn seed_possible_children(&mut self) {
-        let candidates: Vec<u32> = (0..)
-            .zip(self.images)
-            .filter(|&(index, image)| {
-                !self.keeps(index)
-                    && self.graph.parents(index).next().is_none()
-                    && image.tags.is_empty()
-                    && !image.is_referrer()
-                    && (image.status == Status::Archived || !self.settings.archive.candidates)
-            })
-            .map(|(index, _)| index)
-            .collect();
-        let mut known = None;
-        loop {
-            // An index that is kept since another one may name it may itself name more.
-            let kept = (0..)
-                .zip(self.images)
-                .filter(|&(index, image)| self.is_opaque(image) && self.keeps(index));
-            let opaque = OpaqueIndexes::new(kept.map(|(_, image)| *image));
-            let Some(all) = opaque.filter(|_| opaque != known) else {
-                return;
-            };
-            for &index in &candidates {
-                if !self.keeps(index) && all.may_name(self.images[index as usize]) {
-                    let reason = KeepReason::PossibleChildOf { index: all.index };
-                    self.reasons[index as usize].push(reason);
-                }
-            }
-            known = opaque;
+    /// Keeps what kept indexes may name that cannot be read, since they are archived, and what is
+    /// kept with that (G7).
+    pub(super) fn settle(&mut self) {
+        // An index that is kept since another one may name it may itself name more.
+        while self.keep_possible_children() {
+            self.close();
         }
+    }
+
+    /// Keeps the possible children of kept indexes that cannot be read, and returns whether there
+    /// were any to keep. In mode `archive`, an archived index is no reason to keep an active image:
+    /// that belongs where its index is.
+    fn keep_possible_children(&mut self) -> bool {
+        let archives = self.settings.archive.candidates;
+        let opaque = |wanted: &dyn Fn(&Image) -> bool| {
+            let kept = (0..).zip(self.images).filter(|&(index, image)| {
+                self.is_opaque(image) && wanted(image) && self.keeps(index)
+            });
+            OpaqueIndexes::new(kept.map(|(_, image)| *image))
+        };
+        let of_archived = opaque(&|_| true);
+        let of_active = opaque(&|index| !archives || index.status != Status::Archived);
+        let named_by = |index: u32| {
+            let image = self.images[index as usize];
+            let indexes = match image.status {
+                Status::Archived => of_archived.as_ref(),
+                _ => of_active.as_ref(),
+            };
+            let indexes = indexes.filter(|it| !self.keeps(index) && it.may_name(image))?;
+            Some((index, indexes.index))
+        };
+        let possible: Vec<(u32, Digest)> = (0..)
+            .zip(self.images)
+            .filter_map(|(position, _)| named_by(position))
+            .collect();
+        for &(position, index) in &possible {
+            let reason = KeepReason::PossibleChildOf { index };
+            self.reasons[position as usize].push(reason);
+        }
+        !possible.is_empty()
     }
 
     fn is_opaque(&self, image: &Image) -> bool {

@@ -8,7 +8,7 @@
 
 use std::{cmp::Ordering, collections::HashMap};
 
-use super::{PlannedImage, RepositoryPlan, graph::Graph};
+use super::{PlannedImage, RepositoryPlan, graph::Graph, opaque_index::OpaqueIndexes};
 use crate::image::{Image, Status, Time};
 
 /// Candidates that belong together, in the order of their deletion.
@@ -83,22 +83,19 @@ impl RepositoryPlan {
         planned: impl Fn(usize) -> &'a PlannedImage,
         sets: &mut Sets,
     ) -> Vec<u32> {
-        let is_opaque = |slot: usize| self.is_opaque(&planned(slot).image);
-        let (opaque, children): (Vec<usize>, Vec<usize>) = (0..slots)
+        let (opaque, others): (Vec<usize>, Vec<usize>) = (0..slots)
             .filter(|&slot| planned(slot).image.status == Status::Archived)
-            .filter(|&slot| {
-                let image = &planned(slot).image;
-                is_opaque(slot) || image.tags.is_empty() && !image.is_referrer()
-            })
-            .partition(|&slot| is_opaque(slot));
+            .partition(|&slot| self.is_opaque(&planned(slot).image));
         let mut base = vec![0; slots];
-        if let Some(&first) = opaque.first() {
-            for &child in &children {
-                base[child] = 1;
-            }
-            for &slot in opaque.iter().chain(&children) {
-                sets.join(first, slot);
-            }
+        let indexes = OpaqueIndexes::new(opaque.iter().map(|&slot| &planned(slot).image));
+        let Some(indexes) = indexes else { return base };
+        let children = others.into_iter();
+        for child in children.filter(|&slot| indexes.may_name(&planned(slot).image)) {
+            base[child] = 1;
+            sets.join(opaque[0], child);
+        }
+        for &index in &opaque {
+            sets.join(opaque[0], index);
         }
         base
     }

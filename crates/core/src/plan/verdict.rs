@@ -60,7 +60,7 @@ pub enum KeepReason {
         #[serde(skip_serializing_if = "Option::is_none")]
         role: Option<Box<str>>,
     },
-    /// It has no tag, and may be the child of an archived index, whose manifest cannot be read.
+    /// It may be the child of an archived index, whose manifest cannot be read.
     PossibleChildOf {
         /// Index.
         index: Digest,
