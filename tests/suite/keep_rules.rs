@@ -26,7 +26,7 @@ fn kept(repository: &RepositoryBuilder, rules: &str) -> Vec<String> {
     kept
 }
 
-/// A rule keeps what meets all of its conditions, and nothing else (K2, K12).
+/// A rule keeps what meets all of its conditions, and nothing else (K2).
 #[test]
 fn a_rule_keeps_what_meets_all_its_conditions() {
     let mut repository = RepositoryBuilder::read(
@@ -77,6 +77,29 @@ fn newest_is_what_was_pushed_or_restored_last() {
     let mut expected = vec![first, second, "restored"];
     expected.sort_unstable();
     assert_eq!(kept(&repository, "{tags: '.', newest: 3}"), expected);
+}
+
+/// A runtime pulls an index and then one platform; the next pull of the platform may be by its own
+/// digest (K12).
+#[test]
+fn a_pull_of_a_child_is_a_pull_of_its_indexes() {
+    let repository = RepositoryBuilder::read(
+        "90d amd64 | pulled 2d
+         90d arm64 | pulled 40d
+         90d one | tag v1 | index amd64=linux/amd64, arm64=linux/arm64 | pulled 50d
+         90d outer | tag v2 | index one
+         90d other | tag v3 | index arm64=linux/arm64
+         90d own | tag v4 | index arm64=linux/arm64 | pulled 1d",
+    );
+    let kept = |within| {
+        kept(
+            &repository,
+            &format!("{{tags: '^v', pulled_within: {within}}}"),
+        )
+    };
+    assert_eq!(kept("3d"), ["amd64", "arm64", "one", "outer", "own"]);
+    assert_eq!(kept("1d"), ["arm64", "own"]);
+    assert_eq!(kept("12h"), [""; 0]);
 }
 
 /// The name of an image, its tags, and which of them `newest: 1` by version keeps.

@@ -1,9 +1,9 @@
 //! The image graph of a repository: indexes and their children, images and their referrers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::{
-    image::{Digest, Image},
+    image::{Digest, Image, Time},
     inventory::Child,
 };
 
@@ -67,6 +67,18 @@ impl Graph {
     /// Returns the subjects of an image that are in the repository.
     pub(super) fn subjects(&self, image: u32) -> impl Iterator<Item = u32> + '_ {
         self.subjects.of(image)
+    }
+
+    /// Returns the last pull of an image or of its children, to any depth.
+    pub(super) fn pulled_at(&self, image: u32, images: &[&Image]) -> Option<Time> {
+        let mut pulled_at = images[image as usize].pulled_at;
+        let mut open: Vec<u32> = self.children(image).collect();
+        let mut seen: BTreeSet<u32> = open.iter().copied().collect();
+        while let Some(child) = open.pop() {
+            pulled_at = pulled_at.max(images[child as usize].pulled_at);
+            open.extend(self.children(child).filter(|next| seen.insert(*next)));
+        }
+        pulled_at
     }
 
     /// Returns what may be deleted only after this image: its children and its referrers.

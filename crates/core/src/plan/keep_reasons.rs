@@ -55,11 +55,12 @@ impl<'a> KeepReasons<'a> {
             .map(|(index, _)| graph.parents(index).next().is_some())
             .collect();
         loop {
-            let ruled = zip(images, zip(&can_run, &is_child));
-            let ruled = ruled.map(|(image, (&can_run, &is_child))| RuleImage {
+            let ruled = zip((0..).zip(images), zip(&can_run, &is_child));
+            let ruled = ruled.map(|((index, image), (&can_run, &is_child))| RuleImage {
                 image,
                 can_run,
                 eligibility: eligibility(image, can_run, is_child, &settings),
+                pulled_at: graph.pulled_at(index, images),
             });
             let evaluation = rules.evaluate(&ruled.collect::<Vec<_>>(), settings.now);
             if tagged && !evaluation.any_tag_matched && !rules.delete_unmatched {

@@ -70,7 +70,7 @@ pub struct KeepRule {
     /// The image was pushed at most this long ago.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pushed_within: Option<SignedDuration>,
-    /// The image was pulled at most this long ago, or pushed if it was never pulled.
+    /// The image or a child of it was pulled at most this long ago, or it was pushed if never pulled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pulled_within: Option<SignedDuration>,
     /// The image is among this many newest of those that meet the other conditions.

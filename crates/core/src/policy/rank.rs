@@ -43,6 +43,8 @@ pub struct RuleImage<'a> {
     pub can_run: bool,
     /// Part in the ranking.
     pub eligibility: Eligibility,
+    /// Last pull of it or of one of its children (K12).
+    pub pulled_at: Option<Time>,
 }
 
 /// A rule that keeps an image.
@@ -291,7 +293,7 @@ impl KeepRule {
         (self.tags.is_none() || matching_tag.is_some())
             && (!self.untagged || ordinary_tags.next().is_none())
             && within(self.pushed_within, image.pushed_at, now)
-            && within(self.pulled_within, image.pulled_at.or(image.pushed_at), now)
+            && within(self.pulled_within, entry.pulled_at.or(image.pushed_at), now)
     }
 
     /// Returns the version in a tag, if the rule orders by it.
