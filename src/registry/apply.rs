@@ -15,7 +15,7 @@ use tokio::{
     time::{Duration, Instant, timeout_at},
 };
 
-use super::{BATCH, Outcome, RepositoryOutcome, Stop, attempt::Action};
+use super::{BATCH, Outcome, RepositoryOutcome, Stop, attempt::Action, pending::Pending};
 use crate::{
     aws::Clients,
     evidence::UsageIndex,
@@ -64,11 +64,22 @@ impl Applier<'_> {
             lost: None,
         });
         let selection = clearance.selection();
-        let repositories = stream::iter(&selection.repositories)
-            .map(|selected| self.apply_to(clearance.plan(), selected, &freshness))
-            .buffer_unordered(AT_ONCE)
-            .collect::<Vec<_>>()
-            .await;
+        let mut pending = Pending::new(clearance.plan());
+        let mut repositories = Vec::new();
+        let mut rest: Vec<&RepositorySelection<'_>> = selection.repositories.iter().collect();
+        while !rest.is_empty() {
+            let (now, later) = pending.split(rest);
+            let outcomes = stream::iter(now)
+                .map(|selected| self.apply_to(clearance.plan(), selected, &pending, &freshness))
+                .buffer_unordered(AT_ONCE)
+                .collect::<Vec<_>>()
+                .await;
+            for outcome in &outcomes {
+                pending.remove(outcome);
+            }
+            repositories.extend(outcomes);
+            rest = later;
+        }
         Outcome {
             repositories,
             beyond_limit: selection.beyond_limit,
@@ -80,6 +91,7 @@ impl Applier<'_> {
         &self,
         plan: &Plan,
         selected: &RepositorySelection<'_>,
+        pending: &Pending,
         freshness: &Mutex<Freshness>,
     ) -> RepositoryOutcome {
         let repository = selected.repository;
@@ -96,7 +108,9 @@ impl Applier<'_> {
             freshness,
             outcome,
         };
-        cleaning.apply(&selected.units).await
+        let units = selected.units.iter();
+        let units = units.filter(|unit| !pending.holds(repository, unit));
+        cleaning.apply(&units.cloned().collect::<Vec<_>>()).await
     }
 
     fn is_over(&self) -> bool {

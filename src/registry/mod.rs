@@ -9,6 +9,7 @@ mod layers;
 mod lifecycle_policy;
 mod manifests;
 mod outcome;
+mod pending;
 mod policies;
 mod recheck;
 mod repositories;

@@ -9,15 +9,15 @@ use ecr_cleanup::{
     policy::RepositoryGlobs,
 };
 use proptest::{collection::vec, prelude::*};
-use simulated_aws::{Push, SimulatedAws, days_ago};
+use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
 
 use crate::support::{
     WorldExt, answer, deleted, program,
     repository_builder::{
-        RepositoryBuilder, candidate_names, hours_ago, inventory, plan_all, plan_one, policies,
-        usage,
+        RepositoryBuilder, SPDX, candidate_names, hours_ago, inventory, plan_all, plan_one,
+        policies, usage,
     },
-    request,
+    request, run,
 };
 
 const NOTHING: &str = "{tags: '^nothing$'}";
@@ -268,5 +268,44 @@ async fn the_signature_of_an_image_in_use_stays_wherever_the_image_is() {
         let answer = answer(&program(&aws, &config), request).await.unwrap();
         assert_deleted!(answer, Completed, 0, "{left_alone}");
         assert_eq!(deleted(&aws), [""; 0]);
+    }
+}
+
+/// Signatures in a repository of their own go after their images, and only if those are gone (G2).
+#[tokio::test]
+async fn a_signature_stays_if_its_image_could_not_be_deleted() {
+    for (fault, expected) in [
+        (None, 4),
+        (Some(FaultKind::error(400, "SomethingNew", "what?")), 0),
+    ] {
+        let aws = SimulatedAws::start().await;
+        aws.edit(|world| {
+            world.in_use_elsewhere();
+            let image = world.tagged("team/zebra", "1.0", 9);
+            let mut subject = image;
+            // The signatures come first by name, and are signed themselves.
+            for repository in ["signatures", "attestations"] {
+                let tag = format!("{}.sig", subject.replace(':', "-"));
+                let push = Push::image().tag(tag).pushed_at(days_ago(9));
+                subject = world.home().repository(repository).push(push);
+            }
+            let referrer = Push::image().subject(&subject).artifact_type(SPDX);
+            let signatures = world.home().repository("a/third");
+            signatures.push(referrer.pushed_at(days_ago(9)));
+        });
+        if let Some(kind) = fault.clone() {
+            aws.fault(
+                Fault::on("ecr:BatchDeleteImage")
+                    .matching("zebra")
+                    .kind(kind),
+            );
+        }
+        let answer = run(&aws, &format!("mode: delete\n{}", document(NOTHING))).await;
+        assert_eq!(answer.counts.candidates, 4, "{fault:?}");
+        assert_eq!(answer.counts.deleted, expected, "{fault:?}");
+        let deleted = aws.deletions().into_iter().map(|it| it.repository);
+        let order = ["team/zebra", "signatures", "attestations", "a/third"];
+        let order = if fault.is_none() { &order[..] } else { &[] };
+        assert_eq!(deleted.collect::<Vec<_>>(), order);
     }
 }

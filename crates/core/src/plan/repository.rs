@@ -225,6 +225,12 @@ impl RepositoryPlan {
             .filter(|planned| planned.verdict.deletes())
     }
 
+    /// Returns what an image refers to that is not in this repository.
+    pub fn subjects_elsewhere<'a>(&'a self, image: &'a Image) -> impl Iterator<Item = Digest> + 'a {
+        let subjects = image.subjects();
+        subjects.filter(|subject| self.image(subject).is_none())
+    }
+
     /// Returns the image of a digest.
     #[must_use]
     pub fn image(&self, digest: &Digest) -> Option<&PlannedImage> {
