@@ -1,0 +1,14 @@
+//! What becomes of a plan and stands around it: guards, limits, units, explanations, missing images
+//! and conflicts.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod conflicts;
+mod explanations;
+mod guards;
+mod limits;
+mod missing;
+mod refusals;
+mod soak;
+mod support;
+mod units;
+mod vetoes;
