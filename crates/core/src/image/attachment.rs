@@ -72,6 +72,17 @@ impl Image {
         })
     }
 
+    /// Returns whether it is attached to an image, rather than only tagged with the digest of that
+    /// (K5).
+    #[must_use]
+    pub fn is_attached_to(&self, subject: &Digest, can_run: bool) -> bool {
+        let signs = |tag: &Tag| {
+            let digest = tag.digest().map(|(digest, _)| digest);
+            digest == Some(*subject) && self.is_signature_tag(tag, can_run)
+        };
+        self.subject.as_deref() == Some(subject) || self.tags.iter().any(signs)
+    }
+
     /// Returns its tags besides signature tags, each with its position: those that rules match.
     pub fn ordinary_tags(&self, can_run: bool) -> impl Iterator<Item = (usize, &Tag)> {
         let tags = self.tags.iter().enumerate();

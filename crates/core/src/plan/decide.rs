@@ -26,8 +26,13 @@ pub(super) fn decide(
     let usage = &usage.with_stored(images.copied());
     let begin = |subject| Progress::new(subject, usage, policies, settings);
     let mut progress: Vec<Progress<'_>> = subjects.iter().map(begin).collect();
-    // What is kept so may have attachments elsewhere in its turn.
-    while keep_attached_elsewhere(&mut progress, subjects) {}
+    loop {
+        // What is kept so may have attachments elsewhere in its turn.
+        while keep_attached_elsewhere(&mut progress, subjects) {}
+        if !release_orphans(&mut progress, subjects, usage) {
+            break;
+        }
+    }
     progress.into_iter().map(Progress::into_decision).collect()
 }
 
@@ -42,7 +47,7 @@ impl<'a> Progress<'a> {
     fn new(
         subject: &'a Subject<'a>,
         usage: &StoredUsage<'_>,
-        policies: &Policies,
+        policies: &'a Policies,
         settings: PlanSettings,
     ) -> Self {
         let reasons = match subject.policy.map(|position| &policies.0[position].action) {
@@ -53,10 +58,13 @@ impl<'a> Progress<'a> {
             Some(Action::LeaveAlone) | None => Err(Some(LeftAlone::NotRead(NotRead::NoPolicy))),
         };
         match reasons {
-            Ok(reasons) if reasons.attached_elsewhere().next().is_some() => {
-                Self::Open(Box::new(reasons))
+            Ok(reasons) if reasons.depends_on_others() => Self::Open(Box::new(reasons)),
+            Ok(mut reasons) => {
+                while reasons.release_orphans() {
+                    reasons.collect(subject, usage);
+                }
+                Self::Done((None, reasons.into_verdicts()))
             }
-            Ok(reasons) => Self::Done((None, reasons.into_verdicts())),
             Err(why) => Self::Done((why, keep_all(subject.images.len()))),
         }
     }
@@ -83,6 +91,31 @@ impl<'a> Progress<'a> {
             Self::Done(decision) => decision,
         }
     }
+}
+
+/// Lets children count that are kept without any index that names them, and returns whether there
+/// were any. What was kept so far may not be kept any more.
+fn release_orphans(
+    progress: &mut [Progress<'_>],
+    subjects: &[Subject<'_>],
+    usage: &StoredUsage<'_>,
+) -> bool {
+    let open = progress.iter_mut().zip(subjects);
+    let mut open: Vec<_> = open
+        .filter_map(|(progress, subject)| match progress {
+            Progress::Open(reasons) => Some((reasons, subject)),
+            Progress::Done(_) => None,
+        })
+        .collect();
+    let released = open
+        .iter_mut()
+        .map(|(reasons, _)| reasons.release_orphans());
+    // Of all of them, not only up to the first.
+    let any = released.filter(|released| *released).count() > 0;
+    for (reasons, subject) in open.iter_mut().filter(|_| any) {
+        reasons.collect(subject, usage);
+    }
+    any
 }
 
 fn keep_all(images: usize) -> Vec<Verdict> {
@@ -118,7 +151,7 @@ fn keep_attached_elsewhere(progress: &mut [Progress<'_>], subjects: &[Subject<'_
         let kept_in = holder.copied().flatten();
         let may_be_elsewhere = || {
             let is_nowhere = holder.is_none();
-            reasons.is_attachment(index)
+            reasons.is_attached_to(index, &subject)
                 && (!everything_known || is_nowhere && !reasons.has_tagged_images())
         };
         if kept_in.is_some() || may_be_elsewhere() {

@@ -24,83 +24,98 @@ pub(super) struct KeepReasons<'a> {
     children: &'a HashMap<Digest, Vec<Child>>,
     graph: Graph,
     settings: PlanSettings,
-    rules: Vec<Arc<str>>,
+    rules: &'a KeepRules,
+    /// Names of the rules.
+    names: Vec<Arc<str>>,
+    /// Whether an image is the child of an index, so that it does not count towards `newest`.
+    is_child: Vec<bool>,
     evaluation: Evaluation,
     reasons: Vec<Vec<KeepReason>>,
+    /// Whether each image is kept where it is, and so is what belongs to it. In mode `archive`,
+    /// being archived is no reason for others to stay active.
+    held: Vec<bool>,
 }
 
 impl<'a> KeepReasons<'a> {
-    /// Collects the reasons that each image has by itself and by what it belongs to.
+    /// Collects the reasons that each image has by itself and by what it belongs to in its
+    /// repository.
     ///
     /// # Errors
     /// Returns an error if no rule is about any tag of the repository (K7).
     pub(super) fn new(
         subject: &'a Subject<'a>,
-        rules: &KeepRules,
+        rules: &'a KeepRules,
         usage: &StoredUsage<'_>,
         settings: PlanSettings,
     ) -> Result<Self, LeftAlone> {
         let images = subject.images.as_slice();
+        let graph = Graph::new(images, subject.children);
         let can_run = images
             .iter()
             .map(|it| can_run(it, images, subject.children));
-        let mut can_run: Vec<bool> = can_run.collect();
-        let tagged = zip(images, &can_run)
-            .any(|(image, &can_run)| image.ordinary_tags(can_run).next().is_some());
+        let positions = (0..).zip(images).map(|(index, _)| index);
         let names = rules.rules.iter().map(|rule| Arc::from(&*rule.name));
-        let names: Vec<Arc<str>> = names.collect();
-        let mut graph = Graph::new(images, subject.children);
-        let mut is_child: Vec<bool> = (0..)
-            .zip(images)
-            .map(|(index, _)| graph.parents(index).next().is_some())
-            .collect();
-        loop {
-            let ruled = zip((0..).zip(images), zip(&can_run, &is_child));
-            let ruled = ruled.map(|((index, image), (&can_run, &is_child))| RuleImage {
-                image,
-                can_run,
-                eligibility: eligibility(image, can_run, is_child, &settings),
-                pulled_at: graph.pulled_at(index, images),
-            });
-            let evaluation = rules.evaluate(&ruled.collect::<Vec<_>>(), settings.now);
-            if tagged && !evaluation.any_tag_matched && !rules.delete_unmatched {
-                return Err(LeftAlone::NoTagMatched);
-            }
-            let mut all = Self {
-                images,
-                can_run,
-                children: subject.children,
-                graph,
-                settings,
-                rules: names.clone(),
-                evaluation,
-                reasons: vec![Vec::new(); images.len()],
-            };
-            all.seed(subject, usage);
-            all.close();
-            all.settle();
-            if !all.release_orphans(&mut is_child) {
-                return Ok(all);
-            }
-            (graph, can_run) = (all.graph, all.can_run);
+        let mut all = Self {
+            images,
+            can_run: can_run.collect(),
+            is_child: positions
+                .map(|index| graph.parents(index).next().is_some())
+                .collect(),
+            children: subject.children,
+            graph,
+            settings,
+            names: names.collect(),
+            rules,
+            evaluation: Evaluation::default(),
+            reasons: Vec::new(),
+            held: Vec::new(),
+        };
+        all.collect(subject, usage);
+        let tagged = zip(images, &all.can_run)
+            .any(|(image, &can_run)| image.ordinary_tags(can_run).next().is_some());
+        if tagged && !all.evaluation.any_tag_matched && !rules.delete_unmatched {
+            return Err(LeftAlone::NoTagMatched);
         }
+        Ok(all)
+    }
+
+    /// Collects all reasons, from nothing.
+    pub(super) fn collect(&mut self, subject: &Subject<'_>, usage: &StoredUsage<'_>) {
+        let ruled = zip((0..).zip(self.images), zip(&self.can_run, &self.is_child));
+        let ruled = ruled.map(|((index, image), (&can_run, &is_child))| RuleImage {
+            image,
+            can_run,
+            eligibility: eligibility(image, can_run, is_child, &self.settings),
+            pulled_at: self.graph.pulled_at(index, self.images),
+        });
+        let ruled: Vec<_> = ruled.collect();
+        self.evaluation = self.rules.evaluate(&ruled, self.settings.now);
+        self.reasons = vec![Vec::new(); self.images.len()];
+        self.seed(subject, usage);
+        let archives = self.settings.archive.candidates;
+        let holds = |reason: &KeepReason| !archives || *reason != KeepReason::Archived;
+        let held = self.reasons.iter().map(|it| it.iter().any(holds));
+        self.held = held.collect();
+        self.settle();
     }
 
     /// Lets children that are kept without any index that names them count as ordinary images, and
     /// returns whether there were any. Else the next run would delete what this one has kept.
-    fn release_orphans(&self, is_child: &mut [bool]) -> bool {
-        let mut any = false;
-        for (index, is_child) in (0..).zip(is_child) {
-            let kept_alone = || {
-                let mut parents = self.graph.parents(index);
-                self.keeps(index) && !parents.any(|parent| self.keeps(parent))
-            };
-            if *is_child && kept_alone() {
-                *is_child = false;
-                any = true;
-            }
+    ///
+    /// If there were any, all reasons have to be collected again.
+    pub(super) fn release_orphans(&mut self) -> bool {
+        let kept_alone = |index: &u32| {
+            let mut parents = self.graph.parents(*index);
+            self.is_child[*index as usize]
+                && self.keeps(*index)
+                && !parents.any(|parent| self.keeps(parent))
+        };
+        let orphans = (0..).zip(self.images).map(|(index, _)| index);
+        let orphans: Vec<u32> = orphans.filter(kept_alone).collect();
+        for &orphan in &orphans {
+            self.is_child[orphan as usize] = false;
         }
-        any
+        !orphans.is_empty()
     }
 
     /// Collects every reason that an image has by itself.
@@ -121,7 +136,7 @@ impl<'a> KeepReasons<'a> {
                 in_use.push(index);
             }
             for kept in &self.evaluation.kept[index as usize] {
-                let rule = Arc::clone(&self.rules[kept.rule]);
+                let rule = Arc::clone(&self.names[kept.rule]);
                 let reason = match kept.tag.map(|tag| image.tags[tag].clone()) {
                     Some(tag) if kept.unordered => KeepReason::NoVersion { rule, tag },
                     tag => KeepReason::Rule {
@@ -153,23 +168,28 @@ impl<'a> KeepReasons<'a> {
         }
     }
 
-    /// Keeps what kept indexes may name that cannot be read, since they are archived, and what is
-    /// kept with that (G7).
+    /// Spreads the reasons: over the graph, and to what kept indexes may name that cannot be read,
+    /// since they are archived (G7).
     pub(super) fn settle(&mut self) {
-        // An index that is kept since another one may name it may itself name more.
-        while self.keep_possible_children() {
-            self.close();
+        loop {
+            self.spread(self.all(true), true);
+            // An image that is only archived protects what is archived with it.
+            self.spread(self.all(false), false);
+            // An index that is kept since another one may name it may itself name more.
+            if !self.keep_possible_children(true) && !self.keep_possible_children(false) {
+                return;
+            }
         }
     }
 
-    /// Keeps the possible children of kept indexes that cannot be read, and returns whether there
-    /// were any to keep. In mode `archive`, an archived index is no reason to keep an active image:
-    /// that belongs where its index is.
-    fn keep_possible_children(&mut self) -> bool {
+    /// Keeps the possible children of indexes that cannot be read, of those that are held or of all
+    /// that are kept, and returns whether there were any to keep. In mode `archive`, an archived
+    /// index is no reason to keep an active image: that belongs where its index is.
+    fn keep_possible_children(&mut self, held: bool) -> bool {
         let archives = self.settings.archive.candidates;
         let opaque = |wanted: &dyn Fn(&Image) -> bool| {
             let kept = (0..).zip(self.images).filter(|&(index, image)| {
-                self.is_opaque(image) && wanted(image) && self.keeps(index)
+                self.is_opaque(image) && wanted(image) && self.is_settled(index, held)
             });
             OpaqueIndexes::new(kept.map(|(_, image)| *image))
         };
@@ -181,7 +201,8 @@ impl<'a> KeepReasons<'a> {
                 Status::Archived => of_archived.as_ref(),
                 _ => of_active.as_ref(),
             };
-            let indexes = indexes.filter(|it| !self.keeps(index) && it.may_name(image))?;
+            let is_open = !self.is_settled(index, held);
+            let indexes = indexes.filter(|it| is_open && it.may_name(image))?;
             Some((index, indexes.index))
         };
         let possible: Vec<(u32, Digest)> = (0..)
@@ -189,8 +210,7 @@ impl<'a> KeepReasons<'a> {
             .filter_map(|(position, _)| named_by(position))
             .collect();
         for &(position, index) in &possible {
-            let reason = KeepReason::PossibleChildOf { index };
-            self.reasons[position as usize].push(reason);
+            self.add(position, KeepReason::PossibleChildOf { index }, held);
         }
         !possible.is_empty()
     }
@@ -199,25 +219,21 @@ impl<'a> KeepReasons<'a> {
         image.media_type == MediaType::Index && !self.children.contains_key(&image.digest)
     }
 
-    /// Spreads the reasons over the graph.
-    fn close(&mut self) {
-        self.spread(self.all(Self::holds), Self::holds);
-        // An image that is only archived protects what is archived with it.
-        let archived = self.all(|it, index| it.keeps(index) && !it.holds(index));
-        let settled = |it: &Self, index: u32| {
-            it.keeps(index) || it.images[index as usize].status != Status::Archived
-        };
-        self.spread(archived, settled);
+    /// Returns whether an image needs no reason to be held, or to be kept.
+    fn is_settled(&self, index: u32, held: bool) -> bool {
+        self.held[index as usize] || (!held && self.keeps(index))
     }
 
-    /// Keeps the children (G1) and the referrers (G3) of kept images, to any depth, but for those
-    /// that are `settled`.
-    fn spread(&mut self, mut kept: Vec<u32>, settled: impl Fn(&Self, u32) -> bool) {
+    /// Holds, or keeps where they are archived, the children (G1) and the referrers (G3) of these
+    /// images, to any depth.
+    fn spread(&mut self, mut kept: Vec<u32>, held: bool) {
         while let Some(index) = kept.pop() {
             let digest = self.images[index as usize].digest;
             let open = |dependents: &mut dyn Iterator<Item = u32>| -> Vec<u32> {
+                let is_archived =
+                    |index: u32| self.images[index as usize].status == Status::Archived;
                 dependents
-                    .filter(|&dependent| !settled(self, dependent))
+                    .filter(|&it| !self.is_settled(it, held) && (held || is_archived(it)))
                     .collect()
             };
             let (children, referrers) = (
@@ -230,7 +246,7 @@ impl<'a> KeepReasons<'a> {
                     index: digest,
                     role,
                 };
-                add(&mut self.reasons[child as usize], reason);
+                self.add(child, reason, held);
             }
             for &referrer in &referrers {
                 let how = self.images[referrer as usize].attachment_to(&digest);
@@ -238,27 +254,26 @@ impl<'a> KeepReasons<'a> {
                     subject: digest,
                     how,
                 };
-                add(&mut self.reasons[referrer as usize], reason);
+                self.add(referrer, reason, held);
             }
             kept.extend(children.into_iter().chain(referrers));
         }
     }
 
-    fn all(&self, wanted: impl Fn(&Self, u32) -> bool) -> Vec<u32> {
-        (0..)
-            .zip(self.images)
-            .map(|(index, _)| index)
-            .filter(|&index| wanted(self, index))
-            .collect()
+    fn add(&mut self, index: u32, reason: KeepReason, held: bool) {
+        add(&mut self.reasons[index as usize], reason);
+        self.held[index as usize] |= held;
     }
 
-    /// Returns whether an image is kept where it is, and so is what belongs to it. In mode
-    /// `archive`, being archived is no reason for others to stay active.
-    fn holds(&self, index: u32) -> bool {
-        let archive = self.settings.archive.candidates;
-        self.reasons[index as usize]
-            .iter()
-            .any(|reason| !archive || *reason != KeepReason::Archived)
+    fn all(&self, held: bool) -> Vec<u32> {
+        let all = (0..).zip(self.images).map(|(index, _)| index);
+        all.filter(|&index| self.is_settled(index, held)).collect()
+    }
+
+    /// Returns whether an image refers to one that is not in this repository.
+    pub(super) fn depends_on_others(&self) -> bool {
+        let mut subjects = self.images.iter().flat_map(|image| image.subjects());
+        subjects.any(|subject| graph::position(self.images, &subject).is_none())
     }
 
     /// Returns the images that nothing keeps where they are and that refer to another one, with each
@@ -266,7 +281,7 @@ impl<'a> KeepReasons<'a> {
     pub(super) fn attached_elsewhere(&self) -> impl Iterator<Item = (u32, Digest)> + '_ {
         let candidates = (0..)
             .zip(self.images)
-            .filter(|&(index, _)| !self.holds(index));
+            .filter(|&(index, _)| !self.held[index as usize]);
         let subjects = candidates
             .flat_map(|(index, image)| image.subjects().map(move |subject| (index, subject)));
         subjects.filter(|(_, subject)| graph::position(self.images, subject).is_none())
@@ -282,15 +297,20 @@ impl<'a> KeepReasons<'a> {
         })
     }
 
-    pub(super) fn is_attachment(&self, index: u32) -> bool {
+    fn is_attachment(&self, index: u32) -> bool {
         let index = index as usize;
         self.images[index].is_attachment(self.can_run[index])
     }
 
+    pub(super) fn is_attached_to(&self, index: u32, subject: &Digest) -> bool {
+        let index = index as usize;
+        self.images[index].is_attached_to(subject, self.can_run[index])
+    }
+
     /// Keeps an image for a reason outside this repository.
     pub(super) fn keep(&mut self, index: u32, reason: KeepReason) {
-        self.reasons[index as usize].push(reason);
-        self.spread(vec![index], Self::holds);
+        self.add(index, reason, true);
+        self.spread(vec![index], true);
     }
 
     pub(super) fn keeps(&self, index: u32) -> bool {
@@ -322,7 +342,7 @@ impl<'a> KeepReasons<'a> {
         }
         if let Some(missed) = &self.evaluation.missed[index as usize] {
             return DeleteReason::Superseded {
-                rule: Arc::clone(&self.rules[missed.rule]),
+                rule: Arc::clone(&self.names[missed.rule]),
                 rank: missed.rank,
             };
         }

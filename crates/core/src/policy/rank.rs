@@ -13,7 +13,7 @@ use super::{KeepRule, KeepRules, Order, version::Version};
 use crate::image::{Image, Status, Tag, Time};
 
 /// Result of the rules for each image, in the order of the images.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Evaluation {
     /// Rules that keep the image.
     pub kept: Vec<Vec<Kept>>,

@@ -2,6 +2,7 @@
 //! and conflicts.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod belonging;
 mod conflicts;
 mod explanations;
 mod guards;
