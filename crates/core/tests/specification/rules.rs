@@ -1,0 +1,77 @@
+//! Rule sets that cover every condition of a rule.
+
+use std::num::NonZeroU32;
+
+use ecr_cleanup_core::policy::{
+    Action, KeepRule, KeepRules, Order, Pattern, Policies, Policy, RepositoryGlobs,
+};
+use jiff::SignedDuration;
+
+fn pattern(text: &str) -> Pattern {
+    Pattern::new(text).unwrap()
+}
+
+fn days(days: i64) -> SignedDuration {
+    SignedDuration::from_hours(days * 24)
+}
+
+/// Returns a rule without conditions.
+fn rule() -> KeepRule {
+    KeepRule {
+        name: "rule".to_owned(),
+        tags: None,
+        except: None,
+        untagged: false,
+        pushed_within: None,
+        pulled_within: None,
+        newest: None,
+        per: None,
+        newest_groups: None,
+        by: Order::Pushed,
+    }
+}
+
+fn tags(text: &str) -> KeepRule {
+    KeepRule { tags: Some(pattern(text)), ..rule() }
+}
+
+fn newest(newest: u32, of: KeepRule) -> KeepRule {
+    KeepRule { newest: NonZeroU32::new(newest), ..of }
+}
+
+/// Returns a policy for each rule set; the first keeps nothing by a rule, and the second is left
+/// alone for it (K7).
+pub(crate) fn policies() -> Policies {
+    let per = || KeepRule { per: Some("name".to_owned()), ..tags("(?<name>rc[0-9]+|^[a-z]+)") };
+    let groups = |groups| KeepRule { newest_groups: NonZeroU32::new(groups), ..per() };
+    let untagged = || KeepRule { untagged: true, ..rule() };
+    let by_version = |rule| KeepRule { by: Order::Version, ..rule };
+    let sets = vec![
+        (true, vec![tags("^nothing$")]),
+        (false, vec![tags("^nothing$")]),
+        (false, vec![tags("rc2")]),
+        (true, vec![newest(1, tags("."))]),
+        (true, vec![newest(2, tags("."))]),
+        (true, vec![newest(1, KeepRule { except: Some(pattern("rc2")), ..tags(".") })]),
+        (true, vec![newest(1, rule())]),
+        (true, vec![newest(1, untagged()), tags("rc2")]),
+        (true, vec![KeepRule { pushed_within: Some(days(5)), ..untagged() }]),
+        (true, vec![KeepRule { pulled_within: Some(days(5)), ..rule() }]),
+        (true, vec![newest(1, KeepRule { pulled_within: Some(days(5)), ..rule() })]),
+        (true, vec![newest(1, per())]),
+        (true, vec![groups(1)]),
+        (true, vec![newest(1, groups(1))]),
+        (true, vec![newest(1, by_version(tags(".")))]),
+        (false, vec![newest(1, rule())]),
+    ];
+    let policies = sets.into_iter().enumerate();
+    Policies(
+        policies
+            .map(|(position, (delete_unmatched, rules))| Policy {
+                position,
+                repositories: RepositoryGlobs::none(),
+                action: Action::Keep(KeepRules { rules, delete_unmatched }),
+            })
+            .collect(),
+    )
+}
