@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +15,8 @@ use crate::image::Digest;
 /// Facts by their names, known from earlier runs or learnt by this one.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
-    known: BTreeMap<K, V>,
+    /// Facts as they are stored.
+    known: Mutex<BTreeMap<K, V>>,
     used: Mutex<BTreeMap<K, V>>,
     /// Locks of the facts that are being read.
     turns: Mutex<BTreeMap<K, Arc<tokio::sync::Mutex<()>>>>,
@@ -25,8 +29,33 @@ pub(crate) struct Caches {
     pub(crate) definitions: Cache<String, Vec<String>>,
     /// Image of each published version of a function, by ARN, number and code.
     pub(crate) functions: Cache<String, FunctionImage>,
+    /// Number of task definitions that count, and of those that were read.
+    pub(crate) progress: Progress,
     /// Manifest of each index, which can be checked against its digest.
     pub(crate) indexes: Cache<Digest, Arc<str>>,
+}
+
+/// How far task definitions were read.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    read: AtomicUsize,
+    of: AtomicUsize,
+}
+
+impl Progress {
+    pub(crate) fn expect(&self, definitions: usize) {
+        self.of.fetch_add(definitions, Ordering::Relaxed);
+    }
+
+    pub(crate) fn advance(&self) {
+        self.read.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the number of task definitions that were read, and of those that were found.
+    pub(crate) fn so_far(&self) -> (usize, usize) {
+        let [read, of] = [&self.read, &self.of].map(|number| number.load(Ordering::Relaxed));
+        (read, of)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,14 +77,23 @@ impl<K, V> Cache<K, V> {
     /// Creates a cache with the facts of earlier runs.
     pub(crate) fn new(known: BTreeMap<K, V>) -> Self {
         Self {
-            known,
+            known: Mutex::new(known),
             used: Mutex::new(BTreeMap::new()),
             turns: Mutex::new(BTreeMap::new()),
         }
     }
 
+    fn known(&self) -> MutexGuard<'_, BTreeMap<K, V>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn used(&self) -> MutexGuard<'_, BTreeMap<K, V>> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers what is stored now.
+    pub(crate) fn stored(&self, facts: BTreeMap<K, V>) {
+        *self.known() = facts;
     }
 }
 
@@ -66,9 +104,9 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
         if let Some(fact) = used.get(name) {
             return Some(fact.clone());
         }
-        let fact = self.known.get(name)?;
+        let fact = self.known().get(name)?.clone();
         used.insert(name.clone(), fact.clone());
-        Some(fact.clone())
+        Some(fact)
     }
 
     /// Returns a fact, which is read if it is not known or not good: once, however many ask for it
@@ -100,12 +138,12 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
     /// Returns the facts to write down: those that this run used, and the others too if they may be
     /// needed again; `None` if nothing changed.
     pub(crate) fn changed(&self, keep_unused: bool) -> Option<BTreeMap<K, V>> {
-        let mut facts = self.used().clone();
+        let (mut facts, known) = (self.used().clone(), self.known());
         if keep_unused {
-            for (name, fact) in &self.known {
+            for (name, fact) in &*known {
                 facts.entry(name.clone()).or_insert_with(|| fact.clone());
             }
         }
-        (facts != self.known).then_some(facts)
+        (facts != *known).then_some(facts)
     }
 }

@@ -82,13 +82,26 @@ impl Program {
             };
             let caches = state.as_ref().map(|state| Arc::clone(&state.caches));
             let caches = caches.unwrap_or_default();
-            let (inventories, usage) = tokio::join!(
-                within(stop_at, self.read_registries(request, &locations, &caches)),
-                self.read_usage(&locations, &caches, stop_at)
-            );
+            let reading = async {
+                tokio::join!(
+                    within(stop_at, self.read_registries(request, &locations, &caches)),
+                    self.read_usage(&locations, &caches, stop_at)
+                )
+            };
+            let (inventories, usage) = match &state {
+                Some(state) => state.save_during(reading).await,
+                None => reading.await,
+            };
+            let inventories = match inventories.transpose() {
+                Ok(inventories) => inventories,
+                Err(error) => {
+                    self.save_facts(state.as_ref(), stop_at).await;
+                    return Err(error);
+                }
+            };
             let all_answered = usage.out_of_time().next().is_none();
             Ok(Gathered {
-                inventories: inventories.transpose()?.filter(|_| all_answered),
+                inventories: inventories.filter(|_| all_answered),
                 usage,
                 locations,
                 state,
@@ -97,6 +110,15 @@ impl Program {
                 read_at: run.started,
             })
         })
+    }
+
+    /// Writes down what was learnt, though the run ends without a plan.
+    pub(super) async fn save_facts(&self, state: Option<&State>, stop_at: Option<Instant>) {
+        let Some(state) = state else { return };
+        let saved = self.at_the_end(stop_at, state.save(true)).await;
+        if let Some(Err(error)) = saved {
+            tracing::warn!(event = "facts_not_saved", "{error}");
+        }
     }
 
     async fn locations(&self, own: Identity, run: &Run) -> Result<Locations, ApiError> {

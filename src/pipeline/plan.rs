@@ -21,7 +21,7 @@ use crate::{
     inventory::Inventory,
     plan::{self, Archiving, Explanation, Missing, Plan, PlanSettings, RepositoryPlan, Veto},
     registry,
-    report::{self, Answer, ExactBytes, Facts, Publication},
+    report::{self, Answer, ExactBytes, Facts, Progress, Publication, Share},
     state::State,
 };
 
@@ -324,6 +324,7 @@ impl Planned<'_> {
             outcome: applied.outcome.as_ref(),
             missing,
             out_of_time: applied.out_of_time,
+            progress: self.progress(),
             usd_per_gb_month: config.usd_per_gb_month,
         });
         let memory = applied.memory.as_ref().unwrap_or(self.memory());
@@ -332,6 +333,15 @@ impl Planned<'_> {
         answer.warnings.extend(self.soaking(memory));
         answer.warnings.extend(config.in_use.unprotected());
         answer
+    }
+
+    /// Returns how far reading came, if time ran out and the next run continues there.
+    fn progress(&self) -> Option<Progress> {
+        let (read, of) = self.caches.progress.so_far();
+        let is_cut = self.out_of_time && self.state.is_some() && read < of;
+        is_cut.then_some(Progress {
+            task_definitions: Share { read, of },
+        })
     }
 
     /// Returns a warning about candidates that have not soaked long enough.

@@ -42,6 +42,8 @@ pub struct Answer {
     pub monthly_savings_usd: f64,
     /// The usage sources that were read.
     pub in_use: Vec<SourceStatus>,
+    /// How far reading came. `None` if everything was read.
+    pub progress: Option<Progress>,
     /// Reasons for which nothing may be deleted.
     pub refusals: Vec<Refusal>,
     /// The explanation of one image. `None` unless requested.
@@ -153,6 +155,22 @@ pub struct RepositoryLine {
     pub candidate_bytes: u64,
     /// Reason for which nothing in it is deleted. `None` if it is cleaned.
     pub left_alone: Option<String>,
+}
+
+/// How far a run came that had no time to read everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// Task definitions, which are read once if there is a state.
+    pub task_definitions: Share,
+}
+
+/// A part of what there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Share {
+    /// Number that was read, in this run or an earlier one.
+    pub read: usize,
+    /// Number that was found so far.
+    pub of: usize,
 }
 
 /// A repository that is left alone since images of it may be used where something could not be

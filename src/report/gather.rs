@@ -2,7 +2,7 @@
 
 use super::{
     Answer, Hygiene, Size, Status, VERSION,
-    answer::{Held, Omitted},
+    answer::{Held, Omitted, Progress},
     format::GIGABYTE,
     summary::Summary,
     totals::Totals,
@@ -37,6 +37,8 @@ pub struct Facts<'a> {
     pub missing: Vec<Missing>,
     /// Whether time ran out before everything was read.
     pub out_of_time: bool,
+    /// How far reading came, if time ran out.
+    pub progress: Option<Progress>,
     /// The price of storage, in US dollars for a gigabyte and month.
     pub usd_per_gb_month: f64,
 }
@@ -58,6 +60,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         status,
         out_of_time: facts.out_of_time,
         unanswered: usage.out_of_time().collect(),
+        progress: facts.progress,
         counts,
         archives: plan.is_archiving(),
         to_archive: totals.to_archive,
@@ -81,6 +84,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         exact_bytes: None,
         monthly_savings_usd,
         in_use: usage.sources().to_vec(),
+        progress: facts.progress,
         refusals,
         explanation: None,
         repositories: totals.lines,

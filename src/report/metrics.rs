@@ -16,7 +16,7 @@ use crate::{aws::Calls, evidence::SourceStatus, plan::Missing};
 pub const NAMESPACE: &str = "EcrCleanup";
 
 /// Every metric with its unit.
-pub const METRICS: [(&str, &str); 24] = [
+pub const METRICS: [(&str, &str); 25] = [
     ("RunsStarted", "Count"),
     ("RunsCompleted", "Count"),
     ("RunsRefused", "Count"),
@@ -38,6 +38,7 @@ pub const METRICS: [(&str, &str); 24] = [
     ("MonthlySavings", "None"),
     ("SourcesExpected", "Count"),
     ("SourcesFailed", "Count"),
+    ("TaskDefinitionsLeft", "Count"),
     ("GuardTrips", "Count"),
     ("ApiCalls", "Count"),
     ("ApiThrottles", "Count"),
@@ -75,6 +76,7 @@ impl Metrics {
             ("BytesCandidate", bytes.candidates),
             ("BytesDeleted", bytes.deleted),
             ("GuardTrips", answer.refusals.len() as u64),
+            ("TaskDefinitionsLeft", 0),
         ];
         let mut metrics = Self::of(&answer.in_use, seconds, calls, &numbers);
         let savings = ("MonthlySavings", answer.monthly_savings_usd);
@@ -85,10 +87,13 @@ impl Metrics {
     /// Returns the metrics of a run that had no time to read everything.
     #[must_use]
     pub fn cut_short(answer: &Answer, seconds: f64, calls: Calls) -> Self {
+        let definitions = answer.progress.map(|progress| progress.task_definitions);
+        let left = definitions.map_or(0, |definitions| definitions.of - definitions.read);
         let ending = [
             ("RunsCompleted", 0),
             ("RunsRefused", 0),
             ("RunsTruncated", 1),
+            ("TaskDefinitionsLeft", left as u64),
         ];
         Self::of(&answer.in_use, seconds, calls, &ending)
     }

@@ -16,7 +16,9 @@ mod summary;
 mod totals;
 mod verification;
 
-pub use answer::{Answer, Bytes, Counts, FailureGroup, RepositoryLine, Status};
+pub use answer::{
+    Answer, Bytes, Counts, FailureGroup, Held, Progress, RepositoryLine, Share, Status,
+};
 pub use escape::Escaped;
 pub use exact::ExactBytes;
 pub use format::{Size, count};

@@ -144,6 +144,7 @@ mod tests {
             explanation: None,
             repositories: Vec::new(),
             held: Vec::new(),
+            progress: None,
             missing: Vec::new(),
             failures: Vec::new(),
             warnings: Vec::new(),

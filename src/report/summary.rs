@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use super::{Counts, Size, Status, count};
+use super::{
+    Counts, Size, Status,
+    answer::{Progress, Share},
+    count,
+};
 use crate::evidence::SourceStatus;
 
 /// Displays the result of a run in a few sentences.
@@ -12,6 +16,8 @@ pub(super) struct Summary<'a, R> {
     pub(super) out_of_time: bool,
     /// Sources that had not answered by then.
     pub(super) unanswered: Vec<&'a SourceStatus>,
+    /// How far reading came by then.
+    pub(super) progress: Option<Progress>,
     pub(super) counts: Counts,
     /// Whether candidates are archived first.
     pub(super) archives: bool,
@@ -61,6 +67,14 @@ impl<R> Summary<'_, R> {
         format!(": {}{others} had not answered", first.join(", "))
     }
 
+    fn progress(&self) -> String {
+        let Some(Progress { task_definitions }) = self.progress else {
+            return String::new();
+        };
+        let Share { read, of } = task_definitions;
+        format!(" Read {read} of about {of} task definitions; the next run continues.")
+    }
+
     fn ending(&self) -> String {
         let (counts, size) = (&self.counts, self.size);
         let to_delete = counts.candidates - self.to_archive;
@@ -86,9 +100,10 @@ impl<R> Summary<'_, R> {
             Status::Refused => format!("{done} of {of}, then refused to continue. {left}."),
             Status::Truncated if self.out_of_time => {
                 format!(
-                    "Time ran out before everything was read{}. Nothing was deleted. \
+                    "Time ran out before everything was read{}. Nothing was deleted.{} \
                      Increase the timeout of the function; the maximum is 900 seconds.",
-                    self.unanswered()
+                    self.unanswered(),
+                    self.progress()
                 )
             }
             Status::Truncated => {
@@ -143,6 +158,7 @@ mod tests {
             status,
             out_of_time: false,
             unanswered: Vec::new(),
+            progress: None,
             counts,
             archives: false,
             to_archive: 0,

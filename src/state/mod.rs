@@ -14,11 +14,13 @@ mod object;
 mod stop;
 mod store;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
+
+use tokio::time::{Duration, sleep};
 
 use crate::{
     aws::Clients,
-    cache::{Cache, Caches, FunctionImage},
+    cache::{Cache, Caches, FunctionImage, Progress},
     config::S3Location,
     evidence::UsageIndex,
     guard::{Memory, SoakLedger, UsageCounts},
@@ -33,6 +35,9 @@ pub(crate) use stop::StopObject;
 pub(crate) use store::StateError;
 use store::{Found, Store};
 
+/// Time after which the facts that were learnt are written down.
+const SAVED_EVERY: Duration = Duration::from_mins(1);
+
 /// The state of a deployment, as it was read at the start of a run.
 pub(crate) struct State {
     store: Store,
@@ -44,9 +49,22 @@ pub(crate) struct State {
     pub(crate) warnings: Vec<String>,
     /// Ledger as it was stored, if one was.
     stored_ledger: Option<Found<SoakLedger>>,
+    /// Versions of the caches, as they are stored.
+    versions: Versions,
     /// Caches that must not be written over what another program, or a newer version, wrote.
     foreign: Vec<&'static str>,
 }
+
+/// Versions of the caches, as they are stored. One writer at a time has each.
+#[derive(Default)]
+struct Versions {
+    definitions: Version,
+    functions: Version,
+    indexes: Version,
+}
+
+/// Version of an object; `None` if there is none that can be used.
+type Version = tokio::sync::Mutex<Option<String>>;
 
 impl State {
     /// Reads the state. No failure stops the reading of what is stored and in use.
@@ -72,10 +90,16 @@ impl State {
             ledger
         );
         let (mut errors, mut warnings, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
+        let versions = Versions {
+            definitions: version(&definitions),
+            functions: version(&functions),
+            indexes: version(&indexes),
+        };
         let caches = Arc::new(Caches {
             definitions: cache(definitions, &mut warnings, &mut foreign),
             functions: cache(functions, &mut warnings, &mut foreign),
             indexes: cache(indexes, &mut warnings, &mut foreign),
+            progress: Progress::default(),
         });
         let counts: Option<Found<UsageCounts>> =
             counts.map_err(|error| errors.push(error)).ok().flatten();
@@ -94,6 +118,7 @@ impl State {
             errors,
             warnings,
             stored_ledger: ledger.flatten(),
+            versions,
             foreign,
         }
     }
@@ -116,32 +141,69 @@ impl State {
     ) -> Result<Memory, StateError> {
         let complete = usage.is_complete();
         let keep_unused = narrowed || !complete;
-        let Caches {
-            definitions,
-            functions,
-            indexes,
-        } = &*self.caches;
-        let (definitions, functions, indexes) = tokio::join!(
-            self.write(definitions.changed(keep_unused)),
-            self.write(functions.changed(keep_unused)),
-            self.write(indexes.changed(keep_unused))
-        );
+        let saved = self.save(keep_unused).await;
         let mut ledger = None;
         if self.memory.ledger.is_some() {
             let observe = |ledger: &mut SoakLedger| ledger.observe(plan, complete);
             let updated = self.store.update(self.stored_ledger.clone(), observe);
             ledger = Some(updated.await?);
         }
-        definitions.and(functions).and(indexes)?;
+        saved?;
         let counts = self.memory.counts.clone();
         Ok(Memory { ledger, counts })
     }
 
-    async fn write<C: StateObject>(&self, changed: Option<C>) -> Result<(), StateError> {
-        match changed {
-            Some(facts) if !self.foreign.contains(&C::NAME) => self.store.write(&facts).await,
-            _ => Ok(()),
+    /// Does `work`, and writes down meanwhile what is learnt.
+    pub(crate) async fn save_during<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            biased;
+            result = work => result,
+            never = self.save_regularly() => match never {},
         }
+    }
+
+    async fn save_regularly(&self) -> Infallible {
+        loop {
+            sleep(SAVED_EVERY).await;
+            if let Err(error) = self.save(true).await {
+                tracing::warn!(event = "facts_not_saved", "{error}");
+            }
+        }
+    }
+
+    /// Writes down the facts that this run learnt, on top of what others wrote meanwhile. What it
+    /// did not use is forgotten, unless it may be needed again.
+    pub(crate) async fn save(&self, keep_unused: bool) -> Result<(), StateError> {
+        let (caches, versions) = (&*self.caches, &self.versions);
+        let (definitions, functions, indexes) = tokio::join!(
+            self.save_cache(&caches.definitions, &versions.definitions, keep_unused),
+            self.save_cache(&caches.functions, &versions.functions, keep_unused),
+            self.save_cache(&caches.indexes, &versions.indexes, keep_unused)
+        );
+        definitions.and(functions).and(indexes)
+    }
+
+    async fn save_cache<K, V>(
+        &self,
+        cache: &Cache<K, V>,
+        version: &Version,
+        keep_unused: bool,
+    ) -> Result<(), StateError>
+    where
+        K: Ord + Clone,
+        V: Clone + PartialEq,
+        BTreeMap<K, V>: StateObject,
+    {
+        if self.foreign.contains(&BTreeMap::<K, V>::NAME) {
+            return Ok(());
+        }
+        let mut version = version.lock().await;
+        if let Some(facts) = cache.changed(keep_unused) {
+            let (facts, written) = self.store.merge(facts, version.take()).await?;
+            *version = Some(written);
+            cache.stored(facts);
+        }
+        Ok(())
     }
 
     /// Replaces what is remembered of a source, in every location, and nothing else.
@@ -191,6 +253,11 @@ where
             Cache::default()
         }
     }
+}
+
+fn version<C>(found: &Reading<C>) -> Version {
+    let found = found.as_ref().ok().and_then(Option::as_ref);
+    Version::new(found.map(|found| found.etag.clone()))
 }
 
 /// An object of the store, if there is one.

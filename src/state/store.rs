@@ -1,6 +1,6 @@
 //! Objects in S3: read, written, and updated without losing what another run wrote meanwhile.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use super::object::{self, StateObject, Unusable};
 use crate::{
@@ -89,6 +89,18 @@ impl Store {
 
     /// Reads an object; `None` if there is none.
     pub(super) async fn read<C: StateObject>(&self) -> super::Reading<C> {
+        let Some((etag, content)) = self.read_object::<C>().await? else {
+            return Ok(None);
+        };
+        let name = self.name::<C>();
+        let content = content.map_err(|why| StateError::Unusable { name, why })?;
+        Ok(Some(Found { content, etag }))
+    }
+
+    /// Reads an object, and returns its version and its content, if that can be used.
+    async fn read_object<C: StateObject>(
+        &self,
+    ) -> Result<Option<(String, Result<C, Unusable>)>, StateError> {
         let name = self.name::<C>();
         let object = match s3::get(&self.clients, &self.bucket, &self.key::<C>()).await {
             Ok(object) => object,
@@ -98,9 +110,7 @@ impl Store {
         let etag = object.etag.ok_or_else(|| {
             ApiError::answer(Operation::GetObject, &name, "the answer has no `ETag`")
         })?;
-        let content =
-            object::decode(&object.bytes).map_err(|why| StateError::Unusable { name, why })?;
-        Ok(Some(Found { content, etag }))
+        Ok(Some((etag, object::decode(&object.bytes))))
     }
 
     /// Writes an object, or writes over it.
@@ -127,6 +137,44 @@ impl Store {
         object::encode(content).map_err(|why| StateError::Encode {
             name: self.name::<C>(),
             why,
+        })
+    }
+
+    /// Writes facts together with those that others wrote since a version of them was read, and
+    /// returns all with the version of what was written.
+    pub(super) async fn merge<K: Ord, V>(
+        &self,
+        mut facts: BTreeMap<K, V>,
+        mut etag: Option<String>,
+    ) -> Result<(BTreeMap<K, V>, String), StateError>
+    where
+        BTreeMap<K, V>: StateObject,
+    {
+        for _ in 0..TRIES {
+            let condition = etag
+                .as_deref()
+                .map_or(Condition::Absent, Condition::Unchanged);
+            if let Some(written) = self.write_if(&facts, condition).await? {
+                return Ok((facts, written));
+            }
+            etag = match self.read_object::<BTreeMap<K, V>>().await? {
+                None => None,
+                Some((etag, Ok(others))) => {
+                    for (name, fact) in others {
+                        facts.entry(name).or_insert(fact);
+                    }
+                    Some(etag)
+                }
+                // What is damaged is written anew.
+                Some((etag, Err(Unusable::Damaged(_)))) => Some(etag),
+                Some((_, Err(why))) => {
+                    let name = self.name::<BTreeMap<K, V>>();
+                    return Err(StateError::Unusable { name, why });
+                }
+            };
+        }
+        Err(StateError::Contended {
+            name: self.name::<BTreeMap<K, V>>(),
         })
     }
 

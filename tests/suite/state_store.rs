@@ -1,15 +1,16 @@
 //! What lasts between runs: caches, the soak ledger, the lock, and reports.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use ecr_cleanup::{config::Mode, pipeline::Program, report::Status};
 use serde_json::{Value, json};
 use simulated_aws::{Call, Fault, FaultKind, Push, SimulatedAws, days_ago};
+use tokio::time::Instant;
 
 use crate::support::{
-    HOST, WorldExt,
+    HOST, WorldExt, answer,
     assertions::assert_warns,
-    plan, program, request, run, set_clock,
+    plan, program, request, run, run_until, set_clock,
     state::{
         BUCKET, FULL, REPORTS, STATE, account, full_with, guards, gunzip, gzip, object, put_object,
         untagged_images,
@@ -341,4 +342,80 @@ async fn the_owner_of_a_bucket_is_checked_where_it_is_known() {
         let denied = answer.refusals[0].observed.contains("AccessDenied");
         assert_eq!(denied, !owner.is_empty(), "{}", answer.refusals[0]);
     }
+}
+
+/// An account with more task definitions than a run can read is read by several (P9).
+#[tokio::test]
+async fn every_run_gets_further_until_one_deletes() {
+    const DEFINITIONS: usize = 900;
+    let aws = account().await;
+    aws.edit(|world| {
+        let image = format!("{}:live", world.home().repository("app").uri());
+        for number in 0..DEFINITIONS {
+            let family = format!("family-{number}");
+            world.home().ecs.register(&family, [&image]);
+        }
+    });
+    let slow = FaultKind::Delay(Duration::from_millis(100));
+    aws.fault(Fault::on("ecs:DescribeTaskDefinition").kind(slow));
+    let mut read = 0;
+    for _ in 0..20 {
+        let stop_at = Instant::now() + Duration::from_secs(2);
+        let answer = run_until(&aws, FULL, stop_at).await;
+        let Some(progress) = answer.progress else {
+            assert!(read > 0, "one run was enough, so this test shows nothing");
+            assert_deleted!(answer, Completed, 3);
+            let described = aws.count("ecs:DescribeTaskDefinition");
+            assert!(described < DEFINITIONS * 3 / 2, "{described}");
+            return;
+        };
+        assert_deleted!(answer, Truncated, 0);
+        let share = progress.task_definitions;
+        assert!(
+            share.read > read && share.of == DEFINITIONS + 2,
+            "{share:?}"
+        );
+        read = share.read;
+        assert_contains!(
+            answer.summary,
+            format!("Read {read} of about 902 task definitions")
+        );
+    }
+    panic!("it came no further than {read}");
+}
+
+/// A run that cannot list the repositories keeps what it learnt of use (P9).
+#[tokio::test]
+async fn what_a_failed_run_learnt_is_kept() {
+    let aws = account().await;
+    aws.fault(Fault::denied("ecr:DescribeRepositories"));
+    let failed = answer(&program(&aws, FULL), request(Mode::Delete)).await;
+    assert!(failed.is_err());
+    assert_eq!(aws.count("ecs:DescribeTaskDefinition"), 2);
+    aws.clear_faults();
+    let answer = run(&aws, FULL).await;
+    assert_deleted!(answer, Completed, 3);
+    assert_eq!(aws.count("ecs:DescribeTaskDefinition"), 2);
+}
+
+/// Facts that another run wrote meanwhile are kept (P9).
+#[tokio::test]
+async fn facts_of_two_runs_are_put_together() {
+    let aws = account().await;
+    let other = [("arn:other", ["other/image:1"])];
+    let other: BTreeMap<_, _> = other.into();
+    let object = json!({"schema": "ecr-cleanup/task-definitions", "number": 1, "content": other});
+    let object = gzip(&object.to_string());
+    aws.before("s3:PutObject", 1, move |world| {
+        let object = simulated_aws::Object::new(object);
+        let key = format!("{STATE}/task-definitions.json.gz");
+        world.bucket(BUCKET).insert(key, object);
+    });
+    run(&aws, FULL).await;
+    let stored = gunzip(&object_of(&aws, "task-definitions"));
+    assert_contains!(stored, "arn:other", "task-definition/web:1");
+}
+
+fn object_of(aws: &SimulatedAws, name: &str) -> Vec<u8> {
+    object(aws, BUCKET, &format!("{STATE}/{name}.json.gz")).unwrap()
 }

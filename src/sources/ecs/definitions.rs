@@ -79,12 +79,15 @@ impl Ecs {
                 named.entry((kind, arn)).or_default().insert(user);
             }
         }
+        let progress = &self.caches.progress;
+        progress.expect(named.len());
         let definitions = stream::iter(named).map(|((kind, arn), users)| async move {
             let images = self.images_of(kind, &arn).await?;
             Ok::<_, ApiError>((users, images))
         });
         let mut definitions = definitions.buffer_unordered(AT_ONCE);
         while let Some((users, images)) = definitions.try_next().await? {
+            progress.advance();
             for user in &users {
                 for image in &images {
                     add(uses, user, image, None)?;
