@@ -215,7 +215,8 @@ async fn policies_of_which_it_is_not_known_whether_they_do_something_are_not() {
 #[tokio::test]
 async fn a_rule_that_matches_no_tag_of_a_repository_left_alone_is_warned_of() {
     let aws = three_repositories().await;
-    let rules = "{name: builds, tags: '^build-'}, {name: lately, pushed_within: 90d}";
+    let rules =
+        "{name: builds, tags: '^build-'}, {name: lately, untagged: true, pushed_within: 90d}";
     let config = format!("policies: [{{repositories: ['team/*'], keep: [{rules}]}}]");
     let answer = plan(&aws, &config).await;
     let expected = "rule `builds` in `policies[0].keep` keeps no image";

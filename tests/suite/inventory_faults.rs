@@ -308,6 +308,29 @@ async fn a_repository_that_no_rule_is_about_is_left_alone_unless_that_is_asked_f
     assert!(aws.digests(ODD).is_empty());
 }
 
+/// A rule without tags is about every tag (K7).
+#[tokio::test]
+async fn rules_by_age_or_number_alone_work_as_they_are_written() {
+    let builds = |world: &mut World| {
+        world.home().ecr.repositories.remove(ODD);
+        for days in [1, 50, 100] {
+            world.tagged(ODD, &format!("build-{days}"), days);
+        }
+    };
+    for (keep, left) in [
+        ("{newest: 2}", 2),
+        ("{pushed_within: 90d}", 2),
+        ("{pulled_within: 30d}", 1),
+        ("{untagged: true, newest: 1}", 3),
+        ("{untagged: true, newest: 1}, {newest: 1}", 1),
+    ] {
+        let odd = format!("{{repositories: ['*/odd'], keep: [{keep}]}}");
+        let config = format!("{{mode: delete, policies: [{odd}, {{repositories: ['**']}}]}}");
+        let (aws, _) = run_with(&config, builds).await;
+        assert_eq!(aws.digests(ODD).len(), left, "{keep}");
+    }
+}
+
 /// The first policy that matches decides (K1).
 #[tokio::test]
 async fn a_repository_that_its_policy_leaves_alone_is_not_even_read() {

@@ -14,7 +14,7 @@ use crate::{
     evidence::StoredUsage,
     image::{ArtifactType, Digest, Image, MediaType, Status},
     inventory::Child,
-    policy::{Evaluation, KeepRules, RuleImage},
+    policy::{Evaluation, KeepRule, KeepRules, RuleImage},
 };
 
 /// The reasons to keep each image of a repository.
@@ -73,7 +73,9 @@ impl<'a> KeepReasons<'a> {
         all.collect(subject, usage);
         let tagged = zip(images, &all.can_run)
             .any(|(image, &can_run)| image.ordinary_tags(can_run).next().is_some());
-        if tagged && !all.evaluation.any_tag_matched && !rules.delete_unmatched {
+        let about_tags =
+            all.evaluation.any_tag_matched || rules.rules.iter().any(KeepRule::is_about_every_tag);
+        if tagged && !about_tags && !rules.delete_unmatched {
             return Err(LeftAlone::NoTagMatched);
         }
         Ok(all)

@@ -130,7 +130,8 @@ impl KeepRules {
     /// Returns whether a rule is about this tag.
     #[must_use]
     pub fn match_tag(&self, tag: &str) -> bool {
-        self.rules.iter().any(|rule| rule.matches_tag(tag))
+        let mut rules = self.rules.iter();
+        rules.any(|rule| rule.is_about_every_tag() || rule.matches_tag(tag))
     }
 }
 
@@ -138,6 +139,12 @@ impl KeepRule {
     /// Returns whether this rule ranks images, and so keeps none that is not ranked.
     const fn ranks(&self) -> bool {
         self.newest.is_some() || self.newest_groups.is_some()
+    }
+
+    /// Returns whether this rule is about every tag, since it names none (K7).
+    #[must_use]
+    pub const fn is_about_every_tag(&self) -> bool {
+        self.tags.is_none() && !self.untagged
     }
 
     /// Returns whether this rule is about a tag.
