@@ -13,7 +13,7 @@ CHECKOV := .venv-checkov
 TARGET_arm64 := aarch64-unknown-linux-gnu
 TARGET_x86_64 := x86_64-unknown-linux-gnu
 
-.PHONY: help demo test test-rust test-moto test-infra test-cdk build programs bench bench-quick dashboard package check-package package-arm64 package-x86_64 lint fmt schema clean
+.PHONY: help demo test test-rust test-moto test-infra test-cdk build programs bench bench-quick mutants dashboard package check-package package-arm64 package-x86_64 lint fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,10 @@ bench: ## Measure the planner, whole runs and the function's start, each beside 
 bench-quick: ## The same for the planner, the function's start and a team's account alone: a few minutes
 	cargo bench --locked --workspace --bench planner
 	cargo bench --locked --workspace --bench whole_run -- start team
+
+mutants: ## Break the planner and the guards in every small way, and see that the core's own tests notice: an hour; needs cargo-mutants
+	@command -v cargo-mutants >/dev/null || { echo "cargo-mutants is not installed: cargo install --locked cargo-mutants"; exit 1; }
+	cargo mutants --package ecr-cleanup-core --output target
 
 package: package-arm64 package-x86_64 ## Build the function's zips for arm64 and x86-64, reproducibly, with zig as the linker
 

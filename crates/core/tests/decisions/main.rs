@@ -8,6 +8,7 @@ mod explanations;
 mod guards;
 mod limits;
 mod missing;
+mod reasons;
 mod refusals;
 mod soak;
 mod support;

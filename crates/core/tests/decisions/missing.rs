@@ -100,6 +100,16 @@ fn each_registry_has_its_own_images() {
     assert_eq!(lines(&plan::missing(&plan, &used)), expected);
 }
 
+#[test]
+fn more_users_than_fit_are_counted() {
+    let used = usage(&[&reference("app:2.0")]);
+    let plan = plan_of(stored(), &used, days_ago(0));
+    let mut missing = plan::missing(&plan, &used).remove(0);
+    missing.users = ["a", "b", "c"].map(ToOwned::to_owned).to_vec();
+    let texts = [0, 1, 2, 3, 4].map(|most| missing.first_users(most));
+    assert_eq!(texts, [" and 3 more", "a and 2 more", "a, b and 1 more", "a, b, c", "a, b, c"]);
+}
+
 /// Use by an old task definition and by a service together is live; a user is named once.
 #[test]
 fn users_are_named_once() {

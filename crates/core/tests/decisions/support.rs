@@ -11,7 +11,7 @@ use ecr_cleanup_core::{
         Archival, ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag,
         Time,
     },
-    inventory::{Child, Content, Images, Inventory, Repository},
+    inventory::{Child, Content, Images, Inventory, Repository, Role},
     plan::{self, Plan, PlanSettings},
     policy::{Action, KeepRule, KeepRules, Order, Pattern, Policies, Policy, RepositoryGlobs},
 };
@@ -43,7 +43,7 @@ pub(crate) fn digest(name: &str) -> Digest {
 }
 
 /// Reads images, one a line: its letter, its age in days, and what else it is: `tag 1.0`, `index a
-/// b`, `of a` (its subject), `archived 5` (days ago).
+/// b=linux/amd64`, `of a` (its subject), `signs a`, `archived 5` (days ago).
 pub(crate) fn images(table: &str) -> Images {
     let mut all = Images::default();
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -69,8 +69,17 @@ pub(crate) fn images(table: &str) -> Images {
                 }
                 ["index", ref names @ ..] => {
                     image.media_type = MediaType::Index;
-                    let child = |name: &&str| Child { digest: digest(name), role: None };
+                    let child = |name: &&str| {
+                        let (name, platform) = name.split_once('=').unwrap_or((name, ""));
+                        let role = Some(Role::Platform(platform.into()));
+                        let role = role.filter(|_| !platform.is_empty());
+                        Child { digest: digest(name), role }
+                    };
                     children.insert(image.digest, names.iter().map(child).collect());
+                }
+                ["signs", name] => {
+                    let tag = format!("sha256-{}.sig", digest(name).hex());
+                    image.tags = [Tag::new(&tag).unwrap()].into();
                 }
                 ["of", subject] => image.subject = Some(Box::new(digest(subject))),
                 ["archived", days] => {

@@ -2,11 +2,12 @@
 
 use ecr_cleanup_core::{
     image::Registry,
-    plan::{Archiving, PlanSettings},
+    inventory::{Content, Images, Inventory, Repository},
+    plan::{Archiving, PlanSettings, plan},
 };
 use jiff::SignedDuration;
 
-use crate::support::{days_ago, digest, inventory, plan_of, usage};
+use crate::support::{days_ago, digest, inventory, keeping, plan_of, repository, usage};
 
 /// Images, and the units that are deleted: in each the images with their levels.
 const UNITS: [(&str, &[&str]); 11] = [
@@ -98,6 +99,49 @@ fn a_plan_finds_its_repositories_and_images() {
     assert!(plan.repository("none").is_none());
     assert_eq!((plan.now(), plan.is_archiving()), (days_ago(0), false));
     assert!(!plan.archives(&app.image(&digest("a")).unwrap().image));
+}
+
+/// Attachments, artifacts and archived images are no subject of rules (K5).
+#[test]
+fn a_plan_tells_what_rules_match_and_what_is_attached_to_images_elsewhere() {
+    let table = "a 9 | tag old keep
+                 b 9 | signs x
+                 c 9 | of a
+                 d 90 | tag cold | archived 5
+                 e 9 | tag chart | artifact
+                 f 9 | tag signed | of x";
+    let plan = plan_of(inventory(&[("app", table)]), &usage(&[]), days_ago(0));
+    let app = plan.repository("app").unwrap();
+    let tags: Vec<&str> = app.ruled_tags().map(|tag| &**tag).collect();
+    assert_eq!(tags, ["old", "keep"]);
+    let elsewhere = |letter: &str| {
+        let image = &app.image(&digest(letter)).unwrap().image;
+        app.subjects_elsewhere(image).collect::<Vec<_>>()
+    };
+    assert_eq!(elsewhere("b"), [digest("x")]);
+    assert_eq!(elsewhere("f"), [digest("x")]);
+    assert_eq!((elsewhere("a"), elsewhere("c")), (vec![], vec![]));
+}
+
+#[test]
+fn a_plan_knows_what_was_read_and_when() {
+    let read_at = days_ago(2)..=days_ago(1);
+    let manifests_read = Some(read_at.clone());
+    let read = Content::Complete(Images { manifests_read, ..Images::default() });
+    let failed = Repository { policy: None, ..repository("failed", Content::Failed("no".into())) };
+    let second = Repository { policy: Some(1), mutable_tags: false, ..repository("second", read) };
+    let repositories = vec![failed, repository("gone", Content::Vanished), second];
+    let stored = Inventory { registry: crate::support::registry(0), repositories };
+    let mut policies = keeping("^keep");
+    policies.0.push(policies.0[0].clone());
+    let plan = plan(stored, &usage(&[]), &policies, days_ago(0));
+    let facts = |name: &str| {
+        let it = plan.repository(name).unwrap();
+        (it.policy(), it.has_mutable_tags(), it.was_read(), it.manifests_read().cloned())
+    };
+    assert_eq!(facts("failed"), (None, true, false, None));
+    assert_eq!(facts("gone"), (Some(0), true, true, None));
+    assert_eq!(facts("second"), (Some(1), false, true, Some(read_at)));
 }
 
 /// In mode `archive`, what is archived already is deleted (A7).
