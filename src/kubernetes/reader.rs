@@ -140,7 +140,7 @@ impl Reader<'_> {
         let mut is_listed = false;
         for kind in versions {
             match self.custom_version(kind).await {
-                Ok(()) => is_listed = true,
+                Ok(listed) => is_listed |= listed,
                 Err(Problem::List { kind, failure }) if failure.is_conversion() => {
                     unconverted = Some(Problem::List { kind, failure });
                 }
@@ -150,7 +150,8 @@ impl Reader<'_> {
         unconverted.filter(|_| !is_listed).map_or(Ok(()), Err)
     }
 
-    async fn custom_version(&self, kind: &Kind) -> Result<(), Problem> {
+    /// Reads a custom kind in one version, and returns whether there still is such a kind.
+    async fn custom_version(&self, kind: &Kind) -> Result<bool, Problem> {
         let watches = discovery::is_excluded(&self.watchers, kind);
         let object = |object: &str| {
             let user = || self.user(&kind.name, title(object), false);
@@ -164,10 +165,10 @@ impl Reader<'_> {
             // Its definition may have been deleted since the discovery.
             let kinds = self.cluster.custom_kinds(self.settings).await?;
             if !kinds.contains(kind) {
-                return Ok(());
+                return Ok(false);
             }
         }
-        listed.map(drop)
+        listed.map(|_| true)
     }
 
     async fn texts(&self, kind: &Kind) -> Result<(), Problem> {

@@ -84,6 +84,10 @@ pub(crate) fn answer(state: &mut State, uri: &str, accept: &str, token: Option<&
         .unwrap_or(usize::MAX);
     let fault = fault(state, plural, token.is_some())
         .or_else(|| self::fault(state, &format!("{version}/{plural}"), token.is_some()));
+    if fault == Some(FaultKind::Withdrawn) {
+        let is_it = |known: &Resource| known.version == version && known.plural == plural;
+        state.resources.retain(|known, _| !is_it(known));
+    }
     list(
         state,
         (group, version, plural),
@@ -160,7 +164,7 @@ fn list(
 /// Answers with a page of a kind, or as the fault has it.
 fn end(mut page: Value, kind: &str, token: Option<&str>, fault: Option<FaultKind>) -> Ending {
     match fault {
-        None => Ending::Answer(Reply::json(200, &page)),
+        None | Some(FaultKind::Withdrawn) => Ending::Answer(Reply::json(200, &page)),
         Some(FaultKind::Status(status)) => {
             Ending::Answer(Reply::status(status, "Simulated", "simulated"))
         }

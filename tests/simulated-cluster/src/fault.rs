@@ -7,6 +7,8 @@ pub enum FaultKind {
     Status(u16),
     /// 500: objects cannot be converted to the version that is asked for.
     Conversion,
+    /// 404: this version of the kind was withdrawn a moment ago.
+    Withdrawn,
     /// 429, with so many seconds to wait.
     TooMany(u64),
     /// 410: the `continue` token has expired. The answer carries another one, which must not be

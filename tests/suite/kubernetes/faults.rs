@@ -205,6 +205,21 @@ async fn a_broken_conversion_is_covered_by_another_version() {
     assert_eq!(aws.tags("app"), ["newest", "stored"]);
 }
 
+/// A version that was withdrawn since the discovery lists nothing, so it covers no other (U6).
+#[tokio::test]
+async fn a_withdrawn_version_covers_no_broken_conversion() {
+    let (aws, prod) = one_cluster().await;
+    push(&aws, "nobody");
+    for version in ["v1", "v2"] {
+        prod.define("example.com", version, "widgets", "Widget");
+    }
+    prod.fault(Fault::first("v1/widgets", FaultKind::Conversion));
+    prod.fault(Fault::first("v2/widgets", FaultKind::Withdrawn));
+    let expected = "`list` of `widgets.example.com` failed: 500: conversion webhook";
+    assert_contains!(run(&program(&aws, CONFIG)).await.error(), expected);
+    assert_eq!(aws.mutations().len(), 0);
+}
+
 #[tokio::test]
 async fn discovery_fails_closed() {
     let (aws, prod) = one_cluster().await;
