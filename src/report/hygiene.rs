@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::{idle::kept_by_idle_definitions, totals::own_bytes};
+use super::{idle_definitions::kept_by_idle_definitions, totals::own_bytes};
 use crate::{
     evidence::UsageIndex,
     image::{Digest, Registry, Tag, Time},

@@ -6,7 +6,7 @@ mod exact;
 mod format;
 mod gather;
 mod hygiene;
-mod idle;
+mod idle_definitions;
 pub mod log;
 mod metrics;
 mod notify;

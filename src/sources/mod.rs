@@ -1,7 +1,7 @@
 //! Sources of evidence: what uses images, read in an account and Region.
 //!
 //! One file or folder a source. A source is complete or it is not (P1): any failure, however small,
-//! makes it incomplete, and a run with an incomplete source deletes nothing.
+//! makes it incomplete, and a run deletes nothing that an incomplete source could hide (U17).
 
 mod cluster;
 pub(crate) mod ecs;

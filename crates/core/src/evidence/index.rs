@@ -35,11 +35,11 @@ pub struct UsageIndex {
     /// Positions in `parts` of those with a placeholder in a name.
     templates: Vec<u32>,
     tag_pulls: BTreeMap<ImageReference, TagPull>,
-    /// What other registries' images were resolved to.
+    /// Names of images of other registries, by the digests that they were resolved to.
     pub(super) resolved: HashMap<Digest, Resolved>,
 }
 
-/// How an image is named that is pulled from another registry.
+/// Names by which an image is pulled from another registry.
 #[derive(Debug, Default)]
 pub(super) struct Resolved {
     pub(super) hosts: BTreeSet<Box<str>>,
@@ -80,7 +80,7 @@ impl From<Vec<Evidence>> for UsageIndex {
             index.locations.insert(status.location.clone());
             index.locations.extend(locations);
             index.sources.push(status);
-            // What an incomplete source did find is in use in any case.
+            // Keeps what an incomplete source did find: that is in use in any case.
             for it in uses {
                 index.insert(it);
             }

@@ -38,7 +38,7 @@ const WATCHES: &str = "argocd-image-updater.argoproj.io/";
 pub struct Mentions {
     /// Repositories that are named without a tag, with what is told of each.
     pub repositories: BTreeMap<RepositoryName, Narrowing>,
-    /// What may be parts of names.
+    /// Parts of names.
     pub parts: Parts,
 }
 
@@ -308,7 +308,7 @@ impl Finder<'_> {
             parts.words.clear();
         }
         let (named, full) = (&parts.named, std::mem::take(&mut parts.in_full));
-        // What is named in full is not named in parts as well by a label or a name of its own.
+        // Drops a label or a name that repeats what is named in full: it is no part of a name.
         parts.in_full = full.intersection(&parts.words).cloned().collect();
         let in_full = &parts.in_full;
         parts

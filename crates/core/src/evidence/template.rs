@@ -32,7 +32,7 @@ pub(super) fn behind(text: &str) -> Option<Words> {
 pub(super) enum Template {
     /// Anything may follow this beginning.
     Beginning(Box<str>),
-    /// What is before the first placeholder, and behind the last one.
+    /// Texts before the first placeholder and behind the last one.
     Around((Box<str>, Box<str>)),
 }
 

@@ -23,7 +23,7 @@ pub struct TextScanner {
     pub(super) images: Regex,
     /// A key with its value: `tag: 1.0`, `IMAGE_TAG=1.0`.
     pub(super) pairs: regex::Regex,
-    /// What a key of such a pair holds.
+    /// Finds what a key of such a pair holds.
     pub(super) keys: regex::Regex,
     /// What a template, a script or an operator fills in, at the beginning of a text.
     pub(super) placeholder: regex::Regex,

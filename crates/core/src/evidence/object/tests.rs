@@ -157,7 +157,7 @@ fn each_place_tells_by_itself() {
     assert_eq!(mentioned(&object.to_string()), ["app: 1.0", "app: 2.0"]);
 }
 
-/// What is pushed to, watched, or named with its tag is no mention (U12).
+/// Finds no mention in what is pushed to, watched, or named with its tag (U12).
 #[test]
 fn some_places_mention_nothing() {
     let container = |args: &[&str]| json!({"containers": [{"args": args}]});
