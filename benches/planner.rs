@@ -218,6 +218,7 @@ fn world(size: u32, kind: Kind) -> Result<(Inventory, UsageIndex), Failure> {
         status,
         uses: uses.into_vec(),
         locations: BTreeSet::new(),
+        unread: Vec::new(),
     }]);
     Ok((
         Inventory {

@@ -15,7 +15,7 @@ use crate::{
     aws::ApiError,
     cache::Caches,
     config::Mode,
-    evidence::UsageIndex,
+    evidence::{Unread, UsageIndex},
     guard::{self, GuardInput, Memory, PullingAccounts, Refusal, UnreadPullers},
     image::{Image, ImageReference, MediaType, Registry, Status, Time},
     inventory::Inventory,
@@ -320,6 +320,7 @@ impl Planned<'_> {
             plan: &self.plan,
             usage: &self.usage,
             policies: &config.policies,
+            unread: self.unread(),
             refusals: &applied.refusals,
             outcome: applied.outcome.as_ref(),
             missing,
@@ -333,6 +334,11 @@ impl Planned<'_> {
         answer.warnings.extend(self.soaking(memory));
         answer.warnings.extend(config.in_use.unprotected());
         answer
+    }
+
+    /// Returns what was not read.
+    fn unread(&self) -> Vec<Unread> {
+        self.usage.unread().cloned().collect()
     }
 
     /// Returns how far reading came, if time ran out and the next run continues there.

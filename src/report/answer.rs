@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::Mode,
-    evidence::SourceStatus,
+    evidence::{SourceStatus, Unread},
     guard::Refusal,
     plan::{Explanation, Missing},
 };
@@ -42,6 +42,8 @@ pub struct Answer {
     pub monthly_savings_usd: f64,
     /// The usage sources that were read.
     pub in_use: Vec<SourceStatus>,
+    /// What may use images and was not read, with the setting or permission that would read it.
+    pub unread: Vec<Unread>,
     /// How far reading came. `None` if everything was read.
     pub progress: Option<Progress>,
     /// Reasons for which nothing may be deleted.
@@ -203,6 +205,8 @@ pub struct FailureGroup {
 pub struct Omitted {
     /// Entries of `in_use`. Those that are incomplete are left out last.
     pub in_use: usize,
+    /// Entries of `unread`.
+    pub unread: usize,
     /// Entries of `refusals`.
     pub refusals: usize,
     /// Entries of `repositories`.
@@ -230,6 +234,7 @@ impl Document for Answer {
         put_incomplete_first(&mut self.in_use, most);
         self.omitted = Omitted {
             in_use: cut(&mut self.in_use, most),
+            unread: cut(&mut self.unread, most),
             refusals: cut(&mut self.refusals, most),
             repositories: cut(&mut self.repositories, most),
             held: cut(&mut self.held, most),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     config::Mode,
-    evidence::UsageIndex,
+    evidence::{Unread, UsageIndex},
     guard::Refusal,
     plan::{LeftAlone, Missing, Plan},
     policy::Policies,
@@ -29,6 +29,8 @@ pub struct Facts<'a> {
     pub usage: &'a UsageIndex,
     /// The policies that the plan was made with.
     pub policies: &'a Policies,
+    /// What was not read.
+    pub unread: Vec<Unread>,
     /// Refusals of the run.
     pub refusals: &'a [Refusal],
     /// The outcome, if the plan was applied.
@@ -61,6 +63,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         out_of_time: facts.out_of_time,
         unanswered: usage.out_of_time().collect(),
         progress: facts.progress,
+        unread: &facts.unread,
         counts,
         archives: plan.is_archiving(),
         to_archive: totals.to_archive,
@@ -84,6 +87,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         exact_bytes: None,
         monthly_savings_usd,
         in_use: usage.sources().to_vec(),
+        unread: facts.unread,
         progress: facts.progress,
         refusals,
         explanation: None,

@@ -140,6 +140,7 @@ mod tests {
             exact_bytes: None,
             monthly_savings_usd: 0.0,
             in_use: Vec::new(),
+            unread: Vec::new(),
             refusals: Vec::new(),
             explanation: None,
             repositories: Vec::new(),

@@ -1,13 +1,13 @@
 //! The summary of a run, in a few sentences.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use super::{
     Counts, Size, Status,
     answer::{Progress, Share},
     count,
 };
-use crate::evidence::SourceStatus;
+use crate::evidence::{SourceStatus, Unread, UnreadKind};
 
 /// Displays the result of a run in a few sentences.
 pub(super) struct Summary<'a, R> {
@@ -18,6 +18,8 @@ pub(super) struct Summary<'a, R> {
     pub(super) unanswered: Vec<&'a SourceStatus>,
     /// How far reading came by then.
     pub(super) progress: Option<Progress>,
+    /// What was not read.
+    pub(super) unread: &'a [Unread],
     pub(super) counts: Counts,
     /// Whether candidates are archived first.
     pub(super) archives: bool,
@@ -136,8 +138,24 @@ impl<R: fmt::Display> fmt::Display for Summary<'_, R> {
             let images = count(self.missing, "image", "images");
             write!(f, " {images} in use cannot be pulled: see `missing`.")?;
         }
+        if !self.unread.is_empty() {
+            write!(f, " Not read: {}; see `unread`.", by_kind(self.unread))?;
+        }
         Ok(())
     }
+}
+
+/// Returns how many of each kind there are: `2 Regions, 1 service`.
+fn by_kind(unread: &[Unread]) -> String {
+    let mut numbers: BTreeMap<UnreadKind, u64> = BTreeMap::new();
+    for it in unread {
+        *numbers.entry(it.kind).or_default() += 1;
+    }
+    let kinds = numbers.into_iter().map(|(kind, number)| {
+        let (one, many) = kind.words();
+        count(number, one, many)
+    });
+    kinds.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -159,6 +177,7 @@ mod tests {
             out_of_time: false,
             unanswered: Vec::new(),
             progress: None,
+            unread: &[],
             counts,
             archives: false,
             to_archive: 0,
@@ -234,11 +253,23 @@ mod tests {
         failed.missing = 1;
         let mut missing = summary(Status::Completed, 2, 0);
         missing.missing = 2;
-        let summaries = [planned, failed, missing].map(|summary| summary.to_string());
+        let mut unread = summary(Status::Completed, 3, 0);
+        let service = |name| Unread::new(UnreadKind::Service, name, None, "denied", "grant it");
+        let all = [
+            service("batch"),
+            service("pipes"),
+            Unread {
+                kind: UnreadKind::Region,
+                ..service("eu-west-3")
+            },
+        ];
+        unread.unread = &all;
+        let summaries = [planned, failed, missing, unread].map(|summary| summary.to_string());
         insta::assert_snapshot!(summaries.join("\n"), @r"
         Would delete 3 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. Nothing was changed. A run that deletes would be refused: no_usage: nothing is in use.
         Deleted 2 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. 1 could not be deleted. locked: busy. (1 more under `refusals`) 1 image in use cannot be pulled: see `missing`.
         Deleted 2 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. 2 images in use cannot be pulled: see `missing`.
+        Deleted 3 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. Not read: 1 Region, 2 services; see `unread`.
         ");
     }
 }

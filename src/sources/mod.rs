@@ -20,7 +20,7 @@ use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    evidence::{Coverage, Evidence, SourceError, SourceStatus, UsageIndex, Uses},
+    evidence::{Coverage, Evidence, SourceError, SourceStatus, Unread, UsageIndex, Uses},
     image::{AccountId, Aliases, Registry},
     kubernetes::ClusterError,
 };
@@ -63,6 +63,8 @@ pub(crate) struct Reading {
     pub(crate) note: Option<String>,
     /// Accounts and Regions whose use this is, besides that of the source.
     pub(crate) locations: BTreeSet<Registry>,
+    /// What it did not read, which is no failure.
+    pub(crate) unread: Vec<Unread>,
 }
 
 /// Number of locations that are read at once: each has rate limits of its own, but connections are
@@ -123,6 +125,7 @@ fn read_one<'a>(
             further,
             note,
             locations,
+            unread,
         } = reading;
         let status = SourceStatus {
             source: source.name(),
@@ -139,6 +142,7 @@ fn read_one<'a>(
             status,
             uses: uses.into_vec(),
             locations,
+            unread,
         }];
         all.extend(further.into_iter().flatten());
         all

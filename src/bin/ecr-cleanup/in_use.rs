@@ -19,7 +19,9 @@ pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
         Output::Table => table(&mut out, &usage)?,
         Output::Json => {
             let references: Vec<Value> = references(&usage).collect();
-            let document = json!({"in_use": usage.sources(), "references": references});
+            let unread: Vec<_> = usage.unread().collect();
+            let document =
+                json!({"in_use": usage.sources(), "unread": unread, "references": references});
             output::json(&mut out, &document)?;
         }
         Output::Jsonl => output::json_lines(&mut out, references(&usage))?,
@@ -40,7 +42,8 @@ fn table(out: &mut impl Write, usage: &UsageIndex) -> io::Result<()> {
         table.add_row([reference.short(), users.join("\n")]);
     }
     writeln!(out, "{table}")?;
-    output::sources(out, usage.sources())
+    output::sources(out, usage.sources())?;
+    output::unread(out, usage.unread())
 }
 
 fn references(usage: &UsageIndex) -> impl Iterator<Item = Value> {

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use ecr_cleanup::{
-    evidence::SourceStatus,
+    evidence::{SourceStatus, Unread},
     report::{Escaped, count},
 };
 use serde::Serialize;
@@ -93,6 +93,16 @@ pub(crate) fn sources<'a>(
         }
     }
     Ok(())
+}
+
+/// Prints what was not read, and what would read it.
+pub(crate) fn unread<'a>(
+    out: &mut impl Write,
+    unread: impl IntoIterator<Item = &'a Unread>,
+) -> io::Result<()> {
+    unread
+        .into_iter()
+        .try_for_each(|unread| writeln!(out, "Not read: {unread}"))
 }
 
 /// Asks a question on stderr, and returns whether the answer is `yes`.

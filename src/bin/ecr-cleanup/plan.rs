@@ -144,6 +144,7 @@ pub(crate) fn remarks(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
         writeln!(out, "Warning: {warning}")?;
     }
     hygiene(out, &answer.hygiene)?;
+    output::unread(out, &answer.unread)?;
     for refusal in &answer.refusals {
         writeln!(out, "Refusal: {refusal}")?;
     }

@@ -273,6 +273,7 @@ pub(crate) fn usage_of(references: impl IntoIterator<Item = String>) -> UsageInd
         status,
         uses: uses.into_vec(),
         locations: BTreeSet::new(),
+        unread: Vec::new(),
     }])
 }
 

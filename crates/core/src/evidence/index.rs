@@ -8,8 +8,8 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    Evidence, EvidenceKind, Narrowing, Parts, Reference, SourceError, SourceStatus, Use, UsedImage,
-    User,
+    Evidence, EvidenceKind, Narrowing, Parts, Reference, SourceError, SourceStatus, Unread, Use,
+    UsedImage, User,
     path::{Host, MirroredPath, last_part},
     status::Coverage,
 };
@@ -24,6 +24,7 @@ pub(super) type ByTag = HashMap<Tag, BTreeMap<MirroredPath, Users>>;
 pub struct UsageIndex {
     sources: Vec<SourceStatus>,
     locations: BTreeSet<Registry>,
+    unread: BTreeSet<Unread>,
     references: BTreeMap<Reference, Users>,
     pub(super) by_digest: HashMap<Digest, Users>,
     /// By the last part of the path.
@@ -75,10 +76,12 @@ impl From<Vec<Evidence>> for UsageIndex {
             status,
             uses,
             locations,
+            unread,
         } in evidence
         {
             index.locations.insert(status.location.clone());
             index.locations.extend(locations);
+            index.unread.extend(unread);
             index.sources.push(status);
             // Keeps what an incomplete source did find: that is in use in any case.
             for it in uses {
@@ -214,6 +217,11 @@ impl UsageIndex {
     #[must_use]
     pub fn sources(&self) -> &[SourceStatus] {
         &self.sources
+    }
+
+    /// Returns what the sources did not read, though they are complete otherwise.
+    pub fn unread(&self) -> impl Iterator<Item = &Unread> {
+        self.unread.iter()
     }
 
     /// Returns whether every source was read completely.

@@ -13,6 +13,7 @@ mod status;
 mod stored;
 mod template;
 mod text;
+mod unread;
 mod user;
 mod uses;
 
@@ -27,6 +28,7 @@ pub use reference::Reference;
 pub use status::{Coverage, SourceStatus};
 pub use stored::{Resolved, StoredUsage};
 pub use text::{Hit, TextScanner};
+pub use unread::{Unread, UnreadKind};
 pub use user::User;
 pub use uses::{EvidenceKind, Use, UsedImage, Uses};
 
@@ -41,4 +43,6 @@ pub struct Evidence {
     pub uses: Vec<Use>,
     /// Further accounts and Regions whose use this is.
     pub locations: BTreeSet<Registry>,
+    /// What it did not read, though it is complete otherwise (P7).
+    pub unread: Vec<Unread>,
 }

@@ -118,7 +118,7 @@ fn only_use_of_the_registries_that_are_cleaned_counts() {
         let evidence = EvidenceKind::Text;
         let used = Use { user: Arc::new(user), image, resolved: None, evidence };
         let (status, locations) = (source("eks", 1), BTreeSet::new());
-        let found = Evidence { status, uses: vec![used], locations };
+        let found = Evidence { status, uses: vec![used], locations, unread: Vec::new() };
         let usage = UsageIndex::from(vec![found]);
         assert_eq!(tripped(&settings(), &usage, None), refusals, "{repository}");
     }

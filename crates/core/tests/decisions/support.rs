@@ -162,7 +162,7 @@ pub(crate) fn usage_of(status: SourceStatus, references: &[&str]) -> UsageIndex 
     }
     let uses = uses.into_vec();
     let locations = BTreeSet::new();
-    UsageIndex::from(vec![Evidence { status, uses, locations }])
+    UsageIndex::from(vec![Evidence { status, uses, locations, unread: Vec::new() }])
 }
 
 pub(crate) fn usage(references: &[&str]) -> UsageIndex {

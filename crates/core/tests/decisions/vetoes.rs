@@ -44,7 +44,7 @@ fn usage(read: Read) -> UsageIndex {
         let mut uses = Uses::new(Arc::default());
         let image = format!("{HOST}/{used}:1");
         uses.add(&Arc::new(user), &image, None, EvidenceKind::Field).unwrap();
-        Evidence { status, uses: uses.into_vec(), locations: BTreeSet::new() }
+        Evidence { status, uses: uses.into_vec(), locations: BTreeSet::new(), unread: Vec::new() }
     });
     UsageIndex::from(evidence.collect::<Vec<_>>())
 }

@@ -248,7 +248,12 @@ pub(crate) fn usage(uses: &[Use]) -> UsageIndex {
         references: uses.len(),
         note: None,
     };
-    UsageIndex::from(vec![Evidence { status, uses: uses.collect(), locations: BTreeSet::new() }])
+    UsageIndex::from(vec![Evidence {
+        status,
+        uses: uses.collect(),
+        locations: BTreeSet::new(),
+        unread: Vec::new(),
+    }])
 }
 
 pub(crate) fn registry(number: usize) -> Registry {

@@ -44,6 +44,7 @@ fn usage(uses: &[(&str, Option<Digest>)]) -> UsageIndex {
         status,
         uses: found.into_vec(),
         locations: BTreeSet::new(),
+        unread: Vec::new(),
     }])
 }
 

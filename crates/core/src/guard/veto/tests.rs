@@ -34,6 +34,7 @@ fn usage(sources: &'static str) -> UsageIndex {
             status,
             uses: Vec::new(),
             locations: BTreeSet::new(),
+            unread: Vec::new(),
         }
     });
     UsageIndex::from(evidence.collect::<Vec<_>>())

@@ -1,0 +1,144 @@
+//! What was not read, and what would read it (P7).
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_with::skip_serializing_none;
+
+use crate::image::{AccountId, Region, Registry, escaped};
+
+/// Something that may use images and was not read, by choice or for lack of a permission. It stops
+/// nothing, so it is said.
+#[skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unread {
+    /// Kind.
+    pub kind: UnreadKind,
+    /// Name: of the Region, the service, the cluster, ...
+    pub name: String,
+    /// Account that it belongs to, if it is in one.
+    pub account: Option<AccountId>,
+    /// Region that it belongs to, if it is in one.
+    pub region: Option<Region>,
+    /// Reason: a clause such as `the role may not call batch:DescribeJobs`.
+    pub why: String,
+    /// Setting or permission that would read it, as an order such as ``grant `batch:DescribeJobs` ``.
+    pub setting: String,
+}
+
+/// Kind of what was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnreadKind {
+    /// A Region of an account.
+    Region,
+    /// A service in an account and Region.
+    Service,
+    /// An account, organization or service that a policy lets pull.
+    Principal,
+    /// A Kubernetes cluster.
+    Cluster,
+    /// A kind of Kubernetes objects, or one object.
+    Resource,
+    /// The Secrets of a cluster.
+    Secrets,
+    /// Task definitions that nothing which is read names.
+    TaskDefinitions,
+}
+
+impl UnreadKind {
+    /// Returns what one and several are called.
+    #[must_use]
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Region => ("Region", "Regions"),
+            Self::Service => ("service", "services"),
+            Self::Principal => ("principal", "principals"),
+            Self::Cluster => ("cluster", "clusters"),
+            Self::Resource => ("kind of objects", "kinds of objects"),
+            Self::Secrets => ("cluster's Secrets", "clusters' Secrets"),
+            Self::TaskDefinitions => ("choice of task definitions", "choices of task definitions"),
+        }
+    }
+}
+
+impl Unread {
+    /// Creates something that is not read in an account and Region.
+    #[must_use]
+    pub fn new(
+        kind: UnreadKind,
+        name: impl Into<String>,
+        location: Option<&Registry>,
+        why: impl Into<String>,
+        setting: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            account: location.map(|location| location.account),
+            region: location.map(|location| location.region.clone()),
+            why: why.into(),
+            setting: setting.into(),
+        }
+    }
+}
+
+/// ``service `batch` in 111111111111 eu-west-1: the role may not ask it; grant `batch:ListJobs` ``.
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, _) = self.kind.words();
+        write!(f, "{kind} `{}`", escaped(&self.name))?;
+        let region = self
+            .region
+            .as_ref()
+            .filter(|region| ***region != *self.name);
+        let location = [self.account.as_deref(), region.map(|region| &**region)];
+        let location: Vec<&str> = location.into_iter().flatten().collect();
+        if !location.is_empty() {
+            write!(f, " in {}", location.join(" "))?;
+        }
+        write!(f, ": {}; {}", escaped(&self.why), escaped(&self.setting))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// (P7)
+    #[test]
+    fn what_is_not_read_is_one_line_with_what_would_read_it() {
+        let location = Registry {
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
+        let said = [
+            Unread::new(
+                UnreadKind::Service,
+                "batch",
+                Some(&location),
+                "the role may not ask it",
+                "grant `batch:DescribeJobs`",
+            ),
+            Unread::new(
+                UnreadKind::Region,
+                "eu-west-1",
+                Some(&location),
+                "it did not answer",
+                "let the function reach it",
+            ),
+            Unread::new(
+                UnreadKind::Principal,
+                "o-1\u{1b}[2J",
+                None,
+                "a policy\nlets it pull",
+                "read it",
+            ),
+        ];
+        insta::assert_snapshot!(said.map(|it| it.to_string()).join("\n"), @r"
+        service `batch` in 111111111111 eu-west-1: the role may not ask it; grant `batch:DescribeJobs`
+        Region `eu-west-1` in 111111111111: it did not answer; let the function reach it
+        principal `o-1\u001b[2J`: a policy\u000alets it pull; read it
+        ");
+    }
+}
