@@ -58,6 +58,7 @@ fn policy(policy: &Policy) -> raw::Policy {
     };
     raw::Policy {
         repositories: Some(texts(policy.repositories.patterns())),
+        pull_through_cache: policy.pull_through_cache.then_some(true),
         keep,
         leave_alone,
         delete_unmatched,

@@ -36,6 +36,7 @@ pub(super) fn compile(
         Some(Policy {
             position,
             repositories: repositories?,
+            pull_through_cache: written.pull_through_cache.unwrap_or(false),
             action: action?,
         })
     });

@@ -84,9 +84,11 @@ pub(super) struct Registry {
 pub(super) struct Policy {
     /// Globs on whole repository names: `*` and `?` do not cross a `/`, `**` does; `**` alone is
     /// every repository. A repository of a pull-through cache is matched only by a glob without a
-    /// wildcard. Required.
+    /// wildcard, unless `pull_through_cache` is set. Required.
     #[schemars(length(min = 1), inner(length(min = 1)))]
     pub(super) repositories: Option<List<String>>,
+    /// Let wildcards match repositories of pull-through caches too. Default: false.
+    pub(super) pull_through_cache: Option<bool>,
     /// An image is kept if one of these rules keeps it, or if it is in use. Default: the rules of
     /// the default configuration.
     #[schemars(length(min = 1))]

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use crate::{
     config::{Config, nearest},
+    inventory::NotRead,
     plan::{KeepReason, LeftAlone, Plan, RepositoryPlan, Verdict},
     policy::{Action, KeepRule, KeepRules, Policies},
 };
@@ -49,6 +50,23 @@ pub(super) fn warnings(plan: &Plan, policies: &Policies) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// Returns a warning for each registry in which repositories are left alone since a pull-through
+/// cache rule may fill any (K1).
+pub(super) fn root_caches(plan: &Plan) -> impl Iterator<Item = String> + '_ {
+    plan.registries().iter().filter_map(|registry| {
+        let is_left = |it: &&RepositoryPlan| {
+            let for_rule = it.left_alone() == Some(&LeftAlone::NotRead(NotRead::RootCache));
+            for_rule && *it.registry() == **registry
+        };
+        let left = plan.repositories().iter().filter(is_left).count();
+        (left > 0).then(|| {
+            format!(
+                "a pull-through cache rule in {registry} has the prefix `ROOT`, so that any repository may be a cache, and {left} are left alone for it: to clean them, set `pull_through_cache: true` in their policy"
+            )
+        })
+    })
 }
 
 /// Returns the rules of a policy that keep no image, as far as that is known.

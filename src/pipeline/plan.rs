@@ -186,6 +186,7 @@ impl Program {
         tolerated
             .chain(state.cloned())
             .chain(super::lifecycle::warnings(plan))
+            .chain(idle::root_caches(plan))
             .chain(unmatched(plan, &gathered.usage))
             .chain(idle.into_iter().flatten())
             .collect()

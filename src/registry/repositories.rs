@@ -19,6 +19,9 @@ use crate::{
 /// half a second.
 const AT_ONCE: usize = 16;
 
+/// Prefix of a pull-through cache rule that may fill any repository.
+const ROOT: &str = "ROOT";
+
 /// Which repositories are read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope<'a> {
@@ -63,15 +66,18 @@ async fn read_repository(
     name: RepositoryName,
     mutable_tags: bool,
 ) -> Repository {
-    let is_cache = caches.iter().any(|prefix| is_below(&name, prefix));
+    let is_below = caches.iter().any(|prefix| is_below(&name, prefix));
+    let is_cache = is_below || caches.iter().any(|prefix| prefix == ROOT);
     let policy = scope.policies.of(&name, is_cache);
     let content = match policy {
         _ if scope.only.is_some_and(|only| !only.matches(&name)) => {
             Content::NotRead(NotRead::NotAsked)
         }
-        None if scope.policies.of(&name, false).is_some() => {
-            Content::NotRead(NotRead::PullThroughCache)
-        }
+        None if scope.policies.of(&name, false).is_some() => Content::NotRead(if is_below {
+            NotRead::PullThroughCache
+        } else {
+            NotRead::RootCache
+        }),
         None => Content::NotRead(NotRead::NoPolicy),
         Some(policy) if policy.action == Action::LeaveAlone => Content::NotRead(NotRead::Policy {
             policy: policy.position,
@@ -97,11 +103,10 @@ async fn read_repository(
     }
 }
 
-/// Returns whether a pull-through cache rule of that prefix fills a repository. The prefix `ROOT`
-/// fills any.
+/// Returns whether a pull-through cache rule of that prefix fills a repository.
 fn is_below(repository: &str, prefix: &str) -> bool {
     let rest = repository.strip_prefix(prefix);
-    prefix == "ROOT" || rest.is_some_and(|rest| rest.starts_with('/'))
+    rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Lists the repositories by name, each with whether a tag in it can be moved to another image.
@@ -153,6 +158,5 @@ mod tests {
         assert!(is_below("docker-hub/library/nginx", "docker-hub"));
         assert!(!is_below("docker-hub-copy/nginx", "docker-hub"));
         assert!(!is_below("docker-hub", "docker-hub"));
-        assert!(is_below("anything", "ROOT"));
     }
 }

@@ -290,6 +290,61 @@ async fn a_pull_through_cache_is_cleaned_only_where_a_policy_names_it() {
     }
 }
 
+/// A policy reaches caches by wildcard if it says so, whatever comes before it but one that leaves
+/// them alone or names them (K1, K11).
+#[tokio::test]
+async fn a_policy_may_reach_pull_through_caches_by_wildcard() {
+    let caches = |world: &mut World| {
+        for name in ["mirror/nginx", "mirror/own"] {
+            world.untagged_images(name, 2);
+        }
+        let rule = PullThroughCacheRule::new("mirror", "public.ecr.aws");
+        world.home().ecr.pull_through_cache_rules.push(rule);
+    };
+    const REACHING: &str = "{repositories: ['mirror/**'], pull_through_cache: true}";
+    const OTHERS: &str = "{repositories: ['**']}";
+    for (before, left) in [
+        ("", [1, 1]),
+        ("{repositories: ['**/own']},", [1, 1]),
+        ("{repositories: ['**/own'], leave_alone: true},", [1, 3]),
+        (
+            "{repositories: ['mirror/own'], keep: [{untagged: true}]},",
+            [1, 3],
+        ),
+    ] {
+        for last in [[OTHERS, REACHING], [REACHING, OTHERS]] {
+            let policies = format!("[{before} {}, {}]", last[0], last[1]);
+            let config = format!("{{mode: delete, policies: {policies}}}");
+            let (aws, answer) = run_with(&config, caches).await;
+            let found = ["mirror/nginx", "mirror/own"].map(|name| aws.digests(name).len());
+            assert_eq!(found, left, "{policies}");
+            assert_status!(answer, Completed);
+        }
+    }
+}
+
+/// A rule that may fill any repository makes each a cache: it is said what that leaves alone (K1).
+#[tokio::test]
+async fn a_pull_through_cache_rule_for_every_repository_turns_nothing_off_silently() {
+    let aws = SimulatedAws::start().await;
+    aws.edit(|world| {
+        two_repositories(world);
+        let rule = PullThroughCacheRule::new("ROOT", "public.ecr.aws");
+        world.home().ecr.pull_through_cache_rules.push(rule);
+    });
+    let answer = run(&aws, DELETE).await;
+    assert_eq!(answer.counts.deleted, 0);
+    let about_root = answer.warnings.iter().filter(|it| it.contains("`ROOT`"));
+    let about_root: Vec<&String> = about_root.collect();
+    assert_eq!(about_root.len(), 1, "{:?}", answer.warnings);
+    assert_contains!(about_root[0], "3 are left alone");
+    assert_contains!(about_root[0], "`pull_through_cache: true`");
+    let policy = "{repositories: ['**'], pull_through_cache: true}";
+    let answer = run(&aws, &format!("{{mode: delete, policies: [{policy}]}}")).await;
+    assert_deleted!(answer, Completed, 4);
+    assert!(!answer.warnings.iter().any(|it| it.contains("ROOT")));
+}
+
 /// Rules that match no tag were written for something else (K7).
 #[tokio::test]
 async fn a_repository_that_no_rule_is_about_is_left_alone_unless_that_is_asked_for() {

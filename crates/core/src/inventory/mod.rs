@@ -75,6 +75,8 @@ pub enum NotRead {
     },
     /// It is a pull-through cache, and its policy does not name it without a wildcard (K1).
     PullThroughCache,
+    /// It may be a pull-through cache, as any repository may where a rule has the prefix `ROOT`.
+    RootCache,
     /// The run was asked for other repositories.
     NotAsked,
 }

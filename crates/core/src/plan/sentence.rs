@@ -216,9 +216,12 @@ impl fmt::Display for NotRead {
         match self {
             Self::NoPolicy => f.write_str("no policy matches it"),
             Self::Policy { policy } => write!(f, "`policies[{policy}]` says `leave_alone: true`"),
-            Self::PullThroughCache => {
-                f.write_str("it is a pull-through cache, and no policy names it without a wildcard")
-            }
+            Self::PullThroughCache => f.write_str(
+                "it is a pull-through cache, and no policy names it without a wildcard or reaches it with `pull_through_cache: true`",
+            ),
+            Self::RootCache => f.write_str(
+                "it may be a pull-through cache, since a rule has the prefix `ROOT`, and no policy names it without a wildcard or reaches it with `pull_through_cache: true`",
+            ),
             Self::NotAsked => f.write_str("it was not selected for this run"),
         }
     }

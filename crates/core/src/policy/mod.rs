@@ -31,6 +31,8 @@ pub struct Policy {
     pub position: usize,
     /// Repositories that this policy applies to.
     pub repositories: RepositoryGlobs,
+    /// Whether its wildcards reach pull-through caches.
+    pub pull_through_cache: bool,
     /// Treatment of their images.
     pub action: Action,
 }
@@ -98,15 +100,18 @@ pub enum Order {
 }
 
 impl Policies {
-    /// Returns the policy of a repository. A policy that matches only by a wildcard does not apply
-    /// to a pull-through cache (K1).
+    /// Returns the policy of a repository: the first that matches it. To a pull-through cache that
+    /// applies only if it names it without a wildcard; else the first does that reaches caches, or
+    /// leaves alone what it matches (K1).
     #[must_use]
     pub fn of(&self, repository: &str, pull_through_cache: bool) -> Option<&Policy> {
-        let policy = self
-            .0
-            .iter()
-            .find(|policy| policy.repositories.matches(repository))?;
-        (!pull_through_cache || policy.repositories.names_exactly(repository)).then_some(policy)
+        let matches = |policy: &&Policy| policy.repositories.matches(repository);
+        let mut matching = self.0.iter().filter(matches);
+        let first = matching.clone().next()?;
+        if !pull_through_cache || first.repositories.names_exactly(repository) {
+            return Some(first);
+        }
+        matching.find(|policy| policy.decides_on_caches())
     }
 
     /// Returns each policy that can never apply, with one before it that matches whatever it
@@ -114,9 +119,21 @@ impl Policies {
     pub fn covered(&self) -> impl Iterator<Item = (&Policy, &Policy)> {
         self.0.iter().enumerate().filter_map(|(position, policy)| {
             let mut before = self.0[..position].iter();
-            let covering = before.find(|it| it.repositories.cover(&policy.repositories))?;
+            let covering = before.find(|it| it.covers(policy))?;
             Some((policy, covering))
         })
+    }
+}
+
+impl Policy {
+    fn decides_on_caches(&self) -> bool {
+        self.pull_through_cache || self.action == Action::LeaveAlone
+    }
+
+    /// Returns whether no repository is left for a later policy.
+    fn covers(&self, later: &Self) -> bool {
+        let leaves_caches = later.pull_through_cache && !self.decides_on_caches();
+        !leaves_caches && self.repositories.cover(&later.repositories)
     }
 }
 

@@ -129,7 +129,12 @@ pub(crate) fn keeping(tags: &str) -> Policies {
     };
     let rules = KeepRules { rules: vec![rule], delete_unmatched: true };
     let repositories = RepositoryGlobs::none();
-    Policies(vec![Policy { position: 0, repositories, action: Action::Keep(rules) }])
+    Policies(vec![Policy {
+        position: 0,
+        repositories,
+        pull_through_cache: false,
+        action: Action::Keep(rules),
+    }])
 }
 
 /// Returns a source with so many references.

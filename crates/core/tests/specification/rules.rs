@@ -70,6 +70,7 @@ pub(crate) fn policies() -> Policies {
             .map(|(position, (delete_unmatched, rules))| Policy {
                 position,
                 repositories: RepositoryGlobs::none(),
+                pull_through_cache: false,
                 action: Action::Keep(KeepRules { rules, delete_unmatched }),
             })
             .collect(),

@@ -162,6 +162,7 @@ fn a_repository_says_why_it_is_left_alone() {
         LeftAlone::NotRead(NotRead::NoPolicy),
         LeftAlone::NotRead(NotRead::Policy { policy: 2 }),
         LeftAlone::NotRead(NotRead::PullThroughCache),
+        LeftAlone::NotRead(NotRead::RootCache),
         LeftAlone::NotRead(NotRead::NotAsked),
         LeftAlone::NoTagMatched,
         LeftAlone::TooMuch {
@@ -184,7 +185,8 @@ fn a_repository_says_why_it_is_left_alone() {
     insta::assert_snapshot!(lines(&reasons, ToString::to_string), @r"
     no policy matches it
     `policies[2]` says `leave_alone: true`
-    it is a pull-through cache, and no policy names it without a wildcard
+    it is a pull-through cache, and no policy names it without a wildcard or reaches it with `pull_through_cache: true`
+    it may be a pull-through cache, since a rule has the prefix `ROOT`, and no policy names it without a wildcard or reaches it with `pull_through_cache: true`
     it was not selected for this run
     none of its tags matches a rule of its policy; to clean it anyway, set `delete_unmatched: true` in the policy
     80 % of its images are candidates, but `guards.max_percent_per_repository` allows 50 %
