@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::image::Digest;
+use crate::image::{Digest, Registry};
 
 /// Facts by their names, known from earlier runs or learnt by this one.
 #[derive(Debug)]
@@ -22,7 +22,12 @@ pub(crate) struct Cache<K, V> {
     turns: Mutex<BTreeMap<K, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-/// The caches of a run. Without a state store they are empty, and forgotten afterwards.
+/// The caches of every location that is read. Without a state store they are empty, and forgotten
+/// afterwards.
+#[derive(Debug, Default)]
+pub(crate) struct AllCaches(BTreeMap<Registry, Arc<Caches>>);
+
+/// The caches of a location.
 #[derive(Debug, Default)]
 pub(crate) struct Caches {
     /// Images of each task definition revision, by ARN.
@@ -33,6 +38,25 @@ pub(crate) struct Caches {
     pub(crate) progress: Progress,
     /// Manifest of each index, which can be checked against its digest.
     pub(crate) indexes: Cache<Digest, Arc<str>>,
+}
+
+impl FromIterator<(Registry, Arc<Caches>)> for AllCaches {
+    fn from_iter<I: IntoIterator<Item = (Registry, Arc<Caches>)>>(caches: I) -> Self {
+        Self(caches.into_iter().collect())
+    }
+}
+
+impl AllCaches {
+    /// Returns the caches of a location.
+    pub(crate) fn of(&self, location: &Registry) -> Arc<Caches> {
+        self.0.get(location).cloned().unwrap_or_default()
+    }
+
+    /// Returns the number of task definitions that were read, and of those that were found.
+    pub(crate) fn progress(&self) -> (usize, usize) {
+        let of_each = self.0.values().map(|caches| caches.progress.so_far());
+        of_each.fold((0, 0), |(read, of), more| (read + more.0, of + more.1))
+    }
 }
 
 /// How far task definitions were read.
@@ -51,8 +75,7 @@ impl Progress {
         self.read.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the number of task definitions that were read, and of those that were found.
-    pub(crate) fn so_far(&self) -> (usize, usize) {
+    fn so_far(&self) -> (usize, usize) {
         let [read, of] = [&self.read, &self.of].map(|number| number.load(Ordering::Relaxed));
         (read, of)
     }

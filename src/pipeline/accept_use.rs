@@ -1,6 +1,6 @@
 //! Accepts that a source finds much less than before.
 
-use super::Program;
+use super::{Locations, Program};
 use crate::{
     aws::ApiError,
     evidence::SourceError,
@@ -59,7 +59,10 @@ impl Program {
     /// Returns an error if there is no state, no such source, or the source is incomplete.
     pub async fn use_change(&self, source: &str) -> Result<UseChange, AcceptUseError> {
         let own = self.clients.identity().await?;
-        let state = self.state(&own).await.ok_or(AcceptUseError::NoState)?;
+        let state = self
+            .state(&Locations::none(own))
+            .await
+            .ok_or(AcceptUseError::NoState)?;
         if let Some(error) = state.errors.first() {
             return Err(error.into());
         }

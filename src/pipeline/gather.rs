@@ -1,14 +1,12 @@
 //! Gathers what is stored and what is in use.
 
-use std::sync::Arc;
-
 use futures::future::{LocalBoxFuture, try_join_all};
 use tokio::time::Instant;
 
 use super::{Locations, Program, Request, Run, within};
 use crate::{
     aws::{ApiError, Identity},
-    cache::Caches,
+    cache::AllCaches,
     evidence::UsageIndex,
     guard::Refusal,
     inventory::Inventory,
@@ -22,7 +20,7 @@ pub(super) struct Gathered {
     pub(super) state: Option<State>,
     /// Refusal, if a person stopped deletion.
     pub(super) stopped: Option<Refusal>,
-    pub(super) caches: Arc<Caches>,
+    pub(super) caches: AllCaches,
     /// Contents of the registries; `None` if time ran out before everything was read.
     pub(super) inventories: Option<Vec<Inventory>>,
     pub(super) usage: UsageIndex,
@@ -37,7 +35,7 @@ impl Gathered {
             locations: Locations::none(own),
             state: None,
             stopped: None,
-            caches: Arc::default(),
+            caches: AllCaches::default(),
             inventories: None,
             usage: UsageIndex::default(),
             read_at: Instant::now(),
@@ -76,12 +74,13 @@ impl Program {
                 return Ok(Gathered::nothing(own));
             };
             let locations = locations?;
-            let state = async { tokio::join!(self.state(&locations.own), self.stopped()) };
+            let state = async { tokio::join!(self.state(&locations), self.stopped()) };
             let Some((state, stopped)) = within(stop_at, state).await else {
                 return Ok(Gathered::nothing(own));
             };
-            let caches = state.as_ref().map(|state| Arc::clone(&state.caches));
-            let caches = caches.unwrap_or_default();
+            let caches = state
+                .as_ref()
+                .map_or_else(|| locations.no_caches(), State::caches);
             let reading = async {
                 tokio::join!(
                     within(stop_at, self.read_registries(request, &locations, &caches)),
@@ -129,18 +128,19 @@ impl Program {
         &self,
         request: &Request,
         locations: &Locations,
-        caches: &Caches,
+        caches: &AllCaches,
     ) -> Result<Vec<Inventory>, ApiError> {
-        let scope = Scope {
-            policies: &self.config.policies,
-            only: request.only.as_ref(),
-            indexes: &caches.indexes,
-        };
         let several = locations.registries.len() > 1;
         let inventories = locations
             .registries
             .iter()
             .map(|(registry, clients)| async move {
+                let caches = caches.of(registry);
+                let scope = Scope {
+                    policies: &self.config.policies,
+                    only: request.only.as_ref(),
+                    indexes: &caches.indexes,
+                };
                 let read = registry::read(clients, registry.clone(), scope).await;
                 read.map_err(|mut error| {
                     if several {

@@ -5,12 +5,16 @@
 //! account then, so that no location is read twice, however it was written. A role that cannot be
 //! assumed is a source that cannot be read, which stops every deletion.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures::future::join_all;
 
 use crate::{
     aws::{ApiError, Clients, Identity, Operation},
+    cache::AllCaches,
     config::{Account, Config, Role},
     guard::{self, Refusal},
     image::{AccountId, Region, Registry},
@@ -182,6 +186,13 @@ impl Locations {
                 }
             }
         }
+    }
+
+    /// Returns caches that nothing is known in yet.
+    pub(super) fn no_caches(&self) -> AllCaches {
+        let read = self.read.iter();
+        read.map(|(location, _)| (location.clone(), Arc::default()))
+            .collect()
     }
 
     /// Returns the locations whose roles cannot be assumed, as sources.

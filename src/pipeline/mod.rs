@@ -24,8 +24,7 @@ use futures::future::LocalBoxFuture;
 use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::{
-    aws::{ApiError, Calls, Clients, Identity},
-    cache::Caches,
+    aws::{ApiError, Calls, Clients},
     config::{Config, Mode},
     evidence::UsageIndex,
     image::{Aliases, ImageReference, Time, TypedReferenceError},
@@ -219,20 +218,22 @@ impl Program {
     ) -> LocalBoxFuture<'a, Result<(Locations, UsageIndex), ApiError>> {
         Box::pin(async move {
             let own = self.clients.identity().await?;
-            let state = self.state(&own).await;
-            let caches: Arc<Caches> = state.map(|state| state.caches).unwrap_or_default();
             let locations = Locations::find(&self.clients, own, &self.config, &run.id).await?;
+            let state = self.state(&locations).await;
+            let caches = state.map_or_else(|| locations.no_caches(), |state| state.caches());
             let usage = self.read_usage(&locations, &caches, None).await;
             Ok((locations, usage))
         })
     }
 
-    /// Reads the state, if it is configured.
-    async fn state(&self, identity: &Identity) -> Option<State> {
+    /// Reads the state, if it is configured, with the caches of these locations.
+    async fn state(&self, locations: &Locations) -> Option<State> {
         let location = self.config.state.as_ref()?;
         let soaks = !self.config.guards.soak.is_zero();
         // In a box, since the futures of S3 are large.
-        let reading = State::read(&self.clients, location, &identity.registry, soaks);
+        let home = &locations.own.registry;
+        let read = locations.read.iter().map(|(location, _)| location);
+        let reading = State::read(&self.clients, location, home, read, soaks);
         Some(Box::pin(reading).await)
     }
 

@@ -1,9 +1,6 @@
 //! Plans, from what was gathered.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
@@ -13,7 +10,7 @@ use super::{
 };
 use crate::{
     aws::ApiError,
-    cache::Caches,
+    cache::AllCaches,
     config::Mode,
     evidence::{Unread, UsageIndex},
     guard::{self, GuardInput, Memory, PullingAccounts, Refusal, UnreadPullers},
@@ -37,7 +34,7 @@ pub struct Planned<'a> {
     pub(super) usage_read_at: Instant,
     pub(super) locations: Locations,
     pub(super) state: Option<State>,
-    pub(super) caches: Arc<Caches>,
+    pub(super) caches: AllCaches,
     pub(super) preconditions: Vec<Refusal>,
     pub(super) refusals: Vec<Refusal>,
     warnings: Vec<String>,
@@ -344,7 +341,7 @@ impl Planned<'_> {
 
     /// Returns how far reading came, if time ran out and the next run continues there.
     fn progress(&self) -> Option<Progress> {
-        let (read, of) = self.caches.progress.so_far();
+        let (read, of) = self.caches.progress();
         let is_cut = self.out_of_time && self.state.is_some() && read < of;
         is_cut.then_some(Progress {
             task_definitions: Share { read, of },

@@ -7,7 +7,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use super::{Locations, Program};
 use crate::{
     aws::Clients,
-    cache::Caches,
+    cache::{AllCaches, Caches},
     evidence::UsageIndex,
     image::Registry,
     kubernetes::{Context, Settings},
@@ -25,7 +25,7 @@ impl Program {
     pub(super) async fn read_usage(
         &self,
         locations: &Locations,
-        caches: &Arc<Caches>,
+        caches: &AllCaches,
         stop_at: Option<Instant>,
     ) -> UsageIndex {
         let sources = self.sources(locations, caches);
@@ -39,11 +39,12 @@ impl Program {
         sources::read(&sources, settings).await
     }
 
-    fn sources(&self, locations: &Locations, caches: &Arc<Caches>) -> Vec<Box<dyn Source>> {
+    fn sources(&self, locations: &Locations, caches: &AllCaches) -> Vec<Box<dyn Source>> {
         let pages = eks::pages();
         let mut sources: Vec<Box<dyn Source>> = Vec::new();
         for (location, clients) in &locations.read {
-            sources.extend(self.sources_in(location, clients, caches, &pages));
+            let caches = caches.of(location);
+            sources.extend(self.sources_in(location, clients, &caches, &pages));
         }
         sources.extend(
             locations

@@ -7,30 +7,33 @@
 //! deletion: if one of them cannot be read, nothing is deleted, since a missing memory must not
 //! look like an empty one.
 //!
-//! Objects lie under `PREFIX/ACCOUNT/REGION/`, so that deployments can share a bucket.
+//! Objects lie under `PREFIX/ACCOUNT/REGION/`, so that deployments can share a bucket. Each location
+//! that is read has caches of its own; those of other locations than the deployment's lie one
+//! `ACCOUNT/REGION/` deeper.
 
+mod facts;
 mod lock;
 mod object;
 mod stop;
 mod store;
 
-use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc};
 
 use tokio::time::{Duration, sleep};
 
 use crate::{
     aws::Clients,
-    cache::{Cache, Caches, FunctionImage, Progress},
+    cache::AllCaches,
     config::S3Location,
     evidence::UsageIndex,
     guard::{Memory, SoakLedger, UsageCounts},
-    image::{Digest, Registry, Time},
+    image::{Registry, Time},
     plan::Plan,
 };
 
+use facts::Facts;
 pub(crate) use lock::{HeldLock, LockError};
 use object::StateObject;
-pub(crate) use object::Unusable;
 pub(crate) use stop::StopObject;
 pub(crate) use store::StateError;
 use store::{Found, Store};
@@ -41,7 +44,6 @@ const SAVED_EVERY: Duration = Duration::from_mins(1);
 /// The state of a deployment, as it was read at the start of a run.
 pub(crate) struct State {
     store: Store,
-    pub(crate) caches: Arc<Caches>,
     /// Memory that guards depend on.
     pub(crate) memory: Memory,
     /// Failures to read what guards depend on.
@@ -49,29 +51,17 @@ pub(crate) struct State {
     pub(crate) warnings: Vec<String>,
     /// Ledger as it was stored, if one was.
     stored_ledger: Option<Found<SoakLedger>>,
-    /// Versions of the caches, as they are stored.
-    versions: Versions,
-    /// Caches that must not be written over what another program, or a newer version, wrote.
-    foreign: Vec<&'static str>,
+    facts: Vec<Facts>,
 }
-
-/// Versions of the caches, as they are stored. One writer at a time has each.
-#[derive(Default)]
-struct Versions {
-    definitions: Version,
-    functions: Version,
-    indexes: Version,
-}
-
-/// Version of an object; `None` if there is none that can be used.
-type Version = tokio::sync::Mutex<Option<String>>;
 
 impl State {
-    /// Reads the state. No failure stops the reading of what is stored and in use.
+    /// Reads the state, with the caches of these locations. No failure stops the reading of what is
+    /// stored and in use.
     pub(crate) async fn read(
         clients: &Clients,
         location: &S3Location,
         home: &Registry,
+        locations: impl Iterator<Item = &Registry>,
         soaks: bool,
     ) -> Self {
         let store = Store::new(clients, location, home);
@@ -82,25 +72,9 @@ impl State {
                 None
             }
         };
-        let (definitions, functions, indexes, counts, ledger) = tokio::join!(
-            store.read(),
-            store.read(),
-            store.read(),
-            store.read(),
-            ledger
-        );
-        let (mut errors, mut warnings, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
-        let versions = Versions {
-            definitions: version(&definitions),
-            functions: version(&functions),
-            indexes: version(&indexes),
-        };
-        let caches = Arc::new(Caches {
-            definitions: cache(definitions, &mut warnings, &mut foreign),
-            functions: cache(functions, &mut warnings, &mut foreign),
-            indexes: cache(indexes, &mut warnings, &mut foreign),
-            progress: Progress::default(),
-        });
+        let (facts, counts, ledger) =
+            tokio::join!(Facts::read_all(&store, locations), store.read(), ledger);
+        let mut errors = Vec::new();
         let counts: Option<Found<UsageCounts>> =
             counts.map_err(|error| errors.push(error)).ok().flatten();
         let ledger = ledger.and_then(|ledger| ledger.map_err(|error| errors.push(error)).ok());
@@ -111,16 +85,23 @@ impl State {
                 .as_ref()
                 .map(|found| found.as_ref().map(content).unwrap_or_default()),
         };
+        let warnings = facts.iter().flat_map(|facts| &facts.warnings);
         Self {
+            warnings: warnings.cloned().collect(),
             store,
-            caches,
             memory,
             errors,
-            warnings,
             stored_ledger: ledger.flatten(),
-            versions,
-            foreign,
+            facts,
         }
+    }
+
+    /// Returns the caches of each location that was read.
+    pub(crate) fn caches(&self) -> AllCaches {
+        let of_each = self.facts.iter();
+        of_each
+            .map(|facts| (facts.location.clone(), Arc::clone(&facts.caches)))
+            .collect()
     }
 
     pub(crate) async fn lock(
@@ -174,36 +155,7 @@ impl State {
     /// Writes down the facts that this run learnt, on top of what others wrote meanwhile. What it
     /// did not use is forgotten, unless it may be needed again.
     pub(crate) async fn save(&self, keep_unused: bool) -> Result<(), StateError> {
-        let (caches, versions) = (&*self.caches, &self.versions);
-        let (definitions, functions, indexes) = tokio::join!(
-            self.save_cache(&caches.definitions, &versions.definitions, keep_unused),
-            self.save_cache(&caches.functions, &versions.functions, keep_unused),
-            self.save_cache(&caches.indexes, &versions.indexes, keep_unused)
-        );
-        definitions.and(functions).and(indexes)
-    }
-
-    async fn save_cache<K, V>(
-        &self,
-        cache: &Cache<K, V>,
-        version: &Version,
-        keep_unused: bool,
-    ) -> Result<(), StateError>
-    where
-        K: Ord + Clone,
-        V: Clone + PartialEq,
-        BTreeMap<K, V>: StateObject,
-    {
-        if self.foreign.contains(&BTreeMap::<K, V>::NAME) {
-            return Ok(());
-        }
-        let mut version = version.lock().await;
-        if let Some(facts) = cache.changed(keep_unused) {
-            let (facts, written) = self.store.merge(facts, version.take()).await?;
-            *version = Some(written);
-            cache.stored(facts);
-        }
-        Ok(())
+        Facts::save_all(&self.facts, keep_unused).await
     }
 
     /// Replaces what is remembered of a source, in every location, and nothing else.
@@ -229,51 +181,8 @@ impl State {
     }
 }
 
-/// Makes a cache of its object. Whatever is wrong with that, the facts can be read from AWS again.
-fn cache<K, V>(
-    found: Reading<BTreeMap<K, V>>,
-    warnings: &mut Vec<String>,
-    foreign: &mut Vec<&'static str>,
-) -> Cache<K, V>
-where
-    BTreeMap<K, V>: StateObject,
-{
-    match found {
-        Ok(None) => Cache::default(),
-        Ok(Some(found)) => Cache::new(found.content),
-        Err(error) => {
-            let damaged = |why: &Unusable| matches!(why, Unusable::Damaged(_));
-            let end = if matches!(&error, StateError::Unusable { why, .. } if damaged(why)) {
-                "it is written anew"
-            } else {
-                foreign.push(BTreeMap::<K, V>::NAME);
-                "it is left as it is, and not used"
-            };
-            warnings.push(format!("the cache {error}; {end}"));
-            Cache::default()
-        }
-    }
-}
-
-fn version<C>(found: &Reading<C>) -> Version {
-    let found = found.as_ref().ok().and_then(Option::as_ref);
-    Version::new(found.map(|found| found.etag.clone()))
-}
-
 /// An object of the store, if there is one.
 type Reading<C> = Result<Option<Found<C>>, StateError>;
-
-impl StateObject for BTreeMap<String, Vec<String>> {
-    const NAME: &'static str = "task-definitions";
-}
-
-impl StateObject for BTreeMap<String, FunctionImage> {
-    const NAME: &'static str = "functions";
-}
-
-impl StateObject for BTreeMap<Digest, Arc<str>> {
-    const NAME: &'static str = "index-manifests";
-}
 
 impl StateObject for UsageCounts {
     const NAME: &'static str = "usage-counts";

@@ -20,6 +20,7 @@ const CONTENT_TYPE: &str = "application/gzip";
 #[derive(Clone)]
 pub(super) struct Store {
     clients: Clients,
+    home: Registry,
     bucket: S3Bucket,
     prefix: String,
 }
@@ -70,12 +71,23 @@ impl Store {
     pub(super) fn new(clients: &Clients, location: &S3Location, home: &Registry) -> Self {
         Self {
             clients: clients.clone(),
+            home: home.clone(),
             bucket: S3Bucket {
                 owner: location.bucket.owner.or(Some(home.account)),
                 ..location.bucket.clone()
             },
             prefix: location.key(&format!("{}/{}", home.account, home.region)),
         }
+    }
+
+    /// Returns where the deployment keeps what it knows of a location.
+    pub(super) fn of(&self, location: &Registry) -> Self {
+        let mut store = self.clone();
+        if *location != self.home {
+            let Registry { account, region } = location;
+            store.prefix = format!("{}/{account}/{region}", self.prefix);
+        }
+        store
     }
 
     /// Returns the address of an object.

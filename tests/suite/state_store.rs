@@ -398,6 +398,31 @@ async fn what_a_failed_run_learnt_is_kept() {
     assert_eq!(aws.count("ecs:DescribeTaskDefinition"), 2);
 }
 
+/// Each location has caches of its own, which no other one is read from or written to (P9).
+#[tokio::test]
+async fn each_location_has_caches_of_its_own() {
+    let aws = account().await;
+    aws.edit(|world| {
+        let image = format!("{}:live", world.home().repository("app").uri());
+        let elsewhere = world.region("111111111111", "us-east-1");
+        elsewhere.ecs.register("batch", [image]);
+    });
+    let config = full_with("in_use: {accounts: [{regions: [us-east-1]}]}");
+    let answer = run(&aws, &config).await;
+    assert_deleted!(answer, Completed, 3);
+    let read = |key: &str| gunzip(&object(&aws, BUCKET, key).unwrap());
+    let own = read(&format!("{STATE}/task-definitions.json.gz"));
+    let other = read(&format!(
+        "{STATE}/111111111111/us-east-1/task-definitions.json.gz"
+    ));
+    assert_contains!(own, "task-definition/web:1");
+    assert_contains!(other, "task-definition/batch:1");
+    assert!(!own.contains("us-east-1") && !other.contains("task-definition/web"));
+    let described = aws.count("ecs:DescribeTaskDefinition");
+    run(&aws, &config).await;
+    assert_eq!(aws.count("ecs:DescribeTaskDefinition"), described);
+}
+
 /// Facts that another run wrote meanwhile are kept (P9).
 #[tokio::test]
 async fn facts_of_two_runs_are_put_together() {

@@ -1,0 +1,163 @@
+//! The caches of each location, as objects: facts that never change.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures::{StreamExt, stream};
+
+use super::{
+    Reading,
+    object::{StateObject, Unusable},
+    store::{StateError, Store},
+};
+use crate::{
+    cache::{Cache, Caches, FunctionImage, Progress},
+    image::{Digest, Registry},
+};
+
+/// Number of locations whose objects are read or written at once.
+const AT_ONCE: usize = 24;
+
+/// The caches of a location, with what is stored of them.
+pub(super) struct Facts {
+    store: Store,
+    pub(super) location: Registry,
+    pub(super) caches: Arc<Caches>,
+    pub(super) warnings: Vec<String>,
+    versions: Versions,
+    /// Caches that must not be written over what another program, or a newer version, wrote.
+    foreign: Vec<&'static str>,
+}
+
+/// Versions of the caches, as they are stored. One writer at a time has each.
+#[derive(Default)]
+struct Versions {
+    definitions: Version,
+    functions: Version,
+    indexes: Version,
+}
+
+/// Version of an object; `None` if there is none that can be used.
+type Version = tokio::sync::Mutex<Option<String>>;
+
+impl Facts {
+    pub(super) async fn read_all(
+        store: &Store,
+        locations: impl Iterator<Item = &Registry>,
+    ) -> Vec<Self> {
+        let reading = locations.map(|location| Self::read(store.of(location), location.clone()));
+        let reading: Vec<_> = reading.collect();
+        stream::iter(reading).buffered(AT_ONCE).collect().await
+    }
+
+    async fn read(store: Store, location: Registry) -> Self {
+        let (definitions, functions, indexes) =
+            tokio::join!(store.read(), store.read(), store.read());
+        let versions = Versions {
+            definitions: version(&definitions),
+            functions: version(&functions),
+            indexes: version(&indexes),
+        };
+        let (mut warnings, mut foreign) = (Vec::new(), Vec::new());
+        let caches = Caches {
+            definitions: cache(definitions, &mut warnings, &mut foreign),
+            functions: cache(functions, &mut warnings, &mut foreign),
+            indexes: cache(indexes, &mut warnings, &mut foreign),
+            progress: Progress::default(),
+        };
+        Self {
+            store,
+            location,
+            caches: Arc::new(caches),
+            warnings,
+            versions,
+            foreign,
+        }
+    }
+
+    /// Writes down what was learnt, of every location even if one fails.
+    pub(super) async fn save_all(all: &[Self], keep_unused: bool) -> Result<(), StateError> {
+        let saving = all.iter().map(|facts| facts.save(keep_unused));
+        let saving: Vec<_> = saving.collect();
+        let saved: Vec<_> = stream::iter(saving)
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        saved.into_iter().collect()
+    }
+
+    async fn save(&self, keep_unused: bool) -> Result<(), StateError> {
+        let (caches, versions) = (&*self.caches, &self.versions);
+        let (definitions, functions, indexes) = tokio::join!(
+            self.save_cache(&caches.definitions, &versions.definitions, keep_unused),
+            self.save_cache(&caches.functions, &versions.functions, keep_unused),
+            self.save_cache(&caches.indexes, &versions.indexes, keep_unused)
+        );
+        definitions.and(functions).and(indexes)
+    }
+
+    async fn save_cache<K, V>(
+        &self,
+        cache: &Cache<K, V>,
+        version: &Version,
+        keep_unused: bool,
+    ) -> Result<(), StateError>
+    where
+        K: Ord + Clone,
+        V: Clone + PartialEq,
+        BTreeMap<K, V>: StateObject,
+    {
+        if self.foreign.contains(&BTreeMap::<K, V>::NAME) {
+            return Ok(());
+        }
+        let mut version = version.lock().await;
+        if let Some(facts) = cache.changed(keep_unused) {
+            let (facts, written) = self.store.merge(facts, version.take()).await?;
+            *version = Some(written);
+            cache.stored(facts);
+        }
+        Ok(())
+    }
+}
+
+/// Makes a cache of its object. Whatever is wrong with that, the facts can be read from AWS again.
+fn cache<K, V>(
+    found: Reading<BTreeMap<K, V>>,
+    warnings: &mut Vec<String>,
+    foreign: &mut Vec<&'static str>,
+) -> Cache<K, V>
+where
+    BTreeMap<K, V>: StateObject,
+{
+    match found {
+        Ok(None) => Cache::default(),
+        Ok(Some(found)) => Cache::new(found.content),
+        Err(error) => {
+            let damaged = |why: &Unusable| matches!(why, Unusable::Damaged(_));
+            let end = if matches!(&error, StateError::Unusable { why, .. } if damaged(why)) {
+                "it is written anew"
+            } else {
+                foreign.push(BTreeMap::<K, V>::NAME);
+                "it is left as it is, and not used"
+            };
+            warnings.push(format!("the cache {error}; {end}"));
+            Cache::default()
+        }
+    }
+}
+
+fn version<C>(found: &Reading<C>) -> Version {
+    let found = found.as_ref().ok().and_then(Option::as_ref);
+    Version::new(found.map(|found| found.etag.clone()))
+}
+
+impl StateObject for BTreeMap<String, Vec<String>> {
+    const NAME: &'static str = "task-definitions";
+}
+
+impl StateObject for BTreeMap<String, FunctionImage> {
+    const NAME: &'static str = "functions";
+}
+
+impl StateObject for BTreeMap<Digest, Arc<str>> {
+    const NAME: &'static str = "index-manifests";
+}
