@@ -130,6 +130,12 @@ impl Cause {
         )
     }
 
+    /// Returns whether the call may have been carried out all the same.
+    #[must_use]
+    pub(crate) const fn is_unclear(self) -> bool {
+        self.may_pass() && !matches!(self, Self::Throttled)
+    }
+
     fn of<E>(error: &SdkError<E, Response>, code: Option<&str>, message: &str) -> Self {
         match code.map(|code| Self::of_code(code, message)) {
             Some(cause) if cause.is_denied() => cause,

@@ -353,7 +353,7 @@ impl Planned<'_> {
         if self.program.config.guards.soak.is_zero() {
             return None;
         }
-        let soaking = guard::select(self.guard_input(memory, self.plan.now())).soaking;
+        let soaking = guard::select(self.guard_input(memory, self.plan.now())).soaking();
         let text = format!(
             "{soaking} candidates have not been candidates for as long as `guards.soak` asks for, and are kept until then"
         );

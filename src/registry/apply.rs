@@ -6,7 +6,7 @@
 
 use std::{
     cell::Cell,
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashSet, btree_map::Entry},
 };
 
 use futures::{StreamExt, future::LocalBoxFuture, stream};
@@ -63,28 +63,64 @@ impl Applier<'_> {
             kept: BTreeMap::new(),
             lost: None,
         });
-        let selection = clearance.selection();
-        let mut pending = Pending::new(clearance.plan());
-        let mut repositories = Vec::new();
-        let mut rest: Vec<&RepositorySelection<'_>> = selection.repositories.iter().collect();
+        let plan = clearance.plan();
+        let mut selection = clearance.into_selection();
+        let mut pending = Pending::new(plan);
+        let mut outcomes = BTreeMap::new();
+        // What could not be deleted leaves its share of the limit to what is younger (A12).
+        loop {
+            let selected = selection.take();
+            if selected.is_empty() {
+                break;
+            }
+            let applied = self
+                .apply_all(plan, &selected, &mut pending, &freshness)
+                .await;
+            let mut stops = applied.iter().filter_map(|of| of.stopped.as_ref());
+            let is_over = stops.any(Stop::ends_run);
+            for outcome in applied {
+                let stopped = outcome.stopped.is_some();
+                selection.settle(&outcome.repository, outcome.deletions(), stopped);
+                match outcomes.entry(outcome.repository.clone()) {
+                    Entry::Vacant(entry) => drop(entry.insert(outcome)),
+                    Entry::Occupied(mut entry) => entry.get_mut().extend(outcome),
+                }
+            }
+            if is_over {
+                break;
+            }
+        }
+        Outcome {
+            repositories: outcomes.into_values().collect(),
+            beyond_limit: selection.beyond_limit(),
+            usage_lost: freshness.into_inner().lost,
+        }
+    }
+
+    /// Deletes or archives what was selected, in the order between repositories.
+    async fn apply_all(
+        &self,
+        plan: &Plan,
+        selected: &[RepositorySelection<'_>],
+        pending: &mut Pending,
+        freshness: &Mutex<Freshness>,
+    ) -> Vec<RepositoryOutcome> {
+        let mut all = Vec::new();
+        let mut rest: Vec<&RepositorySelection<'_>> = selected.iter().collect();
         while !rest.is_empty() {
             let (now, later) = pending.split(rest);
             let outcomes = stream::iter(now)
-                .map(|selected| self.apply_to(clearance.plan(), selected, &pending, &freshness))
+                .map(|selected| self.apply_to(plan, selected, pending, freshness))
                 .buffer_unordered(AT_ONCE)
                 .collect::<Vec<_>>()
                 .await;
             for outcome in &outcomes {
                 pending.remove(outcome);
             }
-            repositories.extend(outcomes);
+            all.extend(outcomes);
             rest = later;
         }
-        Outcome {
-            repositories,
-            beyond_limit: selection.beyond_limit,
-            usage_lost: freshness.into_inner().lost,
-        }
+        all
     }
 
     async fn apply_to(

@@ -86,6 +86,17 @@ impl Action {
     }
 }
 
+impl Attempted {
+    /// Returns whether it may have been carried out, though no answer says so.
+    const fn is_unclear(&self) -> bool {
+        match self {
+            Self::Untold(_) => true,
+            Self::NoAnswer(error) => error.cause.is_unclear(),
+            Self::Done | Self::Missing | Self::Refused(_) | Self::Failed(_) => false,
+        }
+    }
+}
+
 impl Batch {
     /// Returns whether an earlier attempt did it, though its answer was lost.
     pub(super) fn is_done(&self, digest: Digest, current: Option<&Image>) -> bool {
@@ -171,6 +182,9 @@ impl RepositoryApplier<'_, '_> {
         let (mut stop, mut waits) = (attempt.anonymous.map(Stop::from), false);
         let mut untold = Vec::new();
         for (image, attempted) in attempt.images {
+            if attempted.is_unclear() {
+                self.outcome.unclear.insert(image.digest);
+            }
             match attempted {
                 Attempted::Done => self.done(units, batch, image),
                 // It existed a moment ago: the attempt without an answer deleted it.
@@ -192,7 +206,7 @@ impl RepositoryApplier<'_, '_> {
                     }
                     cause if again && cause.may_pass() => {
                         waits = true;
-                        if cause != Cause::Throttled {
+                        if cause.is_unclear() {
                             batch.unclear.insert(image.digest);
                         }
                     }
@@ -251,6 +265,7 @@ impl RepositoryApplier<'_, '_> {
             }
         };
         done.push(image.digest);
+        self.outcome.unclear.remove(&image.digest);
         batch.close(units, image.digest);
     }
 

@@ -1,5 +1,7 @@
 //! Outcome of deleting and archiving.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::{
@@ -31,6 +33,8 @@ pub(crate) struct RepositoryOutcome {
     pub(crate) skipped: Vec<(Digest, Change)>,
     /// Images that a call did not delete or archive.
     pub(crate) failed: Vec<Failure>,
+    /// Images that a call without a clear answer may have deleted or archived.
+    pub(super) unclear: BTreeSet<Digest>,
     /// Reason for which it ended before everything was tried.
     pub(crate) stopped: Option<Stop>,
 }
@@ -85,6 +89,7 @@ impl RepositoryOutcome {
             missing: Vec::new(),
             skipped: Vec::new(),
             failed: Vec::new(),
+            unclear: BTreeSet::new(),
             stopped: None,
         }
     }
@@ -93,6 +98,22 @@ impl RepositoryOutcome {
     #[must_use]
     pub(crate) const fn has_changes(&self) -> bool {
         !self.deleted.is_empty() || !self.archived.is_empty()
+    }
+
+    /// Returns the number of images that were deleted or archived, or may have been.
+    pub(super) fn deletions(&self) -> u64 {
+        (self.deleted.len() + self.archived.len() + self.unclear.len()) as u64
+    }
+
+    /// Adds what became of further images of the repository.
+    pub(super) fn extend(&mut self, later: Self) {
+        self.deleted.extend(later.deleted);
+        self.archived.extend(later.archived);
+        self.missing.extend(later.missing);
+        self.skipped.extend(later.skipped);
+        self.failed.extend(later.failed);
+        self.unclear.extend(later.unclear);
+        self.stopped = self.stopped.take().or(later.stopped);
     }
 
     pub(super) fn fail(&mut self, digest: Digest, why: CallFailure) {
@@ -144,6 +165,14 @@ impl From<CallFailure> for Stop {
 }
 
 impl Stop {
+    /// Returns whether it stops every repository.
+    pub(super) const fn ends_run(&self) -> bool {
+        matches!(
+            self,
+            Self::OutOfTime | Self::UsageUnknown | Self::Ordered(_)
+        )
+    }
+
     pub(super) fn no_clients(registry: &Registry) -> Self {
         let message = format!("nothing lets the program into {registry}");
         CallFailure::new("no_clients", message).into()

@@ -87,6 +87,46 @@ async fn the_oldest_of_all_repositories_go_first_and_the_next_runs_finish_the_re
     assert_eq!(aws.mutations().len(), 0);
 }
 
+/// A repository of which nothing can be deleted does not keep the others from being cleaned (A12).
+#[tokio::test]
+async fn what_cannot_be_deleted_uses_up_nothing_of_the_limit() {
+    let denied = "User: x is not authorized with an explicit deny in a service control policy";
+    let kinds = [
+        (FaultKind::error(400, "AccessDeniedException", denied), 4),
+        (FaultKind::AccessDenied, 4),
+        (
+            FaultKind::error(400, "KmsException", "the key is disabled"),
+            4,
+        ),
+        (FaultKind::fail_item("KmsError"), 4),
+        // Whether it was carried out is not known for sure.
+        (FaultKind::Drop, 1),
+        (FaultKind::DropAfter, 4),
+    ];
+    for (kind, expected) in kinds {
+        let (aws, (old, young)) = account(|world| {
+            let old: Vec<String> = (0..3).map(|it| world.untagged(OTHER, 90 + it)).collect();
+            world.tagged(OTHER, "1.0", 1);
+            (old, world.untagged_images(APP, 6))
+        })
+        .await;
+        let fault = Fault::on("ecr:BatchDeleteImage").matching(OTHER);
+        aws.fault(fault.kind(kind.clone()));
+        let answer = run(&aws, &at_most(4)).await;
+        assert_status!(answer, Truncated, "{kind:?}");
+        assert_eq!(
+            answer.counts.deleted, expected,
+            "{kind:?}: {}",
+            answer.summary
+        );
+        let gone = old
+            .iter()
+            .chain(&young)
+            .filter(|it| !aws.digests(OTHER).contains(it) && !aws.digests(APP).contains(it));
+        assert_eq!(gone.count() as u64, expected, "{kind:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_limit_of_nothing_deletes_nothing() {
     let (aws, _) = account(|world| world.untagged_images(APP, 3)).await;

@@ -1,22 +1,32 @@
 //! The limit on deletions of a run.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
 use crate::{
     image::Digest,
-    plan::{Plan, RepositoryPlan, Unit},
+    plan::{Plan, RepositoryKey, RepositoryPlan, Unit},
 };
 
-/// The images that may be deleted in a run.
-#[derive(Debug, Default)]
+/// The images that may still be deleted in a run. Their units are taken out until nothing is left
+/// of the limit, and what was taken and not deleted gives its share back (A12).
+#[derive(Debug)]
 pub struct Selection<'a> {
-    /// Repositories that have such images.
-    pub repositories: Vec<RepositorySelection<'a>>,
-    /// Number of candidates that are left for the next run, since the limit was reached.
-    pub beyond_limit: u64,
+    /// Units that were not taken yet, the oldest first.
+    waiting: VecDeque<(&'a RepositoryPlan, Unit<'a>)>,
+    limit: u64,
+    /// Number of images that may still be taken.
+    left: u64,
+    /// Number of images that were taken and not settled, by repository.
+    taken: BTreeMap<RepositoryKey, u64>,
+    /// Repositories of which nothing more is taken.
+    stopped: BTreeSet<RepositoryKey>,
+    /// Number of images of units that were cut.
+    cut: u64,
     /// Number of candidates that have not soaked long enough.
-    pub soaking: u64,
+    soaking: u64,
 }
 
-/// The images of a repository that may be deleted in a run.
+/// The images of a repository that may be deleted.
 #[derive(Debug)]
 pub struct RepositorySelection<'a> {
     /// Repository.
@@ -26,59 +36,101 @@ pub struct RepositorySelection<'a> {
 }
 
 impl<'a> Selection<'a> {
-    /// Selects the oldest units of all repositories whose images have soaked, up to `limit` images.
-    ///
-    /// A unit that does not fit into what is left of it waits for the next run, and so do all that
-    /// are younger. Only one that is larger than the limit itself is cut: its first levels can be
-    /// deleted without the rest.
+    /// Selects the units of all repositories whose images have soaked, up to `limit` images.
     pub(super) fn new(
         plan: &'a Plan,
         limit: u64,
         has_soaked: impl Fn(&RepositoryPlan, &Digest) -> bool,
     ) -> Self {
-        let mut selection = Self::default();
-        let mut all: Vec<(usize, Unit<'a>)> = Vec::new();
-        for (position, repository) in plan.repositories().iter().enumerate() {
+        let mut soaking = 0;
+        let mut waiting = Vec::new();
+        for repository in plan.repositories() {
             for unit in repository.units() {
                 let mut images = unit.images.iter().map(|it| &it.planned.image.digest);
                 if images.all(|image| has_soaked(repository, image)) {
-                    all.push((position, unit));
+                    waiting.push((repository, unit));
                 } else {
-                    selection.soaking += unit.images.len() as u64;
+                    soaking += unit.images.len() as u64;
                 }
             }
         }
         // Stable: units of the same age stay in the order of their repositories.
-        all.sort_by_key(|(_, unit)| unit.oldest);
-        let mut left = limit;
-        for (_, unit) in &mut all {
-            let wanted = unit.images.len() as u64;
-            let fits = wanted <= left || left == limit;
-            left = if fits { left } else { 0 };
-            let allowed = wanted.min(left);
-            unit.allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
-            left -= allowed;
-            selection.beyond_limit += wanted - allowed;
+        waiting.sort_by_key(|(_, unit)| unit.oldest);
+        Self {
+            waiting: waiting.into(),
+            limit,
+            left: limit,
+            taken: BTreeMap::new(),
+            stopped: BTreeSet::new(),
+            cut: 0,
+            soaking,
         }
-        all.retain(|(_, unit)| unit.allowed > 0);
-        all.sort_by_key(|&(position, _)| position);
-        for (position, unit) in all {
-            let repository = &plan.repositories()[position];
-            match selection.repositories.last_mut() {
-                Some(last) if std::ptr::eq(last.repository, repository) => last.units.push(unit),
-                _ => selection.repositories.push(RepositorySelection {
-                    repository,
-                    units: vec![unit],
-                }),
-            }
-        }
-        selection
     }
 
+    /// Takes out the oldest units that fit into what is left of the limit, by repository. None is
+    /// taken twice.
+    ///
+    /// A unit that does not fit waits for the next run, and so do all that are younger. Only one
+    /// that is larger than the limit itself is cut: its first levels can be deleted without the
+    /// rest.
+    pub fn take(&mut self) -> Vec<RepositorySelection<'a>> {
+        let mut taken: BTreeMap<&RepositoryKey, RepositorySelection<'a>> = BTreeMap::new();
+        while let Some((repository, mut unit)) = self.waiting.pop_front() {
+            if self.stopped.contains(repository.key()) {
+                continue;
+            }
+            let wanted = unit.images.len() as u64;
+            let fits = wanted <= self.left || self.left == self.limit;
+            let allowed = if fits { wanted.min(self.left) } else { 0 };
+            if allowed == 0 {
+                self.waiting.push_front((repository, unit));
+                break;
+            }
+            self.left -= allowed;
+            self.cut += wanted - allowed;
+            *self.taken.entry(repository.key().clone()).or_default() += allowed;
+            unit.allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+            let selected = taken.entry(repository.key());
+            let selected = selected.or_insert_with(|| RepositorySelection {
+                repository,
+                units: Vec::new(),
+            });
+            selected.units.push(unit);
+        }
+        taken.into_values().collect()
+    }
+
+    /// Takes in what became of everything that was taken of a repository: the number of images that
+    /// were deleted or may have been. The others leave their share of the limit to the next ones.
+    /// Of a repository that `stopped`, nothing more is taken.
+    pub fn settle(&mut self, repository: &RepositoryKey, deleted: u64, stopped: bool) {
+        let taken = self.taken.remove(repository).unwrap_or_default();
+        self.left += taken.saturating_sub(deleted);
+        if stopped {
+            self.stopped.insert(repository.clone());
+        }
+    }
+
+    /// Returns the number of candidates that the limit leaves for the next run, as of now.
+    #[must_use]
+    pub fn beyond_limit(&self) -> u64 {
+        let waiting = self.waiting.iter();
+        let waiting = waiting.filter(|(repository, _)| !self.stopped.contains(repository.key()));
+        let images = waiting.map(|(_, unit)| unit.images.len() as u64);
+        self.cut + images.sum::<u64>()
+    }
+
+    /// Returns the number of candidates that have not soaked long enough.
+    #[must_use]
+    pub const fn soaking(&self) -> u64 {
+        self.soaking
+    }
+}
+
+impl RepositorySelection<'_> {
     /// Returns the number of images that may be deleted.
     #[must_use]
     pub fn images(&self) -> u64 {
-        let units = self.repositories.iter().flat_map(|it| &it.units);
-        units.map(|unit| unit.allowed as u64).sum()
+        self.units.iter().map(|unit| unit.allowed as u64).sum()
     }
 }

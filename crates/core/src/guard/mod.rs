@@ -46,8 +46,8 @@ impl<'a> Clearance<'a> {
 
     /// Returns the images of it that may be deleted in this run.
     #[must_use]
-    pub const fn selection(&self) -> &Selection<'a> {
-        &self.selection
+    pub fn into_selection(self) -> Selection<'a> {
+        self.selection
     }
 }
 

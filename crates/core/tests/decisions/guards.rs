@@ -57,7 +57,7 @@ fn tripped(guards: &Guards, usage: &UsageIndex, counts: Option<UsageCounts>) -> 
     match guard::evaluate(input) {
         Ok(clearance) => {
             assert_eq!(clearance.plan(), &plan);
-            assert_eq!(clearance.selection().images(), 1);
+            assert_eq!(clearance.into_selection().beyond_limit(), 1);
             assert!(refusals.is_empty());
         }
         Err(others) => assert_eq!(refusals, others),

@@ -1,12 +1,16 @@
 //! What one run may delete (A1).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ecr_cleanup_core::{
-    guard::{self, Selection},
-    plan,
+    guard::{self, RepositorySelection},
+    image::Digest,
+    plan::{self, Unit},
 };
+use proptest::{collection::vec, prelude::*};
 
 use crate::{
-    guards::{NOBODY, settings},
+    guards::{NOBODY, input, settings},
     support::{HOST, days_ago, digest, inventory, keeping, plan_of, usage},
 };
 
@@ -34,14 +38,16 @@ fn select(repositories: &[(&str, &str)], limit: u64) -> (Vec<String>, u64, u64) 
         now: days_ago(0),
         preconditions: &[],
     };
-    let selection = guard::select(input);
-    (units(&selection), selection.beyond_limit, selection.images())
+    let mut selection = guard::select(input);
+    let taken = selection.take();
+    let images = taken.iter().map(RepositorySelection::images).sum();
+    (units(&taken), selection.beyond_limit(), images)
 }
 
 /// Returns the units, each with the images that may be deleted, and the others in brackets.
-fn units(selection: &Selection<'_>) -> Vec<String> {
+fn units(taken: &[RepositorySelection<'_>]) -> Vec<String> {
     let letter = |digest| ('a'..='z').find(|it| self::digest(&it.to_string()) == digest).unwrap();
-    let repositories = selection.repositories.iter();
+    let repositories = taken.iter();
     let units =
         repositories.flat_map(|it| it.units.iter().map(|unit| (it.repository.name(), unit)));
     let units = units.map(|(name, unit)| {
@@ -86,6 +92,103 @@ fn only_a_unit_that_is_larger_than_the_limit_is_cut() {
         let (units, beyond_limit, images) = select(&[("web", table)], limit);
         assert_eq!(units, expected, "{limit}");
         assert_eq!((beyond_limit, images), (beyond, 4 - beyond), "{limit}");
+    }
+}
+
+/// What becomes of a unit that was taken.
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    Deleted,
+    /// It changed since the plan.
+    Skipped,
+    /// So many of its images are deleted, and then its repository stops.
+    Fails(u64),
+}
+
+/// A unit: its repository, its age in days, its size and its fate.
+type DrawnUnit = (usize, i64, usize, Fate);
+
+const NAMES: [&str; 3] = ["api", "app", "web"];
+
+fn drawn_units() -> impl Strategy<Value = Vec<DrawnUnit>> {
+    let fate = prop_oneof![
+        4 => Just(Fate::Deleted),
+        1 => Just(Fate::Skipped),
+        1 => (0_u64..3).prop_map(Fate::Fails),
+    ];
+    vec((0..NAMES.len(), 1..90_i64, 1..4_usize, fate), 1..9)
+}
+
+/// Returns the table of a repository, and the fate of each unit by its first image.
+fn table(units: &[DrawnUnit], repository: usize) -> (String, BTreeMap<Digest, Fate>) {
+    let (mut table, mut fates, mut letters) = (String::new(), BTreeMap::new(), 'a'..='z');
+    for &(_, days, size, fate) in units.iter().filter(|it| it.0 == repository) {
+        let first = letters.next().unwrap();
+        fates.insert(digest(&first.to_string()), fate);
+        table += &format!("{first} {days} | tag old-{first}\n");
+        for _ in 1..size {
+            table += &format!("{} {days} | of {first}\n", letters.next().unwrap());
+        }
+    }
+    (table, fates)
+}
+
+proptest! {
+    /// Whatever fails, no more is deleted than the limit allows, and all that it allows of what can
+    /// be deleted, the oldest first (A12).
+    #[test]
+    fn what_is_not_deleted_uses_up_no_limit(drawn in drawn_units(), limit in 0_u64..12) {
+        let tables: Vec<_> = (0..NAMES.len()).map(|it| table(&drawn, it)).collect();
+        let stored: Vec<_> = NAMES.iter().zip(&tables).map(|(name, it)| (*name, &*it.0)).collect();
+        let used = usage(&[&format!("{HOST}/other:1")]);
+        let plan = plan_of(inventory(&stored), &used, days_ago(0));
+        let guards = guard::Guards { max_deletions_per_run: limit, ..settings() };
+        let memory = guard::Memory::default();
+        let mut selection = guard::select(input(&plan, &guards, &used, &memory));
+        let (mut deleted, mut stopped, mut seen) = (0, BTreeSet::new(), BTreeSet::new());
+        let mut youngest = None;
+        loop {
+            let taken = selection.take();
+            if taken.is_empty() {
+                break;
+            }
+            let asked: u64 = taken.iter().map(RepositorySelection::images).sum();
+            prop_assert!(deleted + asked <= limit);
+            for RepositorySelection { repository, units } in taken {
+                let (key, mut of_repository, mut stops) = (repository.key(), 0, false);
+                let fates = NAMES.iter().position(|name| *name == &**repository.name()).unwrap();
+                prop_assert!(!stopped.contains(key));
+                for unit in units {
+                    let first = unit.images[0].planned.image.digest;
+                    prop_assert!(seen.insert((key.clone(), first)), "it was taken twice");
+                    youngest = youngest.max(unit.oldest);
+                    let allowed = unit.allowed as u64;
+                    of_repository += match tables[fates].1[&first] {
+                        _ if stops => 0,
+                        Fate::Deleted => allowed,
+                        Fate::Skipped => 0,
+                        Fate::Fails(after) => {
+                            stops = true;
+                            after.min(allowed)
+                        }
+                    };
+                }
+                selection.settle(key, of_repository, stops);
+                deleted += of_repository;
+                if stops {
+                    stopped.insert(key.clone());
+                }
+            }
+        }
+        prop_assert!(deleted <= limit);
+        let repositories = plan.repositories().iter().filter(|it| !stopped.contains(it.key()));
+        let left = repositories.flat_map(|it| it.units().into_iter().map(|unit| (it.key(), unit)));
+        let first = |unit: &Unit<'_>| unit.images[0].planned.image.digest;
+        let left = left.filter(|(key, unit)| !seen.contains(&((*key).clone(), first(unit))));
+        if let Some((_, oldest)) = left.min_by_key(|(_, unit)| unit.oldest) {
+            prop_assert!(youngest <= oldest.oldest.into(), "the oldest are taken first");
+            prop_assert!(oldest.images.len() as u64 > limit - deleted, "it would have fitted");
+        }
     }
 }
 

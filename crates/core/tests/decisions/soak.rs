@@ -70,7 +70,7 @@ fn with_soak_only_what_has_soaked_is_selected() {
     let images = |ledger: Option<SoakLedger>| {
         let memory = Memory { ledger, counts: None };
         let selection = guard::select(input(&plan, &guards, &used, &memory));
-        (selection.images(), selection.soaking)
+        (selection.beyond_limit(), selection.soaking())
     };
     assert_eq!(images(None), (0, 1), "without a ledger nothing has soaked");
     for (since, expected) in [(2, (1, 0)), (1, (0, 1))] {
@@ -82,5 +82,9 @@ fn with_soak_only_what_has_soaked_is_selected() {
     let (memory, without) = (Memory::default(), settings());
     let selection =
         guard::select(GuardInput { guards: &without, ..input(&plan, &guards, &used, &memory) });
-    assert_eq!((selection.images(), selection.soaking), (1, 0), "without soak none is asked for");
+    assert_eq!(
+        (selection.beyond_limit(), selection.soaking()),
+        (1, 0),
+        "without soak none is asked for"
+    );
 }
