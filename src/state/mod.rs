@@ -189,5 +189,5 @@ impl StateObject for UsageCounts {
 }
 
 impl StateObject for SoakLedger {
-    const NAME: &'static str = "soak-ledger";
+    const NAME: &'static str = "soaking";
 }

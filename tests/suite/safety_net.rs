@@ -256,7 +256,7 @@ async fn a_lock_that_another_run_holds() {
 async fn memory_that_cannot_be_read() {
     for (key, config) in [
         ("usage-counts", FULL.to_owned()),
-        ("soak-ledger", full_with("guards: {soak: 1d}")),
+        ("soaking", full_with("guards: {soak: 1d}")),
         ("run-lock", FULL.to_owned()),
     ] {
         let object = format!("{STATE}/{key}.json.gz");
@@ -298,7 +298,7 @@ async fn memory_that_cannot_be_read() {
 
 #[tokio::test]
 async fn memory_that_cannot_be_written() {
-    for key in "run-lock usage-counts soak-ledger task-definitions index-manifests".split(' ') {
+    for key in "run-lock usage-counts soaking task-definitions index-manifests".split(' ') {
         let aws = account().await;
         let denied = Fault::denied("s3:PutObject");
         aws.fault(denied.matching(format!("{key}.json.gz")));

@@ -94,7 +94,7 @@ async fn caches_that_cannot_be_used_are_built_anew() {
 async fn objects_say_what_they_are() {
     let aws = account().await;
     run(&aws, &full_with("guards: {soak: 1d}")).await;
-    let keys = "task-definitions functions index-manifests usage-counts soak-ledger run-lock";
+    let keys = "task-definitions functions index-manifests usage-counts soaking run-lock";
     for key in keys.split(' ') {
         let object = object(&aws, BUCKET, &format!("{STATE}/{key}.json.gz"));
         let bytes = object.unwrap_or_else(|| panic!("no {key}"));
@@ -153,6 +153,26 @@ async fn an_index_soaks_with_all_its_parts() {
     assert!(aws.digests("app").contains(&child) && aws.digests("app").contains(&index));
     set_clock(&aws, DAY * 8);
     assert_eq!(run(&aws, SOAK).await.counts.deleted, 2);
+}
+
+/// Two deployments share a prefix: one decides by other rules, one on other repositories (A2).
+#[tokio::test]
+async fn deployments_with_other_policies_do_not_reset_what_soaks() {
+    let others = [
+        "policies: [{repositories: ['**'], delete_unmatched: true, keep: [{pushed_within: 900d}]}]",
+        "policies: [{repositories: ['team/**']}]",
+    ];
+    for other in others {
+        let aws = account().await;
+        let other = SOAK.replace("mode: delete", &format!("mode: delete, {other}"));
+        for day in 1..=7 {
+            set_clock(&aws, DAY * day);
+            let expected = if day == 7 { 3 } else { 0 };
+            let answer = run(&aws, SOAK).await;
+            assert_deleted!(answer, Completed, expected, "{day} {other}");
+            assert_eq!(run(&aws, &other).await.counts.deleted, 0);
+        }
+    }
 }
 
 #[tokio::test]

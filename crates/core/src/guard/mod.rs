@@ -108,10 +108,7 @@ pub fn select(input: GuardInput<'_>) -> Selection<'_> {
     } = input;
     let has_soaked = |repository: &RepositoryPlan, image: &Digest| {
         let ledger = memory.ledger.as_ref();
-        let soaked = |ledger: &SoakLedger| {
-            let (registry, name) = (repository.registry(), repository.name());
-            ledger.has_soaked(registry, name, image, guards.soak, now)
-        };
+        let soaked = |ledger: &SoakLedger| ledger.has_soaked(repository, image, guards.soak, now);
         guards.soak.is_zero() || ledger.is_some_and(soaked)
     };
     Selection::new(plan, guards.max_deletions_per_run, has_soaked)

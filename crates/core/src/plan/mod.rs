@@ -30,7 +30,7 @@ use crate::{
     evidence::UsageIndex,
     image::{Digest, Image, Registry, RepositoryName, Status, Time},
     inventory::Inventory,
-    policy::Policies,
+    policy::{Policies, Policy},
 };
 use repository::Draft;
 use subject::Subject;
@@ -98,6 +98,10 @@ pub fn candidates<'a>(
         registries.push(registry);
     }
     repositories.sort_by(|a: &Draft, b| a.facts.key.cmp(&b.facts.key));
+    let rules: Vec<_> = policies.0.iter().map(Policy::rules).collect();
+    for draft in &mut repositories {
+        draft.set_rules(&rules);
+    }
     let mut candidates = Candidates {
         registries,
         usage,

@@ -36,6 +36,8 @@ pub(super) struct Facts {
     pub(super) left_alone: Option<LeftAlone>,
     told_apart: bool,
     policy: Option<usize>,
+    /// Rules of the policy, as JSON.
+    rules: Option<Arc<str>>,
     mutable_tags: bool,
     read: bool,
 }
@@ -64,6 +66,7 @@ impl Draft {
             left_alone,
             told_apart,
             policy: repository.policy,
+            rules: None,
             mutable_tags: repository.mutable_tags,
             read,
         };
@@ -72,6 +75,12 @@ impl Draft {
             verdicts: Vec::new(),
             stored,
         }
+    }
+
+    /// Takes in the rules of each policy, as JSON.
+    pub(super) fn set_rules(&mut self, of_policies: &[Option<Arc<str>>]) {
+        let policy = self.facts.policy;
+        self.facts.rules = policy.and_then(|position| of_policies.get(position)?.clone());
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
@@ -186,6 +195,12 @@ impl RepositoryPlan {
     #[must_use]
     pub const fn policy(&self) -> Option<usize> {
         self.facts.policy
+    }
+
+    /// Returns the rules that decide about it, as JSON; `None` if its policy has none.
+    #[must_use]
+    pub fn rules(&self) -> Option<&str> {
+        self.facts.rules.as_deref()
     }
 
     /// Returns whether a tag in it can be moved to another image.

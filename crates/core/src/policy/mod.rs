@@ -10,7 +10,7 @@ mod rank;
 mod version;
 pub mod wildcard;
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::Arc};
 
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -134,6 +134,14 @@ impl Policy {
     fn covers(&self, later: &Self) -> bool {
         let leaves_caches = later.pull_through_cache && !self.decides_on_caches();
         !leaves_caches && self.repositories.cover(&later.repositories)
+    }
+
+    /// Returns the rules, as JSON; `None` if the policy leaves repositories alone.
+    pub(crate) fn rules(&self) -> Option<Arc<str>> {
+        match &self.action {
+            Action::LeaveAlone => None,
+            Action::Keep(rules) => serde_json::to_string(rules).ok().map(Into::into),
+        }
     }
 }
 

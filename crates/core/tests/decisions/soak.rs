@@ -4,12 +4,13 @@ use ecr_cleanup_core::{
     guard::{self, GuardInput, Guards, Memory, SoakLedger, UsageCounts},
     image::Time,
     inventory::{Content, NotRead},
+    plan,
 };
 use jiff::SignedDuration;
 
 use crate::{
     guards::{ONE, input, plan, settings},
-    support::{days_ago, digest, inventory, name, plan_of, registry, source, usage},
+    support::{days_ago, digest, inventory, keeping, plan_of, source, usage},
 };
 
 #[test]
@@ -31,9 +32,10 @@ fn references_are_counted_by_source_and_location() {
 fn a_candidate_soaks_until_it_is_none() {
     let of = |table: &str, now: Time| plan_of(inventory(&[("app", table)]), &usage(&[]), now);
     let (candidate, kept) = ("a 90 | tag old\n b 90 | tag keep", "a 90 | tag keep");
+    let repository = of(candidate, days_ago(0));
     let soaked = |ledger: &SoakLedger, days: i64, now| {
         let soak = SignedDuration::from_hours(24 * days);
-        ledger.has_soaked(&registry(0), &name("app"), &digest("a"), soak, now)
+        ledger.has_soaked(&repository.repositories()[0], &digest("a"), soak, now)
     };
     let mut ledger = SoakLedger::default();
     ledger.observe(&of(candidate, days_ago(9)), false);
@@ -61,6 +63,47 @@ fn a_candidate_soaks_until_it_is_none() {
     ahead.observe(&of(candidate, days_ago(-50)), true);
     ahead.observe(&of(candidate, days_ago(2)), true);
     assert!(soaked(&ahead, 2, days_ago(0)));
+}
+
+/// Deployments with other rules or for other repositories do not reset each other, and with other
+/// rules an image begins anew (A2).
+#[test]
+fn each_set_of_rules_soaks_by_itself() {
+    let of = |tags: &str, repository: &str, now: Time| {
+        let mut stored = inventory(&[("app", "a 90 | tag old"), ("web", "a 90 | tag old")]);
+        for other in stored.repositories.iter_mut().filter(|it| &*it.name != repository) {
+            (other.policy, other.content) = (None, Content::NotRead(NotRead::NoPolicy));
+        }
+        plan::plan(stored, &usage(&[]), &keeping(tags), now)
+    };
+    let mut ledger = SoakLedger::default();
+    let days = |ledger: &SoakLedger, tags: &str, repository: &str| {
+        let plan = of(tags, repository, days_ago(0));
+        let soaked = |days: &i64| {
+            let soak = SignedDuration::from_hours(24 * days);
+            let repository = plan.repository(repository).unwrap();
+            ledger.has_soaked(repository, &digest("a"), soak, days_ago(0))
+        };
+        (0..90).rev().find(soaked)
+    };
+    let all = [("^keep", "app", 9), ("^keep", "web", 8), ("^other", "app", 7), ("^old", "app", 6)];
+    for _ in 0..2 {
+        for (tags, repository, since) in all {
+            ledger.observe(&of(tags, repository, days_ago(since)), true);
+        }
+    }
+    for (tags, repository, since) in all {
+        let expected = Some(since).filter(|_| tags != "^old");
+        assert_eq!(days(&ledger, tags, repository), expected, "{tags} {repository}");
+    }
+    assert_eq!(days(&ledger, "^new", "app"), None);
+    // What no run decided on by the same rules for long is forgotten.
+    ledger.observe(&of("^keep", "web", days_ago(-27)), true);
+    assert_eq!(days(&ledger, "^keep", "app"), None);
+    assert_eq!(days(&ledger, "^keep", "web"), Some(8));
+    assert_eq!(days(&ledger, "^other", "app"), Some(7));
+    ledger.observe(&plan_of(inventory(&[("app", "a 90")]), &usage(&[]), days_ago(-27)), true);
+    assert_eq!(days(&ledger, "^keep", "web"), None, "there is no such repository any more");
 }
 
 #[test]
