@@ -13,6 +13,7 @@ mod lifecycle;
 mod locations;
 mod log;
 mod plan;
+mod possible_children;
 mod pullers;
 mod sources;
 mod stop;

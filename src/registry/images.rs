@@ -13,7 +13,7 @@ use crate::{
     aws::{ApiError, Cause, Clients, Operation},
     cache::Cache,
     image::{Archival, ArtifactType, Digest, Image, MediaType, Status, Tag, Time},
-    inventory::{Content, Images, Unclear},
+    inventory::{Content, Images, Unclear, is_build_cache},
 };
 
 /// Reads all images of one repository, and the children of its indexes.
@@ -37,11 +37,22 @@ pub(crate) async fn read_images(
     };
     if unclear.is_none() {
         unclear = read_children(clients, repository, &mut images, indexes).await;
+        tell_build_caches(&mut images);
     }
     Ok(match unclear {
         None => Content::Complete(images),
         Some(why) => Content::Unclear { images, why },
     })
+}
+
+/// Makes artifacts of the indexes that are build caches (K13). ECR calls them indexes.
+fn tell_build_caches(images: &mut Images) {
+    for image in &mut images.images {
+        let children = images.children.get(&image.digest);
+        if children.is_some_and(|children| is_build_cache(children)) {
+            image.artifact_type = ArtifactType::build_cache();
+        }
+    }
 }
 
 /// Lists the images of a repository by their digests, with what of the list cannot be understood.

@@ -9,6 +9,7 @@ use ecr_cleanup::{
     policy::RepositoryGlobs,
 };
 use proptest::{collection::vec, prelude::*};
+use serde_json::json;
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, days_ago};
 
 use crate::support::{
@@ -308,4 +309,46 @@ async fn a_signature_stays_if_its_image_could_not_be_deleted() {
         let order = if fault.is_none() { &order[..] } else { &[] };
         assert_eq!(deleted.collect::<Vec<_>>(), order);
     }
+}
+
+/// A build cache, as a manifest or as an index, of which the tag moves with every build (K13).
+#[tokio::test]
+async fn build_caches_take_no_rank_and_go_with_their_tag() {
+    const CONFIG: &str = "application/vnd.buildkit.cacheconfig.v0";
+    let part = |media_type: &str| json!({"mediaType": media_type, "digest": format!("sha256:{:064}", 7), "size": 1});
+    let manifest = |number: u64| {
+        let layers = [part("application/vnd.oci.image.layer.v1.tar+gzip")];
+        let media_type = "application/vnd.oci.image.manifest.v1+json";
+        let manifest = json!({"schemaVersion": 2, "mediaType": media_type, "config": part(CONFIG), "layers": layers, "number": number});
+        Push::manifest(manifest.to_string())
+    };
+    let index = |number: u64| {
+        let parts = [
+            part("application/vnd.oci.image.layer.v1.tar+gzip"),
+            part(CONFIG),
+        ];
+        let media_type = "application/vnd.oci.image.index.v1+json";
+        let index = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": parts, "number": number});
+        Push::manifest(index.to_string())
+    };
+    let aws = SimulatedAws::start().await;
+    let mut lost = aws.edit(|world| {
+        world.in_use_elsewhere();
+        world.tagged("team/app", "1.0", 80);
+        let app = world.home().repository("team/app");
+        for push in [manifest(1).tag("cache-1"), index(2).tag("cache-2")] {
+            app.push(push.pushed_at(days_ago(5)));
+        }
+        for push in [manifest(3), index(4)] {
+            app.push(push.pushed_at(simulated_aws::hours_ago(2)));
+        }
+        [manifest(5), index(6)].map(|push| app.push(push.pushed_at(days_ago(90))))
+    });
+    lost.sort();
+    let rules = "keep: [{tags: '.', newest: 1}, {untagged: true, pushed_within: 1d}]";
+    let config = format!("{{mode: delete, policies: [{{repositories: ['**'], {rules}}}]}}");
+    let answer = run(&aws, &config).await;
+    assert_deleted!(answer, Completed, 2);
+    assert_eq!(deleted(&aws), lost);
+    assert_eq!(answer.counts.artifacts, 2);
 }

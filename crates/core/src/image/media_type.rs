@@ -12,6 +12,7 @@ const DOCKER_IMAGE: &str = "application/vnd.docker.distribution.manifest.v2+json
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 const SOCI_V2: &str = "application/vnd.amazon.soci.index.v2+json";
 const BUILDKIT_ATTESTATION: &str = "application/vnd.docker.attestation.manifest.v1+json";
+const BUILD_CACHE: &str = "application/vnd.buildkit.cacheconfig.v0";
 const DOCKER_V1: &str = "application/vnd.docker.distribution.manifest.v1+json";
 const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
 const DOCKER_V1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
@@ -72,6 +73,18 @@ impl ArtifactType {
             "application/vnd.cncf.helm.config.v1+json" => Self::HelmChart,
             other => Self::Other(other.into()),
         }
+    }
+
+    /// Returns the type of a build cache of BuildKit.
+    #[must_use]
+    pub fn build_cache() -> Self {
+        Self::Other(BUILD_CACHE.into())
+    }
+
+    /// Returns whether this is a build cache of BuildKit, of which only the tag is of use (K13).
+    #[must_use]
+    pub fn is_build_cache(&self) -> bool {
+        matches!(self, Self::Other(text) if **text == *BUILD_CACHE)
     }
 
     /// Returns whether this exists only as the child of an index, so that nothing needs it without

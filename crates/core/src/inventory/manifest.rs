@@ -44,6 +44,7 @@ struct Descriptor {
     digest: String,
     platform: Option<Platform>,
     artifact_type: Option<String>,
+    media_type: Option<String>,
     annotations: Option<Annotations>,
 }
 
@@ -102,7 +103,39 @@ pub fn children(manifest: &str) -> Result<Vec<Child>, ManifestError> {
     index.manifests.into_iter().map(child).collect()
 }
 
+/// Beginnings of the media types of layers.
+const LAYERS: [&str; 2] = [
+    "application/vnd.oci.image.layer.",
+    "application/vnd.docker.image.rootfs.diff.",
+];
+
+/// Returns whether an index names the configuration of a build cache and its layers, and nothing
+/// else (K13).
+#[must_use]
+pub fn is_build_cache(children: &[Child]) -> bool {
+    let types = children.iter().map(|child| match &child.role {
+        Some(Role::Artifact(text)) => Some(&**text),
+        _ => None,
+    });
+    let is_config = |text| ArtifactType::new(Some(text)).is_build_cache();
+    let mut names = types.clone();
+    let mut all = types;
+    names.any(|text| text.is_some_and(is_config))
+        && all.all(|text| text.is_some_and(|text| is_config(text) || is_layer(text)))
+}
+
+fn is_layer(media_type: &str) -> bool {
+    LAYERS.iter().any(|start| media_type.starts_with(start))
+}
+
 impl Descriptor {
+    /// Returns its media type, if it is no manifest but a part of a build cache.
+    fn blob(&self) -> Option<Role> {
+        let media_type = self.media_type.as_deref()?;
+        let is_config = ArtifactType::new(Some(media_type)).is_build_cache();
+        (is_config || is_layer(media_type)).then(|| Role::Artifact(media_type.into()))
+    }
+
     fn role(&self) -> Option<Role> {
         let attestation = self
             .annotations
@@ -117,7 +150,8 @@ impl Descriptor {
             _ => self.artifact_type.as_deref().map(Into::into),
         };
         let platform = platform.map(Role::Platform);
-        platform.or_else(|| artifact().map(Role::Artifact))
+        let named = platform.or_else(|| artifact().map(Role::Artifact));
+        named.or_else(|| self.blob())
     }
 }
 
@@ -160,6 +194,41 @@ mod tests {
             None,
         ];
         assert_eq!(roles, expected);
+    }
+
+    /// The form in which BuildKit writes a cache where images are not asked for (K13).
+    #[test]
+    fn an_index_of_nothing_but_a_cache_is_a_build_cache() {
+        const CONFIG: &str = "application/vnd.buildkit.cacheconfig.v0";
+        const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+        const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+        const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+        let is_cache = |manifests: &[serde_json::Value]| {
+            let manifest = serde_json::json!({"schemaVersion": 2, "manifests": manifests});
+            is_build_cache(&children(&manifest.to_string()).unwrap())
+        };
+        let part =
+            |n, media_type: &str| serde_json::json!({"digest": digest(n), "mediaType": media_type});
+        let runs = serde_json::json!({"digest": digest(7), "mediaType": CONFIG,
+            "platform": {"os": "linux", "architecture": "arm64"}});
+        let config = part(1, CONFIG);
+        for (expected, manifests) in [
+            (true, vec![config.clone()]),
+            (
+                true,
+                vec![part(2, LAYER), part(3, DOCKER_LAYER), config.clone()],
+            ),
+            (false, vec![]),
+            (false, vec![part(2, LAYER)]),
+            (false, vec![part(2, IMAGE), config.clone()]),
+            (
+                false,
+                vec![serde_json::json!({"digest": digest(2)}), config.clone()],
+            ),
+            (false, vec![runs, config]),
+        ] {
+            assert_eq!(is_cache(&manifests), expected, "{manifests:?}");
+        }
     }
 
     #[test]

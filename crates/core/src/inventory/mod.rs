@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::image::{Digest, Image, MediaType, Registry, RepositoryName, Time};
 
 pub use layer::Layer;
-pub use manifest::{Child, ManifestError, Role, children};
+pub use manifest::{Child, ManifestError, Role, children, is_build_cache};
 pub use replication::{Replication, replications};
 
 /// The repositories of a registry.

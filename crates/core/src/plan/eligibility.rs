@@ -41,7 +41,7 @@ pub(super) fn counts(image: &Image, can_run: bool) -> bool {
         && !image.is_attachment(can_run)
 }
 
-/// Returns the reason to keep an image of which too little is known (P4, G7, K8).
+/// Returns the reason to keep an image of which too little is known (P4, G7, K8, K13).
 pub(super) fn doubt(
     image: &Image,
     can_run: bool,
@@ -61,10 +61,13 @@ pub(super) fn doubt(
         }
         (Status::Active | Status::Archived, Some(pushed_at)) => {
             let attachment = image.is_attachment(can_run);
+            // Nobody can name it any more: every build moves the tag to a new one (K13).
+            let lost_cache = image.artifact_type.is_build_cache() && image.tags.is_empty();
             if !attachment
                 && !is_child
                 && image.artifact_type != ArtifactType::ContainerImage
                 && !image.artifact_type.is_child()
+                && !lost_cache
             {
                 Some(KeepReason::Artifact)
             } else if (image.tags.is_empty() || attachment) && pushed_at.age(now) < PUSH_GRACE {

@@ -25,6 +25,7 @@ pub(crate) enum Kind {
     Opaque,
     Chart,
     Attestation,
+    Cache,
 }
 
 /// What else an image is by itself. Times are hours ago.
@@ -96,6 +97,7 @@ impl Drawn {
         let artifact_type = match self.kind {
             Kind::Chart => Some("application/vnd.cncf.helm.config.v1+json"),
             Kind::Attestation => Some("application/vnd.docker.attestation.manifest.v1+json"),
+            Kind::Cache => Some("application/vnd.buildkit.cacheconfig.v0"),
             _ => None,
         };
         let is_index = children.is_some() || self.kind == Kind::Opaque;

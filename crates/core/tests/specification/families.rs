@@ -79,6 +79,7 @@ const IMAGE: Kinds = Kinds::Only(Kind::Image);
 const OPAQUE: Kinds = Kinds::Only(Kind::Opaque);
 const CHART: Kinds = Kinds::Only(Kind::Chart);
 const ATTESTATION: Kinds = Kinds::Only(Kind::Attestation);
+const CACHE: Kinds = Kinds::Only(Kind::Cache);
 const SIGNATURE: &[(To, &str)] = &[(To::Others, ".sig")];
 const OLD: State = State {
     used: false,
@@ -296,7 +297,7 @@ fn doubts(images: usize) -> Family {
     Family {
         name: "doubts",
         images,
-        kinds: &[IMAGE, Kinds::Indexes, OPAQUE, CHART, ATTESTATION],
+        kinds: &[IMAGE, Kinds::Indexes, OPAQUE, CHART, ATTESTATION, CACHE],
         subjects: &[To::Others],
         signed: SIGNATURE,
         tags: 1,

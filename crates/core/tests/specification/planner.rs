@@ -124,11 +124,13 @@ impl Naive<'_> {
             && !settings.archive.delete_after.zip(image.archived_at()).is_some_and(over)
     }
 
-    /// Returns whether too little is known of it (P4, K8, G4).
+    /// Returns whether too little is known of it (P4, K8, K13, G4).
     fn is_in_doubt(&self, i: usize) -> bool {
         let (image, now) = (self.world.images[i], self.world.settings.now);
         let alone = self.subjects[i].is_empty() && self.world.parents[i].is_empty();
-        let artifact = self.world.artifacts.has(i) && !image.artifact_type.is_child() && alone;
+        let kind = &image.artifact_type;
+        let garbage = kind.is_child() || kind.is_build_cache() && image.tags.is_empty();
+        let artifact = self.world.artifacts.has(i) && !garbage && alone;
         let loose = self.tags[i].is_empty() || !self.subjects[i].is_empty();
         let young = |at: Time| at > now || loose && at.age(now) < HOUR;
         matches!(image.status, Status::Restoring | Status::Unknown)

@@ -35,11 +35,12 @@ const TAGS: [&str; 12] = [
     "java21-v10",
 ];
 const ENDINGS: [&str; 7] = ["", ".sig", ".att", ".sbom", ".imgpkg", "-soci", "0"];
-const TYPES: [&str; 4] = [
+const TYPES: [&str; 5] = [
     "application/vnd.cncf.helm.config.v1+json",
     "application/vnd.docker.attestation.manifest.v1+json",
     "application/vnd.amazon.soci.index.v2+json",
     "application/vnd.cncf.notary.signature",
+    "application/vnd.buildkit.cacheconfig.v0",
 ];
 const PLATFORMS: [&str; 2] = ["linux/amd64", "linux/arm64/v8"];
 const ARTIFACTS: [&str; 2] = ["attestation", "application/spdx+json"];
