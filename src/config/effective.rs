@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     guard::Guards,
-    policy::{Action, KeepRule, Order, Pattern, Policy},
+    policy::{Action, KeepRule, KeepRules, Order, Pattern, Policy},
 };
 
 impl Serialize for Config {
@@ -49,19 +49,21 @@ fn texts<T: ToString>(items: &[T]) -> List<String> {
 }
 
 fn policy(policy: &Policy) -> raw::Policy {
-    let (keep, leave_alone, delete_unmatched) = match &policy.action {
-        Action::LeaveAlone => (None, Some(true), None),
-        Action::Keep(keep) => {
-            let rules = keep.rules.iter().map(keep_rule).collect();
-            (Some(rules), None, Some(keep.delete_unmatched))
-        }
+    let keep = match &policy.action {
+        Action::LeaveAlone => None,
+        Action::Keep(keep) => Some(keep),
+    };
+    let at_least = |keep: &KeepRules| {
+        let newest = keep.at_least.as_ref().and_then(|rule| rule.newest);
+        newest.map_or(0, NonZeroU32::get)
     };
     raw::Policy {
         repositories: Some(texts(policy.repositories.patterns())),
         pull_through_cache: policy.pull_through_cache.then_some(true),
-        keep,
-        leave_alone,
-        delete_unmatched,
+        keep: keep.map(|keep| keep.rules.iter().map(keep_rule).collect()),
+        leave_alone: keep.is_none().then_some(true),
+        delete_unmatched: keep.map(|keep| keep.delete_unmatched),
+        keep_at_least: keep.map(at_least),
     }
 }
 
@@ -72,6 +74,8 @@ fn keep_rule(rule: &KeepRule) -> raw::KeepRule {
         name: Some(rule.name.clone()),
         tags: rule.tags.as_ref().map(text),
         except: rule.except.as_ref().map(text),
+        all_tags: (!rule.all_tags.is_empty()).then(|| rule.all_tags.iter().map(text).collect()),
+        no_tag: rule.no_tag.as_ref().map(text),
         untagged: rule.untagged.then_some(true),
         pushed_within: rule.pushed_within.map(Duration),
         pulled_within: rule.pulled_within.map(Duration),
@@ -81,7 +85,9 @@ fn keep_rule(rule: &KeepRule) -> raw::KeepRule {
         by: counts.then_some(match rule.by {
             Order::Pushed => raw::Order::Pushed,
             Order::Version => raw::Order::Version,
+            Order::Pulled => raw::Order::Pulled,
         }),
+        version: rule.version.as_ref().map(text),
     }
 }
 

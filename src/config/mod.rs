@@ -20,6 +20,7 @@ mod effective;
 mod error;
 mod guards;
 mod in_use;
+mod keep_rules;
 mod location;
 mod mismatch;
 mod nearest;

@@ -1,20 +1,14 @@
-//! Policies and keep rules: what is written, checked and compiled.
-
-use std::collections::HashMap;
+//! Policies: what is written, checked and compiled.
 
 use super::{
+    keep_rules::{self, keep_at_least},
     path::Path,
-    problems::{Problems, Reported},
+    problems::Problems,
     raw,
     scalar::List,
     text::quoted,
 };
-use crate::policy::{
-    Action, KeepRule, KeepRules, Order, Pattern, Policies, Policy, RepositoryGlobs,
-};
-
-/// The longest name of a rule, in characters.
-const LONGEST_NAME: usize = 64;
+use crate::policy::{Action, KeepRules, Policies, Policy, RepositoryGlobs};
 
 /// Returns the policies as they are written; `default_keep` is for those without `keep`.
 pub(super) fn compile(
@@ -106,12 +100,12 @@ fn action(
                 let message = "keeps nothing: say what to keep; to leave repositories alone write `leave_alone: true`";
                 problems.add(&path, message);
             }
-            rules(written, &path, problems)
+            keep_rules::compile(written, &path, problems)
         }
         None if leave_alone => Some(Vec::new()),
         None => {
             let written = problems.required(path, "keep", default_keep)?;
-            rules(written, &path.key("keep"), problems)
+            keep_rules::compile(written, &path.key("keep"), problems)
         }
     };
     if leave_alone {
@@ -125,180 +119,14 @@ fn action(
         if delete_unmatched {
             contradicts("delete_unmatched");
         }
+        if policy.keep_at_least.is_some() {
+            contradicts("keep_at_least");
+        }
         return Some(Action::LeaveAlone);
     }
     Some(Action::Keep(KeepRules {
         rules: rules?,
+        at_least: policy.keep_at_least.and_then(keep_at_least).map(Box::new),
         delete_unmatched,
     }))
-}
-
-fn rules(
-    written: &List<raw::KeepRule>,
-    path: &Path,
-    problems: &mut Problems,
-) -> Option<Vec<KeepRule>> {
-    let mut names: HashMap<String, usize> = HashMap::new();
-    let rules = written.items().map(|(position, written)| {
-        let path = path.index(position);
-        let name = name(written, position, &path, problems);
-        if let Some(first) = names.insert(name.clone(), position) {
-            let message = format!(
-                "{} is the name of rule [{first}] too: names are unique in a policy",
-                quoted(&name)
-            );
-            problems.add(&path.key("name"), message);
-        }
-        rule(written, name, &path, problems)
-    });
-    all_of(rules)
-}
-
-fn name(rule: &raw::KeepRule, position: usize, path: &Path, problems: &mut Problems) -> String {
-    let Some(name) = &rule.name else {
-        return format!("rule {}", position + 1);
-    };
-    let length = name.chars().count();
-    if name.trim().is_empty() || length > LONGEST_NAME || name.chars().any(char::is_control) {
-        let found = if length > LONGEST_NAME {
-            format!("{length} characters")
-        } else {
-            quoted(name)
-        };
-        let message = format!("expected 1 to {LONGEST_NAME} visible characters, found {found}");
-        problems.add(&path.key("name"), message);
-    }
-    name.clone()
-}
-
-fn rule(
-    written: &raw::KeepRule,
-    name: String,
-    path: &Path,
-    problems: &mut Problems,
-) -> Option<KeepRule> {
-    check_conditions(written, path, problems);
-    let tags = pattern(written.tags.as_ref(), &path.key("tags"), problems);
-    let except = pattern(written.except.as_ref(), &path.key("except"), problems);
-    if let (Some(per), Ok(Some(tags))) = (&written.per, &tags) {
-        check_group(per, tags, &path.key("per"), problems);
-    }
-    let by = match written.by {
-        None | Some(raw::Order::Pushed) => Order::Pushed,
-        Some(raw::Order::Version) => Order::Version,
-    };
-    Some(KeepRule {
-        name,
-        tags: tags.ok()?,
-        except: except.ok()?,
-        untagged: written.untagged.unwrap_or(false),
-        pushed_within: written.pushed_within.map(|duration| duration.0),
-        pulled_within: written.pulled_within.map(|duration| duration.0),
-        newest: written.newest.map(|count| count.0),
-        per: written.per.clone(),
-        newest_groups: written.newest_groups.map(|count| count.0),
-        by,
-    })
-}
-
-/// Checks what the keys of a rule need of each other.
-fn check_conditions(rule: &raw::KeepRule, path: &Path, problems: &mut Problems) {
-    if problems.knows(path) {
-        // A key may only seem to be missing, because its value was wrong or its name misspelt.
-        return;
-    }
-    let needs = needs(rule);
-    let is_untagged = rule.untagged == Some(true);
-    let has_age = rule.pushed_within.is_some() || rule.pulled_within.is_some();
-    if needs.is_empty() && !(rule.tags.is_some() || is_untagged || has_age || counts(rule)) {
-        let keys = "`tags`, `untagged: true`, `pushed_within`, `pulled_within` or `newest`";
-        problems.add(path, format!("has no condition: write {keys}"));
-    }
-    for (key, message) in needs {
-        problems.add(&path.key(key), message);
-    }
-    if rule.tags.is_some() && is_untagged {
-        let message = "`tags` contradicts `untagged: true`: make it two rules";
-        problems.add(path, message);
-    }
-}
-
-const fn counts(rule: &raw::KeepRule) -> bool {
-    rule.newest.is_some() || rule.newest_groups.is_some()
-}
-
-/// Returns the keys of a rule that need another key, and what they need.
-fn needs(rule: &raw::KeepRule) -> Vec<(&'static str, &'static str)> {
-    let (lacks_tags, lacks_count) = (rule.tags.is_none(), !counts(rule));
-    let mut needs = Vec::new();
-    if rule.except.is_some() && lacks_tags {
-        let message = "needs `tags`, which it narrows; every tag is `tags: '.'`";
-        needs.push(("except", message));
-    }
-    if rule.per.is_some() && lacks_tags {
-        needs.push(("per", "needs `tags` with a group of that name"));
-    }
-    if rule.per.is_some() && lacks_count {
-        let message = "needs `newest` or `newest_groups`, which count by it";
-        needs.push(("per", message));
-    }
-    if rule.newest_groups.is_some() && rule.per.is_none() {
-        needs.push(("newest_groups", "needs `per`, whose values it counts"));
-    }
-    if rule.by == Some(raw::Order::Version) && lacks_tags {
-        needs.push(("by", "`version` needs `tags`, which have the versions"));
-    }
-    if rule.by.is_some() && lacks_count {
-        let message = "needs `newest` or `newest_groups`, which count in that order";
-        needs.push(("by", message));
-    }
-    needs
-}
-
-/// Reason for which a text is no regex on tags.
-#[derive(Debug, thiserror::Error)]
-enum PatternError {
-    #[error(
-        "expected a smaller regex: this one takes more than 1 MiB; write `[0-9]` for `\\d`, and repeat less"
-    )]
-    TooBig,
-    #[error("bad regex {}: {}", quoted(.0), reason(.1))]
-    Syntax(String, regex::Error),
-}
-
-/// Returns what is wrong, which is on the last line of a syntax error.
-fn reason(error: &regex::Error) -> String {
-    let lines = error.to_string();
-    let last = lines.lines().last().unwrap_or_default();
-    last.strip_prefix("error: ").unwrap_or(last).to_owned()
-}
-
-/// Compiles the regex, if one is written.
-fn pattern(
-    written: Option<&String>,
-    path: &Path,
-    problems: &mut Problems,
-) -> Result<Option<Pattern>, Reported> {
-    let Some(text) = written else { return Ok(None) };
-    let pattern = Pattern::new(text).map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => PatternError::TooBig,
-        error => PatternError::Syntax(text.clone(), error),
-    });
-    problems.parsed(path, pattern).map(Some)
-}
-
-/// Checks that `per` is a group of `tags`.
-fn check_group(per: &str, tags: &Pattern, path: &Path, problems: &mut Problems) {
-    if tags.group_names().any(|name| name == per) {
-        return;
-    }
-    let names: Vec<String> = tags.group_names().map(quoted).collect();
-    let names = if names.is_empty() {
-        "it has none; write one as `(?<name>...)`".to_owned()
-    } else {
-        format!("it has {}", names.join(", "))
-    };
-    let found = quoted(per);
-    let message = format!("expected a named group of `tags`, found {found}: {names}");
-    problems.add(path, message);
 }

@@ -99,10 +99,15 @@ pub(super) struct Policy {
     /// Clean a repository even though not one of its tags is matched by any rule; else such a
     /// repository is left alone and reported. Default: false.
     pub(super) delete_unmatched: Option<bool>,
+    /// So many of the newest images of each repository are kept, whatever the rules say. Excludes
+    /// `leave_alone`. Default: 0.
+    #[serde(default, deserialize_with = "scalar::number")]
+    #[schemars(range(min = 0))]
+    pub(super) keep_at_least: Option<u32>,
 }
 
-/// Keeps the images for which all its conditions hold. At least one of `tags`, `untagged: true`,
-/// `pushed_within`, `pulled_within`, `newest` and `newest_groups` is written.
+/// Keeps the images for which all its conditions hold. At least one of `tags`, `all_tags`, `no_tag`,
+/// `untagged: true`, `pushed_within`, `pulled_within`, `newest` and `newest_groups` is written.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(
@@ -118,7 +123,12 @@ pub(super) struct KeepRule {
     pub(super) tags: Option<String>,
     /// That same tag does not match this regular expression. Needs `tags`.
     pub(super) except: Option<String>,
-    /// The image has no tag. Excludes `tags`. Default: false.
+    /// Each of these regular expressions matches some tag, not all of them the same one.
+    #[schemars(length(min = 1))]
+    pub(super) all_tags: Option<List<String>>,
+    /// No tag matches this regular expression; an image without a tag meets that too.
+    pub(super) no_tag: Option<String>,
+    /// The image has no tag. Excludes `tags`, `all_tags` and `no_tag`. Default: false.
     pub(super) untagged: Option<bool>,
     /// The image was pushed at most this long ago.
     pub(super) pushed_within: Option<Duration>,
@@ -131,9 +141,12 @@ pub(super) struct KeepRule {
     pub(super) per: Option<String>,
     /// Only so many values of `per` are kept, those with the newest images. 1 or more. Needs `per`.
     pub(super) newest_groups: Option<Count>,
-    /// What makes an image newer than another: its push time, or the version in its tag (needs
-    /// `tags`). Default: `pushed`.
+    /// What makes an image newer than another: its push time, the version in its tag (needs
+    /// `tags`), or its last pull, which is its push time if it was never pulled. Default: `pushed`.
     pub(super) by: Option<Order>,
+    /// The part of a tag that is its version: the group `version` of this regular expression. Needs
+    /// `by: version`. Default: what looks like a version.
+    pub(super) version: Option<String>,
 }
 
 /// An order of images.
@@ -143,6 +156,7 @@ pub(super) struct KeepRule {
 pub(super) enum Order {
     Pushed,
     Version,
+    Pulled,
 }
 
 /// Where use of images is looked for; `false` switches a source off.

@@ -98,6 +98,11 @@ pub(super) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D
     whole(deserializer, 0, u64::MAX)
 }
 
+/// Reads a number that may be 0, if one is written.
+pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    whole(deserializer, 0, u32::MAX.into()).map(Some)
+}
+
 /// Reads a percentage from 0 to 100.
 pub(super) fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     whole(deserializer, 0, 100)

@@ -153,10 +153,11 @@ fn every_setting_is_read() {
     assert_eq!(config.guards.max_percent_per_repository, 0);
     let rules = rules_of(&config, 1);
     let names: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
-    assert_eq!(names, ["rule 1", "pulled", "rule 3"]);
+    assert_eq!(names, ["rule 1", "pulled", "rule 3", "rule 4"]);
     assert_eq!(rules[0].by, Order::Version);
     let minutes = jiff::SignedDuration::from_mins(90);
     assert_eq!(rules[2].pushed_within, Some(minutes));
+    assert_eq!(rules[3].by, Order::Pulled);
 }
 
 #[test]
@@ -237,10 +238,10 @@ proptest! {
 fn any_document() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let words = "version|mode|policies|repositories|keep|name|tags|except|untagged|pushed_within|pulled_within|newest|per|\
-        newest_groups|by|leave_alone|delete_unmatched|in_use|ecs|eks|kubernetes|kubeconfig|context|clusters|helm_history|custom_resources|exclude|lambda|services|task_definitions|registry_aliases|guards|expected_accounts|\
+        newest_groups|by|all_tags|no_tag|keep_at_least|leave_alone|delete_unmatched|in_use|ecs|eks|kubernetes|kubeconfig|context|clusters|helm_history|custom_resources|exclude|lambda|services|task_definitions|registry_aliases|guards|expected_accounts|\
         allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|cost|usd_per_gb_month|change_window|days|state|registries|region|role_arn|external_id|accounts|regions|unread_pull_accounts";
     let texts = prop_oneof![
-        "plan|delete|archive|active|referenced|pushed|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",
+        "plan|delete|archive|active|referenced|pushed|pulled|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",
         "\\PC{0,8}",
     ];
     let leaf = prop_oneof![

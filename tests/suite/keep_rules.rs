@@ -58,6 +58,15 @@ fn a_rule_keeps_what_meets_all_its_conditions() {
             &["main new", "main old"],
         ),
         ("{tags: '^main-1', newest: 1, by: version}", &["main old"]),
+        ("{all_tags: [fix, SNAPSHOT]}", &["both"]),
+        ("{all_tags: ['^(main|fix)-1'], newest: 1}", &["main new"]),
+        ("{all_tags: [fix], no_tag: SNAPSHOT}", &["fix"]),
+        ("{tags: SNAPSHOT, all_tags: ['^main']}", &["snapshot"]),
+        (
+            "{no_tag: 'SNAPSHOT|fix'}",
+            &["main new", "main old", "pulled", "untagged"],
+        ),
+        ("{no_tag: main, newest: 1}", &["untagged"]),
     ] {
         assert_eq!(kept(&repository, rule), expected, "{rule}");
     }
@@ -100,6 +109,65 @@ fn a_pull_of_a_child_is_a_pull_of_its_indexes() {
     assert_eq!(kept("3d"), ["amd64", "arm64", "one", "outer", "own"]);
     assert_eq!(kept("1d"), ["arm64", "own"]);
     assert_eq!(kept("12h"), [""; 0]);
+}
+
+/// What was pulled last ranks first; what was never pulled has the rank of its push (K3).
+#[test]
+fn the_newest_by_pull_is_what_was_pulled_last() {
+    let repository = RepositoryBuilder::read(
+        "90d amd64 | pulled 2d
+         90d index | tag v1 | index amd64=linux/amd64
+         50d pulled | tag v2 | pulled 4d
+         5d pushed | tag v3
+         3d new | tag v4 | pulled 6d",
+    );
+    for (newest, expected) in [
+        (1, &["amd64", "index"][..]),
+        (2, &["amd64", "index", "pulled"]),
+        (3, &["amd64", "index", "pulled", "pushed"]),
+    ] {
+        let rule = format!("{{newest: {newest}, by: pulled}}");
+        assert_eq!(kept(&repository, &rule), expected, "{rule}");
+    }
+}
+
+/// A regular expression names the version in a tag; a tag that it does not match has none (K10).
+#[test]
+fn the_version_is_the_group_that_is_named_so() {
+    let repository = RepositoryBuilder::read(
+        "1d a | tag build-7-of-1.9
+         2d b | tag build-6-of-1.10
+         3d c | tag build-8-of-1.2
+         4d d | tag nightly-2030",
+    );
+    let rule = "{tags: '.', newest: 1, by: version, version: 'of-(?<version>.+)'}";
+    assert_eq!(kept(&repository, rule), ["b", "d"]);
+}
+
+/// So many of the newest stay, whatever the rules say; to K7 they are nothing (K9).
+#[test]
+fn a_repository_need_not_be_emptied() {
+    let repository = RepositoryBuilder::read(
+        "40d a | tag 1 | tag latest\n50d b | tag 2\n60d c | tag 3\n70d used | tag 4",
+    );
+    let kept = |least: u32, rule: &str, unmatched: bool| {
+        let document = format!(
+            "policies: [{{repositories: ['**'], keep_at_least: {least}, delete_unmatched: {unmatched}, keep: [{rule}]}}]"
+        );
+        let plan = plan_one(&repository, &["used"], &document);
+        let candidates = candidate_names(&plan, "team/app", &repository);
+        let mut kept: Vec<_> = repository.names().map(ToOwned::to_owned).collect();
+        kept.retain(|name| !candidates.contains(name));
+        kept.sort_unstable();
+        kept.join(" ")
+    };
+    let young = "{pushed_within: 30d}";
+    assert_eq!(kept(0, young, false), "used");
+    assert_eq!(kept(2, young, false), "a b used");
+    assert_eq!(kept(9, young, false), "a b c used");
+    // A rule about no tag of it leaves it alone, all the same.
+    assert_eq!(kept(1, "{tags: nothing}", false), "a b c used");
+    assert_eq!(kept(1, "{tags: nothing}", true), "a used");
 }
 
 /// The name of an image, its tags, and which of them `newest: 1` by version keeps.

@@ -54,7 +54,7 @@ impl<'a> KeepReasons<'a> {
             .iter()
             .map(|it| can_run(it, images, subject.children));
         let positions = (0..).zip(images).map(|(index, _)| index);
-        let names = rules.rules.iter().map(|rule| Arc::from(&*rule.name));
+        let names = rules.all().map(|rule| Arc::from(&*rule.name));
         let mut all = Self {
             images,
             can_run: can_run.collect(),

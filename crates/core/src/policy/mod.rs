@@ -18,6 +18,9 @@ use serde::Serialize;
 pub use pattern::{GlobError, Pattern, RepositoryGlobs};
 pub use rank::{Eligibility, Evaluation, Kept, Missed, Rank, RuleImage};
 
+/// Name of the group of [`KeepRule::version`] that is the version.
+pub const VERSION_GROUP: &str = "version";
+
 /// All policies, in the order of the configuration: the first that matches a repository applies to
 /// it (K1).
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,6 +55,9 @@ pub enum Action {
 pub struct KeepRules {
     /// Rules. An image is kept if one of them keeps it.
     pub rules: Vec<KeepRule>,
+    /// Rule that keeps the newest images whatever the others say (K9). It is about no tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<Box<KeepRule>>,
     /// Whether a repository is cleaned though no rule matches any of its tags (K7).
     pub delete_unmatched: bool,
 }
@@ -67,6 +73,12 @@ pub struct KeepRule {
     /// Pattern that the same tag does not match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub except: Option<Pattern>,
+    /// Each of these matches a tag of the image.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub all_tags: Vec<Pattern>,
+    /// No tag of the image matches this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_tag: Option<Pattern>,
     /// The image has no tag; signature tags do not count.
     pub untagged: bool,
     /// The image was pushed at most this long ago.
@@ -86,6 +98,9 @@ pub struct KeepRule {
     pub newest_groups: Option<NonZeroU32>,
     /// Order of the images.
     pub by: Order,
+    /// Regular expression whose group `version` is the version in a tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Pattern>,
 }
 
 /// Order in which images are ranked.
@@ -97,6 +112,8 @@ pub enum Order {
     Pushed,
     /// By the version in the tag, then by push time.
     Version,
+    /// By the last pull (K12), or by push time if it was never pulled.
+    Pulled,
 }
 
 impl Policies {
@@ -149,18 +166,43 @@ impl KeepRules {
     /// Returns whether a rule is about tags.
     #[must_use]
     pub fn name_tags(&self) -> bool {
-        self.rules.iter().any(|rule| rule.tags.is_some())
+        self.rules.iter().any(KeepRule::names_tags)
+    }
+
+    /// Returns all rules, that of `keep_at_least` last.
+    pub fn all(&self) -> impl Iterator<Item = &KeepRule> {
+        self.rules.iter().chain(self.at_least.as_deref())
     }
 
     /// Returns whether a rule is about this tag.
     #[must_use]
     pub fn match_tag(&self, tag: &str) -> bool {
         let mut rules = self.rules.iter();
-        rules.any(|rule| rule.is_about_every_tag() || rule.matches_tag(tag))
+        rules.any(|rule| rule.is_about_every_tag() || rule.is_about(tag))
     }
 }
 
 impl KeepRule {
+    /// Creates a rule without conditions.
+    #[must_use]
+    pub const fn new(name: String) -> Self {
+        Self {
+            name,
+            tags: None,
+            except: None,
+            all_tags: Vec::new(),
+            no_tag: None,
+            untagged: false,
+            pushed_within: None,
+            pulled_within: None,
+            newest: None,
+            per: None,
+            newest_groups: None,
+            by: Order::Pushed,
+            version: None,
+        }
+    }
+
     /// Returns whether this rule ranks images, and so keeps none that is not ranked.
     const fn ranks(&self) -> bool {
         self.newest.is_some() || self.newest_groups.is_some()
@@ -169,10 +211,21 @@ impl KeepRule {
     /// Returns whether this rule is about every tag, since it names none (K7).
     #[must_use]
     pub const fn is_about_every_tag(&self) -> bool {
-        self.tags.is_none() && !self.untagged
+        !self.names_tags() && !self.untagged
     }
 
-    /// Returns whether this rule is about a tag.
+    /// Returns whether this rule names the tags that it is about.
+    #[must_use]
+    pub const fn names_tags(&self) -> bool {
+        self.tags.is_some() || !self.all_tags.is_empty()
+    }
+
+    /// Returns whether this rule names this tag.
+    fn is_about(&self, tag: &str) -> bool {
+        self.matches_tag(tag) || self.all_tags.iter().any(|tags| tags.is_match(tag))
+    }
+
+    /// Returns whether a tag matches `tags` and not `except`.
     fn matches_tag(&self, tag: &str) -> bool {
         self.tags.as_ref().is_some_and(|tags| tags.is_match(tag))
             && !self

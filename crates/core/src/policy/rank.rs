@@ -9,7 +9,7 @@ use std::{
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::{KeepRule, KeepRules, Order, version::Version};
+use super::{KeepRule, KeepRules, Order, Pattern, VERSION_GROUP, version::Version};
 use crate::image::{Image, Status, Tag, Time};
 
 /// Result of the rules for each image, in the order of the images.
@@ -52,7 +52,7 @@ pub struct RuleImage<'a> {
 pub struct Kept {
     /// Position of the rule in its policy.
     pub rule: usize,
-    /// Position of the tag that met the rule; `None` if the rule is not about tags.
+    /// Position of the tag that met the rule; `None` if the rule names none.
     pub tag: Option<usize>,
     /// Rank, if the rule ranks.
     pub rank: Option<Rank>,
@@ -104,7 +104,7 @@ impl KeepRules {
             missed: vec![None; images.len()],
             any_tag_matched: false,
         };
-        for (position, rule) in self.rules.iter().enumerate() {
+        for (position, rule) in self.all().enumerate() {
             let application = Application {
                 rule,
                 position,
@@ -125,11 +125,11 @@ impl<'a> Application<'a> {
     /// Keeps every image that meets the conditions.
     fn keep_all(&self, evaluation: &mut Evaluation) {
         for (index, image) in self.images.iter().enumerate() {
-            let tag = self.rule.matching_tags(image).next();
+            let tag = self.rule.named_tags(image).next();
             evaluation.any_tag_matched |= tag.is_some();
             let counts =
                 image.image.status != Status::Archived || image.eligibility != Eligibility::None;
-            if counts && self.rule.meets(image, tag, self.now) {
+            if counts && self.rule.meets(image, self.now) {
                 evaluation.kept[index].push(Kept {
                     rule: self.position,
                     tag,
@@ -158,21 +158,22 @@ impl<'a> Application<'a> {
         let mut groups: HashMap<&str, Vec<Contender<'a>>> = HashMap::new();
         for (index, entry) in self.images.iter().enumerate() {
             let image = entry.image;
-            let mut tags = self.rule.matching_tags(entry).peekable();
-            evaluation.any_tag_matched |= tags.peek().is_some();
+            let named = self.rule.named_tags(entry).next();
+            evaluation.any_tag_matched |= named.is_some();
             if entry.eligibility == Eligibility::None || image.pushed_at.is_none() {
                 continue;
             }
-            if !self.rule.meets(entry, tags.peek().copied(), self.now) {
+            if !self.rule.meets(entry, self.now) {
                 continue;
             }
             if self.rule.tags.is_none() {
                 groups.entry("").or_default().push(Contender {
                     image: index,
-                    tag: None,
+                    tag: named,
                     version: None,
                 });
             }
+            let mut tags = self.rule.matching_tags(entry).peekable();
             let first = tags.peek().copied();
             let mut ordered = false;
             for tag in tags {
@@ -240,12 +241,16 @@ impl<'a> Application<'a> {
         leader.unwrap_or(&group[0])
     }
 
-    /// Orders by version, highest first, if the rule asks for it; then by push time, newest first;
-    /// then by digest (K3).
+    /// Orders by version, highest first, if the rule asks for it; then by push time, or by pull time
+    /// if the rule asks for that, newest first; then by digest (K3).
     fn newest_first(&self, a: &Contender<'_>, b: &Contender<'_>) -> Ordering {
         let key = |contender: &Contender<'_>| {
-            let image = self.images[contender.image].image;
-            (Reverse(image.pushed_at), image.digest)
+            let entry = &self.images[contender.image];
+            let pulled_at = entry.pulled_at.filter(|_| self.rule.by == Order::Pulled);
+            (
+                Reverse(pulled_at.or(entry.image.pushed_at)),
+                entry.image.digest,
+            )
         };
         b.version.cmp(&a.version).then_with(|| key(a).cmp(&key(b)))
     }
@@ -277,21 +282,32 @@ fn add_once<'a>(
 }
 
 impl KeepRule {
-    /// Returns the positions of the tags that this rule is about.
+    /// Returns the positions of the tags that match `tags` and not `except`.
     fn matching_tags<'a>(&'a self, entry: &RuleImage<'a>) -> impl Iterator<Item = usize> + 'a {
-        entry
-            .image
-            .ordinary_tags(entry.can_run)
-            .filter(|(_, tag)| self.matches_tag(tag))
+        let tags = entry.image.ordinary_tags(entry.can_run);
+        tags.filter(|(_, tag)| self.matches_tag(tag))
+            .map(|(index, _)| index)
+    }
+
+    /// Returns the positions of the tags that this rule names.
+    fn named_tags<'a>(&'a self, entry: &RuleImage<'a>) -> impl Iterator<Item = usize> + 'a {
+        let tags = entry.image.ordinary_tags(entry.can_run);
+        tags.filter(|(_, tag)| self.is_about(tag))
             .map(|(index, _)| index)
     }
 
     /// Returns whether an image meets every condition but its rank.
-    fn meets(&self, entry: &RuleImage<'_>, matching_tag: Option<usize>, now: Time) -> bool {
+    fn meets(&self, entry: &RuleImage<'_>, now: Time) -> bool {
         let image = entry.image;
-        let mut ordinary_tags = image.ordinary_tags(entry.can_run);
-        (self.tags.is_none() || matching_tag.is_some())
-            && (!self.untagged || ordinary_tags.next().is_none())
+        let has_tag = |is_it: &dyn Fn(&Tag) -> bool| {
+            let mut tags = image.ordinary_tags(entry.can_run);
+            tags.any(|(_, tag)| is_it(tag))
+        };
+        let has = |pattern: &Pattern| has_tag(&|tag| pattern.is_match(tag));
+        (self.tags.is_none() || has_tag(&|tag| self.matches_tag(tag)))
+            && self.all_tags.iter().all(has)
+            && !self.no_tag.as_ref().is_some_and(has)
+            && !(self.untagged && has_tag(&|_| true))
             && within(self.pushed_within, image.pushed_at, now)
             && within(self.pulled_within, entry.pulled_at.or(image.pushed_at), now)
     }
@@ -299,8 +315,14 @@ impl KeepRule {
     /// Returns the version in a tag, if the rule orders by it.
     fn version<'a>(&self, tag: &'a Tag) -> Result<Option<Version<'a>>, NoVersion> {
         match self.by {
-            Order::Pushed => Ok(None),
-            Order::Version => Version::parse(tag).map(Some).ok_or(NoVersion),
+            Order::Pushed | Order::Pulled => Ok(None),
+            Order::Version => {
+                let text = match &self.version {
+                    Some(version) => version.group(tag, VERSION_GROUP),
+                    None => Some(&**tag),
+                };
+                text.and_then(Version::parse).map(Some).ok_or(NoVersion)
+            }
         }
     }
 

@@ -186,7 +186,7 @@ proptest! {
         let first = |unit: &Unit<'_>| unit.images[0].planned.image.digest;
         let left = left.filter(|(key, unit)| !seen.contains(&((*key).clone(), first(unit))));
         if let Some((_, oldest)) = left.min_by_key(|(_, unit)| unit.oldest) {
-            prop_assert!(youngest <= oldest.oldest.into(), "the oldest are taken first");
+            prop_assert!(youngest <= oldest.oldest, "the oldest are taken first");
             prop_assert!(oldest.images.len() as u64 > limit - deleted, "it would have fitted");
         }
     }

@@ -13,7 +13,7 @@ use ecr_cleanup_core::{
     },
     inventory::{Child, Content, Images, Inventory, Repository, Role},
     plan::{self, Plan, PlanSettings},
-    policy::{Action, KeepRule, KeepRules, Order, Pattern, Policies, Policy, RepositoryGlobs},
+    policy::{Action, KeepRule, KeepRules, Pattern, Policies, Policy, RepositoryGlobs},
 };
 
 /// 2026-11-21T12:00:00Z.
@@ -115,19 +115,9 @@ pub(crate) fn inventory(repositories: &[(&str, &str)]) -> Inventory {
 
 /// Returns policies whose one rule keeps what has a tag that matches.
 pub(crate) fn keeping(tags: &str) -> Policies {
-    let rule = KeepRule {
-        name: "kept".to_owned(),
-        tags: Some(Pattern::new(tags).unwrap()),
-        except: None,
-        untagged: false,
-        pushed_within: None,
-        pulled_within: None,
-        newest: None,
-        per: None,
-        newest_groups: None,
-        by: Order::Pushed,
-    };
-    let rules = KeepRules { rules: vec![rule], delete_unmatched: true };
+    let tags = Some(Pattern::new(tags).unwrap());
+    let rule = KeepRule { tags, ..KeepRule::new("kept".to_owned()) };
+    let rules = KeepRules { rules: vec![rule], at_least: None, delete_unmatched: true };
     let repositories = RepositoryGlobs::none();
     Policies(vec![Policy {
         position: 0,

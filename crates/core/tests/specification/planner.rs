@@ -63,7 +63,10 @@ impl Naive<'_> {
         let Some(rules) = self.world.homes[home].rules else { return true };
         let images = (0..self.tags.len()).filter(|&i| self.world.home[i] == home);
         let tags: Vec<&Tag> = images.flat_map(|i| self.tags[i].iter().copied()).collect();
-        let about_all = rules.rules.iter().any(|rule| rule.tags.is_none() && !rule.untagged);
+        let about_all = rules
+            .rules
+            .iter()
+            .any(|rule| rule.tags.is_none() && rule.all_tags.is_empty() && !rule.untagged);
         let is_named = |tag: &&Tag| about_all || rules.rules.iter().any(|rule| is_about(rule, tag));
         !tags.is_empty() && !tags.iter().any(is_named) && !rules.delete_unmatched
     }

@@ -42,9 +42,10 @@ impl Naive<'_> {
                 kept = kept | Set::one(i);
             }
             for (group, version) in entries {
+                let newness = self.pulled(i).filter(|_| rule.by == Order::Pulled);
                 groups.entry(group).or_default().push((
                     Reverse(version),
-                    Reverse(pushed),
+                    Reverse(newness.unwrap_or(pushed)),
                     world.images[i].digest,
                     i,
                 ));
@@ -79,22 +80,33 @@ impl Naive<'_> {
         let within = |limit: Option<SignedDuration>, at: Option<Time>| {
             limit.zip(at).is_none_or(|(limit, at)| at.age(world.settings.now) <= limit)
         };
-        let more = |parts: Set| parts | world.set(|part| world.parents[part].meets(parts));
-        let parts = world.images.iter().fold(Set::one(i), |parts, _| more(parts));
-        let pulled = (0..self.tags.len())
-            .filter(|&part| parts.has(part))
-            .filter_map(|part| world.images[part].pulled_at)
-            .max();
-        (rule.tags.is_none() || self.tags[i].iter().any(|tag| is_about(rule, tag)))
+        let any = |pattern: &Pattern| self.tags[i].iter().any(|tag| pattern.is_match(tag));
+        (rule.tags.is_none() || self.tags[i].iter().any(|tag| matches(rule, tag)))
+            && rule.all_tags.iter().all(any)
+            && !rule.no_tag.iter().any(any)
             && (!rule.untagged || self.tags[i].is_empty())
             && within(rule.pushed_within, image.pushed_at)
             && (rule.pulled_within.is_none()
-                || within(rule.pulled_within, pulled.or(image.pushed_at)))
+                || within(rule.pulled_within, self.pulled(i).or(image.pushed_at)))
+    }
+
+    /// Returns the last pull of an image and its children, to any depth (K12).
+    fn pulled(&self, i: usize) -> Option<Time> {
+        let world = self.world;
+        let more = |parts: Set| parts | world.set(|part| world.parents[part].meets(parts));
+        let parts = world.images.iter().fold(Set::one(i), |parts, _| more(parts));
+        let pulled = (0..self.tags.len()).filter(|&part| parts.has(part));
+        pulled.filter_map(|part| world.images[part].pulled_at).max()
     }
 }
 
-/// Returns whether a rule is about a tag.
+/// Returns whether a rule is about a tag that it names (K7).
 pub(crate) fn is_about(rule: &KeepRule, tag: &Tag) -> bool {
+    matches(rule, tag) || rule.all_tags.iter().any(|pattern| pattern.is_match(tag))
+}
+
+/// Returns whether a tag matches `tags` and not `except`.
+fn matches(rule: &KeepRule, tag: &Tag) -> bool {
     let matches = |pattern: &Option<Pattern>| pattern.as_ref().is_some_and(|it| it.is_match(tag));
     matches(&rule.tags) && !matches(&rule.except)
 }
@@ -108,10 +120,16 @@ fn entries<'t>(rule: &KeepRule, tags: &[&'t Tag]) -> Vec<(&'t str, Option<usize>
         group.unwrap_or_default()
     };
     let entry = |tag: &&'t Tag| match rule.by {
-        Order::Pushed => Some((group(tag), None)),
-        Order::Version => version(tag).map(|version| (group(tag), Some(version))),
+        Order::Pushed | Order::Pulled => Some((group(tag), None)),
+        Order::Version => {
+            let version = match &rule.version {
+                Some(pattern) => pattern.group(tag, "version").and_then(|it| it.parse().ok()),
+                None => version(tag),
+            };
+            version.map(|version| (group(tag), Some(version)))
+        }
     };
-    tags.iter().filter(|tag| is_about(rule, tag)).filter_map(entry).collect()
+    tags.iter().filter(|tag| matches(rule, tag)).filter_map(entry).collect()
 }
 
 /// Returns the place of the version in a tag among all versions.

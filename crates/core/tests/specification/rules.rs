@@ -17,18 +17,7 @@ fn days(days: i64) -> SignedDuration {
 
 /// Returns a rule without conditions.
 fn rule() -> KeepRule {
-    KeepRule {
-        name: "rule".to_owned(),
-        tags: None,
-        except: None,
-        untagged: false,
-        pushed_within: None,
-        pulled_within: None,
-        newest: None,
-        per: None,
-        newest_groups: None,
-        by: Order::Pushed,
-    }
+    KeepRule::new("rule".to_owned())
 }
 
 fn tags(text: &str) -> KeepRule {
@@ -46,6 +35,9 @@ pub(crate) fn policies() -> Policies {
     let groups = |groups| KeepRule { newest_groups: NonZeroU32::new(groups), ..per() };
     let untagged = || KeepRule { untagged: true, ..rule() };
     let by_version = |rule| KeepRule { by: Order::Version, ..rule };
+    let version = Some(pattern("[a-z]-(?<version>[0-9]+)$"));
+    let all_tags = vec![pattern("^v"), pattern("rc|2$")];
+    let no_tag = Some(pattern("rc2"));
     let sets = vec![
         (true, vec![tags("^nothing$")]),
         (false, vec![tags("^nothing$")]),
@@ -63,7 +55,12 @@ pub(crate) fn policies() -> Policies {
         (true, vec![newest(1, groups(1))]),
         (true, vec![newest(1, by_version(tags(".")))]),
         (false, vec![newest(1, rule())]),
+        (true, vec![newest(1, by_version(KeepRule { version, ..tags(".") }))]),
+        (true, vec![newest(1, KeepRule { by: Order::Pulled, no_tag, ..rule() })]),
+        (false, vec![KeepRule { all_tags, ..rule() }]),
     ];
+    // The last keeps the newest image, whatever its rules say (K9).
+    let at_least = sets.len() - 1;
     let policies = sets.into_iter().enumerate();
     Policies(
         policies
@@ -71,7 +68,11 @@ pub(crate) fn policies() -> Policies {
                 position,
                 repositories: RepositoryGlobs::none(),
                 pull_through_cache: false,
-                action: Action::Keep(KeepRules { rules, delete_unmatched }),
+                action: Action::Keep(KeepRules {
+                    rules,
+                    at_least: (position == at_least).then(|| Box::new(newest(1, rule()))),
+                    delete_unmatched,
+                }),
             })
             .collect(),
     )

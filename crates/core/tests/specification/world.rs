@@ -181,7 +181,7 @@ impl<'a> World<'a> {
     pub(crate) fn rules(&self) -> impl Iterator<Item = (usize, &KeepRule)> {
         let homes = self.homes.iter().enumerate();
         homes.flat_map(|(home, it)| {
-            it.rules.into_iter().flat_map(move |all| all.rules.iter().map(move |rule| (home, rule)))
+            it.rules.into_iter().flat_map(move |all| all.all().map(move |rule| (home, rule)))
         })
     }
 
