@@ -51,6 +51,7 @@ pub(super) fn compile(
         notify,
         archive: Archive {
             delete_after: document.archive.delete_after.map(|after| after.0),
+            restore_in_use: document.archive.restore_in_use,
         },
         usd_per_gb_month: document.cost.usd_per_gb_month,
     })

@@ -37,6 +37,7 @@ fn document(config: &Config) -> Document {
         notify: config.notify.as_ref().map(ToString::to_string),
         archive: raw::Archive {
             delete_after: config.archive.delete_after.map(Duration),
+            restore_in_use: config.archive.restore_in_use,
         },
         cost: raw::Cost {
             usd_per_gb_month: config.usd_per_gb_month,

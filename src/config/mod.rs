@@ -297,6 +297,8 @@ pub enum TaskDefinitions {
 pub struct Archive {
     /// Time from archiving a candidate to deleting it. `None` for never.
     pub delete_after: Option<SignedDuration>,
+    /// Whether mode `archive` restores what something live needs.
+    pub restore_in_use: bool,
 }
 
 impl Config {

@@ -336,11 +336,16 @@ pub(super) enum Day {
 /// What becomes of images in the archive storage class.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a mapping with `delete_after`")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with `delete_after` and `restore_in_use`"
+)]
 pub(super) struct Archive {
     /// Time from archiving a candidate to deleting it. AWS charges for 90 days of archive at least.
     /// Default: never.
     pub(super) delete_after: Option<Duration>,
+    /// Whether mode `archive` restores what something live needs. Default: true.
+    pub(super) restore_in_use: bool,
 }
 
 /// What storage costs.

@@ -72,7 +72,13 @@ fn no_document_is_the_default_file() {
             change_window: None,
         }
     );
-    assert_eq!(defaults.archive, Archive { delete_after: None });
+    assert_eq!(
+        defaults.archive,
+        Archive {
+            delete_after: None,
+            restore_in_use: true
+        }
+    );
     assert!((defaults.usd_per_gb_month - 0.10).abs() < f64::EPSILON);
 }
 
@@ -239,7 +245,7 @@ fn any_document() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let words = "version|mode|policies|repositories|keep|name|tags|except|untagged|pushed_within|pulled_within|newest|per|\
         newest_groups|by|all_tags|no_tag|keep_at_least|leave_alone|delete_unmatched|in_use|ecs|eks|kubernetes|kubeconfig|context|clusters|helm_history|custom_resources|exclude|lambda|services|task_definitions|registry_aliases|guards|expected_accounts|\
-        allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|cost|usd_per_gb_month|change_window|days|state|registries|region|role_arn|external_id|accounts|regions|unread_pull_accounts";
+        allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|archive|delete_after|restore_in_use|cost|usd_per_gb_month|change_window|days|state|registries|region|role_arn|external_id|accounts|regions|unread_pull_accounts";
     let texts = prop_oneof![
         "plan|delete|archive|active|referenced|pushed|pulled|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",
         "\\PC{0,8}",

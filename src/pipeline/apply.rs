@@ -8,7 +8,7 @@ use crate::{
     config::Mode,
     evidence::UsageIndex,
     guard::{self, Clearance, GuardInput, Memory, Refusal},
-    registry::{Applier, Outcome},
+    registry::{self, Applier, Deadline, Outcome, Restoring},
     state::{HeldLock, LockError},
 };
 
@@ -17,6 +17,8 @@ use crate::{
 pub(super) struct Applied {
     /// Outcome; `None` if nothing was to be applied, or it was refused.
     pub(super) outcome: Option<Outcome>,
+    /// What became of archived images that something live needs.
+    pub(super) restoring: Vec<Restoring>,
     /// Refusals of the guards, right before.
     pub(super) refusals: Vec<Refusal>,
     /// Memory that was written down; `None` if there is no state.
@@ -60,7 +62,9 @@ impl Planned<'_> {
                 preconditions: &preconditions,
                 ..self.guard_input(memory.as_ref().unwrap_or(self.memory()), self.program.now())
             };
-            match self.decide(input, applied.out_of_time).await {
+            let decision = self.decide(input, applied.out_of_time).await;
+            applied.restoring = self.restore_needed(&decision).await;
+            match decision {
                 Decision::Cleared(clearance) if acts => {
                     let outcome = self.apply_cleared(clearance, lock.as_ref()).await;
                     applied.outcome = Some(outcome);
@@ -130,6 +134,28 @@ impl Planned<'_> {
             recorded.preconditions.push(refusal);
         }
         recorded
+    }
+
+    /// Restores archived images that something live needs, if the mode asks for it and no guard
+    /// objects that stops this too.
+    async fn restore_needed(&self, decision: &Decision<'_>) -> Vec<Restoring> {
+        let may_restore = match decision {
+            Decision::Cleared(_) => true,
+            Decision::Refused(refusals) => !refusals.iter().any(|it| it.guard.stops_restoring()),
+            Decision::OutOfTime => false,
+        };
+        let needed = self.needed_archived();
+        if !may_restore || self.request.mode != Mode::Archive || needed.is_empty() {
+            return Vec::new();
+        }
+        if self.program.stopped().await.is_some() {
+            return Vec::new();
+        }
+        let deadline = Deadline {
+            stop_at: self.request.stop_at,
+            in_flight: self.program.timeouts.in_flight,
+        };
+        registry::restore_needed(&self.locations.registries, needed, deadline).await
     }
 
     async fn apply_cleared(&self, clearance: Clearance<'_>, lock: Option<&HeldLock>) -> Outcome {

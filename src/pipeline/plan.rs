@@ -284,6 +284,14 @@ impl Planned<'_> {
         self.answer_with(Mode::Plan, &applied, missing)
     }
 
+    /// Returns the archived images that something live needs, if mode `archive` restores them.
+    pub(super) fn needed_archived(&self) -> Vec<(&RepositoryPlan, Vec<&Image>)> {
+        if !self.plan.is_archiving() || !self.program.config.archive.restore_in_use {
+            return Vec::new();
+        }
+        plan::needed_archived(&self.plan, &self.usage)
+    }
+
     /// Returns the memory of earlier runs.
     pub(super) fn memory(&self) -> &Memory {
         static NOTHING: Memory = Memory {
@@ -322,6 +330,12 @@ impl Planned<'_> {
             unread: self.unread(),
             refusals: &applied.refusals,
             outcome: applied.outcome.as_ref(),
+            to_restore: self
+                .needed_archived()
+                .iter()
+                .map(|it| it.1.len() as u64)
+                .sum(),
+            restoring: &applied.restoring,
             missing,
             out_of_time: applied.out_of_time,
             progress: self.progress(),

@@ -14,6 +14,7 @@ mod policies;
 mod recheck;
 mod repositories;
 mod restore;
+mod restore_needed;
 
 use aws_sdk_ecr::types::ImageIdentifier;
 
@@ -28,6 +29,7 @@ pub(crate) use policies::{registry_policy, replications, repository_policy};
 pub(crate) use repositories::{Scope, read};
 pub(crate) use restore::restore;
 pub use restore::{RestoreError, Restored};
+pub(crate) use restore_needed::{Deadline, Restoring, restore_needed};
 
 /// The largest page of ECR's lists.
 const PAGE: i32 = 1000;

@@ -115,6 +115,8 @@ pub struct Counts {
     pub deleted: u64,
     /// Candidates that this run archived.
     pub archived: u64,
+    /// Archived images in use that this run restores. They are no candidates.
+    pub restored: u64,
     /// Candidates that this run could not delete or archive.
     pub failed: u64,
     /// Candidates that this run did not touch.

@@ -13,7 +13,7 @@ use crate::{
     guard::Refusal,
     plan::{LeftAlone, Missing, Plan},
     policy::Policies,
-    registry::{Outcome, Stop},
+    registry::{Outcome, Restoring, Stop},
 };
 
 /// Input of an answer.
@@ -35,6 +35,10 @@ pub struct Facts<'a> {
     pub refusals: &'a [Refusal],
     /// The outcome, if the plan was applied.
     pub outcome: Option<&'a Outcome>,
+    /// Number of archived images that something live needs and mode `archive` restores.
+    pub to_restore: u64,
+    /// What became of these, by repository.
+    pub(crate) restoring: &'a [Restoring],
     /// Images in use that cannot be pulled, as of the end of the run.
     pub missing: Vec<Missing>,
     /// Whether time ran out before everything was read.
@@ -49,7 +53,7 @@ pub struct Facts<'a> {
 #[must_use]
 pub fn gather(facts: Facts<'_>) -> Answer {
     let (plan, usage, outcome) = (facts.plan, facts.usage, facts.outcome);
-    let totals = Totals::new(plan, outcome);
+    let totals = Totals::new(plan, outcome, facts.restoring);
     let (counts, bytes) = (totals.counts, totals.bytes);
     let mut refusals = facts.refusals.to_vec();
     refusals.extend(outcome.and_then(|outcome| outcome.usage_lost.clone()));
@@ -67,6 +71,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         counts,
         archives: plan.is_archiving(),
         to_archive: totals.to_archive,
+        to_restore: facts.to_restore,
         size: Size(match status {
             Status::Planned => bytes.candidates,
             _ => bytes.deleted + totals.bytes_archived,

@@ -16,7 +16,7 @@ use crate::{aws::Calls, evidence::SourceStatus, plan::Missing};
 pub const NAMESPACE: &str = "EcrCleanup";
 
 /// Every metric with its unit.
-pub const METRICS: [(&str, &str); 25] = [
+pub const METRICS: [(&str, &str); 26] = [
     ("RunsStarted", "Count"),
     ("RunsCompleted", "Count"),
     ("RunsRefused", "Count"),
@@ -30,6 +30,7 @@ pub const METRICS: [(&str, &str); 25] = [
     ("ImagesCandidate", "Count"),
     ("ImagesDeleted", "Count"),
     ("ImagesArchived", "Count"),
+    ("ImagesRestored", "Count"),
     ("ImagesFailed", "Count"),
     ("MissingImages", "Count"),
     ("BytesScanned", "Bytes"),
@@ -71,6 +72,7 @@ impl Metrics {
             ("ImagesCandidate", counts.candidates),
             ("ImagesDeleted", counts.deleted),
             ("ImagesArchived", counts.archived),
+            ("ImagesRestored", counts.restored),
             ("ImagesFailed", counts.failed),
             ("BytesScanned", bytes.scanned),
             ("BytesCandidate", bytes.candidates),

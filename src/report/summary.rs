@@ -25,6 +25,8 @@ pub(super) struct Summary<'a, R> {
     pub(super) archives: bool,
     /// Candidates that are to be archived.
     pub(super) to_archive: u64,
+    /// Archived images that are in use, and that mode `archive` restores.
+    pub(super) to_restore: u64,
     /// Size of what was deleted or archived, or, in a dry run, of the candidates.
     pub(super) size: Size,
     /// US dollars a month.
@@ -125,6 +127,14 @@ impl<R: fmt::Display> fmt::Display for Summary<'_, R> {
             let or = if self.archives { "archived or " } else { "" };
             write!(f, " {} could not be {or}deleted.", self.counts.failed)?;
         }
+        let restored = match self.status {
+            Status::Planned => ("Would restore", self.to_restore),
+            _ => ("Restored", self.counts.restored),
+        };
+        if let (verb, images @ 1..) = restored {
+            let images = count(images, "archived image", "archived images");
+            write!(f, " {verb} {images} in use.")?;
+        }
         if let [first, others @ ..] = self.refusals {
             if self.status == Status::Planned {
                 f.write_str(" A run that deletes would be refused:")?;
@@ -181,6 +191,7 @@ mod tests {
             counts,
             archives: false,
             to_archive: 0,
+            to_restore: 0,
             size: Size(300_000_000),
             savings: 0.028,
             refusals: &[],
@@ -264,12 +275,20 @@ mod tests {
             },
         ];
         unread.unread = &all;
-        let summaries = [planned, failed, missing, unread].map(|summary| summary.to_string());
+        let mut restoring = summary(Status::Planned, 0, 3);
+        restoring.to_restore = 1;
+        let mut restored = summary(Status::Completed, 2, 0);
+        restored.to_restore = 3;
+        restored.counts.restored = 2;
+        let summaries = [planned, failed, missing, unread, restoring, restored];
+        let summaries = summaries.map(|summary| summary.to_string());
         insta::assert_snapshot!(summaries.join("\n"), @r"
         Would delete 3 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. Nothing was changed. A run that deletes would be refused: no_usage: nothing is in use.
         Deleted 2 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. 1 could not be deleted. locked: busy. (1 more under `refusals`) 1 image in use cannot be pulled: see `missing`.
         Deleted 2 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. 2 images in use cannot be pulled: see `missing`.
         Deleted 3 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. Not read: 1 Region, 2 services; see `unread`.
+        Would delete 3 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. Nothing was changed. Would restore 1 archived image in use.
+        Deleted 2 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. Restored 2 archived images in use.
         ");
     }
 }

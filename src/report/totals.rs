@@ -10,7 +10,7 @@ use crate::{
     image::{Digest, Image, MediaType},
     inventory::NotRead,
     plan::{LeftAlone, Plan, PlannedImage, RepositoryKey, RepositoryPlan},
-    registry::{CallFailure, Outcome, RepositoryOutcome, Stop},
+    registry::{CallFailure, Outcome, RepositoryOutcome, Restoring, Stop},
 };
 
 /// The most repositories that a failure names.
@@ -38,13 +38,16 @@ pub(super) struct Totals {
 
 impl Totals {
     /// Counts the images of a plan and what became of them.
-    pub(super) fn new(plan: &Plan, outcome: Option<&Outcome>) -> Self {
+    pub(super) fn new(plan: &Plan, outcome: Option<&Outcome>, restoring: &[Restoring]) -> Self {
         let mut totals = Self::default();
         let outcomes = outcome.iter().flat_map(|outcome| &outcome.repositories);
         let outcomes: BTreeMap<_, _> = outcomes.map(|of| (&of.repository, of)).collect();
         for repository in plan.repositories() {
             let outcome = outcomes.get(repository.key()).copied();
             totals.add(plan, repository, outcome);
+        }
+        for of in restoring {
+            totals.add_restoring(plan, of);
         }
         let lines = &mut totals.lines;
         lines.sort_by_cached_key(|line| (Reverse(line.candidate_bytes), line.name.clone()));
@@ -145,6 +148,17 @@ impl Totals {
                 self.warnings.push(warning);
             }
             _ => {}
+        }
+    }
+
+    fn add_restoring(&mut self, plan: &Plan, restoring: &Restoring) {
+        self.counts.restored += restoring.restored;
+        let (registry, name) = &restoring.repository;
+        if let Some(CallFailure { code, message }) = &restoring.failure
+            && let Some(repository) = plan.repository_in(registry, name)
+        {
+            let message = format!("an archived image in use could not be restored: {message}");
+            self.fail(repository, code, &message, 1);
         }
     }
 

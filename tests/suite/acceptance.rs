@@ -292,6 +292,7 @@ async fn metrics_are_complete_and_in_the_embedded_format() {
         ("ImagesCandidate", 6),
         ("ImagesDeleted", 6),
         ("ImagesArchived", 0),
+        ("ImagesRestored", 0),
         ("ImagesFailed", 0),
         ("MissingImages", 0),
         ("BytesScanned", 260_000_000),

@@ -225,6 +225,155 @@ async fn archived_images_in_use_are_missing_and_restored_ones_count_from_their_r
     assert_eq!(answer.counts.candidates, 0);
 }
 
+/// Fills an account in which a service runs an archived image, and returns the image and what belongs
+/// to it.
+fn fill_with_archived_use(world: &mut World) -> Vec<String> {
+    let old = fill(world);
+    world.bucket("memory");
+    let image = format!("{}:old", world.home().repository("team/app").uri());
+    world.home().ecs.register("web", [image]);
+    world.deploy("prod", "web", "web:1");
+    old
+}
+
+fn archive_all(world: &mut World, images: &[String]) {
+    for digest in images {
+        let image = world.home().repository("team/app").image_mut(digest);
+        let image = image.unwrap();
+        (image.status, image.archived_at) = ("ARCHIVED".into(), Some(days_ago(9)));
+    }
+}
+
+/// What something live needs comes back with all that belongs to it, which without a memory of the
+/// index is known only after that is back (A7).
+#[tokio::test]
+async fn archived_images_that_live_use_needs_are_restored() {
+    for (state, at_first, then) in [("state: 's3://memory'\n", 5, 0), ("", 2, 3)] {
+        let aws = SimulatedAws::start().await;
+        let old = aws.edit(fill_with_archived_use);
+        let document = format!("{state}{}", document("archive", "{}"));
+        run_as(&aws, &document, Mode::Plan).await;
+        aws.edit(|world| archive_all(world, &old));
+        aws.clear_record();
+        let planned = run_as(&aws, &document, Mode::Plan).await;
+        let would = format!("Would restore {at_first} archived images in use.");
+        assert_contains!(planned.summary, would);
+        assert!(aws.mutations().is_empty(), "{state}");
+        for (expected, is_missing) in [(at_first, true), (then, false), (0, false)] {
+            aws.clear_record();
+            let answer = run_as(&aws, &document, Mode::Archive).await;
+            assert_status!(answer, Completed, "{state}");
+            assert_eq!(
+                answer.counts.restored, expected,
+                "{state} {}",
+                answer.summary
+            );
+            assert_eq!(answer.counts.archived, 0, "{state}");
+            assert_eq!(aws.count(MOVE) as u64, expected, "one call each");
+            let missing = &answer.missing;
+            assert_eq!(!missing.is_empty(), is_missing, "{state} {missing:?}");
+            aws.edit(|world| world.home().repository("team/app").finish_restores());
+        }
+        assert_eq!(statuses(&aws, &old), ["ACTIVE"]);
+    }
+}
+
+#[tokio::test]
+async fn only_mode_archive_restores_and_only_what_is_live() {
+    let archive = |settings: &str| document("archive", settings);
+    for (document, mode, again, expected) in [
+        (archive("{}"), Mode::Archive, false, 2),
+        (archive("{}"), Mode::Archive, true, 0),
+        (archive("{restore_in_use: false}"), Mode::Archive, false, 0),
+        (archive("{}"), Mode::Plan, false, 0),
+        (document("delete", "{}"), Mode::Delete, false, 0),
+        (document("delete", "{}"), Mode::Archive, false, 2),
+    ] {
+        let aws = SimulatedAws::start().await;
+        aws.edit(|world| {
+            let old = fill(world);
+            archive_all(world, &old);
+            let uri = world.home().repository("team/app").uri();
+            world.home().ecs.register("web", [format!("{uri}:old")]);
+            // Nothing runs the revision before the newest one.
+            if again {
+                world.home().ecs.register("web", [format!("{uri}:used")]);
+            }
+        });
+        let answer = run_as(&aws, &document, mode).await;
+        assert_eq!(answer.counts.restored, expected, "{document} {mode}");
+        assert_eq!(aws.count(MOVE) as u64, expected, "{document} {mode}");
+    }
+}
+
+/// A guard that stops deletion does not stop what takes away nothing; one that says that nothing at
+/// all is to be done here does (A7).
+#[tokio::test]
+async fn what_is_restored_though_deletion_is_refused() {
+    let config = |settings: &str| {
+        format!(
+            "state: 's3://memory/prefix'\n{settings}\n{}",
+            document("archive", "{}")
+        )
+    };
+    let closed =
+        "guards: {change_window: {timezone: UTC, days: [mon], from: '00:00', to: '00:01'}}";
+    let elsewhere = "guards: {expected_accounts: ['222222222222']}";
+    for (settings, denied, stopped, expected) in [
+        ("", Some("lambda:ListFunctions"), false, 2),
+        (closed, None, false, 2),
+        (elsewhere, None, false, 0),
+        ("", None, true, 0),
+        ("", Some("s3:PutObject"), false, 0),
+    ] {
+        let aws = SimulatedAws::start().await;
+        aws.edit(|world| {
+            let old = fill_with_archived_use(world);
+            archive_all(world, &old);
+            if stopped {
+                let object = simulated_aws::Object::new("");
+                world
+                    .bucket("memory")
+                    .insert("prefix/stop".to_owned(), object);
+            }
+        });
+        if let Some(operation) = denied {
+            aws.fault(Fault::denied(operation));
+        }
+        let answer = run_as(&aws, &config(settings), Mode::Archive).await;
+        assert_status!(answer, Refused, "{settings} {denied:?}");
+        assert_eq!(
+            answer.counts.restored, expected,
+            "{settings} {denied:?} {:?}",
+            answer.refusals
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_restore_that_fails_is_a_failure_and_stops_its_repository() {
+    let aws = SimulatedAws::start().await;
+    let old = aws.edit(fill_with_archived_use);
+    aws.edit(|world| archive_all(world, &old));
+    aws.fault(Fault::denied(MOVE));
+    let answer = run_as(&aws, &document("archive", "{}"), Mode::Archive).await;
+    assert_status!(answer, CompletedWithFailures);
+    let failure = &answer.failures[0];
+    assert_eq!(
+        (&*failure.code, failure.images),
+        ("AccessDeniedException", 1)
+    );
+    assert_contains!(
+        failure.message,
+        "an archived image in use could not be restored"
+    );
+    assert_eq!(
+        (answer.counts.failed, answer.counts.repositories_failed),
+        (0, 1)
+    );
+    assert_eq!(aws.count(MOVE), 1);
+}
+
 #[tokio::test]
 async fn restoring_brings_back_an_image_with_its_parts_and_attachments_and_waits() {
     let aws = SimulatedAws::start().await;

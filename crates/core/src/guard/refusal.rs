@@ -41,6 +41,21 @@ pub enum Guard {
     Stopped,
 }
 
+impl Guard {
+    /// Returns whether it stops the restoring of images too, which takes away nothing (A7).
+    #[must_use]
+    pub const fn stops_restoring(self) -> bool {
+        match self {
+            Self::Locked | Self::WrongAccount | Self::StateUnreadable | Self::Stopped => true,
+            Self::SourceIncomplete
+            | Self::NoUsage
+            | Self::UsageDrop
+            | Self::ChangeWindow
+            | Self::ReportUnwritable => false,
+        }
+    }
+}
+
 /// Reason for which a run may not delete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refusal {
