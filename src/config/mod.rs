@@ -44,6 +44,7 @@ use std::num::NonZeroU32;
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use strum::{IntoStaticStr, VariantArray};
 
 pub(crate) use self::{duration::parse as duration, nearest::nearest};
@@ -302,6 +303,14 @@ pub struct Archive {
 }
 
 impl Config {
+    /// Returns a name of what use is read: the same for configurations that read the same.
+    pub(crate) fn use_name(&self) -> String {
+        let document = serde_json::to_value(self).unwrap_or_default();
+        let read = ["in_use", "registries", "registry_aliases"].map(|key| &document[key]);
+        let hash = Sha256::digest(serde_json::json!(read).to_string());
+        hex::encode(&hash[..8])
+    }
+
     /// Reads a document, YAML or JSON; an empty one is the defaults.
     ///
     /// # Errors

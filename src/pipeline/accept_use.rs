@@ -5,6 +5,7 @@ use crate::{
     aws::ApiError,
     evidence::SourceError,
     guard::UsageCounts,
+    image::Time,
     state::{State, StateError},
 };
 
@@ -13,6 +14,7 @@ pub struct UseChange {
     source: String,
     before: UsageCounts,
     now: UsageCounts,
+    at: Time,
     state: State,
 }
 
@@ -90,6 +92,7 @@ impl Program {
             source: source.to_owned(),
             before: remembered.of_name(source),
             now: now.of_name(source),
+            at: self.now(),
             state,
         })
     }
@@ -112,7 +115,8 @@ impl UseChange {
     /// # Errors
     /// Returns an error if the state cannot be written.
     pub async fn accept(&self) -> Result<(), AcceptUseError> {
-        let accepted = self.state.accept_counts(&self.source, &self.now).await;
+        let accepted = self.state.accept_counts(&self.source, &self.now, self.at);
+        let accepted = accepted.await;
         accepted.map_err(|error| (&error).into())
     }
 }

@@ -101,7 +101,7 @@ impl Planned<'_> {
         let Some(state) = &self.state else {
             return Decision::Cleared(clearance);
         };
-        let recording = state.record_counts(counts);
+        let recording = state.record_counts(counts, self.program.now());
         match within(self.request.stop_at, recording).await {
             None => Decision::OutOfTime,
             Some(Ok(())) => Decision::Cleared(clearance),

@@ -232,9 +232,10 @@ impl Program {
         let location = self.config.state.as_ref()?;
         let soaks = !self.config.guards.soak.is_zero();
         // In a box, since the futures of S3 are large.
+        let use_name = self.config.use_name();
         let home = &locations.own.registry;
         let read = locations.read.iter().map(|(location, _)| location);
-        let reading = State::read(&self.clients, location, home, read, soaks);
+        let reading = State::read(&self.clients, location, home, read, soaks, use_name);
         Some(Box::pin(reading).await)
     }
 

@@ -11,6 +11,7 @@
 //! that is read has caches of its own; those of other locations than the deployment's lie one
 //! `ACCOUNT/REGION/` deeper.
 
+mod counts;
 mod facts;
 mod lock;
 mod object;
@@ -31,6 +32,7 @@ use crate::{
     plan::Plan,
 };
 
+use counts::RememberedCounts;
 use facts::Facts;
 pub(crate) use lock::{HeldLock, LockError};
 use object::StateObject;
@@ -49,6 +51,9 @@ pub(crate) struct State {
     /// Failures to read what guards depend on.
     pub(crate) errors: Vec<StateError>,
     pub(crate) warnings: Vec<String>,
+    /// Name of what use the configuration reads.
+    use_name: String,
+    stored_counts: Option<Found<RememberedCounts>>,
     /// Ledger as it was stored, if one was.
     stored_ledger: Option<Found<SoakLedger>>,
     facts: Vec<Facts>,
@@ -63,6 +68,7 @@ impl State {
         home: &Registry,
         locations: impl Iterator<Item = &Registry>,
         soaks: bool,
+        use_name: String,
     ) -> Self {
         let store = Store::new(clients, location, home);
         let ledger = async {
@@ -75,12 +81,14 @@ impl State {
         let (facts, counts, ledger) =
             tokio::join!(Facts::read_all(&store, locations), store.read(), ledger);
         let mut errors = Vec::new();
-        let counts: Option<Found<UsageCounts>> =
+        let counts: Option<Found<RememberedCounts>> =
             counts.map_err(|error| errors.push(error)).ok().flatten();
         let ledger = ledger.and_then(|ledger| ledger.map_err(|error| errors.push(error)).ok());
         let content = |found: &Found<SoakLedger>| found.content.clone();
         let memory = Memory {
-            counts: counts.map(|found| found.content),
+            counts: counts
+                .as_ref()
+                .and_then(|found| found.content.of(&use_name)),
             ledger: ledger
                 .as_ref()
                 .map(|found| found.as_ref().map(content).unwrap_or_default()),
@@ -91,6 +99,8 @@ impl State {
             store,
             memory,
             errors,
+            use_name,
+            stored_counts: counts,
             stored_ledger: ledger.flatten(),
             facts,
         }
@@ -162,10 +172,15 @@ impl State {
     pub(crate) async fn accept_counts(
         &self,
         source: &str,
-        now: &UsageCounts,
+        accepted: &UsageCounts,
+        now: Time,
     ) -> Result<(), StateError> {
-        let found = self.store.read::<UsageCounts>().await?;
-        let accept = |counts: &mut UsageCounts| counts.replace(source, now);
+        let found = self.store.read::<RememberedCounts>().await?;
+        let accept = |all: &mut RememberedCounts| {
+            let mut counts = all.of(&self.use_name).unwrap_or_default();
+            counts.replace(source, accepted);
+            all.set(&self.use_name, counts, now);
+        };
         self.store.update(found, accept).await.map(|_| ())
     }
 
@@ -173,20 +188,23 @@ impl State {
     ///
     /// Only a run that no guard stops may do that: a drop that was refused once would pass the
     /// second time.
-    pub(crate) async fn record_counts(&self, counts: UsageCounts) -> Result<(), StateError> {
-        if self.memory.counts.as_ref() == Some(&counts) {
+    pub(crate) async fn record_counts(
+        &self,
+        counts: UsageCounts,
+        now: Time,
+    ) -> Result<(), StateError> {
+        let (stored, name) = (&self.stored_counts, &self.use_name);
+        let is_known = |found: &Found<RememberedCounts>| found.content.has(name, &counts, now);
+        if stored.as_ref().is_some_and(is_known) {
             return Ok(());
         }
-        self.store.write(&counts).await
+        let set = |all: &mut RememberedCounts| all.set(name, counts.clone(), now);
+        self.store.update(stored.clone(), set).await.map(|_| ())
     }
 }
 
 /// An object of the store, if there is one.
 type Reading<C> = Result<Option<Found<C>>, StateError>;
-
-impl StateObject for UsageCounts {
-    const NAME: &'static str = "usage-counts";
-}
 
 impl StateObject for SoakLedger {
     const NAME: &'static str = "soaking";

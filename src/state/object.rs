@@ -2,7 +2,7 @@
 //! content.
 //!
 //! ```json
-//! {"schema": "ecr-cleanup/usage-counts", "number": 1, "content": ...}
+//! {"schema": "ecr-cleanup/soaking", "number": 1, "content": ...}
 //! ```
 //!
 //! A reader takes the number it knows and no other. Compression is gzip, whose checksum notices an
@@ -116,7 +116,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::guard::UsageCounts;
+    use crate::guard::SoakLedger;
 
     fn object(value: &Value) -> Vec<u8> {
         compress(value.to_string().as_bytes()).unwrap()
@@ -124,14 +124,14 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let counts = UsageCounts::default();
-        assert_eq!(decode::<UsageCounts>(&encode(&counts).unwrap()), Ok(counts));
+        let ledger = SoakLedger::default();
+        assert_eq!(decode::<SoakLedger>(&encode(&ledger).unwrap()), Ok(ledger));
     }
 
     #[test]
     fn everything_else_has_its_own_outcome() {
-        let read = |bytes: &[u8]| decode::<UsageCounts>(bytes).unwrap_err();
-        let whole = encode(&UsageCounts::default()).unwrap();
+        let read = |bytes: &[u8]| decode::<SoakLedger>(bytes).unwrap_err();
+        let whole = encode(&SoakLedger::default()).unwrap();
         for cut in 0..whole.len() {
             let error = read(&whole[..cut]);
             assert!(matches!(error, Unusable::Damaged(_)), "cut at {cut}");
@@ -139,15 +139,15 @@ mod tests {
         for position in 10..whole.len() {
             let mut changed = whole.clone();
             changed[position] ^= 1;
-            let changed = decode::<UsageCounts>(&changed);
+            let changed = decode::<SoakLedger>(&changed);
             assert!(changed.is_err(), "changed at {position}");
         }
-        let plain = read(br#"{"schema":"ecr-cleanup/usage-counts"}"#);
+        let plain = read(br#"{"schema":"ecr-cleanup/soaking"}"#);
         assert!(matches!(plain, Unusable::Damaged(_)));
         let foreign = object(&json!({"schema": "somebody/else", "number": 1, "content": {}}));
         let other = "somebody/else".to_owned();
         assert_eq!(read(&foreign), Unusable::Foreign(other));
-        let schema = schema::<UsageCounts>();
+        let schema = schema::<SoakLedger>();
         let newer = object(&json!({"schema": schema, "number": 2, "content": {"anything": true}}));
         assert_eq!(read(&newer), Unusable::Newer { found: 2, known: 1 });
         let wrong = object(&json!({"schema": schema, "number": 1, "content": []}));
@@ -157,12 +157,12 @@ mod tests {
     #[test]
     fn an_object_is_not_decompressed_beyond_the_memory() {
         const MOST: usize = 2 << 20;
-        let counts = UsageCounts::default();
+        let ledger = SoakLedger::default();
         let size = |spaces| {
             let mut text = serde_json::to_vec(&Envelope {
-                schema: schema::<UsageCounts>(),
+                schema: schema::<SoakLedger>(),
                 number: NUMBER,
-                content: &counts,
+                content: &ledger,
             })
             .unwrap();
             text.resize(spaces, b' ');
@@ -170,9 +170,9 @@ mod tests {
         };
         let within = size(MOST);
         assert!(within.len() < MOST / 100);
-        assert_eq!(decode_within(&within, MOST), Ok(counts.clone()));
+        assert_eq!(decode_within(&within, MOST), Ok(ledger.clone()));
         for beyond in [MOST + 1, MOST * 8] {
-            let read = decode_within::<UsageCounts>(&size(beyond), MOST);
+            let read = decode_within::<SoakLedger>(&size(beyond), MOST);
             assert_eq!(read, Err(Unusable::TooLarge(2)));
         }
     }

@@ -125,13 +125,6 @@ impl Store {
         Ok(Some((etag, object::decode(&object.bytes))))
     }
 
-    /// Writes an object, or writes over it.
-    pub(super) async fn write<C: StateObject>(&self, content: &C) -> Result<(), StateError> {
-        let (bytes, key) = (self.encode(content)?, self.key::<C>());
-        s3::put(&self.clients, &self.bucket, &key, CONTENT_TYPE, bytes).await?;
-        Ok(())
-    }
-
     /// Writes an object on a condition and returns the tag of what was written; `None` if the
     /// condition does not hold.
     pub(super) async fn write_if<C: StateObject>(

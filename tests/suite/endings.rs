@@ -24,7 +24,7 @@ use crate::support::{
 /// Where time can be lost: the operation, what its call is about, and how the run ends.
 const DEADLINES: [(&str, &str, Status); 22] = [
     ("s3:GetObject", "task-definitions", Status::Truncated),
-    ("s3:GetObject", "usage-counts", Status::Truncated),
+    ("s3:GetObject", "use-counts", Status::Truncated),
     ("ecr:DescribeRepositories", "", Status::Truncated),
     ("ecr:DescribePullThroughCacheRules", "", Status::Truncated),
     ("ecr:DescribeImages", "maxResults", Status::Truncated),
@@ -39,7 +39,7 @@ const DEADLINES: [(&str, &str, Status); 22] = [
     ("ecr:GetLifecyclePolicy", "", Status::Truncated),
     ("s3:GetObject", "run-lock", Status::Truncated),
     ("s3:PutObject", "run-lock", Status::Truncated),
-    ("s3:PutObject", "usage-counts", Status::Truncated),
+    ("s3:PutObject", "use-counts", Status::Truncated),
     ("s3:PutObject", "images.jsonl.gz", Status::Truncated),
     ("ecr:DescribeImages", "imageIds", Status::Truncated),
     ("ecr:BatchDeleteImage", "", Status::Truncated),

@@ -154,10 +154,52 @@ async fn less_use_of_a_source_is_accepted() {
     assert_eq!(counts(&aws), before, "nothing is written unasked");
     change.accept().await.unwrap();
     let mut expected = before;
-    expected["content"]["ecs in 111111111111 eu-west-1"] = json!(2);
+    let mut remembered = expected["content"].as_object_mut().unwrap().values_mut();
+    let remembered = &mut remembered.next().unwrap()["counts"];
+    remembered["ecs in 111111111111 eu-west-1"] = json!(2);
     assert_eq!(counts(&aws), expected);
     let answer = run(&aws, &strict).await;
     assert_deleted!(answer, Completed, 3);
+}
+
+/// Deployments that share a state and read other sources do not refuse each other, once the second
+/// is accepted (A1).
+#[tokio::test]
+async fn deployments_that_read_other_use_are_compared_with_themselves() {
+    let aws = account().await;
+    let all = full_with(ANY_DROP);
+    let less = all.replace("guards:", "in_use: {lambda: false}, guards:");
+    assert_status!(run(&aws, &all).await, Completed);
+    aws.clear_record();
+    aws.edit(|world| untagged_images(world, 1));
+    let answer = run(&aws, &less).await;
+    assert_refused(
+        &aws,
+        &answer,
+        "usage_drop",
+        "`lambda in 111111111111 eu-west-1`",
+    );
+    let accepting = program(&aws, &less);
+    let change = accepting.use_change("lambda").await.unwrap();
+    change.accept().await.unwrap();
+    for config in [&less, &all, &less, &all] {
+        aws.edit(|world| untagged_images(world, 1));
+        assert_status!(run(&aws, config).await, Completed, "{config}");
+    }
+    aws.edit(|world| {
+        world.home().functions.clear();
+        untagged_images(world, 1)
+    });
+    assert_status!(run(&aws, &less).await, Completed);
+    aws.edit(|world| untagged_images(world, 1));
+    aws.clear_record();
+    let answer = run(&aws, &all).await;
+    assert_refused(
+        &aws,
+        &answer,
+        "usage_drop",
+        "`lambda in 111111111111 eu-west-1`",
+    );
 }
 
 #[tokio::test]
@@ -180,7 +222,7 @@ async fn what_cannot_be_accepted_says_why() {
 }
 
 fn counts(aws: &SimulatedAws) -> Value {
-    let stored = object(aws, BUCKET, &format!("{STATE}/usage-counts.json.gz")).unwrap();
+    let stored = object(aws, BUCKET, &format!("{STATE}/use-counts.json.gz")).unwrap();
     serde_json::from_str(&gunzip(&stored)).unwrap()
 }
 
@@ -255,7 +297,7 @@ async fn a_lock_that_another_run_holds() {
 #[tokio::test]
 async fn memory_that_cannot_be_read() {
     for (key, config) in [
-        ("usage-counts", FULL.to_owned()),
+        ("use-counts", FULL.to_owned()),
         ("soaking", full_with("guards: {soak: 1d}")),
         ("run-lock", FULL.to_owned()),
     ] {
@@ -298,7 +340,7 @@ async fn memory_that_cannot_be_read() {
 
 #[tokio::test]
 async fn memory_that_cannot_be_written() {
-    for key in "run-lock usage-counts soaking task-definitions index-manifests".split(' ') {
+    for key in "run-lock use-counts soaking task-definitions index-manifests".split(' ') {
         let aws = account().await;
         let denied = Fault::denied("s3:PutObject");
         aws.fault(denied.matching(format!("{key}.json.gz")));
@@ -330,7 +372,7 @@ async fn all_of_them_together() {
     let aws = account().await;
     aws.fault(Fault::denied("ecs:DescribeServices"));
     aws.fault(Fault::denied("s3:PutObject").matching("images.jsonl.gz"));
-    put_object(&aws, BUCKET, &format!("{STATE}/usage-counts.json.gz"), "x");
+    put_object(&aws, BUCKET, &format!("{STATE}/use-counts.json.gz"), "x");
     put_lock(&aws, 0);
     let window = "{timezone: UTC, days: [mon], from: '08:00', to: '18:00'}";
     let guard = format!("expected_accounts: ['222222222222'], change_window: {window}");

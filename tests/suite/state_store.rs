@@ -94,7 +94,7 @@ async fn caches_that_cannot_be_used_are_built_anew() {
 async fn objects_say_what_they_are() {
     let aws = account().await;
     run(&aws, &full_with("guards: {soak: 1d}")).await;
-    let keys = "task-definitions functions index-manifests usage-counts soaking run-lock";
+    let keys = "task-definitions functions index-manifests use-counts soaking run-lock";
     for key in keys.split(' ') {
         let object = object(&aws, BUCKET, &format!("{STATE}/{key}.json.gz"));
         let bytes = object.unwrap_or_else(|| panic!("no {key}"));

@@ -26,6 +26,14 @@ impl UsageCounts {
         self.0.insert(source.to_owned(), count);
     }
 
+    /// Takes in counts of another run: of each source the larger.
+    pub fn include(&mut self, other: &Self) {
+        for (source, &count) in &other.0 {
+            let known = self.0.entry(source.clone()).or_default();
+            *known = count.max(*known);
+        }
+    }
+
     /// Returns the name of each source, once for each location.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(|source| name(source))
