@@ -1,6 +1,9 @@
 //! Warns of images that stay only since archived indexes may name them (G7).
 
-use crate::plan::{KeepReason, Plan, PlannedImage, Verdict, first_of};
+use crate::{
+    plan::{KeepReason, Plan, PlannedImage, Verdict, first_of},
+    report::count,
+};
 
 /// Number of repositories that are named.
 const NAMED: usize = 5;
@@ -9,16 +12,20 @@ const NAMED: usize = 5;
 pub(super) fn warning(plan: &Plan) -> Option<String> {
     let repositories = plan.repositories().iter().map(|repository| {
         let images = repository.images().iter().filter(|it| stays_in_doubt(it));
-        (format!("`{}`", repository.title()), images.count())
+        (format!("`{}`", repository.title()), images.count() as u64)
     });
-    let repositories: Vec<(String, usize)> =
-        repositories.filter(|(_, images)| *images > 0).collect();
-    let images: usize = repositories.iter().map(|(_, images)| images).sum();
+    let repositories: Vec<(String, u64)> = repositories.filter(|(_, images)| *images > 0).collect();
+    let images: u64 = repositories.iter().map(|(_, images)| images).sum();
     let names: Vec<String> = repositories.into_iter().map(|(name, _)| name).collect();
     let named = first_of(&names, NAMED);
-    (images > 0).then(|| format!(
-        "{images} images of {named} stay only since an archived index may name them, whose manifest cannot be read: with a `state`, restore such an index once by `ecr-cleanup restore`, so that the next run reads and remembers it; or let it be deleted after `archive.delete_after`"
-    ))
+    let images = count(images, "image", "images");
+    (!names.is_empty()).then(|| {
+        format!(
+            "{images} of {named} kept only since an archived index may name them, whose manifest \
+             cannot be read: with a `state`, restore such an index once by `ecr-cleanup restore`, so \
+             that the next run reads and remembers it; or let `archive.delete_after` delete it"
+        )
+    })
 }
 
 fn stays_in_doubt(planned: &PlannedImage) -> bool {

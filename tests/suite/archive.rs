@@ -198,7 +198,7 @@ async fn the_parts_of_an_archived_index_stay_with_it() {
         for expected in [expected, 0] {
             let answer = run_as(&aws, &document, Mode::Delete).await;
             assert_deleted!(answer, Completed, expected, "{state}");
-            let warning = "4 images of `team/app` stay only since an archived index may name them";
+            let warning = "4 images of `team/app` kept only since an archived index may name them";
             let warned = answer.warnings.iter().any(|it| it.starts_with(warning));
             assert_eq!(warned, state.is_empty(), "{:?}", answer.warnings);
         }

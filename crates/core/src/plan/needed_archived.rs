@@ -1,15 +1,19 @@
 //! Archived images that something live needs (A7).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{Plan, RepositoryPlan, graph::Graph};
 use crate::{
     evidence::{Reference, UsageIndex},
-    image::{Image, ImageReference, Registry, RepositoryName, Status},
+    image::{Digest, Image, Registry, RepositoryName, Status, Tag},
 };
 
-/// Live references by registry and repository.
-type LiveReferences<'a> = BTreeMap<(&'a Registry, &'a RepositoryName), Vec<&'a ImageReference>>;
+/// What live use names in a repository. A runtime pulls by the digest if there is one.
+#[derive(Default)]
+struct Named<'a> {
+    digests: HashSet<Digest>,
+    tags: HashSet<&'a Tag>,
+}
 
 /// Returns the archived images of each repository that live use needs: what it names, and the
 /// children, as far as they are known, and attachments of that. An image comes before what belongs
@@ -19,37 +23,45 @@ pub fn needed_archived<'a>(
     plan: &'a Plan,
     usage: &UsageIndex,
 ) -> Vec<(&'a RepositoryPlan, Vec<&'a Image>)> {
-    let live = live_references(usage);
+    let named = named_by_live_use(usage);
     let repositories = plan.repositories().iter().filter_map(|repository| {
-        let references = live.get(&(repository.registry(), repository.name()))?;
-        let needed = needed_of(repository, references);
+        let named = named.get(&(repository.registry(), repository.name()))?;
+        let needed = needed_of(repository, named);
         (!needed.is_empty()).then_some((repository, needed))
     });
     repositories.collect()
 }
 
-fn live_references(usage: &UsageIndex) -> LiveReferences<'_> {
-    let mut live = LiveReferences::new();
+fn named_by_live_use(usage: &UsageIndex) -> BTreeMap<(&Registry, &RepositoryName), Named<'_>> {
+    let mut repositories = BTreeMap::<_, Named<'_>>::new();
     for (reference, users) in usage.references() {
         if let Reference::Image(image) = reference
             && let Some(registry) = &image.registry
             && users.iter().any(|user| user.live)
         {
-            let key = (registry, &image.repository);
-            live.entry(key).or_default().push(image);
+            let named = repositories
+                .entry((registry, &image.repository))
+                .or_default();
+            match &image.digest {
+                Some(digest) => drop(named.digests.insert(*digest)),
+                None => named.tags.extend(&image.tag),
+            }
         }
     }
-    live
+    repositories
 }
 
-fn needed_of<'a>(repository: &'a RepositoryPlan, references: &[&ImageReference]) -> Vec<&'a Image> {
+fn needed_of<'a>(repository: &'a RepositoryPlan, named: &Named<'_>) -> Vec<&'a Image> {
     let planned = repository.images();
     let images: Vec<&Image> = planned.iter().map(|it| &it.image).collect();
     if images.iter().all(|image| image.status != Status::Archived) {
         return Vec::new();
     }
     let graph = Graph::new(&images, repository.children());
-    let is_named = |image: &Image| references.iter().any(|it| names(it, image));
+    let is_named = |image: &Image| {
+        let mut tags = image.tags.iter();
+        named.digests.contains(&image.digest) || tags.any(|tag| named.tags.contains(tag))
+    };
     let named = (0..).zip(&images).filter(|(_, image)| is_named(image));
     let mut order: Vec<u32> = named.map(|(index, _)| index).collect();
     let mut seen: BTreeSet<u32> = order.iter().copied().collect();
@@ -62,13 +74,4 @@ fn needed_of<'a>(repository: &'a RepositoryPlan, references: &[&ImageReference])
     // All of it is kept, since it belongs to something in use.
     let needed = needed.filter(|it| it.image.status == Status::Archived && !it.verdict.deletes());
     needed.map(|it| &it.image).collect()
-}
-
-/// Returns whether a reference means an image. A runtime pulls by the digest if there is one.
-fn names(reference: &ImageReference, image: &Image) -> bool {
-    match (&reference.digest, &reference.tag) {
-        (Some(digest), _) => *digest == image.digest,
-        (None, Some(tag)) => image.tags.contains(tag),
-        (None, None) => false,
-    }
 }
