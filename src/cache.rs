@@ -38,6 +38,23 @@ pub(crate) struct Caches {
     pub(crate) progress: Progress,
     /// Manifest of each index, which can be checked against its digest.
     pub(crate) indexes: Cache<Digest, Arc<str>>,
+    /// When manifests were read, by repository.
+    pub(crate) readings: ReadingCache,
+}
+
+/// Readings of manifests, by host and repository.
+pub(crate) type ReadingCache = Cache<String, BTreeMap<Digest, ManifestReading>>;
+
+/// A reading of a manifest, which ECR counts as a pull. Times are milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ManifestReading {
+    /// Time before the call.
+    pub(crate) from: i64,
+    /// Time after it.
+    pub(crate) to: i64,
+    /// Last pull by somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) earlier: Option<i64>,
 }
 
 impl FromIterator<(Registry, Arc<Caches>)> for AllCaches {
@@ -50,6 +67,11 @@ impl AllCaches {
     /// Returns the caches of a location.
     pub(crate) fn of(&self, location: &Registry) -> Arc<Caches> {
         self.0.get(location).cloned().unwrap_or_default()
+    }
+
+    /// Returns the caches of a location that is read.
+    pub(crate) fn get(&self, location: &Registry) -> Option<&Caches> {
+        self.0.get(location).map(AsRef::as_ref)
     }
 
     /// Returns the number of task definitions that were read, and of those that were found.

@@ -15,6 +15,7 @@ locals {
   bucket       = var.create_bucket ? "${lower(replace(var.name, "_", "-"))}-${local.account_id}-${local.region}" : null
   parameter    = var.config_store == "parameter" ? "/${var.name}/config" : null
   shared       = "${path.module}/../shared"
+  pull_times   = anytrue(flatten([for policy in try(var.config.policies, []) : try([for rule in policy.keep : can(length(rule.pulled_within))], [])]))
   sources      = concat(module.policy.sources, flatten([for name in ["keep_lists", "kubernetes"] : try(var.config.in_use[name], [])]))
 
   environment = local.parameter == null ? { ECR_CLEANUP_CONFIG = module.settings.document } : {
@@ -66,6 +67,14 @@ resource "aws_iam_role_policy" "function" {
   name   = "function"
   role   = aws_iam_role.function.name
   policy = module.policy.json
+}
+
+# ECR counts the reading of a manifest as a pull. The provider has no resource of its own for this.
+resource "aws_cloudcontrolapi_resource" "pull_time_update_exclusion" {
+  count = coalesce(var.exclude_from_pull_times, local.pull_times) ? 1 : 0
+
+  type_name     = "AWS::ECR::PullTimeUpdateExclusion"
+  desired_state = jsonencode({ PrincipalArn = aws_iam_role.function.arn })
 }
 
 # Before the function, which would otherwise make one without retention.

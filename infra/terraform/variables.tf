@@ -101,6 +101,12 @@ variable "protect_tag" {
   default     = { key = "ecr-cleanup", value = "protect" }
 }
 
+variable "exclude_from_pull_times" {
+  description = "Whether the function's role is excluded from the pull times of ECR in this account and Region, so that its reading of manifests counts as no pull. An account has room for 100 such roles. null: where a rule of `config` has `pulled_within`."
+  type        = bool
+  default     = null
+}
+
 variable "create_bucket" {
   description = "Whether to create a private, versioned bucket for state and reports. `terraform destroy` leaves it while it has reports."
   type        = bool

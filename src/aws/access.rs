@@ -127,6 +127,7 @@ impl Clients {
             GetRepositoryPolicy => ecr.get_repository_policy().repository_name(name);
             GetRegistryPolicy => ecr.get_registry_policy();
             DescribeRegistry => ecr.describe_registry();
+            ListPullTimeUpdateExclusions => ecr.list_pull_time_update_exclusions().max_results(1);
             DescribePullThroughCacheRules => ecr.describe_pull_through_cache_rules().max_results(1);
         }
         trial.tried

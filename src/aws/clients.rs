@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Role,
-    image::{AwsNameError, Registry, Time},
+    image::{Arn, AwsNameError, Registry, Time},
 };
 
 /// Options of calls.
@@ -59,6 +59,8 @@ pub struct Clients {
     /// The calls that all of them made.
     pub(crate) calls: Arc<CallCounter>,
     config: SdkConfig,
+    /// Role that was assumed.
+    role: Option<Arn>,
     rate_limited: bool,
     pub(super) rate_limiter: Arc<RateLimiter>,
     clock: fn() -> Time,
@@ -119,6 +121,7 @@ impl Clients {
             sns: aws_sdk_sns::Client::from_conf(sns.build()),
             calls,
             config: config.clone(),
+            role: None,
             rate_limited,
             rate_limiter: limiter,
             clock: || Time::from(jiff::Timestamp::now()),
@@ -132,7 +135,10 @@ impl Clients {
         credentials.credentials().await?;
         let credentials = SharedCredentialsProvider::new(credentials);
         let config = self.config.to_builder().credentials_provider(credentials);
-        Ok(self.with_config(&config.build()))
+        Ok(Self {
+            role: Some(role.arn.clone()),
+            ..self.with_config(&config.build())
+        })
     }
 
     /// Returns the same clients in another Region.
@@ -146,6 +152,7 @@ impl Clients {
     fn with_config(&self, config: &SdkConfig) -> Self {
         Self {
             clock: self.clock,
+            role: self.role.clone(),
             ..Self::counted(config, self.rate_limited, Arc::clone(&self.calls))
         }
     }
@@ -190,6 +197,11 @@ impl Clients {
 
     pub(crate) const fn clock(&self) -> fn() -> Time {
         self.clock
+    }
+
+    /// Returns who makes the calls; `own` is the program's own identity.
+    pub(crate) fn caller(&self, own: &Identity) -> Option<Arn> {
+        self.role.clone().or_else(|| own.arn.parse().ok())
     }
 
     /// Finds out who the caller is, and so which registry is its own.

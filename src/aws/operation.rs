@@ -50,6 +50,7 @@ operations! {
     DescribePullThroughCacheRules = "ecr:DescribePullThroughCacheRules": Some(Bucket::EcrRead);
     DescribeRegistry = "ecr:DescribeRegistry": Some(Bucket::EcrRead);
     DescribeRepositories = "ecr:DescribeRepositories": Some(Bucket::EcrRead);
+    ListPullTimeUpdateExclusions = "ecr:ListPullTimeUpdateExclusions": Some(Bucket::EcrRead);
     GetRegistryPolicy = "ecr:GetRegistryPolicy": Some(Bucket::EcrRead);
     GetRepositoryPolicy = "ecr:GetRepositoryPolicy": Some(Bucket::EcrRead);
     GetLifecyclePolicy = "ecr:GetLifecyclePolicy": Some(Bucket::EcrLifecycle);

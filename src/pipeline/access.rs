@@ -16,6 +16,7 @@ use crate::{
     config::{Config, InUse, Mode},
     image::{AccountId, Registry},
     kubernetes::ClusterError,
+    registry,
     sources::{
         ClusterSource,
         eks::{self, Eks},
@@ -41,6 +42,9 @@ pub struct Access {
     /// Actions that are needed and were not tried, since trying them is doing them, or since
     /// nothing shows them yet.
     pub untried: Vec<&'static str>,
+    /// Advice: what works without being done, and works better with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<String>,
     /// Number of actions that were tried.
     pub actions: usize,
     /// Number of clusters that were asked.
@@ -66,6 +70,10 @@ impl Program {
         let mut access = Access::new(&self.config, &locations.own.registry);
         for (registry, clients) in &locations.registries {
             access.try_registry(registry, clients).await;
+            if self.config.policies.use_pull_times() {
+                let excluded = registry::is_excluded(clients, &locations.own).await;
+                access.advise_exclusion(registry, excluded);
+            }
         }
         for (location, clients) in &locations.read {
             let eks = self.eks_in(location, clients, &pages);
@@ -123,6 +131,17 @@ impl Access {
     /// Tries every permission that a registry needs.
     async fn try_registry(&mut self, registry: &Registry, clients: &Clients) {
         self.record(registry, clients.try_ecr().await);
+    }
+
+    /// Advises to exclude the program's role from the pull times of a registry (K12).
+    fn advise_exclusion(&mut self, registry: &Registry, excluded: Result<bool, ApiError>) {
+        // An error is said already.
+        if excluded.is_ok_and(|excluded| !excluded) {
+            let region = &registry.region;
+            self.advice.push(format!(
+                "rules have `pulled_within`, and in {registry} ECR records what the program reads as pulls: exclude its role with `aws ecr register-pull-time-update-exclusion --region {region} --principal-arn ROLE_ARN`"
+            ));
+        }
     }
 
     /// Tries every permission that the sources of a location need.
@@ -276,6 +295,9 @@ impl fmt::Display for Access {
                 "\nNeeded too, and not tried: {}",
                 self.untried.join(", ")
             )?;
+        }
+        for advice in &self.advice {
+            writeln!(f, "\nAdvice: {advice}")?;
         }
         if self.is_complete() {
             writeln!(f, "\nNothing is missing.")

@@ -16,9 +16,7 @@ impl Planned<'_> {
     /// run should know, and reports.
     pub async fn finish(self) -> Finished {
         let applied = if self.out_of_time {
-            let (state, stop_at) = (self.state.as_ref(), self.request.stop_at);
-            // In a box, since the futures of S3 are large.
-            Box::pin(self.program.save_facts(state, stop_at)).await;
+            self.save_facts().await;
             Applied {
                 out_of_time: true,
                 ..Applied::default()

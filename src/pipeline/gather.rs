@@ -10,7 +10,7 @@ use crate::{
     evidence::UsageIndex,
     guard::Refusal,
     inventory::Inventory,
-    registry::{self, Scope},
+    registry::{self, Known, Scope},
     state::{State, StateError},
 };
 
@@ -81,9 +81,15 @@ impl Program {
             let caches = state
                 .as_ref()
                 .map_or_else(|| locations.no_caches(), State::caches);
+            let scope = Scope {
+                policies: &self.config.policies,
+                only: request.only.as_ref(),
+                known: Known::of(&caches, state.is_some()),
+                own: &locations.own,
+            };
             let reading = async {
                 tokio::join!(
-                    within(stop_at, self.read_registries(request, &locations, &caches)),
+                    within(stop_at, self.read_registries(&locations, scope)),
                     self.read_usage(&locations, &caches, stop_at)
                 )
             };
@@ -126,21 +132,14 @@ impl Program {
 
     async fn read_registries(
         &self,
-        request: &Request,
         locations: &Locations,
-        caches: &AllCaches,
+        scope: Scope<'_>,
     ) -> Result<Vec<Inventory>, ApiError> {
         let several = locations.registries.len() > 1;
         let inventories = locations
             .registries
             .iter()
             .map(|(registry, clients)| async move {
-                let caches = caches.of(registry);
-                let scope = Scope {
-                    policies: &self.config.policies,
-                    only: request.only.as_ref(),
-                    indexes: &caches.indexes,
-                };
                 let read = registry::read(clients, registry.clone(), scope).await;
                 read.map_err(|mut error| {
                     if several {

@@ -31,7 +31,7 @@ use crate::{
     image::{Aliases, ImageReference, Time, TypedReferenceError},
     kubernetes::Timeouts,
     policy::RepositoryGlobs,
-    registry::{self, RestoreError, Restored},
+    registry::{self, Known, RestoreError, Restored},
     report::{Answer, Metrics, Verification},
     sources::{KeepList, KeepListError},
     state::State,
@@ -209,7 +209,14 @@ impl Program {
         if let Some(unreachable) = locations.unreachable().next() {
             return Err(unreachable.error.into());
         }
-        registry::restore(&locations.registries, image, pause).await
+        let state = self.state(&locations).await;
+        let caches = state
+            .as_ref()
+            .map_or_else(|| locations.no_caches(), State::caches);
+        let known = Known::of(&caches, state.is_some());
+        let restored = registry::restore(&locations.registries, image, pause, known).await;
+        self.save_facts(state.as_ref(), None).await;
+        restored
     }
 
     /// Finds the locations of the configuration, and reads what is in use there.

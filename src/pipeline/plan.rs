@@ -17,7 +17,7 @@ use crate::{
     image::{Image, ImageReference, MediaType, Registry, Status, Time},
     inventory::Inventory,
     plan::{self, Archiving, Explanation, Missing, Plan, PlanSettings, RepositoryPlan, Veto},
-    registry,
+    registry::{self, Known, Readings},
     report::{self, Answer, ExactBytes, Facts, Progress, Publication, Share},
     state::State,
 };
@@ -256,20 +256,36 @@ impl Planned<'_> {
     /// # Errors
     /// Returns an error if a call fails.
     pub async fn exact_bytes(&self) -> Result<ExactBytes, ApiError> {
+        let bytes = self.read_layers().await;
+        self.save_facts().await;
+        bytes
+    }
+
+    async fn read_layers(&self) -> Result<ExactBytes, ApiError> {
+        let known = Known::of(&self.caches, self.state.is_some());
         let mut bytes = ExactBytes::default();
         for repository in self.plan.repositories() {
             let readable = |image: &&Image| {
                 image.media_type != MediaType::Index && image.status == Status::Active
             };
             let images = repository.images().iter().map(|planned| &planned.image);
-            let images: Vec<_> = images.filter(readable).map(|image| image.digest).collect();
-            let Some(clients) = self.locations.registries.get(repository.registry()) else {
+            let images: Vec<&Image> = images.filter(readable).collect();
+            let (registry, name) = (repository.registry(), repository.name());
+            let Some(clients) = self.locations.registries.get(registry) else {
                 continue;
             };
-            let layers = registry::layers(clients, repository.name(), &images).await?;
+            let readings = Readings::of(known, registry, name);
+            let layers = registry::layers(clients, name, &images, &readings).await?;
             bytes.add(repository, &layers);
         }
         Ok(bytes)
+    }
+
+    /// Writes down what was learnt, for a plan that is not finished.
+    pub async fn save_facts(&self) {
+        let (state, stop_at) = (self.state.as_ref(), self.request.stop_at);
+        // In a box, since the futures of S3 are large.
+        Box::pin(self.program.save_facts(state, stop_at)).await;
     }
 
     /// Returns the answer as it is without deleting anything.

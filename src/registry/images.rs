@@ -8,7 +8,7 @@ use std::{
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter};
 use aws_smithy_types::DateTime;
 
-use super::{PAGE, identifier, manifests::read_children};
+use super::{PAGE, identifier, manifests::read_children, readings::Readings};
 use crate::{
     aws::{ApiError, Cause, Clients, Operation},
     cache::Cache,
@@ -21,6 +21,7 @@ pub(crate) async fn read_images(
     clients: &Clients,
     repository: &str,
     indexes: &Cache<Digest, Arc<str>>,
+    readings: &Readings<'_>,
 ) -> Result<Content, ApiError> {
     let (images, mut unclear) = list(clients, repository).await?;
     let unknown = images.iter().find_map(|image| match &image.media_type {
@@ -32,11 +33,12 @@ pub(crate) async fn read_images(
     });
     unclear = unclear.or(unknown);
     let mut images = Images {
+        own_readings: readings.own(&images),
         images,
         ..Images::default()
     };
     if unclear.is_none() {
-        unclear = read_children(clients, repository, &mut images, indexes).await;
+        unclear = read_children(clients, repository, &mut images, indexes, readings).await;
         tell_build_caches(&mut images);
     }
     Ok(match unclear {

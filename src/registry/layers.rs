@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{BATCH, manifests::manifests};
+use super::{BATCH, manifests::manifests, readings::Readings};
 use crate::{
     aws::{ApiError, Clients},
-    image::Digest,
+    image::{Digest, Image},
     inventory::Layer,
 };
 
@@ -13,11 +13,12 @@ use crate::{
 pub(crate) async fn layers(
     clients: &Clients,
     repository: &str,
-    images: &[Digest],
+    images: &[&Image],
+    readings: &Readings<'_>,
 ) -> Result<HashMap<Digest, Vec<Layer>>, ApiError> {
     let mut layers = HashMap::with_capacity(images.len());
     for batch in images.chunks(BATCH) {
-        for (digest, manifest) in manifests(clients, repository, batch).await? {
+        for (digest, manifest) in manifests(clients, repository, batch, readings).await? {
             let all = manifest.ok().and_then(|text| Layer::all_of(&text));
             layers.extend(all.map(|all| (digest, all)));
         }

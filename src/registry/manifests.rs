@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, error::Error, sync::Arc};
 use aws_sdk_ecr::types::ImageIdentifier;
 use sha2::{Digest as _, Sha256};
 
-use super::{BATCH, identifier};
+use super::{BATCH, identifier, readings::Readings};
 use crate::{
     aws::{ApiError, Clients, Operation},
     cache::Cache,
@@ -33,6 +33,7 @@ pub(super) async fn read_children(
     repository: &str,
     images: &mut Images,
     known: &Cache<Digest, Arc<str>>,
+    readings: &Readings<'_>,
 ) -> Option<Unclear> {
     let is_index = |image: &&Image| image.media_type == MediaType::Index;
     let mut unknown = Vec::new();
@@ -42,7 +43,7 @@ pub(super) async fn read_children(
             Some(children) => {
                 images.children.insert(image.digest, children);
             }
-            None if image.status == Status::Active => unknown.push(image.digest),
+            None if image.status == Status::Active => unknown.push(image),
             None => {}
         }
     }
@@ -52,12 +53,12 @@ pub(super) async fn read_children(
             digest,
             problem: error.to_string(),
         };
-        let mut manifests = match manifests(clients, repository, batch).await {
+        let mut manifests = match manifests(clients, repository, batch, readings).await {
             Ok(manifests) => manifests,
-            Err(error) => return Some(unread(batch[0], &error)),
+            Err(error) => return Some(unread(batch[0].digest, &error)),
         };
         images.manifests_read = Some(start..=clients.now());
-        for &digest in batch {
+        for digest in batch.iter().map(|image| image.digest) {
             let manifest = manifests.remove(&digest);
             let read = manifest
                 .unwrap_or(Err(ManifestError::NotAnswered))
@@ -90,16 +91,19 @@ fn children(index: &Digest, manifest: &str) -> Result<Vec<Child>, ManifestError>
 pub(super) async fn manifests(
     clients: &Clients,
     repository: &str,
-    digests: &[Digest],
+    images: &[&Image],
+    readings: &Readings<'_>,
 ) -> Result<BTreeMap<Digest, Result<String, ManifestError>>, ApiError> {
+    let ids = images.iter().map(|image| identifier(&image.digest));
     let request = clients.ecr.batch_get_image().repository_name(repository);
     let request = request
-        .set_image_ids(Some(digests.iter().map(identifier).collect()))
+        .set_image_ids(Some(ids.collect()))
         .set_accepted_media_types(Some(MANIFEST_MEDIA_TYPES.map(str::to_owned).to_vec()));
-    let request = request.send();
-    let answer = clients
-        .call(Operation::BatchGetImage, repository, request)
-        .await?;
+    let (request, from) = (request.send(), clients.now());
+    let answer = clients.call(Operation::BatchGetImage, repository, request);
+    let answer = answer.await;
+    readings.record(images, from, clients.now());
+    let answer = answer?;
     let digest_of = |id: Option<&ImageIdentifier>| id?.image_digest()?.parse::<Digest>().ok();
     let mut manifests = BTreeMap::new();
     for failure in answer.failures() {

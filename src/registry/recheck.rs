@@ -7,15 +7,13 @@ use super::{
     apply::{RepositoryApplier, Units, digest},
     attempt::Batch,
     images::describe,
+    readings::CLOCK_SKEW,
 };
 use crate::{
     aws::Turn,
     image::{Digest, Image, MediaType, Time},
     plan::{PlannedImage, RepositoryPlan, UnitImage},
 };
-
-/// Difference between the clocks of this program and ECR that is tolerated, in milliseconds.
-const CLOCK_SKEW: i64 = 120_000;
 
 /// Images that were rechecked a moment ago, with the turn to delete or archive them. Nothing else
 /// can be deleted or archived, and only a recheck makes it.

@@ -1,16 +1,20 @@
 //! Reading a registry: its repositories, and the images of those in scope.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use aws_sdk_ecr::types::{ImageTagMutability, Repository as Description};
 use aws_smithy_types::retry::RetryConfig;
 use futures::{StreamExt, stream};
 
-use super::{PAGE, images::read_images, lifecycle_policy::lifecycle_policy};
+use super::{
+    PAGE,
+    images::read_images,
+    lifecycle_policy::lifecycle_policy,
+    readings::{Known, Readings, is_excluded},
+};
 use crate::{
-    aws::{ApiError, Cause, Clients, Operation, list},
-    cache::Cache,
-    image::{Digest, Registry, RepositoryName},
+    aws::{ApiError, Cause, Clients, Identity, Operation, list},
+    image::{Registry, RepositoryName},
     inventory::{Content, Inventory, NotRead, Repository},
     policy::{Action, Policies, RepositoryGlobs},
 };
@@ -29,8 +33,10 @@ pub(crate) struct Scope<'a> {
     pub policies: &'a Policies,
     /// The repositories this run was asked for; `None` if it was asked for all.
     pub only: Option<&'a RepositoryGlobs>,
-    /// The manifests of indexes that were read before.
-    pub indexes: &'a Cache<Digest, Arc<str>>,
+    /// The manifests that were read before.
+    pub known: Known<'a>,
+    /// The program's own identity.
+    pub own: &'a Identity,
 }
 
 /// Reads a registry: all its repositories, and the images of those in scope.
@@ -43,13 +49,29 @@ pub(crate) async fn read(
     scope: Scope<'_>,
 ) -> Result<Inventory, ApiError> {
     let names = list_repositories(clients).await?;
-    let caches = if names.is_empty() {
-        Vec::new()
+    let (caches, is_excluded) = if names.is_empty() {
+        (Vec::new(), false)
     } else {
-        pull_through_cache_prefixes(clients).await?
+        let (caches, is_excluded) = tokio::join!(
+            pull_through_cache_prefixes(clients),
+            is_excluded(clients, scope.own)
+        );
+        // Where nothing else tells, what cannot be found out now is taken to be so: that keeps more.
+        let may_be = |error: ApiError| {
+            let is_told = error.cause.is_denied() || error.cause == Cause::UnknownOperation;
+            !is_told && !scope.known.has_state
+        };
+        (caches?, is_excluded.unwrap_or_else(may_be))
+    };
+    let reader = &Reader {
+        clients,
+        registry: &registry,
+        caches,
+        is_excluded,
+        scope,
     };
     let repositories = stream::iter(names)
-        .map(|(name, mutable_tags)| read_repository(clients, scope, &caches, name, mutable_tags))
+        .map(|(name, mutable_tags)| reader.read(name, mutable_tags))
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
@@ -59,47 +81,69 @@ pub(crate) async fn read(
     })
 }
 
-async fn read_repository(
-    clients: &Clients,
-    scope: Scope<'_>,
-    caches: &[String],
-    name: RepositoryName,
-    mutable_tags: bool,
-) -> Repository {
-    let is_below = caches.iter().any(|prefix| is_below(&name, prefix));
-    let is_cache = is_below || caches.iter().any(|prefix| prefix == ROOT);
-    let policy = scope.policies.of(&name, is_cache);
-    let content = match policy {
-        _ if scope.only.is_some_and(|only| !only.matches(&name)) => {
-            Content::NotRead(NotRead::NotAsked)
+/// Reads the repositories of a registry.
+struct Reader<'a> {
+    clients: &'a Clients,
+    registry: &'a Registry,
+    /// Prefixes that pull-through cache rules fill.
+    caches: Vec<String>,
+    /// Whether ECR does not record what the program reads.
+    is_excluded: bool,
+    scope: Scope<'a>,
+}
+
+impl Reader<'_> {
+    async fn read(&self, name: RepositoryName, mutable_tags: bool) -> Repository {
+        let Self {
+            clients,
+            caches,
+            scope,
+            ..
+        } = self;
+        let readings = Readings::of(scope.known, self.registry, &name);
+        let readings = readings.with_excluded(self.is_excluded);
+        let is_below = caches.iter().any(|prefix| is_below(&name, prefix));
+        let is_cache = is_below || caches.iter().any(|prefix| prefix == ROOT);
+        let policy = scope.policies.of(&name, is_cache);
+        let content = match policy {
+            _ if scope.only.is_some_and(|only| !only.matches(&name)) => {
+                Content::NotRead(NotRead::NotAsked)
+            }
+            None if scope.policies.of(&name, false).is_some() => Content::NotRead(if is_below {
+                NotRead::PullThroughCache
+            } else {
+                NotRead::RootCache
+            }),
+            None => Content::NotRead(NotRead::NoPolicy),
+            Some(policy) if policy.action == Action::LeaveAlone => {
+                Content::NotRead(NotRead::Policy {
+                    policy: policy.position,
+                })
+            }
+            // Asked for together, since nothing else of a run would have to wait for the lifecycle
+            // policy.
+            Some(_) => match tokio::join!(
+                read_images(
+                    clients,
+                    &name,
+                    scope.known.indexes(self.registry),
+                    &readings
+                ),
+                lifecycle_policy(clients, &name)
+            ) {
+                (Ok(content), lifecycle) => content.with_lifecycle(lifecycle),
+                (Err(error), _) if error.cause == Cause::RepositoryNotFound => Content::Vanished,
+                (Err(error), _) => Content::Failed(error.to_string()),
+            },
+        };
+        let policy = policy.map(|policy| policy.position);
+        tracing::info!(event = "repository_read", repository = %name, images = content.images().map_or(0, |it| it.images.len()), "read a repository");
+        Repository {
+            name,
+            policy,
+            mutable_tags,
+            content,
         }
-        None if scope.policies.of(&name, false).is_some() => Content::NotRead(if is_below {
-            NotRead::PullThroughCache
-        } else {
-            NotRead::RootCache
-        }),
-        None => Content::NotRead(NotRead::NoPolicy),
-        Some(policy) if policy.action == Action::LeaveAlone => Content::NotRead(NotRead::Policy {
-            policy: policy.position,
-        }),
-        // Asked for together, since nothing else of a run would have to wait for the lifecycle
-        // policy.
-        Some(_) => match tokio::join!(
-            read_images(clients, &name, scope.indexes),
-            lifecycle_policy(clients, &name)
-        ) {
-            (Ok(content), lifecycle) => content.with_lifecycle(lifecycle),
-            (Err(error), _) if error.cause == Cause::RepositoryNotFound => Content::Vanished,
-            (Err(error), _) => Content::Failed(error.to_string()),
-        },
-    };
-    let policy = policy.map(|policy| policy.position);
-    tracing::info!(event = "repository_read", repository = %name, images = content.images().map_or(0, |it| it.images.len()), "read a repository");
-    Repository {
-        name,
-        policy,
-        mutable_tags,
-        content,
     }
 }
 

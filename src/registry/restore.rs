@@ -13,10 +13,10 @@ use tokio::time::{Duration, sleep};
 use super::{
     archive::move_image,
     images::{describe, read_images},
+    readings::{Known, Readings},
 };
 use crate::{
     aws::{ApiError, Cause, Clients, Operation},
-    cache::Cache,
     image::{Digest, Image, ImageReference, Registry, RepositoryName, Status},
     inventory::{Content, Images, Unclear},
 };
@@ -61,20 +61,24 @@ pub struct Restored {
     pub digests: BTreeSet<Digest>,
 }
 
+type Location<'a> = (&'a Registry, &'a Clients);
+
 /// Restores an image and waits until it can be pulled, looking again after every `pause`; normally
 /// AWS takes up to 20 minutes.
 pub(crate) async fn restore(
     registries: &BTreeMap<Registry, Clients>,
     image: &ImageReference,
     pause: Duration,
+    known: Known<'_>,
 ) -> Result<Restored, RestoreError> {
-    let clients = find(registries, image).await?;
+    let location = find(registries, image, known).await?;
+    let clients = location.1;
     let mut restored = Restored {
         image: image.clone(),
         digests: BTreeSet::new(),
     };
     loop {
-        let images = read(clients, &image.repository).await?;
+        let images = read(location, &image.repository, known).await?;
         let start =
             digest_of(&images, image).ok_or_else(|| RestoreError::NoImage(image.clone()))?;
         let away = away(&images, start);
@@ -102,18 +106,19 @@ pub(crate) async fn restore(
 async fn find<'a>(
     registries: &'a BTreeMap<Registry, Clients>,
     image: &ImageReference,
-) -> Result<&'a Clients, RestoreError> {
+    known: Known<'_>,
+) -> Result<Location<'a>, RestoreError> {
     let named = image.registry.as_ref();
-    if let Some(clients) = named.and_then(|registry| registries.get(registry)) {
-        return Ok(clients);
+    if let Some(location) = named.and_then(|registry| registries.get_key_value(registry)) {
+        return Ok(location);
     }
-    if let (1, Some(clients)) = (registries.len(), registries.values().next()) {
-        return Ok(clients);
+    if let (1, Some(location)) = (registries.len(), registries.iter().next()) {
+        return Ok(location);
     }
     let mut found = Vec::new();
-    for (registry, clients) in registries {
-        match read(clients, &image.repository).await {
-            Ok(images) if digest_of(&images, image).is_some() => found.push((registry, clients)),
+    for location in registries {
+        match read(location, &image.repository, known).await {
+            Ok(images) if digest_of(&images, image).is_some() => found.push(location),
             Ok(_) => {}
             Err(RestoreError::Api(error)) if error.cause == Cause::RepositoryNotFound => {}
             Err(error) => return Err(error),
@@ -122,7 +127,7 @@ async fn find<'a>(
     let image = image.clone();
     match found[..] {
         [] => Err(RestoreError::NoImage(image)),
-        [(_, clients)] => Ok(clients),
+        [location] => Ok(location),
         _ => {
             let hosts: Vec<String> = found.iter().map(|(registry, _)| registry.host()).collect();
             let hosts = hosts.join("`, `");
@@ -142,8 +147,13 @@ fn digest_of(images: &Images, image: &ImageReference) -> Option<Digest> {
     meant.map(|stored| stored.digest)
 }
 
-async fn read(clients: &Clients, repository: &RepositoryName) -> Result<Images, RestoreError> {
-    match read_images(clients, repository, &Cache::default()).await? {
+async fn read(
+    (registry, clients): Location<'_>,
+    repository: &RepositoryName,
+    known: Known<'_>,
+) -> Result<Images, RestoreError> {
+    let readings = Readings::of(known, registry, repository);
+    match read_images(clients, repository, known.indexes(registry), &readings).await? {
         Content::Complete(images) => Ok(images),
         Content::Unclear { why, .. } => Err(RestoreError::Unclear {
             repository: repository.clone(),

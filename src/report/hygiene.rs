@@ -216,9 +216,9 @@ fn tags(repository: &RepositoryPlan) -> HashMap<&Tag, Digest> {
 
 /// Returns whether nobody seems to need a repository.
 fn is_unused(repository: &RepositoryPlan, now: Time) -> bool {
-    repository.images().iter().all(|planned| {
-        let image = &planned.image;
-        let last = image.pulled_at.max(image.pushed_at);
+    let mut images = repository.images().iter().zip(repository.last_pulls());
+    images.all(|(planned, pulled_at)| {
+        let last = pulled_at.max(planned.image.pushed_at);
         let is_old = last.is_some_and(|last| last.age(now) > UNUSED_AFTER);
         is_old && !planned.verdict.in_use()
     })

@@ -10,7 +10,7 @@ use super::{
     store::{StateError, Store},
 };
 use crate::{
-    cache::{Cache, Caches, FunctionImage, Progress},
+    cache::{Cache, Caches, FunctionImage, ManifestReading, Progress},
     image::{Digest, Registry},
 };
 
@@ -34,6 +34,7 @@ struct Versions {
     definitions: Version,
     functions: Version,
     indexes: Version,
+    readings: Version,
 }
 
 /// Version of an object; `None` if there is none that can be used.
@@ -50,18 +51,20 @@ impl Facts {
     }
 
     async fn read(store: Store, location: Registry) -> Self {
-        let (definitions, functions, indexes) =
-            tokio::join!(store.read(), store.read(), store.read());
+        let (definitions, functions, indexes, readings) =
+            tokio::join!(store.read(), store.read(), store.read(), store.read());
         let versions = Versions {
             definitions: version(&definitions),
             functions: version(&functions),
             indexes: version(&indexes),
+            readings: version(&readings),
         };
         let (mut warnings, mut foreign) = (Vec::new(), Vec::new());
         let caches = Caches {
             definitions: cache(definitions, &mut warnings, &mut foreign),
             functions: cache(functions, &mut warnings, &mut foreign),
             indexes: cache(indexes, &mut warnings, &mut foreign),
+            readings: cache(readings, &mut warnings, &mut foreign),
             progress: Progress::default(),
         };
         Self {
@@ -87,12 +90,13 @@ impl Facts {
 
     async fn save(&self, keep_unused: bool) -> Result<(), StateError> {
         let (caches, versions) = (&*self.caches, &self.versions);
-        let (definitions, functions, indexes) = tokio::join!(
+        let (definitions, functions, indexes, readings) = tokio::join!(
             self.save_cache(&caches.definitions, &versions.definitions, keep_unused),
             self.save_cache(&caches.functions, &versions.functions, keep_unused),
-            self.save_cache(&caches.indexes, &versions.indexes, keep_unused)
+            self.save_cache(&caches.indexes, &versions.indexes, keep_unused),
+            self.save_cache(&caches.readings, &versions.readings, keep_unused)
         );
-        definitions.and(functions).and(indexes)
+        definitions.and(functions).and(indexes).and(readings)
     }
 
     async fn save_cache<K, V>(
@@ -160,4 +164,8 @@ impl StateObject for BTreeMap<String, FunctionImage> {
 
 impl StateObject for BTreeMap<Digest, Arc<str>> {
     const NAME: &'static str = "index-manifests";
+}
+
+impl StateObject for BTreeMap<String, BTreeMap<Digest, ManifestReading>> {
+    const NAME: &'static str = "manifest-readings";
 }

@@ -61,6 +61,9 @@ def synthesised(planned):
     props["complete"] = {**COMPLETE, "config": written(json.loads(parameter["value"]))}
     props["no source"] = {"mode": "delete", "config": CONFIGURATIONS["plan, by rules alone"][1]}
     props |= {f"member {purpose}": {"member": {**MEMBER, "registry": registry}} for purpose, registry in MEMBERS.items()}
+    pulled = {"policies": [{"repositories": ["**"], "keep": [{"newest": 5}, {"pulled_within": "30d"}]}]}
+    props |= {"pulled": {"config": pulled}, "pulled, but not excluded": {"config": pulled, "excludeFromPullTimes": False}}
+    props["member excluded"] = {"member": {**MEMBER, "excludeFromPullTimes": True}}
     props["misspelt"] = {"config": {"in_use": {"services": ["bach"]}}}
     props["two modes"] = {"config": {"mode": "delete"}}
     command = ["node", str(CDK / "test" / "synth.js"), json.dumps(props)]
@@ -138,6 +141,12 @@ def test_the_role_in_another_account_is_the_same(synthesised, member, purpose):
     assert role["AssumeRolePolicyDocument"] == json.loads(member[purpose]["trust"])
     [access] = only(synthesised, f"member {purpose}", "AWS::EKS::AccessEntry")
     assert (access["ClusterName"], access["Type"], access["KubernetesGroups"]) == ("prod", "STANDARD", ["ecr-cleanup:readers"])
+
+
+def test_a_role_is_excluded_from_pull_times_where_rules_use_them(synthesised):
+    names = ["plan", "pulled", "pulled, but not excluded", "member reads", "member excluded"]
+    excluded = {name: len(only(synthesised, name, "AWS::ECR::PullTimeUpdateExclusion")) for name in names}
+    assert excluded == {"plan": 0, "pulled": 1, "pulled, but not excluded": 0, "member reads": 0, "member excluded": 1}
 
 
 def test_no_resource_is_forgotten(synthesised, planned):

@@ -7,6 +7,7 @@ from moto.ecr.responses import ECRResponse
 def install() -> None:
     ECRResponse.update_image_storage_class = update_image_storage_class
     ECRResponse.describe_pull_through_cache_rules = lambda self: ActionResult({"pullThroughCacheRules": []})
+    ECRResponse.list_pull_time_update_exclusions = lambda self: ActionResult({"pullTimeUpdateExclusions": []})
 
 
 def update_image_storage_class(self: ECRResponse) -> ActionResult:

@@ -24,6 +24,7 @@ def test_an_image_has_its_push_time_and_can_be_archived(account):
     missing = {**archive, "imageId": {"imageDigest": "sha256:" + "0" * 64}}
     assert error_code(account.ecr.update_image_storage_class, **missing) == "ImageNotFoundException"
     assert account.ecr.describe_pull_through_cache_rules()["pullThroughCacheRules"] == []
+    assert account.ecr.list_pull_time_update_exclusions()["pullTimeUpdateExclusions"] == []
 
 
 def test_a_service_names_its_revision_and_its_deployment(account):

@@ -22,11 +22,12 @@ use crate::support::{
 };
 
 /// Where time can be lost: the operation, what its call is about, and how the run ends.
-const DEADLINES: [(&str, &str, Status); 22] = [
+const DEADLINES: [(&str, &str, Status); 23] = [
     ("s3:GetObject", "task-definitions", Status::Truncated),
     ("s3:GetObject", "use-counts", Status::Truncated),
     ("ecr:DescribeRepositories", "", Status::Truncated),
     ("ecr:DescribePullThroughCacheRules", "", Status::Truncated),
+    ("ecr:ListPullTimeUpdateExclusions", "", Status::Truncated),
     ("ecr:DescribeImages", "maxResults", Status::Truncated),
     ("ecr:BatchGetImage", "", Status::Truncated),
     ("ecs:ListClusters", "", Status::Truncated),

@@ -38,6 +38,7 @@ mod calls;
 mod exact_sizes;
 mod hygiene;
 mod output;
+mod pull_times;
 mod state_store;
 mod stop;
 mod trust;

@@ -1,6 +1,6 @@
 // ecr-cleanup as a CDK construct: the same function, role, schedule, queues, alarms and dashboard as infra/terraform.
 
-import { Duration, RemovalPolicy, Stack, Token } from "aws-cdk-lib";
+import { CfnResource, Duration, RemovalPolicy, Stack, Token } from "aws-cdk-lib";
 import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
 import * as schemas from "aws-cdk-lib/aws-eventschemas";
 import * as iam from "aws-cdk-lib/aws-iam";
@@ -15,7 +15,7 @@ import * as ssm from "aws-cdk-lib/aws-ssm";
 import { RegionInfo } from "aws-cdk-lib/region-info";
 import { Construct } from "constructs";
 import { createHash } from "crypto";
-import { Config, Mode, Tag, document, logGroupName, scheduleInput, shared, sources, statements, testEvents } from "./settings";
+import { Config, Mode, Tag, document, logGroupName, scheduleInput, shared, sources, statements, testEvents, usesPullTimes } from "./settings";
 
 export * from "./member";
 export * from "./settings";
@@ -60,6 +60,9 @@ export interface EcrCleanupProps {
   readonly cleanableRepositories?: string[];
   /** A repository with this tag is never written to. Default: `ecr-cleanup = protect`; null: no such tag. */
   readonly protectTag?: Tag | null;
+  /** Whether the function's role is excluded from the pull times of ECR in this account and Region, so that its reading of manifests counts
+   * as no pull. Default: where a rule of `config` has `pulled_within`. */
+  readonly excludeFromPullTimes?: boolean;
   /** What the code was built for. Default: arm64. */
   readonly architecture?: lambda.Architecture;
   /** null: no schedule. */
@@ -136,6 +139,14 @@ export class EcrCleanup extends Construct {
         }),
       },
     });
+
+    // ECR counts the reading of a manifest as a pull.
+    if (props.excludeFromPullTimes ?? usesPullTimes(config)) {
+      new CfnResource(this, "PullTimeUpdateExclusion", {
+        type: "AWS::ECR::PullTimeUpdateExclusion",
+        properties: { PrincipalArn: this.role.roleArn },
+      });
+    }
 
     // Before the function, which would otherwise make one without retention.
     const logGroup = new logs.LogGroup(this, "Log", {

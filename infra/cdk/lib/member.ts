@@ -1,6 +1,6 @@
 // What other accounts and clusters need to let the function in, as infra/terraform/modules/member-account-role and eks-access.
 
-import { Stack } from "aws-cdk-lib";
+import { CfnResource, Stack } from "aws-cdk-lib";
 import * as eks from "aws-cdk-lib/aws-eks";
 import * as iam from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
@@ -30,6 +30,9 @@ export interface MemberAccountRoleProps {
   readonly cleanableRepositories?: string[];
   /** A repository with this tag is never written to. Default: `ecr-cleanup = protect`; null: no such tag. */
   readonly protectTag?: Tag | null;
+  /** Whether the role is excluded from the pull times of ECR in this account and Region: for an account whose images are cleaned by rules
+   * that have `pulled_within`. Default: false. */
+  readonly excludeFromPullTimes?: boolean;
 }
 
 /** A role in another account, with which the function reads what is in use there and, where that is asked for, cleans its registry. */
@@ -71,6 +74,12 @@ export class MemberAccountRole extends Construct {
         }),
       },
     });
+    if (props.excludeFromPullTimes) {
+      new CfnResource(this, "PullTimeUpdateExclusion", {
+        type: "AWS::ECR::PullTimeUpdateExclusion",
+        properties: { PrincipalArn: this.role.roleArn },
+      });
+    }
   }
 }
 

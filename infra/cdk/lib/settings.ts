@@ -88,6 +88,10 @@ export function sources(config: Config): string[] {
   return named;
 }
 
+/** Whether a rule has `pulled_within`. */
+export const usesPullTimes = (config: Config): boolean =>
+  (config.policies ?? []).some((policy: any) => (policy.keep ?? []).some((rule: any) => rule.pulled_within !== undefined));
+
 /** The event that the schedule sends: what Scheduler sends without an input, spelt out. */
 export function scheduleInput(): string {
   return JSON.stringify({

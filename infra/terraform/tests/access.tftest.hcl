@@ -55,6 +55,24 @@ run "it_cleans_a_registry" {
   }
 }
 
+run "it_may_be_excluded_from_pull_times" {
+  command = apply
+
+  module {
+    source = "./modules/member-account-role"
+  }
+
+  variables {
+    registry                = { regions = ["eu-west-1"] }
+    exclude_from_pull_times = true
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudcontrolapi_resource.pull_time_update_exclusion[0].desired_state).PrincipalArn == aws_iam_role.this.arn
+    error_message = "another role is excluded"
+  }
+}
+
 run "archived_images_may_be_deleted_later" {
   command = plan
 

@@ -99,6 +99,46 @@ run "as_much_as_possible" {
   }
 }
 
+run "rules_by_pull_time_exclude_the_role" {
+  command = apply
+
+  variables {
+    config = { policies = [{ repositories = ["mirror/**"], leave_alone = true }, { repositories = ["**"], keep = [{ newest = 5 }, { pulled_within = "30d" }] }] }
+  }
+
+  assert {
+    condition     = one(aws_cloudcontrolapi_resource.pull_time_update_exclusion[*].desired_state) == jsonencode({ PrincipalArn = "arn:aws:iam::111111111111:role/r" })
+    error_message = "the function's own reading counts as pulls"
+  }
+}
+
+run "other_rules_exclude_nobody" {
+  command = apply
+
+  variables {
+    config = { policies = [{ repositories = ["**"], keep = [{ newest = 5 }] }] }
+  }
+
+  assert {
+    condition     = length(aws_cloudcontrolapi_resource.pull_time_update_exclusion) == 0
+    error_message = "a role is excluded for no reason"
+  }
+}
+
+run "nobody_is_excluded_against_the_will" {
+  command = apply
+
+  variables {
+    config                  = { policies = [{ repositories = ["**"], keep = [{ pulled_within = "30d" }] }] }
+    exclude_from_pull_times = false
+  }
+
+  assert {
+    condition     = length(aws_cloudcontrolapi_resource.pull_time_update_exclusion) == 0
+    error_message = "a role is excluded though that is off"
+  }
+}
+
 run "a_plan_needs_no_use" {
   command = plan
 

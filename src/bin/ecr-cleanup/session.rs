@@ -54,7 +54,9 @@ impl Session {
     /// Plans a run in a mode.
     pub(crate) async fn plan(&self, mode: Mode) -> anyhow::Result<Planned<'_>> {
         let planning = self.program.plan(self.request(mode));
-        Ok(self.progress.show_while(planning).await?)
+        let planned = self.progress.show_while(planning).await?;
+        planned.save_facts().await;
+        Ok(planned)
     }
 
     /// Parses an image that was named as an argument.

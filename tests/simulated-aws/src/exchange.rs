@@ -169,8 +169,9 @@ impl Backstage {
     fn perform(&mut self, request: &Request, location: &Location) -> Reply {
         let (operation, body) = (request.operation.as_str(), &request.body);
         let world = &mut self.world;
+        let caller = world.identity(&request.access_key);
         let (content_type, answer): (_, Answer) = match request.service {
-            "ecr" => (JSON, ecr::answer(world, location, operation, body)),
+            "ecr" => (JSON, ecr::answer(world, location, &caller, operation, body)),
             "ecs" => (JSON, ecs::answer(world, location, operation, body)),
             "eks" => (JSON, eks::answer(world, location, operation, body)),
             "lambda" => (JSON, lambda::answer(world, location, operation, body)),

@@ -62,6 +62,7 @@ impl RateLimits {
             "GetRepositoryPolicy",
             "DescribeRegistry",
             "DescribePullThroughCacheRules",
+            "ListPullTimeUpdateExclusions",
         ] {
             limits = limits.limit(&format!("ecr:{call}"), 20, 40);
         }

@@ -10,7 +10,7 @@ async fn nothing_is_missing_where_everything_is_granted() {
     prod.define("argoproj.io", "v1alpha1", "rollouts", "Rollout");
     let access = program(&aws, "").access().await.unwrap();
     assert!(access.is_complete(), "{access}");
-    assert_eq!((access.actions, access.clusters), (27, 1));
+    assert_eq!((access.actions, access.clusters), (28, 1));
     assert!(
         access.to_string().ends_with("Nothing is missing.\n"),
         "{access}"

@@ -2,6 +2,7 @@
 
 mod layer;
 mod manifest;
+mod own_readings;
 mod replication;
 
 use std::{collections::HashMap, ops::RangeInclusive};
@@ -12,6 +13,7 @@ use crate::image::{Digest, Image, MediaType, Registry, RepositoryName, Time};
 
 pub use layer::Layer;
 pub use manifest::{Child, ManifestError, Role, children, is_build_cache};
+pub use own_readings::{OwnReading, OwnReadings};
 pub use replication::{Replication, replications};
 
 /// The repositories of a registry.
@@ -91,6 +93,8 @@ pub struct Images {
     /// Time from the first call that read a manifest to the last answer. ECR counts such a call as
     /// a pull.
     pub manifests_read: Option<RangeInclusive<Time>>,
+    /// Pulls that are the program's own reading of manifests, as the images were listed.
+    pub own_readings: OwnReadings,
     /// Lifecycle policy of the repository, on which only warnings depend.
     pub lifecycle: LifecyclePolicy,
 }

@@ -1,9 +1,12 @@
 //! The image graph of a repository: indexes and their children, images and their referrers.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    iter,
+};
 
 use crate::{
-    image::{Digest, Image, Time},
+    image::{Digest, Image},
     inventory::Child,
 };
 
@@ -69,16 +72,15 @@ impl Graph {
         self.subjects.of(image)
     }
 
-    /// Returns the last pull of an image or of its children, to any depth.
-    pub(super) fn pulled_at(&self, image: u32, images: &[&Image]) -> Option<Time> {
-        let mut pulled_at = images[image as usize].pulled_at;
-        let mut open: Vec<u32> = self.children(image).collect();
-        let mut seen: BTreeSet<u32> = open.iter().copied().collect();
-        while let Some(child) = open.pop() {
-            pulled_at = pulled_at.max(images[child as usize].pulled_at);
-            open.extend(self.children(child).filter(|next| seen.insert(*next)));
-        }
-        pulled_at
+    /// Returns an image and its children, to any depth.
+    pub(super) fn with_parts(&self, image: u32) -> impl Iterator<Item = u32> + '_ {
+        let mut open = vec![image];
+        let mut seen = BTreeSet::from([image]);
+        iter::from_fn(move || {
+            let part = open.pop()?;
+            open.extend(self.children(part).filter(|next| seen.insert(*next)));
+            Some(part)
+        })
     }
 
     /// Returns what may be deleted only after this image: its children and its referrers.

@@ -1,9 +1,12 @@
 //! Reasons to keep the images of one repository: from rules, use and doubt, spread over the graph.
 
+mod delete_reason;
+mod pulls;
+
 use std::{collections::HashMap, iter::zip, sync::Arc};
 
 use super::{
-    DeleteReason, KeepReason, LeftAlone, PlanSettings, Verdict,
+    KeepReason, LeftAlone, PlanSettings, Verdict,
     can_run::can_run,
     eligibility::{doubt, eligibility},
     graph::{self, Graph},
@@ -13,7 +16,7 @@ use super::{
 use crate::{
     evidence::StoredUsage,
     image::{ArtifactType, Digest, Image, MediaType, Status},
-    inventory::Child,
+    inventory::{Child, OwnReadings},
     policy::{Evaluation, KeepRule, KeepRules, RuleImage},
 };
 
@@ -24,6 +27,7 @@ pub(super) struct KeepReasons<'a> {
     children: &'a HashMap<Digest, Vec<Child>>,
     graph: Graph,
     settings: PlanSettings,
+    own_readings: &'a OwnReadings,
     rules: &'a KeepRules,
     /// Names of the rules.
     names: Vec<Arc<str>>,
@@ -62,6 +66,7 @@ impl<'a> KeepReasons<'a> {
                 .map(|index| graph.parents(index).next().is_some())
                 .collect(),
             children: subject.children,
+            own_readings: subject.own_readings,
             graph,
             settings,
             names: names.collect(),
@@ -83,12 +88,13 @@ impl<'a> KeepReasons<'a> {
 
     /// Collects all reasons, from nothing.
     pub(super) fn collect(&mut self, subject: &Subject<'_>, usage: &StoredUsage<'_>) {
+        let pulls = self.last_pulls();
         let ruled = zip((0..).zip(self.images), zip(&self.can_run, &self.is_child));
         let ruled = ruled.map(|((index, image), (&can_run, &is_child))| RuleImage {
             image,
             can_run,
             eligibility: eligibility(image, can_run, is_child, &self.settings),
-            pulled_at: self.graph.pulled_at(index, self.images),
+            pulled_at: pulls.possible(index, self.settings.now),
         });
         let ruled: Vec<_> = ruled.collect();
         self.evaluation = self.rules.evaluate(&ruled, self.settings.now);
@@ -332,52 +338,6 @@ impl<'a> KeepReasons<'a> {
                 }
             })
             .collect()
-    }
-
-    fn delete_reason(&self, index: u32) -> DeleteReason {
-        let image = self.images[index as usize];
-        if let (Status::Archived, Some(since)) = (image.status, image.archived_at()) {
-            return DeleteReason::Archived {
-                since,
-                charged_until: self.settings.charged_until(since),
-            };
-        }
-        if let Some(missed) = &self.evaluation.missed[index as usize] {
-            return DeleteReason::Superseded {
-                rule: Arc::clone(&self.names[missed.rule]),
-                rank: missed.rank,
-            };
-        }
-        let digest_of = |index: u32| self.images[index as usize].digest;
-        // An attachment tells more of itself than a list of referrers tells of it.
-        let mut parents = self.graph.parents(index);
-        let of_index = parents.find(|&parent| !self.is_attachment(parent) || !image.is_referrer());
-        if let Some(index) = of_index.map(digest_of) {
-            return DeleteReason::PartOf {
-                index: Box::new(index),
-                role: self.role(index, image.digest),
-            };
-        }
-        if self.is_attachment(index) {
-            let stored = self.graph.subjects(index).next().map(digest_of);
-            if let Some(subject) = stored {
-                return DeleteReason::RefersTo {
-                    subject: Box::new(subject),
-                    how: image.attachment_to(&subject),
-                };
-            }
-            if let Some(subject) = image.subjects().next() {
-                return DeleteReason::Orphan {
-                    subject: Box::new(subject),
-                    how: image.attachment_to(&subject),
-                };
-            }
-        }
-        if image.tags.is_empty() {
-            DeleteReason::Untagged
-        } else {
-            DeleteReason::NoRule
-        }
     }
 
     fn role(&self, index: Digest, child: Digest) -> Option<Box<str>> {

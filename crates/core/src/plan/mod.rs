@@ -12,6 +12,7 @@ mod eligibility;
 mod explain;
 mod graph;
 mod keep_reasons;
+mod last_pull;
 mod missing;
 mod needed_archived;
 mod opaque_index;

@@ -3,11 +3,12 @@
 use std::{collections::HashMap, ops::RangeInclusive, sync::Arc};
 
 use super::{
-    LeftAlone, RepositoryKey, Verdict, can_run::can_run, eligibility::counts, subject::Subject,
+    LeftAlone, RepositoryKey, Verdict, can_run::can_run, eligibility::counts, graph::Graph,
+    last_pull::LastPulls, subject::Subject,
 };
 use crate::{
     image::{Digest, Image, MediaType, Registry, RepositoryName, Tag, Time},
-    inventory::{Child, Content, Images, LifecyclePolicy, Repository},
+    inventory::{Child, Content, Images, LifecyclePolicy, OwnReadings, Repository},
 };
 
 /// An image with its verdict.
@@ -26,6 +27,7 @@ pub struct RepositoryPlan {
     images: Vec<PlannedImage>,
     children: HashMap<Digest, Vec<Child>>,
     manifests_read: Option<RangeInclusive<Time>>,
+    own_readings: OwnReadings,
     lifecycle: LifecyclePolicy,
 }
 
@@ -85,7 +87,9 @@ impl Draft {
 
     pub(super) fn subject(&self) -> Subject<'_> {
         let images = self.stored.images.iter().collect();
-        self.facts.subject(images, &self.stored.children)
+        let stored = &self.stored;
+        self.facts
+            .subject(images, &stored.children, &stored.own_readings)
     }
 }
 
@@ -94,6 +98,7 @@ impl Facts {
         &'a self,
         images: Vec<&'a Image>,
         children: &'a HashMap<Digest, Vec<Child>>,
+        own_readings: &'a OwnReadings,
     ) -> Subject<'a> {
         Subject {
             name: &self.key.1,
@@ -101,6 +106,7 @@ impl Facts {
             left_alone: self.left_alone.as_ref(),
             images,
             children,
+            own_readings,
             policy: self.policy,
             known: self.read && !matches!(self.left_alone, Some(LeftAlone::Unclear(_))),
         }
@@ -117,6 +123,7 @@ impl From<Draft> for RepositoryPlan {
                 .collect(),
             children: draft.stored.children,
             manifests_read: draft.stored.manifests_read,
+            own_readings: draft.stored.own_readings,
             lifecycle: draft.stored.lifecycle,
         }
     }
@@ -125,7 +132,8 @@ impl From<Draft> for RepositoryPlan {
 impl RepositoryPlan {
     pub(super) fn subject(&self) -> Subject<'_> {
         let images = self.images.iter().map(|planned| &planned.image).collect();
-        self.facts.subject(images, &self.children)
+        self.facts
+            .subject(images, &self.children, &self.own_readings)
     }
 
     /// Returns its name.
@@ -219,6 +227,19 @@ impl RepositoryPlan {
     /// cannot be read.
     pub(super) fn is_opaque(&self, image: &Image) -> bool {
         image.media_type == MediaType::Index && !self.children.contains_key(&image.digest)
+    }
+
+    /// Returns the last pull of each image that is known to be somebody else's, in their order.
+    #[must_use]
+    pub fn last_pulls(&self) -> Vec<Option<Time>> {
+        let subject = self.subject();
+        let pulls = LastPulls {
+            images: &subject.images,
+            graph: &Graph::new(&subject.images, subject.children),
+            own: &self.own_readings,
+        };
+        let positions = (0..).zip(&subject.images);
+        positions.map(|(index, _)| pulls.by_others(index)).collect()
     }
 
     /// Returns the tags that rules match, of all images but attachments, artifacts and archived ones

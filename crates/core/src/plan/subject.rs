@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::LeftAlone;
 use crate::{
     image::{Digest, Image, Registry, RepositoryName},
-    inventory::Child,
+    inventory::{Child, OwnReadings},
 };
 
 /// A repository to decide on.
@@ -16,6 +16,7 @@ pub(super) struct Subject<'a> {
     /// In the order of their digests.
     pub(super) images: Vec<&'a Image>,
     pub(super) children: &'a HashMap<Digest, Vec<Child>>,
+    pub(super) own_readings: &'a OwnReadings,
     pub(super) policy: Option<usize>,
     /// Whether all its images are known.
     pub(super) known: bool,

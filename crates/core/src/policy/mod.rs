@@ -131,6 +131,15 @@ impl Policies {
         matching.find(|policy| policy.decides_on_caches())
     }
 
+    /// Returns whether a rule is about pull times.
+    #[must_use]
+    pub fn use_pull_times(&self) -> bool {
+        self.0.iter().any(|policy| match &policy.action {
+            Action::Keep(keep) => keep.rules.iter().any(|rule| rule.pulled_within.is_some()),
+            Action::LeaveAlone => false,
+        })
+    }
+
     /// Returns each policy that can never apply, with one before it that matches whatever it
     /// matches.
     pub fn covered(&self) -> impl Iterator<Item = (&Policy, &Policy)> {

@@ -7,7 +7,10 @@ use std::{
 
 use ecr_cleanup_core::{
     image::{Archival, ArtifactType, Digest, Image, MediaType, RepositoryName, Status, Tag},
-    inventory::{Child, Content, Images, Inventory, NotRead, Repository, Role, Unclear},
+    inventory::{
+        Child, Content, Images, Inventory, NotRead, OwnReading, OwnReadings, Repository, Role,
+        Unclear,
+    },
     plan::{self, Archiving, LeftAlone, PlanSettings, Veto},
 };
 use jiff::SignedDuration;
@@ -70,6 +73,8 @@ struct Drawn {
     pushed: Option<i64>,
     pulled: Option<i64>,
     archival: Option<Archived>,
+    /// Reading that is its last pull, and the pull before.
+    own: Option<(i64, Option<i64>)>,
 }
 
 fn drawn() -> impl Strategy<Value = Drawn> {
@@ -94,13 +99,14 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     );
     let archival = (hours(), prop::bool::weighted(0.3));
     let archival = archival.prop_map(|(archived, restored)| Archived { archived, restored });
-    let times = (hours(), hours(), option::weighted(0.3, archival));
+    let own = option::weighted(0.4, (0..60_i64, hours()));
+    let times = (hours(), hours(), option::weighted(0.3, archival), own);
     (place, tags, kind, times).prop_map(
         |(
             (home, number),
             (tags, signed, subject),
             (children, kind, status),
-            (pushed, pulled, archival),
+            (pushed, pulled, archival, own),
         )| Drawn {
             home,
             number,
@@ -113,8 +119,17 @@ fn drawn() -> impl Strategy<Value = Drawn> {
             pushed,
             pulled,
             archival,
+            own,
         },
     )
+}
+
+/// What is known of the program's own readings.
+#[derive(Debug, Clone, Copy)]
+enum Own {
+    Unknown,
+    NotRecorded,
+    Known,
 }
 
 /// What is known of a repository.
@@ -132,7 +147,7 @@ enum Known {
 struct Drawing {
     images: Vec<Drawn>,
     /// Rule set of each repository, and what is known of it.
-    homes: Vec<(usize, Known)>,
+    homes: Vec<(usize, Known, Own)>,
     uses: Vec<(usize, usize, usize)>,
     later: Vec<(usize, usize, usize)>,
     candidates: bool,
@@ -148,7 +163,8 @@ fn drawing() -> impl Strategy<Value = Drawing> {
         1 => Just(Known::Vanished),
         2 => Just(Known::Vetoed),
     ];
-    let homes = vec((0..policies().0.len(), known), NAMES.len());
+    let own = prop_oneof![Just(Own::Unknown), Just(Own::NotRecorded), Just(Own::Known)];
+    let homes = vec((0..policies().0.len(), known, own), NAMES.len());
     let used = || vec((0..30_usize, 0..NAMES.len(), 0..NUMBERS), 0..5);
     let images = vec(drawn(), 0..=60);
     (images, homes, used(), used(), any::<bool>(), option::of(0..300_i64)).prop_map(
@@ -233,7 +249,18 @@ impl Drawing {
         let drawn = self.images.iter().filter(|it| it.home == home);
         let drawn: BTreeMap<Digest, &Drawn> = drawn.map(|it| (digest(it.number), it)).collect();
         let mut taken = BTreeSet::new();
+        let (rules, known, own) = self.homes[home];
+        let readings = drawn.iter().filter_map(|(digest, it)| {
+            let (at, earlier) = it.own?;
+            let (at, earlier) = (hours_ago(at), earlier.map(hours_ago));
+            Some((*digest, OwnReading { at, earlier }))
+        });
         let images = Images {
+            own_readings: match own {
+                Own::Unknown => OwnReadings::Unknown,
+                Own::NotRecorded => OwnReadings::NotRecorded,
+                Own::Known => OwnReadings::Known(readings.collect()),
+            },
             images: drawn.values().map(|it| it.image(&mut taken)).collect(),
             children: drawn
                 .iter()
@@ -241,7 +268,6 @@ impl Drawing {
                 .collect(),
             ..Images::default()
         };
-        let (rules, known) = self.homes[home];
         Repository {
             name: name(home),
             policy: Some(rules),

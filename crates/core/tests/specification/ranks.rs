@@ -96,7 +96,7 @@ impl Naive<'_> {
         let more = |parts: Set| parts | world.set(|part| world.parents[part].meets(parts));
         let parts = world.images.iter().fold(Set::one(i), |parts, _| more(parts));
         let pulled = (0..self.tags.len()).filter(|&part| parts.has(part));
-        pulled.filter_map(|part| world.images[part].pulled_at).max()
+        pulled.filter_map(|part| world.pull(part, true)).max()
     }
 }
 

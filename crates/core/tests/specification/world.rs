@@ -12,7 +12,7 @@ use ecr_cleanup_core::{
         ArtifactType, Digest, Image, ImageReference, MediaType, Registry, RepositoryName, Status,
         Tag, Time,
     },
-    inventory::{Child, Content, Inventory, Repository, Role},
+    inventory::{Child, Content, Inventory, OwnReadings, Repository, Role},
     plan::{Plan, PlanSettings, Veto},
     policy::{Action, KeepRule, KeepRules, Policies},
 };
@@ -50,6 +50,8 @@ pub(crate) struct World<'a> {
     pub(crate) images: Vec<&'a Image>,
     /// Repository of each image.
     pub(crate) home: Vec<usize>,
+    /// Pulls by this program itself, of the repository of each image.
+    pub(crate) own: Vec<Option<&'a OwnReadings>>,
     /// Children of each index; `None` if they are not known.
     pub(crate) children: Vec<Option<&'a [Child]>>,
     /// Indexes of the same repository that name an image.
@@ -71,12 +73,13 @@ impl<'a> World<'a> {
         policies: &'a Policies,
         settings: PlanSettings,
     ) -> Self {
-        let (homes, images, home, children) = (vec![], vec![], vec![], vec![]);
+        let (homes, images, home, own, children) = (vec![], vec![], vec![], vec![], vec![]);
         let none = Set::default();
         let mut world = Self {
             homes,
             images,
             home,
+            own,
             children,
             parents: vec![],
             used: none,
@@ -128,6 +131,7 @@ impl<'a> World<'a> {
             let children = stored.and_then(|stored| stored.children.get(&image.digest));
             self.images.push(image);
             self.home.push(self.homes.len());
+            self.own.push(stored.map(|stored| &stored.own_readings));
             self.children.push(children.map(Vec::as_slice));
         }
         let read = matches!(repository.content, Content::Complete(_) | Content::Vanished);
@@ -171,6 +175,24 @@ impl<'a> World<'a> {
             None => is_part(it.digest),
         };
         self.artifacts.has(i) || self.children[i].is_some_and(|all| all.iter().all(runs_nothing))
+    }
+
+    /// Returns the last pull of an image by itself: one that may be somebody else's, or surely is
+    /// (K12).
+    pub(crate) fn pull(&self, i: usize, may_be: bool) -> Option<Time> {
+        let image = self.images[i];
+        let index = image.media_type == MediaType::Index;
+        let parts = self
+            .set(|part| self.parents[part].has(i) && self.images[part].status == Status::Active);
+        let hidden = may_be && parts.is_empty();
+        match self.own[i]? {
+            OwnReadings::Unknown if index && !hidden => None,
+            OwnReadings::Known(own) => match own.get(&image.digest) {
+                Some(own) if !hidden || own.at < hours_ago(24) => own.earlier,
+                _ => image.pulled_at,
+            },
+            _ => image.pulled_at,
+        }
     }
 
     pub(crate) fn is_partly_read(&self) -> bool {

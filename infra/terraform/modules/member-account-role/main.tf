@@ -60,6 +60,12 @@ variable "protect_tag" {
   default     = { key = "ecr-cleanup", value = "protect" }
 }
 
+variable "exclude_from_pull_times" {
+  description = "Whether the role is excluded from the pull times of ECR in this account and Region, so that its reading of manifests counts as no pull: for an account whose images are cleaned by rules that have `pulled_within`."
+  type        = bool
+  default     = false
+}
+
 variable "tags" {
   description = "Tags for the role."
   type        = map(string)
@@ -112,6 +118,13 @@ resource "aws_iam_role" "this" {
       }
     }]
   })
+}
+
+resource "aws_cloudcontrolapi_resource" "pull_time_update_exclusion" {
+  count = var.exclude_from_pull_times ? 1 : 0
+
+  type_name     = "AWS::ECR::PullTimeUpdateExclusion"
+  desired_state = jsonencode({ PrincipalArn = aws_iam_role.this.arn })
 }
 
 resource "aws_iam_role_policy" "this" {

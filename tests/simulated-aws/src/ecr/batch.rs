@@ -58,13 +58,18 @@ fn is_digest(text: &str) -> bool {
         .is_some_and(|hash| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// Reading a manifest is a pull: it moves the pull time.
-pub(crate) fn get(repository: &mut Repository, body: &Value, archived: &str) -> Answer {
+/// Reading a manifest is a pull: it moves the pull time, if it is `recorded`.
+pub(crate) fn get(
+    repository: &mut Repository,
+    body: &Value,
+    archived: &str,
+    recorded: bool,
+) -> Answer {
     let ids = required_list(body, "imageIds", 100)?;
     let accepted = list(body, "acceptedMediaTypes", 100)?;
     let (mut images, mut failures) = (Vec::new(), Vec::new());
     for id in ids {
-        match read(repository, id, accepted, archived) {
+        match read(repository, id, accepted, archived, recorded) {
             Ok(image) => images.push(image),
             Err(failure) => failures.push(failure.with_id(id)),
         }
@@ -77,6 +82,7 @@ fn read(
     id: &Value,
     accepted: Option<&[Value]>,
     archived: &str,
+    recorded: bool,
 ) -> Result<Value, Failure> {
     let digest = resolve(repository, id)?;
     let (now, seed) = (repository.now, &repository.seed);
@@ -110,7 +116,9 @@ fn read(
     if let Some(media_type) = &image.media_type {
         answer["imageManifestMediaType"] = Value::from(media_type.as_ref());
     }
-    image.pulled_at = Some(now);
+    if recorded {
+        image.pulled_at = Some(now);
+    }
     Ok(answer)
 }
 

@@ -13,7 +13,7 @@ mod storage;
 
 use crate::error::{Answer, ApiError, json};
 use crate::input::{required, text};
-use crate::world::{Location, World};
+use crate::world::{Identity, Location, World};
 use repository::Repository;
 use serde_json::{Value, json as object};
 
@@ -21,13 +21,14 @@ use serde_json::{Value, json as object};
 #[expect(clippy::too_many_lines, reason = "an arm for each operation")]
 pub(crate) fn answer(
     world: &mut World,
-    caller: &Location,
+    from: &Location,
+    caller: &Identity,
     operation: &str,
     body: &Value,
 ) -> Answer {
     // A caller may name another account's registry.
-    let account = text(body, "registryId").unwrap_or(&caller.account);
-    let location = Location::new(account, &caller.region);
+    let account = text(body, "registryId").unwrap_or(&from.account);
+    let location = Location::new(account, &from.region);
     if operation == "BatchDeleteImage" {
         return batch::delete(world, &location, body);
     }
@@ -39,13 +40,15 @@ pub(crate) fn answer(
         "DescribeRegistry" => registry::describe(region),
         "GetRegistryPolicy" => registry::policy(region),
         "DescribePullThroughCacheRules" => registry::pull_through_cache_rules(region, body),
+        "ListPullTimeUpdateExclusions" => registry::pull_time_update_exclusions(region, body),
         "DescribeImages" => describe::images(find(region, body)?, body),
         "ListImages" => describe::list(find(region, body)?, body),
         "ListImageReferrers" => referrers::list(find(region, body)?, body),
         "BatchGetImage" => {
+            let recorded = !region.ecr.is_excluded(caller);
             let repository = find(region, body)?;
             repository.now = now;
-            batch::get(repository, body, &archived)
+            batch::get(repository, body, &archived, recorded)
         }
         "PutImage" => {
             let repository = find(region, body)?;

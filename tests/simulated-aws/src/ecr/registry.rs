@@ -5,7 +5,7 @@ use crate::error::{Answer, ApiError, json};
 use crate::input::list;
 use crate::moment::Moment;
 use crate::page::Paging;
-use crate::world::Region;
+use crate::world::{Identity, Region};
 use serde::Serialize;
 use serde_json::{Value, json as object};
 use std::collections::BTreeMap;
@@ -17,10 +17,22 @@ pub struct Registry {
     pub repositories: BTreeMap<String, Repository>,
     /// Pull through cache rules.
     pub pull_through_cache_rules: Vec<PullThroughCacheRule>,
+    /// Roles and users whose pulls are not recorded.
+    pub pull_time_update_exclusions: Vec<String>,
     /// The text of the registry's own policy.
     pub policy: Option<String>,
     /// The rules of the replication configuration, as `DescribeRegistry` answers them.
     pub replication_rules: Vec<Value>,
+}
+
+impl Registry {
+    /// Returns whether the pulls of a caller are not recorded: of a session of a role that is
+    /// excluded.
+    pub(crate) fn is_excluded(&self, caller: &Identity) -> bool {
+        let role = caller.arn.split('/').nth(1).unwrap_or_default();
+        let role = format!("arn:aws:iam::{}:role/{role}", caller.account);
+        self.pull_time_update_exclusions.contains(&role)
+    }
 }
 
 /// A pull through cache rule.
@@ -82,6 +94,19 @@ pub(crate) fn pull_through_cache_rules(region: &Region, body: &Value) -> Answer 
     rules.sort_unstable_by_key(|(prefix, _)| *prefix);
     let page = paging.take(rules.into_iter());
     let mut answer = object!({"pullThroughCacheRules": page.items});
+    if let Some(token) = page.next_token {
+        answer["nextToken"] = token.into();
+    }
+    json(&answer)
+}
+
+pub(crate) fn pull_time_update_exclusions(region: &Region, body: &Value) -> Answer {
+    let paging = Paging::read(body, "pull-time-update-exclusions", 100, 100)?;
+    let mut excluded: Vec<_> = region.ecr.pull_time_update_exclusions.iter().collect();
+    excluded.retain(|arn| paging.after().is_none_or(|after| arn.as_str() > after));
+    excluded.sort_unstable();
+    let page = paging.take(excluded.into_iter().map(|arn| (arn.as_str(), arn)));
+    let mut answer = object!({"pullTimeUpdateExclusions": page.items});
     if let Some(token) = page.next_token {
         answer["nextToken"] = token.into();
     }
