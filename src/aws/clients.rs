@@ -148,6 +148,11 @@ impl Clients {
         self.with_config(&self.config.to_builder().region(region).build())
     }
 
+    /// Returns the Region of the clients.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.config.region().map(Region::as_ref)
+    }
+
     /// Returns clients that count together with these, and have rate limits of their own.
     fn with_config(&self, config: &SdkConfig) -> Self {
         Self {

@@ -110,6 +110,7 @@ impl Endpoint<'_> {
             ("Batch", "aws", true, false) => "fips.batch",
             ("Batch", "aws-us-gov", true, false) => "batch",
             ("EventBridge", "aws-us-gov", true, _) => "events",
+            ("Organizations", "aws-us-gov", true, _) => "organizations",
             ("SageMaker", "aws" | "aws-us-gov", true, false) => "api-fips.sagemaker",
             ("SFN", "aws-us-gov", true, false) if region == "us-gov-west-1" => "states",
             ("SFN", "aws-us-gov", false, true) => "states-fips",
@@ -136,6 +137,15 @@ mod tests {
         /// Ends of host names in each partition, without and with dual stack.
         suffixes: BTreeMap<String, [String; 2]>,
         hosts: Vec<Host>,
+        organizations: BTreeMap<String, Organizations>,
+    }
+
+    /// The one Region in which a partition has AWS Organizations, and its hosts there: plain, FIPS, dual
+    /// stack, both.
+    #[derive(Deserialize)]
+    struct Organizations {
+        region: String,
+        urls: [String; 4],
     }
 
     /// Beginnings of host names of a service, in Regions; in all where none is named.
@@ -175,6 +185,32 @@ mod tests {
         let regions: usize = models.regions.values().map(Vec::len).sum();
         assert_eq!(held, 12 * 4 * regions);
         assert!(regions > 40);
+    }
+
+    #[test]
+    fn organizations_are_in_one_region_of_a_partition() {
+        let models: Models =
+            serde_json::from_str(include_str!("../../tests/moto/aws_models.json")).unwrap();
+        let endpoint = Endpoint {
+            id: "Organizations",
+            prefix: "organizations",
+            signing: "",
+        };
+        for (id, regions) in &models.regions {
+            let organizations = &models.organizations[id];
+            for region in regions {
+                let partition = Partition::of(region).unwrap();
+                assert_eq!(partition.global_region, organizations.region, "{region}");
+            }
+            let kinds = [(false, false), (true, false), (false, true), (true, true)];
+            let urls = kinds.map(|(fips, dual_stack)| {
+                endpoint
+                    .url(&organizations.region, fips, dual_stack)
+                    .unwrap()
+            });
+            assert_eq!(urls, organizations.urls, "{id}");
+        }
+        assert!(models.organizations.len() > 5);
     }
 
     #[test]

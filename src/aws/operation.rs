@@ -82,6 +82,8 @@ operations! {
     ListFunctions = "lambda:ListFunctions": Some(Bucket::Lambda);
     GetFunction = "lambda:GetFunction": Some(Bucket::LambdaGetFunction);
 
+    ListAccounts = "organizations:ListAccounts": Some(Bucket::OtherService);
+
     DeleteObject = "s3:DeleteObject": None;
     GetObject = "s3:GetObject": None;
     ListBucket = "s3:ListBucket": None;

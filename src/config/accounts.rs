@@ -1,12 +1,13 @@
 //! Accounts and Regions: the registries to clean, and where else to look for use.
 
 use super::{
-    Account, Registry, Role,
+    Account, Organization, Registry, Role,
     path::Path,
     problems::{Problems, Reported},
     raw, registry,
     scalar::List,
 };
+use crate::image::Region;
 
 /// Returns the registries as they are written. To leave them out means the caller's own; an empty
 /// list is an error.
@@ -51,19 +52,7 @@ pub(super) fn accounts(
         let path = path.index(index);
         let (arn, id) = (written.role_arn.as_ref(), written.external_id.as_ref());
         let role = role(arn, id, &path, problems);
-        let in_regions = path.key("regions");
-        let regions = match &written.regions {
-            Some(texts) if texts.0.is_empty() => {
-                let message = "expected a Region; leave `regions` out for the caller's";
-                problems.add(&in_regions, message);
-                Vec::new()
-            }
-            Some(texts) => {
-                let regions = problems.all_parsed(&in_regions, texts, registry::region);
-                problems.distinct(&in_regions, regions)
-            }
-            None => Vec::new(),
-        };
+        let regions = regions(written.regions.as_ref(), &path, problems);
         if written.role_arn.is_none() && written.regions.is_none() {
             let message = "expected `role_arn`, `regions` or both: the caller's own account and Region are read anyway";
             problems.add_unless_known(&path, message);
@@ -73,28 +62,84 @@ pub(super) fn accounts(
     accounts.collect()
 }
 
+/// Returns an organization as it is written.
+pub(super) fn organization(
+    written: &raw::Organization,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<Organization> {
+    let name = problems.required(path, "role_name", written.role_name.as_ref());
+    let name = name.map(|text| problems.parsed(&path.key("role_name"), registry::role_name(text)));
+    let id = written.external_id.clone();
+    check_external_id(id.as_deref(), path, problems);
+    let list_role = written.list_role_arn.as_ref().map(|text| {
+        let parsed = registry::role_arn(text);
+        problems.parsed(&path.key("list_role_arn"), parsed)
+    });
+    let in_exclude = path.key("exclude");
+    let exclude = written.exclude.clone().unwrap_or_default();
+    let exclude = problems.all_parsed(&in_exclude, &exclude, registry::account);
+    let exclude = problems.distinct(&in_exclude, exclude);
+    let regions = regions(written.regions.as_ref(), path, problems);
+    let list_role = list_role.transpose().ok()?;
+    Some(Organization {
+        role_name: name?.ok()?,
+        list_role: list_role.map(|(arn, account)| Role {
+            arn,
+            account,
+            external_id: id.clone(),
+        }),
+        external_id: id,
+        regions,
+        exclude,
+    })
+}
+
+/// Returns the Regions as they are written; none for the caller's.
+fn regions(written: Option<&List<String>>, path: &Path, problems: &mut Problems) -> Vec<Region> {
+    let path = path.key("regions");
+    match written {
+        Some(texts) if texts.0.is_empty() => {
+            let message = "expected a Region; leave `regions` out for the caller's";
+            problems.add(&path, message);
+            Vec::new()
+        }
+        Some(texts) => {
+            let regions = problems.all_parsed(&path, texts, registry::region);
+            problems.distinct(&path, regions)
+        }
+        None => Vec::new(),
+    }
+}
+
 fn role(
     arn: Option<&String>,
     external_id: Option<&String>,
     path: &Path,
     problems: &mut Problems,
 ) -> Result<Option<Role>, Reported> {
-    if let Some(id) = external_id {
-        let path = path.key("external_id");
-        if !is_external_id(id) {
-            let message = "expected 2 to 1224 letters, digits and `_ + = , . @ : / -`";
-            problems.add(&path, message);
-        } else if arn.is_none() {
-            problems.add_unless_known(&path, "needs `role_arn`, the role that asks for it");
-        }
+    let external_id = external_id.map(String::as_str);
+    if check_external_id(external_id, path, problems) && external_id.is_some() && arn.is_none() {
+        let message = "needs `role_arn`, the role that asks for it";
+        problems.add_unless_known(&path.key("external_id"), message);
     }
     let Some(text) = arn else { return Ok(None) };
     let (arn, account) = problems.parsed(&path.key("role_arn"), registry::role_arn(text))?;
     Ok(Some(Role {
         arn,
         account,
-        external_id: external_id.cloned(),
+        external_id: external_id.map(ToOwned::to_owned),
     }))
+}
+
+/// Returns whether an external id can be one, and records it if it cannot.
+fn check_external_id(id: Option<&str>, path: &Path, problems: &mut Problems) -> bool {
+    let is_good = id.is_none_or(is_external_id);
+    if !is_good {
+        let message = "expected 2 to 1224 letters, digits and `_ + = , . @ : / -`";
+        problems.add(&path.key("external_id"), message);
+    }
+    is_good
 }
 
 /// Source: "`AssumeRole`", AWS STS API Reference.
@@ -121,5 +166,19 @@ pub(super) fn written_account(account: &Account) -> raw::Account {
         role_arn: role.map(|role| role.arn.to_string()),
         external_id: role.and_then(|role| role.external_id.clone()),
         regions: (!account.regions.is_empty()).then(|| regions.collect()),
+    }
+}
+
+/// Returns an organization as it would be written.
+pub(super) fn written_organization(organization: &Organization) -> raw::Organization {
+    let list_role = organization.list_role.as_ref();
+    let regions = organization.regions.iter().map(ToString::to_string);
+    let exclude = organization.exclude.iter().map(ToString::to_string);
+    raw::Organization {
+        role_name: Some(organization.role_name.clone()),
+        external_id: organization.external_id.clone(),
+        list_role_arn: list_role.map(|role| role.arn.to_string()),
+        regions: (!organization.regions.is_empty()).then(|| regions.collect()),
+        exclude: (!organization.exclude.is_empty()).then(|| exclude.collect()),
     }
 }

@@ -113,6 +113,10 @@ fn in_use(in_use: &InUse) -> raw::InUse {
         lambda: Switch(in_use.lambda.then_some(raw::Lambda {})),
         services: in_use.services.iter().copied().collect(),
         accounts: accounts.collect(),
+        organization: in_use
+            .organization
+            .as_ref()
+            .map(accounts::written_organization),
         keep_lists: texts(&in_use.keep_lists),
     }
 }
@@ -126,6 +130,11 @@ fn guards(guards: &Guards) -> raw::Guards {
         max_usage_drop_percent: guards.max_usage_drop_percent,
         min_usage_drop: guards.min_usage_drop as u64,
         unread_pull_accounts: guards.unread_pull_accounts,
+        trusted_pullers: guards
+            .trusted_pullers
+            .names()
+            .map(ToOwned::to_owned)
+            .collect(),
         soak: Duration(guards.soak),
         change_window: guards.change_window.as_ref().map(super::guards::written),
     }

@@ -10,6 +10,7 @@ use super::{
     path::Path,
     problems::Problems,
     raw::{self, Day},
+    registry,
     text::TextError,
 };
 use crate::{
@@ -32,7 +33,10 @@ pub(super) fn compile(
         );
     }
     let accounts = path.key("expected_accounts");
-    let accounts = problems.all_parsed(&accounts, &written.expected_accounts, account);
+    let accounts = problems.all_parsed(&accounts, &written.expected_accounts, registry::account);
+    let trusted = path.key("trusted_pullers");
+    let pullers = problems.all_parsed(&trusted, &written.trusted_pullers, puller);
+    let trusted = problems.distinct(&trusted, pullers);
     let window = written.change_window.as_ref();
     let window = window.map(|window| change_window(window, &path.key("change_window"), problems));
     Some(Guards {
@@ -43,6 +47,7 @@ pub(super) fn compile(
         max_usage_drop_percent: written.max_usage_drop_percent,
         min_usage_drop: usize::try_from(written.min_usage_drop).unwrap_or(usize::MAX),
         unread_pull_accounts: written.unread_pull_accounts,
+        trusted_pullers: trusted.into_iter().collect(),
         soak,
         change_window: match window {
             Some(window) => Some(window?),
@@ -51,9 +56,27 @@ pub(super) fn compile(
     })
 }
 
-fn account(text: &str) -> Result<AccountId, TextError> {
-    text.parse()
-        .map_err(|_| TextError::new("an account id of 12 digits", text))
+/// Reads who may pull without being read. A service has no letter case.
+fn puller(text: &str) -> Result<String, TextError> {
+    let is_account = text.parse::<AccountId>().is_ok();
+    let is_organization = text.strip_prefix("o-").is_some_and(|rest| {
+        let id = rest.split('/').next().unwrap_or_default();
+        !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    let is_word = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    if is_account || is_organization || text == "*" || text.starts_with("arn:") {
+        Ok(text.to_owned())
+    } else if text.contains('.') && text.split('.').all(is_word) {
+        Ok(text.to_ascii_lowercase())
+    } else if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        // The canonical id of an account.
+        Ok(text.to_owned())
+    } else {
+        let expected = "an account id, an organization such as `o-example`, a service such as `codebuild.amazonaws.com`, an ARN or `*`";
+        Err(TextError::new(expected, text))
+    }
 }
 
 fn change_window(

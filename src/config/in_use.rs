@@ -17,6 +17,10 @@ pub(super) fn compile(written: &raw::InUse, problems: &mut Problems) -> Option<I
     let services = services.map(|(index, service)| (index, *service));
     let services = problems.distinct(&path.key("services"), services);
     let accounts = accounts::accounts(&written.accounts, &path.key("accounts"), problems);
+    let organization = written
+        .organization
+        .as_ref()
+        .map(|written| accounts::organization(written, &path.key("organization"), problems));
     Some(InUse {
         ecs: written.ecs.0.clone(),
         eks: match eks {
@@ -27,6 +31,10 @@ pub(super) fn compile(written: &raw::InUse, problems: &mut Problems) -> Option<I
         lambda: written.lambda.0.is_some(),
         services,
         accounts,
+        organization: match organization {
+            Some(organization) => Some(organization?),
+            None => None,
+        },
         keep_lists: keep_lists.into_iter().map(|(_, objects)| objects).collect(),
     })
 }

@@ -124,6 +124,21 @@ pub struct Account {
     pub regions: Vec<Region>,
 }
 
+/// An organization whose accounts are found and read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organization {
+    /// The name of the role that reads in each account, with its path.
+    pub role_name: String,
+    /// The external id that the roles ask for.
+    pub external_id: Option<String>,
+    /// The role that lists the accounts. `None` for the caller's own.
+    pub list_role: Option<Role>,
+    /// The Regions that are read in each account. Empty for the caller's.
+    pub regions: Vec<Region>,
+    /// Accounts that are not read.
+    pub exclude: Vec<AccountId>,
+}
+
 /// The most that a run may do with candidates, from the least to the most.
 #[derive(
     Clone,
@@ -166,6 +181,8 @@ pub struct InUse {
     /// Further accounts and Regions to look in, besides the caller's own account and Region and
     /// those of the registries.
     pub accounts: Vec<Account>,
+    /// An organization, in each account of which use is read.
+    pub organization: Option<Organization>,
     /// Lists of images in use that something else writes.
     pub keep_lists: Vec<S3Objects>,
 }

@@ -160,6 +160,7 @@ pub(super) enum Order {
 }
 
 /// Where use of images is looked for; `false` switches a source off.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -180,6 +181,8 @@ pub(super) struct InUse {
     /// Where else to look, besides the caller's own account and Region and those of the registries.
     /// Default: nowhere.
     pub(super) accounts: List<Account>,
+    /// An organization: use is looked for in each of its accounts. Default: none.
+    pub(super) organization: Option<Organization>,
     /// Lists of images in use, as `s3://BUCKET/KEY` with `*` for any part of a name, or
     /// `s3://ACCOUNT@BUCKET/KEY` to read only from a bucket of that account. Default: none.
     pub(super) keep_lists: List<String>,
@@ -248,6 +251,34 @@ pub(super) struct Account {
     pub(super) regions: Option<List<String>>,
 }
 
+/// An organization of AWS Organizations. A repository whose policy lets it pull is cleaned if each of
+/// its accounts is read, or trusted by `guards.trusted_pullers`.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping of an organization's settings"
+)]
+#[schemars(extend("x-required" = ["role_name"]))]
+pub(super) struct Organization {
+    /// The name of the role to assume in each account, with its path if it has one. An account that
+    /// `accounts` or `registries` name is read with the role that is named there. Required.
+    #[schemars(length(min = 1))]
+    pub(super) role_name: Option<String>,
+    /// The external id the roles ask for. Default: none.
+    pub(super) external_id: Option<String>,
+    /// The ARN of the role to assume to list the accounts: one of the management account or of a
+    /// delegated administrator. Default: none, where the caller's own account is one of these.
+    pub(super) list_role_arn: Option<String>,
+    /// The AWS Regions to look in, in each account. Default: the caller's.
+    #[schemars(length(min = 1))]
+    pub(super) regions: Option<List<String>>,
+    /// Account ids, 12 digits each, in quotes: accounts that are not read. That alone does not let a
+    /// repository be cleaned from which they may pull. Default: none.
+    #[schemars(inner(regex(pattern = r"^[0-9]{12}$")))]
+    pub(super) exclude: Option<List<String>>,
+}
+
 /// What becomes of a repository from which an account may pull whose use is not read.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(remote = "guard::UnreadPullers", rename_all = "lowercase")]
@@ -294,6 +325,12 @@ pub(super) struct Guards {
     /// alone (`refuse`), or there is a warning and no more (`warn`). Default: `refuse`.
     #[serde(with = "UnreadPullers")]
     pub(super) unread_pull_accounts: guard::UnreadPullers,
+    /// Who may pull without being read, since nothing of it needs protection: account ids,
+    /// organization ids (`o-example`), services (`codebuild.amazonaws.com`), ARNs and paths of an
+    /// organization exactly as policies write them, or `*` for anybody whom a policy lets in without
+    /// naming an account. Default: none.
+    #[schemars(inner(length(min = 1)))]
+    pub(super) trusted_pullers: List<String>,
     /// When deletion is allowed. Default: always.
     pub(super) change_window: Option<ChangeWindow>,
 }

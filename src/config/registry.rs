@@ -77,16 +77,31 @@ pub(super) fn region(text: &str) -> Result<Region, TextError> {
     region.ok_or_else(|| TextError::new("an AWS Region such as `eu-west-1`", text))
 }
 
+/// Reads the id of an account.
+pub(super) fn account(text: &str) -> Result<AccountId, TextError> {
+    text.parse()
+        .map_err(|_| TextError::new("an account id of 12 digits", text))
+}
+
+/// Returns whether a text is the name of an IAM role, with or without its path.
+fn is_role_name(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@/-".contains(&byte);
+    !name.is_empty() && !name.starts_with('/') && !name.ends_with('/') && name.bytes().all(good)
+}
+
+/// Reads the name of an IAM role, with or without its path.
+pub(super) fn role_name(text: &str) -> Result<String, TextError> {
+    let is_name = text.len() <= 1024 && is_role_name(text);
+    let name = is_name.then(|| text.to_owned());
+    name.ok_or_else(|| TextError::new("the name of a role, such as `ecr-cleanup-reader`", text))
+}
+
 /// Reads the ARN of an IAM role, and its account.
 pub(super) fn role_arn(text: &str) -> Result<(Arn, AccountId), TextError> {
-    let is_name = |name: &str| {
-        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@/-".contains(&byte);
-        !name.is_empty() && !name.starts_with('/') && !name.ends_with('/') && name.bytes().all(good)
-    };
     let is_role = |arn: &Arn| {
         let name = arn.resource.strip_prefix("role/");
         let is_global = &*arn.service == "iam" && arn.region.is_none();
-        text.len() <= 2048 && is_global && name.is_some_and(is_name)
+        text.len() <= 2048 && is_global && name.is_some_and(is_role_name)
     };
     let arn: Option<Arn> = text.parse().ok().filter(is_role);
     let role = arn.and_then(|arn| arn.account.map(|account| (arn, account)));

@@ -141,7 +141,7 @@ impl Visitor<'_> for PriceVisitor {
 }
 
 /// A list. `None` in place of an item that was wrong, so that the others keep their indexes.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(inline)]
 pub(super) struct List<T>(pub(super) Vec<Option<T>>);

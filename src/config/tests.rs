@@ -5,7 +5,7 @@ mod refusals;
 use proptest::prelude::*;
 
 use super::*;
-use crate::guard::UnreadPullers;
+use crate::guard::{TrustedPullers, UnreadPullers};
 use crate::policy::{Action, KeepRule, Order};
 
 fn parse(text: &str) -> Config {
@@ -55,6 +55,7 @@ fn no_document_is_the_default_file() {
             lambda: true,
             services: Vec::new(),
             accounts: Vec::new(),
+            organization: None,
             keep_lists: Vec::new()
         }
     );
@@ -68,6 +69,7 @@ fn no_document_is_the_default_file() {
             max_usage_drop_percent: 50,
             min_usage_drop: 3,
             unread_pull_accounts: UnreadPullers::Refuse,
+            trusted_pullers: TrustedPullers::default(),
             soak: SignedDuration::ZERO,
             change_window: None,
         }
@@ -195,6 +197,19 @@ fn registries_and_accounts_have_roles_and_regions() {
         regions: ["eu-west-1", "us-east-1"].map(region).to_vec(),
     };
     assert_eq!(config.in_use.accounts[1], other);
+    let organization = Organization {
+        role_name: "team/reader".to_owned(),
+        external_id: Some("id".to_owned()),
+        list_role: role("arn:aws:iam::444444444444:role/lister", "id"),
+        regions: vec![region("eu-west-1")],
+        exclude: vec!["999999999999".parse().unwrap()],
+    };
+    assert_eq!(config.in_use.organization, Some(organization));
+    let trusted: Vec<_> = config.guards.trusted_pullers.names().collect();
+    assert_eq!(
+        trusted,
+        ["222222222222", "codebuild.amazonaws.com", "o-abc123"]
+    );
 }
 
 #[test]
@@ -245,7 +260,7 @@ fn any_document() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let words = "version|mode|policies|repositories|keep|name|tags|except|untagged|pushed_within|pulled_within|newest|per|\
         newest_groups|by|all_tags|no_tag|keep_at_least|leave_alone|delete_unmatched|in_use|ecs|eks|kubernetes|kubeconfig|context|clusters|helm_history|custom_resources|exclude|lambda|services|task_definitions|registry_aliases|guards|expected_accounts|\
-        allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|archive|delete_after|restore_in_use|cost|usd_per_gb_month|change_window|days|state|registries|region|role_arn|external_id|accounts|regions|unread_pull_accounts";
+        allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|archive|delete_after|restore_in_use|cost|usd_per_gb_month|change_window|days|state|registries|region|role_arn|external_id|accounts|regions|organization|role_name|list_role_arn|trusted_pullers|unread_pull_accounts";
     let texts = prop_oneof![
         "plan|delete|archive|active|referenced|pushed|pulled|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",
         "\\PC{0,8}",

@@ -86,6 +86,12 @@ impl Program {
         let unreachable = locations.unreachable();
         let unreachable = unreachable.map(|unreachable| unreachable.error.to_string());
         access.problems.extend(unreachable);
+        let listing = locations
+            .listing()
+            .and_then(|listing| listing.outcome.err());
+        access
+            .problems
+            .extend(listing.map(|error| error.to_string()));
         for cluster in self.contexts(&locations.own.registry, &pages) {
             access.try_cluster(cluster).await;
         }

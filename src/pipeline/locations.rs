@@ -3,23 +3,26 @@
 //!
 //! A role is assumed once, whatever number of Regions it is for. `sts:GetCallerIdentity` tells its
 //! account then, so that no location is read twice, however it was written. A role that cannot be
-//! assumed is a source that cannot be read, which stops every deletion.
+//! assumed is a source that cannot be read, which stops every deletion that it could hide (U17).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use futures::future::join_all;
+use futures::{StreamExt, stream};
 
 use crate::{
     aws::{ApiError, Clients, Identity, Operation},
     cache::AllCaches,
     config::{Account, Config, Role},
-    guard::{self, Refusal},
+    guard::{self, Organization, Refusal},
     image::{AccountId, Region, Registry},
-    sources::Unreachable,
+    sources::{OrganizationListing, Unreachable},
 };
+
+/// Number of roles that are assumed at once.
+const ROLES_AT_ONCE: usize = 24;
 
 /// Locations of a run.
 pub(super) struct Locations {
@@ -33,14 +36,20 @@ pub(super) struct Locations {
     /// A refusal for each account with a registry to clean that is not expected. Nothing is called
     /// there.
     pub(super) unexpected: Vec<Refusal>,
+    /// The organization whose accounts are read, if they could be listed.
+    pub(super) organization: Option<Organization>,
+    /// Result of listing them.
+    listing: Option<Result<String, ApiError>>,
     unreachable: Vec<(Registry, ApiError)>,
 }
 
-/// The accounts that the configuration names, with their roles assumed.
-struct AccountSet<'a> {
-    own: &'a Identity,
-    clients: &'a Clients,
-    assumed: BTreeMap<&'a Role, Result<Assumed, ApiError>>,
+/// Accounts, with their roles assumed.
+pub(super) struct AccountSet<'a> {
+    pub(super) own: &'a Identity,
+    pub(super) clients: &'a Clients,
+    /// The caller's name in other accounts.
+    session: &'a str,
+    assumed: BTreeMap<Role, Result<Assumed, ApiError>>,
 }
 
 /// A role that was assumed.
@@ -53,30 +62,44 @@ struct Assumed {
 type Location = (Registry, Result<Clients, ApiError>);
 
 impl<'a> AccountSet<'a> {
-    /// Assumes every role of the configuration. `session` is the caller's name in other accounts.
-    async fn assume(
+    /// Assumes every role that the configuration names.
+    async fn of(
         clients: &'a Clients,
         own: &'a Identity,
-        config: &'a Config,
-        session: &str,
+        config: &Config,
+        session: &'a str,
     ) -> Self {
-        let registries = config.registries.iter().filter_map(|it| it.role.as_ref());
-        let accounts = config.in_use.accounts.iter();
-        let accounts = accounts.filter_map(|it| it.role.as_ref());
-        let roles: BTreeSet<&Role> = registries.chain(accounts).collect();
-        let assuming = roles
-            .into_iter()
-            .map(|role| async move { (role, assume(clients, role, session).await) });
-        Self {
+        let mut accounts = Self {
             own,
             clients,
-            assumed: join_all(assuming).await.into_iter().collect(),
-        }
+            session,
+            assumed: BTreeMap::new(),
+        };
+        let registries = config.registries.iter().filter_map(|it| it.role.as_ref());
+        let others = config.in_use.accounts.iter();
+        let others = others.filter_map(|it| it.role.as_ref());
+        accounts.assume(registries.chain(others).cloned()).await;
+        accounts
+    }
+
+    /// Assumes roles, each once.
+    pub(super) async fn assume(&mut self, roles: impl IntoIterator<Item = Role>) {
+        let roles = roles
+            .into_iter()
+            .filter(|it| !self.assumed.contains_key(it));
+        let roles: BTreeSet<Role> = roles.collect();
+        let (clients, session) = (self.clients, self.session);
+        let assuming = stream::iter(roles).map(|role| async move {
+            let assumed = assume(clients, &role, session).await;
+            (role, assumed)
+        });
+        let assumed: Vec<_> = assuming.buffer_unordered(ROLES_AT_ONCE).collect().await;
+        self.assumed.extend(assumed);
     }
 
     /// Returns the location of a role, or of the caller's own account, in a Region, or in the
     /// caller's own.
-    fn location(&self, role: Option<&Role>, region: Option<&Region>) -> Location {
+    pub(super) fn location(&self, role: Option<&Role>, region: Option<&Region>) -> Location {
         let home = &self.own.registry;
         let region = region.unwrap_or(&home.region);
         let (account, clients) = match role.map(|role| (role, &self.assumed[role])) {
@@ -101,7 +124,8 @@ impl<'a> AccountSet<'a> {
 }
 
 impl Locations {
-    /// Finds the locations of the configuration. `session` is the caller's name in other accounts.
+    /// Finds the locations of the configuration and of the organization. `session` is the caller's
+    /// name in other accounts.
     ///
     /// # Errors
     /// Returns an error if two entries are the same registry.
@@ -111,8 +135,28 @@ impl Locations {
         config: &Config,
         session: &str,
     ) -> Result<Self, ApiError> {
-        let accounts = AccountSet::assume(clients, &own, config, session).await;
-        let mut locations = Self::none(own.clone());
+        let mut accounts = AccountSet::of(clients, &own, config, session).await;
+        let mut locations = Self::configured(&accounts, config)?;
+        locations.read_organization(&mut accounts, config).await;
+        Ok(locations)
+    }
+
+    /// Finds the locations that the configuration names, and not those of the organization.
+    ///
+    /// # Errors
+    /// Returns an error if two entries are the same registry.
+    pub(super) async fn find_named(
+        clients: &Clients,
+        own: Identity,
+        config: &Config,
+        session: &str,
+    ) -> Result<Self, ApiError> {
+        let accounts = AccountSet::of(clients, &own, config, session).await;
+        Self::configured(&accounts, config)
+    }
+
+    fn configured(accounts: &AccountSet<'_>, config: &Config) -> Result<Self, ApiError> {
+        let mut locations = Self::none(accounts.own.clone());
         locations.read_in(accounts.location(None, None));
         for Account { role, regions } in &config.in_use.accounts {
             if regions.is_empty() {
@@ -132,6 +176,32 @@ impl Locations {
         Ok(locations)
     }
 
+    /// Adds the accounts of the organization, if there is one.
+    async fn read_organization(&mut self, accounts: &mut AccountSet<'_>, config: &Config) {
+        let Some(settings) = &config.in_use.organization else {
+            return;
+        };
+        let listed = match accounts.enter_organization(settings, config).await {
+            Ok(listed) => listed,
+            Err(error) => {
+                self.listing = Some(Err(error));
+                return;
+            }
+        };
+        let own = std::slice::from_ref(&accounts.own.registry.region);
+        let regions = match &settings.regions[..] {
+            [] => own,
+            regions => regions,
+        };
+        for role in listed.roles.values() {
+            for region in regions {
+                self.read_in(accounts.location(role.as_ref(), Some(region)));
+            }
+        }
+        self.organization = Some(listed.organization);
+        self.listing = Some(Ok(listed.note));
+    }
+
     /// Creates no location at all.
     pub(super) const fn none(own: Identity) -> Self {
         Self {
@@ -139,6 +209,8 @@ impl Locations {
             registries: BTreeMap::new(),
             read: Vec::new(),
             unexpected: Vec::new(),
+            organization: None,
+            listing: None,
             unreachable: Vec::new(),
         }
     }
@@ -193,6 +265,15 @@ impl Locations {
         let read = self.read.iter();
         read.map(|(location, _)| (location.clone(), Arc::default()))
             .collect()
+    }
+
+    /// Returns the list of the organization's accounts, as a source.
+    pub(super) fn listing(&self) -> Option<OrganizationListing> {
+        let outcome = self.listing.clone()?;
+        Some(OrganizationListing {
+            location: self.own.registry.clone(),
+            outcome,
+        })
     }
 
     /// Returns the locations whose roles cannot be assumed, as sources.

@@ -12,6 +12,7 @@ mod idle;
 mod lifecycle;
 mod locations;
 mod log;
+mod organization;
 mod plan;
 mod possible_children;
 mod pullers;
@@ -205,7 +206,7 @@ impl Program {
     ) -> Result<Restored, RestoreError> {
         let own = self.clients.identity().await?;
         let id = self.begin().id;
-        let locations = Locations::find(&self.clients, own, &self.config, &id).await?;
+        let locations = Locations::find_named(&self.clients, own, &self.config, &id).await?;
         if let Some(unreachable) = locations.unreachable().next() {
             return Err(unreachable.error.into());
         }

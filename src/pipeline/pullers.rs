@@ -8,7 +8,7 @@ use super::{Locations, Program};
 use crate::{
     aws::{ApiError, Clients},
     evidence::UsageIndex,
-    guard::{self, Doubts, PullAccess, PullingAccounts},
+    guard::{self, Doubts, KnownPullers, PullAccess, PullingAccounts},
     image::Registry,
     inventory::Replication,
     plan::{Candidates, RepositoryKey, Veto},
@@ -46,15 +46,21 @@ impl Program {
             }
         }
         let (access, doubts) = (&access, &Doubts::of(usage));
+        let known = KnownPullers {
+            own: &locations.own.registry,
+            organization: locations.organization.as_ref(),
+            trusted: &self.config.guards.trusted_pullers,
+        };
         let vetoes = stream::iter(&keys).map(|(key, clients)| async move {
             let policy = registry::repository_policy(clients, &key.1).await;
             let of_registry = &access[&key.0];
             let asked = policy.as_ref().map(Option::as_deref);
-            let veto = guard::unread_pullers(key, asked, &of_registry.as_input(doubts), usage);
+            let veto =
+                guard::unread_pullers(key, asked, &of_registry.as_input(doubts, known), usage);
             (veto, *key, policy)
         });
         let asked: Vec<_> = vetoes.buffered(AT_ONCE).collect().await;
-        let (mut vetoes, mut pulling) = (Vec::new(), PullingAccounts::default());
+        let (mut vetoes, mut pulling) = (Vec::new(), PullingAccounts::of(known.organization));
         for (veto, key, policy) in asked {
             vetoes.extend(veto);
             let of_registry = access[&key.0].policy.as_ref();
@@ -63,7 +69,7 @@ impl Program {
                 .flatten()
                 .flatten()
             {
-                pulling.add(policy, key);
+                pulling.add(policy, key, &known);
             }
         }
         (vetoes, pulling)
@@ -82,9 +88,14 @@ impl RegistryAccess {
         }
     }
 
-    fn as_input<'a>(&'a self, doubts: &'a Doubts) -> PullAccess<'a, ApiError> {
+    fn as_input<'a>(
+        &'a self,
+        doubts: &'a Doubts,
+        known: KnownPullers<'a>,
+    ) -> PullAccess<'a, ApiError> {
         PullAccess {
             doubts,
+            known,
             registry_policy: self.policy.as_ref().map(Option::as_deref),
             replications: self.replications.as_ref().map(Vec::as_slice),
         }

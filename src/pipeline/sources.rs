@@ -51,6 +51,8 @@ impl Program {
                 .unreachable()
                 .map(|unreachable| Box::new(unreachable) as Box<dyn Source>),
         );
+        let listing = locations.listing();
+        sources.extend(listing.map(|listing| Box::new(listing) as Box<dyn Source>));
         let home = &locations.own.registry;
         if !self.config.in_use.keep_lists.is_empty() {
             sources.push(Box::new(KeepLists {

@@ -8,6 +8,7 @@ pub(crate) mod ecs;
 pub(crate) mod eks;
 mod keep_lists;
 pub(crate) mod lambda;
+mod organization;
 pub(crate) mod services;
 mod unreachable;
 
@@ -28,6 +29,7 @@ use crate::{
 pub(crate) use cluster::ClusterSource;
 pub(crate) use keep_lists::KeepLists;
 pub use keep_lists::{KeepList, KeepListError};
+pub(crate) use organization::OrganizationListing;
 pub(crate) use unreachable::Unreachable;
 
 /// A source of evidence.

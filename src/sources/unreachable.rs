@@ -5,7 +5,7 @@ use futures::{FutureExt, future::LocalBoxFuture};
 use super::{Reading, Source};
 use crate::{
     aws::ApiError,
-    evidence::{SourceError, Uses},
+    evidence::{SourceError, SourceStatus, Uses},
     image::Registry,
 };
 
@@ -17,7 +17,7 @@ pub(crate) struct Unreachable {
 
 impl Source for Unreachable {
     fn name(&self) -> &'static str {
-        "account"
+        SourceStatus::ACCOUNT
     }
 
     fn location(&self) -> &Registry {

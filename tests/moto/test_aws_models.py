@@ -26,6 +26,7 @@ SERVICES = sorted([*NAMES.values(), "lambda", "ssm"])
 CALLS = {
     "lambda:ListFunctions": {"FunctionVersion": "ALL", "MaxItems": 50, "Marker": "a/b+c=="},
     "lambda:GetFunction": {"FunctionName": "my-function", "Qualifier": "$LATEST"},
+    "organizations:ListAccounts": {"MaxResults": 20, "NextToken": "a/b+c=="},
     "ssm:GetParameter": {"Name": "/ecr-cleanup/configuration", "WithDecryption": True},
 }
 
@@ -69,6 +70,21 @@ def hosts():
                 }
 
 
+def organizations():
+    """Of each partition, the Region whose endpoint there is for all, and its hosts: plain, FIPS, dual stack, both."""
+    provider = EndpointProvider(LOADER.load_service_model("organizations", "endpoint-rule-set-1"), PARTITIONS)
+    found = {}
+    for partition, names in regions().items():
+        endpoints = [
+            [provider.resolve_endpoint(Region=name, UseFIPS=fips, UseDualStack=dual_stack) for name in names]
+            for fips, dual_stack in [(False, False), (True, False), (False, True), (True, True)]
+        ]
+        [signed] = {scheme["signingRegion"] for ones in endpoints for one in ones for scheme in one.properties["authSchemes"]}
+        urls = [{one.url for one in ones} for ones in endpoints]
+        found[partition] = {"region": signed, "urls": [url for [url] in urls]}
+    return found
+
+
 def not_offered():
     """The Regions without a service. Where the endpoint data does not know the Region, or no Region of the service, it
     says nothing."""
@@ -104,6 +120,7 @@ def models():
         "regions": regions(),
         "suffixes": suffixes(),
         "hosts": list(hosts()),
+        "organizations": organizations(),
         "requests": {name: request(name) for name in CALLS},
     }
 

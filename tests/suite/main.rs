@@ -37,6 +37,7 @@ mod attachments;
 mod calls;
 mod exact_sizes;
 mod hygiene;
+mod organization;
 mod output;
 mod pull_times;
 mod state_store;

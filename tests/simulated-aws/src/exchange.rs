@@ -6,7 +6,7 @@ use crate::limits::RateLimits;
 use crate::record::Record;
 use crate::request::{Protocol, Request};
 use crate::world::{Location, World};
-use crate::{ecr, ecs, eks, lambda, reshape, s3, scripted, sns, ssm, sts};
+use crate::{ecr, ecs, eks, lambda, organizations, reshape, s3, scripted, sns, ssm, sts};
 use std::time::Duration;
 
 /// An HTTP answer.
@@ -175,6 +175,10 @@ impl Backstage {
             "ecs" => (JSON, ecs::answer(world, location, operation, body)),
             "eks" => (JSON, eks::answer(world, location, operation, body)),
             "lambda" => (JSON, lambda::answer(world, location, operation, body)),
+            "organizations" => (
+                JSON,
+                organizations::answer(world, location, operation, body),
+            ),
             "ssm" => (JSON, ssm::answer(world, location, operation, body)),
             "sts" => ("text/xml", sts::answer(world, request)),
             "sns" => ("text/xml", sns::answer(world, request)),

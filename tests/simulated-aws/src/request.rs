@@ -18,7 +18,7 @@ pub(crate) enum Protocol {
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) protocol: Protocol,
-    /// `ecr`, `ecs`, `eks`, `lambda`, `ssm`, `sts`, `sns`, `s3`, or one whose answers a test says.
+    /// `ecr`, `ecs`, `eks`, `lambda`, `organizations`, `ssm`, `sts`, `sns`, `s3`, or one whose answers a test says.
     pub(crate) service: &'static str,
     pub(crate) operation: String,
     pub(crate) access_key: String,
@@ -127,6 +127,7 @@ fn target(header: &str) -> Option<(&'static str, &str)> {
         "AmazonEC2ContainerRegistry_V20150921" => "ecr",
         "AmazonEC2ContainerServiceV20141113" => "ecs",
         "AmazonSSM" => "ssm",
+        "AWSOrganizationsV20161128" => "organizations",
         _ => {
             scripted::TARGETS
                 .iter()

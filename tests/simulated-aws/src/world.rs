@@ -6,6 +6,7 @@ use crate::ecs::state::{Cluster, Ecs};
 use crate::eks::EksCluster;
 use crate::lambda::Function;
 use crate::moment::Moment;
+use crate::organizations::Organization;
 use crate::s3::Object;
 use crate::scripted::Scripted;
 use crate::sns::Message;
@@ -90,6 +91,8 @@ pub struct World {
     /// Roles by ARN. While there is none here, any role lets everybody in; else only these can be
     /// assumed.
     pub roles: BTreeMap<String, Trust>,
+    /// The organization that all accounts know, if there is one.
+    pub organization: Option<Organization>,
     /// S3 buckets by name, and their objects by key.
     pub buckets: BTreeMap<String, BTreeMap<String, Object>>,
     /// Accounts that own buckets, by the bucket's name; else the home account does.
@@ -110,6 +113,7 @@ impl Default for World {
             regions: BTreeMap::new(),
             access_keys: BTreeMap::new(),
             roles: BTreeMap::new(),
+            organization: None,
             buckets: BTreeMap::new(),
             bucket_owners: BTreeMap::new(),
             messages: Vec::new(),

@@ -200,10 +200,23 @@ impl UsageIndex {
         self.locations.contains(location)
     }
 
-    /// Returns the sources of an account that could not be read completely.
-    pub fn incomplete_in(&self, account: AccountId) -> impl Iterator<Item = &SourceStatus> {
+    /// Returns the sources of use that could not be read completely.
+    pub fn incomplete(&self) -> impl Iterator<Item = &SourceStatus> {
         let sources = self.sources.iter();
-        sources.filter(move |it| it.location.account == account && !it.is_complete())
+        sources.filter(|it| !it.is_complete() && !it.is_listing())
+    }
+
+    /// Returns the sources of use of an account that could not be read completely.
+    pub fn incomplete_in(&self, account: AccountId) -> impl Iterator<Item = &SourceStatus> {
+        let incomplete = self.incomplete();
+        incomplete.filter(move |it| it.location.account == account)
+    }
+
+    /// Returns the organization whose accounts could not be listed, as a source.
+    #[must_use]
+    pub fn unlisted(&self) -> Option<&SourceStatus> {
+        let mut sources = self.sources.iter();
+        sources.find(|it| it.is_listing() && !it.is_complete())
     }
 
     /// Returns whether a source is read in this account and Region.

@@ -36,6 +36,17 @@ pub struct SourceStatus {
 }
 
 impl SourceStatus {
+    /// Source that lists the accounts of an organization.
+    pub const ORGANIZATION: &str = "organization";
+    /// Source in place of all those of an account that cannot be entered.
+    pub const ACCOUNT: &str = "account";
+
+    /// Returns whether it reads which accounts there are, and no use.
+    #[must_use]
+    pub fn is_listing(&self) -> bool {
+        self.source == Self::ORGANIZATION
+    }
+
     /// Returns whether everything was read.
     #[must_use]
     pub const fn is_complete(&self) -> bool {

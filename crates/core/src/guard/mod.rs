@@ -10,6 +10,8 @@ mod pull_principals;
 mod refusal;
 mod settings;
 mod soak_ledger;
+mod trusted_pullers;
+mod unread_puller;
 mod usage_counts;
 mod veto;
 
@@ -27,6 +29,8 @@ pub use pull_principals::{PolicyError, pull_principals};
 pub use refusal::{Guard, Refusal, StateProblem};
 pub use settings::{ChangeWindow, Guards, UnreadPullers};
 pub use soak_ledger::SoakLedger;
+pub use trusted_pullers::TrustedPullers;
+pub use unread_puller::{KnownPullers, Organization};
 pub use usage_counts::UsageCounts;
 pub use veto::{Doubts, PullAccess, PullingAccounts, too_many_candidates, unread_pullers};
 
@@ -157,7 +161,7 @@ pub fn fresh_usage_refusals(input: GuardInput<'_>, fresh: &UsageIndex) -> Vec<Re
     let sources = fresh.sources().iter();
     let held = |status: &&SourceStatus| {
         let account = status.location.account;
-        input.usage.incomplete_in(account).next().is_some()
+        status.is_listing() || input.usage.incomplete_in(account).next().is_some()
     };
     let new = sources.filter(|status| is_scoped(status, input) && !held(status));
     refusals.extend(new.filter_map(Refusal::source_incomplete));
@@ -205,9 +209,10 @@ const OF_ANY_ACCOUNT: [&str; 2] = ["keep_lists", "kubernetes"];
 fn is_scoped(status: &SourceStatus, input: GuardInput<'_>) -> bool {
     let account = status.location.account;
     let mut registries = input.plan.registries().iter();
-    registries.all(|registry| registry.account != account)
+    let is_of_one_account = registries.all(|registry| registry.account != account)
         && input.pulling.contains(account)
-        && !OF_ANY_ACCOUNT.contains(&status.source)
+        && !OF_ANY_ACCOUNT.contains(&status.source);
+    (is_of_one_account || status.is_listing())
         && input.guards.unread_pull_accounts == UnreadPullers::Refuse
 }
 
@@ -234,10 +239,10 @@ fn drops(
     guards: &Guards,
 ) -> impl Iterator<Item = Refusal> {
     let current = UsageCounts::of(usage.sources());
-    let incomplete = incomplete(usage);
+    let is_unknown = unknown(usage);
     before.iter().filter_map(move |(source, before)| {
         let now = current.get(source);
-        let dropped = is_drop(before, now, guards) && !incomplete.contains(source);
+        let dropped = is_drop(before, now, guards) && !is_unknown(source);
         dropped.then(|| Refusal::usage_drop(source, now, before, when, guards))
     })
 }
@@ -249,11 +254,22 @@ fn is_drop(before: usize, now: Option<usize>, guards: &Guards) -> bool {
         && shrunk_by * 100 > usize::from(guards.max_usage_drop_percent) * before
 }
 
-/// Returns the sources that could not be read completely, as [`UsageCounts`] names them.
-fn incomplete(usage: &UsageIndex) -> BTreeSet<String> {
-    let sources = usage.sources().iter();
-    let incomplete = sources.filter(|status| !status.is_complete());
-    incomplete.map(ToString::to_string).collect()
+/// Returns whether it is not known how much a source, as [`UsageCounts`] names it, finds: it could
+/// not be read completely, or its account could not be entered or, in an organization, not found.
+fn unknown(usage: &UsageIndex) -> impl Fn(&str) -> bool {
+    let (sources, is_unlisted) = (usage.sources(), usage.unlisted().is_some());
+    let incomplete = sources.iter().filter(|status| !status.is_complete());
+    let closed = incomplete.clone();
+    let closed = closed.filter(|status| status.source == SourceStatus::ACCOUNT);
+    let closed: BTreeSet<String> = closed.map(|it| it.location.to_string()).collect();
+    let incomplete: BTreeSet<String> = incomplete.map(ToString::to_string).collect();
+    let found: BTreeSet<String> = sources.iter().map(|it| it.location.to_string()).collect();
+    move |source| {
+        let location = usage_counts::location(source);
+        incomplete.contains(source)
+            || closed.contains(location)
+            || (is_unlisted && !found.contains(location))
+    }
 }
 
 /// Returns the counts for the next run to compare with. A source that dropped keeps its old count,
@@ -262,10 +278,10 @@ fn incomplete(usage: &UsageIndex) -> BTreeSet<String> {
 #[must_use]
 pub fn counts_to_remember(input: GuardInput<'_>) -> UsageCounts {
     let mut counts = UsageCounts::of(input.usage.sources());
-    let incomplete = incomplete(input.usage);
+    let is_unknown = unknown(input.usage);
     for (source, before) in input.memory.counts.iter().flat_map(UsageCounts::iter) {
         let dropped = is_drop(before, counts.get(source), input.guards);
-        if dropped || incomplete.contains(source) {
+        if dropped || is_unknown(source) {
             counts.set(source, before);
         }
     }

@@ -82,6 +82,24 @@ impl PullPrincipal {
             Self::Accounts(_) | Self::Service { .. } | Self::Other(_) => None,
         }
     }
+
+    /// Returns whether it may use what it pulls in an account of an organization that is not its
+    /// own or that of the registry.
+    pub(super) fn may_be_in_an_organization(&self, registry: &Registry) -> bool {
+        let (Self::Accounts(accounts)
+        | Self::Service {
+            on_behalf_of: accounts,
+            ..
+        }) = self
+        else {
+            return false;
+        };
+        match accounts {
+            Accounts::One { account, .. } => *account != registry.account,
+            Accounts::Organization(_) => true,
+            Accounts::Any => false,
+        }
+    }
 }
 
 /// Returns the source that reads what a service uses in a Region; `None` if there is none.

@@ -11,7 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::principal::{Accounts, PullPrincipal};
+use super::{
+    TrustedPullers,
+    principal::{Accounts, PullPrincipal},
+};
 use crate::{image::RepositoryName, policy::wildcard::matches_with_question_marks as matches};
 
 /// Actions that an image is pulled with.
@@ -99,17 +102,19 @@ pub enum PolicyError {
 }
 
 /// Returns the principals that a policy, of a repository or of its registry, lets pull from a
-/// repository.
+/// repository, but for those that are trusted.
 pub fn pull_principals(
     policy: &str,
     repository: &RepositoryName,
+    trusted: &TrustedPullers,
 ) -> Result<BTreeSet<PullPrincipal>, PolicyError> {
     let policy: Policy = serde_json::from_str(policy)?;
     let pulls = |it: &&Statement| it.lets_pull() && it.is_about(repository);
     let mut principals = BTreeSet::new();
     for statement in policy.statement.iter().filter(pulls) {
-        statement.add_principals(&mut principals)?;
+        statement.add_principals(&mut principals, trusted)?;
     }
+    principals.retain(|principal| !trusted.covers(principal));
     Ok(principals)
 }
 
@@ -136,34 +141,39 @@ impl Statement {
         self.resource.iter().all(|it| it.iter().any(matches))
     }
 
-    fn add_principals(&self, principals: &mut BTreeSet<PullPrincipal>) -> Result<(), PolicyError> {
+    fn add_principals(
+        &self,
+        principals: &mut BTreeSet<PullPrincipal>,
+        trusted: &TrustedPullers,
+    ) -> Result<(), PolicyError> {
         match (&self.principal, &self.not_principal) {
             (None, None) => return Err(PolicyError::NoPrincipal),
-            (None, Some(_)) => principals.extend(self.anybody()),
+            (None, Some(_)) => principals.extend(self.anybody(trusted)),
             (Some(Principal::Everybody(who)), _) => {
                 let kind = if who == "*" { "AWS" } else { "" };
-                principals.extend(self.named(kind, who));
+                principals.extend(self.named(kind, who, trusted));
             }
             (Some(Principal::ByKind(kinds)), _) => {
                 for (kind, names) in kinds {
-                    principals.extend(names.iter().flat_map(|name| self.named(kind, name)));
+                    let named = names.iter().map(|name| self.named(kind, name, trusted));
+                    principals.extend(named.flatten());
                 }
             }
         }
         Ok(())
     }
 
-    fn named(&self, kind: &str, name: &str) -> Vec<PullPrincipal> {
+    fn named(&self, kind: &str, name: &str, trusted: &TrustedPullers) -> Vec<PullPrincipal> {
         match kind {
-            "AWS" if name == "*" => self.anybody(),
+            "AWS" if name == "*" => self.anybody(trusted),
             // AWS shows the id of a role or user that was deleted so, and lets nobody in by it.
-            "AWS" if is_unique_id(name) => Vec::new(),
+            "AWS" if is_unique_id(name) || trusted.names_exactly(name) => Vec::new(),
             "AWS" => vec![account(name).map_or_else(
                 || PullPrincipal::Other(name.into()),
                 PullPrincipal::Accounts,
             )],
             "Service" => {
-                let accounts = self.narrowed(&SOURCE_KEYS).into_iter();
+                let accounts = self.narrowed(&SOURCE_KEYS, trusted).into_iter();
                 let service = |on_behalf_of| PullPrincipal::Service {
                     name: name.into(),
                     on_behalf_of,
@@ -176,20 +186,20 @@ impl Statement {
 
     /// Returns whom a statement for everybody lets in. That includes every service, so on whose
     /// behalf one pulls says nothing.
-    fn anybody(&self) -> Vec<PullPrincipal> {
-        let accounts = self.narrowed(&PRINCIPAL_KEYS).into_iter();
+    fn anybody(&self, trusted: &TrustedPullers) -> Vec<PullPrincipal> {
+        let accounts = self.narrowed(&PRINCIPAL_KEYS, trusted).into_iter();
         accounts.map(PullPrincipal::Accounts).collect()
     }
 
     /// Returns the accounts that the conditions name by the first of these keys that tells them.
-    fn narrowed(&self, keys: &[&str]) -> Vec<Accounts> {
-        let named = keys.iter().find_map(|key| self.named_by(key));
+    fn narrowed(&self, keys: &[&str], trusted: &TrustedPullers) -> Vec<Accounts> {
+        let named = keys.iter().find_map(|key| self.named_by(key, trusted));
         named.unwrap_or_else(|| vec![Accounts::Any])
     }
 
     /// Returns the accounts that a condition names by a key; `None` if no condition tells all of
     /// them.
-    fn named_by(&self, key: &str) -> Option<Vec<Accounts>> {
+    fn named_by(&self, key: &str, trusted: &TrustedPullers) -> Option<Vec<Accounts>> {
         self.condition.iter().find_map(|(operator, keys)| {
             let operator = operator.to_ascii_lowercase();
             let operator = operator.strip_prefix("foranyvalue:").unwrap_or(&operator);
@@ -197,14 +207,14 @@ impl Statement {
             let (_, values) = keys
                 .iter()
                 .find(|(name, _)| name.eq_ignore_ascii_case(key))?;
-            accounts(key, values)
+            accounts(key, values, trusted)
         })
     }
 }
 
-/// Returns the accounts that the values of a condition key name; `None` if that cannot be told of
-/// all of them.
-fn accounts(key: &str, values: &Value) -> Option<Vec<Accounts>> {
+/// Returns the accounts that the values of a condition key name, but for values that are trusted;
+/// `None` if that cannot be told of all of them.
+fn accounts(key: &str, values: &Value, trusted: &TrustedPullers) -> Option<Vec<Accounts>> {
     let values = match values {
         Value::Array(values) => values.as_slice(),
         value => std::slice::from_ref(value),
@@ -217,8 +227,10 @@ fn accounts(key: &str, values: &Value) -> Option<Vec<Accounts>> {
             account(value)
         }
     };
-    let named: Vec<Accounts> = values.iter().map(named).collect::<Option<_>>()?;
-    (!named.is_empty()).then_some(named)
+    let is_trusted = |value: &&Value| value.as_str().is_some_and(|it| trusted.names_exactly(it));
+    let untrusted = values.iter().filter(|value| !is_trusted(value));
+    let named: Vec<Accounts> = untrusted.map(named).collect::<Option<_>>()?;
+    (!values.is_empty()).then_some(named)
 }
 
 /// Returns the organization that an id, or a path that begins with one, names.

@@ -98,6 +98,9 @@ impl Refusal {
         let SourceStatus {
             source, location, ..
         } = status;
+        if status.is_listing() {
+            return Some(Self::unlisted(error));
+        }
         if matches!(error, SourceError::Unreachable(_)) {
             return Some(Self::unreachable(status, error));
         }
@@ -130,6 +133,15 @@ impl Refusal {
             why: "An image that is in use may not have been seen, so nothing is deleted.",
             next,
         })
+    }
+
+    fn unlisted(error: &SourceError) -> Self {
+        Self {
+            guard: Guard::SourceIncomplete,
+            observed: format!("the accounts of the organization could not be listed: {error}"),
+            why: "What is in use in them is not known, so nothing is deleted.",
+            next: "Do what the message says and run it again. Without `in_use.organization` none of them is read for it, and what they use is not protected.".to_owned(),
+        }
     }
 
     fn unreachable(status: &SourceStatus, error: &SourceError) -> Self {

@@ -6,6 +6,7 @@ use jiff::{
     tz::TimeZone,
 };
 
+use super::TrustedPullers;
 use crate::image::AccountId;
 
 /// Settings of the guards.
@@ -26,6 +27,8 @@ pub struct Guards {
     pub min_usage_drop: usize,
     /// Treatment of a repository from which an account may pull whose use is not read.
     pub unread_pull_accounts: UnreadPullers,
+    /// Pullers of which nothing needs to be read.
+    pub trusted_pullers: TrustedPullers,
     /// Time for which an image must have been a candidate in every run before it is deleted.
     pub soak: SignedDuration,
     /// Time of the week in which deletion is allowed; `None` for any time.

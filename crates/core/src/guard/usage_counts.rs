@@ -76,3 +76,10 @@ impl UsageCounts {
 pub(super) fn name(source: &str) -> &str {
     source.split(' ').next().unwrap_or(source)
 }
+
+/// Returns the account and Region of such a source.
+pub(super) fn location(source: &str) -> &str {
+    source
+        .split_once(" in ")
+        .map_or("", |(_, location)| location)
+}

@@ -5,9 +5,12 @@ use std::{
     fmt,
 };
 
-use super::{PullPrincipal, principal::source_of, pull_principals};
+use super::{
+    KnownPullers, Organization, PullPrincipal, TrustedPullers, pull_principals,
+    unread_puller::UnreadPuller,
+};
 use crate::{
-    evidence::{Reference, UsageIndex},
+    evidence::{Reference, SourceStatus, UsageIndex},
     image::{AccountId, Registry, RepositoryName},
     inventory::Replication,
     plan::{Candidates, LeftAlone, RepositoryKey, Veto},
@@ -38,7 +41,12 @@ pub struct PullAccess<'a, E> {
     pub replications: Result<&'a [Replication], &'a E>,
     /// Repositories that accounts use of which something could not be read.
     pub doubts: &'a Doubts,
+    /// What is known of those who may pull.
+    pub known: KnownPullers<'a>,
 }
+
+/// Number of things that could not be read which a veto names.
+const NAMED: usize = 10;
 
 /// Repositories that accounts are seen to use of which something else could not be read: how they
 /// pull from these may not be written in a policy.
@@ -49,8 +57,8 @@ impl Doubts {
     /// Finds the repositories.
     #[must_use]
     pub fn of(usage: &UsageIndex) -> Self {
-        let incomplete = usage.sources().iter().filter(|it| !it.is_complete());
-        let incomplete: BTreeSet<AccountId> = incomplete.map(|it| it.location.account).collect();
+        let incomplete = usage.incomplete().map(|it| it.location.account);
+        let incomplete: BTreeSet<AccountId> = incomplete.collect();
         let mut doubts = Self::default();
         if incomplete.is_empty() {
             return doubts;
@@ -79,12 +87,29 @@ pub struct PullingAccounts {
 }
 
 impl PullingAccounts {
+    /// Creates the accounts of an organization, of which nothing but policies says that they pull.
+    #[must_use]
+    pub fn of(organization: Option<&Organization>) -> Self {
+        let found = organization.map(|it| it.found.clone());
+        Self {
+            named: found.unwrap_or_default(),
+            any: false,
+        }
+    }
+
     /// Adds the accounts that a policy lets pull from a repository.
-    pub fn add(&mut self, policy: &str, (registry, repository): &RepositoryKey) {
-        for principal in pull_principals(policy, repository).into_iter().flatten() {
-            match principal.location(registry) {
-                Some(location) => drop(self.named.insert(location.account)),
-                None => self.any = true,
+    pub fn add(
+        &mut self,
+        policy: &str,
+        (registry, repository): &RepositoryKey,
+        known: &KnownPullers<'_>,
+    ) {
+        let principals = pull_principals(policy, repository, &TrustedPullers::default());
+        for principal in principals.into_iter().flatten() {
+            match (known.accounts_of(&principal), principal.location(registry)) {
+                (Some(accounts), _) => self.named.extend(accounts),
+                (None, Some(location)) => drop(self.named.insert(location.account)),
+                (None, None) => self.any = true,
             }
         }
     }
@@ -111,19 +136,21 @@ pub fn unread_pullers<E: fmt::Display>(
         Some(Veto { repository, why })
     };
     let unknown = |error: String| veto(LeftAlone::PullersUnknown { error });
-    let mut unread = BTreeSet::new();
+    let known = &access.known;
     let seen = access.doubts.0.get(repository).into_iter().flatten();
     let seen = seen.filter(|account| **account != registry.account);
-    let mut doubts: BTreeSet<String> = seen.flat_map(|it| doubts_about(*it, usage)).collect();
+    let mut findings = Findings {
+        unread: BTreeSet::new(),
+        doubts: seen.flat_map(|it| doubts_about(*it, usage)).collect(),
+    };
     for policy in [policy, access.registry_policy] {
-        match policy.map(|policy| policy.map(|text| pull_principals(text, repository))) {
+        let principals =
+            policy.map(|policy| policy.map(|it| pull_principals(it, repository, known.trusted)));
+        match principals {
             Ok(None) => {}
             Ok(Some(Ok(principals))) => {
                 for principal in principals {
-                    doubts.extend(doubts_of(&principal, registry, usage));
-                    if !is_read(&principal, registry, usage) {
-                        unread.insert(principal);
-                    }
+                    findings.add(&principal, registry, usage, known);
                 }
             }
             Ok(Some(Err(error))) => {
@@ -132,29 +159,24 @@ pub fn unread_pullers<E: fmt::Display>(
             Err(error) => return unknown(error.to_string()),
         }
     }
+    let Findings { unread, mut doubts } = findings;
     if !unread.is_empty() {
-        let by = unread.iter().map(|it| title(it, registry)).collect();
-        return veto(LeftAlone::PulledFrom { by });
+        let by = unread.iter().map(|it| it.title.clone()).collect();
+        let next = UnreadPuller::advice(&unread);
+        return veto(LeftAlone::PulledFrom { by, next });
     }
     let replications = match access.replications {
         Ok(replications) => replications,
         Err(error) => return unknown(error.to_string()),
     };
-    let repeated = replications
-        .iter()
-        .filter(|rule| rule.applies_to(repository))
-        .flat_map(|rule| &rule.destinations);
-    let repeated: Vec<&Registry> = repeated.collect();
+    let rules = replications.iter();
+    let rules = rules.filter(|rule| rule.applies_to(repository));
+    let repeated: Vec<&Registry> = rules.flat_map(|rule| &rule.destinations).collect();
     let accounts = repeated.iter().map(|location| location.account);
-    let accounts: BTreeSet<AccountId> = accounts
-        .filter(|account| *account != registry.account)
-        .collect();
+    let accounts: BTreeSet<AccountId> = accounts.filter(|it| *it != registry.account).collect();
     doubts.extend(accounts.into_iter().flat_map(|it| doubts_about(it, usage)));
-    let unread: BTreeSet<String> = repeated
-        .into_iter()
-        .filter(|location| !usage.is_read_in(location))
-        .map(ToString::to_string)
-        .collect();
+    let unread = repeated.into_iter().filter(|it| !usage.is_read_in(it));
+    let unread: BTreeSet<String> = unread.map(ToString::to_string).collect();
     if !unread.is_empty() {
         let locations = unread.into_iter().collect();
         return veto(LeftAlone::Repeated { locations });
@@ -162,13 +184,57 @@ pub fn unread_pullers<E: fmt::Display>(
     if doubts.is_empty() {
         return None;
     }
-    let by = doubts.into_iter().collect();
-    veto(LeftAlone::InDoubt { by })
+    veto(LeftAlone::InDoubt { by: first(doubts) })
 }
 
-/// Returns what could not be read of the account of a principal, if it is not that of the registry:
-/// what of that is incomplete stops the whole run.
-fn doubts_of(principal: &PullPrincipal, registry: &Registry, usage: &UsageIndex) -> Vec<String> {
+/// What is known of those who may pull from a repository.
+struct Findings {
+    unread: BTreeSet<UnreadPuller>,
+    /// What could not be read of others.
+    doubts: BTreeSet<String>,
+}
+
+impl Findings {
+    /// Adds a principal that may pull.
+    fn add(
+        &mut self,
+        principal: &PullPrincipal,
+        registry: &Registry,
+        usage: &UsageIndex,
+        known: &KnownPullers<'_>,
+    ) {
+        let doubts = doubts_of(principal, registry, usage, known);
+        self.doubts.extend(doubts);
+        let puller = UnreadPuller::of(principal, registry, usage, known);
+        let unlisted = usage.unlisted();
+        match unlisted.filter(|_| principal.may_be_in_an_organization(registry)) {
+            Some(status) if puller.is_some() => drop(self.doubts.insert(doubt(status))),
+            _ => self.unread.extend(puller),
+        }
+    }
+}
+
+/// Returns the first doubts, and how many more there are: of an organization there may be hundreds.
+fn first(doubts: BTreeSet<String>) -> Vec<String> {
+    let more = doubts.len().saturating_sub(NAMED);
+    let more = (more > 0).then(|| format!("{more} more"));
+    doubts.into_iter().take(NAMED).chain(more).collect()
+}
+
+/// Returns what could not be read of the accounts of a principal, if they are not that of the
+/// registry: what of that is incomplete stops the whole run.
+fn doubts_of(
+    principal: &PullPrincipal,
+    registry: &Registry,
+    usage: &UsageIndex,
+    known: &KnownPullers<'_>,
+) -> Vec<String> {
+    if let Some(accounts) = known.accounts_of(principal) {
+        let is_one = |account| account != registry.account && accounts.contains(&account);
+        let incomplete = usage.incomplete();
+        let of_them = incomplete.filter(|status| is_one(status.location.account));
+        return of_them.map(doubt).collect();
+    }
     let location = principal.location(registry);
     let account = location.map(|location| location.account);
     let account = account.filter(|account| *account != registry.account);
@@ -176,36 +242,13 @@ fn doubts_of(principal: &PullPrincipal, registry: &Registry, usage: &UsageIndex)
 }
 
 fn doubts_about(account: AccountId, usage: &UsageIndex) -> Vec<String> {
-    let incomplete = usage.incomplete_in(account);
-    let doubts = incomplete.map(|status| match status.error() {
+    usage.incomplete_in(account).map(doubt).collect()
+}
+
+fn doubt(status: &SourceStatus) -> String {
+    match status.error() {
         Some(error) => format!("{status}: {error}"),
         None => status.to_string(),
-    });
-    doubts.collect()
-}
-
-/// Returns whether the use of a principal is read.
-fn is_read(principal: &PullPrincipal, registry: &Registry, usage: &UsageIndex) -> bool {
-    let Some(location) = principal.location(registry) else {
-        return false;
-    };
-    let is_account_read = location == *registry || usage.is_read_in(&location);
-    let PullPrincipal::Service { name, .. } = principal else {
-        return is_account_read;
-    };
-    match source_of(name, &location.region) {
-        // Lambda puts itself into policies. Where it is switched off, a warning says so.
-        Some("lambda") if usage.sources().iter().all(|it| it.source != "lambda") => is_account_read,
-        Some(source) => usage.is_source_in(source, &location),
-        None => false,
-    }
-}
-
-/// Names a principal with the Region in which its use is not read.
-fn title(principal: &PullPrincipal, registry: &Registry) -> String {
-    match principal.location(registry) {
-        Some(location) => format!("{principal} in {}", location.region),
-        None => principal.to_string(),
     }
 }
 

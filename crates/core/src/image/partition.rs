@@ -9,6 +9,8 @@ pub struct Partition {
     pub dns_suffix: &'static str,
     /// End of host names of dual stack.
     pub dual_stack_suffix: &'static str,
+    /// Region in which services are that belong to no Region.
+    pub global_region: &'static str,
 }
 
 impl Partition {
@@ -33,37 +35,62 @@ impl Partition {
 const KNOWN: [(&[&str], Partition); 8] = [
     (
         &["cn-"],
-        partition("aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+        partition(
+            "aws-cn",
+            "amazonaws.com.cn",
+            "api.amazonwebservices.com.cn",
+            "cn-northwest-1",
+        ),
     ),
     (
         &["us-gov-"],
-        partition("aws-us-gov", "amazonaws.com", "api.aws"),
+        partition("aws-us-gov", "amazonaws.com", "api.aws", "us-gov-west-1"),
     ),
     (
         &["eusc-"],
-        partition("aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu"),
+        partition(
+            "aws-eusc",
+            "amazonaws.eu",
+            "api.amazonwebservices.eu",
+            "eusc-de-east-1",
+        ),
     ),
     (
         &["us-iso-"],
-        partition("aws-iso", "c2s.ic.gov", "api.aws.ic.gov"),
+        partition("aws-iso", "c2s.ic.gov", "api.aws.ic.gov", "us-iso-east-1"),
     ),
     (
         &["us-isob-"],
-        partition("aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud"),
+        partition(
+            "aws-iso-b",
+            "sc2s.sgov.gov",
+            "api.aws.scloud",
+            "us-isob-east-1",
+        ),
     ),
     (
         &["eu-isoe-"],
-        partition("aws-iso-e", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+        partition(
+            "aws-iso-e",
+            "cloud.adc-e.uk",
+            "api.cloud-aws.adc-e.uk",
+            "eu-isoe-west-1",
+        ),
     ),
     (
         &["us-isof-"],
-        partition("aws-iso-f", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+        partition(
+            "aws-iso-f",
+            "csp.hci.ic.gov",
+            "api.aws.hci.ic.gov",
+            "us-isof-south-1",
+        ),
     ),
     (
         &[
             "us-", "eu-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-",
         ],
-        partition("aws", "amazonaws.com", "api.aws"),
+        partition("aws", "amazonaws.com", "api.aws", "us-east-1"),
     ),
 ];
 
@@ -71,11 +98,13 @@ const fn partition(
     id: &'static str,
     dns_suffix: &'static str,
     dual_stack_suffix: &'static str,
+    global_region: &'static str,
 ) -> Partition {
     Partition {
         id,
         dns_suffix,
         dual_stack_suffix,
+        global_region,
     }
 }
 

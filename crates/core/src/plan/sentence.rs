@@ -187,9 +187,9 @@ impl fmt::Display for LeftAlone {
                 f,
                 "{percent} % of its images are candidates, but `guards.max_percent_per_repository` allows {limit} %"
             ),
-            Self::PulledFrom { by } => write!(
+            Self::PulledFrom { by, next } => write!(
                 f,
-                "its policy lets {} pull, but use there is not read; add an account to `in_use.accounts` or set its `account` and `region` on a keep list, and add a service to `in_use.services`; to clean the repository anyway, set `guards.unread_pull_accounts: warn`",
+                "its policy lets {} pull, but use there is not read; {next}",
                 by.join(" and ")
             ),
             Self::Repeated { locations } => write!(

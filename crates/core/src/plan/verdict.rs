@@ -171,6 +171,8 @@ pub enum LeftAlone {
     PulledFrom {
         /// Accounts, organizations and others.
         by: Vec<String>,
+        /// What would have their use read.
+        next: String,
     },
     /// Replication repeats its deletions in locations whose use is not read.
     Repeated {

@@ -11,8 +11,8 @@ use ecr_cleanup_core::{
         User,
     },
     guard::{
-        self, ChangeWindow, Guard, GuardInput, Guards, Memory, PullingAccounts, Refusal,
-        UnreadPullers, UsageCounts,
+        self, ChangeWindow, Guard, GuardInput, Guards, KnownPullers, Memory, PullingAccounts,
+        Refusal, TrustedPullers, UnreadPullers, UsageCounts,
     },
     plan::Plan,
 };
@@ -36,6 +36,7 @@ pub(crate) fn settings() -> Guards {
         max_usage_drop_percent: 50,
         min_usage_drop: 3,
         unread_pull_accounts: UnreadPullers::Refuse,
+        trusted_pullers: TrustedPullers::default(),
         soak: SignedDuration::ZERO,
         change_window: None,
     }
@@ -143,7 +144,9 @@ fn what_is_missing_of_another_account_concerns_what_that_may_pull() {
         let policy = format!(
             r#"{{"Statement": {{"Effect": "Allow", "Principal": {{"AWS": "{pulls}"}}, "Action": "*"}}}}"#
         );
-        pulling.add(&policy, &(Arc::new(registry(0)), name("app")));
+        let trusted = &TrustedPullers::default();
+        let known = KnownPullers { own: &registry(0), organization: None, trusted };
+        pulling.add(&policy, &(Arc::new(registry(0)), name("app")), &known);
         let guards = Guards { unread_pull_accounts, ..settings() };
         let status = SourceStatus { location: registry(account), ..source(of, 0) };
         let coverage = Coverage::Incomplete(SourceError::Call("timeout".to_owned()));

@@ -6,7 +6,7 @@ use ecr_cleanup_core::{
     evidence::{
         Coverage, Evidence, EvidenceKind, SourceError, SourceStatus, UsageIndex, User, Uses,
     },
-    guard::{Doubts, PullAccess, unread_pullers},
+    guard::{Doubts, KnownPullers, PullAccess, TrustedPullers, unread_pullers},
     inventory::replications,
     plan::LeftAlone,
 };
@@ -73,13 +73,18 @@ fn why(
         registry_policy: registry_policy.as_ref().copied(),
         replications: rules.as_ref().map(Vec::as_slice),
         doubts: &doubts,
+        known: KnownPullers {
+            own: &registry(0),
+            organization: None,
+            trusted: &TrustedPullers::default(),
+        },
     };
     let key = (Arc::new(registry(0)), name("app"));
     let veto = unread_pullers(&key, policy.as_ref().copied(), &access, &usage);
     let Some(veto) = veto else { return String::new() };
     assert_eq!(veto.repository, key);
     match veto.why {
-        LeftAlone::PulledFrom { by } => format!("pulled from {}", by.join(", ")),
+        LeftAlone::PulledFrom { by, .. } => format!("pulled from {}", by.join(", ")),
         LeftAlone::Repeated { locations } => format!("repeated in {}", locations.join(", ")),
         LeftAlone::InDoubt { by } => format!("in doubt: {}", by.join(", ")),
         LeftAlone::PullersUnknown { error } => format!("unknown: {error}"),

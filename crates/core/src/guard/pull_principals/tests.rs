@@ -4,7 +4,8 @@ use super::*;
 
 fn allowed(statement: &Value) -> String {
     let policy = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
-    match pull_principals(&policy, &RepositoryName::new("team/app").unwrap()) {
+    let name = RepositoryName::new("team/app").unwrap();
+    match pull_principals(&policy, &name, &TrustedPullers::default()) {
         Ok(principals) => {
             let principals: Vec<String> = principals.iter().map(ToString::to_string).collect();
             principals.join(", ")
@@ -177,6 +178,9 @@ const MALFORMED: [&str; 7] = [
 fn what_is_not_understood_is_an_error() {
     let name = RepositoryName::new("team/app").unwrap();
     for policy in MALFORMED {
-        assert!(pull_principals(policy, &name).is_err(), "{policy}");
+        assert!(
+            pull_principals(policy, &name, &TrustedPullers::default()).is_err(),
+            "{policy}"
+        );
     }
 }

@@ -43,7 +43,7 @@ fn usage(sources: &'static str) -> UsageIndex {
 /// Returns who may pull from a repository by a statement and is not read.
 fn unread(statement: &Value, registry: &str, sources: &'static str) -> String {
     let policy = json!({ "Statement": statement }).to_string();
-    let key = (
+    let key: RepositoryKey = (
         location(registry).into(),
         RepositoryName::new("team/app").unwrap(),
     );
@@ -51,11 +51,16 @@ fn unread(statement: &Value, registry: &str, sources: &'static str) -> String {
         registry_policy: Ok(None),
         replications: Ok(&[]),
         doubts: &Doubts::default(),
+        known: KnownPullers {
+            own: &key.0,
+            organization: None,
+            trusted: &TrustedPullers::default(),
+        },
     };
     match unread_pullers(&key, Ok(Some(&policy)), &access, &usage(sources)) {
         None => String::new(),
         Some(Veto {
-            why: LeftAlone::PulledFrom { by },
+            why: LeftAlone::PulledFrom { by, .. },
             ..
         }) => by.join(", "),
         Some(veto) => panic!("{veto:?}"),

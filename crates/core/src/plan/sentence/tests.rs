@@ -169,7 +169,10 @@ fn a_repository_says_why_it_is_left_alone() {
             percent: 80,
             limit: 50,
         },
-        LeftAlone::PulledFrom { by: by() },
+        LeftAlone::PulledFrom {
+            by: by(),
+            next: "name it on a keep list".to_owned(),
+        },
         LeftAlone::Repeated { locations: by() },
         LeftAlone::InDoubt {
             by: vec!["ecs in 333333333333 eu-west-1: no answer".to_owned()],
@@ -190,7 +193,7 @@ fn a_repository_says_why_it_is_left_alone() {
     it was not selected for this run
     none of its tags matches a rule of its policy; to clean it anyway, set `delete_unmatched: true` in the policy
     80 % of its images are candidates, but `guards.max_percent_per_repository` allows 50 %
-    its policy lets account 333333333333 and `*` pull, but use there is not read; add an account to `in_use.accounts` or set its `account` and `region` on a keep list, and add a service to `in_use.services`; to clean the repository anyway, set `guards.unread_pull_accounts: warn`
+    its policy lets account 333333333333 and `*` pull, but use there is not read; name it on a keep list
     replication repeats its deletions in account 333333333333 and `*`, but use there is not read; add it to `in_use.accounts`; to clean the repository anyway, set `guards.unread_pull_accounts: warn`
     images of it may be used where something could not be read: ecs in 333333333333 eu-west-1: no answer; do what that says and run it again
     cannot determine who may pull from it: AccessDenied
