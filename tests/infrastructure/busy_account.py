@@ -69,7 +69,7 @@ class OtherAccount(Account):
 
 
 def provide(account, config):
-    """What a configuration names: buckets, keep lists, and a topic, with something to tell it."""
+    """What a configuration names: buckets, keep lists, an organization, and a topic, with something to tell it."""
     keep_lists = config.get("in_use", {}).get("keep_lists", [])
     for bucket in {uri.split("/")[2] for uri in [*keep_lists, config.get("state"), config.get("report")] if uri}:
         account.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=WHERE)
@@ -77,6 +77,10 @@ def provide(account, config):
         kept = {"generated_at": datetime.now(timezone.utc).isoformat(timespec="seconds"), "max_age": "1h", "images": []}
         body = json.dumps({"schema": "ecr-cleanup/keep-list/1", **kept})
         account.client("s3").put_object(Bucket="lists", Key="in-use/one.json", Body=body)
+    if "organization" in config.get("in_use", {}):
+        organizations = account.client("organizations")
+        organizations.create_organization(FeatureSet="ALL")
+        organizations.create_account(AccountName="member", Email="member@example.com")
     if "notify" in config:
         account.client("sns").create_topic(Name=config["notify"].split(":")[-1])
         missing = account.repository("shop/gone").uri("1.0")

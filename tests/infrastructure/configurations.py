@@ -8,6 +8,7 @@ REPORTS = {"report": "s3://reports"}
 NOTIFICATION = {"notify": "arn:aws:sns:eu-west-1:123456789012:runs"}
 ROLE = "arn:aws:iam::{}:role/ecr-cleanup-reader"
 CLEANED, READ = ({"role_arn": ROLE.format(account), "external_id": "team-a"} for account in ("222222222222", "333333333333"))
+ORGANIZATION = {"role_name": "ecr-cleanup-reader", "external_id": "team-a"}
 CONFIGURATIONS = {
     "plan": ("plan", {}),
     "delete": ("delete", {}),
@@ -25,6 +26,7 @@ CONFIGURATIONS = {
     "plan, one keep list": ("plan", {"in_use": {**ECS, "keep_lists": ["s3://lists/in-use/one.json"]}}),
     "plan, notification": ("plan", {"in_use": ECS, **NOTIFICATION}),
     "delete, other accounts": ("delete", {"registries": [{"region": "eu-west-1"}, CLEANED], "in_use": {**ECS, "accounts": [READ]}}),
+    "delete, organization": ("delete", {"in_use": {**ECS, "organization": ORGANIZATION}}),
     "delete, everything": (
         "delete",
         {

@@ -6,7 +6,7 @@ import pytest
 
 from account import ACCOUNT_ID
 from busy_account import OtherAccount, busy_account, provide, start_elsewhere
-from configurations import CLEANED, CONFIGURATIONS, READ
+from configurations import CLEANED, CONFIGURATIONS, READ, ROLE
 from permissions import FOR_LAMBDA, NONE, NOT_IN_MOTO, allowed, called, differences, sometimes
 from runtime_api import invoke
 
@@ -15,7 +15,7 @@ READING = ("Describe", "List", "Get", "BatchGet")
 # What the configurations say.
 NAMED = {
     "s3": ("arn:aws:s3:::memory/prefix/", "arn:aws:s3:::reports/"),
-    "sts": (CLEANED["role_arn"], READ["role_arn"]),
+    "sts": (CLEANED["role_arn"], READ["role_arn"], ROLE.format("*")),
 }
 
 

@@ -26,6 +26,8 @@ export interface MemberAccountRoleProps {
   readonly sources?: string[];
   /** Default: none; the role only reads what is in use. */
   readonly registry?: MemberRegistry;
+  /** Whether the function lists the accounts of the organization with this role: `list_role_arn` of `in_use.organization`. Default: false. */
+  readonly listsAccounts?: boolean;
   /** Names of the repositories here that the role may delete or archive in, with * for any characters. Default: all. */
   readonly cleanableRepositories?: string[];
   /** A repository with this tag is never written to. Default: `ecr-cleanup = protect`; null: no such tag. */
@@ -51,6 +53,7 @@ export class MemberAccountRole extends Construct {
       in_use: {
         ...Object.fromEntries(switched.map((name) => [name, sources.includes(name)])),
         services: sources.filter((name) => !switched.includes(name)),
+        ...(props.listsAccounts && { organization: {} }),
       },
       ...(registry?.deletesArchived && { archive: { delete_after: "set" } }),
     };

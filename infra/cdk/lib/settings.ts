@@ -175,7 +175,9 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
   const registries: any[] = document.registries ?? [{}];
   const regions = unique(registries.filter((one) => !one.role_arn).map((one) => one.region ?? region));
   const repositories = regions.map((one) => `arn:${partition}:ecr:${one}:${account}:repository`);
-  const roles = [...registries, ...(document.in_use?.accounts ?? [])].flatMap((one) => one.role_arn ?? []);
+  const organization = document.in_use?.organization;
+  const lister = { role_arn: organization?.list_role_arn };
+  const roles = [...registries, ...(document.in_use?.accounts ?? []), lister].flatMap((one) => one.role_arn ?? []);
 
   const s3 = `arn:${partition}:s3:::`;
   const folder = (uri?: string) => (uri ? [uri.replace(/^s3:\/\/(\d{12}@)?/, "").replace(/^\/+|\/+$/g, "")] : []);
@@ -189,6 +191,9 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
     repositories: repositories.map((prefix) => `${prefix}/*`),
     cleanable_repositories: repositories.flatMap((prefix) => permitted.cleanableRepositories.map((pattern) => `${prefix}/${pattern}`)),
     roles: unique(roles),
+    organization: organization && !organization.list_role_arn ? ["*"] : [],
+    organization_roles: organization?.role_name ? [`arn:${partition}:iam::*:role/${organization.role_name}`] : [],
+    own_organization: ["${aws:PrincipalOrgID}"],
     keep_lists: keepLists.map((path) => `${s3}${path}`),
     keep_list_buckets: unique(patterns.map(([, bucket]) => `${s3}${bucket}`)),
     keep_list_prefixes: unique(patterns.map(([, , prefix]) => prefix)),

@@ -48,6 +48,12 @@ variable "registry" {
   }
 }
 
+variable "lists_accounts" {
+  description = "Whether the function lists the accounts of the organization with this role: `list_role_arn` of `in_use.organization`. Only the management account and delegated administrators may."
+  type        = bool
+  default     = false
+}
+
 variable "cleanable_repositories" {
   description = "Names of the repositories here that the role may delete or archive in, with * for any characters."
   type        = list(string)
@@ -90,6 +96,7 @@ module "policy" {
       in_use = merge(
         { for name in local.permissions.on_unless_false : name => contains(var.sources, name) },
         { services = tolist(setsubtract(var.sources, local.permissions.on_unless_false)) },
+        { for lists in [var.lists_accounts] : "organization" => {} if lists },
       )
     },
     { for deletes in [try(var.registry.deletes_archived, false)] : "archive" => { delete_after = "set" } if deletes },

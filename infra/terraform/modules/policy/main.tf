@@ -70,6 +70,9 @@ locals {
   in_use  = try(var.document.in_use, {})
   sources = concat([for name in var.permissions.on_unless_false : name if try(local.in_use[name], {}) != false], try(local.in_use.services, []))
 
+  # An organization whose accounts are found and entered.
+  organization = [for one in [try(local.in_use.organization, null)] : one if one != null]
+
   readable = merge(var.permissions.sources, var.permissions.services)
 
   # Archived images are deleted in mode `archive` too, where the configuration says when.
@@ -78,7 +81,7 @@ locals {
 
   # In other accounts the roles there decide.
   registries   = try(var.document.registries, [{}])
-  roles        = compact([for one in concat(local.registries, try(local.in_use.accounts, [])) : try(one.role_arn, null)])
+  roles        = compact([for one in concat(local.registries, try(local.in_use.accounts, []), [{ role_arn = try(local.organization[0].list_role_arn, null) }]) : try(one.role_arn, null)])
   regions      = distinct([for registry in local.registries : try(registry.region, var.region) if !can(length(registry.role_arn))])
   repositories = [for region in local.regions : "arn:${var.partition}:ecr:${region}:${var.account_id}:repository"]
 
@@ -96,6 +99,9 @@ locals {
     repositories           = [for prefix in local.repositories : "${prefix}/*"]
     cleanable_repositories = [for pair in setproduct(local.repositories, var.cleanable_repositories) : join("/", pair)]
     roles                  = distinct(local.roles)
+    organization           = [for one in local.organization : "*" if !can(length(one.list_role_arn))]
+    organization_roles     = [for name in compact([for one in local.organization : try(one.role_name, null)]) : "arn:${var.partition}:iam::*:role/${name}"]
+    own_organization       = ["$${aws:PrincipalOrgID}"]
     keep_lists             = [for path in local.keep_lists : "${local.s3}${path}"]
     keep_list_buckets      = distinct([for pattern in local.patterns : "${local.s3}${pattern.bucket}"])
     keep_list_prefixes     = distinct([for pattern in local.patterns : pattern.prefix])

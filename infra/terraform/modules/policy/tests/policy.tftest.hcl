@@ -146,6 +146,38 @@ run "what_is_configured_besides" {
   }
 }
 
+run "an_organization_is_listed_and_entered" {
+  command = plan
+
+  variables {
+    document = { mode = "plan", in_use = { organization = { role_name = "team/reader" } } }
+  }
+
+  assert {
+    condition = [for one in jsondecode(output.json).Statement : one if contains(["ListAccounts", "AssumeRoles", "AssumeRolesInOrganization"], one.Sid)] == [
+      { Sid = "ListAccounts", Effect = "Allow", Action = ["organizations:ListAccounts"], Resource = ["*"] },
+      {
+        Sid       = "AssumeRolesInOrganization", Effect = "Allow", Action = ["sts:AssumeRole"], Resource = ["arn:aws-cn:iam::*:role/team/reader"]
+        Condition = { StringEquals = { "aws:ResourceOrgID" = ["$${aws:PrincipalOrgID}"] } }
+      },
+    ]
+    error_message = output.json
+  }
+}
+
+run "an_organization_is_listed_by_another_role" {
+  command = plan
+
+  variables {
+    document = { mode = "plan", in_use = { organization = { role_name = "reader", list_role_arn = "arn:aws-cn:iam::444444444444:role/lister" } } }
+  }
+
+  assert {
+    condition     = { for one in jsondecode(output.json).Statement : one.Sid => one.Resource if strcontains(one.Sid, "Assume") || one.Sid == "ListAccounts" } == { AssumeRoles = ["arn:aws-cn:iam::444444444444:role/lister"], AssumeRolesInOrganization = ["arn:aws-cn:iam::*:role/reader"] }
+    error_message = output.json
+  }
+}
+
 run "services_are_read_where_they_are_named" {
   command = plan
 
