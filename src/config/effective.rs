@@ -135,6 +135,10 @@ fn guards(guards: &Guards) -> raw::Guards {
             .names()
             .map(ToOwned::to_owned)
             .collect(),
+        unexplained_pulls: raw::UnexplainedPulls {
+            within: Duration(guards.unexplained_pulls.within),
+            action: guards.unexplained_pulls.action,
+        },
         soak: Duration(guards.soak),
         change_window: guards.change_window.as_ref().map(super::guards::written),
     }

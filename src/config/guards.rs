@@ -14,7 +14,7 @@ use super::{
     text::TextError,
 };
 use crate::{
-    guard::{ChangeWindow, Guards},
+    guard::{ChangeWindow, Guards, PullGuard},
     image::AccountId,
 };
 
@@ -48,6 +48,10 @@ pub(super) fn compile(
         min_usage_drop: usize::try_from(written.min_usage_drop).unwrap_or(usize::MAX),
         unread_pull_accounts: written.unread_pull_accounts,
         trusted_pullers: trusted.into_iter().collect(),
+        unexplained_pulls: PullGuard {
+            within: written.unexplained_pulls.within.0,
+            action: written.unexplained_pulls.action,
+        },
         soak,
         change_window: match window {
             Some(window) => Some(window?),

@@ -290,6 +290,35 @@ enum UnreadPullers {
     Warn,
 }
 
+/// What becomes of candidates that somebody pulled, though nothing is known to use them.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(remote = "guard::PullAction", rename_all = "lowercase")]
+#[schemars(inline)]
+enum PullAction {
+    /// They are counted and listed, with a warning.
+    Warn,
+    /// They are kept.
+    Keep,
+    /// Nothing.
+    Off,
+}
+
+/// Candidates that somebody pulled, though nothing is known to use them: a sign of use that is not
+/// read.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with `within` and `action`"
+)]
+pub(super) struct UnexplainedPulls {
+    /// How long ago the pull was at most. Default: 14d.
+    pub(super) within: Duration,
+    /// What becomes of them: there is a warning (`warn`), they are kept (`keep`), or nothing (`off`).
+    /// Default: `warn`.
+    #[serde(with = "PullAction")]
+    pub(super) action: guard::PullAction,
+}
+
 /// What makes a run refuse or stop.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -317,6 +346,8 @@ pub(super) struct Guards {
     /// References that a source must have lost besides that percentage. Default: 3.
     #[serde(deserialize_with = "scalar::limit")]
     pub(super) min_usage_drop: u64,
+    /// Candidates that somebody pulled, though nothing is known to use them.
+    pub(super) unexplained_pulls: UnexplainedPulls,
     /// How long an image must have been a candidate in every run before it is deleted. Needs
     /// `state`. Default: 0d.
     pub(super) soak: Duration,

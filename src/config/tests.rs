@@ -5,7 +5,7 @@ mod refusals;
 use proptest::prelude::*;
 
 use super::*;
-use crate::guard::{TrustedPullers, UnreadPullers};
+use crate::guard::{PullAction, PullGuard, TrustedPullers, UnreadPullers};
 use crate::policy::{Action, KeepRule, Order};
 
 fn parse(text: &str) -> Config {
@@ -70,6 +70,10 @@ fn no_document_is_the_default_file() {
             min_usage_drop: 3,
             unread_pull_accounts: UnreadPullers::Refuse,
             trusted_pullers: TrustedPullers::default(),
+            unexplained_pulls: PullGuard {
+                within: SignedDuration::from_hours(14 * 24),
+                action: PullAction::Warn,
+            },
             soak: SignedDuration::ZERO,
             change_window: None,
         }
@@ -154,6 +158,14 @@ fn every_setting_is_read() {
     let task_definitions = TaskDefinitions::Newest(NonZeroU32::new(3).unwrap());
     assert_eq!(config.in_use.ecs, Some(EcsUse { task_definitions }));
     assert_eq!(config.guards.unread_pull_accounts, UnreadPullers::Warn);
+    assert_eq!(config.guards.unexplained_pulls.action, PullAction::Keep);
+    let reaching: Vec<bool> = config
+        .policies
+        .0
+        .iter()
+        .map(|it| it.pull_through_cache)
+        .collect();
+    assert_eq!(reaching, [false, true]);
     assert_eq!(config.registry_aliases, ["registry.example.com:5000"]);
     let accounts = ["111111111111", "012345678901"].map(|account| account.parse().unwrap());
     assert_eq!(config.guards.expected_accounts, accounts);
@@ -260,9 +272,9 @@ fn any_document() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let words = "version|mode|policies|repositories|keep|name|tags|except|untagged|pushed_within|pulled_within|newest|per|\
         newest_groups|by|all_tags|no_tag|keep_at_least|leave_alone|delete_unmatched|in_use|ecs|eks|kubernetes|kubeconfig|context|clusters|helm_history|custom_resources|exclude|lambda|services|task_definitions|registry_aliases|guards|expected_accounts|\
-        allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|archive|delete_after|restore_in_use|cost|usd_per_gb_month|change_window|days|state|registries|region|role_arn|external_id|accounts|regions|organization|role_name|list_role_arn|trusted_pullers|unread_pull_accounts";
+        allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|archive|delete_after|restore_in_use|cost|usd_per_gb_month|change_window|days|state|registries|region|role_arn|external_id|accounts|regions|organization|role_name|list_role_arn|trusted_pullers|pull_through_cache|unexplained_pulls|within|action|warn|unread_pull_accounts";
     let texts = prop_oneof![
-        "plan|delete|archive|active|referenced|pushed|pulled|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",
+        "plan|delete|archive|warn|active|referenced|pushed|pulled|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",
         "\\PC{0,8}",
     ];
     let leaf = prop_oneof![

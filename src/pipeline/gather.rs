@@ -120,7 +120,8 @@ impl Program {
     /// Writes down what was learnt, though the run ends without a plan.
     pub(super) async fn save_facts(&self, state: Option<&State>, stop_at: Option<Instant>) {
         let Some(state) = state else { return };
-        let saved = self.at_the_end(stop_at, state.save(true)).await;
+        // In a box, since the futures of S3 are large.
+        let saved = Box::pin(self.at_the_end(stop_at, state.save(true))).await;
         if let Some(Err(error)) = saved {
             tracing::warn!(event = "facts_not_saved", "{error}");
         }

@@ -98,6 +98,7 @@ impl Program {
             let settings = PlanSettings {
                 now,
                 archive: self.archiving(request.mode),
+                keep_pulled_within: self.config.guards.unexplained_pulls.kept_within(),
             };
             let deciding = self.decide(inventories, &gathered, settings);
             within(request.stop_at, deciding).await
@@ -284,8 +285,7 @@ impl Planned<'_> {
     /// Writes down what was learnt, for a plan that is not finished.
     pub async fn save_facts(&self) {
         let (state, stop_at) = (self.state.as_ref(), self.request.stop_at);
-        // In a box, since the futures of S3 are large.
-        Box::pin(self.program.save_facts(state, stop_at)).await;
+        self.program.save_facts(state, stop_at).await;
     }
 
     /// Returns the answer as it is without deleting anything.
@@ -344,6 +344,7 @@ impl Planned<'_> {
             usage: &self.usage,
             policies: &config.policies,
             unread: self.unread(),
+            unexplained_pulls: config.guards.unexplained_pulls,
             refusals: &applied.refusals,
             outcome: applied.outcome.as_ref(),
             to_restore: self

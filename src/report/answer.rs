@@ -13,7 +13,7 @@ use crate::{
     config::Mode,
     evidence::{SourceStatus, Unread},
     guard::Refusal,
-    plan::{Explanation, Missing},
+    plan::{Explanation, Missing, UnexplainedPulls},
 };
 
 /// Answer of a run: what it did, or would do.
@@ -55,6 +55,9 @@ pub struct Answer {
     /// Repositories that are left alone since images of them may be used where something could not
     /// be read.
     pub held: Vec<Held>,
+    /// Candidates that somebody pulled lately though nothing is known to use them, or what is kept
+    /// for it, by repository.
+    pub unexplained_pulls: Vec<UnexplainedPulls>,
     /// Images in use that cannot be pulled.
     pub missing: Vec<Missing>,
     /// Failures, by code.
@@ -215,6 +218,8 @@ pub struct Omitted {
     pub repositories: usize,
     /// Entries of `held`.
     pub held: usize,
+    /// Entries of `unexplained_pulls`.
+    pub unexplained_pulls: usize,
     /// Entries of `missing`.
     pub missing: usize,
     /// Entries of `failures`.
@@ -240,6 +245,7 @@ impl Document for Answer {
             refusals: cut(&mut self.refusals, most),
             repositories: cut(&mut self.repositories, most),
             held: cut(&mut self.held, most),
+            unexplained_pulls: cut(&mut self.unexplained_pulls, most),
             missing: cut(&mut self.missing, most),
             failures: cut(&mut self.failures, most),
             warnings: cut(&mut self.warnings, most),

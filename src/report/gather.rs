@@ -3,6 +3,7 @@
 use super::{
     Answer, Hygiene, Size, Status, VERSION,
     answer::{Held, Omitted, Progress},
+    count,
     format::GIGABYTE,
     summary::Summary,
     totals::Totals,
@@ -10,8 +11,8 @@ use super::{
 use crate::{
     config::Mode,
     evidence::{Unread, UsageIndex},
-    guard::Refusal,
-    plan::{LeftAlone, Missing, Plan},
+    guard::{PullAction, PullGuard, Refusal},
+    plan::{LeftAlone, Missing, Plan, UnexplainedPulls},
     policy::Policies,
     registry::{Outcome, Restoring, Stop},
 };
@@ -31,6 +32,8 @@ pub struct Facts<'a> {
     pub policies: &'a Policies,
     /// What was not read.
     pub unread: Vec<Unread>,
+    /// Treatment of candidates that somebody pulled.
+    pub unexplained_pulls: PullGuard,
     /// Refusals of the run.
     pub refusals: &'a [Refusal],
     /// The outcome, if the plan was applied.
@@ -81,6 +84,12 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         missing: facts.missing.iter().filter(|one| one.live).count() as u64,
     };
     let summary = summary.to_string();
+    let unexplained_pulls = unexplained_pulls(plan, facts.unexplained_pulls);
+    let mut warnings = totals.warnings;
+    warnings.extend(unexplained(
+        &unexplained_pulls,
+        facts.unexplained_pulls.action,
+    ));
     Answer {
         summary,
         status,
@@ -98,13 +107,34 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         explanation: None,
         repositories: totals.lines,
         held: held(plan),
+        unexplained_pulls,
         missing: facts.missing,
         failures: totals.failures.into_values().collect(),
-        warnings: totals.warnings,
+        warnings,
         hygiene: Hygiene::of(plan, usage, facts.policies),
         report: None,
         omitted: Omitted::default(),
     }
+}
+
+/// Returns the repositories with candidates that somebody pulled, unless that is off.
+fn unexplained_pulls(plan: &Plan, guard: PullGuard) -> Vec<UnexplainedPulls> {
+    match guard.action {
+        PullAction::Off => Vec::new(),
+        PullAction::Warn | PullAction::Keep => plan.unexplained_pulls(guard.within),
+    }
+}
+
+/// Returns the warning about candidates that somebody pulled (U13).
+fn unexplained(pulls: &[UnexplainedPulls], action: PullAction) -> Option<String> {
+    let images: usize = pulls.iter().map(|it| it.images).sum();
+    (images > 0 && action == PullAction::Warn).then(|| {
+        format!(
+            "somebody pulled {} in {} lately, though nothing that is read uses them: see `unexplained_pulls`; read what pulls there, or set `guards.unexplained_pulls.action: keep`",
+            count(images as u64, "candidate", "candidates"),
+            count(pulls.len() as u64, "repository", "repositories"),
+        )
+    })
 }
 
 /// Returns the repositories that are left alone because of something that could not be read (U17).

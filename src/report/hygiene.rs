@@ -216,12 +216,10 @@ fn tags(repository: &RepositoryPlan) -> HashMap<&Tag, Digest> {
 
 /// Returns whether nobody seems to need a repository.
 fn is_unused(repository: &RepositoryPlan, now: Time) -> bool {
-    let mut images = repository.images().iter().zip(repository.last_pulls());
-    images.all(|(planned, pulled_at)| {
-        let last = pulled_at.max(planned.image.pushed_at);
-        let is_old = last.is_some_and(|last| last.age(now) > UNUSED_AFTER);
-        is_old && !planned.verdict.in_use()
-    })
+    let is_old = |time: Time| time.age(now) > UNUSED_AFTER;
+    let mut images = repository.images().iter();
+    images.all(|it| it.image.pushed_at.is_some_and(is_old) && !it.verdict.in_use())
+        && repository.last_pulls().into_iter().flatten().all(is_old)
 }
 
 /// Returns whether a digest is `whole`, or a child of it at any depth.

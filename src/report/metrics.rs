@@ -16,7 +16,7 @@ use crate::{aws::Calls, evidence::SourceStatus, plan::Missing};
 pub const NAMESPACE: &str = "EcrCleanup";
 
 /// Every metric with its unit.
-pub const METRICS: [(&str, &str); 26] = [
+pub const METRICS: [(&str, &str); 27] = [
     ("RunsStarted", "Count"),
     ("RunsCompleted", "Count"),
     ("RunsRefused", "Count"),
@@ -33,6 +33,7 @@ pub const METRICS: [(&str, &str); 26] = [
     ("ImagesRestored", "Count"),
     ("ImagesFailed", "Count"),
     ("MissingImages", "Count"),
+    ("UnexplainedPulls", "Count"),
     ("BytesScanned", "Bytes"),
     ("BytesCandidate", "Bytes"),
     ("BytesDeleted", "Bytes"),
@@ -60,6 +61,7 @@ impl Metrics {
     #[must_use]
     pub fn ended(answer: &Answer, seconds: f64, calls: Calls) -> Self {
         let (status, counts, bytes) = (answer.status, answer.counts, answer.bytes);
+        let pulled = answer.unexplained_pulls.iter().map(|it| it.images);
         let numbers = [
             ("RunsCompleted", u64::from(status != Status::Refused)),
             ("RunsRefused", u64::from(status == Status::Refused)),
@@ -79,6 +81,7 @@ impl Metrics {
             ("BytesDeleted", bytes.deleted),
             ("GuardTrips", answer.refusals.len() as u64),
             ("TaskDefinitionsLeft", 0),
+            ("UnexplainedPulls", pulled.sum::<usize>() as u64),
         ];
         let mut metrics = Self::of(&answer.in_use, seconds, calls, &numbers);
         let savings = ("MonthlySavings", answer.monthly_savings_usd);

@@ -145,6 +145,7 @@ mod tests {
             explanation: None,
             repositories: Vec::new(),
             held: Vec::new(),
+            unexplained_pulls: Vec::new(),
             progress: None,
             missing: Vec::new(),
             failures: Vec::new(),

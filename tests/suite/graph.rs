@@ -295,11 +295,11 @@ fn what_is_attached_to_a_repository_that_the_guard_skips_is_kept() {
 fn archiving(delete_after_days: Option<i64>) -> PlanSettings {
     let delete_after = delete_after_days.map(|days| SignedDuration::from_hours(days * DAY));
     PlanSettings {
-        now: hours_ago(0),
         archive: Archiving {
             candidates: true,
             delete_after,
         },
+        ..hours_ago(0).into()
     }
 }
 
@@ -448,11 +448,11 @@ const ARCHIVED_INDEX: [(&str, &str); 7] = [
 #[test]
 fn an_archived_index_that_is_kept_keeps_what_it_may_name() {
     let settings = PlanSettings {
-        now: hours_ago(0),
         archive: Archiving {
             candidates: false,
             delete_after: Some(SignedDuration::from_hours(DAY * 115)),
         },
+        ..hours_ago(0).into()
     };
     for (images, expected) in ARCHIVED_INDEX {
         let repository = RepositoryBuilder::read(images);

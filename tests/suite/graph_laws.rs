@@ -77,8 +77,8 @@ impl World {
             delete_after: delete_after.map(SignedDuration::from_hours),
         };
         let terms = PlanSettings {
-            now: hours_ago(0),
             archive,
+            ..hours_ago(0).into()
         };
         let document = format!(
             "policies: [{{repositories: ['**'], delete_unmatched: true, keep: [{}]}}]",

@@ -294,6 +294,8 @@ async fn a_pull_through_cache_is_cleaned_only_where_a_policy_names_it() {
 /// them alone or names them (K1, K11).
 #[tokio::test]
 async fn a_policy_may_reach_pull_through_caches_by_wildcard() {
+    const REACHING: &str = "{repositories: ['mirror/**'], pull_through_cache: true}";
+    const OTHERS: &str = "{repositories: ['**']}";
     let caches = |world: &mut World| {
         for name in ["mirror/nginx", "mirror/own"] {
             world.untagged_images(name, 2);
@@ -301,8 +303,6 @@ async fn a_policy_may_reach_pull_through_caches_by_wildcard() {
         let rule = PullThroughCacheRule::new("mirror", "public.ecr.aws");
         world.home().ecr.pull_through_cache_rules.push(rule);
     };
-    const REACHING: &str = "{repositories: ['mirror/**'], pull_through_cache: true}";
-    const OTHERS: &str = "{repositories: ['**']}";
     for (before, left) in [
         ("", [1, 1]),
         ("{repositories: ['**/own']},", [1, 1]),

@@ -43,6 +43,7 @@ mod pull_times;
 mod state_store;
 mod stop;
 mod trust;
+mod unexplained_pulls;
 
 // What the texts around the program say.
 mod architecture;

@@ -243,7 +243,7 @@ async fn what_only_the_program_read_is_deleted() {
     for config in ["", RULE] {
         plan(&aws, config).await;
     }
-    let answer = run(&aws, &format!("{{mode: delete, {}}}", RULE)).await;
+    let answer = run(&aws, &format!("{{mode: delete, {RULE}}}")).await;
     assert_deleted!(answer, Completed, 4);
 }
 

@@ -27,7 +27,7 @@ pub use limits::{RepositorySelection, Selection};
 pub use principal::{Accounts, PullPrincipal};
 pub use pull_principals::{PolicyError, pull_principals};
 pub use refusal::{Guard, Refusal, StateProblem};
-pub use settings::{ChangeWindow, Guards, UnreadPullers};
+pub use settings::{ChangeWindow, Guards, PullAction, PullGuard, UnreadPullers};
 pub use soak_ledger::SoakLedger;
 pub use trusted_pullers::TrustedPullers;
 pub use unread_puller::{KnownPullers, Organization};

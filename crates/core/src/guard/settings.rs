@@ -29,6 +29,8 @@ pub struct Guards {
     pub unread_pull_accounts: UnreadPullers,
     /// Pullers of which nothing needs to be read.
     pub trusted_pullers: TrustedPullers,
+    /// Treatment of candidates that somebody pulled.
+    pub unexplained_pulls: PullGuard,
     /// Time for which an image must have been a candidate in every run before it is deleted.
     pub soak: SignedDuration,
     /// Time of the week in which deletion is allowed; `None` for any time.
@@ -42,6 +44,34 @@ pub enum UnreadPullers {
     Refuse,
     /// It is cleaned, with a warning.
     Warn,
+}
+
+/// Treatment of candidates that somebody pulled, though nothing is known to use them (U13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PullGuard {
+    /// Age up to which a pull counts.
+    pub within: SignedDuration,
+    /// What becomes of them.
+    pub action: PullAction,
+}
+
+impl PullGuard {
+    /// Returns the age up to which a pull keeps a candidate; `None` if it keeps none.
+    #[must_use]
+    pub fn kept_within(self) -> Option<SignedDuration> {
+        (self.action == PullAction::Keep).then_some(self.within)
+    }
+}
+
+/// What becomes of candidates that somebody pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PullAction {
+    /// They are counted, and the run warns.
+    Warn,
+    /// They are kept.
+    Keep,
+    /// Nothing, and they are not counted.
+    Off,
 }
 
 /// Time of the week in which deletion is allowed, in the local time of a time zone.

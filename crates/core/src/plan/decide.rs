@@ -29,6 +29,9 @@ pub(super) fn decide(
     loop {
         // What is kept so may have attachments elsewhere in its turn.
         while keep_attached_elsewhere(&mut progress, subjects) {}
+        if keep_unexplained_pulls(&mut progress) {
+            while keep_attached_elsewhere(&mut progress, subjects) {}
+        }
         if !release_orphans(&mut progress, subjects, usage) {
             break;
         }
@@ -60,8 +63,10 @@ impl<'a> Progress<'a> {
         match reasons {
             Ok(reasons) if reasons.depends_on_others() => Self::Open(Box::new(reasons)),
             Ok(mut reasons) => {
+                reasons.keep_unexplained_pulls();
                 while reasons.release_orphans() {
                     reasons.collect(subject, usage);
+                    reasons.keep_unexplained_pulls();
                 }
                 Self::Done((None, reasons.into_verdicts()))
             }
@@ -91,6 +96,16 @@ impl<'a> Progress<'a> {
             Self::Done(decision) => decision,
         }
     }
+}
+
+/// Keeps what somebody pulled although nothing else keeps it, and returns whether there was any.
+fn keep_unexplained_pulls(progress: &mut [Progress<'_>]) -> bool {
+    let open = progress.iter_mut().map(|progress| match progress {
+        Progress::Open(reasons) => reasons.keep_unexplained_pulls(),
+        Progress::Done(_) => false,
+    });
+    // Of all of them, not only up to the first.
+    open.filter(|any| *any).count() > 0
 }
 
 /// Lets children count that are kept without any index that names them, and returns whether there

@@ -74,13 +74,14 @@ impl Graph {
 
     /// Returns an image and its children, to any depth.
     pub(super) fn with_parts(&self, image: u32) -> impl Iterator<Item = u32> + '_ {
-        let mut open = vec![image];
-        let mut seen = BTreeSet::from([image]);
-        iter::from_fn(move || {
+        let mut open: Vec<u32> = self.children(image).collect();
+        let mut seen: BTreeSet<u32> = open.iter().copied().collect();
+        let parts = iter::from_fn(move || {
             let part = open.pop()?;
             open.extend(self.children(part).filter(|next| seen.insert(*next)));
             Some(part)
-        })
+        });
+        iter::once(image).chain(parts)
     }
 
     /// Returns what may be deleted only after this image: its children and its referrers.

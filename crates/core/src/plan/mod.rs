@@ -20,6 +20,7 @@ mod repository;
 mod sentence;
 mod settings;
 mod subject;
+mod unexplained_pulls;
 mod units;
 mod verdict;
 
@@ -43,6 +44,7 @@ pub use missing::{Missing, MissingReason, Stored, first_of, missing, missing_fro
 pub use needed_archived::needed_archived;
 pub use repository::{PlannedImage, RepositoryPlan};
 pub use settings::{Archiving, PlanSettings};
+pub use unexplained_pulls::UnexplainedPulls;
 pub use units::{Unit, UnitImage};
 pub use verdict::{DeleteReason, KeepReason, LeftAlone, Verdict};
 
@@ -72,8 +74,7 @@ pub struct Candidates<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     registries: Vec<Arc<Registry>>,
-    now: Time,
-    archive: Archiving,
+    settings: PlanSettings,
     repositories: Vec<RepositoryPlan>,
 }
 
@@ -153,8 +154,7 @@ impl Candidates<'_> {
         }
         Plan {
             registries: self.registries,
-            now: self.settings.now,
-            archive: self.settings.archive,
+            settings: self.settings,
             repositories: self.repositories.into_iter().map(Into::into).collect(),
         }
     }
@@ -175,10 +175,13 @@ impl Plan {
     pub const fn empty(now: Time) -> Self {
         Self {
             registries: Vec::new(),
-            now,
-            archive: Archiving {
-                candidates: false,
-                delete_after: None,
+            settings: PlanSettings {
+                now,
+                archive: Archiving {
+                    candidates: false,
+                    delete_after: None,
+                },
+                keep_pulled_within: None,
             },
             repositories: Vec::new(),
         }
@@ -193,7 +196,7 @@ impl Plan {
     /// Returns the time that the plan was made for.
     #[must_use]
     pub const fn now(&self) -> Time {
-        self.now
+        self.settings.now
     }
 
     /// Returns the repositories, by registry and name.
@@ -205,14 +208,14 @@ impl Plan {
     /// Returns whether candidates are archived rather than deleted.
     #[must_use]
     pub const fn is_archiving(&self) -> bool {
-        self.archive.candidates
+        self.settings.archive.candidates
     }
 
     /// Returns whether a candidate is archived rather than deleted: one that is archived already is
     /// deleted.
     #[must_use]
     pub fn archives(&self, candidate: &Image) -> bool {
-        self.archive.candidates && candidate.status != Status::Archived
+        self.settings.archive.candidates && candidate.status != Status::Archived
     }
 
     /// Returns the candidates of each repository that are kept by this use, read later than the
@@ -223,16 +226,12 @@ impl Plan {
         usage: &UsageIndex,
         policies: &Policies,
     ) -> BTreeMap<RepositoryKey, HashSet<Digest>> {
-        let settings = PlanSettings {
-            now: self.now,
-            archive: self.archive,
-        };
         let subjects: Vec<Subject<'_>> = self
             .repositories
             .iter()
             .map(RepositoryPlan::subject)
             .collect();
-        let decisions = decide::decide(&subjects, usage, policies, settings);
+        let decisions = decide::decide(&subjects, usage, policies, self.settings);
         let kept = decisions.into_iter().zip(&self.repositories);
         kept.filter_map(|((_, verdicts), repository)| {
             let both = verdicts.iter().zip(repository.images());

@@ -86,6 +86,9 @@ impl KeepReason {
             Self::UnknownStatus => "its status is unknown to this version of ecr-cleanup".into(),
             Self::NoPushTime => "it has no push time, so its age is unknown".into(),
             Self::PushedInFuture => "its push time is in the future, so a clock is wrong".into(),
+            Self::UnexplainedPull { pulled_at } => {
+                format!("somebody pulled it on {pulled_at}, though nothing that is read uses it")
+            }
             Self::JustPushed => {
                 "untagged and pushed less than an hour ago, so its push may not be complete".into()
             }

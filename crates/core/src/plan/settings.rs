@@ -9,12 +9,15 @@ const ARCHIVE_CHARGE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Time that a plan is made for, and treatment of the archive. A time alone leaves the archive
 /// alone.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanSettings {
     /// Time.
     pub now: Time,
     /// Treatment of the archive.
     pub archive: Archiving,
+    /// Time for which a pull by others keeps an image that nothing else keeps (U13); `None` if it
+    /// keeps none.
+    pub keep_pulled_within: Option<SignedDuration>,
 }
 
 /// Treatment of the archive.
@@ -31,6 +34,7 @@ impl From<Time> for PlanSettings {
         Self {
             now,
             archive: Archiving::default(),
+            keep_pulled_within: None,
         }
     }
 }

@@ -100,6 +100,11 @@ pub enum KeepReason {
     PushedInFuture,
     /// It has no tag and was pushed a short time ago: the push may still be going on.
     JustPushed,
+    /// Somebody pulled it or a part of it lately, although nothing is known to use it (U13).
+    UnexplainedPull {
+        /// Last pull.
+        pulled_at: Time,
+    },
 }
 
 /// Reason for which nothing keeps an image.

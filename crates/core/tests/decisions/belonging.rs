@@ -27,7 +27,8 @@ fn deleted(table: &str, used: &[&str], settings: impl Into<PlanSettings>) -> Str
 
 fn archiving(delete_after: Option<i64>) -> PlanSettings {
     let delete_after = delete_after.map(|days| SignedDuration::from_hours(24 * days));
-    PlanSettings { now: days_ago(0), archive: Archiving { candidates: true, delete_after } }
+    let archive = Archiving { candidates: true, delete_after };
+    PlanSettings { archive, ..days_ago(0).into() }
 }
 
 /// It refers to its subject alone, and not to what an ordinary tag of it names (G2, K5).

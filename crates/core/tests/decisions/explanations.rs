@@ -34,7 +34,7 @@ fn an_image_is_explained_by_tag_or_digest() {
 #[test]
 fn in_mode_archive_candidates_are_archived() {
     let archive = Archiving { candidates: true, delete_after: None };
-    let settings = PlanSettings { now: days_ago(0), archive };
+    let settings = PlanSettings { archive, ..days_ago(0).into() };
     let plan = plan_of(inventory(&[("app", APP)]), &usage(&[]), settings);
     insta::assert_snapshot!(explain(&plan, "app:old"));
 }

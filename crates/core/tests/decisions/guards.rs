@@ -11,8 +11,8 @@ use ecr_cleanup_core::{
         User,
     },
     guard::{
-        self, ChangeWindow, Guard, GuardInput, Guards, KnownPullers, Memory, PullingAccounts,
-        Refusal, TrustedPullers, UnreadPullers, UsageCounts,
+        self, ChangeWindow, Guard, GuardInput, Guards, KnownPullers, Memory, PullAction, PullGuard,
+        PullingAccounts, Refusal, TrustedPullers, UnreadPullers, UsageCounts,
     },
     plan::Plan,
 };
@@ -37,6 +37,10 @@ pub(crate) fn settings() -> Guards {
         min_usage_drop: 3,
         unread_pull_accounts: UnreadPullers::Refuse,
         trusted_pullers: TrustedPullers::default(),
+        unexplained_pulls: PullGuard {
+            within: SignedDuration::from_hours(14 * 24),
+            action: PullAction::Warn,
+        },
         soak: SignedDuration::ZERO,
         change_window: None,
     }

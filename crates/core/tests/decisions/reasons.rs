@@ -47,7 +47,7 @@ fn every_verdict_has_its_reason() {
     rules.rules[0].newest = NonZeroU32::new(2);
     let delete_after = Some(SignedDuration::from_hours(24 * 30));
     let archive = Archiving { candidates: false, delete_after };
-    let settings = PlanSettings { now: days_ago(0), archive };
+    let settings = PlanSettings { archive, ..days_ago(0).into() };
     let mut lines = Vec::new();
     for table in WORLDS {
         let used = usage(&[&digest("u").to_string()]);

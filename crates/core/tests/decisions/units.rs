@@ -60,7 +60,7 @@ fn an_index_comes_before_its_children_and_an_image_before_its_referrers() {
 fn a_possible_child_comes_after_the_archived_indexes_that_may_name_it() {
     let archive =
         Archiving { candidates: true, delete_after: Some(SignedDuration::from_hours(24 * 10)) };
-    let settings = PlanSettings { now: days_ago(0), archive };
+    let settings = PlanSettings { archive, ..days_ago(0).into() };
     for (table, expected) in [
         ("a 90 | archived 30\n b 90 | index | archived 30", &["b0 a1"][..]),
         ("a 90 | archived 40\n b 90 | index | archived 30", &["a0", "b0"]),
@@ -148,7 +148,7 @@ fn a_plan_knows_what_was_read_and_when() {
 #[test]
 fn only_what_is_active_is_archived() {
     let archive = Archiving { candidates: true, delete_after: Some(SignedDuration::ZERO) };
-    let settings = PlanSettings { now: days_ago(0), archive };
+    let settings = PlanSettings { archive, ..days_ago(0).into() };
     let plan = plan_of(inventory(&[("app", "a 9\n b 9 | archived 1")]), &usage(&[]), settings);
     let candidates = plan.repository("app").unwrap().candidates();
     let archives: Vec<bool> = candidates.map(|it| plan.archives(&it.image)).collect();

@@ -138,7 +138,8 @@ impl Family {
 
 fn settings(candidates: bool, delete_after: Option<i64>) -> PlanSettings {
     let delete_after = delete_after.map(|days| SignedDuration::from_hours(days * DAY));
-    PlanSettings { now: hours_ago(0), archive: Archiving { candidates, delete_after } }
+    let archive = Archiving { candidates, delete_after };
+    PlanSettings { now: hours_ago(0), archive, keep_pulled_within: None }
 }
 
 fn around(rules: usize, settings: PlanSettings) -> Around {
@@ -333,9 +334,37 @@ fn archives(images: usize) -> Family {
     }
 }
 
+/// Every graph, with images that somebody pulled.
+fn pulls(images: usize) -> Family {
+    let pulled = |days: i64| State { pulled: Some(days * DAY), ..OLD };
+    let around = [false, true].map(|archive| {
+        let keep_pulled_within = Some(SignedDuration::from_hours(14 * DAY));
+        let settings = PlanSettings { keep_pulled_within, ..settings(archive, Some(90)) };
+        [0, 3].map(|rules| around(rules, settings))
+    });
+    Family {
+        name: "pulls",
+        images,
+        kinds: &[IMAGE, Kinds::Indexes, OPAQUE],
+        subjects: &[To::Others],
+        signed: SIGNATURE,
+        tags: 1,
+        states: vec![
+            OLD,
+            pulled(1),
+            pulled(20),
+            archived(1),
+            State { pulled: Some(DAY), ..archived(100) },
+        ],
+        only: is_possible,
+        around: around.concat(),
+        ..FAMILY
+    }
+}
+
 /// Returns all families.
 pub(crate) fn families() -> Vec<Family> {
-    let up_to_two = [graphs, attachments, ranks, uses, repositories, doubts, archives];
+    let up_to_two = [graphs, attachments, ranks, uses, repositories, doubts, archives, pulls];
     let of_three = [graphs, ranks, uses, repositories, archives].map(|family| family(3));
     let small = up_to_two.iter().flat_map(|family| [family(1), family(2)]);
     small.chain(of_three).chain([large_graphs()]).collect()

@@ -80,8 +80,16 @@ impl Naive<'_> {
         let used = world.images.iter().fold(world.used, |used, _| used | name(used));
         let ruled = world.rules().fold(used, |all, (home, rule)| all | self.ruled(home, rule));
         let archived = world.set(|i| self.is_newly_archived(i));
-        let (mut held, mut kept) =
-            (left_alone | ruled | world.set(|i| self.is_in_doubt(i)), archived);
+        let held = left_alone | ruled | world.set(|i| self.is_in_doubt(i));
+        let kept = self.with_belongings(held, archived);
+        // What nothing keeps and others pulled (U13).
+        let pulled = world.set(|i| !kept.1.has(i) && self.is_pulled(i));
+        self.with_belongings(kept.0 | pulled, kept.1).1
+    }
+
+    /// Returns the same images with all that belongs to them.
+    fn with_belongings(&self, mut held: Set, mut kept: Set) -> (Set, Set) {
+        let world = self.world;
         loop {
             // In mode `archive`, being archived is no reason for others to stay active.
             let owners = if world.settings.archive.candidates { held } else { kept };
@@ -92,7 +100,7 @@ impl Naive<'_> {
                 kept | held | more | world.archived & world.set(|i| self.belongs(i, kept)),
             );
             if both == (held, kept) {
-                return kept;
+                return both;
             }
             (held, kept) = both;
         }

@@ -152,6 +152,7 @@ struct Drawing {
     later: Vec<(usize, usize, usize)>,
     candidates: bool,
     delete_after: Option<i64>,
+    pulled_within: Option<i64>,
 }
 
 fn drawing() -> impl Strategy<Value = Drawing> {
@@ -167,14 +168,16 @@ fn drawing() -> impl Strategy<Value = Drawing> {
     let homes = vec((0..policies().0.len(), known, own), NAMES.len());
     let used = || vec((0..30_usize, 0..NAMES.len(), 0..NUMBERS), 0..5);
     let images = vec(drawn(), 0..=60);
-    (images, homes, used(), used(), any::<bool>(), option::of(0..300_i64)).prop_map(
-        |(images, homes, uses, later, candidates, delete_after)| Drawing {
+    let hours = || option::of(0..300_i64);
+    (images, homes, used(), used(), any::<bool>(), hours(), hours()).prop_map(
+        |(images, homes, uses, later, candidates, delete_after, pulled_within)| Drawing {
             images,
             homes,
             uses,
             later,
             candidates,
             delete_after,
+            pulled_within,
         },
     )
 }
@@ -298,6 +301,7 @@ impl Drawing {
                 candidates: self.candidates,
                 delete_after: self.delete_after.map(SignedDuration::from_hours),
             },
+            keep_pulled_within: self.pulled_within.map(SignedDuration::from_hours),
         }
     }
 }

@@ -42,7 +42,7 @@ impl Naive<'_> {
                 kept = kept | Set::one(i);
             }
             for (group, version) in entries {
-                let newness = self.pulled(i).filter(|_| rule.by == Order::Pulled);
+                let newness = self.last_pull(i, true).filter(|_| rule.by == Order::Pulled);
                 groups.entry(group).or_default().push((
                     Reverse(version),
                     Reverse(newness.unwrap_or(pushed)),
@@ -74,6 +74,23 @@ impl Naive<'_> {
         kept
     }
 
+    /// Returns whether others are known to have pulled it or a part of it lately (U13).
+    pub(crate) fn is_pulled(&self, i: usize) -> bool {
+        let settings = self.world.settings;
+        let pull = settings.keep_pulled_within.zip(self.last_pull(i, false));
+        pull.is_some_and(|(within, at)| at.age(settings.now) <= within)
+    }
+
+    /// Returns the last pull of an image or a part of it: one that may be somebody else's, or surely
+    /// is (K12).
+    fn last_pull(&self, i: usize, may_be: bool) -> Option<Time> {
+        let world = self.world;
+        let more = |parts: Set| parts | world.set(|part| world.parents[part].meets(parts));
+        let parts = world.images.iter().fold(Set::one(i), |parts, _| more(parts));
+        let parts = (0..self.tags.len()).filter(|&part| parts.has(part));
+        parts.filter_map(|part| world.pull(part, may_be)).max()
+    }
+
     /// Returns whether an image meets every condition of a rule but its rank (K2, K12).
     fn meets(&self, rule: &KeepRule, i: usize) -> bool {
         let (world, image) = (self.world, self.world.images[i]);
@@ -87,16 +104,7 @@ impl Naive<'_> {
             && (!rule.untagged || self.tags[i].is_empty())
             && within(rule.pushed_within, image.pushed_at)
             && (rule.pulled_within.is_none()
-                || within(rule.pulled_within, self.pulled(i).or(image.pushed_at)))
-    }
-
-    /// Returns the last pull of an image and its children, to any depth (K12).
-    fn pulled(&self, i: usize) -> Option<Time> {
-        let world = self.world;
-        let more = |parts: Set| parts | world.set(|part| world.parents[part].meets(parts));
-        let parts = world.images.iter().fold(Set::one(i), |parts, _| more(parts));
-        let pulled = (0..self.tags.len()).filter(|&part| parts.has(part));
-        pulled.filter_map(|part| world.pull(part, true)).max()
+                || within(rule.pulled_within, self.last_pull(i, true).or(image.pushed_at)))
     }
 }
 

@@ -91,6 +91,9 @@ fn a_kept_image_has_its_reasons() {
         KeepReason::NoPushTime,
         KeepReason::PushedInFuture,
         KeepReason::JustPushed,
+        KeepReason::UnexplainedPull {
+            pulled_at: Time::from_millis(1_780_000_000_000).unwrap(),
+        },
     ];
     insta::assert_snapshot!(lines(&reasons, |reason| reason.sentence(&name)), @r"
     the repository is left alone
@@ -108,6 +111,7 @@ fn a_kept_image_has_its_reasons() {
     it has no push time, so its age is unknown
     its push time is in the future, so a clock is wrong
     untagged and pushed less than an hour ago, so its push may not be complete
+    somebody pulled it on 2026-05-28T20:26:40Z, though nothing that is read uses it
     ");
 }
 
