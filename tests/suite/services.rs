@@ -408,4 +408,12 @@ async fn access_is_tried_with_what_there_is_to_ask_about() {
     assert!(without_pipes.is_complete(), "{without_pipes}");
     let untried = &without_pipes.untried;
     assert!(untried.contains(&"pipes:DescribePipe"), "{without_pipes}");
+
+    // Not that there is nothing to ask about: it is not known what there is.
+    for answer in [json!({}), json!({"Pipes": [{"Arn": "a"}]})] {
+        aws.edit(|world| world.home().script("pipes:ListPipes", "", answer.clone()));
+        let unclear = access().await;
+        let problems = unclear.problems.join("; ");
+        assert_contains!(problems, "`pipes:ListPipes` failed", "`");
+    }
 }

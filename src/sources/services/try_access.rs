@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     OtherService,
-    answer::{is_wanted, listed, one},
+    answer::{is_wanted, listed, missing, one},
     request::{Chain, members, operation, request, text},
     spec::{Spec, Step},
 };
@@ -46,28 +46,22 @@ fn try_step<'a>(
     tried: &'a mut TriedService,
 ) -> LocalBoxFuture<'a, ()> {
     async move {
-        let request = body(step, above).and_then(|body| request(&spec.protocol, step, body).ok());
-        let Some(request) = request else {
-            return leave(step, tried);
-        };
         let operation = operation(step);
-        let answer = match client.call(operation, "", request).await {
-            Ok(answer) => answer,
-            // Nothing is needed where there is no service.
-            Err(error) if error.cause == Cause::NotOffered => return,
-            Err(error) => {
-                tried.tried.push(Tried::new(operation, Some(&error)));
-                step.then.iter().for_each(|step| leave(step, tried));
-                return;
-            }
+        let answer = match body(step, above) {
+            Ok(body) => match request(&spec.protocol, step, body) {
+                Ok(request) => client.call(operation, "", request).await,
+                Err(error) => Err(ApiError::answer(operation, "", error.to_string())),
+            },
+            Err(error) => Err(error),
         };
-        tried.tried.push(Tried::new(operation, None));
-        let items: Vec<Value> = if step.list.is_some() {
-            let listed = listed(step, answer).into_iter().flatten();
-            listed.map(|(_, item)| item).collect()
-        } else {
-            one(step, answer).into_iter().collect()
-        };
+        let items = answer.and_then(|answer| items(step, answer));
+        let error = items.as_ref().err();
+        // Nothing is needed where there is no service.
+        if error.is_some_and(|error| error.cause == Cause::NotOffered) {
+            return;
+        }
+        tried.tried.push(Tried::new(operation, error));
+        let items = items.unwrap_or_default();
         for next in &step.then {
             match items.iter().find(|item| is_wanted(next, item)) {
                 Some(item) => {
@@ -81,15 +75,26 @@ fn try_step<'a>(
 }
 
 /// Returns the members of a call about the first thing there is.
-fn body(step: &Step, above: Option<&Chain<'_>>) -> Option<Value> {
-    let mut body = members(step, above).ok()?;
+fn body(step: &'static Step, above: Option<&Chain<'_>>) -> Result<Value, ApiError> {
+    let mut body = members(step, above).map_err(|field| missing(step, field))?;
     if let Some(batch) = &step.batch {
-        body = json!({ &batch.member: [text(above?.get(&batch.field))?] });
+        let field = above.and_then(|above| text(above.get(&batch.field)));
+        let field = field.ok_or_else(|| missing(step, &batch.field))?;
+        body = json!({ &batch.member: [field] });
     }
     if let Some(each) = &step.each {
-        body[&each.member] = each.values.first()?.clone();
+        body[&each.member] = each.values.first().cloned().unwrap_or_default();
     }
-    Some(body)
+    Ok(body)
+}
+
+/// Returns what an answer lists, or the one thing that it is about.
+fn items(step: &'static Step, answer: Value) -> Result<Vec<Value>, ApiError> {
+    if step.list.is_none() {
+        return Ok(vec![one(step, answer)?]);
+    }
+    let listed = listed(step, answer)?.into_iter();
+    Ok(listed.map(|(_, item)| item).collect())
 }
 
 fn leave(step: &'static Step, tried: &mut TriedService) {
