@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     guard::Guards,
-    policy::{Action, KeepRule, KeepRules, Order, Pattern, Policy},
+    policy::{Action, KeepRule, KeepRules, Order, Pattern, Policy, RepositoryGlobs},
 };
 
 impl Serialize for Config {
@@ -94,16 +94,17 @@ fn keep_rule(rule: &KeepRule) -> raw::KeepRule {
 
 fn in_use(in_use: &InUse) -> raw::InUse {
     let eks = in_use.eks.as_ref().map(|eks| raw::Eks {
-        clusters: texts(eks.clusters.patterns()),
+        clusters: eks.clusters.texts().map(str::to_owned).collect(),
         allow_empty: texts(&eks.allow_empty),
         helm_history: eks.helm_history,
-        custom_resources: raw::CustomResources {
-            exclude: texts(eks.exclude.patterns()),
-        },
+        custom_resources: custom_resources(&eks.exclude),
     });
     let contexts = in_use.kubernetes.iter().map(|cluster| raw::Context {
         kubeconfig: Some(cluster.kubeconfig.clone()),
         context: Some(cluster.context.clone()),
+        allow_empty: cluster.allow_empty,
+        helm_history: cluster.helm_history,
+        custom_resources: cluster.exclude.as_ref().map(custom_resources),
     });
     let accounts = in_use.accounts.iter().map(accounts::written_account);
     raw::InUse {
@@ -118,6 +119,12 @@ fn in_use(in_use: &InUse) -> raw::InUse {
             .as_ref()
             .map(accounts::written_organization),
         keep_lists: texts(&in_use.keep_lists),
+    }
+}
+
+fn custom_resources(exclude: &RepositoryGlobs) -> raw::CustomResources {
+    raw::CustomResources {
+        exclude: texts(exclude.patterns()),
     }
 }
 

@@ -1,9 +1,10 @@
 //! The usage sources: what is written, checked and compiled.
 
 use super::{
-    EksUse, InUse, KubernetesUse, S3Objects, accounts, path::Path, policies, problems::Problems,
-    raw, scalar::List, text::TextError,
+    ClusterGlobs, EksUse, InUse, KubernetesUse, S3Objects, accounts, exclude, path::Path, policies,
+    problems::Problems, raw, scalar::List,
 };
+use crate::policy::RepositoryGlobs;
 
 /// Returns the sources of use as they are written.
 pub(super) fn compile(written: &raw::InUse, problems: &mut Problems) -> Option<InUse> {
@@ -40,18 +41,8 @@ pub(super) fn compile(written: &raw::InUse, problems: &mut Problems) -> Option<I
 }
 
 fn eks(written: &raw::Eks, path: &Path, problems: &mut Problems) -> Option<EksUse> {
-    let clusters = path.key("clusters");
-    let clusters = if written.clusters.0.is_empty() {
-        let message = "expected a glob; every cluster is `**`, and none is `eks: false`";
-        problems.add(&clusters, message);
-        None
-    } else {
-        policies::globs(&written.clusters, &clusters, problems)
-    };
-    let in_exclude = path.key("custom_resources").key("exclude");
-    let exclude = &written.custom_resources.exclude;
-    problems.all_parsed(&in_exclude, exclude, check_kind);
-    let exclude = policies::globs(exclude, &in_exclude, problems);
+    let clusters = self::clusters(&written.clusters, &path.key("clusters"), problems);
+    let exclude = self::exclude(&written.custom_resources, path, problems);
     Some(EksUse {
         clusters: clusters?,
         allow_empty: written.allow_empty.0.iter().flatten().cloned().collect(),
@@ -60,32 +51,37 @@ fn eks(written: &raw::Eks, path: &Path, problems: &mut Problems) -> Option<EksUs
     })
 }
 
-/// Reason for which a glob on `GROUP/KIND` cannot leave out kinds.
-#[derive(Debug, thiserror::Error)]
-enum KindError {
-    #[error("names built-in workloads, which are always read")]
-    Workload,
-    #[error("of the built-in kinds only `core/ConfigMap` can be left out")]
-    BuiltIn,
-    #[error("expected one group: `*` stands for kinds")]
-    Group,
-    #[error(transparent)]
-    Form(TextError),
+fn clusters(written: &List<String>, path: &Path, problems: &mut Problems) -> Option<ClusterGlobs> {
+    let items = written.items().map(|(index, text)| (index, text.clone()));
+    let (indexes, texts): (Vec<usize>, Vec<String>) = items.unzip();
+    if written.0.is_empty() {
+        let message = "expected a glob; every cluster is `**`, and none is `eks: false`";
+        problems.add(path, message);
+        return None;
+    }
+    if let (Some(first), Some(&index)) = (texts.first(), indexes.first())
+        && first.starts_with('!')
+    {
+        let message =
+            "leaves out what no glob before it matches; begin with `**`, for every cluster";
+        problems.add(&path.index(index), message);
+    }
+    let globs = ClusterGlobs::new(&texts).map_err(|errors| {
+        for (position, error) in errors {
+            problems.add(&path.index(indexes[position]), error.to_string());
+        }
+    });
+    globs.ok()
 }
 
-fn check_kind(text: &str) -> Result<(), KindError> {
-    let is_kind =
-        |(group, kind): &(&str, &str)| !group.is_empty() && !kind.is_empty() && !kind.contains('/');
-    match text.split_once('/').filter(is_kind) {
-        Some(("apps" | "batch", _)) => Err(KindError::Workload),
-        Some(("core", kind)) if kind != "ConfigMap" => Err(KindError::BuiltIn),
-        Some((group, _)) if group.starts_with('*') => Err(KindError::Group),
-        Some(_) => Ok(()),
-        None => {
-            let expected = "`GROUP/KIND` or `GROUP/*`, such as `argoproj.io/Workflow`";
-            Err(KindError::Form(TextError::new(expected, text)))
-        }
-    }
+fn exclude(
+    written: &raw::CustomResources,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<RepositoryGlobs> {
+    let path = path.key("custom_resources").key("exclude");
+    problems.all_parsed(&path, &written.exclude, exclude::check);
+    policies::globs(&written.exclude, &path, problems)
 }
 
 fn contexts(
@@ -97,9 +93,17 @@ fn contexts(
         let path = path.index(index);
         let kubeconfig = problems.required(&path, "kubeconfig", written.kubeconfig.clone());
         let context = problems.required(&path, "context", written.context.clone());
+        let exclude = written.custom_resources.as_ref();
+        let exclude = exclude.map(|written| self::exclude(written, &path, problems));
         Some(KubernetesUse {
             kubeconfig: kubeconfig?,
             context: context?,
+            allow_empty: written.allow_empty,
+            helm_history: written.helm_history,
+            exclude: match exclude {
+                Some(exclude) => Some(exclude?),
+                None => None,
+            },
         })
     });
     policies::all_of(contexts)

@@ -13,11 +13,13 @@
 //! together in one [`ConfigError`], before anything else happens.
 
 mod accounts;
+mod clusters;
 mod compile;
 mod document;
 mod duration;
 mod effective;
 mod error;
+mod exclude;
 mod guards;
 mod in_use;
 mod keep_rules;
@@ -47,14 +49,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use strum::{IntoStaticStr, VariantArray};
 
-pub(crate) use self::{duration::parse as duration, nearest::nearest};
 pub use self::{
+    clusters::ClusterGlobs,
     error::ConfigError,
     location::{S3Bucket, S3Location, S3Objects},
     schema::schema,
     source::Fetch,
     text::TextError,
 };
+pub(crate) use self::{duration::parse as duration, nearest::nearest};
 use crate::{
     guard::Guards,
     image::{AccountId, Arn, Region},
@@ -267,23 +270,29 @@ impl InUse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EksUse {
     /// The clusters that are read, by name.
-    pub clusters: RepositoryGlobs,
+    pub clusters: ClusterGlobs,
     /// The names of clusters that may have no workloads.
     pub allow_empty: Vec<String>,
     /// Whether the images of stored Helm releases are in use.
     pub helm_history: bool,
-    /// Custom kinds that are not read, as `GROUP/KIND`.
+    /// Kinds and objects that are not read, as `GROUP/KIND` and `GROUP/KIND/NAMESPACE/NAME`.
     pub exclude: RepositoryGlobs,
 }
 
-/// A Kubernetes cluster that a kubeconfig describes; it is read as [`EksUse`] says, or else its
-/// defaults.
+/// A Kubernetes cluster that a kubeconfig describes. What is `None` is as [`EksUse`] says, or else
+/// its defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KubernetesUse {
     /// The path of the file.
     pub kubeconfig: String,
     /// The name of the context in it.
     pub context: String,
+    /// Whether it may have no workloads.
+    pub allow_empty: Option<bool>,
+    /// Whether the images of stored Helm releases are in use.
+    pub helm_history: Option<bool>,
+    /// Kinds and objects that are not read.
+    pub exclude: Option<RepositoryGlobs>,
 }
 
 /// Amazon ECS as a source of use.

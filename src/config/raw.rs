@@ -192,8 +192,9 @@ pub(super) struct InUse {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Eks {
-    /// Globs on cluster names; a name without a wildcard must exist. What a cluster that is left
-    /// out uses is not protected. Default: `**`, every cluster.
+    /// Globs on cluster names, the last of which that matches decides; `!` before one leaves out
+    /// what it matches. A name without a wildcard must exist. What a cluster that is left out uses
+    /// is not protected. Default: `**`, every cluster.
     #[schemars(length(min = 1), inner(length(min = 1)))]
     pub(super) clusters: List<String>,
     /// Names of clusters, of contexts too, that may hold nothing; a cluster with no pods and no
@@ -210,12 +211,15 @@ pub(super) struct Eks {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `exclude`")]
 pub(super) struct CustomResources {
-    /// Kinds to leave out, as `GROUP/KIND` with `*` for any kind; `core/ConfigMap` can be left out
-    /// too. Default: none.
+    /// Kinds to leave out, as `GROUP/KIND` with `*` for any kind, and single objects, as
+    /// `GROUP/KIND/NAMESPACE/NAME` or, in no namespace, `GROUP/KIND/NAME`. Of the built-in kinds
+    /// `core/ConfigMap`, `core/Namespace` and `core/PersistentVolume` can be left out. Of a workload
+    /// that is named only what cannot be read is passed over. Default: none.
     pub(super) exclude: List<String>,
 }
 
-/// A Kubernetes cluster that is not of EKS; it is read as `in_use.eks` says.
+/// A Kubernetes cluster that is not of EKS. What is not written is as `in_use.eks` says, or its
+/// defaults if that is `false`.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(
@@ -223,11 +227,21 @@ pub(super) struct CustomResources {
     expecting = "a mapping with `kubeconfig` and `context`"
 )]
 #[schemars(extend("x-required" = ["kubeconfig", "context"]))]
+#[expect(
+    clippy::struct_field_names,
+    reason = "a context of a kubeconfig is called that"
+)]
 pub(super) struct Context {
     /// The path of the kubeconfig file. Required.
     pub(super) kubeconfig: Option<String>,
     /// The name of the context in it. Required.
     pub(super) context: Option<String>,
+    /// Whether it may hold nothing. Default: if `in_use.eks.allow_empty` names the context.
+    pub(super) allow_empty: Option<bool>,
+    /// Whether what stored Helm releases could roll back to counts. Default: as for EKS.
+    pub(super) helm_history: Option<bool>,
+    /// Custom resources that name images. Default: as for EKS.
+    pub(super) custom_resources: Option<CustomResources>,
 }
 
 /// AWS Lambda as a source of use.

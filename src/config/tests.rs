@@ -36,7 +36,7 @@ fn no_document_is_the_default_file() {
         assert_eq!(parse(text), defaults, "{text:?}");
     }
     assert_eq!(defaults.mode, Mode::Plan);
-    let every = RepositoryGlobs::new(&["**".to_owned()]).unwrap();
+    let every = ClusterGlobs::new(&["**".to_owned()]).unwrap();
     let eks = EksUse {
         clusters: every,
         allow_empty: Vec::new(),

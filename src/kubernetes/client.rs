@@ -6,7 +6,6 @@
 //! believed.
 
 use std::{
-    error::Error,
     hash::{BuildHasher, RandomState},
     io::{self, ErrorKind, Write},
     sync::Arc,
@@ -40,11 +39,10 @@ use rustls::{
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
-use super::token::Authentication;
-use crate::aws::chain;
+use super::{failure::Failure, token::Authentication};
 
 /// The most bytes of an answer, decompressed.
-const LARGEST: usize = 32 << 20;
+pub(super) const LARGEST: usize = 32 << 20;
 /// The longest wait that a server may ask for.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// The most characters of a server's message that are passed on.
@@ -107,50 +105,6 @@ pub(crate) enum TlsError {
     Rustls(#[from] rustls::Error),
     #[error("it holds no certificate")]
     Empty,
-}
-
-/// Reason for which a request has no usable answer.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    /// An answer that is none of what was asked for: its status and message.
-    #[error("{0}: {1}")]
-    Status(u16, String),
-    #[error("the answer is larger than {} MiB", LARGEST >> 20)]
-    TooLarge,
-    /// No answer, or not all of it.
-    #[error("{0}")]
-    Connection(String),
-}
-
-impl Failure {
-    /// Makes the failure of an answer that was not received in whole.
-    fn broken_off(error: &dyn Error) -> Self {
-        Self::Connection(format!("the answer broke off: {error}"))
-    }
-
-    /// Returns whether objects could not be converted to the version that was asked for, since the
-    /// webhook that does so is broken.
-    pub(super) fn is_conversion(&self) -> bool {
-        matches!(self, Self::Status(500, message) if message.contains("conversion webhook"))
-    }
-
-    fn may_pass(&self) -> bool {
-        match self {
-            Self::Status(status, _) => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
-            Self::TooLarge => false,
-            Self::Connection(_) => true,
-        }
-    }
-}
-
-impl From<io::Error> for Failure {
-    /// Converts the error of writing to a [`Capped`].
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::FileTooLarge => Self::TooLarge,
-            _ => Self::broken_off(&error),
-        }
-    }
 }
 
 /// A failed attempt, with the time the server asks to wait.
@@ -229,7 +183,7 @@ impl Client {
 
     async fn attempt(&self, path: &str, accept: &str) -> Result<Vec<u8>, Attempt> {
         let bearer = self.authentication.bearer().await;
-        let bearer = bearer.map_err(|error| Failure::Status(401, error.to_string()))?;
+        let bearer = bearer.map_err(Failure::from)?;
         let mut request = Request::get(format!("{}{path}", self.url))
             .header(ACCEPT, accept)
             .header(ACCEPT_ENCODING, "gzip")
@@ -238,14 +192,10 @@ impl Client {
                 concat!("ecr-cleanup/", env!("CARGO_PKG_VERSION")),
             );
         if let Some(bearer) = bearer {
-            let header = bearer.header();
-            let header = header.map_err(|error| Failure::Connection(error.to_string()))?;
-            request = request.header(AUTHORIZATION, header);
+            request = request.header(AUTHORIZATION, bearer.header());
         }
-        let request = request.body(Empty::new());
-        let request = request.map_err(|error| Failure::Connection(error.to_string()))?;
-        let response = self.http.request(request).await;
-        let response = response.map_err(|error| Failure::Connection(chain(&error)))?;
+        let request = request.body(Empty::new()).map_err(Failure::from)?;
+        let response = self.http.request(request).await.map_err(Failure::from)?;
         let (head, body) = response.into_parts();
         let body = collect(body, &head.headers).await;
         if head.status == StatusCode::OK {

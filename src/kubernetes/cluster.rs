@@ -2,16 +2,22 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use tokio::sync::Semaphore;
 
 use super::{
-    client::{Client, Failure, JSON},
-    discovery,
-    error::Problem,
+    advice::{Advisor, Origin},
+    client::{Client, JSON},
+    discovery::{self, Discovered},
+    error::{ClusterError, Problem},
+    exclusions::Exclusions,
     kind::{Kind, SECRETS, TEXTS, WORKLOADS},
 };
-use crate::{config::EksUse, image::Registry, policy::RepositoryGlobs};
+use crate::{
+    config::{EksUse, KubernetesUse},
+    image::Registry,
+    policy::RepositoryGlobs,
+};
 
 /// Number of custom kinds of a cluster that are listed at once; most are empty.
 pub(super) const AT_ONCE: usize = 4;
@@ -29,32 +35,61 @@ pub(crate) struct Cluster {
 pub(crate) struct Settings {
     /// Whether stored Helm releases count.
     pub(crate) helm_history: bool,
-    /// Custom kinds that are left out, as `GROUP/KIND`.
-    pub(crate) exclude: RepositoryGlobs,
+    /// Kinds and objects that are left out.
+    pub(crate) exclusions: Exclusions,
     pub(crate) may_be_empty: bool,
+    pub(crate) origin: Origin,
 }
 
 impl Settings {
-    /// Returns the settings for a cluster.
-    pub(crate) fn of(uses: Option<&EksUse>, cluster: &str) -> Self {
-        match uses {
-            Some(uses) => Self {
-                helm_history: uses.helm_history,
-                exclude: uses.exclude.clone(),
-                may_be_empty: uses.allow_empty.iter().any(|allowed| allowed == cluster),
-            },
-            None => Self {
-                helm_history: false,
-                exclude: RepositoryGlobs::none(),
-                may_be_empty: false,
-            },
+    /// Returns the settings for a cluster of Amazon EKS.
+    pub(crate) fn of_eks(uses: &EksUse, cluster: &str, origin: Origin) -> Self {
+        Self {
+            helm_history: uses.helm_history,
+            exclusions: Exclusions::new(uses.exclude.clone()),
+            may_be_empty: uses.allow_empty.iter().any(|allowed| allowed == cluster),
+            origin,
         }
+    }
+
+    /// Returns the settings for a context: its own, then those of Amazon EKS, then the defaults.
+    pub(crate) fn of_context(eks: Option<&EksUse>, uses: &KubernetesUse) -> Self {
+        let eks = eks.map(|eks| Self::of_eks(eks, &uses.context, Origin::Context));
+        let inherited = eks.unwrap_or_else(|| Self {
+            helm_history: false,
+            exclusions: Exclusions::new(RepositoryGlobs::none()),
+            may_be_empty: false,
+            origin: Origin::Context,
+        });
+        let own = uses.exclude.clone().map(Exclusions::new);
+        Self {
+            helm_history: uses.helm_history.unwrap_or(inherited.helm_history),
+            exclusions: own.unwrap_or(inherited.exclusions),
+            may_be_empty: uses.allow_empty.unwrap_or(inherited.may_be_empty),
+            origin: Origin::Context,
+        }
+    }
+
+    /// Returns the error of a cluster with these settings. `principal` is who the program is to it.
+    pub(crate) fn error(
+        &self,
+        problem: Problem,
+        cluster: &str,
+        principal: Option<&str>,
+    ) -> ClusterError {
+        let advisor = Advisor {
+            cluster,
+            settings: self,
+            principal,
+        };
+        let advice = advisor.advice(&problem);
+        problem.of(cluster).with_advice(advice)
     }
 
     /// Returns the built-in kinds whose text is searched.
     pub(super) fn texts(&self) -> impl Iterator<Item = Kind> {
         let kinds = TEXTS.into_iter().map(Kind::new);
-        kinds.filter(|kind| !discovery::is_excluded(&self.exclude, kind))
+        kinds.filter(|kind| !self.exclusions.leave_out_kind(kind))
     }
 }
 
@@ -65,39 +100,88 @@ pub(crate) struct Rule {
     pub(crate) resource: String,
 }
 
+/// What is missing to read a cluster.
+#[derive(Default)]
+pub(crate) struct Missing {
+    pub(crate) rules: Vec<Rule>,
+    /// Problems with kinds, and of the cluster itself the first.
+    pub(crate) problems: Vec<Problem>,
+}
+
 impl Cluster {
-    pub(super) async fn custom_kinds(&self, settings: &Settings) -> Result<Vec<Kind>, Problem> {
-        discovery::custom_kinds(&self.client, &self.name, &settings.exclude).await
+    pub(super) async fn custom_kinds(&self, settings: &Settings) -> Result<Discovered, Problem> {
+        discovery::custom_kinds(&self.client, &settings.exclusions).await
     }
 
-    /// Tries every permission that reading takes, and returns those that are missing.
-    pub(crate) async fn missing_permissions(
-        &self,
-        settings: &Settings,
-    ) -> Result<Vec<Rule>, Problem> {
+    /// Tries every list that reading takes, and returns those that fail.
+    pub(crate) async fn missing(&self, settings: &Settings) -> Missing {
+        let mut missing = Missing::default();
         let mut kinds: Vec<Kind> = WORKLOADS.into_iter().map(Kind::new).collect();
         kinds.extend(settings.texts());
         if settings.helm_history {
             kinds.push(Kind::new(SECRETS));
         }
-        kinds.extend(self.custom_kinds(settings).await?);
-        let tries = stream::iter(&kinds).map(|kind| async move {
-            let path = format!("{}?limit=1", kind.path());
-            match self.client.get(&path, JSON).await {
-                Ok(_) => Ok(None),
-                // Another version may answer.
-                Err(failure) if failure.is_conversion() => Ok(None),
-                Err(Failure::Status(403, _)) => Ok(Some(Rule {
-                    group: kind.group.clone(),
-                    resource: kind.plural.clone(),
-                })),
-                Err(failure) => Err(Problem::of_list(kind, &self.name, failure)),
+        match self.custom_kinds(settings).await {
+            Ok(discovered) => {
+                kinds.extend(discovered.kinds);
+                missing.problems.extend(discovered.problems);
             }
-        });
-        let missing: Vec<Option<Rule>> = tries.buffered(AT_ONCE).try_collect().await?;
-        let mut missing: Vec<Rule> = missing.into_iter().flatten().collect();
-        // A right is for all versions of a kind.
-        missing.dedup();
-        Ok(missing)
+            Err(problem) => {
+                missing.problems.push(problem);
+                return missing;
+            }
+        }
+        let kinds = kinds.chunk_by(|a, b| a.resource() == b.resource());
+        let tries = stream::iter(kinds).map(|versions| self.every_version(versions));
+        let mut tries = tries.buffered(AT_ONCE);
+        while let Some(tried) = tries.next().await {
+            match tried {
+                Ok(()) => {}
+                Err(Problem::Denied { kind, .. }) => missing.rules.push(Rule {
+                    group: kind.group,
+                    resource: kind.plural,
+                }),
+                Err(problem) => {
+                    let is_of_kind = problem.is_of_kind();
+                    missing.problems.push(problem);
+                    if !is_of_kind {
+                        break;
+                    }
+                }
+            }
+        }
+        missing
     }
+
+    /// Tries to list a kind in every version.
+    async fn every_version(&self, versions: &[Kind]) -> Result<(), Problem> {
+        in_every_version(versions, async |kind| {
+            let path = format!("{}?limit=1", kind.path());
+            let answer = self.client.get(&path, JSON).await;
+            answer.map_err(|failure| Problem::of_list(kind, failure))?;
+            Ok(true)
+        })
+        .await
+    }
+}
+
+/// Lists a kind in every version that is served. Where the webhook is broken that converts the
+/// objects to one of them, another version lists the same objects. `list` returns whether there is
+/// such a version.
+pub(super) async fn in_every_version(
+    versions: &[Kind],
+    list: impl AsyncFn(&Kind) -> Result<bool, Problem>,
+) -> Result<(), Problem> {
+    let mut unconverted = None;
+    let mut is_listed = false;
+    for kind in versions {
+        match list(kind).await {
+            Ok(listed) => is_listed |= listed,
+            Err(Problem::List { kind, failure }) if failure.is_conversion() => {
+                unconverted = Some(Problem::List { kind, failure });
+            }
+            Err(problem) => return Err(problem),
+        }
+    }
+    unconverted.filter(|_| !is_listed).map_or(Ok(()), Err)
 }

@@ -8,12 +8,13 @@
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    client::{Client, Failure, JSON},
-    error::Problem,
+    client::{Client, JSON},
+    error::{DiscoveryError, Problem},
+    exclusions::Exclusions,
+    failure::Failure,
     kind::Kind,
     present,
 };
-use crate::policy::RepositoryGlobs;
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
 
@@ -118,55 +119,98 @@ struct ResponseKind {
     kind: String,
 }
 
-/// Returns every custom kind that can be listed and is not left out, in each version that is served:
-/// one may drop what another shows.
+/// Custom kinds that were discovered.
+#[derive(Default)]
+pub(crate) struct Discovered {
+    /// Every kind that can be listed and is not left out, in each version that is served: one may
+    /// drop what another shows.
+    pub(crate) kinds: Vec<Kind>,
+    /// A problem for each group whose kinds are not known.
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl Discovered {
+    /// Returns the kinds.
+    ///
+    /// # Errors
+    /// Returns an error if those of a group are not known.
+    pub(crate) fn complete(self) -> Result<Vec<Kind>, Problem> {
+        self.problems.into_iter().next().map_or(Ok(self.kinds), Err)
+    }
+}
+
+/// Discovers the custom kinds. Of a group that is left out as a whole nothing is asked.
 pub(crate) async fn custom_kinds(
     client: &Client,
-    cluster: &str,
-    exclude: &RepositoryGlobs,
-) -> Result<Vec<Kind>, Problem> {
-    let groups: Groups = get(client, cluster, "/apis", AGGREGATED).await?;
+    exclusions: &Exclusions,
+) -> Result<Discovered, Problem> {
+    let groups: Groups = get(client, "/apis", AGGREGATED).await?;
     let is_aggregated = match groups.kind.as_str() {
         "APIGroupDiscoveryList" => true,
         "APIGroupList" => false,
-        other => {
-            let problem = format!("`/apis` answered with a `{other}`");
-            return Err(Problem::Discovery(problem));
-        }
+        other => return Err(DiscoveryError::Kind(other.to_owned()).into()),
     };
-    let mut kinds: Vec<Kind> = Vec::new();
+    let mut discovered = Discovered::default();
     for group in groups.items.unwrap_or_default() {
         let name = group.metadata.map(|metadata| metadata.name).or(group.name);
-        let name = name.ok_or_else(|| Problem::Discovery("a group has no name".to_owned()))?;
+        let name = name.ok_or(DiscoveryError::Nameless)?;
         if name != MUTATING.0 && (BUILT_IN.contains(&&*name) || IMAGELESS.contains(&&*name)) {
             continue;
         }
-        for Version {
-            name: version,
-            freshness,
-            mut resources,
-        } in group.versions
-        {
-            // The server behind the group did not answer: what it holds is not known.
-            if freshness.as_deref() == Some("Stale") && !exclude.matches(&format!("{name}/any")) {
-                let problem = format!("the API group `{name}/{version}` does not answer");
-                return Err(Problem::Discovery(problem));
+        if exclusions.leave_out_group(&name) {
+            continue;
+        }
+        for version in group.versions {
+            let kinds = version.kinds(client, &name, is_aggregated).await;
+            match kinds {
+                Ok(kinds) => discovered.kinds.extend(kinds.into_iter().filter(|kind| {
+                    (name != MUTATING.0 || kind.plural == MUTATING.1)
+                        && !exclusions.leave_out_kind(kind)
+                })),
+                Err(problem @ Problem::Group { .. }) => discovered.problems.push(problem),
+                Err(problem) => return Err(problem),
             }
-            if !is_aggregated {
-                let path = format!("/apis/{name}/{version}");
-                let answer: Resources = get(client, cluster, &path, JSON).await?;
-                resources = answer.resources.unwrap_or_default();
-            }
-            let listable = resources
-                .into_iter()
-                .filter_map(|it| it.listable(&name, &version));
-            kinds.extend(listable.filter(|kind| {
-                (name != MUTATING.0 || kind.plural == MUTATING.1) && !is_excluded(exclude, kind)
-            }));
         }
     }
+    let kinds = &mut discovered.kinds;
     kinds.sort_by(|a, b| a.resource().cmp(&b.resource()));
-    Ok(kinds)
+    Ok(discovered)
+}
+
+impl Version {
+    /// Returns the kinds of this version of a group that can be listed.
+    async fn kinds(
+        self,
+        client: &Client,
+        group: &str,
+        is_aggregated: bool,
+    ) -> Result<Vec<Kind>, Problem> {
+        let version = self.name;
+        let dead = |error| Problem::Group {
+            group: group.to_owned(),
+            version: version.clone(),
+            error,
+        };
+        // The server behind the group did not answer: what it holds is not known.
+        if self.freshness.as_deref() == Some("Stale") {
+            return Err(dead(None));
+        }
+        let resources = if is_aggregated {
+            self.resources
+        } else {
+            let path = format!("/apis/{group}/{version}");
+            let answer: Result<Resources, _> = get(client, &path, JSON).await;
+            let answer = answer.map_err(|problem| match problem {
+                Problem::Discovery(error) if error.is_of_group() => dead(Some(error)),
+                problem => problem,
+            });
+            answer?.resources.unwrap_or_default()
+        };
+        let listable = resources.into_iter();
+        Ok(listable
+            .filter_map(|it| it.listable(group, &version))
+            .collect())
+    }
 }
 
 impl Resource {
@@ -180,29 +224,17 @@ impl Resource {
     }
 }
 
-/// Returns whether a setting leaves a kind out, by `GROUP/Kind` or `GROUP/plural`.
-pub(crate) fn is_excluded(exclude: &RepositoryGlobs, kind: &Kind) -> bool {
-    let group = kind.group_name();
-    exclude.matches(&format!("{group}/{}", kind.name))
-        || exclude.matches(&format!("{group}/{}", kind.plural))
-}
-
-async fn get<T: DeserializeOwned>(
-    client: &Client,
-    cluster: &str,
-    path: &str,
-    accept: &str,
-) -> Result<T, Problem> {
+async fn get<T: DeserializeOwned>(client: &Client, path: &str, accept: &str) -> Result<T, Problem> {
     let body = client.get(path, accept).await;
     let body = body.map_err(|failure| match failure {
         Failure::Status(401, message) => Problem::Unauthorized {
-            kind: "API groups".to_owned(),
-            cluster: cluster.to_owned(),
+            what: "API groups".to_owned(),
             message,
         },
-        failure => Problem::Discovery(format!("`{path}`: {failure}")),
+        failure => DiscoveryError::Failed(path.to_owned(), failure).into(),
     })?;
-    serde_json::from_slice(&body).map_err(|error| Problem::Discovery(format!("`{path}`: {error}")))
+    let answer = serde_json::from_slice(&body);
+    answer.map_err(|error| DiscoveryError::Json(path.to_owned(), error).into())
 }
 
 #[cfg(test)]

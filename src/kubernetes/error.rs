@@ -5,21 +5,17 @@ use std::{io, sync::Arc};
 use base64::DecodeError;
 
 use super::{
-    client::{Failure, ServerError},
-    helm::ReleaseError,
-    kind::Kind,
+    client::ServerError, failure::Failure, helm::ReleaseError, kind::Kind, token::TokenError,
 };
-use crate::{
-    evidence::SourceError,
-    image::{ReferenceError, escaped},
-};
+use crate::{evidence::SourceError, image::ReferenceError};
 
 /// A cluster that was not read completely.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("cluster `{cluster}`: {}", escaped(&problem.to_string()))]
+#[error("{}", SourceError::from(self.clone()))]
 pub(crate) struct ClusterError {
     cluster: String,
     problem: Arc<Problem>,
+    advice: Option<String>,
 }
 
 /// Problem with a cluster.
@@ -41,21 +37,33 @@ pub(crate) enum Problem {
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error(
-        "`list` of `{kind}` was refused: it does not accept who the program says it is ({message}); give the program's role an access entry: `aws eks create-access-entry --cluster-name {cluster} --principal-arn ROLE_ARN --type STANDARD --kubernetes-groups ecr-cleanup:readers`, or check the token of the kubeconfig"
+        "`list` of `{what}` was refused: it does not accept who the program says it is ({message})"
     )]
-    Unauthorized {
-        kind: String,
-        cluster: String,
-        message: String,
-    },
-    #[error("`list` of `{kind}` was denied ({message}); grant `list` on `{}` (`apiGroups: [\"{}\"]`) in all namespaces", .kind.plural, .kind.group)]
-    Denied { kind: Kind, message: String },
+    Unauthorized { what: String, message: String },
+    #[error("`list` of `{kind}` was denied ({message})")]
+    Denied { kind: Box<Kind>, message: String },
     #[error("`list` of `{kind}` failed: {failure}")]
-    List { kind: String, failure: Failure },
+    List { kind: Box<Kind>, failure: Failure },
     #[error("`list` of `{kind}` was not complete: {problem}")]
-    Page { kind: String, problem: String },
+    Page { kind: Box<Kind>, problem: String },
     #[error("its API groups could not be discovered: {0}")]
-    Discovery(String),
+    Discovery(#[from] DiscoveryError),
+    /// A group of which nothing is known, which is most often that the server behind it is dead.
+    #[error("the API group `{group}/{version}` does not answer{}", .error.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
+    Group {
+        group: String,
+        version: String,
+        error: Option<DiscoveryError>,
+    },
+    /// An object of a kind, with what an exclusion calls it if it has a name that can be read.
+    #[error("{problem}")]
+    InObject {
+        kind: Box<Kind>,
+        id: Option<String>,
+        problem: Box<Self>,
+    },
+    #[error("its texts cannot be searched: {0}")]
+    Scanner(String),
     /// An object that does not look as its kind does.
     #[error("{object} cannot be understood: {problem}")]
     Object {
@@ -89,6 +97,19 @@ pub(crate) enum Problem {
     },
 }
 
+/// Reason for which kinds could not be discovered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DiscoveryError {
+    #[error("`{0}`: {1}")]
+    Failed(String, Failure),
+    #[error("`{0}`: {1}")]
+    Json(String, serde_json::Error),
+    #[error("`/apis` answered with a `{0}`")]
+    Kind(String),
+    #[error("a group has no name")]
+    Nameless,
+}
+
 /// Reason for which a context cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KubeconfigError {
@@ -111,6 +132,8 @@ pub(crate) enum KubeconfigError {
     Base64(#[from] DecodeError),
     #[error("the token file is not text")]
     TokenNotText,
+    #[error(transparent)]
+    Token(#[from] TokenError),
     #[error(
         "user `{0}` has neither `token`, `tokenFile` nor `client-certificate-data`, and nothing else is supported (`exec` neither)"
     )]
@@ -122,11 +145,36 @@ impl ClusterError {
     pub(crate) fn unknown(cluster: &str) -> Self {
         Problem::Unknown.of(cluster)
     }
+
+    /// Adds what to do, as a clause.
+    pub(crate) fn with_advice(self, advice: Option<String>) -> Self {
+        Self { advice, ..self }
+    }
 }
 
 impl From<ClusterError> for SourceError {
     fn from(error: ClusterError) -> Self {
-        Self::Cluster(error.to_string())
+        let ClusterError {
+            cluster,
+            problem,
+            advice,
+        } = error;
+        Self::Cluster {
+            problem: format!("cluster `{cluster}`: {problem}"),
+            advice,
+        }
+    }
+}
+
+impl DiscoveryError {
+    /// Returns whether the server answered, so that it is the group that was asked about which is
+    /// broken.
+    pub(crate) const fn is_of_group(&self) -> bool {
+        match self {
+            Self::Failed(_, Failure::Status(status, _)) => *status != 403,
+            Self::Json(..) => true,
+            Self::Failed(..) | Self::Kind(_) | Self::Nameless => false,
+        }
     }
 }
 
@@ -144,25 +192,31 @@ impl Problem {
         ClusterError {
             cluster: cluster.to_owned(),
             problem: Arc::new(self),
+            advice: None,
         }
     }
 
     /// Returns what the failure of a list means.
-    pub(crate) fn of_list(kind: &Kind, cluster: &str, failure: Failure) -> Self {
+    pub(crate) fn of_list(kind: &Kind, failure: Failure) -> Self {
+        let kind = Box::new(kind.clone());
         match failure {
             Failure::Status(401, message) => Self::Unauthorized {
-                kind: kind.to_string(),
-                cluster: cluster.to_owned(),
+                what: kind.to_string(),
                 message,
             },
-            Failure::Status(403, message) => Self::Denied {
-                kind: kind.clone(),
-                message,
-            },
-            failure => Self::List {
-                kind: kind.to_string(),
-                failure,
-            },
+            Failure::Status(403, message) => Self::Denied { kind, message },
+            failure => Self::List { kind, failure },
+        }
+    }
+
+    /// Returns whether the cluster answered, so that others of its kinds may be in order.
+    pub(crate) fn is_of_kind(&self) -> bool {
+        match self {
+            Self::Denied { .. } | Self::Page { .. } | Self::Group { .. } => true,
+            Self::List { failure, .. } => {
+                matches!(failure, Failure::Status(..) | Failure::TooLarge)
+            }
+            _ => false,
         }
     }
 }

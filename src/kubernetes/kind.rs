@@ -68,6 +68,18 @@ impl Kind {
         (&self.group, &self.plural)
     }
 
+    /// Returns whether its objects are read field by field, which is never left out.
+    pub(crate) fn is_workload(&self) -> bool {
+        let mut workloads = WORKLOADS.iter();
+        workloads.any(|&(group, _, plural, _)| self.resource() == (group, plural))
+    }
+
+    /// Returns what settings may call it: `GROUP/Kind` and `GROUP/plural`.
+    pub(crate) fn names(&self) -> [String; 2] {
+        let group = self.group_name();
+        [&self.name, &self.plural].map(|name| format!("{group}/{name}"))
+    }
+
     /// Returns its group as rules and settings write it.
     pub(crate) fn group_name(&self) -> &str {
         match self.group.as_str() {

@@ -104,11 +104,11 @@ impl Context<'_> {
         let certificate = self.part(user.client_certificate_data, user.client_certificate)?;
         let key = self.part(user.client_key_data, user.client_key)?;
         let authentication = match (user.token, user.token_file) {
-            (Some(token), _) => Authentication::Given(Bearer::new(&token)),
+            (Some(token), _) => Authentication::Given(Bearer::new(&token)?),
             (None, Some(file)) => {
                 let token = String::from_utf8(self.file(&file)?);
                 let token = token.map_err(|_| KubeconfigError::TokenNotText)?;
-                Authentication::Given(Bearer::new(&token))
+                Authentication::Given(Bearer::new(&token)?)
             }
             (None, None) if certificate.is_some() => Authentication::Certificate,
             (None, None) => return Err(KubeconfigError::NoCredentials(names.user)),

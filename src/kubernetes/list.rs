@@ -11,11 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    client::{Failure, JSON},
-    cluster::Cluster,
-    error::Problem,
-    kind::Kind,
-    present,
+    client::JSON, cluster::Cluster, error::Problem, failure::Failure, kind::Kind, present,
 };
 use crate::aws::percent_encoded;
 
@@ -83,21 +79,21 @@ impl Cluster {
                 // A page is in memory until its objects have been passed on.
                 let _permit = self.pages.acquire().await;
                 match self.client.get(&path, JSON).await {
-                    Ok(body) => page(&body, &mut progress, &mut item)?,
+                    Ok(body) => page(kind, &body, &mut progress, &mut item)?,
                     Err(Failure::TooLarge) if limit > 1 => {
                         limit /= 2;
                         progress = Progress::default();
                         continue;
                     }
                     Err(Failure::Status(410, message)) => Step::Bad(format!("410: {message}")),
-                    Err(failure) => return Err(Problem::of_list(kind, &self.name, failure)),
+                    Err(failure) => return Err(Problem::of_list(kind, failure)),
                 }
             };
             match step {
                 Step::Done => return Ok(progress.items),
                 Step::Next(token) => progress.token = Some(token),
                 Step::Bad(problem) if restarts == RESTARTS => {
-                    let kind = kind.to_string();
+                    let kind = Box::new(kind.clone());
                     return Err(Problem::Page { kind, problem });
                 }
                 Step::Bad(_) => {
@@ -111,6 +107,7 @@ impl Cluster {
 
 /// Checks that a page belongs to the list, and passes its objects on.
 fn page(
+    kind: &Kind,
     body: &[u8],
     progress: &mut Progress,
     item: &mut impl FnMut(&str) -> Result<(), Problem>,
@@ -120,7 +117,8 @@ fn page(
         Ok(page) => page,
         Err(error) => return bad(format!("a page is not what was asked for: {error}")),
     };
-    if !page.kind.ends_with("List") {
+    // What the list of a kind is called is up to its definition, but never as the kind itself.
+    if page.kind == kind.name || page.kind == "Status" {
         return bad(format!("a page is a `{}` and no list", page.kind));
     }
     if progress.token.is_none() {

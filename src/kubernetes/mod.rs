@@ -15,11 +15,14 @@
 //! Sources: the Kubernetes API reference, "Kubernetes API Concepts" (lists, pages, 410), "Amazon
 //! EKS User Guide".
 
+mod advice;
 mod client;
 mod cluster;
 mod discovery;
 mod encoded;
 mod error;
+mod exclusions;
+mod failure;
 mod helm;
 mod kind;
 mod kubeconfig;
@@ -30,6 +33,7 @@ mod workload;
 
 use serde::{Deserialize, Deserializer};
 
+pub(crate) use advice::{EksAccess, Endpoint, Origin};
 pub use client::Timeouts;
 pub(crate) use client::{Client, Server};
 pub(crate) use cluster::{Cluster, Rule, Settings};

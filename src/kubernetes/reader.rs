@@ -5,10 +5,11 @@ use std::{cell::RefCell, sync::Arc};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    client::Failure,
-    cluster::{AT_ONCE, Cluster, Settings},
-    discovery, encoded,
+    cluster::{AT_ONCE, Cluster, Settings, in_every_version},
+    encoded,
     error::Problem,
+    exclusions,
+    failure::Failure,
     helm::{Release, Store},
     kind::{DEPLOYMENTS, Kind, PODS, SECRETS, WORKLOADS},
     workload::{Header, Metadata, Workload},
@@ -45,9 +46,9 @@ impl Cluster {
     /// Adds every use of an image.
     pub(crate) async fn read(&self, settings: &Settings, uses: &mut Uses) -> Result<(), Problem> {
         let scanner = TextScanner::new(uses.aliases())
-            .map_err(|error| Problem::Discovery(error.to_string()))?;
+            .map_err(|error| Problem::Scanner(error.to_string()))?;
         let watchers = RepositoryGlobs::new(&WATCHERS.map(str::to_owned))
-            .map_err(|_| Problem::Discovery("bad glob".to_owned()))?;
+            .map_err(|_| Problem::Scanner("bad glob".to_owned()))?;
         let reader = Reader {
             cluster: self,
             settings,
@@ -56,7 +57,7 @@ impl Cluster {
             uses: RefCell::new(uses),
         };
 
-        let custom = self.custom_kinds(settings).await?;
+        let custom = self.custom_kinds(settings).await?.complete()?;
         let versions = custom.chunk_by(|a, b| a.resource() == b.resource());
         let lists = stream::iter(versions).map(|versions| reader.custom(versions));
         lists.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
@@ -102,68 +103,89 @@ impl Reader<'_> {
         })
     }
 
+    /// Lists a kind, reads every object that is not left out, and returns the number of objects.
+    async fn list(
+        &self,
+        kind: &Kind,
+        (limit, selector): (u32, &str),
+        read: impl Fn(&str) -> Result<(), Problem>,
+    ) -> Result<usize, Problem> {
+        let object = |object: &str| {
+            let is_left_out = self.settings.exclusions.leave_out_object(kind, object);
+            // What can be read of a workload counts all the same: its name may be that of another
+            // one tomorrow.
+            if is_left_out && !kind.is_workload() {
+                return Ok(());
+            }
+            match read(object) {
+                Err(problem) if !is_left_out => Err(Problem::InObject {
+                    kind: Box::new(kind.clone()),
+                    id: exclusions::id(&kind.names()[0], object),
+                    problem: Box::new(problem),
+                }),
+                _ => Ok(()),
+            }
+        };
+        self.cluster.list(kind, limit, selector, object).await
+    }
+
     /// Reads a built-in kind that holds pods or their templates, and returns the number of objects.
     async fn workloads(&self, kind: &Kind) -> Result<usize, Problem> {
         let object = |object: &str| self.workload(kind, object);
-        self.cluster.list(kind, PAGE, "", object).await
+        self.list(kind, (PAGE, ""), object).await
     }
 
+    /// Adds every use of a workload, whatever of it cannot be read.
     fn workload(&self, kind: &Kind, object: &str) -> Result<(), Problem> {
-        let workload: Workload<'_> =
-            serde_json::from_str(object).map_err(|problem| Problem::Object {
-                object: format!("{} `{}`", kind.name, title(object)),
-                problem,
-            })?;
-        let name = workload.metadata.path();
+        let workload = serde_json::from_str(object).map_err(|problem| Problem::Object {
+            object: format!("{} `{}`", kind.name, title(object)),
+            problem,
+        });
+        let (workload, mut read): (Workload<'_>, _) = match workload {
+            Ok(workload) => (workload, Ok(())),
+            Err(problem) => (Workload::default(), Err(problem)),
+        };
+        let name = match &read {
+            Ok(()) => workload.metadata.path(),
+            Err(_) => title(object),
+        };
         let user = self.user(&kind.name, name.clone(), workload.is_live());
         let images = workload.images();
         for image in images.iter().filter(|image| !image.is_empty()) {
-            self.add(&user, image, EvidenceKind::Field)?;
+            read = read.and(self.add(&user, image, EvidenceKind::Field));
         }
         for (image, reported) in workload.pulls() {
-            self.uses
-                .borrow_mut()
-                .add_container(&user, image, reported)
-                .map_err(Problem::reference(&user))?;
+            let mut uses = self.uses.borrow_mut();
+            let added = uses.add_container(&user, image, reported);
+            read = read.and(added.map_err(Problem::reference(&user)));
         }
         // What else its text names may be a thing of the past, which is no reason for an alarm. In
         // a field, a repository without a tag means `latest`.
         let user = || self.user(&kind.name, name.clone(), false);
         let is_field = |text: &str| images.iter().any(|image| image == text);
-        self.text(object, user, Some(&is_field))
+        read.and(self.text(object, user, Some(&is_field)))
     }
 
-    /// Reads a custom kind in every version that is served. Where the webhook is broken that
-    /// converts the objects to one of them, another version lists the same objects.
+    /// Reads a custom kind in every version that is served.
     async fn custom(&self, versions: &[Kind]) -> Result<(), Problem> {
-        let mut unconverted = None;
-        let mut is_listed = false;
-        for kind in versions {
-            match self.custom_version(kind).await {
-                Ok(listed) => is_listed |= listed,
-                Err(Problem::List { kind, failure }) if failure.is_conversion() => {
-                    unconverted = Some(Problem::List { kind, failure });
-                }
-                Err(problem) => return Err(problem),
-            }
-        }
-        unconverted.filter(|_| !is_listed).map_or(Ok(()), Err)
+        in_every_version(versions, async |kind| self.custom_version(kind).await).await
     }
 
     /// Reads a custom kind in one version, and returns whether there still is such a kind.
     async fn custom_version(&self, kind: &Kind) -> Result<bool, Problem> {
-        let watches = discovery::is_excluded(&self.watchers, kind);
+        let mut names = kind.names().into_iter();
+        let watches = names.any(|name| self.watchers.matches(&name));
         let object = |object: &str| {
             let user = || self.user(&kind.name, title(object), false);
             let uses: Option<IsField<'_>> = if watches { None } else { Some(&|_| false) };
             self.text(object, user, uses)
         };
-        let listed = self.cluster.list(kind, PAGE, "", object).await;
+        let listed = self.list(kind, (PAGE, ""), object).await;
         if let Err(Problem::List { failure, .. }) = &listed
             && matches!(failure, Failure::Status(404, _))
         {
             // Its definition may have been deleted since the discovery.
-            let kinds = self.cluster.custom_kinds(self.settings).await?;
+            let kinds = self.cluster.custom_kinds(self.settings).await?.complete()?;
             if !kinds.contains(kind) {
                 return Ok(false);
             }
@@ -179,13 +201,13 @@ impl Reader<'_> {
             let user = || self.user(&kind.name, title(object), false);
             self.text_and_encoded(object, user)
         };
-        self.cluster.list(kind, PAGE, "", object).await.map(drop)
+        self.list(kind, (PAGE, ""), object).await.map(drop)
     }
 
     async fn secrets(&self) -> Result<(), Problem> {
         let object = |object: &str| self.release(object, Store::Secret);
         let kind = Kind::new(SECRETS);
-        let listed = self.cluster.list(&kind, RELEASES, HELM_SECRETS, object);
+        let listed = self.list(&kind, (RELEASES, HELM_SECRETS), object);
         listed.await.map(drop)
     }
 
@@ -221,10 +243,13 @@ impl Reader<'_> {
     ) -> Result<(), Problem> {
         let mut whose = None;
         let mut mentions = false;
+        let mut read = Ok(());
         for hit in self.scanner.scan(text.as_bytes()) {
             let user = whose.get_or_insert_with(&user);
             match hit {
-                Hit::Reference(reference) => self.add(user, &reference, EvidenceKind::Text)?,
+                Hit::Reference(reference) => {
+                    read = read.and(self.add(user, &reference, EvidenceKind::Text));
+                }
                 Hit::Digest(digest) => self.uses.borrow_mut().add_digest(user, digest),
                 Hit::Mention => mentions = true,
             }
@@ -233,7 +258,7 @@ impl Reader<'_> {
             let mentions = self.scanner.mentions(text, is_field);
             self.uses.borrow_mut().add_mentions(user, mentions);
         }
-        Ok(())
+        read
     }
 
     fn add(&self, user: &Arc<User>, image: &str, evidence: EvidenceKind) -> Result<(), Problem> {

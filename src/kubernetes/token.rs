@@ -31,20 +31,20 @@ const LONGEST: usize = 4096;
 
 /// A secret that shows itself to nobody but the server.
 #[derive(Clone)]
-pub(crate) struct Bearer(String);
+pub(crate) struct Bearer(http::HeaderValue);
 
 impl Bearer {
     /// Makes a token of what is written.
-    pub(crate) fn new(token: &str) -> Self {
-        Self(token.trim().to_owned())
+    pub(crate) fn new(token: &str) -> Result<Self, TokenError> {
+        let value = http::HeaderValue::from_str(&format!("Bearer {}", token.trim()));
+        let mut value = value.map_err(|_| TokenError::Header)?;
+        value.set_sensitive(true);
+        Ok(Self(value))
     }
 
     /// Returns the value of the `Authorization` header, marked as sensitive.
-    pub(crate) fn header(&self) -> Result<http::HeaderValue, TokenError> {
-        let mut value = http::HeaderValue::from_str(&format!("Bearer {}", self.0))
-            .map_err(|_| TokenError::Header)?;
-        value.set_sensitive(true);
-        Ok(value)
+    pub(crate) fn header(&self) -> http::HeaderValue {
+        self.0.clone()
     }
 }
 
@@ -67,6 +67,13 @@ pub(crate) enum TokenError {
     TooLong(usize),
     #[error("the token has characters that cannot be sent")]
     Header,
+}
+
+impl TokenError {
+    /// Returns whether there may be a token in a moment.
+    pub(crate) const fn may_pass(&self) -> bool {
+        matches!(self, Self::Credentials(_))
+    }
 }
 
 /// Authentication of the program.
@@ -186,7 +193,7 @@ fn presign(
     if token.len() > LONGEST {
         return Err(TokenError::TooLong(token.len()));
     }
-    Ok(Bearer(token))
+    Bearer::new(&token)
 }
 
 /// Returns the host of STS in a Region: the authenticator accepts only one of the cluster's own
@@ -211,8 +218,9 @@ mod tests {
     }
 
     fn url(session: Option<&str>) -> String {
-        let token = token(session).unwrap().0;
-        let encoded = token.strip_prefix("k8s-aws-v1.").unwrap();
+        let token = token(session).unwrap().header();
+        let token = token.to_str().unwrap();
+        let encoded = token.strip_prefix("Bearer k8s-aws-v1.").unwrap();
         String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(encoded).unwrap()).unwrap()
     }
 
@@ -250,7 +258,15 @@ mod tests {
     fn shows_nothing_of_the_secret() {
         let token = token(None).unwrap();
         assert_eq!(format!("{token:?}"), "Bearer(..)");
-        assert_eq!(format!("{:?}", token.header().unwrap()), "Sensitive");
+        assert_eq!(format!("{:?}", token.header()), "Sensitive");
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_sent_is_none() {
+        let token = |text| Bearer::new(text).map(|token| token.header());
+        assert_eq!(token("a\nb").unwrap_err(), TokenError::Header);
+        assert_eq!(token(" a\n").unwrap(), "Bearer a");
+        assert!(!TokenError::Header.may_pass());
     }
 
     #[test]

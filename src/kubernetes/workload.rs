@@ -8,7 +8,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct Workload<'a> {
     #[serde(default)]
     pub(crate) metadata: Metadata,
@@ -200,6 +200,15 @@ impl Spec {
 }
 
 impl Metadata {
+    /// Returns namespace and name; `None` if there is no name.
+    pub(crate) fn full_name(&self) -> Option<String> {
+        let name = self.name.as_ref()?;
+        Some(match &self.namespace {
+            Some(namespace) => format!("{namespace}/{name}"),
+            None => name.clone(),
+        })
+    }
+
     /// Returns namespace and name. Pods of one owner that are all alike share the name they were
     /// made from.
     pub(crate) fn path(&self) -> String {

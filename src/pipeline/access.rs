@@ -115,12 +115,8 @@ impl Access {
             access.untried.push(express.name());
         }
         if let Some(eks) = &config.in_use.eks {
-            let names = eks
-                .clusters
-                .patterns()
-                .iter()
-                .filter(|name| eks.clusters.names_exactly(name));
-            access.expected.extend(names.cloned());
+            let names = eks.clusters.names().map(str::to_owned);
+            access.expected.extend(names);
         }
         access
     }
@@ -193,23 +189,20 @@ impl Access {
     /// Tries every permission that a cluster needs.
     async fn try_cluster(&mut self, cluster: ClusterSource) {
         self.clusters += 1;
-        match cluster.missing_permissions().await {
-            Ok(rules) if rules.is_empty() => {}
-            Ok(rules) => {
-                let mut by_group: BTreeMap<String, Vec<String>> = BTreeMap::new();
-                for rule in rules {
-                    by_group.entry(rule.group).or_default().push(rule.resource);
-                }
-                let lines = by_group.iter().map(|(group, resources)| {
-                    let resources = resources.join(", ");
-                    format!(
-                        "- {{ apiGroups: [\"{group}\"], resources: [{resources}], verbs: [list] }}"
-                    )
-                });
-                self.missing_rules
-                    .insert(cluster.cluster.clone(), lines.collect());
-            }
-            Err(error) => self.problems.push(error.to_string()),
+        let (rules, errors) = cluster.missing().await;
+        let errors = errors.iter().map(ToString::to_string);
+        self.problems.extend(errors);
+        let mut by_group: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for rule in rules {
+            by_group.entry(rule.group).or_default().push(rule.resource);
+        }
+        let lines = by_group.iter().map(|(group, resources)| {
+            let resources = resources.join(", ");
+            format!("- {{ apiGroups: [\"{group}\"], resources: [{resources}], verbs: [list] }}")
+        });
+        if !by_group.is_empty() {
+            let missing = self.missing_rules.entry(cluster.cluster).or_default();
+            missing.extend(lines);
         }
     }
 

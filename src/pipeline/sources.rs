@@ -154,7 +154,7 @@ impl Program {
                 file: &uses.kubeconfig,
                 name: &uses.context,
             };
-            let settings = Settings::of(eks, &uses.context);
+            let settings = Settings::of_context(eks, uses);
             ClusterSource::from_context(
                 &context,
                 home.clone(),

@@ -7,9 +7,10 @@ use tokio::sync::Semaphore;
 
 use super::{Reading, Source};
 use crate::{
-    evidence::{SourceError, Uses},
+    aws::Clients,
+    evidence::{SourceError, Unread, UnreadKind, Uses},
     image::Registry,
-    kubernetes::{Cluster, ClusterError, Context, Rule, Settings, Timeouts},
+    kubernetes::{Cluster, ClusterError, Context, Origin, Problem, Rule, Settings, Timeouts},
 };
 
 /// A cluster as a source.
@@ -19,14 +20,18 @@ pub(crate) struct ClusterSource {
     pub(crate) cluster: String,
     /// Account and Region that it belongs to, or was configured in.
     pub(crate) location: Registry,
+    /// Clients of its account, if it is of Amazon EKS.
+    pub(crate) clients: Option<Clients>,
     pub(crate) treatment: Treatment,
 }
 
 /// Treatment of a cluster.
 pub(crate) enum Treatment {
     Read(Box<Cluster>, Settings),
-    /// It is not read, and that is no failure; the note says why.
+    /// Nothing runs in it; the note says why.
     Skip(&'static str),
+    /// The configuration leaves it out.
+    LeaveOut(Unread),
     Fail(ClusterError),
 }
 
@@ -55,21 +60,74 @@ impl ClusterSource {
             name: "kubernetes",
             cluster: context.name.to_owned(),
             location,
+            clients: None,
             treatment,
         }
     }
 
-    /// Returns the permissions that are missing to read it.
-    pub(crate) async fn missing_permissions(&self) -> Result<Vec<Rule>, ClusterError> {
+    /// Returns the permissions that are missing to read it, and what else is wrong.
+    pub(crate) async fn missing(&self) -> (Vec<Rule>, Vec<ClusterError>) {
         match &self.treatment {
             Treatment::Read(cluster, settings) => {
-                let missing = cluster.missing_permissions(settings).await;
-                missing.map_err(|problem| problem.of(&self.cluster))
+                let missing = cluster.missing(settings).await;
+                let mut errors = Vec::new();
+                for problem in missing.problems {
+                    errors.push(self.error(settings, problem).await);
+                }
+                (missing.rules, errors)
             }
-            Treatment::Skip(_) => Ok(Vec::new()),
-            Treatment::Fail(error) => Err(error.clone()),
+            Treatment::Skip(_) | Treatment::LeaveOut(_) => (Vec::new(), Vec::new()),
+            Treatment::Fail(error) => (Vec::new(), vec![error.clone()]),
         }
     }
+
+    /// Returns the error of a problem with it, with what to do.
+    async fn error(&self, settings: &Settings, problem: Problem) -> ClusterError {
+        let principal = match (&problem, &self.clients) {
+            (Problem::Unauthorized { .. }, Some(clients)) => clients.identity().await.ok(),
+            _ => None,
+        };
+        let principal = principal.map(|identity| role_arn(&identity.arn));
+        settings.error(problem, &self.cluster, principal.as_deref())
+    }
+
+    /// Returns what is not read of it.
+    fn unread(&self, settings: &Settings) -> Vec<Unread> {
+        let (cluster, location) = (&self.cluster, Some(&self.location));
+        let key = match settings.origin {
+            Origin::Eks(_) => "in_use.eks",
+            Origin::Context => "in_use.kubernetes",
+        };
+        let excluded = settings.exclusions.used().into_iter().map(|exclusion| {
+            let why = format!("`custom_resources.exclude` leaves it out of cluster `{cluster}`");
+            let setting = "take it out of that list";
+            Unread::new(UnreadKind::Resource, exclusion, location, why, setting)
+        });
+        let mut unread: Vec<Unread> = excluded.collect();
+        if !settings.helm_history {
+            let why = "images that only stored Helm releases or other Secrets name are not seen";
+            let setting = format!(
+                "for Helm releases set `helm_history: true` in `{key}` and apply `infra/kubernetes/helm-history.yaml`"
+            );
+            let kind = UnreadKind::Secrets;
+            unread.push(Unread::new(kind, cluster, location, why, setting));
+        }
+        unread
+    }
+}
+
+/// Returns the ARN of the role of a session, as far as it shows: without the path of the role. Any
+/// other ARN is returned as it is.
+fn role_arn(caller: &str) -> String {
+    let session = caller
+        .split_once(":sts:")
+        .zip(caller.split_once(":assumed-role/"));
+    let role = session.and_then(|((partition, _), (before, role))| {
+        let (_, account) = before.rsplit_once(':')?;
+        let (role, _) = role.split_once('/')?;
+        Some(format!("{partition}:iam::{account}:role/{role}"))
+    });
+    role.unwrap_or_else(|| caller.to_owned())
 }
 
 impl Source for ClusterSource {
@@ -90,8 +148,14 @@ impl Source for ClusterSource {
             let mut reading = Reading::default();
             match &self.treatment {
                 Treatment::Read(cluster, settings) => {
-                    let read = cluster.read(settings, uses).await;
-                    read.map_err(|problem| problem.of(&self.cluster))?;
+                    if let Err(problem) = cluster.read(settings, uses).await {
+                        return Err(self.error(settings, problem).await.into());
+                    }
+                    reading.unread = self.unread(settings);
+                }
+                Treatment::LeaveOut(unread) => {
+                    reading.note = Some(format!("not read: {}", unread.why));
+                    reading.unread = vec![unread.clone()];
                 }
                 Treatment::Skip(why) => reading.note = Some((*why).to_owned()),
                 Treatment::Fail(error) => return Err(error.clone().into()),
@@ -99,5 +163,30 @@ impl Source for ClusterSource {
             Ok(reading)
         }
         .boxed_local()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_role_of_a_session_is_what_a_cluster_knows() {
+        for (caller, role) in [
+            (
+                "arn:aws:sts::111111111111:assumed-role/cleaner/run",
+                "arn:aws:iam::111111111111:role/cleaner",
+            ),
+            (
+                "arn:aws-cn:sts::111111111111:assumed-role/cleaner/run",
+                "arn:aws-cn:iam::111111111111:role/cleaner",
+            ),
+            (
+                "arn:aws:iam::111111111111:user/team/alice",
+                "arn:aws:iam::111111111111:user/team/alice",
+            ),
+        ] {
+            assert_eq!(role_arn(caller), role);
+        }
     }
 }

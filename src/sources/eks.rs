@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use aws_sdk_eks::types::{self, ClusterStatus};
+use aws_sdk_eks::types::{self, AuthenticationMode, ClusterStatus};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
 use tokio::sync::Semaphore;
@@ -16,9 +16,12 @@ use super::{ClusterSource, Reading, Source, cluster::Treatment};
 use crate::{
     aws::{ApiError, Cause, Clients, Operation, list},
     config::EksUse,
-    evidence::{SourceError, Uses},
+    evidence::{SourceError, Unread, UnreadKind, Uses},
     image::Registry,
-    kubernetes::{Authentication, Client, Cluster, Problem, RoleToken, Server, Settings, Timeouts},
+    kubernetes::{
+        Authentication, Client, Cluster, EksAccess, Endpoint, Origin, Problem, RoleToken, Server,
+        Settings, Timeouts,
+    },
 };
 
 const AT_ONCE: usize = 4;
@@ -50,13 +53,7 @@ impl Source for Eks {
     }
 
     fn expected_clusters(&self) -> Vec<&str> {
-        let clusters = &self.settings.clusters;
-        clusters
-            .patterns()
-            .iter()
-            .filter(|name| clusters.names_exactly(name))
-            .map(String::as_str)
-            .collect()
+        self.settings.clusters.names().collect()
     }
 
     fn read<'a>(&'a self, _uses: &'a mut Uses) -> LocalBoxFuture<'a, Result<Reading, SourceError>> {
@@ -89,10 +86,7 @@ impl Eks {
     async fn cluster(&self, name: &str) -> Result<Option<ClusterSource>, ApiError> {
         const OPERATION: Operation = Operation::EksDescribeCluster;
         if !self.settings.clusters.matches(name) {
-            let left_out = Treatment::Skip(
-                "not read: `in_use.eks.clusters` leaves it out, and what it alone uses is not protected",
-            );
-            return Ok(Some(self.source(name, left_out)));
+            return Ok(Some(self.source(name, self.left_out(name))));
         }
         let request = self.clients.eks.describe_cluster().name(name).send();
         let answer = match self.clients.call(OPERATION, name, request).await {
@@ -116,7 +110,55 @@ impl Eks {
             name: "eks",
             cluster: name.to_owned(),
             location: self.location.clone(),
+            clients: Some(self.clients.clone()),
             treatment,
+        }
+    }
+
+    fn left_out(&self, name: &str) -> Treatment {
+        let by = self.settings.clusters.leaving_out(name);
+        let why = match by {
+            Some(glob) => format!("`{glob}` in `in_use.eks.clusters` leaves it out"),
+            None => "`in_use.eks.clusters` leaves it out: no glob matches it".to_owned(),
+        };
+        let why = format!("{why}, and what it alone uses is not protected");
+        let setting = match by {
+            Some(glob) => format!("take `{glob}` out of `in_use.eks.clusters`"),
+            None => format!("add `{name}` to `in_use.eks.clusters`"),
+        };
+        let location = Some(&self.location);
+        Treatment::LeaveOut(Unread::new(
+            UnreadKind::Cluster,
+            name,
+            location,
+            why,
+            setting,
+        ))
+    }
+
+    /// Returns how callers are let in to a cluster.
+    fn access(&self, described: &types::Cluster) -> EksAccess {
+        let mode = described
+            .access_config()
+            .and_then(|access| access.authentication_mode());
+        let vpc = described.resources_vpc_config();
+        let blocks = vpc.map(types::VpcConfigResponse::public_access_cidrs);
+        let blocks = blocks.unwrap_or_default();
+        let text = |text: Option<&str>| text.unwrap_or("that of the cluster").to_owned();
+        let endpoint = match vpc {
+            Some(vpc) if !vpc.endpoint_public_access() => Endpoint::Vpc {
+                vpc: text(vpc.vpc_id()),
+                security_group: text(vpc.cluster_security_group_id()),
+            },
+            _ if blocks.iter().all(|block| block == "0.0.0.0/0") => Endpoint::Anywhere,
+            _ => Endpoint::From(blocks.to_vec()),
+        };
+        let clusters = self.settings.clusters.texts().map(str::to_owned).collect();
+        EksAccess {
+            region: self.location.region.to_string(),
+            is_by_config_map: mode == Some(&AuthenticationMode::ConfigMap),
+            endpoint,
+            clusters,
         }
     }
 
@@ -159,9 +201,8 @@ impl Eks {
             client,
             pages: Arc::clone(&self.pages),
         };
-        Ok(Treatment::Read(
-            Box::new(cluster),
-            Settings::of(Some(&self.settings), name),
-        ))
+        let origin = Origin::Eks(self.access(described));
+        let settings = Settings::of_eks(&self.settings, name, origin);
+        Ok(Treatment::Read(Box::new(cluster), settings))
     }
 }

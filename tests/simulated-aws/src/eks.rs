@@ -17,6 +17,10 @@ pub struct EksCluster {
     pub authority: Option<String>,
     /// Whether it is a local cluster on an Outpost.
     pub on_outpost: bool,
+    /// How it knows callers: `API`, `API_AND_CONFIG_MAP` or `CONFIG_MAP`.
+    pub authentication_mode: String,
+    /// From where its public endpoint can be reached, as CIDR blocks; empty if it has none.
+    pub public_access: Vec<String>,
 }
 
 impl EksCluster {
@@ -24,10 +28,9 @@ impl EksCluster {
     #[must_use]
     pub fn active(endpoint: impl Into<String>, authority: impl Into<String>) -> Self {
         Self {
-            status: "ACTIVE".to_owned(),
             endpoint: Some(endpoint.into()),
             authority: Some(authority.into()),
-            on_outpost: false,
+            ..Self::in_status("ACTIVE")
         }
     }
 
@@ -39,6 +42,8 @@ impl EksCluster {
             endpoint: None,
             authority: None,
             on_outpost: false,
+            authentication_mode: "API".to_owned(),
+            public_access: vec!["0.0.0.0/0".to_owned()],
         }
     }
 }
@@ -81,6 +86,14 @@ pub(crate) fn answer(
                 "endpoint": cluster.endpoint,
                 "certificateAuthority": authority,
                 "outpostConfig": outpost,
+                "accessConfig": {"authenticationMode": cluster.authentication_mode},
+                "resourcesVpcConfig": {
+                    "vpcId": "vpc-0a1b2c3d",
+                    "clusterSecurityGroupId": "sg-0a1b2c3d",
+                    "endpointPrivateAccess": true,
+                    "endpointPublicAccess": !cluster.public_access.is_empty(),
+                    "publicAccessCidrs": cluster.public_access,
+                },
             }}))
         }
         _ => Err(ApiError::unknown_operation(operation)),

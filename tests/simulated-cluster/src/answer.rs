@@ -63,6 +63,10 @@ pub(crate) fn answer(state: &mut State, uri: &str, accept: &str, token: Option<&
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let (group, version, plural) = match parts.as_slice() {
         ["api", "v1", plural] => ("", "v1", *plural),
+        ["apis", group, ..] if state.stale.iter().any(|stale| stale == group) => {
+            let message = "service unavailable";
+            return Ending::Answer(Reply::status(503, "ServiceUnavailable", message));
+        }
         ["apis", group, version, plural] => (*group, *version, *plural),
         ["apis", group, version] => return Ending::Answer(resources(state, group, version)),
         _ => {
@@ -157,7 +161,10 @@ fn list(
     } else {
         format!("{group}/{version}")
     };
-    let page = json!({"kind": format!("{kind}List"), "apiVersion": api_version, "metadata": metadata, "items": items});
+    let list_kind = state.list_kinds.get(plural).cloned();
+    let list_kind = list_kind.unwrap_or_else(|| format!("{kind}List"));
+    let page =
+        json!({"kind": list_kind, "apiVersion": api_version, "metadata": metadata, "items": items});
     end(page, kind, token, fault)
 }
 

@@ -116,6 +116,13 @@ impl SimulatedCluster {
             .or_default();
     }
 
+    /// Calls lists of a kind, by its plural, something else than `KINDList`.
+    pub fn name_lists(&self, plural: &str, list_kind: &str) {
+        let mut state = self.lock();
+        let names = (plural.to_owned(), list_kind.to_owned());
+        state.list_kinds.extend([names]);
+    }
+
     /// Stores an object under its kind, namespace and name.
     ///
     /// # Panics
@@ -137,7 +144,7 @@ impl SimulatedCluster {
         state.stale.clear();
     }
 
-    /// The server behind an API group does not answer.
+    /// The server behind an API group does not answer: neither to discovery nor with lists.
     pub fn stale(&self, group: &str) {
         self.lock().stale.push(group.to_owned());
     }

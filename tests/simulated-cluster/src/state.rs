@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub(crate) resources: BTreeMap<Resource, BTreeMap<String, Value>>,
     pub(crate) denied: Vec<String>,
     pub(crate) stale: Vec<String>,
+    /// What lists of a kind are called, by its plural, if not `KINDList`.
+    pub(crate) list_kinds: BTreeMap<String, String>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) page_size: usize,
     pub(crate) aggregated: bool,
@@ -74,6 +76,7 @@ impl State {
             resources: resources.into(),
             denied: Vec::new(),
             stale: Vec::new(),
+            list_kinds: BTreeMap::new(),
             faults: Vec::new(),
             page_size: usize::MAX,
             aggregated: true,

@@ -3,6 +3,7 @@
 use super::world::{CONFIG, one_cluster, program};
 use serde_json::json;
 use simulated_aws::{Fault, FaultKind};
+use simulated_cluster::{Fault as ClusterFault, FaultKind as ClusterFaultKind};
 
 #[tokio::test]
 async fn nothing_is_missing_where_everything_is_granted() {
@@ -51,6 +52,49 @@ async fn what_is_missing_is_printed_as_what_to_add() {
     let access = program(&aws, CONFIG).access().await.unwrap();
     assert_eq!(access.denied_actions, ["eks:ListClusters"]);
     assert!(access.problems.is_empty());
+}
+
+/// One kind that is broken does not hide the next one.
+#[tokio::test]
+async fn every_kind_that_cannot_be_listed_is_named() {
+    let (aws, prod) = one_cluster().await;
+    for (group, plural, kind) in [
+        ("a.example.com", "apples", "Apple"),
+        ("b.example.com", "berries", "Berry"),
+        ("c.example.com", "cherries", "Cherry"),
+        ("d.example.com", "dates", "Date"),
+    ] {
+        for version in ["v1", "v2"] {
+            prod.define(group, version, plural, kind);
+        }
+    }
+    prod.fault(ClusterFault::first("jobs", ClusterFaultKind::Status(500)));
+    prod.fault(ClusterFault::first("apples", ClusterFaultKind::Conversion));
+    prod.fault(ClusterFault::first(
+        "v1/berries",
+        ClusterFaultKind::Conversion,
+    ));
+    prod.stale("c.example.com");
+    prod.deny("dates");
+    for _ in ["aggregated", "older"] {
+        let access = program(&aws, CONFIG).access().await.unwrap();
+        let problems = access.problems.join("\n");
+        assert_eq!(access.problems.len(), 4, "{problems}");
+        assert_contains!(
+            problems,
+            "`list` of `jobs.batch` failed",
+            "exclude: [\"a.example.com/Apple\"]",
+            "exclude: [\"c.example.com/*\"]"
+        );
+        assert_eq!(access.missing_rules["prod"].len(), 1);
+        prod.without_aggregated_discovery();
+    }
+    prod.fault(ClusterFault::first("pods", ClusterFaultKind::Drop));
+    let access = program(&aws, CONFIG).access().await.unwrap();
+    assert!(
+        access.problems.len() < 6,
+        "who does not answer is asked no more: {access}"
+    );
 }
 
 /// The rules in the file are those that the program needs: without a custom resource it can read a

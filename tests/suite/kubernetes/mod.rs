@@ -8,4 +8,5 @@ mod faults;
 mod objects;
 mod reaching;
 mod users;
+mod ways_out;
 mod world;

@@ -6,7 +6,7 @@ use super::world::{
 };
 use ecr_cleanup::{config::Config, evidence::SourceStatus, image::Time, pipeline::Program};
 use simulated_aws::{EksCluster, SimulatedAws};
-use simulated_cluster::{Signer, SimulatedCluster};
+use simulated_cluster::{Fault, FaultKind, Signer, SimulatedCluster};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::support::{HOST, SECRET, clients};
@@ -123,11 +123,103 @@ async fn a_token_is_good_for_its_cluster_alone() {
     let error = ran.error();
     let start = "cluster `another`: `list` of `API groups` was refused";
     assert_starts!(error, start);
-    assert_contains!(error, "aws eks create-access-entry --cluster-name another");
+    assert_contains!(
+        error,
+        "aws eks create-access-entry --region eu-west-1 --cluster-name another"
+    );
     assert!(!error.contains("k8s-aws-v1"), "{error}");
     let requests = prod.requests().len();
     assert_eq!(requests, 2, "once more with a new token, and then no more");
     assert_eq!(aws.mutations().len(), 0);
+}
+
+/// Who is not known is told how to be let in, as the cluster knows its callers.
+#[tokio::test]
+async fn who_is_not_let_in_is_told_how() {
+    let (aws, prod) = one_cluster().await;
+    prod.only(Signer::new("eu-west-1", "another secret"));
+    let mut said = Vec::new();
+    for mode in ["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"] {
+        let active = EksCluster::active(prod.endpoint(), prod.authority());
+        let authentication_mode = mode.to_owned();
+        describe(
+            &aws,
+            "prod",
+            EksCluster {
+                authentication_mode,
+                ..active
+            },
+        );
+        let ran = run(&program(&aws, CONFIG)).await;
+        let refusal = &ran.answer.refusals[0];
+        assert_contains!(
+            refusal.observed,
+            "cluster `prod`: `list` of `API groups` was refused"
+        );
+        said.push(refusal.next.clone());
+        let access = program(&aws, CONFIG).access().await.unwrap();
+        assert_eq!(access.problems, [ran.error()], "{mode}");
+    }
+    assert_eq!(said[1], said[2]);
+    insta::assert_snapshot!(said[..2].join("\n\n"), @r#"
+    Do this and run it again: its authentication mode is CONFIG_MAP, which knows no access entries: run `kubectl edit configmap aws-auth --namespace kube-system` and add below `mapRoles: |` the entry `- { rolearn: "arn:aws:iam::111111111111:role/ecr-cleanup", username: ecr-cleanup, groups: ["ecr-cleanup:readers"] }` (the ARN of a role without its path). `ecr-cleanup check-config --access` tries every other kind too.
+
+    Do this and run it again: give it an access entry: `aws eks create-access-entry --region eu-west-1 --cluster-name prod --principal-arn arn:aws:iam::111111111111:role/ecr-cleanup --type STANDARD --kubernetes-groups ecr-cleanup:readers` (the ARN of a role with its path, if it has one). If there is one already, the role was deleted and made again: first `aws eks delete-access-entry --region eu-west-1 --cluster-name prod --principal-arn arn:aws:iam::111111111111:role/ecr-cleanup`. `ecr-cleanup check-config --access` tries every other kind too.
+    "#);
+}
+
+/// Where an endpoint cannot be reached, what lets in whom is said.
+#[tokio::test]
+async fn an_endpoint_that_is_not_reached_says_who_is_let_in() {
+    let (aws, prod) = one_cluster().await;
+    let nowhere = "https://127.0.0.1:1";
+    let mut said = Vec::new();
+    for blocks in [
+        &["0.0.0.0/0"][..],
+        &["203.0.113.0/24", "198.51.100.7/32"],
+        &[],
+    ] {
+        let public_access = blocks.iter().map(ToString::to_string).collect();
+        let active = EksCluster::active(nowhere, prod.authority());
+        describe(
+            &aws,
+            "prod",
+            EksCluster {
+                public_access,
+                ..active
+            },
+        );
+        let ran = run(&program(&aws, CONFIG)).await;
+        assert_contains!(
+            ran.error(),
+            "cluster `prod`: its API groups could not be discovered"
+        );
+        said.push(ran.answer.refusals[0].next.clone());
+    }
+    insta::assert_snapshot!(said.join("\n\n"), @r#"
+    Do what the message says, or if the cluster was only failing for a while, nothing, and run it again; `ecr-cleanup check-config --access` prints every permission that is missing.
+
+    Do this and run it again: its endpoint lets in only 203.0.113.0/24,198.51.100.7/32 (`publicAccessCidrs`): let the function leave from a fixed ADDRESS, that of a NAT gateway, and add it: `aws eks update-cluster-config --region eu-west-1 --name prod --resources-vpc-config publicAccessCidrs=203.0.113.0/24,198.51.100.7/32,ADDRESS/32`; or leave it out: below `in_use.eks` write `clusters: ["**", "!prod"]`, and what only this cluster uses is not protected. `ecr-cleanup check-config --access` tries every other kind too.
+
+    Do this and run it again: its endpoint is private (`endpointPublicAccess` is false), so only its VPC `vpc-0a1b2c3d` and networks connected to that reach it: run the function in subnets there (`vpc` of the Terraform module), and let its security group in to `sg-0a1b2c3d` on port 443; or leave it out: below `in_use.eks` write `clusters: ["**", "!prod"]`, and what only this cluster uses is not protected. `ecr-cleanup check-config --access` tries every other kind too.
+    "#);
+
+    // One that answers, though not as it should, was reached.
+    let public_access = Vec::new();
+    let active = EksCluster::active(prod.endpoint(), prod.authority());
+    describe(
+        &aws,
+        "prod",
+        EksCluster {
+            public_access,
+            ..active
+        },
+    );
+    prod.fault(Fault::first("discovery", FaultKind::Drop));
+    let next = run(&program(&aws, CONFIG)).await.answer.refusals[0]
+        .next
+        .clone();
+    assert!(!next.contains("VPC"), "{next}");
 }
 
 /// 2026-11-21T12:00:00Z, in seconds since 1970.
@@ -235,6 +327,12 @@ async fn contexts_of_a_kubeconfig_are_read_beside_eks() {
             "exec:",
             "on-premises",
             "nothing else is supported",
+        ),
+        (
+            "a-secret-token",
+            "a-secret\\ntoken",
+            "on-premises",
+            "the token has characters that cannot be sent",
         ),
         (
             &*written,

@@ -12,8 +12,13 @@ pub enum SourceError {
     #[error("{}", escaped(.0))]
     Unreachable(String),
     /// A Kubernetes cluster could not be read.
-    #[error("{}", escaped(.0))]
-    Cluster(String),
+    #[error("{}{}", escaped(problem), and(advice.as_deref()))]
+    Cluster {
+        /// Problem.
+        problem: String,
+        /// What to do about it, as a clause, where the problem itself does not say it.
+        advice: Option<String>,
+    },
     /// A call failed, or its answer is not complete.
     #[error("{}", escaped(.0))]
     Call(String),
@@ -30,7 +35,20 @@ pub enum SourceError {
     },
 }
 
+fn and(advice: Option<&str>) -> String {
+    advice.map_or_else(String::new, |advice| format!("; {}", escaped(advice)))
+}
+
 impl SourceError {
+    /// Returns the error without advice.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        match self {
+            Self::Cluster { problem, .. } => escaped(problem).into_owned(),
+            other => other.to_string(),
+        }
+    }
+
     /// Returns a conversion of the error of a reference that this user holds.
     pub fn reference(user: &impl ToString) -> impl Fn(ReferenceError) -> Self {
         |error| Self::Reference {

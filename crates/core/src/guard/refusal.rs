@@ -105,6 +105,12 @@ impl Refusal {
             return Some(Self::unreachable(status, error));
         }
         let next = match error {
+            SourceError::Cluster {
+                advice: Some(advice),
+                ..
+            } => format!(
+                "Do this and run it again: {advice}. `ecr-cleanup check-config --access` tries every other kind too."
+            ),
             SourceError::AccessDenied(_) => {
                 "Grant the action named above to the program's role and run it again.".to_owned()
             }
@@ -112,7 +118,7 @@ impl Refusal {
                 "Run it again, or give it more time; with `state`, the next run goes on where this one ended.".to_owned()
             }
             _ if status.cluster.is_some() => {
-                "Do what the message says and run it again; `ecr-cleanup check-config --access` prints every permission that is missing.".to_owned()
+                "Do what the message says, or if the cluster was only failing for a while, nothing, and run it again; `ecr-cleanup check-config --access` prints every permission that is missing.".to_owned()
             }
             _ => {
                 let without = if WITH_A_SWITCH.contains(source) {
@@ -125,10 +131,11 @@ impl Refusal {
                 )
             }
         };
+        let problem = error.problem();
         Some(Self {
             guard: Guard::SourceIncomplete,
             observed: format!(
-                "what `{source}` uses in {location} could not be read completely: {error}"
+                "what `{source}` uses in {location} could not be read completely: {problem}"
             ),
             why: "An image that is in use may not have been seen, so nothing is deleted.",
             next,

@@ -149,6 +149,12 @@ impl RepositoryGlobs {
         self.set.is_match(repository)
     }
 
+    /// Returns the globs that match the whole name, as they were written.
+    pub fn matching(&self, name: &str) -> impl Iterator<Item = &str> {
+        let matches = self.set.matches(name).into_iter();
+        matches.map(|position| self.texts[position].as_str())
+    }
+
     /// Returns whether these match every name that others match. It is `false` where that cannot be
     /// told, and for others that match no name.
     #[must_use]
@@ -306,6 +312,8 @@ mod tests {
             ]
         );
         assert!(!globs(&[]).unwrap().matches("app"));
+        let all = globs(&["**", "web", "team/*"]).unwrap();
+        assert_eq!(all.matching("web").collect::<Vec<_>>(), ["**", "web"]);
     }
 
     #[test]

@@ -23,6 +23,10 @@ fn refusals_say_what_to_do() {
         Refusal::source_incomplete(&status).unwrap()
     };
     let failed = || SourceError::Call("timeout".to_owned());
+    let cluster = |advice: Option<&str>| {
+        let (problem, advice) = ("cluster `prod`: timeout".to_owned(), advice.map(str::to_owned));
+        SourceError::Cluster { problem, advice }
+    };
     let window = ChangeWindow {
         timezone: TimeZone::UTC,
         days: vec![Weekday::Monday],
@@ -37,7 +41,8 @@ fn refusals_say_what_to_do() {
         incomplete("ecs", None, SourceError::OutOfTime),
         incomplete("ecs", None, failed()),
         incomplete("batch", None, failed()),
-        incomplete("eks", Some("prod"), SourceError::Cluster("timeout".to_owned())),
+        incomplete("eks", Some("prod"), cluster(None)),
+        incomplete("eks", Some("prod"), cluster(Some("mend the webhook, or leave it out"))),
         Refusal::no_usage(&registries, &[source("ecs", 0), source("eks", 0)]),
         Refusal::no_usage(&registries[..1], &[]),
         Refusal::wrong_account(registry(0).account, &[registry(1).account]),
