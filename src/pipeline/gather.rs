@@ -93,7 +93,7 @@ impl Program {
                     self.read_usage(&locations, &caches, stop_at)
                 )
             };
-            let (inventories, usage) = match &state {
+            let (inventories, mut usage) = match &state {
                 Some(state) => state.save_during(reading).await,
                 None => reading.await,
             };
@@ -104,6 +104,9 @@ impl Program {
                     return Err(error);
                 }
             };
+            if let Some(inventories) = &inventories {
+                usage.settle_doubts(inventories.iter().flat_map(Inventory::names));
+            }
             let all_answered = usage.out_of_time().next().is_none();
             Ok(Gathered {
                 inventories: inventories.filter(|_| all_answered),

@@ -31,6 +31,7 @@ const AT_ONCE: usize = 16;
 /// Number of times that functions are listed while they change.
 const ROUNDS: usize = 4;
 const LIST: Operation = Operation::ListFunctions;
+const GET: Operation = Operation::GetFunction;
 const LATEST: &str = LambdaService::LATEST;
 
 pub(crate) struct Lambda {
@@ -51,10 +52,18 @@ struct Version {
     code: Option<String>,
 }
 
+/// Image of a version.
+#[derive(Debug, Clone, PartialEq)]
+struct Found {
+    image: FunctionImage,
+    /// Why it may be another image of the same repository.
+    doubt: Option<&'static str>,
+}
+
 /// State of a version since it was listed.
 enum Read {
     /// `None` if it certainly has no image.
-    Image(Option<FunctionImage>),
+    Image(Option<Found>),
     /// It has other code, or was deleted.
     Changed,
 }
@@ -70,7 +79,7 @@ impl Source for Lambda {
 
     fn read<'a>(&'a self, uses: &'a mut Uses) -> LocalBoxFuture<'a, Result<Reading, SourceError>> {
         async {
-            for (version, image) in self.images().await? {
+            for (version, Found { image, doubt }) in self.images().await? {
                 let user = Arc::new(User {
                     location: self.location.clone(),
                     kind: "Lambda function".into(),
@@ -81,6 +90,11 @@ impl Source for Lambda {
                 let (written, digest) = (&image.written, image.digest.as_deref());
                 uses.add(&user, written, digest, EvidenceKind::Field)
                     .map_err(SourceError::reference(&user))?;
+                if let Some(why) = doubt
+                    && !uses.add_doubt(&user, written, why)
+                {
+                    return Err(ApiError::answer(GET, &user.name, why).into());
+                }
             }
             Ok(Reading::default())
         }
@@ -91,7 +105,7 @@ impl Source for Lambda {
 impl Lambda {
     /// Reads the images of all versions of all functions. If one changed or vanished since it was
     /// listed, functions are listed again, until none did.
-    async fn images(&self) -> Result<BTreeMap<Version, FunctionImage>, ApiError> {
+    async fn images(&self) -> Result<BTreeMap<Version, Found>, ApiError> {
         let service = &LambdaService::new(&self.clients)?;
         let mut images = BTreeMap::new();
         let mut read = BTreeSet::new();
@@ -137,10 +151,11 @@ impl Lambda {
         let known = &self.caches.functions;
         let key = version.key();
         if let Some(image) = key.as_ref().and_then(|key| known.get(key)) {
-            return Ok(Read::Image(Some(image)));
+            let found = Found { image, doubt: None };
+            return Ok(Read::Image(Some(found)));
         }
         let read = self.get(service, version).await?;
-        if let (Some(key), Read::Image(Some(image))) = (key, &read) {
+        if let (Some(key), Read::Image(Some(Found { image, doubt: None }))) = (key, &read) {
             known.learn(key, image.clone());
         }
         Ok(read)
@@ -154,7 +169,7 @@ impl Lambda {
             Err(error) if error.cause == Cause::ResourceNotFound => return Ok(Read::Changed),
             Err(error) => return Err(error),
         };
-        let incomplete = |what: &str| ApiError::answer(Operation::GetFunction, &title, what);
+        let incomplete = |what: &str| ApiError::answer(GET, &title, what);
         let configuration = answer
             .configuration
             .ok_or_else(|| incomplete("the answer has no `Configuration`"))?;
@@ -177,13 +192,18 @@ impl Lambda {
 }
 
 /// Returns the image that a function has; `None` if it certainly has none.
+///
+/// # Errors
+/// Returns an error if nothing tells the repository.
 fn image(
     configuration: &FunctionConfiguration,
     code: &FunctionCode,
-) -> Result<Option<FunctionImage>, &'static str> {
-    let written = code.image_uri.as_ref().filter(|it| !it.is_empty());
+) -> Result<Option<Found>, &'static str> {
+    let is_given = |it: &&String| !it.is_empty();
+    let written = code.image_uri.as_ref().filter(is_given);
+    let resolved = code.resolved_image_uri.as_ref().filter(is_given);
     let (package, repository) = (&configuration.package_type, &code.repository_type);
-    let Some(written) = written else {
+    let Some(named) = written.or(resolved) else {
         return match (package.as_deref(), repository.as_deref()) {
             (Some("Zip"), _) => Ok(None),
             // A way of packaging that is not known yet.
@@ -191,16 +211,20 @@ fn image(
             _ => Err("the answer has no `ImageUri`"),
         };
     };
-    let resolved = code.resolved_image_uri.as_deref();
-    let digest = match resolved.map(|resolved| resolved.split_once('@')) {
-        Some(Some((_, digest))) => Some(digest.to_owned()),
-        Some(None) => return Err("its `ResolvedImageUri` has no digest"),
-        None if written.contains('@') => None,
-        None => return Err("the answer has no `ResolvedImageUri`"),
+    let (digest, doubt) = match resolved.map(|resolved| resolved.split_once('@')) {
+        Some(Some((_, digest))) => (Some(digest.to_owned()), None),
+        Some(None) => (None, Some("its `ResolvedImageUri` has no digest")),
+        None if named.contains('@') => (None, None),
+        None => (None, Some("the answer has no `ResolvedImageUri`")),
     };
-    Ok(Some(FunctionImage {
-        written: written.clone(),
+    let unwritten = written.is_none().then_some("the answer has no `ImageUri`");
+    let image = FunctionImage {
+        written: named.clone(),
         digest,
+    };
+    Ok(Some(Found {
+        image,
+        doubt: doubt.or(unwritten),
     }))
 }
 
@@ -251,7 +275,7 @@ mod tests {
     const URI: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/app";
 
     #[test]
-    fn a_function_without_the_field_that_says_its_image_is_an_error() {
+    fn a_function_that_does_not_say_its_image_says_its_repository_or_is_an_error() {
         let function = |package: &str| FunctionConfiguration {
             package_type: Some(package.to_owned()),
             ..FunctionConfiguration::default()
@@ -263,22 +287,29 @@ mod tests {
             image_uri: image.map(ToOwned::to_owned),
             resolved_image_uri: resolved.map(ToOwned::to_owned),
         };
-        let found = |written: Option<&str>, digest: Option<&str>| {
-            Ok(Some(FunctionImage {
+        let found = |written: Option<&str>, digest: Option<&str>, doubt| {
+            let image = FunctionImage {
                 written: written.unwrap().to_owned(),
                 digest: digest.map(ToOwned::to_owned),
-            }))
+            };
+            Ok(Some(Found { image, doubt }))
         };
-        let resolved = found(tag, Some("sha256:1"));
-        let no_resolved = Err("the answer has no `ResolvedImageUri`");
-        let no_digest = Err("its `ResolvedImageUri` has no digest");
-        let no_uri = Err("the answer has no `ImageUri`");
+        let resolved = found(tag, Some("sha256:1"), None);
+        let no_resolved = found(tag, None, Some("the answer has no `ResolvedImageUri`"));
+        let no_digest = found(tag, None, Some("its `ResolvedImageUri` has no digest"));
+        let no_uri = "the answer has no `ImageUri`";
+        let unwritten = found(pinned, Some("sha256:1"), Some(no_uri));
+        let no_uri = Err(no_uri);
         for (package, code, expected) in [
             ("Image", code("ECR", tag, pinned), resolved),
-            ("Image", code("ECR", pinned, None), found(pinned, None)),
+            (
+                "Image",
+                code("ECR", pinned, None),
+                found(pinned, None, None),
+            ),
             ("Image", code("ECR", tag, None), no_resolved),
             ("Image", code("ECR", tag, tag), no_digest),
-            ("Image", code("ECR", None, pinned), no_uri.clone()),
+            ("Image", code("ECR", None, pinned), unwritten),
             ("Image", code("S3", None, None), no_uri.clone()),
             ("Other", code("Other", None, None), no_uri),
             ("Other", code("S3", None, None), Ok(None)),

@@ -120,7 +120,7 @@ fn read_one<'a>(
     async move {
         let mut uses = Uses::new(Arc::clone(settings.aliases));
         let (reading, coverage) = match in_time(settings.stop_at, source.read(&mut uses)).await {
-            Ok(reading) => (reading, Coverage::Complete),
+            Ok(reading) => (reading, uses.coverage()),
             Err(error) => (Reading::default(), Coverage::Incomplete(error)),
         };
         let Reading {
@@ -129,7 +129,7 @@ fn read_one<'a>(
             locations,
             unread,
         } = reading;
-        let status = SourceStatus {
+        let mut status = SourceStatus {
             source: source.name(),
             location: source.location().clone(),
             cluster: source.cluster().map(Into::into),
@@ -137,6 +137,9 @@ fn read_one<'a>(
             references: uses.count_references(settings.accounts),
             note,
         };
+        if let Some(note) = uses.note() {
+            status.remark(note);
+        }
         log(&status);
         let further = stream::iter(&further).map(|source| read_one(source.as_ref(), settings));
         let further: Vec<_> = further.buffered(SOURCES_AT_ONCE).collect().await;

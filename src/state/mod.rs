@@ -131,7 +131,7 @@ impl State {
         usage: &UsageIndex,
         narrowed: bool,
     ) -> Result<Memory, StateError> {
-        let complete = usage.is_complete();
+        let complete = !usage.has_gaps();
         let keep_unused = narrowed || !complete;
         let saved = self.save(keep_unused).await;
         let mut ledger = None;

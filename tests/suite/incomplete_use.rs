@@ -294,15 +294,75 @@ async fn a_missing_revision_or_deployment_that_a_service_names_is_a_failure() {
     }
 }
 
+/// A reference that cannot be parsed leaves alone the repository that it may mean, and no other
+/// (U2).
+#[tokio::test]
+async fn what_a_reference_may_mean_is_left_alone() {
+    for (image, held) in [
+        ("$HOST/Team/App:1", Some(APP)),
+        ("$HOST/team/app:", Some(APP)),
+        ("$HOST/team/app@sha256:12", Some(APP)),
+        ("$HOST/team/app:1:2", Some(APP)),
+        ("$HOST/team/app:${TAG}", Some(APP)),
+        ("$HOST/{{ team }}/app:1", Some(APP)),
+        (
+            "222222222222.dkr.ecr.eu-west-1.amazonaws.com/App:1",
+            Some(APP),
+        ),
+        (
+            "vpce-1.dkr.ecr.eu-west-1.vpce.amazonaws.com/team/app:1",
+            Some(APP),
+        ),
+        ("$HOST/team/gone:", None),
+        ("$HOST/team/_app:1", None),
+    ] {
+        let (aws, answer) = run_with(|world| {
+            let image = image.replace("$HOST", HOST);
+            world.home().ecs.register("odd", [&image]);
+            world.untagged_images("other", 2);
+        })
+        .await;
+        let names: Vec<_> = answer
+            .held
+            .iter()
+            .map(|it| it.repository.as_str())
+            .collect();
+        assert_eq!(names, held.into_iter().collect::<Vec<_>>(), "{image}");
+        assert_eq!(aws.digests("other").len(), 1, "{image}");
+        assert_eq!(answer.in_use[0].is_complete(), held.is_none(), "{image}");
+        if held.is_some() {
+            assert_deleted!(answer, CompletedWithFailures, 2, "{image}");
+            assert_starts!(answer.held[0].by[0], "ECS task definition `odd:1`: `");
+        } else {
+            assert_deleted!(answer, Completed, 5, "{image}");
+            let note = answer.in_use[0].note.as_ref().unwrap();
+            assert_contains!(note, "`odd:1`", "repository");
+        }
+    }
+}
+
+/// A digest that can be read counts whatever stands around it (U2).
+#[tokio::test]
+async fn a_digest_in_a_reference_that_cannot_be_parsed_is_in_use() {
+    let aws = SimulatedAws::start().await;
+    let stored = aws.edit(|world| {
+        base(world);
+        let stored = world.untagged("other", 90);
+        let image = format!("{HOST}/Gone@{stored}");
+        world.home().ecs.register("odd", [image]);
+        stored
+    });
+    let answer = run(&aws, DELETE).await;
+    assert_deleted!(answer, Completed, 3);
+    assert_eq!(aws.digests("other"), [stored]);
+}
+
 /// It may name any image (U2).
 #[tokio::test]
-async fn an_ecr_reference_that_cannot_be_understood_makes_the_source_incomplete() {
+async fn an_ecr_reference_that_may_mean_any_repository_makes_the_source_incomplete() {
     for image in [
-        format!("{HOST}/Team/App:1"),
-        format!("{HOST}/team/app:"),
-        format!("{HOST}/team/app@sha256:12"),
-        format!("{HOST}/team/app:1:2"),
         format!("{HOST}/"),
+        format!("{HOST}/${{IMAGE}}"),
         HOST.to_owned(),
     ] {
         let (aws, answer) = run_with(|world| {

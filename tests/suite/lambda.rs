@@ -144,30 +144,64 @@ async fn a_function_that_is_listed_and_never_found_is_a_failure() {
     assert_contains!(refusal, "functions changed while they were read");
 }
 
+/// A change to what Lambda says of a version.
+type Change = fn(&mut FunctionVersion);
+
+/// Runs in the ordinary world where the function is changed.
+async fn run_changed(change: Change) -> (SimulatedAws, Answer) {
+    run_with(DELETE, |world| {
+        base(world);
+        world.untagged_images("other", 2);
+        let hello = world.home().functions.get_mut("hello").unwrap();
+        change(hello.versions.get_mut("$LATEST").unwrap());
+    })
+    .await
+}
+
 #[tokio::test]
-async fn a_function_that_does_not_say_its_image_is_a_failure() {
-    type Change = fn(&mut FunctionVersion);
-    let cases: [(&str, Change); 5] = [
-        ("ImageUri", |it| it.image_uri = None),
-        ("ResolvedImageUri", |it| it.resolved_image_uri = None),
+async fn a_function_that_does_not_say_its_repository_is_a_failure() {
+    let cases: [(&str, Change); 2] = [
+        ("ImageUri", |it| {
+            (it.image_uri, it.resolved_image_uri) = (None, None);
+        }),
         ("being updated", |it| {
             it.last_update_status = "InProgress".to_owned();
+        }),
+    ];
+    for (expected, change) in cases {
+        let (aws, answer) = run_changed(change).await;
+        assert_contains!(refusal(&aws, &answer), "lambda", "hello", expected);
+    }
+}
+
+/// Which image of a repository a function has may not be known; the others are cleaned (U8).
+#[tokio::test]
+async fn a_function_that_does_not_say_its_digest_leaves_its_repository_alone() {
+    let cases: [(&str, Change); 5] = [
+        ("no `ImageUri`", |it| it.image_uri = None),
+        ("no `ResolvedImageUri`", |it| it.resolved_image_uri = None),
+        ("has no digest", |it| {
+            it.resolved_image_uri.clone_from(&it.image_uri);
         }),
         ("cannot be parsed", |it| {
             it.image_uri.as_mut().unwrap().push_str(":x");
         }),
-        ("ResolvedImageUri", |it| {
+        ("no `ResolvedImageUri`", |it| {
             (it.package_type, it.resolved_image_uri) = (None, None);
         }),
     ];
     for (expected, change) in cases {
-        let (aws, answer) = run_with(DELETE, |world| {
-            base(world);
-            let hello = world.home().functions.get_mut("hello").unwrap();
-            change(hello.versions.get_mut("$LATEST").unwrap());
-        })
-        .await;
-        assert_contains!(refusal(&aws, &answer), "lambda", "hello", expected);
+        let (aws, answer) = run_changed(change).await;
+        assert_deleted!(answer, CompletedWithFailures, 2, "{expected}");
+        assert_eq!(
+            (aws.digests("app").len(), aws.digests("other").len()),
+            (4, 1)
+        );
+        let [held] = answer.held.as_slice() else {
+            panic!("{:?}", answer.held)
+        };
+        assert_contains!(held.by[0], "Lambda function `hello`", expected);
+        assert_eq!(held.repository, "app");
     }
 }
 

@@ -115,8 +115,9 @@ impl KeepLists {
             };
             // In other sources, an image outside ECR is ignored. The writer of a list believes that
             // it is protected.
-            let parsed = ImageReference::parse(image, &self.aliases);
-            if matches!(parsed, Ok(Parsed::Elsewhere { digest: None, .. })) {
+            let parsed = ImageReference::parse(image, &self.aliases)
+                .map_err(|error| unusable(error.to_string()))?;
+            if matches!(parsed, Parsed::Elsewhere { digest: None, .. }) {
                 let problem = "it names no image of ECR; write the host too".to_owned();
                 return Err(unusable(problem).into());
             }

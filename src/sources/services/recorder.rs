@@ -15,7 +15,7 @@ use super::{
 use crate::{
     aws::ApiError,
     evidence::{EvidenceKind, Hit, SourceError, TextScanner, User, Uses},
-    image::Registry,
+    image::{ImageReference, Registry},
     sources::ecs::Ecs,
 };
 
@@ -123,17 +123,17 @@ impl<'f> Recorder<'f> {
             return self.value(user, key, &inner, Depth::Within);
         }
         self.name_definitions(user, key, text);
-        let problem = SourceError::reference(user);
+        // In a template, it may be still to be filled in.
+        let is_filled_in = || {
+            let parsed = ImageReference::parse(text, self.uses.aliases());
+            depth == Depth::Field || parsed.is_ok()
+        };
         // A field that holds an image is exact: without a tag, it means the latest one.
-        if key.is_some_and(is_image_key) {
-            match self.uses.add(user, text, None, EvidenceKind::Field) {
-                Ok(in_ecr) if in_ecr => {
-                    self.fields.insert(text.to_owned());
-                    return Ok(());
-                }
-                // In a template, it is still to be filled in.
-                Err(error) if depth == Depth::Field => return Err(problem(error)),
-                Ok(_) | Err(_) => {}
+        if key.is_some_and(is_image_key) && is_filled_in() {
+            let added = self.uses.add(user, text, None, EvidenceKind::Field);
+            if added.map_err(SourceError::reference(user))? {
+                self.fields.insert(text.to_owned());
+                return Ok(());
             }
         }
         self.scan(user, text)
@@ -253,9 +253,12 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_cannot_be_understood_is_an_error_but_for_a_template() {
-        let image = format!("{HOST}/app:${{TAG}}");
+    fn an_image_that_may_be_any_is_an_error_but_for_a_template() {
+        let image = format!("{HOST}/${{IMAGE}}");
         assert!(recorded(Service::Batch, &json!({"image": image})).is_err());
+        let image = format!("{HOST}/app:${{TAG}}");
+        let (images, _) = recorded(Service::Batch, &json!({"image": image})).unwrap();
+        assert_eq!(images, [""; 0], "its repository is in doubt");
         let template = json!({"image": image}).to_string();
         let (images, _) = recorded(Service::Pipes, &json!({"Input": template})).unwrap();
         assert_eq!(images, ["app (some image of it)"]);

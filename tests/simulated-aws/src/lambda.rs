@@ -146,13 +146,11 @@ pub(crate) fn answer(
             })?;
             let mut configuration = configuration(location, name, version, code, true);
             configuration["LastUpdateStatus"] = code.last_update_status.as_str().into();
-            let location = match &code.image_uri {
-                Some(uri) => object!({
-                    "RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": code.resolved_image_uri,
-                }),
-                None => {
-                    object!({"RepositoryType": "S3", "Location": "https://example.com/code.zip"})
-                }
+            let (uri, resolved) = (&code.image_uri, &code.resolved_image_uri);
+            let location = if uri.is_some() || resolved.is_some() {
+                object!({"RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": resolved})
+            } else {
+                object!({"RepositoryType": "S3", "Location": "https://example.com/code.zip"})
             };
             json(&object!({"Configuration": configuration, "Code": location}))
         }

@@ -431,15 +431,38 @@ async fn helm_history_counts_where_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_reference_that_cannot_be_understood_stops_deletion() {
+async fn a_reference_that_may_mean_any_repository_stops_deletion() {
     let (aws, prod) = one_cluster().await;
     push(&aws, "nobody");
-    prod.apply(deployment("shop", "web", &format!("{HOST}/app:${{TAG}}")));
+    prod.apply(deployment("shop", "web", &format!("{HOST}/${{IMAGE}}")));
     let ran = run(&program(&aws, CONFIG)).await;
     let error = ran.error();
     let start = "cluster `prod`: Deployment `shop/web` in cluster `prod`: `";
     assert_starts!(error, start);
     assert_eq!(aws.deletions(), []);
+}
+
+/// A pod that is never going to run leaves alone what it may mean, and nothing else (U2).
+#[tokio::test]
+async fn an_image_that_nobody_can_pull_stops_only_its_repository() {
+    for (image, left_alone) in [
+        (format!("{HOST}/app:${{TAG}}"), true),
+        (format!("{HOST}/App:1"), true),
+        (format!("{HOST}/web-${{ENV}}:1"), false),
+        (format!("{HOST}/-app:1"), false),
+    ] {
+        let (aws, prod) = one_cluster().await;
+        push(&aws, "nobody");
+        prod.apply(deployment("shop", "web", &image));
+        let ran = run(&program(&aws, CONFIG)).await;
+        assert_eq!(ran.coverage("prod").is_complete(), !left_alone, "{image}");
+        assert_eq!(aws.deletions().is_empty(), left_alone, "{image}");
+        let by = ran.answer.held.iter().map(|it| it.by[0].as_str());
+        let by: Vec<_> = by
+            .map(|it| it.starts_with("Deployment `shop/web`"))
+            .collect();
+        assert_eq!(by, [true].repeat(usize::from(left_alone)), "{image}");
+    }
 }
 
 #[tokio::test]

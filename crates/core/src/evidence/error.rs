@@ -25,7 +25,11 @@ pub enum SourceError {
     /// The run had no time left to read it.
     #[error("it had not answered when the time of the run was over")]
     OutOfTime,
-    /// A user names an image in a way that cannot be parsed.
+    /// It is not known which images are in use of some repositories, which are left alone. Everything
+    /// else was read.
+    #[error("{}", escaped(.0))]
+    InDoubt(String),
+    /// A user names an image in a way that cannot be parsed, and may be of any repository.
     #[error("{}: {}", escaped(user), escaped(&error.to_string()))]
     Reference {
         /// User.

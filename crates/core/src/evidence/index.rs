@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{
     Evidence, EvidenceKind, Narrowing, Parts, Reference, SourceError, SourceStatus, Unread, Use,
     UsedImage, User,
+    doubt::About,
     path::{Host, MirroredPath, last_part},
     status::Coverage,
 };
@@ -36,6 +37,8 @@ pub struct UsageIndex {
     /// Positions in `parts` of those with a placeholder in a name.
     templates: Vec<u32>,
     tag_pulls: BTreeMap<ImageReference, TagPull>,
+    /// Users of images that are in doubt, each with its source and what is not known.
+    pub(super) doubts: BTreeMap<About, BTreeSet<(usize, String)>>,
     /// Names of images of other registries, by the digests that they were resolved to.
     pub(super) resolved: HashMap<Digest, Resolved>,
 }
@@ -82,10 +85,11 @@ impl From<Vec<Evidence>> for UsageIndex {
             index.locations.insert(status.location.clone());
             index.locations.extend(locations);
             index.unread.extend(unread);
+            let source = index.sources.len();
             index.sources.push(status);
             // Keeps what an incomplete source did find: that is in use in any case.
             for it in uses {
-                index.insert(it);
+                index.insert(it, source);
             }
         }
         index
@@ -93,7 +97,7 @@ impl From<Vec<Evidence>> for UsageIndex {
 }
 
 impl UsageIndex {
-    fn insert(&mut self, it: Use) {
+    fn insert(&mut self, it: Use, source: usize) {
         for reference in it.references() {
             let digest = match &reference {
                 Reference::Digest(digest) => Some(*digest),
@@ -147,6 +151,11 @@ impl UsageIndex {
                 mentions.entry(user).or_default().extend(narrowing);
             }
             UsedImage::Parts(parts) => self.insert_parts(user, parts),
+            UsedImage::InDoubt(doubt) => {
+                let title = doubt.title(&user);
+                let doubts = self.doubts.entry(doubt.about).or_default();
+                doubts.insert((source, title));
+            }
             UsedImage::Digest(_) | UsedImage::Elsewhere { image: None, .. } => {}
         }
     }
@@ -189,8 +198,36 @@ impl UsageIndex {
         let status = self.sources.iter_mut().find(|status| {
             status.source == source && status.cluster.is_none() && status.is_in(location)
         });
-        if let Some(status) = status.filter(|status| status.is_complete()) {
+        if let Some(status) = status.filter(|status| !status.has_gap()) {
             status.coverage = Coverage::Incomplete(error);
+        }
+    }
+
+    /// Makes sources complete whose doubts are about none of the repositories that there are.
+    pub fn settle_doubts<'a>(
+        &mut self,
+        repositories: impl IntoIterator<Item = (&'a Registry, &'a RepositoryName)>,
+    ) {
+        if self.doubts.is_empty() {
+            return;
+        }
+        let hosts = self.resolved.values().flat_map(|it| &it.hosts);
+        let hosts = hosts.map(|host| &**host).collect();
+        let repositories: Vec<_> = repositories.into_iter().collect();
+        let is_open = |about: &About| {
+            let mut repositories = repositories.iter();
+            repositories.any(|(registry, name)| about.may_mean(registry, name, &hosts))
+        };
+        let open = self.doubts.iter().filter(|(about, _)| is_open(about));
+        let open: BTreeSet<usize> = open.flat_map(|(_, all)| all).map(|it| it.0).collect();
+        for (source, status) in self.sources.iter_mut().enumerate() {
+            if let Some(SourceError::InDoubt(doubts)) = status.error()
+                && !open.contains(&source)
+            {
+                let remark = format!("there is no such repository: {doubts}");
+                status.coverage = Coverage::Complete;
+                status.remark(remark);
+            }
         }
     }
 
@@ -200,16 +237,16 @@ impl UsageIndex {
         self.locations.contains(location)
     }
 
-    /// Returns the sources of use that could not be read completely.
-    pub fn incomplete(&self) -> impl Iterator<Item = &SourceStatus> {
+    /// Returns the sources of use of which something was not read that may be of any repository.
+    pub fn gaps(&self) -> impl Iterator<Item = &SourceStatus> {
         let sources = self.sources.iter();
-        sources.filter(|it| !it.is_complete() && !it.is_listing())
+        sources.filter(|it| it.has_gap() && !it.is_listing())
     }
 
-    /// Returns the sources of use of an account that could not be read completely.
-    pub fn incomplete_in(&self, account: AccountId) -> impl Iterator<Item = &SourceStatus> {
-        let incomplete = self.incomplete();
-        incomplete.filter(move |it| it.location.account == account)
+    /// Returns the sources of use of an account of which something was not read that may be of any
+    /// repository.
+    pub fn gaps_in(&self, account: AccountId) -> impl Iterator<Item = &SourceStatus> {
+        self.gaps().filter(move |it| it.location.account == account)
     }
 
     /// Returns the organization whose accounts could not be listed, as a source.
@@ -235,6 +272,12 @@ impl UsageIndex {
     /// Returns what the sources did not read, though they are complete otherwise.
     pub fn unread(&self) -> impl Iterator<Item = &Unread> {
         self.unread.iter()
+    }
+
+    /// Returns whether something was not read that may be of any repository.
+    #[must_use]
+    pub fn has_gaps(&self) -> bool {
+        self.sources.iter().any(SourceStatus::has_gap)
     }
 
     /// Returns whether every source was read completely.

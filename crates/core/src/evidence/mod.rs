@@ -1,6 +1,7 @@
 //! What is in use: uses of images, their users, and whether everything was read.
 
 mod beside;
+mod doubt;
 mod error;
 mod index;
 mod lines;
@@ -19,6 +20,7 @@ mod uses;
 
 use std::collections::BTreeSet;
 
+pub use doubt::Doubt;
 pub use error::SourceError;
 pub use index::{InUse, TagPull, UsageIndex};
 pub use mention::{Mentioned, Narrowing, Words};

@@ -242,7 +242,7 @@ impl Finder<'_> {
                 return;
             }
             words = Arc::new([format!("{tag}*").into()].into());
-        } else if let Some((name, behind)) = Template::read(self.scanner, path, rest) {
+        } else if let Some((name, behind)) = Template::read(path, rest) {
             parts.hosts.insert(host.as_ref().into());
             let words = behind.unwrap_or(words);
             match name {

@@ -15,14 +15,14 @@ use crate::image::Registry;
 const OFFICIAL: &str = "library/";
 
 /// The path of a reference, behind a host.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct MirroredPath {
     pub(super) host: Host,
     pub(super) path: Box<str>,
 }
 
 /// Host of a reference.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Host {
     /// A registry of ECR; `None` for an alias.
     Ecr(Option<Registry>),

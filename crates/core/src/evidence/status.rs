@@ -62,6 +62,20 @@ impl SourceStatus {
         }
     }
 
+    /// Returns whether something was not read that may be of any repository.
+    #[must_use]
+    pub const fn has_gap(&self) -> bool {
+        !matches!(self.error(), None | Some(SourceError::InDoubt(_)))
+    }
+
+    /// Adds a remark.
+    pub fn remark(&mut self, remark: String) {
+        self.note = Some(match self.note.take() {
+            Some(note) => format!("{note}; {remark}"),
+            None => remark,
+        });
+    }
+
     /// Returns whether this is about an account and Region.
     #[must_use]
     pub fn is_in(&self, location: &Registry) -> bool {

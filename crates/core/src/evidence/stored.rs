@@ -73,6 +73,15 @@ impl<'a> StoredUsage<'a> {
         exact.chain(by_digest).chain(mirrored).collect()
     }
 
+    /// Returns what is not known of the images in use of a repository, with who uses them.
+    #[must_use]
+    pub fn doubts_about(&self, registry: &Registry, repository: &RepositoryName) -> Vec<String> {
+        let doubts = self.usage.doubts.iter();
+        let doubts = doubts.filter(|(it, _)| it.may_mean(registry, repository, &self.hosts));
+        let doubts: BTreeSet<&String> = doubts.flat_map(|(_, all)| all).map(|it| &it.1).collect();
+        doubts.into_iter().cloned().collect()
+    }
+
     /// Returns the mentions of a repository by users that do not name its tag.
     #[must_use]
     pub fn mentions_of(&self, repository: &RepositoryName, images: &[&Image]) -> Mentioned<'a> {

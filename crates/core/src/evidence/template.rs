@@ -1,9 +1,23 @@
 //! Names of images that a template, a script or an operator completes.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use super::{TextScanner, Words, text::PLACEHOLDERS};
+use regex::Regex;
+
+use super::{Words, text::PLACEHOLDERS};
 use crate::image::{Digest, Tag};
+
+/// Finds what a template, a script or an operator fills in, at the beginning of a text.
+#[expect(
+    clippy::expect_used,
+    reason = "the expression is constant, and tests use it"
+)]
+static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"^(?:\{\{[^}]*\}\}|[$%]?\{[^{}]*\}|\$\([^()]*\)|\$[A-Za-z_][A-Za-z0-9_]*|<[^<>]*>|%[a-z])",
+    )
+    .expect("an expression")
+});
 
 /// Returns whether a text goes on with what a template, a script or an operator fills in.
 pub(super) fn begins_placeholder(text: &str) -> bool {
@@ -38,11 +52,7 @@ pub(super) enum Template {
 
 impl Template {
     /// Reads what follows a path, if that goes on with a placeholder, with the tag behind it.
-    pub(super) fn read(
-        scanner: &TextScanner,
-        path: &str,
-        rest: &str,
-    ) -> Option<(Self, Option<Words>)> {
+    pub(super) fn read(path: &str, rest: &str) -> Option<(Self, Option<Words>)> {
         let literal = |text: &str| {
             let is_name =
                 |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._/-".contains(c);
@@ -55,7 +65,7 @@ impl Template {
             return None;
         }
         while begins_placeholder(rest) {
-            let placeholder = scanner.placeholder.find(rest);
+            let placeholder = PLACEHOLDER.find(rest);
             rest = &rest[placeholder.map_or(rest.len(), |it| it.end())..];
             (end, rest) = rest.split_at(literal(rest));
         }

@@ -25,8 +25,6 @@ pub struct TextScanner {
     pub(super) pairs: regex::Regex,
     /// Finds what a key of such a pair holds.
     pub(super) keys: regex::Regex,
-    /// What a template, a script or an operator fills in, at the beginning of a text.
-    pub(super) placeholder: regex::Regex,
 }
 
 /// An image that was found in a text.
@@ -62,9 +60,6 @@ impl TextScanner {
                 r#"([A-Za-z0-9_.-]+)["']?\s*([:=])\s*(["']?)([^\s"',;&}\]]*)"#,
             )?,
             keys: regex::Regex::new("(?i:tag|digest|sha|version|chart)")?,
-            placeholder: regex::Regex::new(
-                r"^(?:\{\{[^}]*\}\}|[$%]?\{[^{}]*\}|\$\([^()]*\)|\$[A-Za-z_][A-Za-z0-9_]*|<[^<>]*>|%[a-z])",
-            )?,
         })
     }
 

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Mentions, Narrowing, Parts, Reference, User};
+use super::{
+    Coverage, Doubt, Mentions, Narrowing, Parts, Reference, SourceError, User,
+    doubt::{About, readable_digest},
+};
 use crate::image::{
     AccountId, Aliases, Digest, ImageReference, Parsed, ReferenceError, RepositoryName,
 };
@@ -48,6 +51,8 @@ pub enum UsedImage {
     },
     /// Images whose names stand in parts.
     Parts(Parts),
+    /// Images of a repository, it is not known which.
+    InDoubt(Doubt),
 }
 
 /// Kind of evidence for a use.
@@ -73,7 +78,7 @@ impl Use {
                 registry.is_none_or(|registry| accounts.contains(&registry.account))
             }
             UsedImage::Digest(_) | UsedImage::Mention { .. } | UsedImage::Parts(_) => true,
-            UsedImage::Elsewhere { .. } => false,
+            UsedImage::Elsewhere { .. } | UsedImage::InDoubt(_) => false,
         }
     }
 
@@ -98,8 +103,8 @@ impl Use {
             UsedImage::Mention { repository, .. } => {
                 (Some(Reference::Repository(repository.clone())), [None; 2])
             }
-            // Which repositories are mentioned depends on those that there are.
-            UsedImage::Parts(_) => (None, [None; 2]),
+            // Which repositories are meant depends on those that there are.
+            UsedImage::Parts(_) | UsedImage::InDoubt(_) => (None, [None; 2]),
         };
         let digests = digests.into_iter().flatten().map(Reference::Digest);
         image.into_iter().chain(digests)
@@ -137,10 +142,11 @@ impl Uses {
     }
 
     /// Adds an image as a text names it, with the digest that the name was resolved to, and returns
-    /// whether it is in ECR.
+    /// whether it is in ECR. If it looks like ECR and cannot be parsed, the repositories that it may
+    /// mean are in doubt (U2).
     ///
     /// # Errors
-    /// Returns an error if the text or the digest looks like ECR and cannot be parsed (U2).
+    /// Returns an error if it may mean any repository.
     pub fn add(
         &mut self,
         user: &Arc<User>,
@@ -148,38 +154,106 @@ impl Uses {
         resolved: Option<&str>,
         evidence: EvidenceKind,
     ) -> Result<bool, ReferenceError> {
-        let image = self.parse(text)?;
-        let in_ecr = matches!(image, UsedImage::Ecr(_));
-        let resolved = match resolved.map(str::parse::<Digest>) {
-            Some(Err(error)) if in_ecr => {
-                return Err(ReferenceError::new(text, error));
+        let resolved = resolved.map(str::parse::<Digest>);
+        let image = match self.parse(text) {
+            Ok(image) => image,
+            Err(error) => {
+                self.add_unreadable(user, text, resolved.and_then(Result::ok), error)?;
+                return Ok(true);
             }
-            resolved => resolved.and_then(Result::ok),
         };
-        self.insert(user, image, resolved, evidence);
+        let in_ecr = matches!(image, UsedImage::Ecr(_));
+        if let Some(Err(error)) = &resolved
+            && in_ecr
+        {
+            let error = ReferenceError::new(text, error.clone());
+            self.add_unreadable(user, text, None, error)?;
+        }
+        self.insert(user, image, resolved.and_then(Result::ok), evidence);
         Ok(in_ecr)
     }
 
     /// Adds the image of a container, with what its runtime reports to have pulled.
     ///
     /// # Errors
-    /// Returns an error if the image looks like ECR and cannot be parsed (U2).
+    /// Returns an error if the image looks like ECR and may be of any repository (U2).
     pub fn add_container(
         &mut self,
         user: &Arc<User>,
         image: &str,
         reported: Option<&str>,
     ) -> Result<(), ReferenceError> {
-        let image = self.parse(image)?;
         let reported = reported.and_then(|text| self.parse(text).ok());
         let resolved = match reported {
             Some(UsedImage::Ecr(image)) => image.digest,
             Some(UsedImage::Digest(digest)) => Some(digest),
             Some(UsedImage::Elsewhere { digest, .. }) => digest,
-            Some(UsedImage::Mention { .. } | UsedImage::Parts(_)) | None => None,
+            _ => None,
         };
-        self.insert(user, image, resolved, EvidenceKind::Container);
+        match self.parse(image) {
+            Ok(image) => self.insert(user, image, resolved, EvidenceKind::Container),
+            Err(error) => self.add_unreadable(user, image, resolved, error)?,
+        }
         Ok(())
+    }
+
+    /// Adds what a text tells that looks like ECR and cannot be parsed, with the digest that it was
+    /// resolved to.
+    fn add_unreadable(
+        &mut self,
+        user: &Arc<User>,
+        text: &str,
+        resolved: Option<Digest>,
+        error: ReferenceError,
+    ) -> Result<(), ReferenceError> {
+        for digest in [readable_digest(text), resolved].into_iter().flatten() {
+            self.add_digest(user, digest);
+        }
+        let is_bounded = self.add_doubt(user, text, &error.to_string());
+        is_bounded.then_some(()).ok_or(error)
+    }
+
+    /// Adds that some images are in use of the repositories that a text names or may mean, and
+    /// returns whether these are not just any; `why` says what is not known.
+    #[must_use]
+    pub fn add_doubt(&mut self, user: &Arc<User>, text: &str, why: &str) -> bool {
+        let doubt = Doubt::of(text, &self.aliases, why);
+        let is_bounded = doubt.is_some();
+        if let Some(doubt) = doubt {
+            self.insert(user, UsedImage::InDoubt(doubt), None, EvidenceKind::Field);
+        }
+        is_bounded
+    }
+
+    /// Returns whether everything is known of what was added.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        let doubts = self.doubts(|about| *about != About::Nothing);
+        let complete = || Coverage::Complete;
+        doubts.map_or_else(complete, |doubts| {
+            Coverage::Incomplete(SourceError::InDoubt(doubts))
+        })
+    }
+
+    /// Returns what is named that nobody can pull, since no repository can have such a name.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let doubts = self.doubts(|about| *about == About::Nothing);
+        doubts.map(|doubts| format!("no repository can be meant: {doubts}"))
+    }
+
+    /// Names the first of some doubts; `None` if there are none.
+    fn doubts(&self, is_meant: impl Fn(&About) -> bool) -> Option<String> {
+        let doubts = self.images.iter().filter_map(|it| match &it.image {
+            UsedImage::InDoubt(doubt) if is_meant(&doubt.about) => Some(doubt.title(&it.user)),
+            _ => None,
+        });
+        let doubts: BTreeSet<String> = doubts.collect();
+        let first = doubts.first()?;
+        Some(match doubts.len() - 1 {
+            0 => first.clone(),
+            more => format!("{first}; and {more} more like that"),
+        })
     }
 
     /// Adds a digest, in whichever repository it is.

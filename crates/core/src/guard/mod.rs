@@ -161,9 +161,9 @@ pub fn fresh_usage_refusals(input: GuardInput<'_>, fresh: &UsageIndex) -> Vec<Re
     let sources = fresh.sources().iter();
     let held = |status: &&SourceStatus| {
         let account = status.location.account;
-        status.is_listing() || input.usage.incomplete_in(account).next().is_some()
+        status.is_listing() || input.usage.gaps_in(account).next().is_some()
     };
-    let new = sources.filter(|status| is_scoped(status, input) && !held(status));
+    let new = sources.filter(|it| it.has_gap() && is_scoped(it, input) && !held(it));
     refusals.extend(new.filter_map(Refusal::source_incomplete));
     if refusals.is_empty() {
         let began = UsageCounts::of(input.usage.sources());
@@ -181,7 +181,8 @@ fn usage_refusals(input: GuardInput<'_>) -> Vec<Refusal> {
         ..
     } = input;
     let sources = usage.sources().iter();
-    let sources = sources.filter(|status| !is_scoped(status, input));
+    // What is in doubt is left alone by the plan.
+    let sources = sources.filter(|status| status.has_gap() && !is_scoped(status, input));
     let mut refusals: Vec<Refusal> = sources.filter_map(Refusal::source_incomplete).collect();
     // What an incomplete source did not show says nothing of what is in use.
     if refusals.is_empty() {
@@ -254,11 +255,11 @@ fn is_drop(before: usize, now: Option<usize>, guards: &Guards) -> bool {
         && shrunk_by * 100 > usize::from(guards.max_usage_drop_percent) * before
 }
 
-/// Returns whether it is not known how much a source, as [`UsageCounts`] names it, finds: it could
-/// not be read completely, or its account could not be entered or, in an organization, not found.
+/// Returns whether it is not known how much a source, as [`UsageCounts`] names it, finds: it has a
+/// gap, or its account could not be entered or, in an organization, not found.
 fn unknown(usage: &UsageIndex) -> impl Fn(&str) -> bool {
     let (sources, is_unlisted) = (usage.sources(), usage.unlisted().is_some());
-    let incomplete = sources.iter().filter(|status| !status.is_complete());
+    let incomplete = sources.iter().filter(|status| status.has_gap());
     let closed = incomplete.clone();
     let closed = closed.filter(|status| status.source == SourceStatus::ACCOUNT);
     let closed: BTreeSet<String> = closed.map(|it| it.location.to_string()).collect();

@@ -57,7 +57,7 @@ impl Doubts {
     /// Finds the repositories.
     #[must_use]
     pub fn of(usage: &UsageIndex) -> Self {
-        let incomplete = usage.incomplete().map(|it| it.location.account);
+        let incomplete = usage.gaps().map(|it| it.location.account);
         let incomplete: BTreeSet<AccountId> = incomplete.collect();
         let mut doubts = Self::default();
         if incomplete.is_empty() {
@@ -231,8 +231,8 @@ fn doubts_of(
 ) -> Vec<String> {
     if let Some(accounts) = known.accounts_of(principal) {
         let is_one = |account| account != registry.account && accounts.contains(&account);
-        let incomplete = usage.incomplete();
-        let of_them = incomplete.filter(|status| is_one(status.location.account));
+        let gaps = usage.gaps();
+        let of_them = gaps.filter(|status| is_one(status.location.account));
         return of_them.map(doubt).collect();
     }
     let location = principal.location(registry);
@@ -242,7 +242,7 @@ fn doubts_of(
 }
 
 fn doubts_about(account: AccountId, usage: &UsageIndex) -> Vec<String> {
-    usage.incomplete_in(account).map(doubt).collect()
+    usage.gaps_in(account).map(doubt).collect()
 }
 
 fn doubt(status: &SourceStatus) -> String {

@@ -149,11 +149,7 @@ impl ImageReference {
     /// Parses an image reference as a container runtime does: scheme, host with port, repository,
     /// tag, digest.
     pub fn parse(text: &str, aliases: &Aliases) -> Result<Parsed, ReferenceError> {
-        let trimmed = text.trim();
-        let bare = ["docker-pullable://", "docker://", "oci://"]
-            .iter()
-            .find_map(|scheme| trimmed.strip_prefix(scheme))
-            .unwrap_or(trimmed);
+        let bare = without_scheme(text);
         if let Ok(digest) = bare.parse() {
             return Ok(Parsed::Digest(digest));
         }
@@ -174,6 +170,18 @@ impl ImageReference {
         Self::parse_path(path, registry)
             .map(Parsed::Ecr)
             .map_err(|problem| ReferenceError::new(text, problem))
+    }
+
+    /// Returns the registry and the path of a text, whether or not it is a reference; `None` if it
+    /// has no path.
+    pub(crate) fn split<'t>(
+        text: &'t str,
+        aliases: &Aliases,
+    ) -> Option<(Option<Registry>, &'t str)> {
+        let (host, path) = without_scheme(text).split_once('/')?;
+        let host = host.to_ascii_lowercase();
+        let registry = parse_host(&host).filter(|_| !aliases.contains(&host));
+        Some((registry, path))
     }
 
     /// Parses a reference to another registry into its host and the rest; `None` if it is not a
@@ -216,6 +224,15 @@ impl ImageReference {
             digest,
         })
     }
+}
+
+/// Returns a text without what container runtimes write before a reference.
+fn without_scheme(text: &str) -> &str {
+    let trimmed = text.trim();
+    ["docker-pullable://", "docker://", "oci://"]
+        .iter()
+        .find_map(|scheme| trimmed.strip_prefix(scheme))
+        .unwrap_or(trimmed)
 }
 
 fn elsewhere_unless_ecr(

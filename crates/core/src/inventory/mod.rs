@@ -25,6 +25,14 @@ pub struct Inventory {
     pub repositories: Vec<Repository>,
 }
 
+impl Inventory {
+    /// Returns the name of each repository, with the registry.
+    pub fn names(&self) -> impl Iterator<Item = (&Registry, &RepositoryName)> {
+        let repositories = self.repositories.iter();
+        repositories.map(|repository| (&self.registry, &repository.name))
+    }
+}
+
 impl From<Inventory> for Vec<Inventory> {
     fn from(inventory: Inventory) -> Self {
         vec![inventory]

@@ -53,8 +53,12 @@ impl<'a> Progress<'a> {
         policies: &'a Policies,
         settings: PlanSettings,
     ) -> Self {
+        let doubts = usage.doubts_about(subject.registry, subject.name);
         let reasons = match subject.policy.map(|position| &policies.0[position].action) {
             _ if subject.left_alone.is_some() => Err(subject.left_alone.cloned()),
+            Some(Action::Keep(_)) if !doubts.is_empty() => {
+                Err(Some(LeftAlone::InDoubt { by: doubts }))
+            }
             Some(Action::Keep(rules)) => {
                 KeepReasons::new(subject, rules, usage, settings).map_err(Some)
             }

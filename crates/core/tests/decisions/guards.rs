@@ -168,6 +168,21 @@ fn what_is_missing_of_another_account_concerns_what_that_may_pull() {
     }
 }
 
+/// What is in doubt is left alone by itself: it refuses nothing, and hides no drop (U2).
+#[test]
+fn a_source_in_doubt_about_a_repository_is_counted_like_a_complete_one() {
+    let coverage = Coverage::Incomplete(SourceError::InDoubt("no digest".to_owned()));
+    let status = SourceStatus { coverage, ..source("ecs", 10) };
+    let usage = usage_of(status, &[ONE]);
+    for (before, refusals) in [(10, &[][..]), (100, &[Guard::UsageDrop])] {
+        let counts = UsageCounts::of(&[source("ecs", before)]);
+        assert_eq!(tripped(&settings(), &usage, Some(counts)), refusals, "{before}");
+    }
+    let (plan, guards, memory) = (plan(), settings(), Memory::default());
+    let remembered = guard::counts_to_remember(input(&plan, &guards, &usage, &memory));
+    assert_eq!(remembered, UsageCounts::of(&[source("ecs", 10)]));
+}
+
 #[test]
 fn an_incomplete_source_is_refused_and_says_enough() {
     let coverage = Coverage::Incomplete(SourceError::Call("timeout".to_owned()));

@@ -306,9 +306,11 @@ impl Drawing {
     }
 }
 
-/// Returns uses: most of a digest or of a tag, and a few of a whole repository.
+/// Returns uses: most of a digest or of a tag, and a few of a whole repository, or of one in
+/// doubt.
 fn uses(drawn: &[(usize, usize, usize)]) -> Vec<Use> {
     let used = |&(kind, home, number): &(usize, usize, usize)| match kind {
+        0 if number % 3 == 0 => Use::InDoubt(name(home)),
         0 => Use::Repository(name(home)),
         1..=9 => Use::Tag(name(home), Tag::new(TAGS[number % TAGS.len()]).unwrap()),
         _ => Use::Digest(digest(number)),

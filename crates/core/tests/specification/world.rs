@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use ecr_cleanup_core::{
     evidence::{
-        Coverage, Evidence, EvidenceKind, SourceStatus, UsageIndex, Use as UseValue, UsedImage,
-        User,
+        Coverage, Doubt, Evidence, EvidenceKind, SourceStatus, UsageIndex, Use as UseValue,
+        UsedImage, User,
     },
     image::{
-        ArtifactType, Digest, Image, ImageReference, MediaType, Registry, RepositoryName, Status,
-        Tag, Time,
+        Aliases, ArtifactType, Digest, Image, ImageReference, MediaType, Registry, RepositoryName,
+        Status, Tag, Time,
     },
     inventory::{Child, Content, Inventory, OwnReadings, Repository, Role},
     plan::{Plan, PlanSettings, Veto},
@@ -30,6 +30,8 @@ pub(crate) enum Use {
     Digest(Digest),
     Tag(RepositoryName, Tag),
     Repository(RepositoryName),
+    /// Images of a repository, it is not known which.
+    InDoubt(RepositoryName),
 }
 
 /// A repository of a world.
@@ -93,6 +95,11 @@ impl<'a> World<'a> {
                 world.add(inventory, repository, policies);
             }
         }
+        // A repository is left alone if images of it are in use, it is not known which (U2).
+        for home in &mut world.homes {
+            let in_doubt = uses.contains(&Use::InDoubt(home.name.clone()));
+            home.rules = home.rules.filter(|_| !in_doubt);
+        }
         let parents = (0..world.images.len()).map(|i| {
             let digest = world.images[i].digest;
             let names = |all: &[Child]| all.iter().any(|child| child.digest == digest);
@@ -105,6 +112,7 @@ impl<'a> World<'a> {
                 Use::Digest(digest) => *digest == image.digest,
                 Use::Tag(of, tag) => of == name && image.tags.contains(tag),
                 Use::Repository(of) => of == name,
+                Use::InDoubt(_) => false,
             })
         });
         world.archived = world.set(|i| world.images[i].status == Status::Archived);
@@ -254,6 +262,10 @@ pub(crate) fn usage(uses: &[Use]) -> UsageIndex {
                 // One place, and nothing beside it.
                 narrowing: [Arc::default()].into(),
             }
+        }
+        Use::InDoubt(repository) => {
+            let text = format!("{}/{repository}", location.host());
+            UsedImage::InDoubt(Doubt::of(&text, &Aliases::default(), "no digest").unwrap())
         }
     };
     let uses = uses.iter().map(|used| UseValue {

@@ -36,7 +36,7 @@ fn usage(uses: &[(&str, Option<Digest>)]) -> UsageIndex {
         source: "test",
         location: location(),
         cluster: None,
-        coverage: Coverage::Complete,
+        coverage: found.coverage(),
         references: found.count_references(&BTreeSet::from([location().account])),
         note: None,
     };
@@ -199,4 +199,29 @@ fn a_resolved_digest_proves_what_a_host_stands_for() {
         );
         assert_eq!(uses(&[], repository, tag), unproven, "{repository}:{tag}");
     }
+}
+
+/// A doubt about no repository that there is makes nothing incomplete, and one about a repository is
+/// no excuse for what was not read (U2).
+#[test]
+fn a_doubt_is_settled_by_the_repositories_that_there_are_and_hides_no_gap() {
+    let in_doubt = || usage(&[(&format!("{HOST}/App:1"), None)]);
+    let (location, app) = (location(), RepositoryName::new("app").unwrap());
+    for (names, complete) in [(vec![&app], false), (vec![], true)] {
+        let mut usage = in_doubt();
+        assert!(!usage.is_complete() && !usage.has_gaps());
+        usage.settle_doubts(names.into_iter().map(|name| (&location, name)));
+        assert_eq!(usage.is_complete(), complete);
+        assert_eq!(usage.sources()[0].note.is_some(), complete);
+        let doubts = usage.with_stored([]).doubts_about(&location, &app);
+        assert_eq!(
+            doubts.len(),
+            1,
+            "a repository that is new is in doubt all the same"
+        );
+    }
+    let mut usage = in_doubt();
+    usage.make_incomplete("test", &location, SourceError::OutOfTime);
+    usage.settle_doubts([]);
+    assert!(usage.has_gaps());
 }
