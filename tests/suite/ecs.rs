@@ -160,3 +160,185 @@ async fn an_endpoint_that_does_not_know_daemons_has_none() {
         assert_deleted!(answer, Completed, 1, "{code}");
     }
 }
+
+/// Makes a service that is at rest: its last deployment has ended, and nothing else is under way.
+fn settled(world: &mut World) {
+    for tag in ["before", "now"] {
+        let revision = definition(world, tag);
+        world.deploy("prod", "web", &revision);
+        if tag == "now" {
+            world.run_task("prod", &revision);
+        }
+        move_tag(world, tag);
+    }
+    let service = world.home().cluster("prod").service("web");
+    service.deployments.truncate(1);
+}
+
+/// Returns the digest that a tag meant when the service was deployed.
+fn pinned(world: &mut World, tag: &str) -> String {
+    let mut revisions = world.home().ecs.service_revisions.values();
+    let images = revisions.find(|it| it.container_images[0].image.ends_with(tag));
+    let image = &images.unwrap().container_images[0];
+    image.image_digest.clone().unwrap()
+}
+
+/// A deleted definition that nothing starts any more stops no run, and its images still count as far
+/// as anything tells them (U3).
+#[tokio::test]
+async fn what_only_the_past_names_stops_no_run() {
+    let aws = SimulatedAws::start().await;
+    let [before, stopped] = aws.edit(|world| {
+        settled(world);
+        world.home().ecs.delete_definition("before:1");
+        let stopped = definition(world, "stopped");
+        let task = world.run_task("prod", &stopped);
+        let tasks = &mut world.home().cluster("prod").tasks;
+        let task = tasks.get_mut(&task).unwrap();
+        task.stop(days_ago(0));
+        let digest = task.containers[0].image_digest.clone().unwrap();
+        move_tag(world, "stopped");
+        world.home().ecs.delete_definition(&stopped);
+        world.untagged(APP, 90);
+        [pinned(world, "before"), digest]
+    });
+    // It is deleted after it was listed.
+    aws.edit(|world| world.define("leaving", APP, "now"));
+    aws.after("ecs:ListTaskDefinitions", 1, |world| {
+        world.home().ecs.delete_definition("leaving:1");
+    });
+    let answer = run(&aws, &CONFIG.replace("referenced", "active")).await;
+    assert_deleted!(answer, Completed, 1);
+    let left = aws.digests(APP);
+    assert!(left.contains(&before) && left.contains(&stopped));
+}
+
+/// A definition that is listed as ACTIVE, or by which something starts whose images nothing tells,
+/// is none of the past (U4).
+#[tokio::test]
+async fn a_definition_that_is_needed_and_not_described_stops_the_run() {
+    let aws = SimulatedAws::start().await;
+    aws.edit(|world| {
+        world.define("web", APP, "1.0");
+        world.untagged(APP, 90);
+    });
+    let gone = FaultKind::error(
+        400,
+        "ClientException",
+        "Unable to describe task definition.",
+    );
+    aws.fault(Fault::on("ecs:DescribeTaskDefinition").kind(gone));
+    let answer = run(&aws, &CONFIG.replace("referenced", "active")).await;
+    assert_refused!(answer, aws);
+
+    let aws = SimulatedAws::start().await;
+    aws.edit(|world| {
+        let definition = definition(world, "service");
+        let arn = arn(world, &definition);
+        let service = world.home().cluster("prod").service("service");
+        service.task_definition = Some(arn);
+        world.home().ecs.delete_definition(&definition);
+        world.untagged(APP, 90);
+    });
+    let answer = run(&aws, CONFIG).await;
+    assert_refused!(answer, aws);
+}
+
+/// What ECS has forgotten.
+type Forget = fn(&mut World);
+
+/// Cases with whether the repository is left alone, since something may start of which nothing else
+/// tells the image.
+const FORGOTTEN: [(&str, Forget, bool); 7] = [
+    ("a rollback target", |world| forget(world, "before"), false),
+    (
+        "the deployment",
+        |world| world.home().ecs.service_deployments.clear(),
+        false,
+    ),
+    (
+        "the revision that runs",
+        |world| forget(world, "now"),
+        false,
+    ),
+    (
+        "the revision, of which nothing runs",
+        forget_what_starts,
+        true,
+    ),
+    ("revision and deployment", forget_all, true),
+    (
+        "the way back of a deployment under way",
+        forget_the_way_back,
+        true,
+    ),
+    ("the definition of a running task", delete_what_runs, true),
+];
+
+fn forget(world: &mut World, tag: &str) {
+    let revisions = &mut world.home().ecs.service_revisions;
+    revisions.retain(|_, it| !it.container_images[0].image.ends_with(tag));
+}
+
+fn forget_what_starts(world: &mut World) {
+    forget(world, "now");
+    let service = world.home().cluster("prod").service("web");
+    for revision in &mut service.current_service_revisions {
+        revision.running_task_count = 0;
+    }
+}
+
+fn forget_all(world: &mut World) {
+    forget(world, "now");
+    world.home().ecs.service_deployments.clear();
+    let service = world.home().cluster("prod").service("web");
+    service.current_service_revisions.clear();
+}
+
+fn forget_the_way_back(world: &mut World) {
+    forget(world, "before");
+    for deployment in world.home().ecs.service_deployments.values_mut() {
+        "IN_PROGRESS".clone_into(&mut deployment.status);
+    }
+}
+
+fn delete_what_runs(world: &mut World) {
+    let definition = definition(world, "task");
+    world.run_task("prod", &definition);
+    world.home().ecs.delete_definition(&definition);
+}
+
+/// What ECS does not describe any more leaves alone the repositories of which it may start an image
+/// that nothing else tells, and no others (U3, U4).
+#[tokio::test]
+async fn what_ecs_has_forgotten_leaves_alone_what_it_may_start() {
+    for (case, forget, held) in FORGOTTEN {
+        let aws = SimulatedAws::start().await;
+        let running = aws.edit(|world| {
+            settled(world);
+            forget(world);
+            for repository in [APP, "other"] {
+                world.untagged(repository, 90);
+            }
+            let mut tasks = world.home().cluster("prod").tasks.values();
+            let task = tasks.next().unwrap();
+            task.containers[0].image_digest.clone().unwrap()
+        });
+        let stored = aws.digests(APP).len();
+        let answer = run(&aws, CONFIG).await;
+        assert!(aws.digests("other").is_empty(), "{case}");
+        assert!(aws.digests(APP).contains(&running), "{case}");
+        let note = answer.in_use[0].note.as_deref().unwrap_or_default();
+        if held {
+            assert_deleted!(answer, CompletedWithFailures, 1, "{case}");
+            assert_eq!(aws.digests(APP).len(), stored, "{case}");
+            assert_eq!(answer.held[0].repository, APP, "{case}");
+            assert_contains!(answer.held[0].by[0], "ECS", "describe");
+        } else {
+            assert_status!(answer, Completed, "{case}");
+            assert!(aws.digests(APP).len() < stored, "{case}");
+            let is_said = case != "the revision that runs";
+            assert_eq!(note.contains("ECS service `web`"), is_said, "{case} {note}");
+        }
+    }
+}

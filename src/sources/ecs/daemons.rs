@@ -1,8 +1,6 @@
 //! Daemons, which ECS runs once on every instance of a cluster's own capacity: they are in no list
 //! of services or task definitions. An endpoint that does not know their operations has none.
 
-use std::sync::Arc;
-
 use aws_sdk_ecs::{
     config::Builder,
     operation::{
@@ -10,12 +8,17 @@ use aws_sdk_ecs::{
         list_daemons::ListDaemonsOutput,
     },
     types::{
-        DaemonDeploymentRevisionDetail, DaemonTaskDefinition, DaemonTaskDefinitionStatusFilter,
+        DaemonDeploymentRevisionDetail, DaemonDeploymentStatus, DaemonTaskDefinition,
+        DaemonTaskDefinitionStatusFilter,
     },
 };
 use aws_smithy_types::retry::RetryConfig;
 
-use super::{Ecs, Findings, add_named, last_part, named};
+use super::{
+    Ecs,
+    findings::{Findings, Need, add_named},
+    last_part,
+};
 use crate::aws::{ApiError, Cause, Operation};
 
 impl Ecs {
@@ -102,10 +105,9 @@ impl Ecs {
             .daemon()
             .ok_or_else(|| ApiError::answer(OPERATION, arn, "the answer holds no daemon"))?;
         let user = self.user("ECS daemon", last_part(arn), Some(cluster), true);
-        for revision in daemon.current_revisions() {
-            let arn = named(OPERATION, &user.name, revision.arn())?;
-            findings.daemon_revisions.insert(arn, Arc::clone(&user));
-        }
+        let revisions = daemon.current_revisions().iter();
+        let revisions = revisions.map(|it| (it.arn(), Need::of_current(it.total_running_count())));
+        add_named(&mut findings.daemon_revisions, &user, OPERATION, revisions)?;
         if let Some(deployment) = daemon.deployment_arn() {
             let deployments = &mut findings.daemon_deployments;
             deployments.insert(deployment.to_owned(), user);
@@ -118,27 +120,34 @@ impl Ecs {
         &self,
         findings: &mut Findings,
     ) -> Result<(), ApiError> {
-        let arns: Vec<String> = findings.daemon_deployments.keys().cloned().collect();
+        const OPERATION: Operation = Operation::DescribeDaemonDeployments;
+        let deployments = std::mem::take(&mut findings.daemon_deployments);
+        let arns: Vec<String> = deployments.keys().cloned().collect();
         let request = |arns| {
             let request = self.clients.ecs.describe_daemon_deployments();
             request.set_daemon_deployment_arns(Some(arns)).send()
         };
-        self.describe("", &arns, request, |arn, deployment| {
-            let Some(user) = findings.daemon_deployments.get(arn) else {
+        let missing = self.describe("", &arns, request, |arn, deployment| {
+            let Some(user) = deployments.get(arn) else {
                 return Ok(());
             };
+            let status = deployment.status().map(DaemonDeploymentStatus::as_str);
             let sources = deployment.source_daemon_revisions().iter();
+            let sources = sources.map(|it| (it.arn(), Need::of_source(status)));
             let target = deployment.target_daemon_revision();
-            let revisions = sources
-                .chain(target)
-                .map(DaemonDeploymentRevisionDetail::arn);
+            let target = target.map(DaemonDeploymentRevisionDetail::arn);
             let rollback = deployment.rollback();
             let rollback = rollback.map(|it| it.rollback_target_daemon_revision_arn());
-            let operation = Operation::DescribeDaemonDeployments;
-            let named = revisions.chain(rollback);
-            add_named(&mut findings.daemon_revisions, user, operation, named)
-        })
-        .await
+            let started = target.into_iter().chain(rollback);
+            let named = sources.chain(started.map(|arn| (arn, Need::Starts)));
+            add_named(&mut findings.daemon_revisions, user, OPERATION, named)
+        });
+        for arn in missing.await? {
+            if let Some(user) = deployments.get(&arn) {
+                findings.forget_deployment(OPERATION, &arn, user)?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds the images of every daemon revision, and the definitions they were made of.
@@ -146,21 +155,27 @@ impl Ecs {
         &self,
         findings: &mut Findings,
     ) -> Result<(), ApiError> {
-        let arns: Vec<String> = findings.daemon_revisions.keys().cloned().collect();
+        let revisions = std::mem::take(&mut findings.daemon_revisions);
+        let arns: Vec<String> = revisions.keys().cloned().collect();
         let request = |arns| {
             let request = self.clients.ecs.describe_daemon_revisions();
             request.set_daemon_revision_arns(Some(arns)).send()
         };
-        self.describe("", &arns, request, |arn, revision| {
-            if let Some(user) = findings.daemon_revisions.get(arn).cloned() {
-                findings.name_definition(&user, revision.daemon_task_definition_arn());
-                for container in revision.container_images() {
-                    findings.add_image(&user, container.image(), container.image_digest());
-                }
+        let missing = self.describe("", &arns, request, |arn, described| {
+            if let Some(revision) = revisions.get(arn) {
+                let images = described.container_images().iter();
+                let images = images.map(|it| (it.image(), it.image_digest())).collect();
+                let definition = described.daemon_task_definition_arn();
+                findings.add_revision(revision, definition, images);
             }
             Ok(())
-        })
-        .await
+        });
+        for arn in missing.await? {
+            if let Some(revision) = revisions.get(&arn) {
+                findings.forget(Operation::DescribeDaemonRevisions, &arn, revision)?;
+            }
+        }
+        Ok(())
     }
 }
 

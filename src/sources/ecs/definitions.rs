@@ -1,12 +1,19 @@
 //! Definitions of tasks and daemons: all active ones, and whatever anything names, in any state.
 //! Each is described once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aws_sdk_ecs::types::{TaskDefinition, TaskDefinitionStatus};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{Ecs, Named, add, last_part};
+use super::{
+    Ecs, add,
+    findings::{Findings, Told},
+    last_part,
+};
 use crate::{
     aws::{ApiError, Cause, Operation, list},
     config::TaskDefinitions,
@@ -63,9 +70,10 @@ impl Ecs {
     /// Adds the images of every definition that counts, besides those that something names.
     pub(super) async fn read_definitions(
         &self,
-        mut named: Named,
+        findings: Findings,
         uses: &mut Uses,
     ) -> Result<(), SourceError> {
+        let mut named = findings.definitions;
         for kind in Definition::ALL {
             let counting = self.counting_definitions(kind).await?;
             // A schedule starts the newest revision of a family.
@@ -81,20 +89,81 @@ impl Ecs {
         }
         let progress = &self.caches.progress;
         progress.expect(named.len());
-        let definitions = stream::iter(named).map(|((kind, arn), users)| async move {
-            let images = self.images_of(kind, &arn).await?;
-            Ok::<_, ApiError>((users, images))
+        let definitions = stream::iter(named).map(|(definition, users)| async move {
+            let (kind, arn) = &definition;
+            let images = match self.images_of(*kind, arn).await {
+                Err(error) if error.cause == Cause::ClientException => Err(error),
+                images => Ok(images?),
+            };
+            Ok::<_, ApiError>((definition, users, images))
         });
         let mut definitions = definitions.buffer_unordered(AT_ONCE);
-        while let Some((users, images)) = definitions.try_next().await? {
+        let mut deleted = Vec::new();
+        while let Some((definition, users, images)) = definitions.try_next().await? {
             progress.advance();
-            for user in &users {
-                for image in &images {
+            let images = match images {
+                Ok(images) => images,
+                Err(error) => {
+                    deleted.push((definition, error));
+                    continue;
+                }
+            };
+            for image in &images {
+                for user in &users {
                     add(uses, user, image, None)?;
+                }
+                let unpinned = findings.unpinned.get(&definition);
+                for (user, why) in unpinned.into_iter().flatten() {
+                    if !uses.add_doubt(user, image, why) {
+                        let operation = definition.0.describe();
+                        return Err(ApiError::answer(operation, &definition.1, why).into());
+                    }
                 }
             }
         }
+        let in_doubt = self.still_needed(deleted, &findings.needed).await?;
+        for ((user, image), error) in in_doubt {
+            if !uses.add_doubt(user, image, &error.to_string()) {
+                return Err(error.into());
+            }
+        }
         Ok(())
+    }
+
+    /// Returns the images of deleted definitions by which something starts, each with the error of
+    /// describing it. ECS deletes none of these; what only the past names starts nothing.
+    ///
+    /// # Errors
+    /// Returns an error if one is not deleted, or nothing tells its images.
+    async fn still_needed<'n>(
+        &self,
+        deleted: Vec<((Definition, String), ApiError)>,
+        needed: &'n Told,
+    ) -> Result<Vec<(&'n (Arc<User>, String), ApiError)>, ApiError> {
+        let mut active = BTreeSet::new();
+        for kind in Definition::ALL {
+            if deleted.iter().any(|((of, _), _)| *of == kind) {
+                active.extend(self.list_active(kind).await?);
+            }
+        }
+        let mut in_doubt = Vec::new();
+        for (definition, error) in deleted {
+            let images = needed.get(&definition);
+            if active.contains(&definition.1) || images.is_some_and(BTreeSet::is_empty) {
+                return Err(error);
+            }
+            let images = images.into_iter().flatten();
+            in_doubt.extend(images.map(|image| (image, error.clone())));
+        }
+        Ok(in_doubt)
+    }
+
+    /// Lists the ARNs of all ACTIVE definitions.
+    async fn list_active(&self, kind: Definition) -> Result<Vec<String>, ApiError> {
+        match kind {
+            Definition::Task => self.active_definitions(None).await,
+            Definition::Daemon => self.active_daemon_definitions().await,
+        }
     }
 
     /// Lists the active definitions that count though nothing may name them: somebody can start one
@@ -103,10 +172,7 @@ impl Ecs {
         if self.task_definitions == TaskDefinitions::Referenced {
             return Ok(Vec::new());
         }
-        let arns = match kind {
-            Definition::Task => self.active_definitions(None).await?,
-            Definition::Daemon => self.active_daemon_definitions().await?,
-        };
+        let arns = self.list_active(kind).await?;
         match self.task_definitions {
             TaskDefinitions::Newest(count) => newest(kind, arns, count.get() as usize),
             TaskDefinitions::Active | TaskDefinitions::Referenced => Ok(arns),
@@ -149,8 +215,8 @@ impl Ecs {
     /// Reads the images of a task definition that something outside ECS names, as `family` (its
     /// newest ACTIVE revision) or `family:revision`.
     ///
-    /// There are none if the family has no ACTIVE revision, since then nothing can start it. One
-    /// that ECS does not describe for another reason is an error.
+    /// There are none if the revision is not ACTIVE, or the family has no ACTIVE one, since then
+    /// nothing can start it. One that ECS does not describe for another reason is an error.
     pub(in crate::sources) async fn images_of_named(
         &self,
         name: &str,
@@ -167,7 +233,9 @@ impl Ecs {
         match self.images_of(Definition::Task, &asked).await {
             Err(error) if error.cause == Cause::ClientException => {
                 let active = self.active_definitions(Some(family)).await?;
-                active.is_empty().then(Vec::new).ok_or(error)
+                let is_named = |arn: &String| name == family || last_part(arn) == name;
+                let starts = active.iter().any(is_named);
+                (!starts).then(Vec::new).ok_or(error)
             }
             read => read,
         }

@@ -30,31 +30,19 @@ pub(super) trait Described {
     const OPERATION: Operation;
     /// The most ARNs that one call may ask for.
     const BATCH: usize;
-    /// Meaning of an item that is missing.
-    const MISSING: Missing;
 
     fn arn(item: &Self::Item) -> Option<&str>;
     /// Returns the items, and the failures of what could not be described.
     fn into_parts(self) -> (Vec<Self::Item>, Vec<Failure>);
 }
 
-/// Meaning of an item that ECS named before and calls `MISSING` now.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Missing {
-    Ended,
-    /// Something still needs it: a failure.
-    Failure,
-}
-
-/// Implements [`Described`] by a table of answer, item with its ARN, list of items, batch and
-/// meaning of `MISSING`.
+/// Implements [`Described`] by a table of answer, item with its ARN, list of items and batch.
 macro_rules! described {
-    ($($answer:ident: $item:ident.$arn:ident in $items:ident, $batch:literal, $missing:ident, $operation:ident;)*) => {
+    ($($answer:ident: $item:ident.$arn:ident in $items:ident, $batch:literal, $operation:ident;)*) => {
         $(impl Described for $answer {
             type Item = $item;
             const OPERATION: Operation = Operation::$operation;
             const BATCH: usize = $batch;
-            const MISSING: Missing = Missing::$missing;
 
             fn arn(item: &$item) -> Option<&str> {
                 item.$arn()
@@ -68,18 +56,19 @@ macro_rules! described {
 }
 
 described! {
-    DescribeClustersOutput: Cluster.cluster_arn in clusters, 100, Ended, DescribeClusters;
-    DescribeServicesOutput: Service.service_arn in services, 10, Ended, DescribeServices;
-    DescribeTasksOutput: Task.task_arn in tasks, 100, Ended, DescribeTasks;
-    DescribeServiceDeploymentsOutput: ServiceDeployment.service_deployment_arn in service_deployments, 20, Failure, DescribeServiceDeployments;
-    DescribeServiceRevisionsOutput: ServiceRevision.service_revision_arn in service_revisions, 20, Failure, DescribeServiceRevisions;
-    DescribeDaemonDeploymentsOutput: DaemonDeployment.daemon_deployment_arn in daemon_deployments, 20, Failure, DescribeDaemonDeployments;
-    DescribeDaemonRevisionsOutput: DaemonRevision.daemon_revision_arn in daemon_revisions, 20, Failure, DescribeDaemonRevisions;
+    DescribeClustersOutput: Cluster.cluster_arn in clusters, 100, DescribeClusters;
+    DescribeServicesOutput: Service.service_arn in services, 10, DescribeServices;
+    DescribeTasksOutput: Task.task_arn in tasks, 100, DescribeTasks;
+    DescribeServiceDeploymentsOutput: ServiceDeployment.service_deployment_arn in service_deployments, 20, DescribeServiceDeployments;
+    DescribeServiceRevisionsOutput: ServiceRevision.service_revision_arn in service_revisions, 20, DescribeServiceRevisions;
+    DescribeDaemonDeploymentsOutput: DaemonDeployment.daemon_deployment_arn in daemon_deployments, 20, DescribeDaemonDeployments;
+    DescribeDaemonRevisionsOutput: DaemonRevision.daemon_revision_arn in daemon_revisions, 20, DescribeDaemonRevisions;
 }
 
 impl Ecs {
-    /// Describes everything with these ARNs, and passes each with its ARN to `each`. `request`
-    /// sends the request for a batch, and `resource` is what errors name.
+    /// Describes everything with these ARNs, passes each with its ARN to `each`, and returns the ARNs
+    /// of what there is no more. `request` sends the request for a batch, and `resource` is what
+    /// errors name.
     ///
     /// # Errors
     /// If a call fails, or an answer is not about everything that was asked for.
@@ -89,7 +78,7 @@ impl Ecs {
         arns: &[String],
         request: impl Fn(Vec<String>) -> F,
         mut each: impl FnMut(&str, &A::Item) -> Result<(), ApiError>,
-    ) -> Result<(), ApiError>
+    ) -> Result<Vec<String>, ApiError>
     where
         A: Described,
         E: ProvideErrorMetadata + Error + 'static,
@@ -101,75 +90,77 @@ impl Ecs {
             async move {
                 let (items, failures) = answer.await?.into_parts();
                 let answered = items.iter().filter_map(A::arn);
-                check_complete(A::OPERATION, batch, answered, &failures, A::MISSING)?;
-                Ok(items)
+                let missing = check_complete(A::OPERATION, batch, answered, &failures)?;
+                Ok((items, missing))
             }
         });
         let mut batches = batches.buffer_unordered(AT_ONCE);
-        while let Some(items) = batches.try_next().await? {
+        let mut all_missing = Vec::new();
+        while let Some((items, missing)) = batches.try_next().await? {
+            all_missing.extend(missing);
             for item in &items {
                 each(A::arn(item).unwrap_or_default(), item)?;
             }
         }
-        Ok(())
+        Ok(all_missing)
     }
 }
 
-/// Checks that an answer is about everything it was asked for.
+/// Checks that an answer is about everything it was asked for, and returns what it calls `MISSING`.
 fn check_complete<'a>(
     operation: Operation,
     asked: &[String],
     answered: impl Iterator<Item = &'a str>,
     failures: &[Failure],
-    missing: Missing,
-) -> Result<(), ApiError> {
+) -> Result<Vec<String>, ApiError> {
     let mut open: HashSet<&str> = asked.iter().map(String::as_str).collect();
     for arn in answered {
         open.remove(arn);
     }
+    let mut missing = Vec::new();
     for failure in failures {
         let arn = failure.arn().unwrap_or_default();
         let reason = failure.reason().unwrap_or("no reason given");
-        if reason != "MISSING" || missing == Missing::Failure {
+        if reason != "MISSING" {
             let detail = failure.detail().map(|detail| format!(" ({detail})"));
             let problem = format!("{reason}{}", detail.unwrap_or_default());
             return Err(ApiError::answer(operation, arn, problem));
         }
-        open.remove(arn);
+        if open.remove(arn) {
+            missing.push(arn.to_owned());
+        }
     }
     if let Some(arn) = open.iter().min() {
         let problem = "the answer does not say anything about it";
         return Err(ApiError::answer(operation, arn, problem));
     }
-    Ok(())
+    Ok(missing)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(answered: &[&str], failed: Option<&str>, missing: Missing) -> Option<String> {
+    fn check(answered: &[&str], failed: Option<&str>) -> Result<Vec<String>, String> {
         let asked = ["a", "b"].map(str::to_owned);
         let failures = failed.map(|reason| Failure::builder().arn("b").reason(reason).build());
         let failures: Vec<Failure> = failures.into_iter().collect();
         let (operation, answered) = (Operation::DescribeTasks, answered.iter().copied());
-        let checked = check_complete(operation, &asked, answered, &failures, missing);
-        checked.err().map(|error| error.to_string())
+        let checked = check_complete(operation, &asked, answered, &failures);
+        checked.map_err(|error| error.to_string())
     }
 
     #[test]
     fn an_answer_is_about_everything_that_was_asked_for() {
-        let problem = |what: &str| Some(format!("`ecs:DescribeTasks` for `b` failed: {what}"));
+        let problem = |what: &str| Err(format!("`ecs:DescribeTasks` for `b` failed: {what}"));
         let silent = problem("the answer does not say anything about it");
-        let (ended, failure) = (Missing::Ended, Missing::Failure);
-        for (answered, failed, missing, expected) in [
-            (&["a", "b"][..], None, ended, None),
-            (&["a"], None, ended, silent),
-            (&["a"], Some("MISSING"), ended, None),
-            (&["a"], Some("MISSING"), failure, problem("MISSING")),
-            (&["a"], Some("OTHER"), ended, problem("OTHER")),
+        for (answered, failed, expected) in [
+            (&["a", "b"][..], None, Ok(vec![])),
+            (&["a"], None, silent),
+            (&["a"], Some("MISSING"), Ok(vec!["b".to_owned()])),
+            (&["a"], Some("OTHER"), problem("OTHER")),
         ] {
-            let checked = check(answered, failed, missing);
+            let checked = check(answered, failed);
             assert_eq!(checked, expected, "{answered:?} {failed:?}");
         }
     }

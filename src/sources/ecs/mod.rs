@@ -8,21 +8,19 @@ mod clusters;
 mod daemons;
 mod definitions;
 mod describe;
+mod findings;
 mod revisions;
 mod services;
 mod tasks;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
+use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
 
-use self::definitions::Definition;
+use self::findings::{Findings, merged};
 use super::{Reading, Source};
 use crate::{
-    aws::{ApiError, Clients, Operation},
+    aws::Clients,
     cache::Caches,
     config::TaskDefinitions,
     evidence::{EvidenceKind, SourceError, User, Uses},
@@ -39,55 +37,6 @@ pub(crate) struct Ecs {
     /// Task definitions that count though nothing names them.
     pub(crate) task_definitions: TaskDefinitions,
     pub(crate) caches: Arc<Caches>,
-}
-
-/// Definitions of tasks and daemons that something names, by ARN, with who names them.
-type Named = BTreeMap<(Definition, String), BTreeSet<Arc<User>>>;
-
-/// Contents of clusters, before the things they name are looked up.
-#[derive(Default)]
-struct Findings {
-    /// Image, digest if it is resolved, and who uses it.
-    images: Vec<(Arc<User>, String, Option<String>)>,
-    definitions: Named,
-    // What is to be looked up, by ARN.
-    deployments: BTreeMap<String, Arc<User>>,
-    revisions: BTreeMap<String, Arc<User>>,
-    daemon_deployments: BTreeMap<String, Arc<User>>,
-    daemon_revisions: BTreeMap<String, Arc<User>>,
-}
-
-impl Findings {
-    fn merge(&mut self, other: Self) {
-        self.images.extend(other.images);
-        for (definition, users) in other.definitions {
-            self.definitions
-                .entry(definition)
-                .or_default()
-                .extend(users);
-        }
-        self.deployments.extend(other.deployments);
-        self.revisions.extend(other.revisions);
-        self.daemon_deployments.extend(other.daemon_deployments);
-        self.daemon_revisions.extend(other.daemon_revisions);
-    }
-
-    /// Adds an image. Containers that ECS itself adds have none to their name.
-    fn add_image(&mut self, user: &Arc<User>, image: Option<&str>, digest: Option<&str>) {
-        if let Some(image) = image {
-            let digest = digest.map(ToOwned::to_owned);
-            let image = (Arc::clone(user), image.to_owned(), digest);
-            self.images.push(image);
-        }
-    }
-
-    fn name_definition(&mut self, user: &Arc<User>, arn: Option<&str>) {
-        if let Some(arn) = arn {
-            let definition = (Definition::of(arn), arn.to_owned());
-            let users = self.definitions.entry(definition).or_default();
-            users.insert(Arc::clone(user));
-        }
-    }
 }
 
 impl Source for Ecs {
@@ -109,8 +58,12 @@ impl Source for Ecs {
             for (user, image, digest) in &findings.images {
                 add(uses, user, image, digest.as_deref())?;
             }
-            self.read_definitions(findings.definitions, uses).await?;
-            Ok(Reading::default())
+            let note = findings.note();
+            self.read_definitions(findings, uses).await?;
+            Ok(Reading {
+                note,
+                ..Reading::default()
+            })
         }
         .boxed_local()
     }
@@ -140,15 +93,6 @@ impl Ecs {
     }
 }
 
-async fn merged<E>(findings: impl Stream<Item = Result<Findings, E>>) -> Result<Findings, E> {
-    findings
-        .try_fold(Findings::default(), |mut all, more| async move {
-            all.merge(more);
-            Ok(all)
-        })
-        .await
-}
-
 fn add(
     uses: &mut Uses,
     user: &Arc<User>,
@@ -157,28 +101,6 @@ fn add(
 ) -> Result<(), SourceError> {
     uses.add(user, image, digest, EvidenceKind::Pull)
         .map_err(SourceError::reference(user))?;
-    Ok(())
-}
-
-/// Returns the ARN of a revision that an answer names: without it, nobody can look it up.
-fn named(operation: Operation, resource: &str, arn: Option<&str>) -> Result<String, ApiError> {
-    arn.map(ToOwned::to_owned).ok_or_else(|| {
-        let problem = "the answer names a revision without an ARN";
-        ApiError::answer(operation, resource, problem)
-    })
-}
-
-/// Adds revisions that an answer names, unless they are known already.
-fn add_named<'a>(
-    revisions: &mut BTreeMap<String, Arc<User>>,
-    user: &Arc<User>,
-    operation: Operation,
-    arns: impl Iterator<Item = Option<&'a str>>,
-) -> Result<(), ApiError> {
-    for arn in arns {
-        let arn = named(operation, &user.name, arn)?;
-        revisions.entry(arn).or_insert_with(|| Arc::clone(user));
-    }
     Ok(())
 }
 

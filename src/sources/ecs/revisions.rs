@@ -4,50 +4,67 @@
 //! When a tag moves, the service still pulls the digest it was deployed with, though its task
 //! definition names the tag. Only the service revision says which digest that is.
 
-use aws_sdk_ecs::types::ServiceRevisionSummary;
+use aws_sdk_ecs::types::{ServiceDeploymentStatus, ServiceRevisionSummary};
 
-use super::{Ecs, Findings, add_named};
+use super::{
+    Ecs,
+    findings::{Findings, Need, add_named},
+};
 use crate::aws::{ApiError, Operation};
 
 impl Ecs {
     /// Adds the revisions that current deployments come from, lead to, or roll back to.
     pub(super) async fn read_deployments(&self, findings: &mut Findings) -> Result<(), ApiError> {
-        let arns: Vec<String> = findings.deployments.keys().cloned().collect();
+        const OPERATION: Operation = Operation::DescribeServiceDeployments;
+        let deployments = std::mem::take(&mut findings.deployments);
+        let arns: Vec<String> = deployments.keys().cloned().collect();
         let request = |arns| {
             let request = self.clients.ecs.describe_service_deployments();
             request.set_service_deployment_arns(Some(arns)).send()
         };
-        self.describe("", &arns, request, |arn, deployment| {
-            let Some(user) = findings.deployments.get(arn) else {
+        let missing = self.describe("", &arns, request, |arn, deployment| {
+            let Some(user) = deployments.get(arn) else {
                 return Ok(());
             };
+            let status = deployment.status().map(ServiceDeploymentStatus::as_str);
             let sources = deployment.source_service_revisions().iter();
+            let sources = sources.map(|it| (it.arn(), Need::of_source(status)));
             let target = deployment.target_service_revision();
-            let revisions = sources.chain(target).map(ServiceRevisionSummary::arn);
+            let target = target.map(ServiceRevisionSummary::arn);
             let rollback = deployment.rollback().map(|it| it.service_revision_arn());
-            let operation = Operation::DescribeServiceDeployments;
-            let named = revisions.chain(rollback);
-            add_named(&mut findings.revisions, user, operation, named)
-        })
-        .await
+            let started = target.into_iter().chain(rollback);
+            let named = sources.chain(started.map(|arn| (arn, Need::Starts)));
+            add_named(&mut findings.revisions, user, OPERATION, named)
+        });
+        for arn in missing.await? {
+            if let Some(user) = deployments.get(&arn) {
+                findings.forget_deployment(OPERATION, &arn, user)?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds the images of every revision, and the task definitions they were made of.
     pub(super) async fn read_revisions(&self, findings: &mut Findings) -> Result<(), ApiError> {
-        let arns: Vec<String> = findings.revisions.keys().cloned().collect();
+        let revisions = std::mem::take(&mut findings.revisions);
+        let arns: Vec<String> = revisions.keys().cloned().collect();
         let request = |arns| {
             let request = self.clients.ecs.describe_service_revisions();
             request.set_service_revision_arns(Some(arns)).send()
         };
-        self.describe("", &arns, request, |arn, revision| {
-            if let Some(user) = findings.revisions.get(arn).cloned() {
-                findings.name_definition(&user, revision.task_definition());
-                for container in revision.container_images() {
-                    findings.add_image(&user, container.image(), container.image_digest());
-                }
+        let missing = self.describe("", &arns, request, |arn, described| {
+            if let Some(revision) = revisions.get(arn) {
+                let images = described.container_images().iter();
+                let images = images.map(|it| (it.image(), it.image_digest())).collect();
+                findings.add_revision(revision, described.task_definition(), images);
             }
             Ok(())
-        })
-        .await
+        });
+        for arn in missing.await? {
+            if let Some(revision) = revisions.get(&arn) {
+                findings.forget(Operation::DescribeServiceRevisions, &arn, revision)?;
+            }
+        }
+        Ok(())
     }
 }

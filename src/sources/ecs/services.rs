@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
-use aws_sdk_ecs::types::{ResourceManagementType, Service};
+use aws_sdk_ecs::types::{ExpressGatewayContainer, ResourceManagementType, Service};
 use futures::{StreamExt, stream};
 
-use super::{AT_ONCE, Ecs, Findings, merged, named};
+use super::{
+    AT_ONCE, Ecs,
+    findings::{Findings, Need, add_named, merged},
+};
 use crate::{
     aws::{ApiError, Operation, list},
     evidence::User,
@@ -49,14 +52,15 @@ impl Ecs {
             .ok_or_else(|| ApiError::answer(OPERATION, &arn, "the answer holds no service"))?;
         let mut findings = Findings::default();
         for configuration in service.active_configurations() {
-            findings.name_definition(&user, configuration.task_definition_arn());
-            if let Some(container) = configuration.primary_container() {
-                findings.add_image(&user, Some(container.image()), None);
-            }
-            if let Some(revision) = configuration.service_revision_arn() {
-                let revisions = &mut findings.revisions;
-                revisions.insert(revision.to_owned(), Arc::clone(&user));
-            }
+            let image = configuration.primary_container();
+            let image = image.map(ExpressGatewayContainer::image);
+            let definition = configuration.task_definition_arn();
+            findings.need_definition(&user, definition, [image]);
+            findings.add_image(&user, image, None);
+            let revision = configuration.service_revision_arn();
+            let revision = revision.map(|arn| (Some(arn), Need::Starts));
+            let revisions = &mut findings.revisions;
+            add_named(revisions, &user, OPERATION, revision.into_iter())?;
         }
         Ok(findings)
     }
@@ -75,17 +79,17 @@ fn add_service(
     user: &Arc<User>,
     service: &Service,
 ) -> Result<(), ApiError> {
-    findings.name_definition(user, service.task_definition());
+    findings.need_definition(user, service.task_definition(), []);
     for deployment in service.deployments() {
-        findings.name_definition(user, deployment.task_definition());
+        findings.need_definition(user, deployment.task_definition(), []);
     }
     for task_set in service.task_sets() {
-        findings.name_definition(user, task_set.task_definition());
+        findings.need_definition(user, task_set.task_definition(), []);
     }
-    for revision in service.current_service_revisions() {
-        let arn = named(Operation::DescribeServices, &user.name, revision.arn())?;
-        findings.revisions.insert(arn, Arc::clone(user));
-    }
+    let revisions = service.current_service_revisions().iter();
+    let revisions = revisions.map(|it| (it.arn(), Need::of_current(it.running_task_count())));
+    let operation = Operation::DescribeServices;
+    add_named(&mut findings.revisions, user, operation, revisions)?;
     if let Some(arn) = service.current_service_deployment() {
         let deployments = &mut findings.deployments;
         deployments.insert(arn.to_owned(), Arc::clone(user));

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Ecs, Findings, User, last_part};
 use crate::aws::{ApiError, list};
-use aws_sdk_ecs::types::{DesiredStatus, Task};
+use aws_sdk_ecs::types::{Container, DesiredStatus, Task};
 
 impl Ecs {
     /// Finds what the tasks of a cluster use.
@@ -27,7 +27,13 @@ impl Ecs {
         let mut findings = Findings::default();
         self.describe(cluster, &arns, request, |arn, task| {
             let user = self.task_user(cluster, arn, task);
-            findings.name_definition(&user, task.task_definition_arn());
+            let definition = task.task_definition_arn();
+            if user.live {
+                let images = task.containers().iter().map(Container::image);
+                findings.need_definition(&user, definition, images);
+            } else {
+                findings.name_definition(&user, definition);
+            }
             for container in task.containers() {
                 findings.add_image(&user, container.image(), container.image_digest());
             }

@@ -119,6 +119,17 @@ impl Ecs {
             .rfind(|definition| definition.status == "ACTIVE")
     }
 
+    /// Removes a revision, which is given as `family:revision` or by ARN, as ECS does some time after
+    /// `DeleteTaskDefinitions`.
+    ///
+    /// # Panics
+    /// If there is no such revision: the test is wrong.
+    pub fn delete_definition(&mut self, reference: &str) {
+        let key = self.task_definition(reference).map(TaskDefinition::key);
+        let deleted = key.and_then(|key| self.task_definitions.remove(&key));
+        assert!(deleted.is_some(), "no task definition `{reference}`");
+    }
+
     /// Changes the status of a revision, which is given as `family:revision` or by ARN.
     ///
     /// # Panics
