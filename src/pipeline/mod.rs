@@ -12,6 +12,7 @@ mod idle;
 mod lifecycle;
 mod locations;
 mod log;
+mod mentioned;
 mod organization;
 mod plan;
 mod possible_children;

@@ -185,6 +185,7 @@ impl Program {
             .chain(state.cloned())
             .chain(super::lifecycle::warnings(plan))
             .chain(idle::root_caches(plan))
+            .chain(super::mentioned::warnings(plan, &gathered.usage))
             .chain(unmatched(plan, &gathered.usage))
             .chain(super::possible_children::warning(plan))
             .chain(idle.into_iter().flatten())

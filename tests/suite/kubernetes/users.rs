@@ -236,6 +236,67 @@ async fn variables_of_a_pod_make_up_a_name() {
     assert_eq!(about_host(&ran.answer.warnings), [""; 0]);
 }
 
+/// A repository that is kept whole for a mention says for which object, and a mention fails nothing
+/// (U12).
+#[tokio::test]
+async fn a_repository_that_is_kept_whole_says_since_when_and_a_digest_beside_it_narrows() {
+    let digest = format!("sha256:{}", "0a".repeat(32));
+    for (data, kept, warns) in [
+        (
+            json!({"REPOSITORY": "$HOST/app"}),
+            "2.3.4 7.8.9 newest",
+            true,
+        ),
+        (
+            json!({"repository": "$HOST/app", "digest": "$OLD"}),
+            "2.3.4 newest",
+            false,
+        ),
+        (
+            json!({"registry": HOST, "repository": "app", "digest": "$OLD"}),
+            "2.3.4 newest",
+            false,
+        ),
+        (
+            json!({"repository": "$HOST/app", "tag": "2.3.4"}),
+            "2.3.4 newest",
+            false,
+        ),
+        // It is no image of that repository, so it tells nothing.
+        (
+            json!({"repository": "$HOST/app", "digest": digest}),
+            "2.3.4 7.8.9 newest",
+            true,
+        ),
+        (json!({"args": "--destination=$HOST/app"}), "newest", false),
+        (
+            json!({"args": "--cache-to=type=registry,ref=$HOST/app"}),
+            "newest",
+            false,
+        ),
+    ] {
+        let (aws, prod) = one_cluster().await;
+        let old = push(&aws, "2.3.4");
+        push(&aws, "7.8.9");
+        let data = data
+            .to_string()
+            .replace("$HOST", HOST)
+            .replace("$OLD", &old);
+        let data: Value = serde_json::from_str(&data).unwrap();
+        prod.apply(config_map("settings", data.clone()));
+        let ran = run(&program(&aws, CONFIG)).await;
+        assert_eq!(aws.tags("app").join(" "), kept, "{data}");
+        assert_status!(ran.answer, Completed, "{data}");
+        let warning = "`app` is kept whole, 2 of its images by nothing else, since it is named without a tag: by ConfigMap `shop/settings` in cluster `prod`";
+        let warnings = &ran.answer.warnings;
+        assert_eq!(
+            warnings.iter().any(|it| it == warning),
+            warns,
+            "{data} {warnings:?}"
+        );
+    }
+}
+
 /// Returns the warnings that are about a registry.
 fn about_host(warnings: &[String]) -> Vec<&str> {
     let warnings = warnings.iter().map(String::as_str);
@@ -252,6 +313,10 @@ async fn objects_about_a_repository_use_nothing_of_it() {
         ("ecr.aws.m.upbound.io", "LifecyclePolicy"),
         ("ecr.aws.kubeform.com", "Repository"),
         ("ecr.services.k8s.aws", "Repository"),
+        ("ecr.aws.crossplane.io", "RepositoryPolicy"),
+        ("argocd-image-updater.argoproj.io", "ImageUpdater"),
+        ("image.toolkit.fluxcd.io", "ImageRepository"),
+        ("source.toolkit.fluxcd.io", "HelmRepository"),
         ("kargo.akuity.io", "Warehouse"),
         ("kyverno.io", "ClusterPolicy"),
     ] {

@@ -37,6 +37,10 @@ impl<'a> Mentioned<'a> {
         let mut seen = HashSet::new();
         for (user, narrowing) in mentions {
             for words in narrowing.iter().filter(|words| seen.insert(*words)) {
+                if words.is_empty() {
+                    mentioned.any = Some(user);
+                    return mentioned;
+                }
                 let stored = stored.get_or_insert_with(|| Stored::new(images));
                 let told: Vec<Digest> = words.iter().flat_map(|word| stored.named(word)).collect();
                 if told.is_empty() {
@@ -50,6 +54,11 @@ impl<'a> Mentioned<'a> {
             }
         }
         mentioned
+    }
+
+    /// Returns whether any image may be meant.
+    pub(super) const fn is_any(&self) -> bool {
+        self.any.is_some()
     }
 
     /// Returns a user of the image, as far as words tell.

@@ -9,6 +9,7 @@ mod mention;
 mod object;
 mod parts;
 mod path;
+mod push;
 mod reference;
 mod status;
 mod stored;

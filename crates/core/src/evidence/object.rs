@@ -14,6 +14,7 @@ use super::{
     beside::{Beside, names_image},
     lines::blocks,
     path::last_part,
+    push::is_push,
     template::{Template, begins_placeholder, behind},
 };
 use crate::image::RepositoryName;
@@ -28,8 +29,6 @@ const OTHERS: [&str; 7] = [
     "selector",
     "chart",
 ];
-/// Arguments and commands whose value is a repository to push to.
-const PUSHES: [&str; 4] = ["--destination", "--cache-repo", "--cache-to", "push"];
 /// Annotations that name repositories to watch.
 const WATCHES: &str = "argocd-image-updater.argoproj.io/";
 
@@ -197,6 +196,9 @@ impl Finder<'_> {
 
     /// Reads a line, and what could be names around the registries in it.
     fn line(&mut self, key: &str, line: &str, before: &str, beside: &Beside) {
+        if is_watch(line) {
+            return;
+        }
         if !self.scanner.names_host(line) {
             return self.names(key, line, beside);
         }
@@ -323,6 +325,12 @@ fn in_full(parts: &mut Parts, path: &str) {
     parts.in_full.extend([path.into(), last_part(path).into()]);
 }
 
+/// Returns whether a line of YAML is an annotation that names repositories to watch.
+fn is_watch(line: &str) -> bool {
+    let key = line.trim_start_matches([' ', '\t', '"', '\'']);
+    key.starts_with(WATCHES)
+}
+
 /// Returns the name and the value of a variable or parameter.
 fn variable(members: &Map<String, Value>) -> Option<(&str, &str)> {
     let text = |key| members.get(key).and_then(Value::as_str);
@@ -375,17 +383,6 @@ fn key_before(text: &str) -> Option<&str> {
     let is_key = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let key = &text[text.trim_end_matches(is_key).len()..];
     (!key.is_empty()).then_some(key)
-}
-
-/// Returns whether what follows these texts is a repository to push to.
-fn is_push(before: &str, line: &str) -> bool {
-    let bare = line.trim_end_matches(|c: char| " \"'\\=,:".contains(c) || c == '[');
-    let text = if bare.trim_start_matches(['-', ' ']).is_empty() {
-        before.trim_end_matches(['"', '\'', ',', ' '])
-    } else {
-        bare
-    };
-    PUSHES.iter().any(|push| text.ends_with(push))
 }
 
 #[cfg(test)]

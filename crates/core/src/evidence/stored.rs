@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    InUse, Mentioned, UsageIndex, User,
+    InUse, Mentioned, Narrowing, UsageIndex, User,
     index::Users,
     path::{MirroredPath, last_part},
 };
@@ -85,15 +85,35 @@ impl<'a> StoredUsage<'a> {
     /// Returns the mentions of a repository by users that do not name its tag.
     #[must_use]
     pub fn mentions_of(&self, repository: &RepositoryName, images: &[&Image]) -> Mentioned<'a> {
+        Mentioned::new(self.mentions(repository), images)
+    }
+
+    /// Returns the users that mention a repository of which nothing tells the image.
+    #[must_use]
+    pub fn users_of_all(
+        &self,
+        repository: &RepositoryName,
+        images: &[&Image],
+    ) -> BTreeSet<&'a Arc<User>> {
+        let is_any =
+            |mention: &(&'a Arc<User>, &'a Narrowing)| Mentioned::new([*mention], images).is_any();
+        let mentions = self.mentions(repository).filter(is_any);
+        mentions.map(|(user, _)| user).collect()
+    }
+
+    fn mentions(
+        &self,
+        repository: &RepositoryName,
+    ) -> impl Iterator<Item = (&'a Arc<User>, &'a Narrowing)> {
         let whole = self.usage.mentions.get(repository).into_iter().flatten();
         let parts = self
             .usage
             .parts_near(repository)
-            .flat_map(|(_, (user, parts))| {
+            .flat_map(move |(_, (user, parts))| {
                 let told = parts.mentions_of(repository).collect::<Vec<_>>();
                 told.into_iter().map(move |told| (user, told))
             });
-        Mentioned::new(whole.chain(parts), images)
+        whole.chain(parts)
     }
 
     /// Returns the tags by which images of a repository are pulled under another host: what such a

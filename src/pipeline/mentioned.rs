@@ -1,0 +1,72 @@
+//! Warnings about repositories that are kept whole since something names them without a tag (U12).
+
+use crate::{
+    evidence::{StoredUsage, UsageIndex},
+    image::Image,
+    plan::{KeepReason, Plan, PlannedImage, RepositoryPlan, Verdict, first_of},
+};
+
+/// Number of users of a repository that are named.
+const USERS: usize = 3;
+/// Number of repositories that are named.
+const REPOSITORIES: usize = 20;
+
+/// Returns a warning for each repository of which nothing but a mention keeps some images, those with
+/// most of them first.
+pub(super) fn warnings(plan: &Plan, usage: &UsageIndex) -> Vec<String> {
+    let repositories = plan.repositories();
+    let images = repositories.iter().flat_map(RepositoryPlan::images);
+    let usage = usage.with_stored(images.map(|planned| &planned.image));
+    let kept = repositories.iter().map(|repository| {
+        let images = repository.images().iter();
+        (
+            images.filter(|it| is_kept_by_mention(it)).count(),
+            repository,
+        )
+    });
+    let mut kept: Vec<_> = kept.filter(|(images, _)| *images > 0).collect();
+    kept.sort_by_key(|(images, _)| std::cmp::Reverse(*images));
+    let warnings = kept
+        .into_iter()
+        .filter_map(|(images, repository)| warning(images, repository, &usage));
+    let mut warnings: Vec<String> = warnings.collect();
+    let more = warnings.len().saturating_sub(REPOSITORIES);
+    if more > 0 {
+        warnings.truncate(REPOSITORIES);
+        warnings.push(format!(
+            "{more} more repositories are kept whole since something names them without a tag"
+        ));
+    }
+    warnings
+}
+
+/// Returns whether nothing but a mention keeps an image, or what belongs to it.
+fn is_kept_by_mention(planned: &PlannedImage) -> bool {
+    let Verdict::Keep(reasons) = &planned.verdict else {
+        return false;
+    };
+    let is_mention = |reason: &KeepReason| matches!(reason, KeepReason::RepositoryInUse { .. });
+    let belongs = |reason: &KeepReason| {
+        matches!(
+            reason,
+            KeepReason::PartOf { .. }
+                | KeepReason::RefersTo { .. }
+                | KeepReason::HasPartInUse { .. }
+        )
+    };
+    reasons.iter().any(is_mention) && reasons.iter().all(|it| is_mention(it) || belongs(it))
+}
+
+/// Returns the warning about a repository; `None` if what mentions it tells the images.
+fn warning(kept: usize, repository: &RepositoryPlan, usage: &StoredUsage<'_>) -> Option<String> {
+    let images: Vec<&Image> = repository.images().iter().map(|it| &it.image).collect();
+    let users = usage.users_of_all(repository.name(), &images);
+    let users: Vec<String> = users.into_iter().map(ToString::to_string).collect();
+    (!users.is_empty()).then(|| {
+        let title = repository.title();
+        let users = first_of(&users, USERS);
+        format!(
+            "`{title}` is kept whole, {kept} of its images by nothing else, since it is named without a tag: by {users}"
+        )
+    })
+}
