@@ -329,12 +329,6 @@ async fn contexts_of_a_kubeconfig_are_read_beside_eks() {
             "nothing else is supported",
         ),
         (
-            "a-secret-token",
-            "a-secret\\ntoken",
-            "on-premises",
-            "the token has characters that cannot be sent",
-        ),
-        (
             &*written,
             "{",
             "on-premises",
@@ -349,6 +343,23 @@ async fn contexts_of_a_kubeconfig_are_read_beside_eks() {
     std::fs::remove_dir_all(&folder).unwrap();
     let ran = run(&program(&aws, &contexts("on-premises"))).await;
     assert_contains!(ran.error(), "cannot be read");
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_sent_is_told_before_anything_is_asked() {
+    let aws = SimulatedAws::start().await;
+    push(&aws, "nobody");
+    let site = SimulatedCluster::start("site").await;
+    let process = std::process::id();
+    let file = std::env::temp_dir().join(format!("ecr-cleanup-bad-token-{process}.yaml"));
+    std::fs::write(&file, site.kubeconfig("site", "a\\nb")).unwrap();
+    let context = format!("{{ kubeconfig: '{}', context: site }}", file.display());
+    let sources = format!("ecs: false, kubernetes: [{context}]");
+    let ran = run(&program(&aws, &CONFIG.replace("ecs: false", &sources))).await;
+    let expected = "the token has characters that cannot be sent";
+    assert_contains!(ran.error(), expected);
+    assert!(site.requests().is_empty());
+    std::fs::remove_file(&file).unwrap();
 }
 
 #[tokio::test]
