@@ -19,7 +19,7 @@ use std::{
 use process::{Took, limited, watch};
 use serde_json::Value;
 use server::{Asked, Server, bounds, count};
-use world::{CONFIG, Size};
+use world::Size;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -86,7 +86,14 @@ fn measure(size: Size) -> Result<(), Box<dyn Error>> {
 fn clean(size: Size, server: &Server) -> Result<(Took, Value), Box<dyn Error>> {
     let started = Instant::now();
     let mut process = limited(env!("CARGO_BIN_EXE_ecr-cleanup"), size.megabytes)
-        .args(["run", "--yes", "--output", "json", "--config", CONFIG])
+        .args([
+            "run",
+            "--yes",
+            "--output",
+            "json",
+            "--config",
+            &size.config(),
+        ])
         .env("AWS_ENDPOINT_URL", &server.endpoint)
         .env("AWS_REGION", "eu-west-1")
         .env("AWS_ACCESS_KEY_ID", "AKIAHOME")

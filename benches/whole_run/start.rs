@@ -22,10 +22,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{
-    process::resident_at_most,
-    world::{CONFIG, Size},
-};
+use crate::{process::resident_at_most, world::Size};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -73,6 +70,7 @@ async fn start(size: Size) -> Result<(Duration, f64, String), Failure> {
         }
     });
     let (runtime, mut answers) = runtime_api().await?;
+    let config = size.config();
     let started = Instant::now();
     let mut process = Command::new(function())
         .env_clear()
@@ -86,7 +84,7 @@ async fn start(size: Size) -> Result<(Duration, f64, String), Failure> {
             ("AWS_REGION", "eu-west-1"),
             ("AWS_ACCESS_KEY_ID", "AKIAHOME"),
             ("AWS_SECRET_ACCESS_KEY", "secret"),
-            ("ECR_CLEANUP_CONFIG", CONFIG),
+            ("ECR_CLEANUP_CONFIG", config.as_str()),
         ])
         .stdout(Stdio::null())
         .spawn()?;

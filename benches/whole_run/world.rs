@@ -1,9 +1,11 @@
-//! The three worlds: how much is stored and used in each, and how a run of it is configured.
+//! The worlds: how much is stored and used in each, and how a run of it is configured.
 
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use simulated_aws::{EksCluster, Moment, Push, RateLimits, SimulatedAws, World};
+use simulated_aws::{
+    EksCluster, Location, Moment, Organization, Push, RateLimits, SimulatedAws, World,
+};
 use simulated_cluster::SimulatedCluster;
 
 /// Every answer takes this, and up to the jitter on top.
@@ -27,13 +29,15 @@ pub(crate) struct Size {
     task_definitions: usize,
     kubernetes_clusters: usize,
     pods: usize,
+    /// Accounts of the organization besides the own one, each of them used in every Region.
+    members: usize,
     /// What the process that cleans it may take.
     pub(crate) megabytes: u64,
 }
 
-/// The worlds, a small one to try the bench itself with, and one with a million images that are
-/// soon read.
-pub(crate) const SIZES: [Size; 5] = [
+/// The worlds, a small one to try the bench itself with, one with a million images that are soon
+/// read, and one of many accounts.
+pub(crate) const SIZES: [Size; 6] = [
     Size {
         name: "small",
         repositories: 5,
@@ -41,6 +45,7 @@ pub(crate) const SIZES: [Size; 5] = [
         task_definitions: 20,
         kubernetes_clusters: 1,
         pods: 100,
+        members: 0,
         megabytes: 128,
     },
     Size {
@@ -50,6 +55,7 @@ pub(crate) const SIZES: [Size; 5] = [
         task_definitions: 200,
         kubernetes_clusters: 1,
         pods: 200,
+        members: 0,
         megabytes: 128,
     },
     Size {
@@ -59,6 +65,7 @@ pub(crate) const SIZES: [Size; 5] = [
         task_definitions: 3000,
         kubernetes_clusters: 3,
         pods: 5000,
+        members: 0,
         megabytes: 256,
     },
     Size {
@@ -68,6 +75,7 @@ pub(crate) const SIZES: [Size; 5] = [
         task_definitions: 10_000,
         kubernetes_clusters: 4,
         pods: 20_000,
+        members: 0,
         megabytes: 512,
     },
     Size {
@@ -77,18 +85,45 @@ pub(crate) const SIZES: [Size; 5] = [
         task_definitions: 40,
         kubernetes_clusters: 1,
         pods: 100,
+        members: 0,
         megabytes: 512,
+    },
+    Size {
+        name: "organization",
+        repositories: 300,
+        images: 100,
+        task_definitions: 400,
+        kubernetes_clusters: 1,
+        pods: 200,
+        members: 299,
+        megabytes: 1024,
     },
 ];
 
-/// The configuration: keep what has a tag, delete the rest, keep state.
-pub(crate) const CONFIG: &str = "{mode: delete, state: 's3://state/bench', \
-    policies: [{repositories: ['**'], keep: [{name: releases, tags: '.', newest: 100000}]}], \
-    guards: {max_deletions_per_run: 1000000}}";
+/// The Regions of an organization.
+const REGIONS: [&str; 4] = ["eu-west-1", "eu-central-1", "us-east-1", "us-west-2"];
+/// The services of each account in a Region, and its task definitions.
+const MEMBER_SERVICES: usize = 5;
+const MEMBER_DEFINITIONS: usize = 10;
 
 impl Size {
     pub(crate) fn named(name: &str) -> Option<Self> {
         SIZES.into_iter().find(|size| size.name == name)
+    }
+
+    /// Returns the configuration: keep what has a tag, delete the rest, keep state.
+    pub(crate) fn config(&self) -> String {
+        let organization = if self.members == 0 {
+            String::new()
+        } else {
+            let regions = REGIONS.join(", ");
+            format!("in_use: {{organization: {{role_name: reader, regions: [{regions}]}}}}, ")
+        };
+        format!(
+            "{{mode: delete, state: 's3://state/bench', {organization}\
+             policies: [{{repositories: ['**'], keep: [{{name: releases, tags: '.', newest: 100000}}]}}], \
+             guards: {{max_deletions_per_run: 1000000}}}}"
+        )
     }
 
     /// Returns how many images a run deletes.
@@ -144,6 +179,7 @@ impl Size {
                 }
             }
         }
+        self.fill_organization(world);
         let definitions = (0..self.task_definitions).map(|number| {
             let uri = world
                 .home()
@@ -163,6 +199,42 @@ impl Size {
             let cluster = format!("cluster-{}", number % ECS_CLUSTERS);
             world.deploy(&cluster, &format!("service-{number}"), &definition);
             world.run_task(&cluster, &definition);
+        }
+    }
+
+    /// Fills the other accounts of the organization, which all repositories let pull.
+    fn fill_organization(self, world: &mut World) {
+        if self.members == 0 {
+            return;
+        }
+        let own = world.home.account.clone();
+        let members = (0..self.members).map(|number| format!("5{number:011}"));
+        let members: Vec<String> = members.collect();
+        let accounts = [own.as_str()]
+            .into_iter()
+            .chain(members.iter().map(String::as_str));
+        world.organization = Some(Organization::of("o-example", accounts));
+        let policy = json!({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "ecr:*",
+            "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-example"}}}});
+        let mut uris = Vec::new();
+        for number in 0..self.repositories {
+            let repository = world.home().repository(&repository(number));
+            repository.repository_policy = Some(policy.to_string());
+            uris.push(repository.uri());
+        }
+        let locations = members
+            .iter()
+            .flat_map(|account| REGIONS.map(|region| Location::new(account, region)));
+        for (number, location) in locations.enumerate() {
+            for at in 0..MEMBER_DEFINITIONS {
+                let image = format!("{}:{}", uris[(number + at) % uris.len()], tag(5));
+                let ecs = &mut world.at(&location).ecs;
+                let definition = ecs.register(&format!("family-{at}"), [image]);
+                if at < MEMBER_SERVICES {
+                    world.deploy_at(&location, "main", &format!("service-{at}"), &definition);
+                    world.run_task_at(&location, "main", &definition);
+                }
+            }
         }
     }
 
