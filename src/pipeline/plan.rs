@@ -6,7 +6,8 @@ use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
 
 use super::{
-    Locations, Program, Request, Run, apply::Applied, gather::Gathered, idle, log, within,
+    Locations, Program, Request, Run, apply::Applied, gather::Gathered, idle, log,
+    pullers::unread_principals, within,
 };
 use crate::{
     aws::ApiError,
@@ -38,6 +39,8 @@ pub struct Planned<'a> {
     pub(super) preconditions: Vec<Refusal>,
     pub(super) refusals: Vec<Refusal>,
     warnings: Vec<String>,
+    /// Principals that are not read.
+    unread: Vec<Unread>,
     pub(super) out_of_time: bool,
 }
 
@@ -115,6 +118,11 @@ impl Program {
             program: self,
             preconditions: gathered.preconditions(),
             warnings: self.warnings(&request, &plan, &gathered, &tolerated),
+            unread: unread_principals(
+                &tolerated,
+                &self.config.guards,
+                gathered.locations.organization.as_ref(),
+            ),
             request,
             run,
             plan,
@@ -369,7 +377,10 @@ impl Planned<'_> {
 
     /// Returns what was not read.
     fn unread(&self) -> Vec<Unread> {
-        self.usage.unread().cloned().collect()
+        let unread = self.usage.unread().chain(&self.unread);
+        let mut unread: Vec<Unread> = unread.cloned().collect();
+        unread.sort_unstable();
+        unread
     }
 
     /// Returns how far reading came, if time ran out and the next run continues there.

@@ -210,6 +210,43 @@ async fn every_account_has_to_be_read_or_trusted_in_the_region_of_the_registry()
     }
 }
 
+/// Whoever is not read is said, with what would read it (P7).
+#[tokio::test]
+async fn principals_that_are_not_read_are_named() {
+    let aws = organization(|world| {
+        let policy = for_organization("aws:PrincipalOrgID", &json!("o-other"));
+        world.home().repository(SHARED).repository_policy = Some(policy);
+    })
+    .await;
+    let guards = "unread_pull_accounts: warn, trusted_pullers: ['777777777777']";
+    let answer = run(
+        &aws,
+        &config(", exclude: ['222222222222', '999999999999']", guards),
+    )
+    .await;
+    let unread: Vec<String> = answer.unread.iter().map(ToString::to_string).collect();
+    let [excluded, trusted, other] = &unread[..] else {
+        panic!("{unread:?}")
+    };
+    assert_contains!(
+        excluded,
+        "principal `222222222222`: `in_use.organization.exclude` leaves it out"
+    );
+    assert_contains!(
+        trusted,
+        "principal `777777777777`",
+        "take `777777777777` out of"
+    );
+    assert_contains!(
+        other,
+        "principal `organization o-other`",
+        "pull from `shared`",
+        "trusted_pullers: [\"o-other\"]"
+    );
+    let answer = run(&aws, &config("", "")).await;
+    assert!(answer.unread.is_empty(), "{:?}", answer.unread);
+}
+
 #[tokio::test]
 async fn accounts_that_are_not_active_are_not_read() {
     for (state, is_read) in [

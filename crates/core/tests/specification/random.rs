@@ -233,7 +233,9 @@ impl Drawn {
                 _ => None,
             },
         };
-        Some(children.iter().map(child).collect())
+        // No manifest holds its own digest.
+        let others = children.iter().filter(|it| it.0 != self.number);
+        Some(others.map(child).collect())
     }
 }
 
