@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_config::{Region, SdkConfig, retry::RetryConfig};
+use aws_config::{Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
 use super::{
@@ -153,6 +153,31 @@ impl Clients {
         self.config.region().map(Region::as_ref)
     }
 
+    /// Returns the configuration of calls that only find out whether the caller can ask somewhere:
+    /// they end after half the time of an attempt (five seconds), with a second attempt only where the
+    /// first one broke off.
+    fn briefly(&self) -> SdkConfig {
+        let timeouts = self.config.timeout_config();
+        let attempt = timeouts.and_then(TimeoutConfig::operation_attempt_timeout);
+        let attempt = attempt.unwrap_or(ClientOptions::default().attempt_timeout);
+        let timeouts = TimeoutConfig::builder()
+            .operation_timeout(attempt / 2)
+            .build();
+        let retries = self.config.retry_config().cloned();
+        let retries = retries.unwrap_or_else(RetryConfig::standard);
+        self.config
+            .to_builder()
+            .timeout_config(timeouts)
+            .retry_config(retries.with_max_attempts(2))
+            .build()
+    }
+
+    /// Returns clients whose calls only find out whether the caller can ask somewhere.
+    #[must_use]
+    pub(crate) fn brief(&self) -> Self {
+        self.with_config(&self.briefly())
+    }
+
     /// Returns clients that count together with these, and have rate limits of their own.
     fn with_config(&self, config: &SdkConfig) -> Self {
         Self {
@@ -192,6 +217,14 @@ impl Clients {
         endpoint: Endpoint<'_>,
     ) -> Result<JsonService, ServiceConfigError> {
         JsonService::new(&self.config, &self.calls, &self.rate_limiter, endpoint)
+    }
+
+    /// Returns the same client for a call that only finds out whether the caller can ask there.
+    pub(crate) fn brief_json_service(
+        &self,
+        endpoint: Endpoint<'_>,
+    ) -> Result<JsonService, ServiceConfigError> {
+        JsonService::new(&self.briefly(), &self.calls, &self.rate_limiter, endpoint)
     }
 
     /// Returns the current time.

@@ -49,6 +49,8 @@ pub(crate) enum Cause {
     Service,
     /// The service itself failed.
     ServerError,
+    /// The account has not enabled the service or the Region.
+    NotEnabled,
     /// The host name of the endpoint does not exist.
     HostNotFound,
     /// The service is not offered in the Region.
@@ -117,6 +119,22 @@ impl Cause {
         matches!(self, Self::AccessDenied | Self::ExplicitDeny)
     }
 
+    /// Returns whether a first call that fails so shows that the caller cannot ask there at all: it is
+    /// denied, or nobody answers that could be asked.
+    #[must_use]
+    pub(crate) const fn leaves_unread(self) -> bool {
+        self.is_denied()
+            || matches!(
+                self,
+                Self::NotEnabled
+                    | Self::NotOffered
+                    | Self::UnknownOperation
+                    | Self::HostNotFound
+                    | Self::TimedOut
+                    | Self::Connection
+            )
+    }
+
     /// Returns whether the same call may succeed in a moment.
     #[must_use]
     pub(crate) const fn may_pass(self) -> bool {
@@ -173,6 +191,12 @@ impl Cause {
                     Self::AccessDenied
                 }
             }
+            // A Region that is not enabled does not know the caller: "Enable or disable AWS Regions",
+            // AWS Account Management Reference Guide.
+            "InvalidClientTokenId"
+            | "OptInRequired"
+            | "SubscriptionRequiredException"
+            | "UnrecognizedClientException" => Self::NotEnabled,
             "UnsupportedFeatureException" => Self::UnknownOperation,
             _ if code.contains("UnknownOperation") => Self::UnknownOperation,
             _ if code.contains("Throttl") || code.starts_with("TooManyRequests") => Self::Throttled,
@@ -196,7 +220,7 @@ fn is_not_implemented<E>(error: &SdkError<E, Response>) -> bool {
     let header = |name| response.headers().get(name).unwrap_or_default();
     match response.status().as_u16() {
         501 => true,
-        500 => {
+        404 | 500 => {
             header("content-type").starts_with("text/html")
                 && header("server").starts_with("Werkzeug")
         }
@@ -297,6 +321,7 @@ mod tests {
             (501, Some("InternalFailure"), &[]),
             (501, None, &[html]),
             (500, None, &[html, moto]),
+            (404, None, &[html, moto]),
         ] {
             let cause = cause_of(status, code, headers);
             assert_eq!(cause, Cause::UnknownOperation, "{status} {code:?}");

@@ -19,6 +19,7 @@ mod operation;
 mod organizations;
 mod pages;
 mod rate_limit;
+mod regions;
 mod role;
 pub(crate) mod s3;
 

@@ -46,6 +46,8 @@ macro_rules! operations {
 }
 
 operations! {
+    ListRegions = "account:ListRegions": None;
+
     DescribeImages = "ecr:DescribeImages": Some(Bucket::EcrRead);
     DescribePullThroughCacheRules = "ecr:DescribePullThroughCacheRules": Some(Bucket::EcrRead);
     DescribeRegistry = "ecr:DescribeRegistry": Some(Bucket::EcrRead);

@@ -6,10 +6,10 @@ use std::num::NonZeroU32;
 use serde::{Serialize, Serializer};
 
 use super::{
-    Config, InUse, accounts,
+    Config, InUse, Regions, Service, Services, accounts,
     duration::Duration,
-    raw::{self, Document},
-    scalar::{Count, List, Switch},
+    raw::{self, Document, RegionsWord, ServicesWord},
+    scalar::{Count, List, Switch, WordOrList},
 };
 use crate::{
     guard::Guards,
@@ -112,7 +112,8 @@ fn in_use(in_use: &InUse) -> raw::InUse {
         eks: Switch(eks),
         kubernetes: contexts.collect(),
         lambda: Switch(in_use.lambda.then_some(raw::Lambda {})),
-        services: in_use.services.iter().copied().collect(),
+        services: services(&in_use.services),
+        regions: regions(&in_use.regions),
         accounts: accounts.collect(),
         organization: in_use
             .organization
@@ -125,6 +126,23 @@ fn in_use(in_use: &InUse) -> raw::InUse {
 fn custom_resources(exclude: &RepositoryGlobs) -> raw::CustomResources {
     raw::CustomResources {
         exclude: texts(exclude.patterns()),
+    }
+}
+
+fn services(services: &Services) -> WordOrList<ServicesWord, Service> {
+    match services {
+        Services::Auto => WordOrList::Word(ServicesWord::Auto),
+        Services::Demanded(named) if named.is_empty() => WordOrList::Word(ServicesWord::Off),
+        Services::Demanded(named) => WordOrList::List(named.iter().copied().collect()),
+    }
+}
+
+fn regions(regions: &Regions) -> WordOrList<RegionsWord, String> {
+    match regions {
+        Regions::Auto => WordOrList::Word(RegionsWord::Auto),
+        Regions::Own => WordOrList::Word(RegionsWord::Own),
+        Regions::All => WordOrList::Word(RegionsWord::All),
+        Regions::Named(named) => WordOrList::List(texts(named)),
     }
 }
 

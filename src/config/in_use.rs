@@ -1,8 +1,14 @@
 //! The usage sources: what is written, checked and compiled.
 
 use super::{
-    ClusterGlobs, EksUse, InUse, KubernetesUse, S3Objects, accounts, exclude, path::Path, policies,
-    problems::Problems, raw, scalar::List,
+    ClusterGlobs, EksUse, InUse, KubernetesUse, Regions, S3Objects, Service, Services, accounts,
+    exclude,
+    path::Path,
+    policies,
+    problems::Problems,
+    raw::{self, RegionsWord, ServicesWord},
+    registry,
+    scalar::{List, WordOrList},
 };
 use crate::policy::RepositoryGlobs;
 
@@ -14,9 +20,8 @@ pub(super) fn compile(written: &raw::InUse, problems: &mut Problems) -> Option<I
     let kubernetes = contexts(&written.kubernetes, &path.key("kubernetes"), problems);
     let keep_lists = path.key("keep_lists");
     let keep_lists = problems.all_parsed(&keep_lists, &written.keep_lists, S3Objects::parse);
-    let services = written.services.items();
-    let services = services.map(|(index, service)| (index, *service));
-    let services = problems.distinct(&path.key("services"), services);
+    let services = services(&written.services, &path.key("services"), problems);
+    let regions = regions(&written.regions, &path.key("regions"), problems);
     let accounts = accounts::accounts(&written.accounts, &path.key("accounts"), problems);
     let organization = written
         .organization
@@ -31,6 +36,7 @@ pub(super) fn compile(written: &raw::InUse, problems: &mut Problems) -> Option<I
         kubernetes: kubernetes?,
         lambda: written.lambda.0.is_some(),
         services,
+        regions,
         accounts,
         organization: match organization {
             Some(organization) => Some(organization?),
@@ -38,6 +44,41 @@ pub(super) fn compile(written: &raw::InUse, problems: &mut Problems) -> Option<I
         },
         keep_lists: keep_lists.into_iter().map(|(_, objects)| objects).collect(),
     })
+}
+
+fn services(
+    written: &WordOrList<ServicesWord, Service>,
+    path: &Path,
+    problems: &mut Problems,
+) -> Services {
+    match written {
+        WordOrList::Word(ServicesWord::Auto) => Services::Auto,
+        WordOrList::Word(ServicesWord::All) => Services::Demanded(Service::ALL.to_vec()),
+        WordOrList::Word(ServicesWord::Off) => Services::Demanded(Vec::new()),
+        WordOrList::List(list) => {
+            let named = list.items().map(|(index, service)| (index, *service));
+            Services::Demanded(problems.distinct(path, named))
+        }
+    }
+}
+
+fn regions(
+    written: &WordOrList<RegionsWord, String>,
+    path: &Path,
+    problems: &mut Problems,
+) -> Regions {
+    match written {
+        WordOrList::Word(RegionsWord::Auto) => Regions::Auto,
+        WordOrList::Word(RegionsWord::Own) => Regions::Own,
+        WordOrList::Word(RegionsWord::All) => Regions::All,
+        WordOrList::List(list) => {
+            if list.0.is_empty() {
+                problems.add(path, "expected a Region; none but the caller's is `own`");
+            }
+            let named = problems.all_parsed(path, list, registry::region);
+            Regions::Named(problems.distinct(path, named))
+        }
+    }
 }
 
 fn eks(written: &raw::Eks, path: &Path, problems: &mut Problems) -> Option<EksUse> {

@@ -180,7 +180,9 @@ pub struct InUse {
     /// AWS Lambda, every function of a container image.
     pub lambda: bool,
     /// Other services.
-    pub services: Vec<Service>,
+    pub services: Services,
+    /// Regions of the caller's own account, besides its own and those of the registries.
+    pub regions: Regions,
     /// Further accounts and Regions to look in, besides the caller's own account and Region and
     /// those of the registries.
     pub accounts: Vec<Account>,
@@ -190,7 +192,30 @@ pub struct InUse {
     pub keep_lists: Vec<S3Objects>,
 }
 
-/// A service that can use images, and is read only if the configuration names it.
+/// Which other services are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Services {
+    /// Every one that answers; one that denies its first call or cannot be reached is unread.
+    Auto,
+    /// These and no other; one that cannot be read is a failure.
+    Demanded(Vec<Service>),
+}
+
+/// Which Regions of the caller's own account are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Regions {
+    /// Every enabled one that answers; one that denies its first call or cannot be reached is
+    /// unread.
+    Auto,
+    /// The caller's own and no other.
+    Own,
+    /// Every enabled one; one that cannot be read is a failure.
+    All,
+    /// The caller's own and these; one that cannot be read is a failure.
+    Named(Vec<Region>),
+}
+
+/// A service besides Amazon ECS, Amazon EKS and AWS Lambda that can use images.
 #[derive(
     Clone,
     Copy,

@@ -11,7 +11,10 @@ use std::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{self, MapAccess, Unexpected, Visitor, value::MapAccessDeserializer},
+    de::{
+        self, MapAccess, SeqAccess, Unexpected, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
 };
 
 use super::TaskDefinitions;
@@ -213,6 +216,87 @@ impl<T: JsonSchema> JsonSchema for Switch<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({ "anyOf": [{ "const": false }, generator.subschema_for::<T>()] })
+    }
+}
+
+/// Words that may stand in place of a list.
+pub(super) trait Words: Copy + PartialEq + Sized + 'static {
+    /// The words, as they are written.
+    const WORDS: &'static [(&'static str, Self)];
+    /// What `false` means, if it may be written.
+    const OFF: Option<Self>;
+    /// What may be written, in words.
+    const EXPECTED: &'static str;
+}
+
+/// A word, or a list.
+#[derive(Clone, Debug)]
+pub(super) enum WordOrList<W, T> {
+    Word(W),
+    List(List<T>),
+}
+
+impl<'de, W: Words, T: Deserialize<'de>> Deserialize<'de> for WordOrList<W, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WordOrListVisitor(PhantomData))
+    }
+}
+
+struct WordOrListVisitor<W, T>(PhantomData<(W, T)>);
+
+impl<'de, W: Words, T: Deserialize<'de>> Visitor<'de> for WordOrListVisitor<W, T> {
+    type Value = WordOrList<W, T>;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(W::EXPECTED)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
+        let off = W::OFF.filter(|_| !value).map(WordOrList::Word);
+        off.ok_or_else(|| E::invalid_value(Unexpected::Bool(value), &self))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        let known = W::WORDS.iter().find(|(word, _)| *word == text);
+        let known = known.map(|(_, word)| WordOrList::Word(*word));
+        known.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Self::Value, A::Error> {
+        List::deserialize(SeqAccessDeserializer::new(items)).map(WordOrList::List)
+    }
+}
+
+impl<W: Words, T: Serialize> Serialize for WordOrList<W, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let written = |word: &W| W::WORDS.iter().find(|(_, known)| known == word);
+        match self {
+            Self::Word(word) => match written(word) {
+                Some((text, _)) => serializer.serialize_str(text),
+                None => serializer.serialize_bool(false),
+            },
+            Self::List(list) => list.serialize(serializer),
+        }
+    }
+}
+
+impl<W: Words, T: JsonSchema> JsonSchema for WordOrList<W, T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}OrWord", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let words: Vec<&str> = W::WORDS.iter().map(|(text, _)| *text).collect();
+        let words = json_schema!({ "type": "string", "enum": words });
+        let list = generator.subschema_for::<List<T>>();
+        match W::OFF {
+            Some(_) => json_schema!({ "anyOf": [words, { "const": false }, list] }),
+            None => json_schema!({ "anyOf": [words, list] }),
+        }
     }
 }
 

@@ -53,7 +53,8 @@ fn no_document_is_the_default_file() {
             eks: Some(eks),
             kubernetes: Vec::new(),
             lambda: true,
-            services: Vec::new(),
+            services: Services::Auto,
+            regions: Regions::Auto,
             accounts: Vec::new(),
             organization: None,
             keep_lists: Vec::new()

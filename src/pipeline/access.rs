@@ -10,10 +10,11 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Locations, Program};
+use super::{Program, unread};
 use crate::{
     aws::{ApiError, Clients, Operation, Outcome, Tried},
     config::{Config, InUse, Mode},
+    evidence::{Unread, UsageIndex},
     image::{AccountId, Registry},
     kubernetes::ClusterError,
     registry,
@@ -37,6 +38,8 @@ pub struct Access {
     pub denied_elsewhere: BTreeMap<String, Vec<&'static str>>,
     /// Rules that are missing in clusters, as lines of a `ClusterRole`, by the cluster's name.
     pub missing_rules: BTreeMap<String, Vec<String>>,
+    /// What is not read, though nothing that is demanded is missing.
+    pub unread: Vec<Unread>,
     /// Problems: what could not be tried, or not to its end.
     pub problems: Vec<String>,
     /// Actions that are needed and were not tried, since trying them is doing them, or since
@@ -64,8 +67,7 @@ impl Program {
     /// Returns an error if the identity of the program cannot be determined.
     pub async fn access(&self) -> Result<Access, ApiError> {
         let own = self.clients.identity().await?;
-        let id = self.begin().id;
-        let locations = Locations::find(&self.clients, own, &self.config, &id).await?;
+        let locations = self.locations(own, &self.begin()).await?;
         let pages = eks::pages();
         let mut access = Access::new(&self.config, &locations.own.registry);
         for (registry, clients) in &locations.registries {
@@ -79,7 +81,7 @@ impl Program {
             let eks = self.eks_in(location, clients, &pages);
             let in_use = &self.config.in_use;
             access.try_sources(location, clients, in_use, eks).await;
-            for service in self.services_in(location, clients, &Arc::default()) {
+            for service in self.services_in(location, clients, &locations, &Arc::default()) {
                 access.try_service(location, service).await;
             }
         }
@@ -92,6 +94,9 @@ impl Program {
         access
             .problems
             .extend(listing.map(|error| error.to_string()));
+        let in_use = &self.config.in_use;
+        let left_out = unread::left_out(in_use, &locations, &UsageIndex::default());
+        access.unread.extend(left_out);
         for cluster in self.contexts(&locations.own.registry, &pages) {
             access.try_cluster(cluster).await;
         }
@@ -174,6 +179,7 @@ impl Access {
         match service.try_calls().await {
             Ok(tried) => {
                 self.record(location, tried.tried);
+                self.unread.extend(tried.unread);
                 self.untried.extend(
                     tried
                         .untried
@@ -280,6 +286,12 @@ impl fmt::Display for Access {
             )?;
             for rule in rules {
                 writeln!(f, "{rule}")?;
+            }
+        }
+        if !self.unread.is_empty() {
+            writeln!(f, "\nNot read, which stops nothing:")?;
+            for unread in &self.unread {
+                writeln!(f, "- {unread}")?;
             }
         }
         if !self.problems.is_empty() {

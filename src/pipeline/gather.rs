@@ -130,8 +130,13 @@ impl Program {
         }
     }
 
-    async fn locations(&self, own: Identity, run: &Run) -> Result<Locations, ApiError> {
-        Locations::find(&self.clients, own, &self.config, &run.id).await
+    /// Finds the locations of a run.
+    pub(super) async fn locations(&self, own: Identity, run: &Run) -> Result<Locations, ApiError> {
+        let mut locations = Locations::find(&self.clients, own, &self.config, &run.id).await?;
+        locations
+            .add_regions(&self.clients, &self.config.in_use)
+            .await;
+        Ok(locations)
     }
 
     async fn read_registries(

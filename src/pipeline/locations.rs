@@ -10,15 +10,17 @@ use std::{
     sync::Arc,
 };
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::join_all, stream};
 
+use super::unread;
 use crate::{
     aws::{ApiError, Clients, Identity, Operation},
     cache::AllCaches,
-    config::{Account, Config, Role},
+    config::{Account, Config, InUse, Regions, Role},
+    evidence::Unread,
     guard::{self, Organization, Refusal},
     image::{AccountId, Region, Registry},
-    sources::{OrganizationListing, Unreachable},
+    sources::{OrganizationListing, Unreachable, Whole},
 };
 
 /// Number of roles that are assumed at once.
@@ -40,7 +42,11 @@ pub(super) struct Locations {
     pub(super) organization: Option<Organization>,
     /// Result of listing them.
     listing: Option<Result<String, ApiError>>,
-    unreachable: Vec<(Registry, ApiError)>,
+    /// Regions that were found to answer: of services that nobody demands, none is read there.
+    pub(super) found: BTreeSet<Registry>,
+    /// What is not read, though nothing that is demanded failed (P7).
+    pub(super) unread: Vec<Unread>,
+    unreachable: Vec<Unreachable>,
 }
 
 /// Accounts, with their roles assumed.
@@ -202,6 +208,65 @@ impl Locations {
         self.listing = Some(Ok(listed.note));
     }
 
+    /// Adds the Regions of the caller's own account whose use is read.
+    pub(super) async fn add_regions(&mut self, clients: &Clients, in_use: &InUse) {
+        let home = self.own.registry.clone();
+        match &in_use.regions {
+            Regions::Own => self.unread.push(unread::other_regions("is `own`")),
+            Regions::Named(regions) => {
+                self.unread.push(unread::other_regions("names some"));
+                self.read_in_regions(clients, regions);
+            }
+            Regions::All => match clients.enabled_regions(&home.region).await {
+                Ok(regions) => self.read_in_regions(clients, &regions),
+                Err(error) => self.add_unreachable(Whole::Regions, home, error),
+            },
+            Regions::Auto => match clients.enabled_regions(&home.region).await {
+                Ok(regions) => self.try_regions(clients, &home, regions).await,
+                Err(error) if error.cause.leaves_unread() => {
+                    self.unread.push(unread::unlisted_regions(&home, &error));
+                }
+                Err(error) => self.add_unreachable(Whole::Regions, home, error),
+            },
+        }
+    }
+
+    fn read_in_regions(&mut self, clients: &Clients, regions: &[Region]) {
+        for region in regions {
+            let location = Registry {
+                account: self.own.registry.account,
+                region: region.clone(),
+            };
+            self.read_in((location, Ok(clients.in_region(region))));
+        }
+    }
+
+    /// Adds those of these Regions that answer, all of which are asked at once.
+    async fn try_regions(&mut self, clients: &Clients, home: &Registry, regions: Vec<Region>) {
+        let locations = regions.into_iter().map(|region| Registry {
+            account: home.account,
+            region,
+        });
+        let is_new = |it: &Registry| self.read.iter().all(|(known, _)| known != it);
+        let tried = locations.filter(is_new).map(|location| async move {
+            let tried = clients.try_region(&location.region).await;
+            (location, tried)
+        });
+        for (location, tried) in join_all(tried).await {
+            match tried {
+                Err(error) if error.cause.leaves_unread() => {
+                    self.unread.push(unread::region(&location, &error));
+                }
+                // Any other failure is found again, and stops what it could hide.
+                Ok(()) | Err(_) => {
+                    let clients = clients.in_region(&location.region);
+                    self.found.insert(location.clone());
+                    self.read.push((location, clients));
+                }
+            }
+        }
+    }
+
     /// Creates no location at all.
     pub(super) const fn none(own: Identity) -> Self {
         Self {
@@ -211,6 +276,8 @@ impl Locations {
             unexpected: Vec::new(),
             organization: None,
             listing: None,
+            found: BTreeSet::new(),
+            unread: Vec::new(),
             unreachable: Vec::new(),
         }
     }
@@ -251,12 +318,7 @@ impl Locations {
                 self.read.push((location, clients));
             }
             Ok(_) => {}
-            Err(error) => {
-                let unreachable = (location, error);
-                if !self.unreachable.contains(&unreachable) {
-                    self.unreachable.push(unreachable);
-                }
-            }
+            Err(error) => self.add_unreachable(Whole::Account, location, error),
         }
     }
 
@@ -276,14 +338,21 @@ impl Locations {
         })
     }
 
-    /// Returns the locations whose roles cannot be assumed, as sources.
+    fn add_unreachable(&mut self, what: Whole, location: Registry, error: ApiError) {
+        let unreachable = Unreachable {
+            what,
+            location,
+            error,
+        };
+        if !self.unreachable.contains(&unreachable) {
+            self.unreachable.push(unreachable);
+        }
+    }
+
+    /// Returns the locations whose roles cannot be assumed or whose Regions cannot be listed, as
+    /// sources.
     pub(super) fn unreachable(&self) -> impl Iterator<Item = Unreachable> {
-        self.unreachable
-            .iter()
-            .map(|(location, error)| Unreachable {
-                location: location.clone(),
-                error: error.clone(),
-            })
+        self.unreachable.iter().cloned()
     }
 }
 

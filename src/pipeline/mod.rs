@@ -19,6 +19,7 @@ mod possible_children;
 mod pullers;
 mod sources;
 mod stop;
+mod unread;
 mod verify;
 
 use std::sync::Arc;
@@ -228,7 +229,7 @@ impl Program {
     ) -> LocalBoxFuture<'a, Result<(Locations, UsageIndex), ApiError>> {
         Box::pin(async move {
             let own = self.clients.identity().await?;
-            let locations = Locations::find(&self.clients, own, &self.config, &run.id).await?;
+            let locations = self.locations(own, run).await?;
             let state = self.state(&locations).await;
             let caches = state.map_or_else(|| locations.no_caches(), |state| state.caches());
             let usage = self.read_usage(&locations, &caches, None).await;

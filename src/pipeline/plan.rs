@@ -6,8 +6,7 @@ use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
 
 use super::{
-    Locations, Program, Request, Run, apply::Applied, gather::Gathered, idle, log,
-    pullers::unread_principals, within,
+    Locations, Program, Request, Run, apply::Applied, gather::Gathered, idle, log, unread, within,
 };
 use crate::{
     aws::ApiError,
@@ -39,7 +38,7 @@ pub struct Planned<'a> {
     pub(super) preconditions: Vec<Refusal>,
     pub(super) refusals: Vec<Refusal>,
     warnings: Vec<String>,
-    /// Principals that are not read.
+    /// What was not read.
     unread: Vec<Unread>,
     pub(super) out_of_time: bool,
 }
@@ -118,7 +117,9 @@ impl Program {
             program: self,
             preconditions: gathered.preconditions(),
             warnings: self.warnings(&request, &plan, &gathered, &tolerated),
-            unread: unread_principals(
+            unread: unread::all(
+                &plan,
+                &gathered.usage,
                 &tolerated,
                 &self.config.guards,
                 gathered.locations.organization.as_ref(),
@@ -352,7 +353,7 @@ impl Planned<'_> {
             plan: &self.plan,
             usage: &self.usage,
             policies: &config.policies,
-            unread: self.unread(),
+            unread: self.unread.clone(),
             unexplained_pulls: config.guards.unexplained_pulls,
             refusals: &applied.refusals,
             outcome: applied.outcome.as_ref(),
@@ -373,14 +374,6 @@ impl Planned<'_> {
         answer.warnings.extend(self.soaking(memory));
         answer.warnings.extend(config.in_use.unprotected());
         answer
-    }
-
-    /// Returns what was not read.
-    fn unread(&self) -> Vec<Unread> {
-        let unread = self.usage.unread().chain(&self.unread);
-        let mut unread: Vec<Unread> = unread.cloned().collect();
-        unread.sort_unstable();
-        unread
     }
 
     /// Returns how far reading came, if time ran out and the next run continues there.

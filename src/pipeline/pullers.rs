@@ -7,49 +7,13 @@ use futures::{StreamExt, stream};
 use super::{Locations, Program};
 use crate::{
     aws::{ApiError, Clients},
-    evidence::{Unread, UnreadKind, UsageIndex},
-    guard::{self, Doubts, Guards, KnownPullers, Organization, PullAccess, PullingAccounts},
+    evidence::UsageIndex,
+    guard::{self, Doubts, KnownPullers, PullAccess, PullingAccounts},
     image::Registry,
     inventory::Replication,
-    plan::{Candidates, LeftAlone, RepositoryKey, Veto, first_of},
+    plan::{Candidates, RepositoryKey, Veto},
     registry,
 };
-
-/// Returns the principals that are not read though policies let them pull: those of repositories that
-/// are cleaned all the same, those that are trusted, and accounts that are left out (P7).
-pub(super) fn unread_principals(
-    tolerated: &[Veto],
-    guards: &Guards,
-    organization: Option<&Organization>,
-) -> Vec<Unread> {
-    const KIND: UnreadKind = UnreadKind::Principal;
-    let mut found: BTreeMap<&str, (Vec<String>, &str)> = BTreeMap::new();
-    for veto in tolerated {
-        let LeftAlone::PulledFrom { by, next } = &veto.why else {
-            continue;
-        };
-        for title in by {
-            let (repositories, _) = found.entry(title).or_insert_with(|| (Vec::new(), next));
-            repositories.push(format!("`{}`", veto.repository.1));
-        }
-    }
-    let by_policies = found.into_iter().map(|(title, (repositories, next))| {
-        let why = format!("policies let it pull from {}", first_of(&repositories, 5));
-        Unread::new(KIND, title, None, why, next)
-    });
-    let trusted = guards.trusted_pullers.names().map(|name| {
-        let why = "`guards.trusted_pullers` says that nothing of it needs to be read";
-        let setting = format!("take `{name}` out of `guards.trusted_pullers`");
-        Unread::new(KIND, name, None, why, setting)
-    });
-    let excluded = organization.into_iter().flat_map(|it| &it.excluded);
-    let excluded = excluded.map(|account| {
-        let why = "`in_use.organization.exclude` leaves it out";
-        let setting = format!("take `{account}` out of `in_use.organization.exclude`");
-        Unread::new(KIND, account.to_string(), None, why, setting)
-    });
-    by_policies.chain(trusted).chain(excluded).collect()
-}
 
 /// Number of repositories that are asked about at once.
 const AT_ONCE: usize = 8;

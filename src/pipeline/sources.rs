@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{Locations, Program};
+use super::{Locations, Program, unread};
 use crate::{
     aws::Clients,
     cache::{AllCaches, Caches},
+    config::{Service, Services},
     evidence::UsageIndex,
     image::Registry,
     kubernetes::{Context, Settings},
@@ -36,7 +37,10 @@ impl Program {
             accounts: &accounts,
             stop_at,
         };
-        sources::read(&sources, settings).await
+        let mut usage = sources::read(&sources, settings).await;
+        let unread = unread::left_out(&self.config.in_use, locations, &usage);
+        usage.add_unread(unread);
+        usage
     }
 
     fn sources(&self, locations: &Locations, caches: &AllCaches) -> Vec<Box<dyn Source>> {
@@ -44,7 +48,7 @@ impl Program {
         let mut sources: Vec<Box<dyn Source>> = Vec::new();
         for (location, clients) in &locations.read {
             let caches = caches.of(location);
-            sources.extend(self.sources_in(location, clients, &caches, &pages));
+            sources.extend(self.sources_in(location, clients, locations, &caches, &pages));
         }
         sources.extend(
             locations
@@ -74,6 +78,7 @@ impl Program {
         &self,
         location: &Registry,
         clients: &Clients,
+        locations: &Locations,
         caches: &Arc<Caches>,
         pages: &Arc<Semaphore>,
     ) -> Vec<Box<dyn Source>> {
@@ -100,7 +105,7 @@ impl Program {
                 .map(|eks| Box::new(eks) as Box<dyn Source>),
         );
         sources.extend(
-            self.services_in(location, clients, caches)
+            self.services_in(location, clients, locations, caches)
                 .map(|service| Box::new(service) as Box<dyn Source>),
         );
         sources
@@ -123,23 +128,27 @@ impl Program {
         })
     }
 
-    /// Returns the sources for the other services that are switched on, in an account and Region.
+    /// Returns the sources for the other services, in an account and Region. Where nobody demands
+    /// either of them, no service of a Region is read.
     pub(super) fn services_in(
         &self,
         location: &Registry,
         clients: &Clients,
+        locations: &Locations,
         caches: &Arc<Caches>,
     ) -> impl Iterator<Item = OtherService> {
-        self.config
-            .in_use
-            .services
-            .iter()
-            .map(move |&service| OtherService {
-                service,
-                clients: clients.clone(),
-                location: location.clone(),
-                caches: Arc::clone(caches),
-            })
+        let (services, is_demanded) = match &self.config.in_use.services {
+            Services::Demanded(services) => (services.as_slice(), true),
+            Services::Auto if locations.found.contains(location) => (&[][..], false),
+            Services::Auto => (Service::ALL, false),
+        };
+        services.iter().map(move |&service| OtherService {
+            service,
+            is_demanded,
+            clients: clients.clone(),
+            location: location.clone(),
+            caches: Arc::clone(caches),
+        })
     }
 
     /// Returns the sources for the clusters that contexts of kubeconfigs name.

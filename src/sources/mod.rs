@@ -30,7 +30,7 @@ pub(crate) use cluster::ClusterSource;
 pub(crate) use keep_lists::KeepLists;
 pub use keep_lists::{KeepList, KeepListError};
 pub(crate) use organization::OrganizationListing;
-pub(crate) use unreachable::Unreachable;
+pub(crate) use unreachable::{Unreachable, Whole};
 
 /// A source of evidence.
 pub(crate) trait Source {
@@ -67,6 +67,8 @@ pub(crate) struct Reading {
     pub(crate) locations: BTreeSet<Registry>,
     /// What it did not read, which is no failure.
     pub(crate) unread: Vec<Unread>,
+    /// Whether that is everything.
+    pub(crate) is_unread: bool,
 }
 
 /// Number of locations that are read at once: each has rate limits of its own, but connections are
@@ -120,6 +122,7 @@ fn read_one<'a>(
     async move {
         let mut uses = Uses::new(Arc::clone(settings.aliases));
         let (reading, coverage) = match in_time(settings.stop_at, source.read(&mut uses)).await {
+            Ok(reading) if reading.is_unread => (reading, Coverage::Unread),
             Ok(reading) => (reading, uses.coverage()),
             Err(error) => (Reading::default(), Coverage::Incomplete(error)),
         };
@@ -128,6 +131,7 @@ fn read_one<'a>(
             note,
             locations,
             unread,
+            is_unread: _,
         } = reading;
         let mut status = SourceStatus {
             source: source.name(),

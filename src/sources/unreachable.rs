@@ -1,4 +1,5 @@
-//! An account whose role cannot be assumed: what is used there is not known.
+//! An account whose role cannot be assumed, or whose Regions cannot be listed: what is used there is
+//! not known.
 
 use futures::{FutureExt, future::LocalBoxFuture};
 
@@ -9,15 +10,29 @@ use crate::{
     image::Registry,
 };
 
+/// What is not known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whole {
+    /// The account, in this Region.
+    Account,
+    /// The Regions of the account.
+    Regions,
+}
+
 /// An account and Region that cannot be reached, in place of every source there.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Unreachable {
+    pub(crate) what: Whole,
     pub(crate) location: Registry,
     pub(crate) error: ApiError,
 }
 
 impl Source for Unreachable {
     fn name(&self) -> &'static str {
-        SourceStatus::ACCOUNT
+        match self.what {
+            Whole::Account => SourceStatus::ACCOUNT,
+            Whole::Regions => "regions",
+        }
     }
 
     fn location(&self) -> &Registry {
@@ -25,6 +40,12 @@ impl Source for Unreachable {
     }
 
     fn read<'a>(&'a self, _uses: &'a mut Uses) -> LocalBoxFuture<'a, Result<Reading, SourceError>> {
-        async { Err(SourceError::Unreachable(self.error.to_string())) }.boxed_local()
+        async {
+            Err(match self.what {
+                Whole::Account => SourceError::Unreachable(self.error.to_string()),
+                Whole::Regions => self.error.clone().into(),
+            })
+        }
+        .boxed_local()
     }
 }

@@ -1,6 +1,6 @@
 """Configurations that the tests render, by name: mode, and the rest of the document."""
 
-NOTHING = {"ecs": False, "eks": False, "lambda": False}
+NOTHING = {"ecs": False, "eks": False, "lambda": False, "services": False, "regions": "own"}
 ECS = {**NOTHING, "ecs": {}}
 BY_RULES_ALONE = {"allow_no_usage": True}
 STATE = {"state": "s3://memory/prefix"}
@@ -18,6 +18,7 @@ CONFIGURATIONS = {
     "plan, EKS alone": ("plan", {"in_use": {**NOTHING, "eks": {}}}),
     "plan, Lambda alone": ("plan", {"in_use": {**NOTHING, "lambda": {}}}),
     "plan, rules and schedules alone": ("plan", {"in_use": {**NOTHING, "services": ["eventbridge", "scheduler"]}}),
+    "plan, every Region": ("plan", {"in_use": {**NOTHING, "regions": "auto"}, "guards": BY_RULES_ALONE}),
     "plan, by rules alone": ("plan", {"in_use": NOTHING}),
     "delete, by rules alone": ("delete", {"in_use": NOTHING, "guards": BY_RULES_ALONE}),
     "delete, state": ("delete", {"in_use": ECS, **STATE}),

@@ -11,8 +11,8 @@ from terraform import PROJECT
 NEEDS_NO_PERMISSION = {"sts:GetCallerIdentity"}
 
 # What Lambda does with the role, not the program.
-_LAMBDA_ITSELF = json.loads((PROJECT / "infra/shared/permissions.json").read_text())["lambda_itself"]
-FOR_LAMBDA = {action for statement in _LAMBDA_ITSELF for action in statement["actions"]}
+_SHARED = json.loads((PROJECT / "infra/shared/permissions.json").read_text())
+FOR_LAMBDA = {action for statement in _SHARED["lambda_itself"] for action in statement["actions"]}
 
 # Allowed, and not called in a run against moto. tests/suite/infra.rs proves those of ECS against the simulated AWS.
 NOT_IN_MOTO = {
@@ -38,8 +38,15 @@ WITHOUT_ECS = {"ecs:ListTaskDefinitions"}
 # Called only where there is a function of an image: the configurations prove the call.
 WITH_FUNCTIONS = {"lambda:GetFunction"}
 
+# Called of services and Regions that are read only if they answer: tests/suite/infra.rs proves the calls.
+IF_ANSWERED = {action for name in ("services", "regions") for found in _SHARED[name].values() for one in found for action in one["actions"]}
+
 # Services with REST paths, whose calls the record knows by method and path.
 PATHS = {
+    "account": [(r"POST /listRegions", "ListRegions")],
+    "batch": [(r"POST /v1/describejobdefinitions", "DescribeJobDefinitions"), (r"POST /v1/describejobqueues", "DescribeJobQueues")],
+    "bedrock-agentcore": [(r"POST /runtimes/?", "ListAgentRuntimes"), (r"GET /harnesses", "ListHarnesses")],
+    "pipes": [(r"GET /v1/pipes", "ListPipes")],
     "lambda": [
         (r"GET /2015-03-31/functions/?", "ListFunctions"),
         (r"GET /2015-03-31/functions/[^/]+", "GetFunction"),
@@ -96,9 +103,10 @@ def _covers(grant: tuple[str, list[str]], call: Call) -> bool:
     return action == call.action and (call.object is None or any(fnmatchcase(call.object, one) for one in resources))
 
 
-def sometimes(mode: str, ecs: bool) -> set[str]:
-    """What a run of this mode calls under other circumstances than those of the tests."""
-    return (BY_EVENT if mode == "delete" else set()) | (set() if ecs else WITH_USE | WITHOUT_ECS)
+def sometimes(mode: str, ecs: bool, auto: bool = False) -> set[str]:
+    """What a run of this mode calls under other circumstances than those of the tests; `auto` is what may be left out."""
+    others = (BY_EVENT if mode == "delete" else set()) | (set() if ecs else WITH_USE | WITHOUT_ECS)
+    return others | (IF_ANSWERED if auto else set())
 
 
 def _action(call: dict[str, str]) -> str:

@@ -108,7 +108,7 @@ def tell_simple(simple, expected, not_yet):
     failed, answer = simple.run_schedule()
     assert (failed, answer["status"]) == (False, "planned"), answer
     assert answer["counts"]["candidates"] == len(expected.deleted)
-    assert differences(simple.policy(), own_calls(simple), not_yet | WITH_FUNCTIONS | sometimes("delete", ecs=True)) == NONE
+    assert differences(simple.policy(), own_calls(simple), not_yet | WITH_FUNCTIONS | sometimes("delete", ecs=True, auto=True)) == NONE
     failed, answer = simple.invoke({"mode": "delete"})
     assert (failed, answer["errorType"]) == (True, "InvalidEvent")
     assert "BatchDeleteImage" not in simple.policy()
@@ -130,7 +130,7 @@ def tell_simple(simple, expected, not_yet):
     logged = simple.events()
     assert (logged["run_started"][-1]["mode"], logged["run_completed"][-1]["status"]) == ("delete", "completed")
     assert account.names(account.images() ^ expected.kept) == []
-    assert differences(simple.policy(), own_calls(simple), not_yet | WITH_FUNCTIONS | sometimes("delete", ecs=True)) == NONE
+    assert differences(simple.policy(), own_calls(simple), not_yet | WITH_FUNCTIONS | sometimes("delete", ecs=True, auto=True)) == NONE
 
     check_queries(simple.events())
     simple.terraform("plan", "-detailed-exitcode", "-input=false", "-no-color")
@@ -164,7 +164,7 @@ def tell_complete(complete, not_yet):
     assert ("shop/web", other) in account.images()
     assert {use: digest_of(account, use) for use in uses(account)} == in_use
     assert {"ssm:GetParameter", "sns:Publish", "ec2:CreateNetworkInterface"} <= allowed(complete.policy())
-    not_called = not_yet | WITH_FUNCTIONS | sometimes("delete", ecs=True)
+    not_called = not_yet | WITH_FUNCTIONS | sometimes("delete", ecs=True, auto=True)
     assert differences(complete.policy(), own_calls(complete), not_called) == NONE
     stored = objects(complete)
     assert {key.split("/")[0] for key in stored} == {"state", "reports"}

@@ -55,8 +55,10 @@ def run(account, programs, rendered, elsewhere):
 def test_the_role_allows_what_a_run_calls_and_nothing_else(run, not_yet, name):
     policy, record = run(name)
     mode, document = CONFIGURATIONS[name]
-    ecs = document.get("in_use", {}).get("ecs") is not False
-    assert differences(policy, record, not_yet | sometimes(mode, ecs)) == NONE
+    in_use = document.get("in_use", {})
+    ecs = in_use.get("ecs") is not False
+    auto = "auto" in (in_use.get("services", "auto"), in_use.get("regions", "auto"))
+    assert differences(policy, record, not_yet | sometimes(mode, ecs, auto)) == NONE
 
 
 def test_roles_in_other_accounts_allow_what_is_called_there_and_nothing_else(run, account, elsewhere, member):
@@ -76,7 +78,7 @@ def test_roles_in_other_accounts_allow_what_is_called_there_and_nothing_else(run
 @pytest.mark.parametrize("name", ["delete", "delete, everything"])
 def test_an_action_that_is_taken_away_or_added_is_noticed(run, not_yet, name):
     policy, record = run(name)
-    not_called = not_yet | sometimes("delete", ecs=True)
+    not_called = not_yet | sometimes("delete", ecs=True, auto=name == "delete")
     for action in allowed(policy) - FOR_LAMBDA - NOT_IN_MOTO.keys() - not_called:
         without = policy.replace(f'"{action}"', '"sts:TagSession"')
         assert differences(without, record, not_called) == {"missing": [action], "unused": ["sts:TagSession"]}

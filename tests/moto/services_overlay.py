@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from moto.bedrockagentcorecontrol.responses import BedrockAgentCoreControlResponse
 from moto.codebuild.responses import CodeBuildResponse
 from moto.core.responses import ActionResult
 from moto.sagemaker.responses import SageMakerResponse
@@ -18,6 +19,7 @@ SAGEMAKER = {
 
 
 def install() -> None:
+    BedrockAgentCoreControlResponse.list_harnesses = lambda self: ActionResult({"harnesses": []})
     CodeBuildResponse.list_fleets = lambda self: ActionResult({"fleets": []})
     StepFunctionResponse.list_state_machine_versions = lambda self: ActionResult({"stateMachineVersions": []})
     for operation, members in SAGEMAKER.items():

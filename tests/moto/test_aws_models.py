@@ -24,6 +24,7 @@ SESSION = botocore.session.get_session()
 PARTITIONS = LOADER.load_data("partitions")
 SERVICES = sorted([*NAMES.values(), "lambda", "ssm"])
 CALLS = {
+    "account:ListRegions": {"MaxResults": 50, "NextToken": "next"},
     "lambda:ListFunctions": {"FunctionVersion": "ALL", "MaxItems": 50, "Marker": "a/b+c=="},
     "lambda:GetFunction": {"FunctionName": "my-function", "Qualifier": "$LATEST"},
     "organizations:ListAccounts": {"MaxResults": 20, "NextToken": "a/b+c=="},
@@ -111,7 +112,7 @@ def request(name):
     if made["body"]:
         headers = made["headers"]
         answer |= {"body": json.loads(made["body"]), "content_type": headers["Content-Type"]}
-        answer |= {"target": headers["X-Amz-Target"]}
+        answer |= {"target": headers["X-Amz-Target"]} if "X-Amz-Target" in headers else {}
     return answer
 
 

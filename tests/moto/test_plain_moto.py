@@ -15,7 +15,7 @@ from processes import plain_moto
 from runtime_api import invoke
 from scenarios import app_repository
 
-DELETE = {"ECR_CLEANUP_CONFIG": '{"mode":"delete"}'}
+DELETE = {"ECR_CLEANUP_CONFIG": '{"mode":"delete","in_use":{"services":false}}'}
 READS_A_PARAMETER = {"ECR_CLEANUP_CONFIG": "ssm:/cleanup/config"}
 
 

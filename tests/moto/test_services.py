@@ -106,7 +106,11 @@ def test_what_a_service_uses_stays_while_it_is_switched_on(programs, account, ap
     assert line["complete"] and line["references"] >= 1
     assert tags(account) == {"used", "kept"}
 
+    # Without being named, too.
     run(programs, account, {"lambda": False})
+    assert tags(account) == {"used", "kept"}
+
+    run(programs, account, {"lambda": False, "services": False})
     assert tags(account) == {"kept"}
 
 

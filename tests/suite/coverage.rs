@@ -108,7 +108,7 @@ async fn its_own_account_and_one_that_was_deleted_may_pull() {
 /// A condition says on whose behalf a service pulls, not that its use is read (U16).
 #[tokio::test]
 async fn a_service_may_pull_if_it_is_a_source() {
-    let codebuild = |config: &'static str| async move {
+    let codebuild = |config: &'static str, fault: Option<Fault>| async move {
         let aws = account(|world| {
             let mut policy: Value =
                 serde_json::from_str(&policy(&json!({"Service": "codebuild.amazonaws.com"})))
@@ -116,24 +116,39 @@ async fn a_service_may_pull_if_it_is_a_source() {
             policy["Statement"][0]["Condition"] =
                 json!({"StringEquals": {"aws:SourceAccount": "111111111111"}});
             world.home().repository(APP).repository_policy = Some(policy.to_string());
-            for (call, list) in [("ListProjects", "projects"), ("ListFleets", "fleets")] {
-                let nothing = json!({ list: [] });
-                world
-                    .home()
-                    .script(&format!("codebuild:{call}"), "", nothing);
-            }
+            world.home().script_nothing();
         })
         .await;
+        if let Some(fault) = fault {
+            aws.fault(fault);
+        }
         run(&aws, config).await
     };
-    let unread = codebuild(DELETE).await;
-    assert_left_alone(
-        &unread,
-        "`codebuild.amazonaws.com` for account 111111111111",
+    let not_read = "`codebuild.amazonaws.com` for account 111111111111";
+    for config in [
+        "{mode: delete, in_use: {services: false}}",
+        "{mode: delete, in_use: {services: [batch]}}",
+    ] {
+        let unread = codebuild(config, None).await;
+        assert_left_alone(&unread, not_read);
+        assert_eq!(unread.counts.deleted, 2, "{config}");
+    }
+    for config in [DELETE, "{mode: delete, in_use: {services: [codebuild]}}"] {
+        let read = codebuild(config, None).await;
+        assert_deleted!(read, Completed, 5);
+    }
+    // One that may be left out is no source if it was.
+    let denied = codebuild(DELETE, Some(Fault::denied("codebuild:*"))).await;
+    assert_left_alone(&denied, not_read);
+    assert_deleted!(denied, Completed, 2);
+    assert!(
+        denied
+            .unread
+            .iter()
+            .any(|unread| unread.name.starts_with("`codebuild.amazonaws.com`")),
+        "{:?}",
+        denied.unread
     );
-    assert_deleted!(unread, Completed, 2);
-    let read = codebuild("{mode: delete, in_use: {services: [codebuild]}}").await;
-    assert_deleted!(read, Completed, 5);
 }
 
 /// Lambda adds itself to the policy of a repository. Where it is switched off, a warning says so

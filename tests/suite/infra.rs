@@ -10,7 +10,10 @@ use ecr_cleanup::{
 use serde_json::Value;
 use simulated_aws::{ContainerImage, Push, SimulatedAws, World, days_ago};
 
-use crate::support::{WorldExt, run_as};
+use crate::{
+    services::{self, SERVICES},
+    support::{WorldExt, run_as},
+};
 
 fn shared(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -142,12 +145,20 @@ fn everything(world: &mut World) {
     world.deploy("prod", "web", "web");
     world.run_task("prod", "web");
     world.express("express", image);
+    world.enable("us-east-1");
 }
 
-/// Returns what a run calls that has everything to call for.
-async fn called(mode: &str, settings: &str) -> BTreeSet<String> {
+/// Returns what a run calls that has everything to call for, and one of the other services too.
+async fn called(
+    mode: &str,
+    settings: &str,
+    service: Option<&services::Service>,
+) -> BTreeSet<String> {
     let aws = SimulatedAws::start().await;
     aws.edit(everything);
+    if let Some(service) = service {
+        aws.edit(|world| services::base(world, service));
+    }
     let (run, status) = match mode {
         "plan" => (Mode::Plan, Status::Planned),
         _ => (Mode::Delete, Status::Completed),
@@ -197,18 +208,45 @@ async fn a_run_calls_exactly_what_it_is_given_permission_for() {
     let (registry, ecs) = (actions(&permissions["registry"]), actions(&sources["ecs"]));
     let delete = actions(&permissions["delete"]);
 
+    let services = permissions["services"].as_object().unwrap().values();
+    let services: BTreeSet<String> = services.flat_map(actions).collect();
+    let regions = |word: &str| actions(&permissions["regions"][word]);
     let planning = &registry | &ecs;
     let with_lambda = &planning | &actions(&sources["lambda"]);
     let deleting = &planning | &delete;
     let by_rules = &registry | &delete;
-    let nothing_used =
-        "in_use: {ecs: false, eks: false, lambda: false}, guards: {allow_no_usage: true}";
+    let nothing_used = "in_use: {ecs: false, eks: false, lambda: false, services: false, regions: own}, guards: {allow_no_usage: true}";
     for (mode, settings, expected) in [
-        ("plan", "in_use: {eks: false, lambda: false}", planning),
-        ("plan", "in_use: {eks: false}", with_lambda),
-        ("delete", "in_use: {eks: false, lambda: false}", deleting),
+        ("plan", "in_use: {eks: false, lambda: false, OFF}", planning),
+        ("plan", "in_use: {eks: false, OFF}", with_lambda),
+        (
+            "delete",
+            "in_use: {eks: false, lambda: false, OFF}",
+            deleting,
+        ),
         ("delete", nothing_used, by_rules),
     ] {
-        assert_eq!(called(mode, settings).await, expected, "{mode} {settings}");
+        let settings = settings.replace("OFF", "services: false, regions: own");
+        let called = called(mode, &settings, None).await;
+        assert_eq!(called, expected, "{mode} {settings}");
+    }
+    for word in ["auto", "all"] {
+        let only_services = format!(
+            "in_use: {{ecs: false, eks: false, lambda: false, services: {word}, regions: {word}}}, \
+             guards: {{allow_no_usage: true}}"
+        );
+        // Called for a queue of training jobs, and where a service names a task definition that ECS
+        // does not describe.
+        let others = [
+            "batch:DescribeServiceJob",
+            "batch:ListServiceJobs",
+            "ecs:ListTaskDefinitions",
+        ];
+        let mut all = BTreeSet::from(others.map(ToOwned::to_owned));
+        for service in SERVICES.iter() {
+            all.extend(called("plan", &only_services, Some(service)).await);
+        }
+        let expected = &(&registry | &services) | &regions(word);
+        assert_eq!(all, expected, "{word}");
     }
 }

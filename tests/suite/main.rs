@@ -21,6 +21,7 @@ mod incomplete_use;
 mod kubernetes;
 mod lambda;
 mod services;
+mod unread;
 
 // What stops or limits a run, and what happens during one.
 mod attempts;

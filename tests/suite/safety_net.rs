@@ -213,7 +213,7 @@ async fn what_cannot_be_accepted_says_why() {
     let unknown = error(FULL, "ecs2").await;
     assert_contains!(
         unknown,
-        "no source `ecs2`; the sources are ecs, eks, lambda"
+        "no source `ecs2`; the sources are app_runner, batch,"
     );
     aws.fault(Fault::denied("ecs:ListTasks"));
     assert_contains!(error(FULL, "ecs").await, "ecs:ListTasks");

@@ -22,7 +22,7 @@ export interface MemberAccountRoleProps {
   readonly externalId: string;
   /** Default: ecr-cleanup-reader. */
   readonly name?: string;
-  /** The names of the sources of use that are on in the function's configuration. Default: ecs, eks, lambda. */
+  /** The names of the sources of use that are on in the function's configuration. Default: every one. */
   readonly sources?: string[];
   /** Default: none; the role only reads what is in use. */
   readonly registry?: MemberRegistry;
@@ -45,8 +45,9 @@ export class MemberAccountRole extends Construct {
     super(scope, id);
     const { partition, region, account } = Stack.of(this);
     const { registry } = props;
-    const switched: string[] = shared("permissions.json").on_unless_false;
-    const sources = props.sources ?? switched;
+    const permissions = shared("permissions.json");
+    const switched: string[] = permissions.on_unless_false;
+    const sources = props.sources ?? [...switched, ...Object.keys(permissions.services)];
     const document = {
       mode: registry?.mode ?? "plan",
       registries: (registry?.regions ?? []).map((region) => ({ region })),
@@ -54,6 +55,8 @@ export class MemberAccountRole extends Construct {
         ...Object.fromEntries(switched.map((name) => [name, sources.includes(name)])),
         services: sources.filter((name) => !switched.includes(name)),
         ...(props.listsAccounts && { organization: {} }),
+        // Those of the function's own account alone are found.
+        regions: "own",
       },
       ...(registry?.deletesArchived && { archive: { delete_after: "set" } }),
     };

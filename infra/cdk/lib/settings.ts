@@ -79,10 +79,14 @@ function readable(): { [source: string]: Permission[] } {
   return { ...sources, ...services };
 }
 
-/** Which sources of use are on: those that are not switched off by `false`, and services that are named. */
+/** Which sources of use are on: everything that is not switched off by `false`, services also where others are named. */
 export function sources(config: Config): string[] {
-  const switched: string[] = shared("permissions.json").on_unless_false;
-  const named = [...switched.filter((name) => config.in_use?.[name] !== false), ...(config.in_use?.services ?? [])];
+  const permissions = shared("permissions.json");
+  const switched: string[] = permissions.on_unless_false;
+  const services = config.in_use?.services ?? "auto";
+  const every = services === "auto" || services === "all";
+  const read: string[] = every ? Object.keys(permissions.services) : services || [];
+  const named = [...switched.filter((name) => config.in_use?.[name] !== false), ...read];
   const unknown = named.filter((name) => !(name in readable()));
   if (unknown.length) throw new Error(`no source of use is called ${unknown.join(" or ")}; there are ${Object.keys(readable()).join(", ")}`);
   return named;
@@ -132,6 +136,7 @@ export function statements(place: Place, permitted: Permitted): any[] {
   const granted: Permission[] = [
     ...permissions.registry,
     ...sources(document).flatMap((source) => readable()[source]),
+    ...(permissions.regions[document.in_use?.regions ?? "auto"] ?? []),
     ...(archives ? permissions.archive : []),
     ...(deletes ? permissions.delete : []),
     ...permissions.configured,

@@ -20,7 +20,10 @@ run "it_reads_what_is_in_use" {
   }
 
   assert {
-    condition     = [for one in jsondecode(output.policy_json).Statement : one.Sid] == ["ReadEcs", "ReadEks", "ReadLambda"]
+    condition = [for one in jsondecode(output.policy_json).Statement : one.Sid] == [
+      "ReadEcs", "ReadEks", "ReadLambda", "ReadAppRunner", "ReadBatch", "ReadAgentCore", "ReadCodeBuild", "ReadEventBridge", "ReadLightsail",
+      "ReadPipes", "ReadSageMaker", "ReadScheduler", "ReadStepFunctions",
+    ]
     error_message = output.policy_json
   }
   assert {

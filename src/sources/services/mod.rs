@@ -1,4 +1,5 @@
-//! What services besides ECS, EKS and Lambda use, each switched on by its name.
+//! What services besides ECS, EKS and Lambda use. One that nobody demands is unread if it cannot be
+//! asked (P7); one that answers its first call is read whole.
 //!
 //! What to call is data (`spec`), one table a service. Every text in the answers that names an
 //! image counts (`recorder`), so that no field, known or future, is missed. A task definition that
@@ -28,15 +29,17 @@ use self::{
 };
 use super::{Reading, Source, ecs::Ecs};
 use crate::{
-    aws::{ApiError, Clients, Endpoint, JsonService, Operation},
+    aws::{ApiError, Clients, JsonService, Operation},
     cache::Caches,
     config::{Service, TaskDefinitions},
-    evidence::{SourceError, Uses},
+    evidence::{SourceError, Unread, UnreadKind, Uses},
     image::Registry,
 };
 
 pub(crate) struct OtherService {
     pub(crate) service: Service,
+    /// Whether it is a failure if it cannot be asked.
+    pub(crate) is_demanded: bool,
     pub(crate) clients: Clients,
     pub(crate) location: Registry,
     /// The task definitions that are known already.
@@ -58,7 +61,8 @@ impl Source for OtherService {
             let recorder = Recorder::new(self.location.clone(), spec, uses)
                 .map_err(|error| self.problem(&error))?;
             let recorder = RefCell::new(recorder);
-            let reader = Reader::new(spec, self.client(spec)?, &recorder);
+            let first = (!self.is_demanded).then(|| self.brief_client(spec));
+            let reader = Reader::new(spec, self.client(spec)?, first.transpose()?, &recorder);
             for step in &spec.read {
                 match reader.step(step, None).await {
                     Ok(()) => {}
@@ -69,6 +73,7 @@ impl Source for OtherService {
                             ..Reading::default()
                         });
                     }
+                    Err(StepError::Unread(error)) => return Ok(self.unread(&error)),
                     Err(StepError::Failed(error)) => return Err(error),
                     Err(StepError::NotFound(error)) => return Err(error.into()),
                 }
@@ -87,14 +92,36 @@ impl OtherService {
     }
 
     fn client(&self, spec: &Spec) -> Result<JsonService, ApiError> {
-        let endpoint = Endpoint {
-            id: &spec.id,
-            prefix: &spec.endpoint,
-            signing: &spec.signing,
-        };
-        self.clients
-            .json_service(endpoint)
-            .map_err(|error| self.problem(&error))
+        let client = self.clients.json_service(spec.endpoint());
+        client.map_err(|error| self.problem(&error))
+    }
+
+    fn brief_client(&self, spec: &Spec) -> Result<JsonService, ApiError> {
+        let client = self.clients.brief_json_service(spec.endpoint());
+        client.map_err(|error| self.problem(&error))
+    }
+
+    /// Returns what is known of a service that could not be asked.
+    fn unread(&self, error: &ApiError) -> Reading {
+        Reading {
+            unread: vec![self.as_unread(error)],
+            is_unread: true,
+            ..Reading::default()
+        }
+    }
+
+    fn as_unread(&self, error: &ApiError) -> Unread {
+        Unread::new(
+            UnreadKind::Service,
+            self.service.name(),
+            Some(&self.location),
+            error.to_string(),
+            if error.cause.is_denied() {
+                "let the role call that and what else `check-config --access` lists for it"
+            } else {
+                "let the program reach it"
+            },
+        )
     }
 
     fn problem(&self, error: &impl ToString) -> ApiError {

@@ -15,7 +15,7 @@ use super::{
     spec::{Batch, Pages, Spec, Step},
 };
 use crate::{
-    aws::{ApiError, Cause, JsonService, Page, all_pages},
+    aws::{ApiError, Cause, JsonRequest, JsonService, Operation, Page, all_pages},
     evidence::SourceError,
 };
 
@@ -29,6 +29,8 @@ pub(super) enum StepError {
     NotFound(ApiError),
     /// The service is not offered in this Region.
     NotOffered,
+    /// The service cannot be asked, and nobody demands it.
+    Unread(ApiError),
     /// Anything else.
     Failed(SourceError),
 }
@@ -48,6 +50,8 @@ impl From<ApiError> for StepError {
 pub(super) struct Reader<'a, 'f> {
     spec: &'static Spec,
     client: JsonService,
+    /// Client of the first call, if the service is unread where that fails.
+    first: Cell<Option<JsonService>>,
     /// Whether the service has answered at all: then it is offered, whatever its host name seems to
     /// be.
     answered: Cell<bool>,
@@ -58,11 +62,13 @@ impl<'a, 'f> Reader<'a, 'f> {
     pub(super) const fn new(
         spec: &'static Spec,
         client: JsonService,
+        first: Option<JsonService>,
         recorder: &'a RefCell<Recorder<'f>>,
     ) -> Self {
         Self {
             spec,
             client,
+            first: Cell::new(first),
             answered: Cell::new(false),
             recorder,
         }
@@ -243,7 +249,7 @@ impl<'a, 'f> Reader<'a, 'f> {
         let unusable = |problem: &str| ApiError::answer(operation, &resource, problem);
         let request = request(&self.spec.protocol, step, body);
         let request = request.map_err(|error| unusable(&error.to_string()))?;
-        match self.client.call(operation, &resource, request).await {
+        match self.call(operation, &resource, request).await? {
             Ok(answer) => {
                 self.answered.set(true);
                 Ok(answer)
@@ -256,6 +262,25 @@ impl<'a, 'f> Reader<'a, 'f> {
             Err(error) if is_not_found(step, &error) => Err(StepError::NotFound(error)),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Makes a call. The first one of all shows whether the service can be asked; whatever else is
+    /// wrong then may pass, and is tried again.
+    async fn call(
+        &self,
+        operation: Operation,
+        resource: &str,
+        request: JsonRequest,
+    ) -> Result<Result<Value, ApiError>, StepError> {
+        if let Some(first) = self.first.take() {
+            match first.call(operation, resource, request.clone()).await {
+                Err(error) if error.cause == Cause::NotOffered => return Ok(Err(error)),
+                Err(error) if error.cause.leaves_unread() => return Err(StepError::Unread(error)),
+                Err(error) if error.cause.may_pass() => {}
+                ended => return Ok(ended),
+            }
+        }
+        Ok(self.client.call(operation, resource, request).await)
     }
 }
 

@@ -4,12 +4,15 @@
 //! files are compared with the services' own models by a test, so that no name in them is only
 //! almost right.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::config::Service;
+use crate::{aws::Endpoint, config::Service};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +137,28 @@ pub(super) enum SpecError {
 }
 
 impl Spec {
+    /// Returns what reading the service takes, as IAM names it.
+    pub(super) fn actions(&self) -> Vec<&str> {
+        fn add<'a>(steps: &'a [Step], actions: &mut BTreeSet<&'a str>) {
+            for step in steps {
+                actions.insert(&step.call);
+                add(&step.then, actions);
+            }
+        }
+        let mut actions = BTreeSet::new();
+        add(&self.read, &mut actions);
+        actions.into_iter().collect()
+    }
+
+    /// Returns where the service is.
+    pub(super) fn endpoint(&self) -> Endpoint<'_> {
+        Endpoint {
+            id: &self.id,
+            prefix: &self.endpoint,
+            signing: &self.signing,
+        }
+    }
+
     /// Returns what there is to call in a service.
     ///
     /// A test excludes that its table cannot be read.

@@ -9,7 +9,10 @@ use super::{
     request::{Chain, members, operation, request, text},
     spec::{Spec, Step},
 };
-use crate::aws::{ApiError, Cause, JsonService, Tried};
+use crate::{
+    aws::{ApiError, Cause, JsonService, Tried},
+    evidence::Unread,
+};
 
 /// The calls of a service, tried or not.
 #[derive(Default)]
@@ -18,6 +21,8 @@ pub(crate) struct TriedService {
     pub(crate) tried: Vec<Tried>,
     /// Those that could not be, for lack of something to ask about.
     pub(crate) untried: Vec<&'static str>,
+    /// The service, if it cannot be asked and nobody demands it.
+    pub(crate) unread: Option<Unread>,
 }
 
 impl OtherService {
@@ -26,6 +31,13 @@ impl OtherService {
         let spec = self.spec()?;
         let client = self.client(spec)?;
         let mut tried = TriedService::default();
+        if let Some(error) = self.cannot_be_asked(spec).await? {
+            tried.unread = Some(Unread {
+                setting: format!("allow to the role: {}", spec.actions().join(", ")),
+                ..self.as_unread(&error)
+            });
+            return Ok(tried);
+        }
         for step in &spec.read {
             try_step(spec, &client, step, None, &mut tried).await;
         }
@@ -35,6 +47,21 @@ impl OtherService {
         tried.untried.sort_unstable();
         tried.untried.dedup();
         Ok(tried)
+    }
+
+    /// Returns why the service cannot be asked, if nobody demands it.
+    async fn cannot_be_asked(&self, spec: &'static Spec) -> Result<Option<ApiError>, ApiError> {
+        let first = spec.read.first().filter(|_| !self.is_demanded);
+        let request = first.and_then(|step| {
+            let body = body(step, None).ok()?;
+            Some((step, request(&spec.protocol, step, body).ok()?))
+        });
+        let Some((step, request)) = request else {
+            return Ok(None);
+        };
+        let client = self.brief_client(spec)?;
+        let error = client.call(operation(step), "", request).await.err();
+        Ok(error.filter(|it| it.cause.leaves_unread() && it.cause != Cause::NotOffered))
     }
 }
 

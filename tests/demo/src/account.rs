@@ -29,10 +29,11 @@ pub struct Account {
 
 impl Default for Account {
     fn default() -> Self {
-        let world = World {
+        let mut world = World {
             now: now(),
             ..World::default()
         };
+        world.home().script_nothing();
         Self {
             world,
             labels: BTreeMap::new(),

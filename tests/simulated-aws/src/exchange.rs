@@ -6,7 +6,7 @@ use crate::limits::RateLimits;
 use crate::record::Record;
 use crate::request::{Protocol, Request};
 use crate::world::{Location, World};
-use crate::{ecr, ecs, eks, lambda, organizations, reshape, s3, scripted, sns, ssm, sts};
+use crate::{account, ecr, ecs, eks, lambda, organizations, reshape, s3, scripted, sns, ssm, sts};
 use std::time::Duration;
 
 /// An HTTP answer.
@@ -171,6 +171,7 @@ impl Backstage {
         let world = &mut self.world;
         let caller = world.identity(&request.access_key);
         let (content_type, answer): (_, Answer) = match request.service {
+            "account" => (JSON, account::answer(world, location, operation, body)),
             "ecr" => (JSON, ecr::answer(world, location, &caller, operation, body)),
             "ecs" => (JSON, ecs::answer(world, location, operation, body)),
             "eks" => (JSON, eks::answer(world, location, operation, body)),

@@ -1,4 +1,4 @@
-//! Amazon ECR, ECS, EKS, Lambda, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this
+//! Account Management, Amazon ECR, ECS, EKS, Lambda, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this
 //! machine.
 //!
 //! The unmodified AWS SDK talks to it by its endpoint URL, so that a test exercises paging, retries
@@ -15,6 +15,7 @@
 //! from the order of the edits. The real clock is used only where latency, delays or rate limits
 //! are asked for.
 
+mod account;
 mod connection;
 mod ecr;
 mod ecs;

@@ -4,7 +4,8 @@
 use crate::error::{Answer, ApiError, json};
 use crate::request::decode;
 use crate::world::{Location, Region, World};
-use serde_json::Value;
+use serde_json::{Value, json as object};
+use std::collections::BTreeMap;
 
 /// An answer to an operation.
 #[derive(Debug, Clone)]
@@ -15,10 +16,36 @@ pub struct Scripted {
     pub answer: Value,
 }
 
+/// What there is to ask of services, as the program has it.
+const TABLES: [&str; 10] = [
+    include_str!("../../../src/sources/services/tables/app_runner.json"),
+    include_str!("../../../src/sources/services/tables/batch.json"),
+    include_str!("../../../src/sources/services/tables/bedrock_agentcore.json"),
+    include_str!("../../../src/sources/services/tables/codebuild.json"),
+    include_str!("../../../src/sources/services/tables/eventbridge.json"),
+    include_str!("../../../src/sources/services/tables/lightsail.json"),
+    include_str!("../../../src/sources/services/tables/pipes.json"),
+    include_str!("../../../src/sources/services/tables/sagemaker.json"),
+    include_str!("../../../src/sources/services/tables/scheduler.json"),
+    include_str!("../../../src/sources/services/tables/step_functions.json"),
+];
+
 impl Region {
+    /// Says that services whose answers are said can be asked, and that there is nothing in them.
+    pub fn script_nothing(&mut self) {
+        for table in TABLES {
+            let table: Value = serde_json::from_str(table).unwrap_or_default();
+            for step in table["read"].as_array().into_iter().flatten() {
+                if let (Some(call), Some(list)) = (step["call"].as_str(), step["list"].as_str()) {
+                    self.script(call, "", object!({ list: [] }));
+                }
+            }
+        }
+    }
+
     /// Says what an operation such as `batch:ListJobs` answers to requests that hold this text; of
     /// several answers that fit, the one that was said last is given. An operation without an
-    /// answer is unknown.
+    /// answer is unknown, and every one of a service without any is denied.
     pub fn script(&mut self, operation: &str, matching: &str, answer: Value) {
         let answers = self.scripts.entry(operation.to_owned()).or_default();
         answers.retain(|known| known.matching != matching);
@@ -30,14 +57,27 @@ impl Region {
 }
 
 pub(crate) fn answer(world: &mut World, location: &Location, name: &str, text: &str) -> Answer {
-    let answers = world.at(location).scripts.get(name).into_iter().flatten();
+    let scripts = &world.at(location).scripts;
+    let answers = scripts.get(name).into_iter().flatten();
     match answers
         .rev()
         .find(|scripted| text.contains(&scripted.matching))
     {
         Some(scripted) => json(&scripted.answer),
-        None => Err(ApiError::unknown_operation(name)),
+        None if is_scripted(scripts, name) => Err(ApiError::unknown_operation(name)),
+        None => Err(ApiError::new(
+            "AccessDeniedException",
+            format!("not authorized to perform: {name}"),
+        )),
     }
+}
+
+/// Returns whether any operation of the service of this one has an answer.
+fn is_scripted(scripts: &BTreeMap<String, Vec<Scripted>>, name: &str) -> bool {
+    let service = name.split(':').next();
+    scripts
+        .keys()
+        .any(|known| known.split(':').next() == service)
 }
 
 /// What `X-Amz-Target` says before the operation, and the service.
@@ -53,6 +93,7 @@ pub(crate) const TARGETS: [(&str, &str); 6] = [
 /// Services with paths: the name a request is signed for, method, path with `*` for any name, and
 /// the operation.
 const PATHS: &str = "
+    account            POST  /listRegions                ListRegions
     batch              POST  /v1/describejobqueues       DescribeJobQueues
     batch              POST  /v1/describejobdefinitions  DescribeJobDefinitions
     batch              POST  /v1/listjobs                ListJobs

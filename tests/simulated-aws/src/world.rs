@@ -85,6 +85,9 @@ pub struct World {
     pub home: Location,
     /// What each account holds in each Region; a location that nobody edited is empty.
     pub regions: BTreeMap<Location, Region>,
+    /// The Regions of accounts, with the status that `ListRegions` gives each; an account that is not
+    /// listed has the home Region alone.
+    pub enabled: BTreeMap<String, BTreeMap<String, String>>,
     /// Access keys and whose they are; a key not listed belongs to the home account. `AssumeRole`
     /// adds to it.
     pub access_keys: BTreeMap<String, Identity>,
@@ -111,6 +114,7 @@ impl Default for World {
             now: Moment::NOW,
             home: Location::new("111111111111", "eu-west-1"),
             regions: BTreeMap::new(),
+            enabled: BTreeMap::new(),
             access_keys: BTreeMap::new(),
             roles: BTreeMap::new(),
             organization: None,
@@ -155,6 +159,22 @@ impl World {
             .ecr
             .repositories
             .get(repository)
+    }
+
+    /// Enables a Region of the home account, besides the home Region, and returns it.
+    pub fn enable(&mut self, region: &str) -> &mut Region {
+        let home = self.home.clone();
+        let statuses = self.region_statuses(&home.account);
+        let enabled = self.enabled.entry(home.account.clone()).or_insert(statuses);
+        enabled.insert(region.to_owned(), "ENABLED".to_owned());
+        self.region(&home.account, region)
+    }
+
+    /// Returns the Regions of an account, with their status.
+    pub(crate) fn region_statuses(&self, account: &str) -> BTreeMap<String, String> {
+        let home = || (self.home.region.clone(), "ENABLED_BY_DEFAULT".to_owned());
+        let known = self.enabled.get(account).cloned();
+        known.unwrap_or_else(|| BTreeMap::from([home()]))
     }
 
     /// A bucket, made when it is new.

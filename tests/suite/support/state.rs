@@ -24,6 +24,7 @@ pub(crate) async fn account() -> SimulatedAws {
     aws.edit(|world| {
         world.bucket(BUCKET);
         world.bucket(REPORTS);
+        world.home().script_nothing();
         let app = world.home().repository("app");
         let uri = app.uri();
         let live = Push::image().content("live").tag("live");

@@ -82,9 +82,12 @@ impl From<Vec<Evidence>> for UsageIndex {
             unread,
         } in evidence
         {
+            index.unread.extend(unread);
+            if status.coverage == Coverage::Unread {
+                continue;
+            }
             index.locations.insert(status.location.clone());
             index.locations.extend(locations);
-            index.unread.extend(unread);
             let source = index.sources.len();
             index.sources.push(status);
             // Keeps what an incomplete source did find: that is in use in any case.
@@ -269,7 +272,12 @@ impl UsageIndex {
         &self.sources
     }
 
-    /// Returns what the sources did not read, though they are complete otherwise.
+    /// Adds what no source was asked to read.
+    pub fn add_unread(&mut self, unread: impl IntoIterator<Item = Unread>) {
+        self.unread.extend(unread);
+    }
+
+    /// Returns what was not read, though nothing failed.
     pub fn unread(&self) -> impl Iterator<Item = &Unread> {
         self.unread.iter()
     }

@@ -14,6 +14,9 @@ pub enum Coverage {
     Complete,
     /// Something was not read.
     Incomplete(SourceError),
+    /// Nothing was read, since nobody demands it and it could not be asked: it is no source then, and
+    /// `unread` says so (P7).
+    Unread,
 }
 
 /// A source in a location, with its completeness.
@@ -57,7 +60,7 @@ impl SourceStatus {
     #[must_use]
     pub const fn error(&self) -> Option<&SourceError> {
         match &self.coverage {
-            Coverage::Complete => None,
+            Coverage::Complete | Coverage::Unread => None,
             Coverage::Incomplete(error) => Some(error),
         }
     }

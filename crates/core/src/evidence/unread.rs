@@ -83,6 +83,26 @@ impl Unread {
     }
 }
 
+impl Unread {
+    /// Returns whether a source, written as its status is, is or would be in this. What the
+    /// configuration leaves out is in no account, and hides nothing.
+    #[must_use]
+    pub fn hides(&self, source: &str) -> bool {
+        let Some((name, location)) = source.split_once(" in ") else {
+            return false;
+        };
+        let is_named = match self.kind {
+            UnreadKind::Service => name == self.name,
+            UnreadKind::Region => true,
+            _ => false,
+        };
+        let own = |id: &str| self.account.as_deref() == Some(id);
+        let there = |id: &str| self.region.as_deref().is_none_or(|own| own == id);
+        let is_there = |(account, region)| own(account) && there(region);
+        is_named && location.split_once(' ').is_some_and(is_there)
+    }
+}
+
 /// ``service `batch` in 111111111111 eu-west-1: the role may not ask it; grant `batch:ListJobs` ``.
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,6 +124,47 @@ impl fmt::Display for Unread {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_is_hidden_by_its_service_its_region_and_what_stands_for_all_regions() {
+        let location = Registry {
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
+        let unread = |kind, name: &str| Unread::new(kind, name, Some(&location), "", "");
+        let batch = unread(UnreadKind::Service, "batch");
+        let region = unread(UnreadKind::Region, "eu-west-1");
+        let account = Unread {
+            region: None,
+            ..unread(UnreadKind::Region, "others")
+        };
+        let by_configuration = Unread {
+            account: None,
+            region: None,
+            ..batch.clone()
+        };
+        let principal = unread(UnreadKind::Principal, "batch");
+        let all = [batch, region, account, by_configuration, principal];
+        for (source, expected) in [
+            (
+                "batch in 111111111111 eu-west-1",
+                [true, true, true, false, false],
+            ),
+            (
+                "ecs in 111111111111 eu-west-1",
+                [false, true, true, false, false],
+            ),
+            (
+                "batch in 111111111111 us-east-1",
+                [false, false, true, false, false],
+            ),
+            ("batch in 222222222222 eu-west-1", [false; 5]),
+            ("batch", [false; 5]),
+        ] {
+            let hidden = all.each_ref().map(|unread| unread.hides(source));
+            assert_eq!(hidden, expected, "{source}");
+        }
+    }
 
     /// (P7)
     #[test]

@@ -243,9 +243,15 @@ fn drops(
     let is_unknown = unknown(usage);
     before.iter().filter_map(move |(source, before)| {
         let now = current.get(source);
-        let dropped = is_drop(before, now, guards) && !is_unknown(source);
+        let dropped = is_lost(source, before, now, usage) || is_drop(before, now, guards);
+        let dropped = dropped && !is_unknown(source);
         dropped.then(|| Refusal::usage_drop(source, now, before, when, guards))
     })
+}
+
+/// Returns whether a source that found something before is unread now: that may be a mistake, or pass.
+fn is_lost(source: &str, before: usize, now: Option<usize>, usage: &UsageIndex) -> bool {
+    before > 0 && now.is_none() && usage.unread().any(|unread| unread.hides(source))
 }
 
 /// Returns whether a source found so much less than before that a run has to refuse.
@@ -281,7 +287,9 @@ pub fn counts_to_remember(input: GuardInput<'_>) -> UsageCounts {
     let mut counts = UsageCounts::of(input.usage.sources());
     let is_unknown = unknown(input.usage);
     for (source, before) in input.memory.counts.iter().flat_map(UsageCounts::iter) {
-        let dropped = is_drop(before, counts.get(source), input.guards);
+        let now = counts.get(source);
+        let dropped =
+            is_lost(source, before, now, input.usage) || is_drop(before, now, input.guards);
         if dropped || is_unknown(source) {
             counts.set(source, before);
         }

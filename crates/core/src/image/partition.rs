@@ -129,5 +129,9 @@ mod tests {
             assert_eq!(found, expected, "{region}");
         }
         assert_eq!(Partition::dns_suffix_of("moon-east-1"), "amazonaws.com");
+        for (_, partition) in KNOWN {
+            let global = Partition::of(partition.global_region);
+            assert_eq!(global, Some(partition), "{partition:?}");
+        }
     }
 }

@@ -23,9 +23,12 @@ variable "external_id" {
 }
 
 variable "sources" {
-  description = "What is read here: the names of the sources of use that are on in the function's configuration, such as `ecs`, `eks` and `lambda`."
+  description = "What is read here: the names of the sources of use that are on in the function's configuration, such as `ecs`, `eks` and `lambda`. Every one, unless some are named."
   type        = set(string)
-  default     = ["ecs", "eks", "lambda"]
+  default = [
+    "ecs", "eks", "lambda",
+    "app_runner", "batch", "bedrock_agentcore", "codebuild", "eventbridge", "lightsail", "pipes", "sagemaker", "scheduler", "step_functions",
+  ]
 
   validation {
     condition     = length(var.sources) > 0
@@ -95,7 +98,8 @@ module "policy" {
       registries = [for region in try(var.registry.regions, []) : { region = region }]
       in_use = merge(
         { for name in local.permissions.on_unless_false : name => contains(var.sources, name) },
-        { services = tolist(setsubtract(var.sources, local.permissions.on_unless_false)) },
+        # Those of the function's own account alone are found.
+        { services = tolist(setsubtract(var.sources, local.permissions.on_unless_false)), regions = "own" },
         { for lists in [var.lists_accounts] : "organization" => {} if lists },
       )
     },

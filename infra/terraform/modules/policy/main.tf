@@ -66,9 +66,12 @@ variable "function_arn" {
 }
 
 locals {
-  # A source that is on unless it is switched off by `false`, and services that are on where they are named.
-  in_use  = try(var.document.in_use, {})
-  sources = concat([for name in var.permissions.on_unless_false : name if try(local.in_use[name], {}) != false], try(local.in_use.services, []))
+  # Everything is read unless it is switched off by `false`, services also where others are named.
+  in_use   = try(var.document.in_use, {})
+  every    = contains(["auto", "all"], try(tostring(local.in_use.services), can(local.in_use.services) ? "" : "auto"))
+  services = local.every ? keys(var.permissions.services) : try(tolist(local.in_use.services), [])
+  sources  = concat([for name in var.permissions.on_unless_false : name if try(local.in_use[name], {}) != false], local.services)
+  listing  = try(var.permissions.regions[try(local.in_use.regions, "auto")], [])
 
   # An organization whose accounts are found and entered.
   organization = [for one in [try(local.in_use.organization, null)] : one if one != null]
@@ -119,6 +122,7 @@ locals {
   granted = concat(
     var.permissions.registry,
     flatten([for name in local.sources : try(local.readable[name], [])]),
+    local.listing,
     [for one in var.permissions.archive : one if local.archives],
     [for one in var.permissions.delete : one if local.deletes],
     var.permissions.configured,

@@ -17,12 +17,47 @@ run "planning_changes_nothing" {
   command = plan
 
   assert {
-    condition     = [for one in jsondecode(output.json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadEcs", "ReadEks", "ReadLambda", "WriteLog", "KeepFailures"]
+    condition = [for one in jsondecode(output.json).Statement : one.Sid] == concat(
+      ["ReadRegistry", "ReadRepositories", "ReadEcs", "ReadEks", "ReadLambda"],
+      flatten([for statements in values(var.permissions.services) : statements[*].sid]),
+      ["FindRegions", "WriteLog", "KeepFailures"],
+    )
     error_message = output.json
   }
   assert {
-    condition     = output.sources == ["ecs", "eks", "lambda"]
+    condition     = output.sources == concat(["ecs", "eks", "lambda"], keys(var.permissions.services))
     error_message = "a source is on unless it is switched off"
+  }
+  assert {
+    # "IAM and AWS STS quotas": of all policies in a role, without white space.
+    condition     = length(output.json) < 10240
+    error_message = "too long for a role"
+  }
+}
+
+run "services_and_regions_are_read_as_the_configuration_says" {
+  command = plan
+
+  variables {
+    document = { mode = "plan", in_use = { ecs = false, eks = false, lambda = false, services = "all", regions = "all" } }
+  }
+
+  assert {
+    condition     = output.sources == keys(var.permissions.services) && strcontains(output.json, "\"Sid\":\"ListRegions\"")
+    error_message = output.json
+  }
+}
+
+run "services_and_regions_can_be_switched_off" {
+  command = plan
+
+  variables {
+    document = { mode = "plan", in_use = { ecs = false, eks = false, lambda = false, services = false, regions = "own" } }
+  }
+
+  assert {
+    condition     = length(output.sources) == 0 && !strcontains(output.json, "account:ListRegions")
+    error_message = output.json
   }
 }
 
@@ -32,7 +67,7 @@ run "deleting_is_bound_to_repositories" {
   variables {
     document = {
       mode   = "delete"
-      in_use = { eks = false, lambda = false }
+      in_use = { eks = false, lambda = false, services = false, regions = "own" }
       registries = [
         { region = "cn-north-1" }, { region = "cn-northwest-1" }, { region = "cn-north-1", role_arn = "arn:aws-cn:iam::222222222222:role/r" },
       ]
@@ -112,6 +147,8 @@ run "what_is_configured_besides" {
     document = {
       mode = "plan"
       in_use = {
+        services   = false
+        regions    = "own"
         keep_lists = ["s3://lists/in-use/*.json", "s3://other/one.json", "s3://lists/*"]
         accounts   = [{ role_arn = "arn:aws-cn:iam::333333333333:role/r" }, { regions = ["cn-northwest-1"] }, { role_arn = "arn:aws-cn:iam::333333333333:role/r" }]
       }
@@ -182,7 +219,7 @@ run "services_are_read_where_they_are_named" {
   command = plan
 
   variables {
-    document = { mode = "plan", in_use = { ecs = false, eks = false, lambda = false, services = ["batch", "step_functions"] } }
+    document = { mode = "plan", in_use = { ecs = false, eks = false, lambda = false, services = ["batch", "step_functions"], regions = ["cn-northwest-1"] } }
   }
 
   assert {
