@@ -12,7 +12,14 @@ use crate::{
 };
 
 /// The fields that a person's event may have.
-const FIELDS: [&str; 5] = ["mode", "repositories", "explain", "verify", "dry_run"];
+const FIELDS: [&str; 6] = [
+    "mode",
+    "repositories",
+    "explain",
+    "verify",
+    "evidence",
+    "dry_run",
+];
 
 /// Request of an event.
 #[derive(Debug, Clone)]
@@ -25,6 +32,8 @@ pub struct Event {
     pub explain: Option<String>,
     /// Whether to check every image in use, and to do nothing else.
     pub verify: bool,
+    /// Whether to publish what is in use, and to do nothing else.
+    pub evidence: bool,
 }
 
 /// Reason for which an event is refused.
@@ -35,7 +44,7 @@ pub enum EventError {
     Shape(&'static str),
     /// It comes from another service.
     #[error(
-        "this is {0}; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `verify`, `dry_run`"
+        "this is {0}; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `verify`, `evidence`, `dry_run`"
     )]
     Envelope(String),
     /// It has an unknown field.
@@ -59,6 +68,12 @@ pub enum EventError {
     /// `verify` comes with other fields.
     #[error("`verify`: verifying asks for every image in use; leave out the other fields")]
     VerifyWithOthers,
+    /// `evidence` comes with other fields.
+    #[error("`evidence`: publishing writes everything in use; leave out the other fields")]
+    EvidenceWithOthers,
+    /// `evidence` is asked for, and the configuration does not say where to write it.
+    #[error("`evidence`: the configuration has no `publish`, where evidence would be written")]
+    NoPublish,
     /// `explain` comes with a mode that acts.
     #[error("`explain`: explaining changes nothing; leave out `mode`")]
     ExplainWithMode,
@@ -119,6 +134,7 @@ impl Event {
                     only: None,
                     explain: None,
                     verify: false,
+                    evidence: false,
                 });
             }
             (Some(detail_type), Some(source)) => {
@@ -128,11 +144,12 @@ impl Event {
         };
         match envelope {
             Some(envelope) => Err(EventError::Envelope(envelope)),
-            None => Self::of_person(fields, config.mode),
+            None => Self::of_person(fields, config),
         }
     }
 
-    fn of_person(fields: &Map<String, Value>, configured: Mode) -> Result<Self, EventError> {
+    fn of_person(fields: &Map<String, Value>, config: &Config) -> Result<Self, EventError> {
+        let configured = config.mode;
         let is_unknown = |field: &&String| !FIELDS.contains(&field.as_str());
         if let Some(field) = fields.keys().find(is_unknown) {
             return Err(EventError::Field {
@@ -140,7 +157,11 @@ impl Event {
                 suggestion: nearest(field, &FIELDS),
             });
         }
-        let verify = verify(fields)?;
+        let verify = alone(fields, "verify", EventError::VerifyWithOthers)?;
+        let evidence = alone(fields, "evidence", EventError::EvidenceWithOthers)?;
+        if evidence && config.publish.is_none() {
+            return Err(EventError::NoPublish);
+        }
         let explain = fields.get("explain");
         let explain = explain.map(|value| text("explain", value)).transpose()?;
         let mode = mode(fields)?.unwrap_or(Mode::Plan);
@@ -159,6 +180,7 @@ impl Event {
             only,
             explain,
             verify,
+            evidence,
         })
     }
 }
@@ -180,12 +202,17 @@ fn envelope(fields: &Map<String, Value>) -> Option<&'static str> {
     known.find_map(|(field, name)| fields.contains_key(field).then_some(name))
 }
 
-fn verify(fields: &Map<String, Value>) -> Result<bool, EventError> {
-    match fields.get("verify") {
+/// Returns whether an event asks for something that is all it may ask for.
+fn alone(
+    fields: &Map<String, Value>,
+    field: &'static str,
+    with_others: EventError,
+) -> Result<bool, EventError> {
+    match fields.get(field) {
         None => Ok(false),
         Some(Value::Bool(true)) if fields.len() == 1 => Ok(true),
-        Some(Value::Bool(true)) => Err(EventError::VerifyWithOthers),
-        Some(other) => Err(unexpected("verify", "`true`", other)),
+        Some(Value::Bool(true)) => Err(with_others),
+        Some(other) => Err(unexpected(field, "`true`", other)),
     }
 }
 

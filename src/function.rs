@@ -9,7 +9,7 @@ use crate::{
     aws::{ApiError, Clients},
     config::{Config, ConfigError},
     event::{Event, EventError},
-    pipeline::{MARGIN, Program, Request},
+    pipeline::{MARGIN, Program, PublishError, Request},
     report::{Metrics, Status},
 };
 
@@ -31,6 +31,9 @@ pub enum FunctionError {
         "time ran out before every image in use could be asked for, so nothing is known: give the function more time (900 seconds are the most), or use `ecr-cleanup verify`"
     )]
     OutOfTime,
+    /// Evidence could not be published.
+    #[error("{0}")]
+    NotPublished(#[from] PublishError),
     /// Anything else.
     #[error("{0}")]
     Internal(#[from] ApiError),
@@ -44,7 +47,7 @@ impl FunctionError {
             Self::Refused(_) => "Refused",
             Self::InvalidConfig(_) => "InvalidConfig",
             Self::InvalidEvent(_) => "InvalidEvent",
-            Self::OutOfTime | Self::Internal(_) => "Internal",
+            Self::OutOfTime | Self::NotPublished(_) | Self::Internal(_) => "Internal",
         }
     }
 }
@@ -78,6 +81,10 @@ pub async fn handle(
         let (verification, metrics) = verified.map_err(|_| FunctionError::OutOfTime)??;
         send(&metrics, &verification.run_id);
         return Ok(verification.to_json());
+    }
+    if event.evidence {
+        let published = program.publish_evidence(Some(stop_at)).await?;
+        return Ok(published.to_json());
     }
     let request = Request {
         mode: event.mode,

@@ -1,8 +1,12 @@
 //! Objects in S3: listed, read, written and deleted.
 
-use std::env;
+use std::{
+    env,
+    io::{self, Read},
+};
 
 use aws_sdk_s3::{operation::put_object::builders::PutObjectFluentBuilder, primitives::ByteStream};
+use flate2::read::GzDecoder;
 
 use super::{ApiError, Cause, Clients, Operation, all_pages};
 use crate::config::S3Bucket;
@@ -82,6 +86,22 @@ pub(crate) async fn get(
         bytes.extend_from_slice(&chunk);
     }
     Ok(Object { bytes, etag })
+}
+
+/// Returns what an object holds, decompressed if it is gzip.
+pub(crate) fn content(object: Object) -> io::Result<Vec<u8>> {
+    const MAGIC: [u8; 2] = [0x1f, 0x8b];
+    if !object.bytes.starts_with(&MAGIC) {
+        return Ok(object.bytes);
+    }
+    let (most, mut content) = (most_bytes(), Vec::new());
+    let decoder = GzDecoder::new(&*object.bytes);
+    decoder.take(most as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > most {
+        let problem = format!("it decompresses to more than {} MB", most >> 20);
+        return Err(io::Error::other(problem));
+    }
+    Ok(content)
 }
 
 /// Returns the most bytes that an object may have, also after it was decompressed: a quarter of

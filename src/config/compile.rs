@@ -37,6 +37,7 @@ pub(super) fn compile(
     };
     let state = location("state", &document.state);
     let report = location("report", &document.report);
+    let publish = location("publish", &document.publish);
     let notify = document.notify.as_ref();
     let notify = notify.and_then(|text| problems.parsed(&Path::of("notify"), topic(text)).ok());
     Some(Config {
@@ -48,6 +49,7 @@ pub(super) fn compile(
         guards: guards?,
         state,
         report,
+        publish,
         notify,
         archive: Archive {
             delete_after: document.archive.delete_after.map(|after| after.0),

@@ -4,6 +4,7 @@
 use std::num::NonZeroU32;
 
 use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
 
 use super::{
     Config, InUse, Regions, Service, Services, accounts,
@@ -22,6 +23,16 @@ impl Serialize for Config {
     }
 }
 
+impl Config {
+    /// Returns a hash of everything that is configured, with all defaults.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        // What can be read from a document can be written to one.
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        hex::encode(Sha256::digest(text))
+    }
+}
+
 fn document(config: &Config) -> Document {
     let registries = config.registries.iter().map(accounts::written_registry);
     Document {
@@ -34,6 +45,7 @@ fn document(config: &Config) -> Document {
         guards: guards(&config.guards),
         state: config.state.as_ref().map(ToString::to_string),
         report: config.report.as_ref().map(ToString::to_string),
+        publish: config.publish.as_ref().map(ToString::to_string),
         notify: config.notify.as_ref().map(ToString::to_string),
         archive: raw::Archive {
             delete_after: config.archive.delete_after.map(Duration),

@@ -90,6 +90,8 @@ pub struct Config {
     pub state: Option<S3Location>,
     /// Location of full reports; `None` if none are written.
     pub report: Option<S3Location>,
+    /// Location of the evidence that every run publishes; `None` if none is.
+    pub publish: Option<S3Location>,
     /// The SNS topic that is notified of runs.
     pub notify: Option<Arn>,
     /// Treatment of images in the archive storage class.

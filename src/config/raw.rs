@@ -60,6 +60,9 @@ pub(super) struct Document {
     /// Where the full report of every run is written, as `s3://BUCKET/PREFIX`, or
     /// `s3://ACCOUNT@BUCKET/PREFIX` to write only to a bucket of that account. Default: nowhere.
     pub(super) report: Option<String>,
+    /// Where every run writes what it found to be in use, for `in_use.keep_lists` of other accounts,
+    /// as `s3://BUCKET/PREFIX` or `s3://ACCOUNT@BUCKET/PREFIX`. Default: nowhere.
+    pub(super) publish: Option<String>,
     /// The ARN of the SNS topic that is notified of runs. Default: none.
     pub(super) notify: Option<String>,
     /// What storage costs.

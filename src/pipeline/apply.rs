@@ -180,8 +180,12 @@ impl Planned<'_> {
     }
 
     async fn read_usage_again(&self) -> Result<UsageIndex, Refusal> {
-        let reading = self.program.read_usage(&self.locations, &self.caches, None);
-        let fresh = reading.await;
+        let (locations, caches) = (&self.locations, &self.caches);
+        let reading = self
+            .program
+            .read_sources(locations, caches, &self.run, None);
+        let in_use = &self.program.config.in_use;
+        let fresh = reading.await.into_index(in_use, locations);
         let input = self.guard_input(self.memory(), self.plan.now());
         let refusal = guard::fresh_usage_refusals(input, &fresh)
             .into_iter()

@@ -24,6 +24,8 @@ pub(super) struct Gathered {
     /// Contents of the registries; `None` if time ran out before everything was read.
     pub(super) inventories: Option<Vec<Inventory>>,
     pub(super) usage: UsageIndex,
+    /// Warning, if the evidence could not be published.
+    pub(super) not_published: Option<String>,
     /// Time at which reading began.
     pub(super) read_at: Instant,
 }
@@ -38,6 +40,7 @@ impl Gathered {
             caches: AllCaches::default(),
             inventories: None,
             usage: UsageIndex::default(),
+            not_published: None,
             read_at: Instant::now(),
         }
     }
@@ -90,10 +93,10 @@ impl Program {
             let reading = async {
                 tokio::join!(
                     within(stop_at, self.read_registries(&locations, scope)),
-                    self.read_usage(&locations, &caches, stop_at)
+                    self.read_sources(&locations, &caches, run, stop_at)
                 )
             };
-            let (inventories, mut usage) = match &state {
+            let (inventories, found) = match &state {
                 Some(state) => state.save_during(reading).await,
                 None => reading.await,
             };
@@ -104,6 +107,8 @@ impl Program {
                     return Err(error);
                 }
             };
+            let not_published = self.publish_found(&found, stop_at).await;
+            let mut usage = found.into_index(&self.config.in_use, &locations);
             if let Some(inventories) = &inventories {
                 usage.settle_doubts(inventories.iter().flat_map(Inventory::names));
             }
@@ -111,6 +116,7 @@ impl Program {
             Ok(Gathered {
                 inventories: inventories.filter(|_| all_answered),
                 usage,
+                not_published,
                 locations,
                 state,
                 stopped,

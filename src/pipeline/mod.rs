@@ -16,6 +16,7 @@ mod mentioned;
 mod organization;
 mod plan;
 mod possible_children;
+mod publish;
 mod pullers;
 mod sources;
 mod stop;
@@ -40,11 +41,13 @@ use crate::{
     state::State,
 };
 use locations::Locations;
+use sources::FoundUse;
 
 pub use accept_use::{AcceptUseError, UseChange};
 pub use access::Access;
 pub use lifecycle::Conflicts;
 pub use plan::Planned;
+pub use publish::{PublishError, PublishedEvidence};
 pub use stop::StopError;
 
 /// Time before it would be killed at which a run ends by itself (A6).
@@ -228,12 +231,26 @@ impl Program {
         run: &'a Run,
     ) -> LocalBoxFuture<'a, Result<(Locations, UsageIndex), ApiError>> {
         Box::pin(async move {
+            let (locations, found) = self.read_use_everywhere(run, None).await?;
+            let usage = found.into_index(&self.config.in_use, &locations);
+            Ok((locations, usage))
+        })
+    }
+
+    /// Finds the locations of the configuration, and what is in use there, until `stop_at`.
+    fn read_use_everywhere<'a>(
+        &'a self,
+        run: &'a Run,
+        stop_at: Option<Instant>,
+    ) -> LocalBoxFuture<'a, Result<(Locations, FoundUse), ApiError>> {
+        Box::pin(async move {
             let own = self.clients.identity().await?;
             let locations = self.locations(own, run).await?;
             let state = self.state(&locations).await;
             let caches = state.map_or_else(|| locations.no_caches(), |state| state.caches());
-            let usage = self.read_usage(&locations, &caches, None).await;
-            Ok((locations, usage))
+            let reading = self.read_sources(&locations, &caches, run, stop_at);
+            let found = reading.await;
+            Ok((locations, found))
         })
     }
 

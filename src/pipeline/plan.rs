@@ -192,6 +192,7 @@ impl Program {
         let idle = is_whole.then(|| idle::warnings(plan, &self.config.policies));
         tolerated
             .chain(state.cloned())
+            .chain(gathered.not_published.clone())
             .chain(super::lifecycle::warnings(plan))
             .chain(idle::root_caches(plan))
             .chain(super::mentioned::warnings(plan, &gathered.usage))

@@ -1,19 +1,20 @@
 //! The sources that the configuration names, in every location.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{Locations, Program, unread};
+use super::{Locations, Program, Run, unread};
 use crate::{
     aws::Clients,
     cache::{AllCaches, Caches},
-    config::{Service, Services},
-    evidence::UsageIndex,
+    config::{InUse, Service, Services},
+    evidence::{Coverage, Document, Origin, Piece, PieceKey, Terms, UsageIndex},
     image::Registry,
     kubernetes::{Context, Settings},
     sources::{
-        self, ClusterSource, KeepLists, Source,
+        self, ClusterSource, KeepLists, MAX_AGE, Source,
         ecs::Ecs,
         eks::{self, Eks},
         lambda::Lambda,
@@ -21,26 +22,102 @@ use crate::{
     },
 };
 
+/// Characters that the name of a cluster has and the key of an object does not.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+
+/// What the sources of a run found.
+pub(super) struct FoundUse {
+    sources: Vec<Box<dyn Source>>,
+    pieces: Vec<Piece>,
+    terms: Terms,
+}
+
+impl FoundUse {
+    /// Returns the evidence of every location that the run reads itself, each as a set of documents
+    /// with the end of their keys.
+    pub(super) fn documents(&self) -> Vec<(String, Document)> {
+        // What is unread is no source of its location.
+        let is_unread = |piece: &&Piece| piece.evidence.status.coverage == Coverage::Unread;
+        let unread = self.pieces.iter().filter(is_unread).map(|piece| &piece.key);
+        let unread: BTreeSet<&PieceKey> = unread.collect();
+        let demanded = self.sources.iter().map(|source| source.key());
+        let demanded: Vec<PieceKey> = demanded.filter(|key| !unread.contains(key)).collect();
+        let mut names = BTreeSet::new();
+        let mut documents = Vec::new();
+        for piece in self.pieces.iter().filter(|piece| !is_unread(piece)) {
+            let location = &piece.key.location;
+            let sources = demanded.iter().filter(|key| key.location == *location);
+            let sources: Vec<PieceKey> = sources.cloned().collect();
+            if !sources.is_empty() {
+                let document = Document::of(piece, Some(&sources), Some(MAX_AGE));
+                documents.push((object_name(&piece.key, &mut names), document));
+            }
+        }
+        documents
+    }
+
+    pub(super) fn into_index(self, in_use: &InUse, locations: &Locations) -> UsageIndex {
+        let mut usage = sources::index(&self.sources, self.pieces, &self.terms);
+        let unread = unread::left_out(in_use, locations, &usage);
+        usage.add_unread(unread);
+        usage
+    }
+}
+
+/// Returns the end of the key of a document. Sources may share a name, and get a number then.
+fn object_name(key: &PieceKey, taken: &mut BTreeSet<String>) -> String {
+    let Registry { account, region } = &key.location;
+    let cluster = key
+        .cluster
+        .as_deref()
+        .map(|cluster| format!("/{}", utf8_percent_encode(cluster, ESCAPED)));
+    let name = format!(
+        "{account}/{region}/{}{}",
+        key.source,
+        cluster.unwrap_or_default()
+    );
+    let numbered = (2..).map(|number| format!("{name}.{number}"));
+    let mut names = std::iter::once(name.clone()).chain(numbered);
+    let name = names
+        .find(|name| taken.insert(name.clone()))
+        .unwrap_or(name);
+    format!("{name}.json.gz")
+}
+
 impl Program {
     /// Reads what is in use everywhere, until `stop_at`.
-    pub(super) async fn read_usage(
+    pub(super) async fn read_sources(
         &self,
         locations: &Locations,
         caches: &AllCaches,
+        run: &Run,
         stop_at: Option<Instant>,
-    ) -> UsageIndex {
+    ) -> FoundUse {
         let sources = self.sources(locations, caches);
+        let origin = Origin {
+            run: Some(run.id.as_str().into()),
+            configuration: Some(self.config.sha256().into()),
+        };
         let read = locations.read.iter();
         let accounts = read.map(|(location, _)| location.account).collect();
         let settings = sources::Settings {
             aliases: &self.aliases,
             accounts: &accounts,
             stop_at,
+            origin: &origin,
+            began_at: self.clients.now(),
         };
-        let mut usage = sources::read(&sources, settings).await;
-        let unread = unread::left_out(&self.config.in_use, locations, &usage);
-        usage.add_unread(unread);
-        usage
+        let pieces = sources::read(&sources, settings).await;
+        let terms = Terms {
+            origin,
+            now: self.clients.now(),
+            max_age: None,
+        };
+        FoundUse {
+            sources,
+            pieces,
+            terms,
+        }
     }
 
     fn sources(&self, locations: &Locations, caches: &AllCaches) -> Vec<Box<dyn Source>> {
@@ -59,11 +136,13 @@ impl Program {
         sources.extend(listing.map(|listing| Box::new(listing) as Box<dyn Source>));
         let home = &locations.own.registry;
         if !self.config.in_use.keep_lists.is_empty() {
+            let beside = ["keep_lists", "kubernetes"].map(|it| PieceKey::new(home, it, None));
             sources.push(Box::new(KeepLists {
                 clients: self.clients.clone(),
                 location: home.clone(),
                 objects: self.config.in_use.keep_lists.clone(),
                 aliases: Arc::clone(&self.aliases),
+                read: sources.iter().map(|it| it.key()).chain(beside).collect(),
             }));
         }
         sources.extend(
@@ -172,5 +251,42 @@ impl Program {
                 pages,
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Contexts of kubeconfigs may have any name, and several the same one: no document is written
+    /// over another.
+    #[test]
+    fn each_document_has_a_key_of_its_own() {
+        let location = Registry {
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
+        let mut taken = BTreeSet::new();
+        for (cluster, expected) in [
+            (None, "kubernetes"),
+            (Some("on-premises_1.x"), "kubernetes/on-premises_1.x"),
+            (Some("default"), "kubernetes/default"),
+            (Some("default"), "kubernetes/default.2"),
+            (Some("default.2"), "kubernetes/default.2.2"),
+            (
+                Some("arn:aws:eks/prod"),
+                "kubernetes/arn%3Aaws%3Aeks%2Fprod",
+            ),
+        ] {
+            let key = PieceKey::new(&location, "kubernetes", cluster);
+            let expected = format!("111111111111/eu-west-1/{expected}.json.gz");
+            assert_eq!(object_name(&key, &mut taken), expected);
+        }
+    }
+
+    #[test]
+    fn every_service_has_its_name_in_evidence() {
+        let mut services = crate::config::Service::ALL.iter();
+        assert!(services.all(|service| PieceKey::is_known(service.name())));
     }
 }

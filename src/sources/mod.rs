@@ -21,14 +21,17 @@ use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    evidence::{Coverage, Evidence, SourceError, SourceStatus, Unread, UsageIndex, Uses},
-    image::{AccountId, Aliases, Registry},
+    evidence::{
+        self, Coverage, Evidence, Origin, Piece, PieceKey, SourceError, SourceStatus, Terms,
+        Unread, UsageIndex, Uses,
+    },
+    image::{AccountId, Aliases, Registry, Time},
     kubernetes::ClusterError,
 };
 
 pub(crate) use cluster::ClusterSource;
-pub(crate) use keep_lists::KeepLists;
 pub use keep_lists::{KeepList, KeepListError};
+pub(crate) use keep_lists::{KeepLists, MAX_AGE};
 pub(crate) use organization::OrganizationListing;
 pub(crate) use unreachable::{Unreachable, Whole};
 
@@ -48,6 +51,11 @@ pub(crate) trait Source {
     /// Returns clusters that a source of this name has to find, in some location.
     fn expected_clusters(&self) -> Vec<&str> {
         Vec::new()
+    }
+
+    /// Returns the name of its evidence.
+    fn key(&self) -> PieceKey {
+        PieceKey::new(self.location(), self.name(), self.cluster())
     }
 
     /// Adds every use that it finds.
@@ -85,11 +93,14 @@ pub(crate) struct Settings<'a> {
     pub(crate) accounts: &'a BTreeSet<AccountId>,
     /// Time to stop reading.
     pub(crate) stop_at: Option<Instant>,
+    pub(crate) origin: &'a Origin,
+    /// Time at which reading begins.
+    pub(crate) began_at: Time,
 }
 
 /// Reads all sources, and those that they find, until the time to stop. A source that has not
 /// answered by then is incomplete. A location that is slow holds up no other one.
-pub(crate) async fn read(sources: &[Box<dyn Source>], settings: Settings<'_>) -> UsageIndex {
+pub(crate) async fn read(sources: &[Box<dyn Source>], settings: Settings<'_>) -> Vec<Piece> {
     let mut by_location: BTreeMap<&Registry, Vec<(usize, &dyn Source)>> = BTreeMap::new();
     for (position, source) in sources.iter().enumerate() {
         let of_location = by_location.entry(source.location()).or_default();
@@ -100,25 +111,29 @@ pub(crate) async fn read(sources: &[Box<dyn Source>], settings: Settings<'_>) ->
             .map(|(position, source)| async move { (position, read_one(source, settings).await) });
         readings.buffer_unordered(SOURCES_AT_ONCE)
     });
-    let mut evidence: Vec<_> = locations
+    let mut pieces: Vec<_> = locations
         .flatten_unordered(LOCATIONS_AT_ONCE)
         .collect()
         .await;
-    evidence.sort_by_key(|(position, _)| *position);
-    let evidence = evidence.into_iter().flat_map(|(_, evidence)| evidence);
-    let mut usage = UsageIndex::from(evidence.collect::<Vec<_>>());
+    pieces.sort_by_key(|(position, _)| *position);
+    let pieces = pieces.into_iter().flat_map(|(_, pieces)| pieces);
+    let mut pieces: Vec<_> = pieces.collect();
     for source in sources {
         for cluster in source.expected_clusters() {
-            expect_cluster(&mut usage, source.as_ref(), cluster);
+            expect_cluster(&mut pieces, source.as_ref(), cluster);
         }
     }
-    usage
+    pieces
 }
 
-fn read_one<'a>(
-    source: &'a dyn Source,
-    settings: Settings<'a>,
-) -> LocalBoxFuture<'a, Vec<Evidence>> {
+/// Makes the index of what the sources of a run found, or did not find.
+pub(crate) fn index(sources: &[Box<dyn Source>], pieces: Vec<Piece>, terms: &Terms) -> UsageIndex {
+    let demanded: Vec<PieceKey> = sources.iter().map(|source| source.key()).collect();
+    let evidence = evidence::assemble(&demanded, pieces.into_iter().map(Ok), terms);
+    UsageIndex::from(evidence)
+}
+
+fn read_one<'a>(source: &'a dyn Source, settings: Settings<'a>) -> LocalBoxFuture<'a, Vec<Piece>> {
     async move {
         let mut uses = Uses::new(Arc::clone(settings.aliases));
         let (reading, coverage) = match in_time(settings.stop_at, source.read(&mut uses)).await {
@@ -145,13 +160,21 @@ fn read_one<'a>(
             status.remark(note);
         }
         log(&status);
+        let found = further.iter().map(|source| source.key()).collect();
         let further = stream::iter(&further).map(|source| read_one(source.as_ref(), settings));
         let further: Vec<_> = further.buffered(SOURCES_AT_ONCE).collect().await;
-        let mut all = vec![Evidence {
-            status,
-            uses: uses.into_vec(),
-            locations,
-            unread,
+        let mut all = vec![Piece {
+            key: source.key(),
+            origin: settings.origin.clone(),
+            began_at: settings.began_at,
+            max_age: None,
+            evidence: Evidence {
+                status,
+                uses: uses.into_vec(),
+                locations,
+                unread,
+            },
+            found,
         }];
         all.extend(further.into_iter().flatten());
         all
@@ -187,15 +210,18 @@ fn log(status: &SourceStatus) {
 }
 
 /// Makes a source incomplete if no source of its name found a cluster.
-fn expect_cluster(usage: &mut UsageIndex, source: &dyn Source, cluster: &str) {
+fn expect_cluster(pieces: &mut [Piece], source: &dyn Source, cluster: &str) {
+    let (name, key) = (source.name(), source.key());
     let error = SourceError::from(ClusterError::unknown(cluster));
-    let of_name = usage.sources().iter();
-    let mut of_name = of_name.filter(|status| status.source == source.name());
-    let is_known = of_name
-        .any(|status| status.cluster.as_deref() == Some(cluster) || status.error() == Some(&error));
-    if !is_known {
-        let name = source.name();
+    let mut of_name = pieces.iter().map(|piece| &piece.evidence.status);
+    let is_known = of_name.any(|status| {
+        status.source == name
+            && (status.cluster.as_deref() == Some(cluster) || status.error() == Some(&error))
+    });
+    let own = pieces.iter_mut().find(|piece| piece.key == key);
+    let status = own.map(|piece| &mut piece.evidence.status);
+    if let Some(status) = status.filter(|status| !is_known && !status.has_gap()) {
         tracing::warn!(event = "cluster_unknown", source = name, cluster, "{error}");
-        usage.make_incomplete(name, source.location(), error);
+        status.coverage = Coverage::Incomplete(error);
     }
 }

@@ -5,6 +5,7 @@ ECS = {**NOTHING, "ecs": {}}
 BY_RULES_ALONE = {"allow_no_usage": True}
 STATE = {"state": "s3://memory/prefix"}
 REPORTS = {"report": "s3://reports"}
+EVIDENCE = {"publish": "s3://evidence/published"}
 NOTIFICATION = {"notify": "arn:aws:sns:eu-west-1:123456789012:runs"}
 ROLE = "arn:aws:iam::{}:role/ecr-cleanup-reader"
 CLEANED, READ = ({"role_arn": ROLE.format(account), "external_id": "team-a"} for account in ("222222222222", "333333333333"))
@@ -23,6 +24,7 @@ CONFIGURATIONS = {
     "delete, by rules alone": ("delete", {"in_use": NOTHING, "guards": BY_RULES_ALONE}),
     "delete, state": ("delete", {"in_use": ECS, **STATE}),
     "plan, reports": ("plan", {"in_use": ECS, **REPORTS}),
+    "plan, evidence": ("plan", {"in_use": ECS, **EVIDENCE}),
     "plan, keep lists": ("plan", {"in_use": {**ECS, "keep_lists": ["s3://lists/in-use/*.json"]}}),
     "plan, one keep list": ("plan", {"in_use": {**ECS, "keep_lists": ["s3://lists/in-use/one.json"]}}),
     "plan, notification": ("plan", {"in_use": ECS, **NOTIFICATION}),
@@ -34,6 +36,7 @@ CONFIGURATIONS = {
             "in_use": {**ECS, "eks": {}, "keep_lists": ["s3://lists/*/*.json", "s3://lists/in-use/one.json"]},
             **STATE,
             **REPORTS,
+            **EVIDENCE,
             **NOTIFICATION,
         },
     ),

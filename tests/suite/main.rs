@@ -17,6 +17,7 @@ mod laws;
 // What is in use, and what goes wrong while it is read.
 mod accounts;
 mod ecs;
+mod evidence;
 mod incomplete_use;
 mod kubernetes;
 mod lambda;

@@ -186,7 +186,7 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
 
   const s3 = `arn:${partition}:s3:::`;
   const folder = (uri?: string) => (uri ? [uri.replace(/^s3:\/\/(\d{12}@)?/, "").replace(/^\/+|\/+$/g, "")] : []);
-  const [state, reports] = [folder(document.state), folder(document.report)];
+  const [state, reports, published] = [document.state, document.report, document.publish].map(folder);
   const keepLists: string[] = (document.in_use?.keep_lists ?? []).map((uri: string) => uri.replace(/^s3:\/\/(\d{12}@)?/, ""));
   // A list that is named without a * is read without looking for it.
   const patterns = keepLists.filter((path) => path.includes("*")).map((path) => /^([^/]+)\/([^*]*)/.exec(path)!);
@@ -205,6 +205,7 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
     state: state.map((path) => `${s3}${path}/*`),
     state_bucket: state.map((path) => `${s3}${path.split("/")[0]}`),
     reports: reports.map((path) => `${s3}${path}/*`),
+    published: published.map((path) => `${s3}${path}/*`),
     topic: document.notify ? [document.notify] : [],
     parameter: parameter ? [`arn:${partition}:ssm:${region}:${account}:parameter/${parameter.replace(/^\//, "")}`] : [],
     log: name ? [`arn:${partition}:logs:${region}:${account}:log-group:${logGroupName(name)}:*`] : [],

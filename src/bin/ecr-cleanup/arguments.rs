@@ -74,7 +74,11 @@ pub(crate) enum Command {
         yes: bool,
     },
     /// Show which images are in use, and by what.
-    InUse,
+    InUse {
+        /// Write it to `publish` too, as a run does.
+        #[arg(long)]
+        publish: bool,
+    },
     /// Write a keep list of the images in use, for `in_use.keep_lists` of another account.
     KeepList,
     /// Check that every image in use can be pulled. Exit code 5 if one that is needed now cannot.

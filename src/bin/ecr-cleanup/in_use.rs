@@ -10,10 +10,17 @@ use serde_json::{Value, json};
 
 use crate::{arguments::Output, exit::Exit, output, session::Session};
 
-/// Shows which images are in use, and by what.
-pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
-    let reading = session.program.in_use();
-    let usage = session.progress.show_while(reading).await?;
+/// Shows which images are in use, and by what; `publish` writes it down for other accounts too.
+pub(crate) async fn execute(publish: bool, session: &Session) -> anyhow::Result<Exit> {
+    let usage = if publish {
+        let publishing = session.program.publish_evidence(None);
+        let published = session.progress.show_while(publishing).await?;
+        writeln!(output::stderr(), "{}", published.summary())?;
+        published.usage
+    } else {
+        let reading = session.program.in_use();
+        session.progress.show_while(reading).await?
+    };
     let mut out = output::stdout();
     match session.output {
         Output::Table => table(&mut out, &usage)?,

@@ -49,7 +49,7 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
             Err(UsageError::NotATerminal.into())
         }
         Command::Run { yes } => run::execute(yes, &session.await?).await,
-        Command::InUse => in_use::execute(&session.await?).await,
+        Command::InUse { publish } => in_use::execute(publish, &session.await?).await,
         Command::KeepList => keep_list::execute(&session.await?).await,
         Command::Verify => verify::execute(&session.await?).await,
         Command::Explain { image } => explain::execute(&image, &session.await?).await,

@@ -1,22 +1,20 @@
 //! A keep list as a document.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{TextError, duration},
-    evidence::{Reference, UsageIndex, User},
+    evidence::{CLOCK_SKEW, DocumentError, Reference, UsageIndex, User},
     image::{AccountId, Region, Registry, RepositoryName, Time},
 };
 
 /// Schema that this version reads and writes.
 const SCHEMA: &str = "ecr-cleanup/keep-list/1";
 /// Time for which a list that this program writes holds.
-const MAX_AGE: &str = "24h";
-/// Time by which the clock of the writer of a list may be ahead.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+pub(crate) const MAX_AGE: &str = "24h";
 
 /// Images that are in use, as another program or another account knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +59,12 @@ pub enum KeepListError {
     /// It was generated in the future.
     #[error("it was generated at {0}, which is still to come")]
     Future(Timestamp),
+    /// It is evidence, and cannot be used.
+    #[error(transparent)]
+    Evidence(#[from] DocumentError),
+    /// It cannot be decompressed.
+    #[error(transparent)]
+    Decompress(#[from] io::Error),
     /// Not everything that is in use is known, so that a list would leave something out.
     #[error("not everything that is in use is known")]
     Incomplete,

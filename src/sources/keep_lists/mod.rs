@@ -5,24 +5,32 @@
 //!  "images": ["111111111111.dkr.ecr.eu-west-1.amazonaws.com/app:1.0"]}
 //! ```
 //!
+//! Evidence that a run published (`ecr-cleanup/evidence/1`) is read beside them.
+//!
 //! A list that is missing, stale, of another schema or malformed makes the source incomplete:
 //! images must not be lost because the writer of a list stopped.
 
 mod list;
+mod published;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures::{FutureExt, StreamExt, TryStreamExt, future::LocalBoxFuture, stream};
 
 use super::{Reading, Source};
 use crate::{
-    aws::{ApiError, Clients, Operation, s3},
+    aws::{
+        ApiError, Clients, Operation,
+        s3::{self, Object},
+    },
     config::{S3Bucket, S3Objects},
-    evidence::{EvidenceKind, SourceError, User, Uses},
+    evidence::{Document, EvidenceKind, PieceKey, SourceError, User, Uses},
     image::{Aliases, ImageReference, Parsed, Registry},
 };
 
+pub(crate) use list::MAX_AGE;
 pub use list::{KeepList, KeepListError};
+use published::{Published, PublishedSource};
 
 /// Name of the reading of a list in errors.
 const KEEP_LIST: Operation = Operation::Other("keep_list");
@@ -34,6 +42,14 @@ pub(crate) struct KeepLists {
     pub(crate) objects: Vec<S3Objects>,
     /// Host names that stand for the registries.
     pub(crate) aliases: Arc<Aliases>,
+    /// Sources that the run reads itself, and not by what was published of them.
+    pub(crate) read: BTreeSet<PieceKey>,
+}
+
+/// What an object holds.
+enum Listed {
+    KeepList(KeepList),
+    Evidence(Box<Published>),
 }
 
 impl Source for KeepLists {
@@ -48,14 +64,32 @@ impl Source for KeepLists {
     fn read<'a>(&'a self, uses: &'a mut Uses) -> LocalBoxFuture<'a, Result<Reading, SourceError>> {
         async {
             let mut reading = Reading::default();
+            let mut published = Vec::new();
             for objects in &self.objects {
                 let keys = self.keys(objects).await?;
                 let lists = stream::iter(keys).map(|key| self.read_list(&objects.bucket, key));
                 let mut lists = lists.buffer_unordered(AT_ONCE);
                 while let Some((address, list)) = lists.try_next().await? {
-                    reading.locations.extend(list.location());
-                    self.add(&address, &list, uses)?;
+                    match list {
+                        Listed::KeepList(list) => {
+                            reading.locations.extend(list.location());
+                            self.add(&address, &list, uses)?;
+                        }
+                        Listed::Evidence(evidence) => published.push(*evidence),
+                    }
                 }
+            }
+            published.retain(|it| !self.read.contains(&it.source()));
+            let (sets, alone) = published::divide(published);
+            for document in alone {
+                let (aliases, now) = (&self.aliases, self.clients.now());
+                uses.extend(document.into_uses(aliases, now)?);
+            }
+            for set in sets {
+                let evidence = set.assemble(&self.read, &self.aliases, self.clients.now());
+                let sources = evidence.into_iter().map(PublishedSource);
+                let sources = sources.map(|it| Box::new(it) as Box<dyn Source>);
+                reading.further.extend(sources);
             }
             Ok(reading)
         }
@@ -84,13 +118,22 @@ impl KeepLists {
         &self,
         bucket: &S3Bucket,
         key: String,
-    ) -> Result<(String, KeepList), ApiError> {
+    ) -> Result<(String, Listed), ApiError> {
         let object = s3::get(&self.clients, bucket, &key).await?;
         let address = s3::address(bucket, &key);
-        match KeepList::parse(&object.bytes, self.clients.now()) {
+        match self.parse(object, &address) {
             Ok(list) => Ok((address, list)),
             Err(error) => Err(ApiError::answer(KEEP_LIST, &address, error.to_string())),
         }
+    }
+
+    fn parse(&self, object: Object, address: &str) -> Result<Listed, KeepListError> {
+        let text = s3::content(object)?;
+        if Document::is_meant(&text) {
+            let published = Published::parse(address, &text)?;
+            return Ok(Listed::Evidence(Box::new(published)));
+        }
+        KeepList::parse(&text, self.clients.now()).map(Listed::KeepList)
     }
 
     fn location_of(&self, list: &KeepList) -> Registry {

@@ -1,5 +1,6 @@
 //! Errors of sources.
 
+use super::Gap;
 use crate::image::{ReferenceError, escaped};
 
 /// Reason for which a source is incomplete. The advice of a refusal follows from the variant.
@@ -25,6 +26,9 @@ pub enum SourceError {
     /// The run had no time left to read it.
     #[error("it had not answered when the time of the run was over")]
     OutOfTime,
+    /// Its evidence was not delivered as it has to be.
+    #[error(transparent)]
+    Gap(#[from] Gap),
     /// It is not known which images are in use of some repositories, which are left alone. Everything
     /// else was read.
     #[error("{}", escaped(.0))]

@@ -196,16 +196,6 @@ impl UsageIndex {
             .insert(Arc::clone(user));
     }
 
-    /// Makes the first source of that name and location incomplete.
-    pub fn make_incomplete(&mut self, source: &str, location: &Registry, error: SourceError) {
-        let status = self.sources.iter_mut().find(|status| {
-            status.source == source && status.cluster.is_none() && status.is_in(location)
-        });
-        if let Some(status) = status.filter(|status| !status.has_gap()) {
-            status.coverage = Coverage::Incomplete(error);
-        }
-    }
-
     /// Makes sources complete whose doubts are about none of the repositories that there are.
     pub fn settle_doubts<'a>(
         &mut self,

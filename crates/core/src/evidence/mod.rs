@@ -1,6 +1,7 @@
 //! What is in use: uses of images, their users, and whether everything was read.
 
 mod beside;
+mod document;
 mod doubt;
 mod error;
 mod index;
@@ -11,6 +12,7 @@ mod parts;
 mod path;
 mod push;
 mod reference;
+mod set;
 mod status;
 mod stored;
 mod template;
@@ -21,6 +23,7 @@ mod uses;
 
 use std::collections::BTreeSet;
 
+pub use document::{Document, DocumentError};
 pub use doubt::Doubt;
 pub use error::SourceError;
 pub use index::{InUse, TagPull, UsageIndex};
@@ -28,6 +31,7 @@ pub use mention::{Mentioned, Narrowing, Words};
 pub use object::Mentions;
 pub use parts::Parts;
 pub use reference::Reference;
+pub use set::{CLOCK_SKEW, Gap, Origin, Piece, PieceKey, Terms, Unreadable, assemble};
 pub use status::{Coverage, SourceStatus};
 pub use stored::{Resolved, StoredUsage};
 pub use text::{Hit, TextScanner};

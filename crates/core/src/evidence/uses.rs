@@ -1,9 +1,11 @@
 //! Uses of images, as a source finds them.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     Coverage, Doubt, Mentions, Narrowing, Parts, Reference, SourceError, User,
@@ -56,7 +58,8 @@ pub enum UsedImage {
 }
 
 /// Kind of evidence for a use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EvidenceKind {
     /// The field that a service pulls by.
     Pull,
@@ -67,6 +70,24 @@ pub enum EvidenceKind {
     Field,
     /// A text in which an image is named.
     Text,
+}
+
+impl From<Parsed> for UsedImage {
+    fn from(parsed: Parsed) -> Self {
+        match parsed {
+            Parsed::Ecr(image) => Self::Ecr(image),
+            Parsed::Digest(digest) => Self::Digest(digest),
+            Parsed::Elsewhere {
+                host,
+                image,
+                digest,
+            } => Self::Elsewhere {
+                host,
+                image,
+                digest,
+            },
+        }
+    }
 }
 
 impl Use {
@@ -268,21 +289,41 @@ impl Uses {
     pub fn add_mentions(&mut self, user: &Arc<User>, mentions: Mentions) {
         let Mentions {
             repositories,
-            mut parts,
+            parts,
         } = mentions;
         for (repository, narrowing) in repositories {
             let key = (Arc::clone(user), repository);
             self.mentions.entry(key).or_default().extend(narrowing);
         }
         if parts.names_registry() {
-            for words in [&mut parts.words, &mut parts.in_full] {
-                *words = std::mem::take(words)
-                    .into_iter()
-                    .map(|word| self.shared(word))
-                    .collect();
+            self.add_parts(Arc::clone(user), parts);
+        }
+    }
+
+    fn add_parts(&mut self, user: Arc<User>, mut parts: Parts) {
+        for words in [&mut parts.words, &mut parts.in_full] {
+            *words = std::mem::take(words)
+                .into_iter()
+                .map(|word| self.shared(word))
+                .collect();
+        }
+        self.parts.entry(user).or_default().merge(parts);
+    }
+
+    /// Adds uses that another collection found.
+    pub fn extend(&mut self, uses: impl IntoIterator<Item = Use>) {
+        for it in uses {
+            match it.image {
+                UsedImage::Mention {
+                    repository,
+                    narrowing,
+                } => {
+                    let known = self.mentions.entry((it.user, repository)).or_default();
+                    known.extend(narrowing);
+                }
+                UsedImage::Parts(parts) => self.add_parts(it.user, parts),
+                _ => drop(self.images.insert(it)),
             }
-            let known = self.parts.entry(Arc::clone(user)).or_default();
-            known.merge(parts);
         }
     }
 
@@ -321,8 +362,11 @@ impl Uses {
                 };
                 (user, image)
             });
-        let parts = self.parts.into_iter();
-        let parts = parts.map(|(user, parts)| (user, UsedImage::Parts(parts)));
+        // In order, so that each run names the same user of several.
+        let parts: BTreeMap<Arc<User>, Parts> = self.parts.into_iter().collect();
+        let parts = parts
+            .into_iter()
+            .map(|(user, parts)| (user, UsedImage::Parts(parts)));
         let mentions = mentions.chain(parts).map(|(user, image)| Use {
             user,
             image,
@@ -333,19 +377,7 @@ impl Uses {
     }
 
     fn parse(&self, text: &str) -> Result<UsedImage, ReferenceError> {
-        Ok(match ImageReference::parse(text, &self.aliases)? {
-            Parsed::Ecr(image) => UsedImage::Ecr(image),
-            Parsed::Digest(digest) => UsedImage::Digest(digest),
-            Parsed::Elsewhere {
-                host,
-                image,
-                digest,
-            } => UsedImage::Elsewhere {
-                host,
-                image,
-                digest,
-            },
-        })
+        ImageReference::parse(text, &self.aliases).map(UsedImage::from)
     }
 
     fn insert(

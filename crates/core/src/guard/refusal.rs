@@ -117,6 +117,9 @@ impl Refusal {
             SourceError::OutOfTime => {
                 "Run it again, or give it more time; with `state`, the next run goes on where this one ended.".to_owned()
             }
+            SourceError::Gap(_) => {
+                "Run it again, so that everything is read anew. Evidence that an account publishes is written by its own runs: see why the last one did not.".to_owned()
+            }
             _ if status.cluster.is_some() => {
                 "Do what the message says, or if the cluster was only failing for a while, nothing, and run it again; `ecr-cleanup check-config --access` prints every permission that is missing.".to_owned()
             }

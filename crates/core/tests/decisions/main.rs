@@ -4,6 +4,7 @@
 
 mod belonging;
 mod conflicts;
+mod evidence;
 mod explanations;
 mod guards;
 mod limits;

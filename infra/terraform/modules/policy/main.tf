@@ -91,6 +91,7 @@ locals {
   s3         = "arn:${var.partition}:s3:::"
   state      = [for uri in compact([try(var.document.state, null)]) : trim(replace(uri, "/^s3://([0-9]{12}@)?/", ""), "/")]
   reports    = [for uri in compact([try(var.document.report, null)]) : trim(replace(uri, "/^s3://([0-9]{12}@)?/", ""), "/")]
+  published  = [for uri in compact([try(var.document.publish, null)]) : trim(replace(uri, "/^s3://([0-9]{12}@)?/", ""), "/")]
   keep_lists = [for uri in try(local.in_use.keep_lists, []) : replace(uri, "/^s3://([0-9]{12}@)?/", "")]
   # A list that is named without a * is read without looking for it.
   patterns = [for path in local.keep_lists : regex("^(?P<bucket>[^/]+)/(?P<prefix>[^*]*)", path) if strcontains(path, "*")]
@@ -111,6 +112,7 @@ locals {
     state                  = [for path in local.state : "${local.s3}${path}/*"]
     state_bucket           = [for path in local.state : "${local.s3}${split("/", path)[0]}"]
     reports                = [for path in local.reports : "${local.s3}${path}/*"]
+    published              = [for path in local.published : "${local.s3}${path}/*"]
     topic                  = compact([try(var.document.notify, null)])
     parameter              = [for name in var.parameter[*] : "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${trimprefix(name, "/")}"]
     log                    = [for name in var.log_group[*] : "arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:${name}:*"]
