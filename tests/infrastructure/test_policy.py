@@ -14,7 +14,7 @@ READING = ("Describe", "List", "Get", "BatchGet")
 
 # What the configurations say.
 NAMED = {
-    "s3": ("arn:aws:s3:::memory/prefix/", "arn:aws:s3:::reports/"),
+    "s3": ("arn:aws:s3:::memory/prefix/", "arn:aws:s3:::reports/", "arn:aws:s3:::evidence/published/"),
     "sts": (CLEANED["role_arn"], READ["role_arn"], ROLE.format("*")),
 }
 
@@ -89,7 +89,8 @@ def test_an_action_that_is_taken_away_or_added_is_noticed(run, not_yet, name):
 def test_a_bucket_or_a_folder_too_few_or_too_many_is_noticed(run, not_yet):
     policy, record = run("delete, everything")
     not_called = not_yet | sometimes("delete", ecs=True)
-    for place, needing in (("memory/prefix/", ["s3:GetObject", "s3:PutObject"]), ("reports/", ["s3:PutObject"])):
+    writing = {"reports/": ["s3:PutObject"], "evidence/published/": ["s3:PutObject"]}
+    for place, needing in {"memory/prefix/": ["s3:GetObject", "s3:PutObject"], **writing}.items():
         elsewhere = policy.replace(f":::{place}*", ":::other/*")
         assert differences(elsewhere, record, not_called) == {"missing": needing, "unused": needing}
 
