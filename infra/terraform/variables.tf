@@ -102,7 +102,7 @@ variable "protect_tag" {
 }
 
 variable "exclude_from_pull_times" {
-  description = "Whether the function's role is excluded from the pull times of ECR in this account and Region, so that its reading of manifests counts as no pull. An account has room for 100 such roles. null: where a rule of `config` has `pulled_within`."
+  description = "Whether the function's role is excluded from the pull times of ECR in this account and Region, so that its reading of manifests counts as no pull. An account has room for 100 such roles. null: where a rule of `config` has `pulled_within` or `by: pulled`."
   type        = bool
   default     = null
 }

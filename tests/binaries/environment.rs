@@ -4,6 +4,9 @@ use demo::acceptance;
 
 use crate::support::{Account, run};
 
+/// Asks only the services whose endpoints are set.
+const CONFIG: &str = r#"{"in_use": {"services": false, "regions": "own"}}"#;
+
 /// Variables of AWS tools, besides the endpoints.
 const VARIABLES: &str = "AWS_ACCOUNT_ID_ENDPOINT_MODE AWS_AUTH_SCHEME_PREFERENCE AWS_CA_BUNDLE AWS_CONFIG_FILE
     AWS_CONTAINER_AUTHORIZATION_TOKEN AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
@@ -14,9 +17,16 @@ const VARIABLES: &str = "AWS_ACCOUNT_ID_ENDPOINT_MODE AWS_AUTH_SCHEME_PREFERENCE
     AWS_WEB_IDENTITY_TOKEN_FILE HTTPS_PROXY NO_PROXY RUST_LOG ECR_CLEANUP_CONFIG_SHA256";
 const SERVICES: [&str; 7] = ["ECR", "ECS", "EKS", "LAMBDA", "S3", "SNS", "STS"];
 
+async fn account() -> Account {
+    Account {
+        config: CONFIG.to_owned(),
+        ..Account::start(acceptance()).await
+    }
+}
+
 #[tokio::test]
 async fn an_empty_variable_counts_as_not_set() {
-    let account = Account::start(acceptance()).await;
+    let account = account().await;
     for variable in VARIABLES.split_whitespace() {
         let mut environment = account.environment();
         environment.insert(variable.to_owned(), String::new());
@@ -27,7 +37,7 @@ async fn an_empty_variable_counts_as_not_set() {
 
 #[tokio::test]
 async fn an_empty_endpoint_is_none() {
-    let account = Account::start(acceptance()).await;
+    let account = account().await;
     let endpoint = account.aws.endpoint();
     // The one for all services, while each has its own.
     let mut environment = account.environment();

@@ -9,6 +9,7 @@ use crate::support::{WorldExt, candidates, plan, program, request, run, set_cloc
 
 const DAY: Duration = Duration::from_hours(24);
 const RULE: &str = "policies: [{repositories: ['**'], keep: [{pulled_within: 30d}]}]";
+const BY_PULL: &str = "policies: [{repositories: ['**'], keep: [{newest: 5, by: pulled}]}]";
 const WITH_STATE: &str = "{state: 's3://memory/prefix', policies: [{repositories: ['**'], keep: [{pulled_within: 30d}]}]}";
 const ROLE: &str = "arn:aws:iam::111111111111:role/ecr-cleanup";
 
@@ -250,7 +251,12 @@ async fn what_only_the_program_read_is_deleted() {
 /// Where rules use pull times and the role is not excluded, the access check says so.
 #[tokio::test]
 async fn the_access_check_advises_to_exclude_the_role() {
-    for (config, excluded, advised) in [(RULE, false, 1), (RULE, true, 0), ("", false, 0)] {
+    for (config, excluded, advised) in [
+        (RULE, false, 1),
+        (RULE, true, 0),
+        ("", false, 0),
+        (BY_PULL, false, 1),
+    ] {
         let (aws, _) = account(None).await;
         if excluded {
             exclude(&aws, ROLE);

@@ -61,7 +61,7 @@ export interface EcrCleanupProps {
   /** A repository with this tag is never written to. Default: `ecr-cleanup = protect`; null: no such tag. */
   readonly protectTag?: Tag | null;
   /** Whether the function's role is excluded from the pull times of ECR in this account and Region, so that its reading of manifests counts
-   * as no pull. Default: where a rule of `config` has `pulled_within`. */
+   * as no pull. Default: where a rule of `config` has `pulled_within` or `by: pulled`. */
   readonly excludeFromPullTimes?: boolean;
   /** What the code was built for. Default: arm64. */
   readonly architecture?: lambda.Architecture;

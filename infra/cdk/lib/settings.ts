@@ -92,9 +92,9 @@ export function sources(config: Config): string[] {
   return named;
 }
 
-/** Whether a rule has `pulled_within`. */
+/** Whether a rule is about pulls. */
 export const usesPullTimes = (config: Config): boolean =>
-  (config.policies ?? []).some((policy: any) => (policy.keep ?? []).some((rule: any) => rule.pulled_within !== undefined));
+  (config.policies ?? []).some((policy: any) => (policy.keep ?? []).some((rule: any) => rule.pulled_within !== undefined || rule.by === "pulled"));
 
 /** The event that the schedule sends: what Scheduler sends without an input, spelt out. */
 export function scheduleInput(): string {

@@ -103,7 +103,7 @@ run "rules_by_pull_time_exclude_the_role" {
   command = apply
 
   variables {
-    config = { policies = [{ repositories = ["mirror/**"], leave_alone = true }, { repositories = ["**"], keep = [{ newest = 5 }, { pulled_within = "30d" }] }] }
+    config = { policies = [{ repositories = ["mirror/**"], leave_alone = true }, { repositories = ["**"], keep = [{ newest = 5 }, { newest = 5, by = "pulled" }] }] }
   }
 
   assert {

@@ -135,7 +135,7 @@ impl Policies {
     #[must_use]
     pub fn use_pull_times(&self) -> bool {
         self.0.iter().any(|policy| match &policy.action {
-            Action::Keep(keep) => keep.rules.iter().any(|rule| rule.pulled_within.is_some()),
+            Action::Keep(keep) => keep.rules.iter().any(KeepRule::uses_pull_times),
             Action::LeaveAlone => false,
         })
     }
@@ -227,6 +227,10 @@ impl KeepRule {
     #[must_use]
     pub const fn names_tags(&self) -> bool {
         self.tags.is_some() || !self.all_tags.is_empty()
+    }
+
+    fn uses_pull_times(&self) -> bool {
+        self.pulled_within.is_some() || self.by == Order::Pulled
     }
 
     /// Returns whether this rule names this tag.
