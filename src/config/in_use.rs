@@ -5,7 +5,7 @@ use super::{
     exclude,
     path::Path,
     policies,
-    problems::Problems,
+    problems::{Problems, all_of},
     raw::{self, RegionsWord, ServicesWord},
     registry,
     scalar::{List, WordOrList},
@@ -147,5 +147,5 @@ fn contexts(
             },
         })
     });
-    policies::all_of(contexts)
+    all_of(contexts)
 }

@@ -4,8 +4,7 @@ use std::{collections::HashMap, num::NonZeroU32};
 
 use super::{
     path::Path,
-    policies::all_of,
-    problems::{Problems, Reported},
+    problems::{Problems, Reported, all_of},
     raw,
     scalar::List,
     text::quoted,

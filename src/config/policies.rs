@@ -3,7 +3,7 @@
 use super::{
     keep_rules::{self, keep_at_least},
     path::Path,
-    problems::Problems,
+    problems::{Problems, all_of},
     raw,
     scalar::List,
     text::quoted,
@@ -47,11 +47,6 @@ pub(super) fn compile(
         problems.add(&path, message);
     }
     Some(policies)
-}
-
-/// Returns all items if none is missing. Every one is made, for its problems to be recorded.
-pub(super) fn all_of<T>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
-    items.collect::<Vec<_>>().into_iter().collect()
 }
 
 fn repositories(

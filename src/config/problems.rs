@@ -147,3 +147,8 @@ fn any_below(problems: &[Problem], path: &Path) -> bool {
         |problem: &Problem| matches!(&problem.place, Place::Setting(place) if path.holds(place));
     problems.iter().any(is_below)
 }
+
+/// Returns all items if none is missing. Every one is made, for its problems to be recorded.
+pub(super) fn all_of<T>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
+    items.collect::<Vec<_>>().into_iter().collect()
+}

@@ -125,11 +125,12 @@ impl<'a> Application<'a> {
     /// Keeps every image that meets the conditions.
     fn keep_all(&self, evaluation: &mut Evaluation) {
         for (index, image) in self.images.iter().enumerate() {
-            let tag = self.rule.named_tags(image).next();
+            let matching = self.rule.matching_tags(image).next();
+            let tag = matching.or_else(|| self.rule.tag_of_several(image));
             evaluation.any_tag_matched |= tag.is_some();
             let counts =
                 image.image.status != Status::Archived || image.eligibility != Eligibility::None;
-            if counts && self.rule.meets(image, self.now) {
+            if counts && self.rule.meets(image, matching, self.now) {
                 evaluation.kept[index].push(Kept {
                     rule: self.position,
                     tag,
@@ -158,12 +159,14 @@ impl<'a> Application<'a> {
         let mut groups: HashMap<&str, Vec<Contender<'a>>> = HashMap::new();
         for (index, entry) in self.images.iter().enumerate() {
             let image = entry.image;
-            let named = self.rule.named_tags(entry).next();
+            let mut tags = self.rule.matching_tags(entry).peekable();
+            let first = tags.peek().copied();
+            let named = first.or_else(|| self.rule.tag_of_several(entry));
             evaluation.any_tag_matched |= named.is_some();
             if entry.eligibility == Eligibility::None || image.pushed_at.is_none() {
                 continue;
             }
-            if !self.rule.meets(entry, self.now) {
+            if !self.rule.meets(entry, first, self.now) {
                 continue;
             }
             if self.rule.tags.is_none() {
@@ -173,8 +176,6 @@ impl<'a> Application<'a> {
                     version: None,
                 });
             }
-            let mut tags = self.rule.matching_tags(entry).peekable();
-            let first = tags.peek().copied();
             let mut ordered = false;
             for tag in tags {
                 if let Ok(version) = self.rule.version(&image.tags[tag]) {
@@ -289,22 +290,26 @@ impl KeepRule {
             .map(|(index, _)| index)
     }
 
-    /// Returns the positions of the tags that this rule names.
-    fn named_tags<'a>(&'a self, entry: &RuleImage<'a>) -> impl Iterator<Item = usize> + 'a {
-        let tags = entry.image.ordinary_tags(entry.can_run);
-        tags.filter(|(_, tag)| self.is_about(tag))
-            .map(|(index, _)| index)
+    /// Returns the position of the first tag that one of `all_tags` matches.
+    fn tag_of_several(&self, entry: &RuleImage<'_>) -> Option<usize> {
+        if self.all_tags.is_empty() {
+            return None;
+        }
+        let mut tags = entry.image.ordinary_tags(entry.can_run);
+        let found = tags.find(|(_, tag)| self.all_tags.iter().any(|it| it.is_match(tag)));
+        found.map(|(index, _)| index)
     }
 
-    /// Returns whether an image meets every condition but its rank.
-    fn meets(&self, entry: &RuleImage<'_>, now: Time) -> bool {
+    /// Returns whether an image meets every condition but its rank; `matching` is a tag that matches
+    /// `tags` and not `except`.
+    fn meets(&self, entry: &RuleImage<'_>, matching: Option<usize>, now: Time) -> bool {
         let image = entry.image;
         let has_tag = |is_it: &dyn Fn(&Tag) -> bool| {
             let mut tags = image.ordinary_tags(entry.can_run);
             tags.any(|(_, tag)| is_it(tag))
         };
         let has = |pattern: &Pattern| has_tag(&|tag| pattern.is_match(tag));
-        (self.tags.is_none() || has_tag(&|tag| self.matches_tag(tag)))
+        (self.tags.is_none() || matching.is_some())
             && self.all_tags.iter().all(has)
             && !self.no_tag.as_ref().is_some_and(has)
             && !(self.untagged && has_tag(&|_| true))
