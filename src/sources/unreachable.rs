@@ -10,7 +10,7 @@ use crate::{
     image::Registry,
 };
 
-/// What is not known.
+/// Part of AWS that is not known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whole {
     /// The account, in this Region.

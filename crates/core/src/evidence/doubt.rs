@@ -12,14 +12,14 @@ use super::{
 };
 use crate::image::{Aliases, Digest, ImageReference, Parsed, Registry, RepositoryName, escaped};
 
-/// What begins the hosts of registries, however they go on.
+/// Beginnings of the hosts of registries, however they go on.
 const HOSTS: [&str; 2] = ["dkr.ecr", "dkr-ecr"];
 
 /// Images in use of a repository, it is not known which.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Doubt {
     pub(super) about: About,
-    /// What is not known.
+    /// Reason.
     pub(super) why: Box<str>,
 }
 

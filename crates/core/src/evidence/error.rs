@@ -17,7 +17,7 @@ pub enum SourceError {
     Cluster {
         /// Problem.
         problem: String,
-        /// What to do about it, as a clause, where the problem itself does not say it.
+        /// Advice, as a clause; `None` if the problem itself says what to do.
         advice: Option<String>,
     },
     /// A call failed, or its answer is not complete.

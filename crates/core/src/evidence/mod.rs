@@ -50,6 +50,6 @@ pub struct Evidence {
     pub uses: Vec<Use>,
     /// Further accounts and Regions whose use this is.
     pub locations: BTreeSet<Registry>,
-    /// What it did not read, though it is complete otherwise (P7).
+    /// Things that it did not read, though it is complete otherwise (P7).
     pub unread: Vec<Unread>,
 }

@@ -48,7 +48,7 @@ pub enum UsedImage {
     Mention {
         /// Repository.
         repository: RepositoryName,
-        /// What tells the image, for each place at which the name stands.
+        /// Tags and digests that tell the image, for each place at which the name stands.
         narrowing: Narrowing,
     },
     /// Images whose names stand in parts.

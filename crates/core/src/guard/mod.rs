@@ -18,7 +18,7 @@ mod veto;
 use std::collections::BTreeSet;
 
 use crate::{
-    evidence::{Reference, SourceStatus, UsageIndex},
+    evidence::{Coverage, Reference, SourceError, SourceStatus, UsageIndex},
     image::{AccountId, Digest, Time},
     plan::{Plan, RepositoryPlan},
 };
@@ -165,11 +165,32 @@ pub fn fresh_usage_refusals(input: GuardInput<'_>, fresh: &UsageIndex) -> Vec<Re
     };
     let new = sources.filter(|it| it.has_gap() && is_scoped(it, input) && !held(it));
     refusals.extend(new.filter_map(Refusal::source_incomplete));
+    refusals.extend(not_asked_again(input.usage, fresh));
     if refusals.is_empty() {
         let began = UsageCounts::of(input.usage.sources());
         refusals.extend(drops(&began, "when this run began", fresh, input.guards));
     }
     refusals
+}
+
+/// Returns a refusal for each source that was read when the run began and cannot be asked any more:
+/// what answered once is read whole, and something may use an image since then.
+fn not_asked_again(began: &UsageIndex, fresh: &UsageIndex) -> Vec<Refusal> {
+    let key = |status: &SourceStatus| (status.source, status.location.clone());
+    let asked: BTreeSet<_> = fresh.sources().iter().map(key).collect();
+    let began = began.sources().iter();
+    let is_unread = |status: &SourceStatus| {
+        let name = status.to_string();
+        status.cluster.is_none() && fresh.unread().any(|unread| unread.hides(&name))
+    };
+    let lost = began.filter(|status| !asked.contains(&key(status)) && is_unread(status));
+    let refusals = lost.filter_map(|status| {
+        let why = "it answered when this run began, and cannot be asked any more";
+        let coverage = Coverage::Incomplete(SourceError::Call(why.to_owned()));
+        let status = status.clone();
+        Refusal::source_incomplete(&SourceStatus { coverage, ..status })
+    });
+    refusals.collect()
 }
 
 fn usage_refusals(input: GuardInput<'_>) -> Vec<Refusal> {

@@ -7,8 +7,8 @@ use std::{
 
 use ecr_cleanup_core::{
     evidence::{
-        Coverage, Evidence, EvidenceKind, SourceError, SourceStatus, UsageIndex, Use, UsedImage,
-        User,
+        Coverage, Evidence, EvidenceKind, SourceError, SourceStatus, Unread, UnreadKind,
+        UsageIndex, Use, UsedImage, User,
     },
     guard::{
         self, ChangeWindow, Guard, GuardInput, Guards, KnownPullers, Memory, PullAction, PullGuard,
@@ -286,6 +286,28 @@ fn a_drop_is_no_reason_where_nothing_would_be_deleted() {
     let counts = Some(UsageCounts::of(&[source("ecs", 10)]));
     let (guards, used, memory) = (settings(), usage(&[ONE]), Memory { ledger: None, counts });
     assert_eq!(guard::refusals(input(&plan, &guards, &used, &memory)), []);
+}
+
+/// A service that was read when the run began fails closed when it is read again (A3).
+#[test]
+fn what_was_read_and_cannot_be_asked_any_more_is_refused() {
+    let (plan, memory) = (plan(), Memory::default());
+    let guards = Guards { allow_no_usage: true, ..settings() };
+    let read = |status: SourceStatus| {
+        let why = "no answer in time";
+        let kind = UnreadKind::Service;
+        let unread = vec![Unread::new(kind, "batch", Some(&registry(0)), why, "wait")];
+        let (uses, locations) = (Vec::new(), BTreeSet::new());
+        UsageIndex::from(vec![Evidence { status, uses, locations, unread }])
+    };
+    let began = read(source("batch", 0));
+    for (coverage, refusals) in
+        [(Coverage::Complete, vec![]), (Coverage::Unread, vec![Guard::SourceIncomplete])]
+    {
+        let fresh = read(SourceStatus { coverage, ..source("batch", 0) });
+        let found = guard::fresh_usage_refusals(input(&plan, &guards, &began, &memory), &fresh);
+        assert_eq!(names(&found), refusals);
+    }
 }
 
 #[test]

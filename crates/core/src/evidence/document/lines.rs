@@ -100,7 +100,7 @@ pub(super) struct DoubtLine {
     pub(super) user: UserLine,
     #[serde(default)]
     pub(super) live: bool,
-    /// What is not known.
+    /// Reason.
     pub(super) why: Box<str>,
     /// Host of the path; `None` for an alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
