@@ -56,7 +56,7 @@ variable "mode" {
 }
 
 variable "config" {
-  description = "The rest of the configuration document, as config.schema.json describes it: `policies`, `in_use`, `guards`, ... It is passed on as it is and the program refuses what it does not know, so `ecr-cleanup check-config` before applying saves a failed run. `mode` is a variable of its own; `guards.expected_accounts` is this account and those of `registries` unless set; `state` and `report` follow `create_bucket`, `notify` follows `notification_emails`."
+  description = "The rest of the configuration document, as config.schema.json describes it: `policies`, `in_use`, `guards`, ... It is passed on as it is and the program refuses what it does not know, so `ecr-cleanup check-config` before applying saves a failed run. `mode` is a variable of its own; `guards.expected_accounts` is this account and those of `registries` unless set; `state` and `report` follow `create_bucket`; the topic of `notification_emails` is told besides those in `notify`."
   type        = any
   default     = {}
 

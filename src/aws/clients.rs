@@ -58,7 +58,7 @@ pub struct Clients {
     pub(crate) sns: aws_sdk_sns::Client,
     /// The calls that all of them made.
     pub(crate) calls: Arc<CallCounter>,
-    config: SdkConfig,
+    pub(super) config: SdkConfig,
     /// Role that was assumed.
     role: Option<Arn>,
     rate_limited: bool,

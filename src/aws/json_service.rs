@@ -130,19 +130,25 @@ fn orchestrator(
     region: &Region,
     address: &Address,
 ) -> Result<OperationBuilder, ServiceConfigError> {
-    let retries = config.retry_config().cloned();
-    let behavior = config.behavior_version();
-    let mut builder = Orchestrator::builder()
+    Ok(unsigned(config, &address.url)
         .service_name(endpoint.id.to_owned())
         .operation_name("call")
-        .behavior_version(behavior.unwrap_or_else(BehaviorVersion::v2026_01_12))
-        .endpoint_url(&address.url)
-        .standard_retry(&retries.unwrap_or_else(RetryConfig::standard))
-        .retry_classifier(HttpStatusCodeClassifier::default())
         .retry_classifier(AwsErrorCodeClassifier::<ServiceError>::new())
         .retry_classifier(TransientErrorClassifier::<ServiceError>::new())
         .with_connection_poisoning()
-        .runtime_plugin(signing(config, endpoint, region)?);
+        .runtime_plugin(signing(config, endpoint, region)?))
+}
+
+/// Returns a builder of calls to an address that are retried and limited in time as those of the
+/// SDK's clients.
+pub(super) fn unsigned(config: &SdkConfig, url: &str) -> OperationBuilder {
+    let retries = config.retry_config().cloned();
+    let behavior = config.behavior_version();
+    let mut builder = Orchestrator::builder()
+        .behavior_version(behavior.unwrap_or_else(BehaviorVersion::v2026_01_12))
+        .endpoint_url(url)
+        .standard_retry(&retries.unwrap_or_else(RetryConfig::standard))
+        .retry_classifier(HttpStatusCodeClassifier::default());
     if let Some(timeouts) = config.timeout_config() {
         builder = builder.timeout_config(timeouts.clone());
     }
@@ -155,7 +161,7 @@ fn orchestrator(
     if let Some(time) = config.time_source() {
         builder = builder.time_source(time);
     }
-    Ok(builder)
+    builder
 }
 
 /// Returns what signs calls to a service.

@@ -22,6 +22,7 @@ mod rate_limit;
 mod regions;
 mod role;
 pub(crate) mod s3;
+mod webhook;
 
 pub(crate) use access::{Outcome, Tried};
 pub(crate) use bucket::Bucket;
@@ -38,3 +39,4 @@ pub(crate) use lambda::{FunctionCode, FunctionConfiguration, LambdaService};
 pub(crate) use operation::Operation;
 pub(crate) use organizations::{ListedAccount, list_accounts};
 pub(crate) use pages::{Page, all_pages};
+pub(crate) use webhook::{Webhook, WebhookError};

@@ -92,6 +92,7 @@ operations! {
     PutObject = "s3:PutObject": None;
     Publish = "sns:Publish": None;
     GetParameter = "ssm:GetParameter": None;
+    GetSecretValue = "secretsmanager:GetSecretValue": None;
     AssumeRole = "sts:AssumeRole": None;
     GetCallerIdentity = "sts:GetCallerIdentity": None;
 }

@@ -5,10 +5,9 @@
 //! problem.
 
 use super::{
-    Archive, Config, S3Location, accounts, guards, in_use, path::Path, policies,
-    problems::Problems, raw::Document, registry, scalar::List, text::TextError,
+    Archive, Config, Recipient, S3Location, accounts, guards, in_use, notify::OneOrMore,
+    path::Path, policies, problems::Problems, raw::Document, registry, scalar::List,
 };
-use crate::image::Arn;
 
 /// Returns the configuration that `document` means; `defaults` has the keep rules of policies
 /// without any.
@@ -39,7 +38,7 @@ pub(super) fn compile(
     let report = location("report", &document.report);
     let publish = location("publish", &document.publish);
     let notify = document.notify.as_ref();
-    let notify = notify.and_then(|text| problems.parsed(&Path::of("notify"), topic(text)).ok());
+    let notify = notify.map(|written| recipients(written, problems));
     Some(Config {
         mode: document.mode,
         registries: registries.unwrap_or_default(),
@@ -50,7 +49,7 @@ pub(super) fn compile(
         state,
         report,
         publish,
-        notify,
+        notify: notify.unwrap_or_default(),
         archive: Archive {
             delete_after: document.archive.delete_after.map(|after| after.0),
             restore_in_use: document.archive.restore_in_use,
@@ -59,16 +58,18 @@ pub(super) fn compile(
     })
 }
 
-fn topic(text: &str) -> Result<Arn, TextError> {
-    let is_topic = |arn: &Arn| {
-        let placed = arn.region.is_some() && arn.account.is_some();
-        &*arn.service == "sns" && placed && !arn.resource.contains(':')
-    };
-    let topic = text.parse().ok().filter(is_topic);
-    topic.ok_or_else(|| {
-        let example = "`arn:aws:sns:eu-west-1:111111111111:topic`";
-        TextError::new(format!("the ARN of an SNS topic, such as {example}"), text)
-    })
+fn recipients(written: &OneOrMore, problems: &mut Problems) -> Vec<Recipient> {
+    let path = Path::of("notify");
+    match written {
+        OneOrMore::One(text) => {
+            let one = problems.parsed(&path, Recipient::parse(text));
+            one.into_iter().collect()
+        }
+        OneOrMore::More(texts) => {
+            let more = problems.all_parsed(&path, texts, Recipient::parse);
+            more.into_iter().map(|(_, recipient)| recipient).collect()
+        }
+    }
 }
 
 fn aliases(written: &List<String>, problems: &mut Problems) -> Vec<String> {

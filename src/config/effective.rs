@@ -7,8 +7,9 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Config, InUse, Regions, Service, Services, accounts,
+    Config, InUse, Recipient, Regions, Service, Services, accounts,
     duration::Duration,
+    notify::OneOrMore,
     raw::{self, Document, RegionsWord, ServicesWord},
     scalar::{Count, List, Switch, WordOrList},
 };
@@ -46,7 +47,7 @@ fn document(config: &Config) -> Document {
         state: config.state.as_ref().map(ToString::to_string),
         report: config.report.as_ref().map(ToString::to_string),
         publish: config.publish.as_ref().map(ToString::to_string),
-        notify: config.notify.as_ref().map(ToString::to_string),
+        notify: notify(&config.notify),
         archive: raw::Archive {
             delete_after: config.archive.delete_after.map(Duration),
             restore_in_use: config.archive.restore_in_use,
@@ -54,6 +55,14 @@ fn document(config: &Config) -> Document {
         cost: raw::Cost {
             usd_per_gb_month: config.usd_per_gb_month,
         },
+    }
+}
+
+fn notify(recipients: &[Recipient]) -> Option<OneOrMore> {
+    match recipients {
+        [] => None,
+        [one] => Some(OneOrMore::One(one.to_string())),
+        more => Some(OneOrMore::More(texts(more))),
     }
 }
 

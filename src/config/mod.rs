@@ -27,6 +27,7 @@ mod location;
 mod mismatch;
 mod nearest;
 mod node;
+mod notify;
 mod path;
 mod policies;
 mod problems;
@@ -53,11 +54,12 @@ pub use self::{
     clusters::ClusterGlobs,
     error::ConfigError,
     location::{S3Bucket, S3Location, S3Objects},
+    notify::Recipient,
     schema::schema,
     source::Fetch,
     text::TextError,
 };
-pub(crate) use self::{duration::parse as duration, nearest::nearest};
+pub(crate) use self::{duration::parse as duration, nearest::nearest, notify::is_webhook};
 use crate::{
     guard::Guards,
     image::{AccountId, Arn, Region},
@@ -92,8 +94,8 @@ pub struct Config {
     pub report: Option<S3Location>,
     /// Location of the evidence that every run publishes; `None` if none is.
     pub publish: Option<S3Location>,
-    /// The SNS topic that is notified of runs.
-    pub notify: Option<Arn>,
+    /// Who is told of runs.
+    pub notify: Vec<Recipient>,
     /// Treatment of images in the archive storage class.
     pub archive: Archive,
     /// Price of storage in US dollars for one GB and month.

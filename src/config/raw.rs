@@ -14,6 +14,7 @@ use strum::VariantArray;
 use super::{
     Mode,
     duration::Duration,
+    notify::OneOrMore,
     scalar::{self, Count, List},
 };
 use crate::guard;
@@ -63,8 +64,11 @@ pub(super) struct Document {
     /// Where every run writes what it found to be in use, for `in_use.keep_lists` of other accounts,
     /// as `s3://BUCKET/PREFIX` or `s3://ACCOUNT@BUCKET/PREFIX`. Default: nowhere.
     pub(super) publish: Option<String>,
-    /// The ARN of the SNS topic that is notified of runs. Default: none.
-    pub(super) notify: Option<String>,
+    /// Who is told of runs, one or several: the ARN of an SNS topic; the address of a webhook
+    /// (Slack, Microsoft Teams, or what takes `{"text": ...}`) as `https://...`, or, since who knows
+    /// it can write there, the name of what holds it, as `ssm:PARAMETER` or `secret:SECRET`. Default:
+    /// none.
+    pub(super) notify: Option<OneOrMore>,
     /// What storage costs.
     pub(super) cost: Cost,
 }

@@ -96,11 +96,11 @@ impl Planned<'_> {
                     answer.warnings.push(warning);
                 }
             }
-            if let Some(topic) = &program.config.notify {
-                let sending = report::notify(&program.clients, topic, answer);
+            for recipient in &program.config.notify {
+                let sending = report::notify(&program.clients, recipient, answer);
                 let sent = program.at_the_end(stop_at, sending).await;
                 if let Some(problem) = problem(sent) {
-                    let warning = format!("nobody was notified: {problem}");
+                    let warning = format!("a message about this run could not be sent: {problem}");
                     answer.warnings.push(warning);
                 }
             }

@@ -1,11 +1,12 @@
-//! Notifications: short messages to an SNS topic, for people.
+//! Notifications: short messages for people, to an SNS topic or a chat.
 
 use aws_sdk_sns::config::Region;
+use serde_json::{Value, json};
 
 use super::{Answer, Counts, Status, count, shortened};
 use crate::{
-    aws::{ApiError, Clients, Operation},
-    config::Mode,
+    aws::{ApiError, Clients, Operation, Webhook, WebhookError},
+    config::{Fetch as _, Mode, Recipient},
     image::Arn,
     plan::Missing,
 };
@@ -16,21 +17,59 @@ const SUBJECT: usize = 100;
 const LINES: usize = 5;
 /// The most characters of a line of a list.
 const ITEM: usize = 1000;
+/// The domains at which Microsoft Teams takes messages.
+const TEAMS: [&str; 3] = [
+    ".webhook.office.com",
+    ".logic.azure.com",
+    ".powerplatform.com",
+];
 /// The most characters of the summary. SNS takes messages of 256 KB.
 const SUMMARY: usize = 4000;
 
-/// Notifies a topic of a run that changed something, failed, was refused or found missing images.
+/// Reason for which somebody was not told.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotifyError {
+    #[error("{0}")]
+    Call(#[from] ApiError),
+    #[error("{0}")]
+    Webhook(#[from] WebhookError),
+    #[error("`{0}` does not hold the address of a webhook, `https://...`")]
+    NoAddress(Recipient),
+}
+
+/// Tells somebody of a run that changed something, failed, was refused or found missing images.
 ///
 /// # Errors
 /// Returns an error if the message cannot be sent.
 pub(crate) async fn notify(
     clients: &Clients,
-    topic: &Arn,
+    recipient: &Recipient,
     answer: &Answer,
-) -> Result<(), ApiError> {
+) -> Result<(), NotifyError> {
     let Some((subject, message)) = compose(answer) else {
         return Ok(());
     };
+    let address = match recipient {
+        Recipient::Topic(topic) => {
+            return Ok(publish(clients, topic, subject, message).await?);
+        }
+        Recipient::Webhook(address) => address.clone(),
+        Recipient::Parameter(name) => clients.ssm(name).await?,
+        Recipient::Secret(name) => clients.secret(name).await?,
+    };
+    let webhook = Webhook::parse(&address);
+    let webhook = webhook.ok_or_else(|| NotifyError::NoAddress(recipient.clone()))?;
+    let document = document(webhook.host(), &subject, &message);
+    Ok(clients.post(&webhook, &document).await?)
+}
+
+/// Publishes a message to a topic.
+async fn publish(
+    clients: &Clients,
+    topic: &Arn,
+    subject: String,
+    message: String,
+) -> Result<(), ApiError> {
     let topic_arn = topic.to_string();
     let request = clients.sns.publish().topic_arn(&topic_arn);
     let mut request = request.subject(subject).message(message).customize();
@@ -41,6 +80,29 @@ pub(crate) async fn notify(
     }
     let sent = clients.call(Operation::Publish, &topic_arn, request.send());
     sent.await.map(|_| ())
+}
+
+/// Returns a message as the chat at a host takes it: an Adaptive Card for Microsoft Teams, else the
+/// `text` of Slack, which Google Chat, Mattermost and Rocket.Chat take too.
+fn document(host: &str, subject: &str, message: &str) -> Value {
+    if TEAMS.iter().any(|domain| host.ends_with(domain)) {
+        // A line of Markdown ends only where an empty one follows.
+        let message = message.replace('\n', "\n\n");
+        let block = |text: &str, weight: &str| json!({"type": "TextBlock", "text": text, "weight": weight, "wrap": true});
+        let card = json!({
+            "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+            "type": "AdaptiveCard",
+            "version": "1.4",
+            "body": [block(subject, "Bolder"), block(&message, "Default")],
+        });
+        let content_type = "application/vnd.microsoft.card.adaptive";
+        let attachment = json!({"contentType": content_type, "content": card});
+        return json!({"type": "message", "attachments": [attachment]});
+    }
+    let text = format!("*{subject}*\n{message}");
+    // What begins a link or a mention in Slack is written so everywhere.
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    json!({ "text": text.replace('>', "&gt;") })
 }
 
 /// Returns the subject and the message. `None` if there is nothing to tell.
@@ -238,5 +300,16 @@ mod tests {
         Report: s3://reports/run-1/report.json
         Run: run-1
         ");
+    }
+
+    /// Slack's links and mentions cannot be made by the name of an image.
+    #[test]
+    fn a_chat_gets_the_document_that_it_takes() {
+        let slack = document("hooks.slack.com", "one & two", "- <!channel>\nRun: 1");
+        insta::assert_snapshot!(slack, @r#"{"text":"*one &amp; two*\n- &lt;!channel&gt;\nRun: 1"}"#);
+        let teams = document("prod-1.westeurope.logic.azure.com", "one", "- two\nRun: 1");
+        let content = &teams["attachments"][0]["content"];
+        insta::assert_snapshot!(content["body"], @r#"[{"type":"TextBlock","text":"one","weight":"Bolder","wrap":true},{"type":"TextBlock","text":"- two\n\nRun: 1","weight":"Default","wrap":true}]"#);
+        assert_eq!(teams["type"], "message");
     }
 }

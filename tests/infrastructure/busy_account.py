@@ -82,6 +82,13 @@ def provide(account, config):
         organizations.create_organization(FeatureSet="ALL")
         organizations.create_account(AccountName="member", Email="member@example.com")
     if "notify" in config:
-        account.client("sns").create_topic(Name=config["notify"].split(":")[-1])
+        for recipient in [config["notify"]] if isinstance(config["notify"], str) else config["notify"]:
+            scheme, _, name = recipient.partition(":")
+            if scheme == "ssm":
+                account.client("ssm").put_parameter(Name=name, Type="SecureString", Value=account.endpoint)
+            elif scheme == "secret":
+                account.client("secretsmanager").create_secret(Name=name, SecretString=account.endpoint)
+            else:
+                account.client("sns").create_topic(Name=recipient.split(":")[-1])
         missing = account.repository("shop/gone").uri("1.0")
         account.cluster("forgotten").service("gone", account.task_definition("gone", missing))

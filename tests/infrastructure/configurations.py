@@ -7,6 +7,7 @@ STATE = {"state": "s3://memory/prefix"}
 REPORTS = {"report": "s3://reports"}
 EVIDENCE = {"publish": "s3://evidence/published"}
 NOTIFICATION = {"notify": "arn:aws:sns:eu-west-1:123456789012:runs"}
+WEBHOOKS = {"notify": ["ssm:/runs/slack", "secret:teams"]}
 ROLE = "arn:aws:iam::{}:role/ecr-cleanup-reader"
 CLEANED, READ = ({"role_arn": ROLE.format(account), "external_id": "team-a"} for account in ("222222222222", "333333333333"))
 ORGANIZATION = {"role_name": "ecr-cleanup-reader", "external_id": "team-a"}
@@ -28,6 +29,7 @@ CONFIGURATIONS = {
     "plan, keep lists": ("plan", {"in_use": {**ECS, "keep_lists": ["s3://lists/in-use/*.json"]}}),
     "plan, one keep list": ("plan", {"in_use": {**ECS, "keep_lists": ["s3://lists/in-use/one.json"]}}),
     "plan, notification": ("plan", {"in_use": ECS, **NOTIFICATION}),
+    "plan, webhooks": ("plan", {"in_use": ECS, **WEBHOOKS}),
     "delete, other accounts": ("delete", {"registries": [{"region": "eu-west-1"}, CLEANED], "in_use": {**ECS, "accounts": [READ]}}),
     "delete, organization": ("delete", {"in_use": {**ECS, "organization": ORGANIZATION}}),
     "delete, everything": (

@@ -28,6 +28,7 @@ CALLS = {
     "lambda:ListFunctions": {"FunctionVersion": "ALL", "MaxItems": 50, "Marker": "a/b+c=="},
     "lambda:GetFunction": {"FunctionName": "my-function", "Qualifier": "$LATEST"},
     "organizations:ListAccounts": {"MaxResults": 20, "NextToken": "a/b+c=="},
+    "secretsmanager:GetSecretValue": {"SecretId": "ecr-cleanup/webhook"},
     "ssm:GetParameter": {"Name": "/ecr-cleanup/configuration", "WithDecryption": True},
 }
 

@@ -40,6 +40,7 @@ mod attachments;
 mod calls;
 mod exact_sizes;
 mod hygiene;
+mod notify;
 mod organization;
 mod output;
 mod pull_times;

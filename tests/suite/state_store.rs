@@ -291,7 +291,10 @@ async fn a_report_that_fails_at_the_end_is_a_warning() {
     let answer = run(&aws, FULL).await;
     assert_deleted!(answer, Completed, 3);
     assert_eq!(answer.report, None);
-    for expected in ["the report could not be written", "nobody was notified"] {
+    for expected in [
+        "the report could not be written",
+        "could not be sent: `sns:Publish`",
+    ] {
         assert_warns(&answer, expected);
     }
 }

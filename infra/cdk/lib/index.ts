@@ -47,7 +47,7 @@ export interface EcrCleanupProps {
   /** Default: `plan`, in which the role has no permission to delete or archive anything. */
   readonly mode?: Mode;
   /** The rest of the configuration document, as config.schema.json describes it. `guards.expected_accounts` is this account unless
-   * set; `state` and `report` follow `createBucket`, `notify` follows `notificationEmails`. */
+   * set; `state` and `report` follow `createBucket`; the topic of `notificationEmails` is told besides those in `notify`. */
   readonly config?: Config;
   /** Where the document is kept: in the function's 4 KB of variables, or in a parameter of up to 8 KB, pinned by its SHA-256, for which
    * the stack needs an `env` with account and Region. Default: `environment`. */

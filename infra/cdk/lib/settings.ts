@@ -62,15 +62,20 @@ export function shared(file: string, values: { [name: string]: string } = {}): a
 
 export const logGroupName = (name: string) => `/aws/lambda/${name}`;
 
+/** Who is told of runs. */
+const notified = (document: Config): string[] => [document.notify ?? []].flat();
+
 /** The configuration document. */
 export function document(mode: Mode, config: Config, account: string, created: Created): Config {
   const { bucket, topic } = created;
   const storage = bucket === undefined ? {} : { state: `s3://${bucket}/state`, report: `s3://${bucket}/reports` };
-  const notify = topic === undefined ? {} : { notify: topic };
+  // The topic besides whoever is told already.
+  const told = notified(config);
+  const notify = topic === undefined ? {} : { notify: told.length ? unique([topic, ...told]) : topic };
   // The account of a registry is in the ARN of the role that cleans it.
   const cleaned = (config.registries ?? []).flatMap((one: any) => (one.role_arn ? [one.role_arn.split(":")[4]] : []));
   const guards = { expected_accounts: unique([account, ...cleaned]), ...config.guards };
-  return { version: 1, ...storage, ...notify, ...config, mode, guards };
+  return { version: 1, ...storage, ...config, ...notify, mode, guards };
 }
 
 /** What reading each source of use needs. */
@@ -188,6 +193,7 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
   const folder = (uri?: string) => (uri ? [uri.replace(/^s3:\/\/(\d{12}@)?/, "").replace(/^\/+|\/+$/g, "")] : []);
   const [state, reports, published] = [document.state, document.report, document.publish].map(folder);
   const keepLists: string[] = (document.in_use?.keep_lists ?? []).map((uri: string) => uri.replace(/^s3:\/\/(\d{12}@)?/, ""));
+  const held = (scheme: string) => notified(document).flatMap((one) => (one.startsWith(scheme) ? [one.slice(scheme.length)] : []));
   // A list that is named without a * is read without looking for it.
   const patterns = keepLists.filter((path) => path.includes("*")).map((path) => /^([^/]+)\/([^*]*)/.exec(path)!);
   return {
@@ -206,7 +212,12 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
     state_bucket: state.map((path) => `${s3}${path.split("/")[0]}`),
     reports: reports.map((path) => `${s3}${path}/*`),
     published: published.map((path) => `${s3}${path}/*`),
-    topic: document.notify ? [document.notify] : [],
+    topics: notified(document).filter((one) => one.startsWith("arn:")),
+    webhook_parameters: held("ssm:").map((name) =>
+      name.startsWith("arn:") ? name : `arn:${partition}:ssm:${region}:${account}:parameter/${name.replace(/^\//, "")}`,
+    ),
+    // Secrets Manager ends an ARN with six characters of its own.
+    webhook_secrets: held("secret:").map((name) => (name.startsWith("arn:") ? name : `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}-??????`)),
     parameter: parameter ? [`arn:${partition}:ssm:${region}:${account}:parameter/${parameter.replace(/^\//, "")}`] : [],
     log: name ? [`arn:${partition}:logs:${region}:${account}:log-group:${logGroupName(name)}:*`] : [],
     failure_queue: name ? [`arn:${partition}:sqs:${region}:${account}:${name}-function-failures`] : [],

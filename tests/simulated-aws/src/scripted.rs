@@ -81,12 +81,13 @@ fn is_scripted(scripts: &BTreeMap<String, Vec<Scripted>>, name: &str) -> bool {
 }
 
 /// What `X-Amz-Target` says before the operation, and the service.
-pub(crate) const TARGETS: [(&str, &str); 6] = [
+pub(crate) const TARGETS: [(&str, &str); 7] = [
     ("AppRunner", "apprunner"),
     ("CodeBuild_20161006", "codebuild"),
     ("AWSEvents", "events"),
     ("Lightsail_20161128", "lightsail"),
     ("SageMaker", "sagemaker"),
+    ("secretsmanager", "secretsmanager"),
     ("AWSStepFunctions", "states"),
 ];
 

@@ -96,6 +96,9 @@ locals {
   # A list that is named without a * is read without looking for it.
   patterns = [for path in local.keep_lists : regex("^(?P<bucket>[^/]+)/(?P<prefix>[^*]*)", path) if strcontains(path, "*")]
 
+  notified = compact(try(tolist(var.document.notify), [var.document.notify], []))
+  webhooks = { for scheme in ["ssm", "secret"] : scheme => [for one in local.notified : trimprefix(one, "${scheme}:") if startswith(one, "${scheme}:")] }
+
   # What the names in permissions.json stand for. A statement about nothing is left out.
   resources = {
     all                    = ["*"]
@@ -113,7 +116,10 @@ locals {
     state_bucket           = [for path in local.state : "${local.s3}${split("/", path)[0]}"]
     reports                = [for path in local.reports : "${local.s3}${path}/*"]
     published              = [for path in local.published : "${local.s3}${path}/*"]
-    topic                  = compact([try(var.document.notify, null)])
+    topics                 = [for one in local.notified : one if startswith(one, "arn:")]
+    webhook_parameters     = [for name in local.webhooks.ssm : startswith(name, "arn:") ? name : "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${trimprefix(name, "/")}"]
+    # Secrets Manager ends an ARN with six characters of its own.
+    webhook_secrets        = [for name in local.webhooks.secret : startswith(name, "arn:") ? name : "arn:${var.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${name}-??????"]
     parameter              = [for name in var.parameter[*] : "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${trimprefix(name, "/")}"]
     log                    = [for name in var.log_group[*] : "arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:${name}:*"]
     failure_queue          = var.failure_queue_arn[*]

@@ -39,7 +39,10 @@ locals {
     { for name, folder in { state = "state", report = "reports" } : name => "s3://${coalesce(var.bucket, "none")}/${folder}" if var.bucket != null },
     { for topic in var.topic[*] : "notify" => topic },
   )
-  document = merge({ version = 1 }, local.created, var.config, { mode = var.mode, guards = local.guards })
+  # The topic besides whoever is told already.
+  told     = try(tolist(var.config.notify), [var.config.notify], [])
+  notified = length(local.told) > 0 && var.topic != null ? { notify = distinct(concat([var.topic], local.told)) } : {}
+  document = merge({ version = 1 }, local.created, var.config, local.notified, { mode = var.mode, guards = local.guards })
 
   # What Scheduler sends without an input, spelt out: what is tested is what arrives. `jsonencode` escapes < and >,
   # which Scheduler needs to see.

@@ -154,7 +154,7 @@ run "what_is_configured_besides" {
       }
       state  = "s3://b/state/"
       report = "s3://b"
-      notify = "arn:aws-cn:sns:cn-north-1:111111111111:t"
+      notify = ["arn:aws-cn:sns:cn-north-1:111111111111:t", "https://hooks.slack.com/services/x", "ssm:/x/hook", "secret:hook"]
     }
     parameter = "/x/config"
     in_vpc    = true
@@ -170,6 +170,8 @@ run "what_is_configured_besides" {
       WriteReports             = ["arn:aws-cn:s3:::b/*"]
       ReadConfiguration        = ["arn:aws-cn:ssm:cn-north-1:111111111111:parameter/x/config"]
       Notify                   = ["arn:aws-cn:sns:cn-north-1:111111111111:t"]
+      ReadWebhookParameter     = ["arn:aws-cn:ssm:cn-north-1:111111111111:parameter/x/hook"]
+      ReadWebhookSecret        = ["arn:aws-cn:secretsmanager:cn-north-1:111111111111:secret:hook-??????"]
       WriteLog                 = ["arn:aws-cn:logs:cn-north-1:111111111111:log-group:/aws/lambda/x:*"]
       KeepFailures             = ["arn:aws-cn:sqs:cn-north-1:111111111111:x-function-failures"]
       ConnectToVpc             = ["*"]

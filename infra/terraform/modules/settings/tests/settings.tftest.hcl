@@ -36,6 +36,7 @@ run "what_is_configured_is_passed_on" {
       in_use   = { ecs = { task_definitions = { newest = 3 } }, eks = false }
       guards   = { max_deletions_per_run = 0 }
       report   = "s3://elsewhere/reports"
+      notify   = "ssm:/team/slack"
     }
   }
 
@@ -48,7 +49,7 @@ run "what_is_configured_is_passed_on" {
       guards   = { expected_accounts = ["111111111111"], max_deletions_per_run = 0 }
       state    = "s3://reports/state"
       report   = "s3://elsewhere/reports"
-      notify   = "arn:aws:sns:eu-west-1:111111111111:t"
+      notify   = ["arn:aws:sns:eu-west-1:111111111111:t", "ssm:/team/slack"]
     }
     error_message = output.document
   }
