@@ -50,6 +50,11 @@ impl FunctionError {
             Self::OutOfTime | Self::NotPublished(_) | Self::Internal(_) => "Internal",
         }
     }
+
+    /// Logs the error, which Lambda itself shows only to who asked.
+    pub fn log(&self) {
+        tracing::error!(event = "run_failed", error_type = self.name(), "{self}");
+    }
 }
 
 /// Handles one event. `deadline` is when Lambda ends the invocation; metrics go to `stdout`.
@@ -75,9 +80,10 @@ pub async fn handle(
     };
     let left = deadline.duration_since(SystemTime::now());
     let stop_at = Instant::now() + left.unwrap_or_default().saturating_sub(MARGIN);
+    let run = program.begin();
     if event.verify {
-        send(&Metrics::started(), "");
-        let verified = timeout_at(stop_at, program.verify()).await;
+        send(&Metrics::started(), run.id());
+        let verified = timeout_at(stop_at, program.verify_in(run)).await;
         let (verification, metrics) = verified.map_err(|_| FunctionError::OutOfTime)??;
         send(&metrics, &verification.run_id);
         return Ok(verification.to_json());
@@ -91,10 +97,8 @@ pub async fn handle(
         only: event.only,
         stop_at: Some(stop_at),
     };
-    send(&Metrics::started(), "");
-    let prepared = program.plan(request).await.inspect_err(
-        |error| tracing::error!(event = "run_failed", error = %error, "nothing could be planned"),
-    )?;
+    send(&Metrics::started(), run.id());
+    let prepared = program.plan_in(run, request).await?;
     let explanation = explain.map(|image| prepared.explain(&image));
     let finished = prepared.finish().await;
     let mut answer = finished.answer;

@@ -29,6 +29,7 @@ async fn main() -> Result<(), Error> {
 }
 
 fn diagnostic(error: &FunctionError) -> Diagnostic {
+    error.log();
     Diagnostic {
         error_type: error.name().to_owned(),
         error_message: error.to_string(),

@@ -104,7 +104,7 @@ pub struct Finished {
 }
 
 /// A run that has begun.
-struct Run {
+pub struct Run {
     id: String,
     started: Instant,
     calls_before: Calls,
@@ -158,6 +158,15 @@ impl Program {
         ImageReference::parse_typed(text, &self.aliases)
     }
 
+    /// Gathers, plans and guards.
+    ///
+    /// # Errors
+    /// Returns an error if the identity of the program cannot be determined, or repositories cannot
+    /// be listed. Any other failure is part of the plan or a refusal.
+    pub async fn plan(&self, request: Request) -> Result<Planned<'_>, ApiError> {
+        self.plan_in(self.begin(), request).await
+    }
+
     /// Reads what is in use, and nothing else.
     ///
     /// # Errors
@@ -184,7 +193,14 @@ impl Program {
     /// # Errors
     /// Returns an error if the identity of the program cannot be determined.
     pub async fn verify(&self) -> Result<(Verification, Metrics), ApiError> {
-        let run = self.begin();
+        self.verify_in(self.begin()).await
+    }
+
+    /// Checks the same in a run that has begun.
+    ///
+    /// # Errors
+    /// Returns an error if the identity of the program cannot be determined.
+    pub async fn verify_in(&self, run: Run) -> Result<(Verification, Metrics), ApiError> {
         let (locations, usage) = self.read_usage_everywhere(&run).await?;
         let verification = verify::verify(&locations.registries, &usage, &run.id).await;
         log::missing(&run.id, &verification.missing);
@@ -266,7 +282,9 @@ impl Program {
         Some(Box::pin(reading).await)
     }
 
-    fn begin(&self) -> Run {
+    /// Begins a run.
+    #[must_use]
+    pub fn begin(&self) -> Run {
         Run {
             id: uuid::Uuid::new_v4().to_string(),
             started: Instant::now(),
@@ -290,6 +308,12 @@ impl Program {
 }
 
 impl Run {
+    /// Returns its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }

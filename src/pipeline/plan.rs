@@ -63,13 +63,11 @@ impl Decided {
 }
 
 impl Program {
-    /// Gathers, plans and guards.
+    /// Gathers, plans and guards in a run that has begun.
     ///
     /// # Errors
-    /// Returns an error if the identity of the program cannot be determined, or repositories cannot
-    /// be listed. Any other failure is part of the plan or a refusal.
-    pub async fn plan(&self, request: Request) -> Result<Planned<'_>, ApiError> {
-        let run = self.begin();
+    /// As [`Program::plan`].
+    pub async fn plan_in(&self, run: Run, request: Request) -> Result<Planned<'_>, ApiError> {
         let (id, stop_at) = (run.id.clone(), request.stop_at);
         tracing::info!(event = "run_started", run_id = id, mode = %request.mode, version = report::VERSION, "started");
         let planned = Box::pin(self.gather_and_plan(request, run)).await;

@@ -93,9 +93,16 @@ pub(crate) fn answer(invocation: io::Result<Invocation>) -> Value {
     }
 }
 
-/// Returns the error of a function that failed.
+/// Returns the error of a function that failed, which it has logged.
 pub(crate) fn error(invocation: io::Result<Invocation>) -> FunctionError {
-    invocation.unwrap().outcome.unwrap_err()
+    let invocation = invocation.unwrap();
+    let error = invocation.outcome.unwrap_err();
+    let lines = invocation.log.lines();
+    let mut lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let logged = lines.find(|line| line["event"] == "run_failed").unwrap();
+    assert_eq!(logged["error_type"], error.error_type);
+    assert_eq!(logged["message"], error.error_message);
+    error
 }
 
 /// A scenario in the simulated AWS.

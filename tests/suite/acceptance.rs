@@ -274,6 +274,7 @@ async fn metrics_are_complete_and_in_the_embedded_format() {
     }
     let (started, ended) = (&lines[0], &lines[1]);
     assert_eq!(started["RunsStarted"], 1.0);
+    assert_eq!(started["run_id"], ended["run_id"]);
     let metrics = &started["_aws"]["CloudWatchMetrics"][0]["Metrics"];
     assert_eq!(metrics.as_array().unwrap().len(), 1);
     let declared = &ended["_aws"]["CloudWatchMetrics"][0]["Metrics"];

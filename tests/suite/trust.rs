@@ -170,6 +170,7 @@ async fn the_function_verifies_and_sends_the_metric() {
         .map(|line| serde_json::from_str(line).unwrap());
     let lines: Vec<Value> = lines.collect();
     assert_eq!((lines.len(), &lines[0]["RunsStarted"]), (2, &json!(1.0)));
+    assert_eq!(lines[0]["run_id"], lines[1]["run_id"]);
     let missing = lines[1]["MissingImages"].as_f64().unwrap();
     assert!(missing > 0.0, "{}", lines[1]);
     assert!(aws.mutations().is_empty());
