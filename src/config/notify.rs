@@ -132,7 +132,10 @@ impl JsonSchema for OneOrMore {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let text = json_schema!({ "type": "string" });
+        let text = json_schema!({
+            "type": "string",
+            "pattern": r"^(arn:[^:]+:sns:[^:]+:[0-9]{12}:[^:]+|https://.+|http://(127\.0\.0\.1|localhost|\[::1\])([:/].*)?|(ssm|secret):.+)$",
+        });
         json_schema!({ "anyOf": [text, { "type": "array", "items": text }] })
     }
 }

@@ -4,6 +4,7 @@
 //! Every key may be left out. What has a default gets it before this is read; what has none is an
 //! `Option`.
 
+mod form;
 mod in_use;
 
 use schemars::JsonSchema;
@@ -49,6 +50,7 @@ pub(super) struct Document {
     pub(super) in_use: InUse,
     /// Host names (CNAMEs, proxies) that stand for these registries, with a port where references
     /// have one. Default: none.
+    #[schemars(inner(regex(pattern = form::ALIAS)))]
     pub(super) registry_aliases: List<String>,
     /// What makes a run refuse or stop.
     pub(super) guards: Guards,
@@ -57,12 +59,15 @@ pub(super) struct Document {
     /// Where caches, the soak ledger, the run lock and the last counts are kept, as
     /// `s3://BUCKET/PREFIX`, or `s3://ACCOUNT@BUCKET/PREFIX` if the bucket belongs to another
     /// account. Default: nowhere.
+    #[schemars(regex(pattern = form::BUCKET))]
     pub(super) state: Option<String>,
     /// Where the full report of every run is written, as `s3://BUCKET/PREFIX`, or
     /// `s3://ACCOUNT@BUCKET/PREFIX` to write only to a bucket of that account. Default: nowhere.
+    #[schemars(regex(pattern = form::BUCKET))]
     pub(super) report: Option<String>,
     /// Where every run writes what it found to be in use, for `in_use.keep_lists` of other accounts,
     /// as `s3://BUCKET/PREFIX` or `s3://ACCOUNT@BUCKET/PREFIX`. Default: nowhere.
+    #[schemars(regex(pattern = form::BUCKET))]
     pub(super) publish: Option<String>,
     /// Who is told of runs, one or several: the ARN of an SNS topic; the address of a webhook
     /// (Slack, Microsoft Teams, or what takes `{"text": ...}`) as `https://...`, or, since who knows
@@ -77,13 +82,17 @@ pub(super) struct Document {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping of a registry's settings")]
+#[schemars(extend("dependentRequired" = { "external_id": ["role_arn"] }))]
 pub(super) struct Registry {
     /// The AWS Region. Default: the caller's.
+    #[schemars(regex(pattern = form::REGION))]
     pub(super) region: Option<String>,
     /// The ARN of the role to assume there, which reads and deletes. Default: none, for the
     /// caller's own account.
+    #[schemars(regex(pattern = form::ROLE))]
     pub(super) role_arn: Option<String>,
     /// The external id the role asks for. Default: none.
+    #[schemars(regex(pattern = form::EXTERNAL_ID))]
     pub(super) external_id: Option<String>,
 }
 
@@ -91,7 +100,18 @@ pub(super) struct Registry {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `repositories`")]
-#[schemars(extend("x-required" = ["repositories"]))]
+#[schemars(extend(
+    "x-required" = ["repositories"],
+    "not" = {
+        "properties": { "leave_alone": { "const": true } },
+        "required": ["leave_alone"],
+        "anyOf": [
+            { "required": ["keep"] },
+            { "required": ["keep_at_least"] },
+            { "properties": { "delete_unmatched": { "const": true } }, "required": ["delete_unmatched"] },
+        ],
+    },
+))]
 pub(super) struct Policy {
     /// Globs on whole repository names: `*` and `?` do not cross a `/`, `**` does; `**` alone is
     /// every repository. A repository of a pull-through cache is matched only by a glob without a
@@ -125,19 +145,35 @@ pub(super) struct Policy {
     deny_unknown_fields,
     expecting = "a mapping with the conditions of a rule"
 )]
+#[schemars(extend(
+    "anyOf" = [
+        { "required": ["tags"] },
+        { "required": ["all_tags"] },
+        { "required": ["no_tag"] },
+        { "properties": { "untagged": { "const": true } }, "required": ["untagged"] },
+        { "required": ["pushed_within"] },
+        { "required": ["pulled_within"] },
+        { "required": ["newest"] },
+        { "required": ["newest_groups"] },
+    ],
+    "dependentRequired" = { "except": ["tags"], "per": ["tags"], "newest_groups": ["per"], "version": ["by"] },
+))]
 pub(super) struct KeepRule {
     /// What explanations call the rule, 1 to 64 characters, unique in its policy. Default: `rule
     /// N`, counted from 1.
     #[schemars(length(min = 1, max = 64))]
     pub(super) name: Option<String>,
     /// Some tag matches this regular expression (Rust's `regex` syntax, unanchored).
+    #[schemars(extend("format" = "regex"))]
     pub(super) tags: Option<String>,
     /// That same tag does not match this regular expression. Needs `tags`.
+    #[schemars(extend("format" = "regex"))]
     pub(super) except: Option<String>,
     /// Each of these regular expressions matches some tag, not all of them the same one.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("items" = { "type": "string", "format": "regex" }))]
     pub(super) all_tags: Option<List<String>>,
     /// No tag matches this regular expression; an image without a tag meets that too.
+    #[schemars(extend("format" = "regex"))]
     pub(super) no_tag: Option<String>,
     /// The image has no tag. Excludes `tags`, `all_tags` and `no_tag`. Default: false.
     pub(super) untagged: Option<bool>,
@@ -157,6 +193,7 @@ pub(super) struct KeepRule {
     pub(super) by: Option<Order>,
     /// The part of a tag that is its version: the group `version` of this regular expression. Needs
     /// `by: version`. Default: what looks like a version.
+    #[schemars(extend("format" = "regex"))]
     pub(super) version: Option<String>,
 }
 
@@ -217,7 +254,7 @@ pub(super) struct UnexplainedPulls {
 pub(super) struct Guards {
     /// Account ids, 12 digits each, in quotes: refuse to run in any other. Default: whatever
     /// account it is.
-    #[schemars(inner(regex(pattern = r"^[0-9]{12}$")))]
+    #[schemars(inner(regex(pattern = form::ACCOUNT)))]
     pub(super) expected_accounts: List<String>,
     /// Delete although no use of any image was found. Default: false.
     pub(super) allow_no_usage: bool,
@@ -251,7 +288,7 @@ pub(super) struct Guards {
     /// organization ids (`o-example`), services (`codebuild.amazonaws.com`), ARNs and paths of an
     /// organization exactly as policies write them, or `*` for anybody whom a policy lets in without
     /// naming an account. Default: none.
-    #[schemars(inner(length(min = 1)))]
+    #[schemars(inner(regex(pattern = form::PULLER)))]
     pub(super) trusted_pullers: List<String>,
     /// When deletion is allowed. Default: always.
     pub(super) change_window: Option<ChangeWindow>,
@@ -264,6 +301,7 @@ pub(super) struct Guards {
     deny_unknown_fields,
     expecting = "a mapping with `timezone`, `days`, `from` and `to`"
 )]
+#[schemars(extend("x-required" = ["timezone", "days", "from", "to"]))]
 pub(super) struct ChangeWindow {
     /// The IANA name of the time zone, such as `Europe/Berlin`.
     pub(super) timezone: Option<String>,
@@ -271,10 +309,10 @@ pub(super) struct ChangeWindow {
     #[schemars(length(min = 1))]
     pub(super) days: Option<List<Day>>,
     /// When it opens, as `"HH:MM"`.
-    #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
+    #[schemars(regex(pattern = form::TIME))]
     pub(super) from: Option<String>,
     /// When it closes, as `"HH:MM"`; on the day after, where that is not later than `from`.
-    #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
+    #[schemars(regex(pattern = form::TIME))]
     pub(super) to: Option<String>,
 }
 

@@ -85,7 +85,7 @@ fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(
 /// A number of 1 or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
-#[schemars(inline)]
+#[schemars(inline, extend("maximum" = u32::MAX))]
 pub(super) struct Count(pub(super) NonZeroU32);
 
 impl<'de> Deserialize<'de> for Count {
@@ -227,6 +227,9 @@ pub(super) trait Words: Copy + PartialEq + Sized + 'static {
     const OFF: Option<Self>;
     /// What may be written, in words.
     const EXPECTED: &'static str;
+
+    /// Says more of the list in the schema.
+    fn narrow(_list: &mut Schema) {}
 }
 
 /// A word, or a list.
@@ -292,7 +295,9 @@ impl<W: Words, T: JsonSchema> JsonSchema for WordOrList<W, T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let words: Vec<&str> = W::WORDS.iter().map(|(text, _)| *text).collect();
         let words = json_schema!({ "type": "string", "enum": words });
-        let list = generator.subschema_for::<List<T>>();
+        let mut list = generator.subschema_for::<List<T>>();
+        list.remove("description");
+        W::narrow(&mut list);
         match W::OFF {
             Some(_) => json_schema!({ "anyOf": [words, { "const": false }, list] }),
             None => json_schema!({ "anyOf": [words, list] }),
@@ -303,7 +308,7 @@ impl<W: Words, T: JsonSchema> JsonSchema for WordOrList<W, T> {
 /// `{ newest: N }`.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(inline)]
+#[schemars(inline, extend("x-required" = ["newest"]))]
 struct Newest {
     /// How many of each family's ACTIVE revisions count, besides those referenced. 1 or more.
     newest: Count,

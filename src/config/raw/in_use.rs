@@ -1,9 +1,11 @@
 //! The grammar of `in_use`: where use of images is looked for.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_with::skip_serializing_none;
 
+use super::form;
 use crate::config::{
     EcsUse, Service,
     scalar::{List, Switch, WordOrList, Words},
@@ -40,6 +42,7 @@ pub(in crate::config) struct InUse {
     pub(in crate::config) organization: Option<Organization>,
     /// Lists of images in use, as `s3://BUCKET/KEY` with `*` for any part of a name, or
     /// `s3://ACCOUNT@BUCKET/KEY` to read only from a bucket of that account. Default: none.
+    #[schemars(inner(regex(pattern = form::OBJECTS)))]
     pub(in crate::config) keep_lists: List<String>,
 }
 
@@ -70,6 +73,14 @@ impl Words for RegionsWord {
         &[("auto", Self::Auto), ("own", Self::Own), ("all", Self::All)];
     const OFF: Option<Self> = None;
     const EXPECTED: &'static str = "`auto`, `own`, `all` or a list of Regions";
+
+    fn narrow(list: &mut Schema) {
+        list.insert("minItems".to_owned(), 1.into());
+        list.insert(
+            "items".to_owned(),
+            json!({ "type": "string", "pattern": form::REGION }),
+        );
+    }
 }
 
 /// Amazon EKS as a source of use.
@@ -79,7 +90,7 @@ pub(in crate::config) struct Eks {
     /// Globs on cluster names, the last of which that matches decides; `!` before one leaves out
     /// what it matches. A name without a wildcard must exist. What a cluster that is left out uses
     /// is not protected. Default: `**`, every cluster.
-    #[schemars(length(min = 1), inner(length(min = 1)))]
+    #[schemars(length(min = 1), inner(length(min = 1)), extend("prefixItems" = [{ "pattern": "^[^!]" }]))]
     pub(in crate::config) clusters: List<String>,
     /// Names of clusters, of contexts too, that may hold nothing; a cluster with no pods and no
     /// deployments is an error else. Default: none.
@@ -138,14 +149,20 @@ pub(in crate::config) struct Lambda {}
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping of an account's settings")]
+#[schemars(extend(
+    "anyOf" = [{ "required": ["role_arn"] }, { "required": ["regions"] }],
+    "dependentRequired" = { "external_id": ["role_arn"] },
+))]
 pub(in crate::config) struct Account {
     /// The ARN of the role to assume there, which reads. Default: none, for the caller's own
     /// account.
+    #[schemars(regex(pattern = form::ROLE))]
     pub(in crate::config) role_arn: Option<String>,
     /// The external id the role asks for. Default: none.
+    #[schemars(regex(pattern = form::EXTERNAL_ID))]
     pub(in crate::config) external_id: Option<String>,
     /// The AWS Regions to look in. Default: the caller's.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), inner(regex(pattern = form::REGION)))]
     pub(in crate::config) regions: Option<List<String>>,
 }
 
@@ -164,15 +181,17 @@ pub(in crate::config) struct Organization {
     #[schemars(length(min = 1))]
     pub(in crate::config) role_name: Option<String>,
     /// The external id the roles ask for. Default: none.
+    #[schemars(regex(pattern = form::EXTERNAL_ID))]
     pub(in crate::config) external_id: Option<String>,
     /// The ARN of the role to assume to list the accounts: one of the management account or of a
     /// delegated administrator. Default: none, where the caller's own account is one of these.
+    #[schemars(regex(pattern = form::ROLE))]
     pub(in crate::config) list_role_arn: Option<String>,
     /// The AWS Regions to look in, in each account. Default: the caller's.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), inner(regex(pattern = form::REGION)))]
     pub(in crate::config) regions: Option<List<String>>,
     /// Account ids, 12 digits each, in quotes: accounts that are not read. That alone does not let a
     /// repository be cleaned from which they may pull. Default: none.
-    #[schemars(inner(regex(pattern = r"^[0-9]{12}$")))]
+    #[schemars(inner(regex(pattern = form::ACCOUNT)))]
     pub(in crate::config) exclude: Option<List<String>>,
 }
