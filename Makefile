@@ -13,7 +13,7 @@ CHECKOV := .venv-checkov
 TARGET_arm64 := aarch64-unknown-linux-gnu
 TARGET_x86_64 := x86_64-unknown-linux-gnu
 
-.PHONY: help demo test test-rust test-moto test-infra test-cdk build programs bench bench-quick mutants dashboard package check-package package-arm64 package-x86_64 lint fmt schema clean
+.PHONY: release-check lint-workflows sbom help demo test test-rust test-moto test-infra test-cdk build programs bench bench-quick mutants dashboard package check-package package-arm64 package-x86_64 lint fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,7 +73,7 @@ package-arm64 package-x86_64: package-%: $(PACKAGING)/.ready
 	PATH="$(CURDIR)/$(PACKAGING)/bin:$$PATH" \
 	RUSTFLAGS="--remap-path-prefix=$(CURDIR)=/ecr-cleanup --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo" \
 	cargo lambda build --profile dist --locked --target $(TARGET_$*) --lambda-dir target/lambda/$* --bin ecr-cleanup-lambda --no-default-features --features function
-	$(PACKAGING)/bin/python infra/package.py target/lambda/$*/ecr-cleanup-lambda/bootstrap dist/ecr-cleanup-$*.zip
+	$(PACKAGING)/bin/python infra/release/release.py zip target/lambda/$*/ecr-cleanup-lambda/bootstrap dist/ecr-cleanup-$*.zip
 
 check-package: package programs $(VENV)/.ready ## Build the zips once more, from nothing, and compare; start both, arm64 under qemu-user where that is installed
 	rm -rf target/first
@@ -83,7 +83,38 @@ check-package: package programs $(VENV)/.ready ## Build the zips once more, from
 	diff -r target/first dist
 	$(VENV)/bin/python -m pytest -q -rs tests/package
 
-lint: $(CHECKOV)/.ready ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform formatting, checkov
+# Static where the target is Linux with musl; those of macOS are built on macOS.
+command-%: $(PACKAGING)/.ready ## Build the command for a target, as an archive: make command-aarch64-unknown-linux-musl
+	if command -v rustup >/dev/null; then rustup target add $*; fi
+	PATH="$(CURDIR)/$(PACKAGING)/bin:$$PATH" \
+	RUSTFLAGS="--remap-path-prefix=$(CURDIR)=/ecr-cleanup --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo" \
+	cargo $(if $(findstring linux,$*),zigbuild,build) --profile dist --locked --target $* --bin ecr-cleanup --no-default-features --features command
+	$(PACKAGING)/bin/python infra/release/release.py archive target/$*/dist/ecr-cleanup dist/ecr-cleanup-$*.tar.gz
+
+sbom: ## List every dependency of what is shipped, as CycloneDX, in dist/; needs cargo-cyclonedx
+	@command -v cargo-cyclonedx >/dev/null || { echo "cargo-cyclonedx is not installed: cargo install --locked cargo-cyclonedx"; exit 1; }
+	cargo cyclonedx --format json --spec-version 1.5 --override-filename ecr-cleanup.cdx
+	mkdir -p dist
+	mv ecr-cleanup.cdx.json dist/
+	find crates tests -name ecr-cleanup.cdx.json -delete
+
+release-check: lint-workflows ## A dry run of a release: notes, crates, zips built twice, the command, SBOM; says what cannot be done here
+	python3 infra/release/release.py notes CHANGELOG.md
+	cargo package --locked --no-verify --package ecr-cleanup-core --package ecr-cleanup
+	$(MAKE) check-package
+	@if [ -d "$$(rustc --print sysroot)/lib/rustlib/x86_64-unknown-linux-musl" ] || rustup target add x86_64-unknown-linux-musl; then \
+	$(MAKE) command-x86_64-unknown-linux-musl; \
+	else echo "SKIPPED: Rust's standard library for musl cannot be had here, so the command is built for glibc"; \
+	$(MAKE) command-x86_64-unknown-linux-gnu; fi
+	@if command -v cargo-cyclonedx >/dev/null; then $(MAKE) sbom; else echo "SKIPPED: cargo-cyclonedx is not installed, so there is no SBOM"; fi
+	python3 infra/release/release.py checksums dist
+	cd dist && sha256sum --check --quiet *.sha256
+
+lint-workflows: $(CHECKOV)/.ready ## What CI and releases do on GitHub: actionlint, zizmor
+	$(CHECKOV)/bin/actionlint
+	$(CHECKOV)/bin/zizmor --offline --quiet --no-progress .github
+
+lint: lint-workflows $(CHECKOV)/.ready ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform, checkov, workflows
 	cargo fmt --all -- --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo fetch --locked --quiet; cargo deny --offline check bans licenses sources; \
