@@ -25,10 +25,10 @@ pub(super) fn compile(
     let registries = registries.map(|written| accounts::registries(written, problems));
     let mut default_policies = defaults.policies.items();
     let default_keep = default_policies.find_map(|(_, policy)| policy.keep.as_ref());
-    let policies = policies::compile(&document.policies, default_keep, problems);
+    let has_state = document.state.is_some() || problems.knows(&Path::of("state"));
+    let policies = policies::compile(&document.policies, default_keep, has_state, problems);
     let in_use = in_use::compile(&document.in_use, problems);
     let registry_aliases = aliases(&document.registry_aliases, problems);
-    let has_state = document.state.is_some() || problems.knows(&Path::of("state"));
     let guards = guards::compile(&document.guards, has_state, problems);
     let mut location = |key, written: &Option<String>| {
         let parsed = S3Location::parse(written.as_ref()?);

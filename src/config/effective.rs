@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Config, InUse, Recipient, Regions, Service, Services, accounts,
+    Config, InUse, Mode, Recipient, Regions, Service, Services, accounts,
     duration::Duration,
     notify::OneOrMore,
     raw::{self, Document, RegionsWord, ServicesWord},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     guard::Guards,
-    policy::{Action, KeepRule, KeepRules, Order, Pattern, Policy, RepositoryGlobs},
+    policy::{Action, Ceiling, KeepRule, KeepRules, Order, Pattern, Policy, RepositoryGlobs},
 };
 
 impl Serialize for Config {
@@ -79,9 +79,18 @@ fn policy(policy: &Policy) -> raw::Policy {
         let newest = keep.at_least.as_ref().and_then(|rule| rule.newest);
         newest.map_or(0, NonZeroU32::get)
     };
+    let limits = policy.limits;
     raw::Policy {
+        name: policy.name.clone(),
         repositories: Some(texts(policy.repositories.patterns())),
         pull_through_cache: policy.pull_through_cache.then_some(true),
+        mode: limits.mode.map(|ceiling| match ceiling {
+            Ceiling::Plan => Mode::Plan,
+            Ceiling::Archive => Mode::Archive,
+        }),
+        max_percent: limits.max_percent,
+        max_deletions: limits.max_deletions,
+        soak: limits.soak.map(Duration),
         keep: keep.map(|keep| keep.rules.iter().map(keep_rule).collect()),
         leave_alone: keep.is_none().then_some(true),
         delete_unmatched: keep.map(|keep| keep.delete_unmatched),

@@ -18,6 +18,10 @@ use crate::{
     image::AccountId,
 };
 
+/// Problem of a `soak` without a state store.
+pub(super) const SOAK_NEEDS_STATE: &str =
+    "needs `state`, where it is written down since when images are candidates";
+
 /// Returns the guards as they are written; some need the state store.
 pub(super) fn compile(
     written: &raw::Guards,
@@ -27,10 +31,7 @@ pub(super) fn compile(
     let path = Path::of("guards");
     let soak = written.soak.0;
     if !soak.is_zero() && !has_state {
-        problems.add(
-            &path.key("soak"),
-            "needs `state`, where it is written down since when images are candidates",
-        );
+        problems.add(&path.key("soak"), SOAK_NEEDS_STATE);
     }
     let accounts = path.key("expected_accounts");
     let accounts = problems.all_parsed(&accounts, &written.expected_accounts, registry::account);

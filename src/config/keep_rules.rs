@@ -11,7 +11,7 @@ use super::{
 };
 use crate::policy::{KeepRule, Order, Pattern, VERSION_GROUP};
 
-/// The longest name of a rule, in characters.
+/// The longest name of a rule or policy, in characters.
 const LONGEST_NAME: usize = 64;
 
 /// Returns the rule that keeps the newest images whatever the others say; `None` for no image.
@@ -49,6 +49,12 @@ fn name(rule: &raw::KeepRule, position: usize, path: &Path, problems: &mut Probl
     let Some(name) = &rule.name else {
         return format!("rule {}", position + 1);
     };
+    check_name(name, path, problems);
+    name.clone()
+}
+
+/// Checks the name of the rule or policy at `path`.
+pub(super) fn check_name(name: &str, path: &Path, problems: &mut Problems) {
     let length = name.chars().count();
     if name.trim().is_empty() || length > LONGEST_NAME || name.chars().any(char::is_control) {
         let found = if length > LONGEST_NAME {
@@ -59,7 +65,6 @@ fn name(rule: &raw::KeepRule, position: usize, path: &Path, problems: &mut Probl
         let message = format!("expected 1 to {LONGEST_NAME} visible characters, found {found}");
         problems.add(&path.key("name"), message);
     }
-    name.clone()
 }
 
 fn rule(

@@ -1,19 +1,34 @@
 //! Policies: what is written, checked and compiled.
 
+use std::collections::HashMap;
+
 use super::{
-    keep_rules::{self, keep_at_least},
+    Config, Mode, guards,
+    keep_rules::{self, check_name, keep_at_least},
     path::Path,
     problems::{Problems, all_of},
     raw,
     scalar::List,
     text::quoted,
 };
-use crate::policy::{Action, KeepRules, Policies, Policy, RepositoryGlobs};
+use crate::policy::{Action, Ceiling, KeepRules, Limits, Policies, Policy, RepositoryGlobs};
 
-/// Returns the policies as they are written; `default_keep` is for those without `keep`.
+impl Config {
+    /// Returns whether any image has to soak.
+    pub(crate) fn soaks(&self) -> bool {
+        let policies = self.policies.0.iter();
+        let of_policies = policies.filter_map(|policy| policy.limits.soak);
+        let mut all = of_policies.chain([self.guards.soak]);
+        all.any(|soak| !soak.is_zero())
+    }
+}
+
+/// Returns the policies as they are written; `default_keep` is for those without `keep`. Some keys
+/// need the state store.
 pub(super) fn compile(
     written: &List<raw::Policy>,
     default_keep: Option<&List<raw::KeepRule>>,
+    has_state: bool,
     problems: &mut Problems,
 ) -> Option<Policies> {
     let path = Path::of("policies");
@@ -23,15 +38,19 @@ pub(super) fn compile(
             "expected a policy; leave the key out for the default ones",
         );
     }
+    let mut names = HashMap::new();
     let policies = written.items().map(|(position, written)| {
         let path = path.index(position);
+        check_unique_name(written, position, &mut names, &path, problems);
         let repositories = repositories(written, &path, problems);
         let action = action(written, default_keep, &path, problems);
         Some(Policy {
             position,
+            name: written.name.clone(),
             repositories: repositories?,
             pull_through_cache: written.pull_through_cache.unwrap_or(false),
             action: action?,
+            limits: limits(written, has_state, &path, problems),
         })
     });
     let policies = all_of(policies).map(Policies)?;
@@ -47,6 +66,41 @@ pub(super) fn compile(
         problems.add(&path, message);
     }
     Some(policies)
+}
+
+fn check_unique_name<'a>(
+    policy: &'a raw::Policy,
+    position: usize,
+    names: &mut HashMap<&'a str, usize>,
+    path: &Path,
+    problems: &mut Problems,
+) {
+    let Some(name) = &policy.name else { return };
+    check_name(name, path, problems);
+    if let Some(first) = names.insert(name, position) {
+        let message = format!(
+            "{} is the name of `policies[{first}]` too: names are unique",
+            quoted(name)
+        );
+        problems.add(&path.key("name"), message);
+    }
+}
+
+fn limits(policy: &raw::Policy, has_state: bool, path: &Path, problems: &mut Problems) -> Limits {
+    let soak = policy.soak.map(|soak| soak.0);
+    if soak.is_some_and(|soak| !soak.is_zero()) && !has_state {
+        problems.add(&path.key("soak"), guards::SOAK_NEEDS_STATE);
+    }
+    Limits {
+        mode: policy.mode.and_then(|mode| match mode {
+            Mode::Plan => Some(Ceiling::Plan),
+            Mode::Archive => Some(Ceiling::Archive),
+            Mode::Delete => None,
+        }),
+        max_percent: policy.max_percent,
+        max_deletions: policy.max_deletions,
+        soak,
+    }
 }
 
 fn repositories(
@@ -104,18 +158,18 @@ fn action(
         }
     };
     if leave_alone {
-        let mut contradicts = |key| {
+        let others = [
+            ("keep", policy.keep.is_some()),
+            ("delete_unmatched", delete_unmatched),
+            ("keep_at_least", policy.keep_at_least.is_some()),
+            ("mode", policy.mode.is_some()),
+            ("max_percent", policy.max_percent.is_some()),
+            ("max_deletions", policy.max_deletions.is_some()),
+            ("soak", policy.soak.is_some()),
+        ];
+        for (key, _) in others.iter().filter(|(_, is_written)| *is_written) {
             let message = format!("`leave_alone: true` contradicts `{key}`: leave one of them out");
             problems.add(path, message);
-        };
-        if policy.keep.is_some() {
-            contradicts("keep");
-        }
-        if delete_unmatched {
-            contradicts("delete_unmatched");
-        }
-        if policy.keep_at_least.is_some() {
-            contradicts("keep_at_least");
         }
         return Some(Action::LeaveAlone);
     }

@@ -108,11 +108,19 @@ pub(super) struct Registry {
         "anyOf": [
             { "required": ["keep"] },
             { "required": ["keep_at_least"] },
+            { "required": ["mode"] },
+            { "required": ["max_percent"] },
+            { "required": ["max_deletions"] },
+            { "required": ["soak"] },
             { "properties": { "delete_unmatched": { "const": true } }, "required": ["delete_unmatched"] },
         ],
     },
 ))]
 pub(super) struct Policy {
+    /// What explanations and reports call the policy, 1 to 64 characters, unique. Default: `policy
+    /// N`, counted from 1.
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) name: Option<String>,
     /// Globs on whole repository names: `*` and `?` do not cross a `/`, `**` does; `**` alone is
     /// every repository. A repository of a pull-through cache is matched only by a glob without a
     /// wildcard, unless `pull_through_cache` is set. Required.
@@ -120,6 +128,21 @@ pub(super) struct Policy {
     pub(super) repositories: Option<List<String>>,
     /// Let wildcards match repositories of pull-through caches too. Default: false.
     pub(super) pull_through_cache: Option<bool>,
+    /// The most a run may do in these repositories; what the configuration or an event allows is
+    /// never exceeded. Default: what they allow.
+    pub(super) mode: Option<Mode>,
+    /// Percentage, 0 to 100, of a repository's images that one run may delete, instead of
+    /// `guards.max_percent_per_repository`.
+    #[serde(default, deserialize_with = "scalar::some_percent")]
+    #[schemars(range(min = 0, max = 100))]
+    pub(super) max_percent: Option<u8>,
+    /// Images of a repository that one run may delete; the next run continues. 0 deletes nothing.
+    /// Default: as many as `guards.max_deletions_per_run`.
+    #[serde(default, deserialize_with = "scalar::some_limit")]
+    pub(super) max_deletions: Option<u64>,
+    /// How long an image must have been a candidate in every run before it is deleted, instead of
+    /// `guards.soak`. Needs `state`.
+    pub(super) soak: Option<Duration>,
     /// An image is kept if one of these rules keeps it, or if it is in use. Default: the rules of
     /// the default configuration.
     #[schemars(length(min = 1))]

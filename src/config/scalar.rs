@@ -106,6 +106,20 @@ pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     whole(deserializer, 0, u32::MAX.into()).map(Some)
 }
 
+/// Reads a number that may be 0, if one is written.
+pub(super) fn some_limit<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u64>, D::Error> {
+    limit(deserializer).map(Some)
+}
+
+/// Reads a percentage from 0 to 100, if one is written.
+pub(super) fn some_percent<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u8>, D::Error> {
+    percent(deserializer).map(Some)
+}
+
 /// Reads a percentage from 0 to 100.
 pub(super) fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     whole(deserializer, 0, 100)

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::guard::{PullAction, PullGuard, TrustedPullers, UnreadPullers};
-use crate::policy::{Action, KeepRule, Order};
+use crate::policy::{Action, Ceiling, KeepRule, Limits, Order};
 
 fn parse(text: &str) -> Config {
     Config::parse(text).unwrap_or_else(|error| panic!("{text}\n{error}"))
@@ -247,6 +247,33 @@ fn extremes_that_are_valid() {
     assert!(free.usd_per_gb_month.is_sign_positive());
     let merged = parse("guards: { <<: { allow_no_usage: true } }");
     assert!(merged.guards.allow_no_usage);
+}
+
+/// What a policy allows is read and written back; `delete` is what the run may do anyway.
+#[test]
+fn a_policy_has_a_name_and_limits() {
+    let text = "{ state: 's3://bucket/p', policies: [
+        { name: team, repositories: ['team/**'], mode: archive, max_percent: 0, max_deletions: 7, soak: 0d },
+        { repositories: ['**'], mode: delete, soak: 2d }] }";
+    let config = parse(text);
+    let [team, rest] = &config.policies.0[..] else {
+        panic!("{config:?}")
+    };
+    let limits = Limits {
+        mode: Some(Ceiling::Archive),
+        max_percent: Some(0),
+        max_deletions: Some(7),
+        soak: Some(SignedDuration::ZERO),
+    };
+    assert_eq!((team.title(), team.limits), ("team".to_owned(), limits));
+    let soak = Some(SignedDuration::from_hours(48));
+    let limits = Limits {
+        soak,
+        ..Limits::default()
+    };
+    assert_eq!((rest.title(), rest.limits), ("policy 2".to_owned(), limits));
+    assert!(config.soaks() && !parse("").soaks());
+    assert_eq!(parse(&serde_json::to_string(&config).unwrap()), config);
 }
 
 proptest! {

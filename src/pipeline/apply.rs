@@ -136,7 +136,7 @@ impl Planned<'_> {
         recorded
     }
 
-    /// Restores archived images that something live needs, if the mode asks for it and no guard
+    /// Restores archived images that something live needs, if a mode asks for it and no guard
     /// objects that stops this too.
     async fn restore_needed(&self, decision: &Decision<'_>) -> Vec<Restoring> {
         let may_restore = match decision {
@@ -145,7 +145,7 @@ impl Planned<'_> {
             Decision::OutOfTime => false,
         };
         let needed = self.needed_archived();
-        if !may_restore || self.request.mode != Mode::Archive || needed.is_empty() {
+        if !may_restore || self.request.mode == Mode::Plan || needed.is_empty() {
             return Vec::new();
         }
         if self.program.stopped().await.is_some() {

@@ -273,7 +273,7 @@ impl Program {
     /// Reads the state, if it is configured, with the caches of these locations.
     async fn state(&self, locations: &Locations) -> Option<State> {
         let location = self.config.state.as_ref()?;
-        let soaks = !self.config.guards.soak.is_zero();
+        let soaks = self.config.soaks();
         // In a box, since the futures of S3 are large.
         let use_name = self.config.use_name();
         let home = &locations.own.registry;

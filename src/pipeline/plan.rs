@@ -311,7 +311,7 @@ impl Planned<'_> {
 
     /// Returns the archived images that something live needs, if mode `archive` restores them.
     pub(super) fn needed_archived(&self) -> Vec<(&RepositoryPlan, Vec<&Image>)> {
-        if !self.plan.is_archiving() || !self.program.config.archive.restore_in_use {
+        if !self.program.config.archive.restore_in_use {
             return Vec::new();
         }
         plan::needed_archived(&self.plan, &self.usage)
@@ -386,12 +386,12 @@ impl Planned<'_> {
 
     /// Returns a warning about candidates that have not soaked long enough.
     fn soaking(&self, memory: &Memory) -> Option<String> {
-        if self.program.config.guards.soak.is_zero() {
+        if !self.program.config.soaks() {
             return None;
         }
         let soaking = guard::select(self.guard_input(memory, self.plan.now())).soaking();
         let text = format!(
-            "{soaking} candidates have not been candidates for as long as `guards.soak` asks for, and are kept until then"
+            "{soaking} candidates have not been candidates for as long as `guards.soak`, or the `soak` of their policy, asks for, and are kept until then"
         );
         (soaking > 0).then_some(text)
     }

@@ -34,7 +34,7 @@ impl Program {
         usage: &UsageIndex,
         locations: &Locations,
     ) -> (Vec<Veto>, PullingAccounts) {
-        let keys = candidates.counts().map(|(key, ..)| key);
+        let keys = candidates.counts().map(|it| it.repository);
         let open = keys.filter(|key| vetoed.iter().all(|veto| veto.repository != **key));
         let keys: Vec<(&RepositoryKey, &Clients)> = open
             .filter_map(|key| Some((key, locations.registries.get(&*key.0)?)))

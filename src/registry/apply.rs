@@ -102,7 +102,7 @@ impl Applier<'_> {
         &self,
         plan: &Plan,
         selected: &[RepositorySelection<'_>],
-        pending: &mut Pending,
+        pending: &mut Pending<'_>,
         freshness: &Mutex<Freshness>,
     ) -> Vec<RepositoryOutcome> {
         let mut all = Vec::new();
@@ -127,7 +127,7 @@ impl Applier<'_> {
         &self,
         plan: &Plan,
         selected: &RepositorySelection<'_>,
-        pending: &Pending,
+        pending: &Pending<'_>,
         freshness: &Mutex<Freshness>,
     ) -> RepositoryOutcome {
         let repository = selected.repository;
@@ -190,7 +190,7 @@ impl RepositoryApplier<'_, '_> {
         for level in 0..=levels.max().unwrap_or_default() {
             for action in [Action::Delete, Action::Archive] {
                 let of_action = |it: &&UnitImage<'_>| {
-                    let archives = self.plan.archives(&it.planned.image);
+                    let archives = self.plan.archives(self.repository, &it.planned.image);
                     it.level == level && archives == (action == Action::Archive)
                 };
                 let images = units.iter().flatten().filter(of_action).map(digest);

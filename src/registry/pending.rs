@@ -12,11 +12,16 @@ use crate::{
 
 /// The candidates of a plan to which something of another repository is attached, and that are
 /// still there.
-pub(super) struct Pending(BTreeMap<Digest, BTreeSet<RepositoryKey>>);
+pub(super) struct Pending<'a> {
+    plan: &'a Plan,
+    candidates: BTreeMap<Digest, BTreeSet<RepositoryKey>>,
+    /// Those of them that were archived.
+    archived: BTreeSet<(Digest, RepositoryKey)>,
+}
 
-impl Pending {
+impl<'a> Pending<'a> {
     /// Returns all such candidates of a plan.
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &'a Plan) -> Self {
         let repositories = || plan.repositories().iter();
         let subjects = repositories().flat_map(|repository| {
             let candidates = repository.candidates();
@@ -24,27 +29,33 @@ impl Pending {
         });
         let mut pending: BTreeMap<Digest, BTreeSet<RepositoryKey>> =
             subjects.map(|subject| (subject, BTreeSet::new())).collect();
-        if pending.is_empty() {
-            return Self(pending);
-        }
-        for repository in repositories() {
-            for candidate in repository.candidates() {
-                if let Some(holders) = pending.get_mut(&candidate.image.digest) {
-                    holders.insert(repository.key().clone());
+        if !pending.is_empty() {
+            for repository in repositories() {
+                for candidate in repository.candidates() {
+                    if let Some(holders) = pending.get_mut(&candidate.image.digest) {
+                        holders.insert(repository.key().clone());
+                    }
                 }
             }
         }
-        Self(pending)
+        Self {
+            plan,
+            candidates: pending,
+            archived: BTreeSet::new(),
+        }
     }
 
-    /// Removes what was deleted or archived, or was not there.
+    /// Takes in what was deleted or archived, or was not there.
     pub(super) fn remove(&mut self, outcome: &RepositoryOutcome) {
-        let done = [&outcome.deleted, &outcome.archived, &outcome.missing];
-        for digest in done.into_iter().flatten() {
-            if let Some(holders) = self.0.get_mut(digest) {
+        let gone = outcome.deleted.iter().chain(&outcome.missing);
+        for digest in gone {
+            if let Some(holders) = self.candidates.get_mut(digest) {
                 holders.remove(&outcome.repository);
             }
         }
+        let archived = outcome.archived.iter();
+        let archived = archived.map(|digest| (*digest, outcome.repository.clone()));
+        self.archived.extend(archived);
     }
 
     /// Splits repositories into those that can be cleaned now and those of which an attachment
@@ -80,14 +91,23 @@ impl Pending {
     }
 
     /// Returns the other repositories that still have images to which something of a unit is
-    /// attached.
-    fn holders<'a>(
-        &'a self,
-        repository: &'a RepositoryPlan,
-        unit: &'a Unit<'_>,
-    ) -> impl Iterator<Item = &'a RepositoryKey> {
+    /// attached. One that was archived can be restored, and holds what would be deleted.
+    fn holders<'s>(
+        &'s self,
+        repository: &'s RepositoryPlan,
+        unit: &'s Unit<'_>,
+    ) -> impl Iterator<Item = &'s RepositoryKey> {
         let images = unit.images.iter().map(|it| &it.planned.image);
-        let subjects = images.flat_map(|image| repository.subjects_elsewhere(image));
-        subjects.flat_map(|subject| self.0.get(&subject).into_iter().flatten())
+        images.flat_map(move |image| {
+            let archives = self.plan.archives(repository, image);
+            let subjects = repository.subjects_elsewhere(image);
+            subjects.flat_map(move |subject| {
+                let holders = self.candidates.get(&subject).into_iter().flatten();
+                holders.filter(move |holder| {
+                    let is_archived = self.archived.contains(&(subject, (*holder).clone()));
+                    !archives || !is_archived
+                })
+            })
+        })
     }
 }

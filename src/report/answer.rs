@@ -14,6 +14,7 @@ use crate::{
     evidence::{SourceStatus, Unread},
     guard::Refusal,
     plan::{Explanation, Missing, UnexplainedPulls},
+    policy::Ceiling,
 };
 
 /// Answer of a run: what it did, or would do.
@@ -146,6 +147,10 @@ pub struct Bytes {
 pub struct RepositoryLine {
     /// The repository, with the host of its registry if there are several.
     pub name: String,
+    /// The name of its policy. `None` if it has none.
+    pub policy: Option<String>,
+    /// The most that its policy lets a run do. `None` if that is what the run may do.
+    pub mode: Option<Ceiling>,
     /// All images.
     pub images: u64,
     /// Images that are kept.

@@ -72,7 +72,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         progress: facts.progress,
         unread: &facts.unread,
         counts,
-        archives: plan.is_archiving(),
+        archives: plan.is_archiving_any(),
         to_archive: totals.to_archive,
         to_restore: facts.to_restore,
         size: Size(match status {

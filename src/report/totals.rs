@@ -99,6 +99,8 @@ impl Totals {
     fn count_images(&mut self, plan: &Plan, repository: &RepositoryPlan) -> RepositoryLine {
         let mut line = RepositoryLine {
             name: repository.title(),
+            policy: repository.policy_title().map(str::to_owned),
+            mode: repository.limits().mode,
             left_alone: repository.left_alone().map(ToString::to_string),
             ..RepositoryLine::default()
         };
@@ -110,7 +112,7 @@ impl Totals {
             if verdict.deletes() {
                 line.candidates += 1;
                 line.candidate_bytes += bytes;
-                if plan.archives(image) {
+                if plan.archives(repository, image) {
                     self.to_archive += 1;
                 } else {
                     self.bytes_to_delete += bytes;

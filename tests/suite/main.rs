@@ -31,6 +31,7 @@ mod budget;
 mod coverage;
 mod endings;
 mod inventory_faults;
+mod policy_limits;
 mod races;
 mod safety_net;
 

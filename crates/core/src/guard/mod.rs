@@ -111,9 +111,10 @@ pub fn select(input: GuardInput<'_>) -> Selection<'_> {
         ..
     } = input;
     let has_soaked = |repository: &RepositoryPlan, image: &Digest| {
+        let soak = repository.limits().soak.unwrap_or(guards.soak);
         let ledger = memory.ledger.as_ref();
-        let soaked = |ledger: &SoakLedger| ledger.has_soaked(repository, image, guards.soak, now);
-        guards.soak.is_zero() || ledger.is_some_and(soaked)
+        let soaked = |ledger: &SoakLedger| ledger.has_soaked(repository, image, soak, now);
+        soak.is_zero() || ledger.is_some_and(soaked)
     };
     Selection::new(plan, guards.max_deletions_per_run, has_soaked)
 }

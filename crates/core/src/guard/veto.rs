@@ -16,18 +16,22 @@ use crate::{
     plan::{Candidates, LeftAlone, RepositoryKey, Veto},
 };
 
-/// Returns a veto for each repository of which more than `limit` percent of the images are
-/// candidates.
+/// Returns a veto for each repository of which a larger part of the images are candidates than its
+/// policy allows or, if that says nothing, than `limit` percent.
 #[must_use]
 pub fn too_many_candidates(candidates: &Candidates<'_>, limit: u8) -> Vec<Veto> {
-    let counts = candidates.counts();
-    let too_many = counts.filter(|(_, candidates, all)| candidates * 100 > u64::from(limit) * all);
-    let vetoes = too_many.map(|(repository, candidates, all)| {
-        let percent = u8::try_from((candidates * 100).div_ceil(all)).unwrap_or(100);
-        Veto {
-            repository: repository.clone(),
-            why: LeftAlone::TooMuch { percent, limit },
-        }
+    let vetoes = candidates.counts().filter_map(|of| {
+        let own = of.limits.max_percent;
+        let limit = own.unwrap_or(limit);
+        let percent = u8::try_from((of.candidates * 100).div_ceil(of.images)).unwrap_or(100);
+        let policy = of.policy.filter(|_| own.is_some()).map(str::to_owned);
+        let why = LeftAlone::TooMuch {
+            percent,
+            limit,
+            policy,
+        };
+        let repository = of.repository.clone();
+        (of.candidates * 100 > u64::from(limit) * of.images).then_some(Veto { repository, why })
     });
     vetoes.collect()
 }

@@ -54,7 +54,9 @@ impl<'a> Progress<'a> {
         settings: PlanSettings,
     ) -> Self {
         let doubts = usage.doubts_about(subject.registry, subject.name);
-        let reasons = match subject.policy.map(|position| &policies.0[position].action) {
+        let policy = subject.policy.map(|position| &policies.0[position]);
+        let settings = settings.within(policy.map(|it| it.limits).unwrap_or_default());
+        let reasons = match policy.map(|policy| &policy.action) {
             _ if subject.left_alone.is_some() => Err(subject.left_alone.cloned()),
             Some(Action::Keep(_)) if !doubts.is_empty() => {
                 Err(Some(LeftAlone::InDoubt { by: doubts }))

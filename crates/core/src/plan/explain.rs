@@ -16,6 +16,8 @@ pub struct Explanation {
     pub repository: RepositoryName,
     /// The host of its registry. `None` if there is only one registry.
     pub host: Option<String>,
+    /// The name of the policy that decides about it. `None` if there is none.
+    pub policy: Option<String>,
     /// The digest. `None` if the image does not exist.
     pub digest: Option<Digest>,
     /// All its tags.
@@ -53,6 +55,9 @@ impl fmt::Display for Explanation {
                     tags => writeln!(f, "  tags: {}", tags.join(", "))?,
                 }
             }
+        }
+        if let Some(policy) = &self.policy {
+            writeln!(f, "  policy: {policy}")?;
         }
         for because in &self.because {
             writeln!(f, "  - {because}")?;
@@ -111,15 +116,20 @@ impl Plan {
                 None => format!("`{reference}` does not exist in the repository"),
             });
         };
-        let archives = verdict.deletes() && self.archives(image);
+        let archives = verdict.deletes() && self.archives(repository, image);
+        let mut because = repository.because(verdict);
+        if verdict.deletes() && !repository.acts() {
+            because.push("only shown, since its policy has `mode: plan`".to_owned());
+        }
         Explanation {
             repository: repository.name().clone(),
             host,
+            policy: repository.policy_title().map(str::to_owned),
             digest: Some(image.digest),
             tags: image.tags.iter().map(ToString::to_string).collect(),
             deletes: verdict.deletes() && !archives,
             archives,
-            because: repository.because(verdict),
+            because,
             also: Vec::new(),
         }
     }
@@ -130,6 +140,7 @@ impl Explanation {
         Self {
             repository: reference.repository.clone(),
             host,
+            policy: None,
             digest: None,
             tags: Vec::new(),
             deletes: false,

@@ -33,9 +33,9 @@ use crate::{
     evidence::UsageIndex,
     image::{Digest, Image, Registry, RepositoryName, Status, Time},
     inventory::Inventory,
-    policy::{Policies, Policy},
+    policy::{Limits, Policies},
 };
-use repository::Draft;
+use repository::{Draft, Terms};
 use subject::Subject;
 
 pub use conflict::{ConflictError, LifecycleConflict};
@@ -58,6 +58,21 @@ pub struct Veto {
     pub repository: RepositoryKey,
     /// Reason.
     pub why: LeftAlone,
+}
+
+/// The number of candidates in a repository.
+#[derive(Debug, Clone, Copy)]
+pub struct Count<'a> {
+    /// Repository.
+    pub repository: &'a RepositoryKey,
+    /// Name of its policy.
+    pub policy: Option<&'a str>,
+    /// What its policy allows a run.
+    pub limits: Limits,
+    /// Number of candidates.
+    pub candidates: u64,
+    /// Number of images.
+    pub images: u64,
 }
 
 /// The images that nothing keeps, before vetoes.
@@ -102,9 +117,13 @@ pub fn candidates<'a>(
         registries.push(registry);
     }
     repositories.sort_by(|a: &Draft, b| a.facts.key.cmp(&b.facts.key));
-    let rules: Vec<_> = policies.0.iter().map(Policy::rules).collect();
+    let terms = policies
+        .0
+        .iter()
+        .map(|policy| Arc::new(Terms::from(policy)));
+    let terms: Vec<Arc<Terms>> = terms.collect();
     for draft in &mut repositories {
-        draft.set_rules(&rules);
+        draft.set_terms(&terms);
     }
     let mut candidates = Candidates {
         registries,
@@ -129,14 +148,16 @@ pub fn plan(
 }
 
 impl Candidates<'_> {
-    /// Returns the repositories that have candidates, each with the number of these and of all
-    /// images.
-    pub fn counts(&self) -> impl Iterator<Item = (&RepositoryKey, u64, u64)> {
-        self.repositories.iter().filter_map(|repository| {
-            let deleted = repository.verdicts.iter().filter(|it| it.deletes()).count() as u64;
-            let all = repository.verdicts.len() as u64;
-            (deleted > 0).then_some((&repository.facts.key, deleted, all))
-        })
+    /// Returns the number of candidates in each repository that has some.
+    pub fn counts(&self) -> impl Iterator<Item = Count<'_>> {
+        let counts = self.repositories.iter().map(|repository| Count {
+            repository: &repository.facts.key,
+            policy: repository.facts.policy_title(),
+            limits: repository.facts.limits(),
+            candidates: repository.verdicts.iter().filter(|it| it.deletes()).count() as u64,
+            images: repository.verdicts.len() as u64,
+        });
+        counts.filter(|count| count.candidates > 0)
     }
 
     /// Makes the plan: repositories with a veto are left alone, and what is attached to their
@@ -205,17 +226,24 @@ impl Plan {
         &self.repositories
     }
 
-    /// Returns whether candidates are archived rather than deleted.
+    /// Returns whether candidates of a repository are archived rather than deleted.
     #[must_use]
-    pub const fn is_archiving(&self) -> bool {
-        self.settings.archive.candidates
+    pub fn is_archiving(&self, repository: &RepositoryPlan) -> bool {
+        self.settings.within(repository.limits()).archive.candidates
+    }
+
+    /// Returns whether candidates of any repository are archived rather than deleted.
+    #[must_use]
+    pub fn is_archiving_any(&self) -> bool {
+        let mut repositories = self.repositories.iter();
+        self.settings.archive.candidates || repositories.any(|it| self.is_archiving(it))
     }
 
     /// Returns whether a candidate is archived rather than deleted: one that is archived already is
     /// deleted.
     #[must_use]
-    pub fn archives(&self, candidate: &Image) -> bool {
-        self.settings.archive.candidates && candidate.status != Status::Archived
+    pub fn archives(&self, repository: &RepositoryPlan, candidate: &Image) -> bool {
+        self.is_archiving(repository) && candidate.status != Status::Archived
     }
 
     /// Returns the candidates of each repository that are kept by this use, read later than the

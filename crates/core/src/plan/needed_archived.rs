@@ -15,16 +15,18 @@ struct Named<'a> {
     tags: HashSet<&'a Tag>,
 }
 
-/// Returns the archived images of each repository that live use needs: what it names, and the
-/// children, as far as they are known, and attachments of that. An image comes before what belongs
-/// to it.
+/// Returns the archived images that live use needs, of each repository in which mode `archive` acts:
+/// what it names, and the children, as far as they are known, and attachments of that. An image comes
+/// before what belongs to it.
 #[must_use]
 pub fn needed_archived<'a>(
     plan: &'a Plan,
     usage: &UsageIndex,
 ) -> Vec<(&'a RepositoryPlan, Vec<&'a Image>)> {
     let named = named_by_live_use(usage);
-    let repositories = plan.repositories().iter().filter_map(|repository| {
+    let archiving = plan.repositories().iter();
+    let archiving = archiving.filter(|it| it.acts() && plan.is_archiving(it));
+    let repositories = archiving.filter_map(|repository| {
         let named = named.get(&(repository.registry(), repository.name()))?;
         let needed = needed_of(repository, named);
         (!needed.is_empty()).then_some((repository, needed))

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     image::{Digest, Image, MediaType, Registry, RepositoryName, Tag, Time},
     inventory::{Child, Content, Images, LifecyclePolicy, OwnReadings, Repository},
+    policy::{Ceiling, Limits, Policy},
 };
 
 /// An image with its verdict.
@@ -38,10 +39,29 @@ pub(super) struct Facts {
     pub(super) left_alone: Option<LeftAlone>,
     told_apart: bool,
     policy: Option<usize>,
-    /// Rules of the policy, as JSON.
-    rules: Option<Arc<str>>,
+    /// Terms of the policy.
+    terms: Option<Arc<Terms>>,
     mutable_tags: bool,
     read: bool,
+}
+
+/// Terms of a policy, for all repositories that it applies to.
+#[derive(Debug, PartialEq)]
+pub(super) struct Terms {
+    title: String,
+    /// Rules, as JSON; `None` if it has none.
+    rules: Option<Arc<str>>,
+    limits: Limits,
+}
+
+impl From<&Policy> for Terms {
+    fn from(policy: &Policy) -> Self {
+        Self {
+            title: policy.title(),
+            rules: policy.rules(),
+            limits: policy.limits,
+        }
+    }
 }
 
 /// A repository while its plan is being made.
@@ -68,7 +88,7 @@ impl Draft {
             left_alone,
             told_apart,
             policy: repository.policy,
-            rules: None,
+            terms: None,
             mutable_tags: repository.mutable_tags,
             read,
         };
@@ -79,10 +99,10 @@ impl Draft {
         }
     }
 
-    /// Takes in the rules of each policy, as JSON.
-    pub(super) fn set_rules(&mut self, of_policies: &[Option<Arc<str>>]) {
+    /// Takes in the terms of each policy.
+    pub(super) fn set_terms(&mut self, of_policies: &[Arc<Terms>]) {
         let policy = self.facts.policy;
-        self.facts.rules = policy.and_then(|position| of_policies.get(position)?.clone());
+        self.facts.terms = policy.and_then(|position| of_policies.get(position).cloned());
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
@@ -94,6 +114,15 @@ impl Draft {
 }
 
 impl Facts {
+    pub(super) fn limits(&self) -> Limits {
+        let terms = self.terms.as_ref();
+        terms.map(|terms| terms.limits).unwrap_or_default()
+    }
+
+    pub(super) fn policy_title(&self) -> Option<&str> {
+        self.terms.as_ref().map(|terms| &*terms.title)
+    }
+
     fn subject<'a>(
         &'a self,
         images: Vec<&'a Image>,
@@ -208,7 +237,25 @@ impl RepositoryPlan {
     /// Returns the rules that decide about it, as JSON; `None` if its policy has none.
     #[must_use]
     pub fn rules(&self) -> Option<&str> {
-        self.facts.rules.as_deref()
+        self.facts.terms.as_ref()?.rules.as_deref()
+    }
+
+    /// Returns the name of its policy.
+    #[must_use]
+    pub fn policy_title(&self) -> Option<&str> {
+        self.facts.policy_title()
+    }
+
+    /// Returns what its policy allows a run.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.facts.limits()
+    }
+
+    /// Returns whether a run may do anything with its candidates.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        self.limits().mode != Some(Ceiling::Plan)
     }
 
     /// Returns whether a tag in it can be moved to another image.

@@ -186,10 +186,20 @@ impl fmt::Display for LeftAlone {
                 "none of its tags matches a rule of its policy; to clean it anyway, set `delete_unmatched: true` in the policy",
             ),
             Self::Unclear(why) => why.fmt(f),
-            Self::TooMuch { percent, limit } => write!(
-                f,
-                "{percent} % of its images are candidates, but `guards.max_percent_per_repository` allows {limit} %"
-            ),
+            Self::TooMuch {
+                percent,
+                limit,
+                policy,
+            } => {
+                let setting = match policy {
+                    Some(policy) => format!("`max_percent` of policy `{policy}`"),
+                    None => "`guards.max_percent_per_repository`".to_owned(),
+                };
+                write!(
+                    f,
+                    "{percent} % of its images are candidates, but {setting} allows {limit} %"
+                )
+            }
             Self::PulledFrom { by, next } => write!(
                 f,
                 "its policy lets {} pull, but use there is not read; {next}",

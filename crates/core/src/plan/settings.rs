@@ -2,7 +2,10 @@
 
 use jiff::SignedDuration;
 
-use crate::image::{Image, Status, Time};
+use crate::{
+    image::{Image, Status, Time},
+    policy::{Ceiling, Limits},
+};
 
 /// AWS charges at least this long for an archived image, deleted or not.
 const ARCHIVE_CHARGE: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -40,6 +43,12 @@ impl From<Time> for PlanSettings {
 }
 
 impl PlanSettings {
+    /// Returns the settings for a repository whose policy has these limits.
+    pub(super) fn within(mut self, limits: Limits) -> Self {
+        self.archive.candidates |= limits.mode == Some(Ceiling::Archive);
+        self
+    }
+
     /// Returns whether an image has been archived for so long that this is no reason to keep it any
     /// more.
     pub(super) fn archived_long_enough(&self, image: &Image) -> bool {

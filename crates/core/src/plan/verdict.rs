@@ -169,8 +169,11 @@ pub enum LeftAlone {
     TooMuch {
         /// Candidates in percent of its images, rounded up.
         percent: u8,
-        /// `guards.max_percent_per_repository`.
+        /// Percentage that is allowed.
         limit: u8,
+        /// Name of the policy that says so; `None` if it is `guards.max_percent_per_repository`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        policy: Option<String>,
     },
     /// Its policy lets principals pull whose use is not read (U16).
     PulledFrom {

@@ -5,6 +5,7 @@
 //! together.
 
 mod cover;
+mod limits;
 mod pattern;
 mod rank;
 mod version;
@@ -15,6 +16,7 @@ use std::{num::NonZeroU32, sync::Arc};
 use jiff::SignedDuration;
 use serde::Serialize;
 
+pub use limits::{Ceiling, Limits};
 pub use pattern::{GlobError, Pattern, RepositoryGlobs};
 pub use rank::{Eligibility, Evaluation, Kept, Missed, Rank, RuleImage};
 
@@ -32,12 +34,16 @@ pub struct Policies(pub Vec<Policy>);
 pub struct Policy {
     /// Position in the configuration, from 0.
     pub position: usize,
+    /// Name; `None` if none is written.
+    pub name: Option<String>,
     /// Repositories that this policy applies to.
     pub repositories: RepositoryGlobs,
     /// Whether its wildcards reach pull-through caches.
     pub pull_through_cache: bool,
     /// Treatment of their images.
     pub action: Action,
+    /// What it allows a run.
+    pub limits: Limits,
 }
 
 /// Treatment of the images of a repository.
@@ -152,6 +158,14 @@ impl Policies {
 }
 
 impl Policy {
+    /// Returns its name, or `policy N`, counted from 1.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let position = self.position + 1;
+        let name = self.name.clone();
+        name.unwrap_or_else(|| format!("policy {position}"))
+    }
+
     fn decides_on_caches(&self) -> bool {
         self.pull_through_cache || self.action == Action::LeaveAlone
     }

@@ -6,8 +6,9 @@ use ecr_cleanup_core::{
     guard::{self, RepositorySelection},
     image::Digest,
     plan::{self, Unit},
+    policy::{Ceiling, Limits, Policies, Policy},
 };
-use proptest::{collection::vec, prelude::*};
+use proptest::{collection::vec, option, prelude::*};
 
 use crate::{
     guards::{NOBODY, input, settings},
@@ -192,6 +193,72 @@ proptest! {
     }
 }
 
+proptest! {
+    /// The limit of the run and that of each repository hold, nothing is taken of what a policy only
+    /// shows, and all that fits into both limits is, the oldest first (A1).
+    #[test]
+    fn each_repository_has_its_own_limit(
+        drawn in drawn_units(),
+        limit in 0_u64..12,
+        own in vec((option::of(0_u64..5), prop::bool::weighted(0.2)), NAMES.len()),
+    ) {
+        let tables: Vec<_> = (0..NAMES.len()).map(|it| table(&drawn, it).0).collect();
+        let stored: Vec<_> = NAMES.iter().copied().zip(tables.iter().map(String::as_str)).collect();
+        let mut stored = inventory(&stored);
+        for (position, repository) in stored.repositories.iter_mut().enumerate() {
+            repository.policy = Some(position);
+        }
+        let policies = own.iter().enumerate().map(|(position, &(max_deletions, is_shown))| Policy {
+            position,
+            limits: Limits {
+                mode: is_shown.then_some(Ceiling::Plan),
+                max_deletions,
+                ..Limits::default()
+            },
+            ..keeping("^keep").0.remove(0)
+        });
+        let (used, policies) = (usage(&[&format!("{HOST}/other:1")]), Policies(policies.collect()));
+        let plan = plan::plan(stored, &used, &policies, days_ago(0));
+        let guards = guard::Guards { max_deletions_per_run: limit, ..settings() };
+        let memory = guard::Memory::default();
+        let mut selection = guard::select(input(&plan, &guards, &used, &memory));
+        let (mut taken_of, mut seen) = ([0; NAMES.len()], BTreeSet::new());
+        for RepositorySelection { repository, units } in selection.take() {
+            let position = repository.policy().unwrap();
+            for unit in units {
+                taken_of[position] += unit.allowed as u64;
+                seen.insert((position, unit.images[0].planned.image.digest));
+            }
+            selection.settle(repository.key(), taken_of[position], false);
+        }
+        prop_assert!(selection.take().is_empty(), "everything was deleted");
+        let all: u64 = taken_of.iter().sum();
+        prop_assert!(all <= limit);
+        let mut waiting = Vec::new();
+        for (repository, &(max, is_shown)) in plan.repositories().iter().zip(&own) {
+            let taken = taken_of[repository.policy().unwrap()];
+            prop_assert!(taken <= max.unwrap_or(u64::MAX) && (taken == 0 || !is_shown));
+            let units = repository.units().into_iter().filter(|_| !is_shown);
+            let first = |unit: &Unit<'_>| unit.images[0].planned.image.digest;
+            let position = repository.policy().unwrap();
+            let left: Vec<_> = units.filter(|it| !seen.contains(&(position, first(it)))).collect();
+            let fits = |unit: &Unit<'_>| {
+                max.is_none_or(|max| taken == 0 || unit.images.len() as u64 <= max - taken)
+            };
+            // Of a repository, nothing overtakes what does not fit.
+            waiting.extend(left.into_iter().min_by_key(|it| it.oldest).filter(fits));
+        }
+        if let Some(oldest) = waiting.iter().min_by_key(|unit| unit.oldest) {
+            let fits = all + oldest.images.len() as u64 <= limit;
+            let is_none = own.contains(&(Some(0), false));
+            prop_assert!(!fits || is_none, "it would have fitted");
+        }
+        let acting = plan.repositories().iter().filter(|it| it.acts());
+        let candidates: u64 = acting.map(|it| it.candidates().count() as u64).sum();
+        prop_assert_eq!(selection.beyond_limit(), candidates - all);
+    }
+}
+
 /// Candidates, images, the limit, and the percentage that is reported.
 const PERCENTAGES: [(usize, usize, u8, Option<u8>); 9] = [
     (1, 2, 50, None),
@@ -220,9 +287,9 @@ fn a_repository_of_which_too_much_would_be_deleted_is_left_alone() {
         let vetoes = guard::too_many_candidates(&candidates, limit);
         let case = (deleted, all, limit);
         let whys: Vec<_> = vetoes.iter().map(|veto| (&*veto.repository.1, &veto.why)).collect();
-        let why = expected.map(|percent| plan::LeftAlone::TooMuch { percent, limit });
+        let why = expected.map(|percent| plan::LeftAlone::TooMuch { percent, limit, policy: None });
         assert_eq!(whys, why.iter().map(|why| ("app", why)).collect::<Vec<_>>(), "{case:?}");
-        let counts: Vec<_> = candidates.counts().map(|it| (it.1, it.2)).collect();
+        let counts: Vec<_> = candidates.counts().map(|it| (it.candidates, it.images)).collect();
         let some = (deleted > 0).then_some((deleted as u64, all as u64));
         assert_eq!(counts, some.into_iter().collect::<Vec<_>>(), "{case:?}");
         let plan = candidates.decide(vetoes);

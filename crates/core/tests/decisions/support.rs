@@ -13,7 +13,7 @@ use ecr_cleanup_core::{
     },
     inventory::{Child, Content, Images, Inventory, Repository, Role},
     plan::{self, Plan, PlanSettings},
-    policy::{Action, KeepRule, KeepRules, Pattern, Policies, Policy, RepositoryGlobs},
+    policy::{Action, KeepRule, KeepRules, Limits, Pattern, Policies, Policy, RepositoryGlobs},
 };
 
 /// 2026-11-21T12:00:00Z.
@@ -121,9 +121,11 @@ pub(crate) fn keeping(tags: &str) -> Policies {
     let repositories = RepositoryGlobs::none();
     Policies(vec![Policy {
         position: 0,
+        name: None,
         repositories,
         pull_through_cache: false,
         action: Action::Keep(rules),
+        limits: Limits::default(),
     }])
 }
 

@@ -97,8 +97,8 @@ fn a_plan_finds_its_repositories_and_images() {
     let candidates: Vec<_> = app.candidates().map(|it| it.image.digest).collect();
     assert_eq!(candidates, [digest("a")]);
     assert!(plan.repository("none").is_none());
-    assert_eq!((plan.now(), plan.is_archiving()), (days_ago(0), false));
-    assert!(!plan.archives(&app.image(&digest("a")).unwrap().image));
+    assert_eq!((plan.now(), plan.is_archiving_any()), (days_ago(0), false));
+    assert!(!plan.archives(app, &app.image(&digest("a")).unwrap().image));
 }
 
 /// Attachments, artifacts and archived images are no subject of rules (K5).
@@ -150,8 +150,8 @@ fn only_what_is_active_is_archived() {
     let archive = Archiving { candidates: true, delete_after: Some(SignedDuration::ZERO) };
     let settings = PlanSettings { archive, ..days_ago(0).into() };
     let plan = plan_of(inventory(&[("app", "a 9\n b 9 | archived 1")]), &usage(&[]), settings);
-    let candidates = plan.repository("app").unwrap().candidates();
-    let archives: Vec<bool> = candidates.map(|it| plan.archives(&it.image)).collect();
+    let app = plan.repository("app").unwrap();
+    let archives: Vec<bool> = app.candidates().map(|it| plan.archives(app, &it.image)).collect();
     assert_eq!(archives, [true, false]);
-    assert!(plan.is_archiving());
+    assert!(plan.is_archiving_any());
 }

@@ -291,7 +291,7 @@ impl Drawing {
         let vetoed = (0..NAMES.len()).filter(|&it| matches!(self.homes[it].1, Known::Vetoed));
         let veto = |home| Veto {
             repository: (Arc::new(registry(home / 3)), name(home)),
-            why: LeftAlone::TooMuch { percent: 2, limit: 1 },
+            why: LeftAlone::TooMuch { percent: 2, limit: 1, policy: None },
         };
         vetoed.map(veto).collect()
     }

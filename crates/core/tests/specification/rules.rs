@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use ecr_cleanup_core::policy::{
-    Action, KeepRule, KeepRules, Order, Pattern, Policies, Policy, RepositoryGlobs,
+    Action, KeepRule, KeepRules, Limits, Order, Pattern, Policies, Policy, RepositoryGlobs,
 };
 use jiff::SignedDuration;
 
@@ -66,8 +66,10 @@ pub(crate) fn policies() -> Policies {
         policies
             .map(|(position, (delete_unmatched, rules))| Policy {
                 position,
+                name: None,
                 repositories: RepositoryGlobs::none(),
                 pull_through_cache: false,
+                limits: Limits::default(),
                 action: Action::Keep(KeepRules {
                     rules,
                     at_least: (position == at_least).then(|| Box::new(newest(1, rule()))),

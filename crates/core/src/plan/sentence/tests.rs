@@ -172,6 +172,12 @@ fn a_repository_says_why_it_is_left_alone() {
         LeftAlone::TooMuch {
             percent: 80,
             limit: 50,
+            policy: None,
+        },
+        LeftAlone::TooMuch {
+            percent: 80,
+            limit: 5,
+            policy: Some("team".to_owned()),
         },
         LeftAlone::PulledFrom {
             by: by(),
@@ -197,6 +203,7 @@ fn a_repository_says_why_it_is_left_alone() {
     it was not selected for this run
     none of its tags matches a rule of its policy; to clean it anyway, set `delete_unmatched: true` in the policy
     80 % of its images are candidates, but `guards.max_percent_per_repository` allows 50 %
+    80 % of its images are candidates, but `max_percent` of policy `team` allows 5 %
     its policy lets account 333333333333 and `*` pull, but use there is not read; name it on a keep list
     replication repeats its deletions in account 333333333333 and `*`, but use there is not read; add it to `in_use.accounts`; to clean the repository anyway, set `guards.unread_pull_accounts: warn`
     images of it may be used where something could not be read: ecs in 333333333333 eu-west-1: no answer; do what that says and run it again
