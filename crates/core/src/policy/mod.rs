@@ -5,6 +5,7 @@
 //! together.
 
 mod cover;
+pub mod git;
 mod limits;
 mod pattern;
 mod rank;

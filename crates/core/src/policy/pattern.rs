@@ -26,8 +26,7 @@ impl Pattern {
     ///
     /// Returns an error for bad syntax, and for one of more than 1 MiB when compiled.
     pub fn new(text: &str) -> Result<Self, regex::Error> {
-        let mut builder = RegexBuilder::new(text);
-        builder.size_limit(REGEX_SIZE_LIMIT).build().map(Self)
+        compile(text).map(Self)
     }
 
     /// Returns the regular expression as it was written.
@@ -54,10 +53,22 @@ impl Pattern {
         self.captures(tag)?.name(name).map(|group| group.as_str())
     }
 
+    /// Returns the text of the named group in every match.
+    pub(super) fn groups<'t>(&self, tag: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
+        let matches = self.0.captures_iter(tag);
+        matches.filter_map(move |it| it.name(name).map(|group| group.as_str()))
+    }
+
     /// Returns the names of the named groups, in the order in which they open.
     pub fn group_names(&self) -> impl Iterator<Item = &str> {
         self.0.capture_names().flatten()
     }
+}
+
+/// Compiles a regular expression of a bounded size.
+pub(super) fn compile(text: &str) -> Result<Regex, regex::Error> {
+    let mut builder = RegexBuilder::new(text);
+    builder.size_limit(REGEX_SIZE_LIMIT).build()
 }
 
 impl PartialEq for Pattern {
