@@ -1,9 +1,10 @@
-//! The sources of a configuration that are in AWS: an object of S3, a parameter of Systems Manager.
+//! What the command reads and writes itself: configurations in S3 and in Systems Manager, an object
+//! of S3.
 
 use serde_json::{Value, json};
 
 use super::{ApiError, Clients, Endpoint, JsonRequest, Operation, s3};
-use crate::config::{Fetch, S3Bucket};
+use crate::config::{Fetch, S3Bucket, S3Objects};
 
 const ENDPOINT: Endpoint<'static> = Endpoint {
     id: "SSM",
@@ -32,6 +33,21 @@ impl Fetch for Clients {
         let value = answer.pointer("/Parameter/Value").and_then(Value::as_str);
         let value = value.ok_or_else(|| unusable("the parameter has no value"))?;
         Ok(value.to_owned())
+    }
+}
+
+impl Clients {
+    /// Writes an object of S3.
+    ///
+    /// # Errors
+    /// Returns an error if the call fails.
+    pub async fn upload(
+        &self,
+        object: &S3Objects,
+        content_type: &str,
+        bytes: Vec<u8>,
+    ) -> Result<(), ApiError> {
+        s3::put(self, &object.bucket, &object.key, content_type, bytes).await
     }
 }
 

@@ -1,6 +1,9 @@
 //! Locations in Amazon S3.
 
-use std::fmt::{self, Display, Formatter};
+use std::{
+    fmt::{self, Display, Formatter},
+    str::FromStr,
+};
 
 use super::text::TextError;
 use crate::{image::AccountId, policy::wildcard};
@@ -104,6 +107,14 @@ impl S3Objects {
             bucket,
             key: key.to_owned(),
         })
+    }
+}
+
+impl FromStr for S3Objects {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        Self::parse(text)
     }
 }
 

@@ -40,6 +40,7 @@ mod archive;
 mod attachments;
 mod calls;
 mod exact_sizes;
+mod git_export;
 mod hygiene;
 mod notify;
 mod organization;

@@ -1,7 +1,10 @@
 //! The arguments of the command.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use ecr_cleanup::config::S3Objects;
 
 /// Deletes container images that are not in use from Amazon ECR.
 ///
@@ -126,6 +129,11 @@ pub(crate) enum Command {
         #[arg(long)]
         access: bool,
     },
+    /// Export the history of a Git repository, for `git` in a policy.
+    Git {
+        #[command(subcommand)]
+        command: GitCommand,
+    },
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Print a completion script.
@@ -133,6 +141,42 @@ pub(crate) enum Command {
         /// The shell to print it for.
         shell: Shell,
     },
+}
+
+/// A subcommand of `git`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GitCommand {
+    /// Write the commits, branches, tags and pull requests of a clone to S3.
+    ///
+    /// Refuses a clone that is shallow or whose refs differ from those of its remote. Needs the
+    /// program `git`, and of AWS only `s3:PutObject` on the object. Reads no configuration.
+    Export(Export),
+}
+
+/// Arguments of `git export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The clone, bare or not. It needs all commits but no files: `git clone --bare
+    /// --filter=tree:0 URL`.
+    #[arg(value_name = "CLONE")]
+    pub(crate) clone: PathBuf,
+    /// Where to write the document, compressed if the key ends with `.gz`.
+    #[arg(long, value_name = "s3://BUCKET/KEY", required_unless_present = "out")]
+    pub(crate) to: Option<S3Objects>,
+    /// A file to write it to instead.
+    #[arg(long, value_name = "FILE", conflicts_with = "to")]
+    pub(crate) out: Option<PathBuf>,
+    /// The name of the repository, as in `git.repository`. Default: the host and the path of its
+    /// remote, such as `github.com/org/app`.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The remote that the clone was made from.
+    #[arg(long, default_value = "origin")]
+    pub(crate) remote: String,
+    /// The most commits to write. Of more, only those of the last year and the newest of each ref
+    /// are written, and images of all others are kept.
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    pub(crate) max_commits: usize,
 }
 
 /// A format of the output.

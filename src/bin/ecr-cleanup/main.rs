@@ -6,6 +6,7 @@ mod arguments;
 mod check_config;
 mod exit;
 mod explain;
+mod git;
 mod in_use;
 mod keep_list;
 mod lifecycle;
@@ -23,7 +24,7 @@ use std::{
     process::ExitCode,
 };
 
-use arguments::{Arguments, Command, Common};
+use arguments::{Arguments, Command, Common, GitCommand};
 use clap::{CommandFactory, Parser};
 use ecr_cleanup::config::{self, ConfigError};
 use exit::{Exit, UsageError};
@@ -61,6 +62,9 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
         }
         Command::Restore { images } => restore::execute(&images, &session.await?).await,
         Command::CheckConfig { access } => check_config::execute(access, &session.await?).await,
+        Command::Git {
+            command: GitCommand::Export(export),
+        } => git::export(&export).await,
         Command::Schema => {
             output::json(&mut output::stdout(), &config::schema())?;
             Ok(Exit::Done)

@@ -6,6 +6,7 @@
 #[macro_use]
 pub(crate) mod assertions;
 pub(crate) mod faults;
+pub(crate) mod git;
 pub(crate) mod repository_builder;
 pub(crate) mod state;
 
