@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Config, InUse, Mode, Recipient, Regions, Service, Services, accounts,
     duration::Duration,
+    git,
     notify::OneOrMore,
     raw::{self, Document, RegionsWord, ServicesWord},
     scalar::{Count, List, Switch, WordOrList},
@@ -95,6 +96,7 @@ fn policy(policy: &Policy) -> raw::Policy {
         leave_alone: keep.is_none().then_some(true),
         delete_unmatched: keep.map(|keep| keep.delete_unmatched),
         keep_at_least: keep.map(at_least),
+        git: keep.and_then(|keep| keep.git.as_deref()).map(git::written),
     }
 }
 

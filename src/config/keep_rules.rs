@@ -195,13 +195,23 @@ fn needs(rule: &raw::KeepRule) -> Vec<(&'static str, &'static str)> {
 
 /// Reason for which a text is no regex on tags.
 #[derive(Debug, thiserror::Error)]
-enum PatternError {
+pub(super) enum PatternError {
     #[error(
         "expected a smaller regex: this one takes more than 1 MiB; write `[0-9]` for `\\d`, and repeat less"
     )]
     TooBig,
     #[error("bad regex {}: {}", quoted(.0), reason(.1))]
     Syntax(String, regex::Error),
+}
+
+impl PatternError {
+    /// Says why a text is no regex.
+    pub(super) fn of(text: &str, error: regex::Error) -> Self {
+        match error {
+            regex::Error::CompiledTooBig(_) => Self::TooBig,
+            error => Self::Syntax(text.to_owned(), error),
+        }
+    }
 }
 
 /// Returns what is wrong, which is on the last line of a syntax error.
@@ -212,16 +222,13 @@ fn reason(error: &regex::Error) -> String {
 }
 
 /// Compiles the regex, if one is written.
-fn pattern(
+pub(super) fn pattern(
     written: Option<&String>,
     path: &Path,
     problems: &mut Problems,
 ) -> Result<Option<Pattern>, Reported> {
     let Some(text) = written else { return Ok(None) };
-    let pattern = Pattern::new(text).map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => PatternError::TooBig,
-        error => PatternError::Syntax(text.clone(), error),
-    });
+    let pattern = Pattern::new(text).map_err(|error| PatternError::of(text, error));
     problems.parsed(path, pattern).map(Some)
 }
 

@@ -20,6 +20,7 @@ mod duration;
 mod effective;
 mod error;
 mod exclude;
+mod git;
 mod guards;
 mod in_use;
 mod keep_rules;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Config, Mode, guards,
+    Config, Mode, git, guards,
     keep_rules::{self, check_name, keep_at_least},
     path::Path,
     problems::{Problems, all_of},
@@ -142,6 +142,8 @@ fn action(
 ) -> Option<Action> {
     let leave_alone = policy.leave_alone.unwrap_or(false);
     let delete_unmatched = policy.delete_unmatched.unwrap_or(false);
+    let git = policy.git.as_ref();
+    let git = git.map(|written| git::compile(written, &path.key("git"), problems));
     let rules = match &policy.keep {
         Some(written) => {
             let path = path.key("keep");
@@ -162,6 +164,7 @@ fn action(
             ("keep", policy.keep.is_some()),
             ("delete_unmatched", delete_unmatched),
             ("keep_at_least", policy.keep_at_least.is_some()),
+            ("git", policy.git.is_some()),
             ("mode", policy.mode.is_some()),
             ("max_percent", policy.max_percent.is_some()),
             ("max_deletions", policy.max_deletions.is_some()),
@@ -177,5 +180,9 @@ fn action(
         rules: rules?,
         at_least: policy.keep_at_least.and_then(keep_at_least).map(Box::new),
         delete_unmatched,
+        git: match git {
+            Some(git) => Some(Box::new(git?)),
+            None => None,
+        },
     }))
 }

@@ -15,6 +15,7 @@ use strum::VariantArray;
 use super::{
     Mode,
     duration::Duration,
+    git::Git,
     notify::OneOrMore,
     scalar::{self, Count, List},
 };
@@ -112,6 +113,7 @@ pub(super) struct Registry {
             { "required": ["max_percent"] },
             { "required": ["max_deletions"] },
             { "required": ["soak"] },
+            { "required": ["git"] },
             { "properties": { "delete_unmatched": { "const": true } }, "required": ["delete_unmatched"] },
         ],
     },
@@ -147,8 +149,8 @@ pub(super) struct Policy {
     /// the default configuration.
     #[schemars(length(min = 1))]
     pub(super) keep: Option<List<KeepRule>>,
-    /// Leave these repositories as they are. Excludes `keep` and `delete_unmatched`. Default:
-    /// false.
+    /// Leave these repositories as they are. Excludes `keep`, `delete_unmatched` and `git`.
+    /// Default: false.
     pub(super) leave_alone: Option<bool>,
     /// Clean a repository even though not one of its tags is matched by any rule; else such a
     /// repository is left alone and reported. Default: false.
@@ -158,6 +160,8 @@ pub(super) struct Policy {
     #[serde(default, deserialize_with = "scalar::number")]
     #[schemars(range(min = 0))]
     pub(super) keep_at_least: Option<u32>,
+    /// What Git history keeps besides. Default: nothing.
+    pub(super) git: Option<Git>,
 }
 
 /// Keeps the images for which all its conditions hold. At least one of `tags`, `all_tags`, `no_tag`,

@@ -152,6 +152,21 @@ fn yaml_and_json_mean_the_same() {
     assert_eq!(parse(flow), parse(json));
 }
 
+/// The block in the comments of the default file says what holds if only the document is named.
+#[test]
+fn the_defaults_of_git_are_those_of_the_comment() {
+    let block = TEMPLATE
+        .lines()
+        .skip_while(|line| !line.contains("#   git:"));
+    let block = block.map_while(|line| line.strip_prefix("    #   "));
+    let text: Vec<String> = block.map(|line| format!("    {line}")).collect();
+    assert_eq!(text.len(), 13, "{text:?}");
+    let policy = |git: &str| format!("policies:\n  - repositories: ['**']\n{git}");
+    let shortest =
+        "    git: { document: 's3://bucket/git/org-app.json.gz', repository: github.com/org/app }";
+    assert_eq!(parse(&policy(&text.join("\n"))), parse(&policy(shortest)));
+}
+
 #[test]
 fn every_setting_is_read() {
     let config = parse(include_str!("tests/everything.yaml"));

@@ -126,6 +126,11 @@ impl Planned<'_> {
                 Ok(memory) => recorded.memory = Some(memory),
                 Err(error) => recorded.preconditions.push(state_refusal(&error)),
             }
+            if let Some(sizes) = &self.histories.changed
+                && let Err(error) = state.record_documents(sizes).await
+            {
+                recorded.preconditions.push(state_refusal(&error));
+            }
         }
         if let Some(publication) = self.publication()
             && let Err(error) = publication.images(&self.plan).await
@@ -162,7 +167,7 @@ impl Planned<'_> {
         let program = self.program;
         let applier = Applier {
             clients: &self.locations.registries,
-            policies: &program.config.policies,
+            policies: &self.histories.policies,
             read_usage: &|| self.read_usage_again().boxed_local(),
             stopped: &|| program.stopped().boxed_local(),
             usage_read_at: self.usage_read_at,

@@ -3,13 +3,14 @@
 use futures::future::{LocalBoxFuture, try_join_all};
 use tokio::time::Instant;
 
-use super::{Locations, Program, Request, Run, within};
+use super::{Locations, Program, Request, Run, git::Histories, within};
 use crate::{
     aws::{ApiError, Identity},
     cache::AllCaches,
     evidence::UsageIndex,
     guard::Refusal,
     inventory::Inventory,
+    policy::Policies,
     registry::{self, Known, Scope},
     state::{State, StateError},
 };
@@ -24,6 +25,7 @@ pub(super) struct Gathered {
     /// Contents of the registries; `None` if time ran out before everything was read.
     pub(super) inventories: Option<Vec<Inventory>>,
     pub(super) usage: UsageIndex,
+    pub(super) histories: Histories,
     /// Warning, if the evidence could not be published.
     pub(super) not_published: Option<String>,
     /// Time at which reading began.
@@ -40,6 +42,7 @@ impl Gathered {
             caches: AllCaches::default(),
             inventories: None,
             usage: UsageIndex::default(),
+            histories: Histories::unread(Policies(Vec::new())),
             not_published: None,
             read_at: Instant::now(),
         }
@@ -93,10 +96,11 @@ impl Program {
             let reading = async {
                 tokio::join!(
                     within(stop_at, self.read_registries(&locations, scope)),
-                    self.read_sources(&locations, &caches, run, stop_at)
+                    self.read_sources(&locations, &caches, run, stop_at),
+                    within(stop_at, self.histories(state.as_ref()))
                 )
             };
-            let (inventories, found) = match &state {
+            let (inventories, found, histories) = match &state {
                 Some(state) => state.save_during(reading).await,
                 None => reading.await,
             };
@@ -107,6 +111,7 @@ impl Program {
                     return Err(error);
                 }
             };
+            let unread = || Histories::unread(self.config.policies.clone());
             let not_published = self.publish_found(&found, stop_at).await;
             let mut usage = found.into_index(&self.config.in_use, &locations);
             if let Some(inventories) = &inventories {
@@ -116,6 +121,7 @@ impl Program {
             Ok(Gathered {
                 inventories: inventories.filter(|_| all_answered),
                 usage,
+                histories: histories.unwrap_or_else(unread),
                 not_published,
                 locations,
                 state,

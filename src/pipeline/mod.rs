@@ -8,6 +8,7 @@ mod access;
 mod apply;
 mod finish;
 mod gather;
+mod git;
 mod idle;
 mod lifecycle;
 mod locations;

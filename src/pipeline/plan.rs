@@ -1,7 +1,5 @@
 //! Plans, from what was gathered.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
 
@@ -14,7 +12,7 @@ use crate::{
     config::Mode,
     evidence::{Unread, UsageIndex},
     guard::{self, GuardInput, Memory, PullingAccounts, Refusal, UnreadPullers},
-    image::{Image, ImageReference, MediaType, Registry, Status, Time},
+    image::{Image, ImageReference, MediaType, Status, Time},
     inventory::Inventory,
     plan::{self, Archiving, Explanation, Missing, Plan, PlanSettings, RepositoryPlan, Veto},
     registry::{self, Known, Readings},
@@ -33,6 +31,7 @@ pub struct Planned<'a> {
     /// Time at which reading of the evidence began.
     pub(super) usage_read_at: Instant,
     pub(super) locations: Locations,
+    pub(super) histories: super::git::Histories,
     pub(super) state: Option<State>,
     pub(super) caches: AllCaches,
     pub(super) preconditions: Vec<Refusal>,
@@ -129,6 +128,7 @@ impl Program {
             usage: gathered.usage,
             usage_read_at: gathered.read_at,
             locations: gathered.locations,
+            histories: gathered.histories,
             state: gathered.state,
             caches: gathered.caches,
             refusals: Vec::new(),
@@ -149,7 +149,7 @@ impl Program {
         settings: PlanSettings,
     ) -> LocalBoxFuture<'a, Decided> {
         Box::pin(async move {
-            let (usage, policies) = (&gathered.usage, &self.config.policies);
+            let (usage, policies) = (&gathered.usage, &gathered.histories.policies);
             let candidates = plan::candidates(inventories, usage, policies, settings);
             let limit = self.config.guards.max_percent_per_repository;
             let mut vetoes = guard::too_many_candidates(&candidates, limit);
@@ -194,8 +194,9 @@ impl Program {
             .chain(super::lifecycle::warnings(plan))
             .chain(idle::root_caches(plan))
             .chain(super::mentioned::warnings(plan, &gathered.usage))
-            .chain(unmatched(plan, &gathered.usage))
+            .chain(super::mentioned::unmatched(plan, &gathered.usage))
             .chain(super::possible_children::warning(plan))
+            .chain(super::git::unbelieved(plan))
             .chain(idle.into_iter().flatten())
             .collect()
     }
@@ -208,36 +209,6 @@ impl Program {
             delete_after: self.config.archive.delete_after,
         }
     }
-}
-
-/// Returns a warning for each registry that something names apart from every repository in it
-/// (U12): it may make up the names of images in a way that nobody can tell.
-fn unmatched(plan: &Plan, usage: &UsageIndex) -> Vec<String> {
-    const NAMED: usize = 5;
-    let is_planned = |host: &str| {
-        let registry = Registry::of_host(host);
-        let mut planned = plan.registries().iter();
-        planned.any(|it| registry.as_ref().is_none_or(|registry| *registry == **it))
-    };
-    let mut users: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    let repositories = plan.repositories().iter().map(RepositoryPlan::name);
-    for (user, hosts) in usage.unmatched_parts(repositories) {
-        for host in hosts.filter(|host| is_planned(host)) {
-            users.entry(host).or_default().insert(user.to_string());
-        }
-    }
-    let warning = |(host, users): (&str, BTreeSet<String>)| {
-        let first: Vec<&str> = users.iter().take(NAMED).map(String::as_str).collect();
-        let more = match users.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!(
-            "`{host}` is named without a repository that there is, by {}{more}: if images are named there in a way that cannot be read, protect them with a keep list",
-            first.join(", ")
-        )
-    };
-    users.into_iter().map(warning).collect()
 }
 
 impl Planned<'_> {

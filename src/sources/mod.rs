@@ -6,6 +6,7 @@
 mod cluster;
 pub(crate) mod ecs;
 pub(crate) mod eks;
+pub(crate) mod git;
 mod keep_lists;
 pub(crate) mod lambda;
 mod organization;

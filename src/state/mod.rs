@@ -31,6 +31,7 @@ use crate::{
     guard::{Memory, SoakLedger, UsageCounts},
     image::{Registry, Time},
     plan::Plan,
+    policy::git::DocumentSizes,
 };
 
 use counts::RememberedCounts;
@@ -185,6 +186,22 @@ impl State {
         self.store.update(found, accept).await.map(|_| ())
     }
 
+    /// Reads the sizes of the Git documents that were last accepted.
+    pub(crate) async fn documents(&self) -> Result<DocumentSizes, StateError> {
+        let found = self.store.read().await?;
+        Ok(found.map(|found| found.content).unwrap_or_default())
+    }
+
+    /// Writes down the sizes of the Git documents that this run accepted, and leaves those of others.
+    pub(crate) async fn record_documents(
+        &self,
+        accepted: &DocumentSizes,
+    ) -> Result<(), StateError> {
+        let found = self.store.read().await?;
+        let add = |all: &mut DocumentSizes| all.extend(accepted.clone());
+        self.store.update(found, add).await.map(|_| ())
+    }
+
     /// Writes down the references of each source, for the next run to compare with.
     ///
     /// Only a run that no guard stops may do that: a drop that was refused once would pass the
@@ -206,6 +223,10 @@ impl State {
 
 /// An object of the store, if there is one.
 type Reading<C> = Result<Option<Found<C>>, StateError>;
+
+impl StateObject for DocumentSizes {
+    const NAME: &'static str = "git-documents";
+}
 
 impl StateObject for SoakLedger {
     const NAME: &'static str = "soaking";

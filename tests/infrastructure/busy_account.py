@@ -81,6 +81,8 @@ def provide(account, config):
         organizations = account.client("organizations")
         organizations.create_organization(FeatureSet="ALL")
         organizations.create_account(AccountName="member", Email="member@example.com")
+    for document in documents:
+        account.client("s3").put_object(Bucket=document.split("/")[2], Key=document.split("/", 3)[3], Body=b"{}")
     if "notify" in config:
         for recipient in [config["notify"]] if isinstance(config["notify"], str) else config["notify"]:
             scheme, _, name = recipient.partition(":")

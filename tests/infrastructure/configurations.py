@@ -8,6 +8,8 @@ REPORTS = {"report": "s3://reports"}
 EVIDENCE = {"publish": "s3://evidence/published"}
 NOTIFICATION = {"notify": "arn:aws:sns:eu-west-1:123456789012:runs"}
 WEBHOOKS = {"notify": ["ssm:/runs/slack", "secret:teams"]}
+HISTORY = {"document": "s3://evidence/git/app.json", "repository": "github.com/org/app"}
+GIT = {"policies": [{"repositories": ["shop/**"], "git": HISTORY}, {"repositories": ["**"]}]}
 ROLE = "arn:aws:iam::{}:role/ecr-cleanup-reader"
 CLEANED, READ = ({"role_arn": ROLE.format(account), "external_id": "team-a"} for account in ("222222222222", "333333333333"))
 ORGANIZATION = {"role_name": "ecr-cleanup-reader", "external_id": "team-a"}
@@ -28,6 +30,7 @@ CONFIGURATIONS = {
     "plan, evidence": ("plan", {"in_use": ECS, **EVIDENCE}),
     "plan, keep lists": ("plan", {"in_use": {**ECS, "keep_lists": ["s3://lists/in-use/*.json"]}}),
     "plan, one keep list": ("plan", {"in_use": {**ECS, "keep_lists": ["s3://lists/in-use/one.json"]}}),
+    "plan, Git history": ("plan", {"in_use": ECS, **GIT}),
     "plan, notification": ("plan", {"in_use": ECS, **NOTIFICATION}),
     "plan, webhooks": ("plan", {"in_use": ECS, **WEBHOOKS}),
     "delete, other accounts": ("delete", {"registries": [{"region": "eu-west-1"}, CLEANED], "in_use": {**ECS, "accounts": [READ]}}),
@@ -36,6 +39,7 @@ CONFIGURATIONS = {
         "delete",
         {
             "in_use": {**ECS, "eks": {}, "keep_lists": ["s3://lists/*/*.json", "s3://lists/in-use/one.json"]},
+            **GIT,
             **STATE,
             **REPORTS,
             **EVIDENCE,

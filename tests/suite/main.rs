@@ -41,6 +41,7 @@ mod attachments;
 mod calls;
 mod exact_sizes;
 mod git_export;
+mod git_history;
 mod hygiene;
 mod notify;
 mod organization;

@@ -194,6 +194,7 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
   const [state, reports, published] = [document.state, document.report, document.publish].map(folder);
   const keepLists: string[] = (document.in_use?.keep_lists ?? []).map((uri: string) => uri.replace(/^s3:\/\/(\d{12}@)?/, ""));
   const held = (scheme: string) => notified(document).flatMap((one) => (one.startsWith(scheme) ? [one.slice(scheme.length)] : []));
+  const documents: string[] = (document.policies ?? []).flatMap((policy: any) => policy.git?.document ?? []);
   // A list that is named without a * is read without looking for it.
   const patterns = keepLists.filter((path) => path.includes("*")).map((path) => /^([^/]+)\/([^*]*)/.exec(path)!);
   return {
@@ -208,6 +209,7 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
     keep_lists: keepLists.map((path) => `${s3}${path}`),
     keep_list_buckets: unique(patterns.map(([, bucket]) => `${s3}${bucket}`)),
     keep_list_prefixes: unique(patterns.map(([, , prefix]) => prefix)),
+    git_documents: unique(documents.map((uri) => `${s3}${uri.replace(/^s3:\/\/(\d{12}@)?/, "")}`)),
     state: state.map((path) => `${s3}${path}/*`),
     state_bucket: state.map((path) => `${s3}${path.split("/")[0]}`),
     reports: reports.map((path) => `${s3}${path}/*`),

@@ -35,6 +35,12 @@ fn settings_of_the_document() {
 }
 
 #[test]
+fn git() {
+    let policy = |git: &str| format!("policies: [{{ repositories: ['**'], git: {git} }}]");
+    check(include_str!("refusals/git.txt"), policy, "");
+}
+
+#[test]
 fn policies() {
     check_documents(include_str!("refusals/policies.txt"));
 }

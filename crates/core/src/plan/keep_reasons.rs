@@ -11,6 +11,7 @@ use super::{
     eligibility::{doubt, eligibility},
     graph::{self, Graph},
     opaque_index::OpaqueIndexes,
+    ruled::ruled,
     subject::Subject,
 };
 use crate::{
@@ -45,7 +46,8 @@ impl<'a> KeepReasons<'a> {
     /// repository.
     ///
     /// # Errors
-    /// Returns an error if no rule is about any tag of the repository (K7).
+    /// Returns an error if no rule is about any tag of the repository (K7), or Git history cannot be
+    /// believed (K14).
     pub(super) fn new(
         subject: &'a Subject<'a>,
         rules: &'a KeepRules,
@@ -76,6 +78,9 @@ impl<'a> KeepReasons<'a> {
             held: Vec::new(),
         };
         all.collect(subject, usage);
+        if let Some(why) = all.evaluation.refused.take() {
+            return Err(LeftAlone::Git { why });
+        }
         let tagged = zip(images, &all.can_run)
             .any(|(image, &can_run)| image.ordinary_tags(can_run).next().is_some());
         let about_tags =
@@ -143,16 +148,7 @@ impl<'a> KeepReasons<'a> {
             if !reasons.is_empty() {
                 in_use.push(index);
             }
-            for kept in &self.evaluation.kept[index as usize] {
-                let rule = Arc::clone(&self.names[kept.rule]);
-                let reason = match kept.tag.map(|tag| image.tags[tag].clone()) {
-                    Some(tag) if kept.unordered => KeepReason::NoVersion { rule, tag },
-                    tag => KeepReason::Rule {
-                        rule,
-                        tag,
-                        rank: kept.rank,
-                    },
-                };
+            for reason in ruled(&self.evaluation, index as usize, image, &self.names) {
                 add(reasons, reason);
             }
             let is_child = self.graph.parents(index).next().is_some();

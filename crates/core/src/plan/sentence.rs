@@ -52,6 +52,7 @@ impl KeepReason {
             Self::NoVersion { rule, tag } => {
                 format!("rule `{rule}` ranks by version, but tag `{tag}` has no version")
             }
+            Self::Git { why } => why.to_string(),
             Self::PartOf { index, role } => {
                 let role = in_brackets(role.as_deref());
                 format!("child of {}{role}, which is kept", name(index))
@@ -215,6 +216,7 @@ impl fmt::Display for LeftAlone {
                 "images of it may be used where something could not be read: {}; do what that says and run it again",
                 by.join(" and ")
             ),
+            Self::Git { why } => write!(f, "the Git document of its policy is not used: {why}"),
             Self::PullersUnknown { error } => {
                 write!(f, "cannot determine who may pull from it: {error}")
             }

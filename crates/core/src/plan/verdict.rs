@@ -8,7 +8,10 @@ use crate::{
     evidence::{InUse, User},
     image::{Attachment, Digest, RepositoryName, Tag, Time},
     inventory::{NotRead, Unclear},
-    policy::Rank,
+    policy::{
+        Rank,
+        git::{GitReason, HistoryError},
+    },
 };
 
 /// Verdict on an image: every reason to keep it, or the one that tells best why nothing keeps it.
@@ -51,6 +54,12 @@ pub enum KeepReason {
         rule: Arc<str>,
         /// Tag.
         tag: Tag,
+    },
+    /// Git history needs it, or may (K14).
+    Git {
+        /// Reason.
+        #[serde(flatten)]
+        why: GitReason,
     },
     /// It is the child of an index that is kept.
     PartOf {
@@ -188,6 +197,11 @@ pub enum LeftAlone {
         #[serde(rename = "places")]
         locations: Vec<String>,
     },
+    /// The Git history of its policy cannot be believed (K14).
+    Git {
+        /// Reason.
+        why: HistoryError,
+    },
     /// Images of it may be used where something could not be read (U17).
     InDoubt {
         /// What could not be read, each with what it may hide.
@@ -216,6 +230,9 @@ impl LeftAlone {
             Self::Failed { .. } => Some("not_listed"),
             Self::Unclear(Unclear::Unread { .. }) => Some("index_not_read"),
             Self::PullersUnknown { .. } => Some("pullers_unknown"),
+            Self::Git {
+                why: HistoryError::Unreadable(_),
+            } => Some("git_not_read"),
             Self::NotRead(_)
             | Self::NoTagMatched
             | Self::Unclear(_)
@@ -223,6 +240,7 @@ impl LeftAlone {
             | Self::PulledFrom { .. }
             | Self::Repeated { .. }
             | Self::InDoubt { .. }
+            | Self::Git { .. }
             | Self::Vanished => None,
         }
     }

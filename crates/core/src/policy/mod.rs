@@ -17,6 +17,7 @@ use std::{num::NonZeroU32, sync::Arc};
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use git::GitRules;
 pub use limits::{Ceiling, Limits};
 pub use pattern::{GlobError, Pattern, RepositoryGlobs};
 pub use rank::{Eligibility, Evaluation, Kept, Missed, Rank, RuleImage};
@@ -67,6 +68,9 @@ pub struct KeepRules {
     pub at_least: Option<Box<KeepRule>>,
     /// Whether a repository is cleaned though no rule matches any of its tags (K7).
     pub delete_unmatched: bool,
+    /// What Git history keeps besides (K14); `None` if it is not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git: Option<Box<GitRules>>,
 }
 
 /// A rule, which keeps an image if all its conditions hold (K2).
@@ -142,7 +146,9 @@ impl Policies {
     #[must_use]
     pub fn use_pull_times(&self) -> bool {
         self.0.iter().any(|policy| match &policy.action {
-            Action::Keep(keep) => keep.rules.iter().any(KeepRule::uses_pull_times),
+            Action::Keep(keep) => {
+                keep.git.is_some() || keep.rules.iter().any(KeepRule::uses_pull_times)
+            }
             Action::LeaveAlone => false,
         })
     }
@@ -175,6 +181,15 @@ impl Policy {
     fn covers(&self, later: &Self) -> bool {
         let leaves_caches = later.pull_through_cache && !self.decides_on_caches();
         !leaves_caches && self.repositories.cover(&later.repositories)
+    }
+
+    /// Returns what Git history keeps; `None` if it is not asked.
+    #[must_use]
+    pub fn git(&self) -> Option<&GitRules> {
+        match &self.action {
+            Action::LeaveAlone => None,
+            Action::Keep(keep) => keep.git.as_deref(),
+        }
     }
 
     /// Returns the rules, as JSON; `None` if the policy leaves repositories alone.

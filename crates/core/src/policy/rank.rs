@@ -9,7 +9,11 @@ use std::{
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::{KeepRule, KeepRules, Order, Pattern, VERSION_GROUP, version::Version};
+use super::{
+    KeepRule, KeepRules, Order, Pattern, VERSION_GROUP,
+    git::{GitReason, HistoryError},
+    version::Version,
+};
 use crate::image::{Image, Status, Tag, Time};
 
 /// Result of the rules for each image, in the order of the images.
@@ -21,6 +25,10 @@ pub struct Evaluation {
     pub missed: Vec<Option<Missed>>,
     /// Whether a rule is about a tag of an image (K7).
     pub any_tag_matched: bool,
+    /// Why Git history keeps the image; empty if it was not asked (K14).
+    pub git: Vec<Option<GitReason>>,
+    /// Reason for which Git history cannot be believed.
+    pub refused: Option<HistoryError>,
 }
 
 /// Part of an image in the ranking of a rule (K5).
@@ -103,7 +111,12 @@ impl KeepRules {
             kept: vec![Vec::new(); images.len()],
             missed: vec![None; images.len()],
             any_tag_matched: false,
+            ..Evaluation::default()
         };
+        match self.judge(images, now) {
+            Ok(git) => evaluation.git = git,
+            Err(error) => evaluation.refused = Some(error),
+        }
         for (position, rule) in self.all().enumerate() {
             let application = Application {
                 rule,

@@ -117,7 +117,7 @@ pub(crate) fn inventory(repositories: &[(&str, &str)]) -> Inventory {
 pub(crate) fn keeping(tags: &str) -> Policies {
     let tags = Some(Pattern::new(tags).unwrap());
     let rule = KeepRule { tags, ..KeepRule::new("kept".to_owned()) };
-    let rules = KeepRules { rules: vec![rule], at_least: None, delete_unmatched: true };
+    let rules = KeepRules { rules: vec![rule], at_least: None, delete_unmatched: true, git: None };
     let repositories = RepositoryGlobs::none();
     Policies(vec![Policy {
         position: 0,

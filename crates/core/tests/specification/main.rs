@@ -6,6 +6,7 @@
 mod drawn;
 mod exhaustive;
 mod families;
+mod git;
 mod planner;
 mod random;
 mod ranks;

@@ -58,7 +58,7 @@ pub(crate) struct Naive<'a> {
 }
 
 impl Naive<'_> {
-    /// Returns whether a repository is left alone, for K7 or for a reason of its own.
+    /// Returns whether a repository is left alone, for K7, K14 or a reason of its own.
     fn leaves_alone(&self, home: usize) -> bool {
         let Some(rules) = self.world.homes[home].rules else { return true };
         let images = (0..self.tags.len()).filter(|&i| self.world.home[i] == home);
@@ -68,7 +68,8 @@ impl Naive<'_> {
             .iter()
             .any(|rule| rule.tags.is_none() && rule.all_tags.is_empty() && !rule.untagged);
         let is_named = |tag: &&Tag| about_all || rules.rules.iter().any(|rule| is_about(rule, tag));
-        !tags.is_empty() && !tags.iter().any(is_named) && !rules.delete_unmatched
+        rules.git.is_some() && self.is_unmapped(home)
+            || !tags.is_empty() && !tags.iter().any(is_named) && !rules.delete_unmatched
     }
 
     /// Returns what is kept: for itself, and for what it belongs to.
@@ -79,6 +80,10 @@ impl Naive<'_> {
             |set: Set| world.set(|index| world.set(|i| world.parents[i].has(index)).meets(set));
         let used = world.images.iter().fold(world.used, |used, _| used | name(used));
         let ruled = world.rules().fold(used, |all, (home, rule)| all | self.ruled(home, rule));
+        let git = world.homes.iter().map(|home| home.rules.and_then(|rules| rules.git.as_deref()));
+        let ruled = git.enumerate().fold(ruled, |all, (home, git)| {
+            all | git.map_or_else(Set::default, |git| self.needed(home, git))
+        });
         let archived = world.set(|i| self.is_newly_archived(i));
         let held = left_alone | ruled | world.set(|i| self.is_in_doubt(i));
         let kept = self.with_belongings(held, archived);

@@ -23,7 +23,7 @@ use crate::{
 };
 
 const NAMES: [&str; 4] = ["mirror/app", "signatures", "team/app", "team/other"];
-const TAGS: [&str; 12] = [
+const TAGS: [&str; 15] = [
     "v1.0-rc2",
     "v1.0-rc10",
     "v1.0",
@@ -36,6 +36,9 @@ const TAGS: [&str; 12] = [
     "latest",
     "sha-9f31c02",
     "java21-v10",
+    "sha-1111111",
+    "sha-2222222",
+    "sha-3333333",
 ];
 const ENDINGS: [&str; 7] = ["", ".sig", ".att", ".sbom", ".imgpkg", "-soci", "0"];
 const TYPES: [&str; 5] = [

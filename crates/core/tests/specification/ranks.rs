@@ -83,7 +83,7 @@ impl Naive<'_> {
 
     /// Returns the last pull of an image or a part of it: one that may be somebody else's, or surely
     /// is (K12).
-    fn last_pull(&self, i: usize, may_be: bool) -> Option<Time> {
+    pub(crate) fn last_pull(&self, i: usize, may_be: bool) -> Option<Time> {
         let world = self.world;
         let more = |parts: Set| parts | world.set(|part| world.parents[part].meets(parts));
         let parts = world.images.iter().fold(Set::one(i), |parts, _| more(parts));

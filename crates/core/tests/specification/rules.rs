@@ -4,8 +4,11 @@ use std::num::NonZeroU32;
 
 use ecr_cleanup_core::policy::{
     Action, KeepRule, KeepRules, Limits, Order, Pattern, Policies, Policy, RepositoryGlobs,
+    git::Unmapped,
 };
 use jiff::SignedDuration;
+
+use crate::git;
 
 fn pattern(text: &str) -> Pattern {
     Pattern::new(text).unwrap()
@@ -59,22 +62,31 @@ pub(crate) fn policies() -> Policies {
         (true, vec![newest(1, KeepRule { by: Order::Pulled, no_tag, ..rule() })]),
         (false, vec![KeepRule { all_tags, ..rule() }]),
     ];
-    // The last keeps the newest image, whatever its rules say (K9).
-    let at_least = sets.len() - 1;
-    let policies = sets.into_iter().enumerate();
+    // The last of these keeps the newest image, whatever its rules say (K9).
+    let last = sets.len() - 1;
+    let by_rules = sets.into_iter().enumerate().map(|(position, (delete_unmatched, rules))| {
+        let at_least = (position == last).then(|| Box::new(newest(1, rule())));
+        KeepRules { rules, at_least, delete_unmatched, git: None }
+    });
+    let by_git = [
+        (vec![tags("rc2")], git::rules(1, Unmapped::Ignore)),
+        (vec![newest(1, untagged())], git::rules(2, Unmapped::Ignore)),
+        (vec![tags("rc2")], git::rules(1, Unmapped::Keep)),
+    ];
+    let by_git = by_git.map(|(rules, git)| {
+        let git = Some(Box::new(git));
+        KeepRules { rules, at_least: None, delete_unmatched: true, git }
+    });
+    let policies = by_rules.chain(by_git).enumerate();
     Policies(
         policies
-            .map(|(position, (delete_unmatched, rules))| Policy {
+            .map(|(position, rules)| Policy {
                 position,
                 name: None,
                 repositories: RepositoryGlobs::none(),
                 pull_through_cache: false,
                 limits: Limits::default(),
-                action: Action::Keep(KeepRules {
-                    rules,
-                    at_least: (position == at_least).then(|| Box::new(newest(1, rule()))),
-                    delete_unmatched,
-                }),
+                action: Action::Keep(rules),
             })
             .collect(),
     )

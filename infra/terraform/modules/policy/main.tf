@@ -93,6 +93,7 @@ locals {
   reports    = [for uri in compact([try(var.document.report, null)]) : trim(replace(uri, "/^s3://([0-9]{12}@)?/", ""), "/")]
   published  = [for uri in compact([try(var.document.publish, null)]) : trim(replace(uri, "/^s3://([0-9]{12}@)?/", ""), "/")]
   keep_lists = [for uri in try(local.in_use.keep_lists, []) : replace(uri, "/^s3://([0-9]{12}@)?/", "")]
+  documents  = [for policy in try(var.document.policies, []) : replace(policy.git.document, "/^s3://([0-9]{12}@)?/", "") if can(policy.git.document)]
   # A list that is named without a * is read without looking for it.
   patterns = [for path in local.keep_lists : regex("^(?P<bucket>[^/]+)/(?P<prefix>[^*]*)", path) if strcontains(path, "*")]
 
@@ -112,6 +113,7 @@ locals {
     keep_lists             = [for path in local.keep_lists : "${local.s3}${path}"]
     keep_list_buckets      = distinct([for pattern in local.patterns : "${local.s3}${pattern.bucket}"])
     keep_list_prefixes     = distinct([for pattern in local.patterns : pattern.prefix])
+    git_documents          = distinct([for path in local.documents : "${local.s3}${path}"])
     state                  = [for path in local.state : "${local.s3}${path}/*"]
     state_bucket           = [for path in local.state : "${local.s3}${split("/", path)[0]}"]
     reports                = [for path in local.reports : "${local.s3}${path}/*"]

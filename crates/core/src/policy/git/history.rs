@@ -1,6 +1,6 @@
 //! The commit graph, in the order in which commits are counted.
 
-use std::{cmp::Reverse, ops::Range};
+use std::{cmp::Reverse, collections::BTreeMap, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,9 @@ pub struct Counts {
     /// Refs.
     pub refs: usize,
 }
+
+/// Sizes of the documents that were accepted, by address and Git repository.
+pub type DocumentSizes = BTreeMap<String, Counts>;
 
 impl History {
     /// Orders the commits of a document that was checked.

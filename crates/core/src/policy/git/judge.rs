@@ -119,7 +119,9 @@ impl GitRules {
             }
             let before = mapped.known.len();
             mapped.known.extend(history.find(&id));
-            mapped.unknown |= mapped.known.len() == before;
+            // What begins like a commit of a slice may be one that it leaves out.
+            let is_sure = history.is_whole() || id.is_whole();
+            mapped.unknown |= mapped.known.len() == before || !is_sure;
         }
         mapped.known.sort_unstable();
         mapped.known.dedup();

@@ -1,4 +1,4 @@
-//! Git history: images that belong to branches, tags and pull requests of a repository.
+//! Git history: images that belong to branches, tags and pull requests of a repository (K14).
 //!
 //! A document holds the commit graph as CI exported it; [`History::parse`] accepts it or says why
 //! not. [`GitRules::judge`] then finds which images the history needs. It only keeps: what Git does
@@ -6,6 +6,7 @@
 
 mod commit;
 mod document;
+mod evaluate;
 mod history;
 mod judge;
 mod reason;
@@ -25,7 +26,7 @@ use super::{Pattern, pattern::compile};
 
 pub use commit::{CommitId, CommitIdError};
 pub use document::{Commits, Document, DocumentRef, Expected, HistoryError, SCHEMA};
-pub use history::{Counts, History};
+pub use history::{Counts, DocumentSizes, History};
 pub use judge::GitImage;
 pub use reason::GitReason;
 

@@ -23,7 +23,7 @@ pub enum GitReason {
     },
     /// No ref has its commit, and it was pushed or pulled a short time ago.
     Unreachable,
-    /// The document does not hold old commits, and its commit may be one.
+    /// The document leaves out old commits, and its commit may be one.
     NotInSlice,
     /// Its tags name no commit.
     Unmapped,
@@ -44,7 +44,7 @@ impl fmt::Display for GitReason {
                 "no branch, tag or pull request has its commit, and it was pushed or pulled within `git.unreachable_grace`",
             ),
             Self::NotInSlice => {
-                f.write_str("its commit is not in the Git document, which leaves out old ones")
+                f.write_str("its commit may be an old one, which the Git document leaves out")
             }
             Self::Unmapped => f.write_str("no tag of it names a commit (`git.unmapped`)"),
         }

@@ -152,9 +152,10 @@ run "what_is_configured_besides" {
         keep_lists = ["s3://lists/in-use/*.json", "s3://other/one.json", "s3://lists/*"]
         accounts   = [{ role_arn = "arn:aws-cn:iam::333333333333:role/r" }, { regions = ["cn-northwest-1"] }, { role_arn = "arn:aws-cn:iam::333333333333:role/r" }]
       }
-      state  = "s3://b/state/"
-      report = "s3://b"
-      notify = ["arn:aws-cn:sns:cn-north-1:111111111111:t", "https://hooks.slack.com/services/x", "ssm:/x/hook", "secret:hook"]
+      policies = [{ repositories = ["**"], git = { document = "s3://222222222222@evidence/git/app.json.gz", repository = "app" } }, { repositories = ["x"] }]
+      state    = "s3://b/state/"
+      report   = "s3://b"
+      notify   = ["arn:aws-cn:sns:cn-north-1:111111111111:t", "https://hooks.slack.com/services/x", "ssm:/x/hook", "secret:hook"]
     }
     parameter = "/x/config"
     in_vpc    = true
@@ -165,6 +166,7 @@ run "what_is_configured_besides" {
       AssumeRoles              = ["arn:aws-cn:iam::333333333333:role/r"]
       ReadKeepLists            = ["arn:aws-cn:s3:::lists/in-use/*.json", "arn:aws-cn:s3:::other/one.json", "arn:aws-cn:s3:::lists/*"]
       FindKeepLists            = ["arn:aws-cn:s3:::lists"]
+      ReadGitDocuments         = ["arn:aws-cn:s3:::evidence/git/app.json.gz"]
       KeepState                = ["arn:aws-cn:s3:::b/state/*"]
       TellNoStateFromForbidden = ["arn:aws-cn:s3:::b"]
       WriteReports             = ["arn:aws-cn:s3:::b/*"]

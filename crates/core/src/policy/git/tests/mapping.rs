@@ -43,6 +43,13 @@ fn an_unknown_commit_keeps_for_a_time() {
             Some(GitReason::NotInSlice)
         );
     }
+    // What begins like a commit of a slice may be an older one; a whole id is not.
+    let (short, long) = (short("m2"), id("m2"));
+    for (tag, expected) in [(short, Some(GitReason::NotInSlice)), (long, None)] {
+        let tags = [tag.as_str()];
+        assert_eq!(kept(&sliced, image(&tags, 400)), expected, "{tag}");
+        assert_eq!(kept(&whole, image(&tags, 400)), None, "{tag}");
+    }
     // That somebody needs one of its commits tells more than that another one is unknown.
     whole.keep = vec![GitRule {
         images: last(9),
