@@ -182,6 +182,50 @@ fn a_clone_that_lacks_something_is_refused() {
     }
 }
 
+/// A commit has the parents that it was made with, whatever the clone says besides.
+#[test]
+fn replaced_commits_do_not_count() {
+    let (origin, [first, feature, merged, _]) = origin();
+    let clone = origin.cloned("clone", &["--bare"]);
+    git(&clone, &["replace", "--graft", &merged], NOW);
+    let document = parsed(&origin.export(&clone, &[]).unwrap());
+    let ids: Vec<String> = document
+        .commits
+        .id
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(ids, [merged, feature, first]);
+}
+
+/// What is wrong with the arguments is said before anything is read.
+#[test]
+fn wrong_arguments_are_refused() {
+    for (arguments, error) in [
+        (
+            &["--to", "s3://bucket/*.json"][..],
+            "`s3://BUCKET/KEY` of one object",
+        ),
+        (&["--to", "s3://bucket"], "expected `s3://BUCKET/KEY`"),
+        (&["--to", "git.json"], "expected `s3://BUCKET/KEY`"),
+        (&[], "--to <s3://BUCKET/KEY>"),
+        (
+            &["--to", "s3://bucket/a", "--out", "b"],
+            "cannot be used with",
+        ),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-cleanup"));
+        let output = command
+            .args(["git", "export", "clone"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(error), "{arguments:?}: {said}");
+    }
+}
+
 /// Of a huge history, old commits are left out, but never the newest of a ref.
 #[test]
 fn a_huge_history_is_cut_to_a_slice() {

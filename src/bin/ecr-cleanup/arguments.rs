@@ -104,7 +104,8 @@ pub(crate) enum Command {
     /// Reads what is in use, shows what changed, asks, and writes the new counts to the state.
     /// Deletes nothing.
     AcceptUse {
-        /// The source, as in `in_use` of the answer: `ecs`, `eks`, `lambda`, ...
+        /// The source, as in `in_use` of the answer: `ecs`, `eks`, `lambda`, ... Or `git`: documents
+        /// that have less than half of what they had.
         source: String,
         /// Do not ask for confirmation. Required if stdin is not a terminal.
         #[arg(long, short)]
@@ -161,7 +162,7 @@ pub(crate) struct Export {
     #[arg(value_name = "CLONE")]
     pub(crate) clone: PathBuf,
     /// Where to write the document, compressed if the key ends with `.gz`.
-    #[arg(long, value_name = "s3://BUCKET/KEY", required_unless_present = "out")]
+    #[arg(long, value_name = "s3://BUCKET/KEY", required_unless_present = "out", value_parser = one_object)]
     pub(crate) to: Option<S3Objects>,
     /// A file to write it to instead.
     #[arg(long, value_name = "FILE", conflicts_with = "to")]
@@ -177,6 +178,12 @@ pub(crate) struct Export {
     /// are written, and images of all others are kept.
     #[arg(long, value_name = "N", default_value_t = 200_000)]
     pub(crate) max_commits: usize,
+}
+
+fn one_object(text: &str) -> anyhow::Result<S3Objects> {
+    let object: S3Objects = text.parse()?;
+    anyhow::ensure!(object.is_one(), "expected `s3://BUCKET/KEY` of one object");
+    Ok(object)
 }
 
 /// A format of the output.

@@ -24,9 +24,12 @@ pub(super) struct LocalRef {
 }
 
 impl LocalClone {
-    /// Opens a clone, without what is configured outside of it.
+    /// Opens a clone, without what is configured outside of it, and without `refs/replace`, which
+    /// would give commits other parents.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        let opened = gix::open_opts(path, open::Options::isolated());
+        let options = open::Options::isolated();
+        let options = options.config_overrides(["core.useReplaceRefs=false"]);
+        let opened = gix::open_opts(path, options);
         let opened = opened.with_context(|| format!("`{}` is no Git clone", path.display()));
         Ok(Self(opened?))
     }

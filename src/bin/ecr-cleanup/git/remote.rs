@@ -123,6 +123,8 @@ fn git(clone: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     let mut command = Command::new("git");
     command
         .env("GIT_TERMINAL_PROMPT", "0")
+        // It would stand for another clone, as in a hook.
+        .env_remove("GIT_DIR")
         .arg("-C")
         .arg(clone)
         .args(arguments);
