@@ -10,7 +10,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::image::{Digest, Registry};
+use crate::{
+    image::{Digest, Registry},
+    inventory::Revisions,
+};
 
 /// Facts by their names, known from earlier runs or learnt by this one.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub(crate) struct Caches {
     pub(crate) indexes: Cache<Digest, Arc<str>>,
     /// When manifests were read, by repository.
     pub(crate) readings: ReadingCache,
+    /// Commits that annotations of images name.
+    pub(crate) revisions: Cache<Digest, Revisions>,
 }
 
 /// Readings of manifests, by host and repository.

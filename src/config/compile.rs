@@ -5,7 +5,7 @@
 //! problem.
 
 use super::{
-    Archive, Config, Recipient, S3Location, accounts, guards, in_use, notify::OneOrMore,
+    Archive, Config, Recipient, S3Location, accounts, git, guards, in_use, notify::OneOrMore,
     path::Path, policies, problems::Problems, raw::Document, registry, scalar::List,
 };
 
@@ -30,6 +30,9 @@ pub(super) fn compile(
     let in_use = in_use::compile(&document.in_use, problems);
     let registry_aliases = aliases(&document.registry_aliases, problems);
     let guards = guards::compile(&document.guards, has_state, problems);
+    if let (Some(policies), false) = (&policies, has_state) {
+        git::need_state(policies, problems);
+    }
     let mut location = |key, written: &Option<String>| {
         let parsed = S3Location::parse(written.as_ref()?);
         problems.parsed(&Path::of(key), parsed).ok()

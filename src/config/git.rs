@@ -17,7 +17,7 @@ use super::{
     text::TextError,
 };
 use crate::policy::{
-    Pattern,
+    Pattern, Policies,
     git::{self, GitRule, GitRules, Limit, RefKind, RefPattern},
 };
 
@@ -58,16 +58,19 @@ pub(super) struct Git {
     /// `github.com/org/app`. Required.
     repository: Option<String>,
     /// The group `commit` of this regular expression (Rust's `regex` syntax, unanchored) is the
-    /// commit in a tag, with 7 digits or more. Default: what ends a tag, alone or after a `-`.
+    /// commit in a tag, with 7 digits or more. Default: what ends a tag, alone or after a `-`; none
+    /// with `annotation: true`.
     commit: Option<String>,
-    /// The commit in the annotation `org.opencontainers.image.revision`; not in this version.
+    /// Read the commit from the annotation `org.opencontainers.image.revision` of images, indexes and
+    /// their children. Needs `state`. Tags name commits besides only if `commit` is written.
+    /// Default: false.
     annotation: Option<bool>,
     /// The age from which the document is stale, and everything is kept. Default: 48h.
     max_age: Option<Duration>,
     /// How long after its last push or pull an image is kept whose commit no ref has. Default: 30d.
     unreachable_grace: Option<Duration>,
-    /// What becomes of images whose tags name no commit: they are kept (`keep`), or left to the
-    /// keep rules (`ignore`). Default: `keep`.
+    /// What becomes of images of which nothing names a commit: they are kept (`keep`), or left to
+    /// the keep rules (`ignore`). Default: `keep`.
     unmapped: Option<Unmapped>,
     /// An image is kept if one of these rules keeps it. Default: the newest image of every branch,
     /// pull request and of the 50 newest tags, and more of active and long-lived branches.
@@ -114,7 +117,7 @@ struct Images {
     operator: Option<Operator>,
 }
 
-/// What becomes of images whose tags name no commit.
+/// What becomes of images of which nothing names a commit.
 #[derive(Deserialize, Serialize, JsonSchema, Clone, Copy, Debug)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -144,16 +147,14 @@ pub(super) fn compile(written: &Git, path: &Path, problems: &mut Problems) -> Op
         problems.parsed(&path.key("document"), parsed).ok()
     });
     let repository = problems.required(path, "repository", written.repository.clone());
-    if written.annotation == Some(true) {
-        let message =
-            "is not read by this version: put the commit in a tag, and name it by `commit`";
-        problems.add(&path.key("annotation"), message);
-    }
-    let commit = written.commit.clone().unwrap_or_else(|| COMMIT.to_owned());
-    let commit = pattern(Some(&commit), &path.key("commit"), problems);
-    let commit = commit.ok().flatten();
+    let annotation = written.annotation.unwrap_or(false);
+    let default = (!annotation).then(|| COMMIT.to_owned());
+    let commit = written.commit.clone().or(default);
+    let commit = pattern(commit.as_ref(), &path.key("commit"), problems);
     let has_group = |commit: &Pattern| commit.group_names().any(|name| name == "commit");
-    if commit.as_ref().is_some_and(|commit| !has_group(commit)) {
+    if let Ok(Some(commit)) = &commit
+        && !has_group(commit)
+    {
         let message = "needs a group `commit`: write it as `(?<commit>[0-9a-f]{7,40})`";
         problems.add(&path.key("commit"), message);
     }
@@ -164,7 +165,8 @@ pub(super) fn compile(written: &Git, path: &Path, problems: &mut Problems) -> Op
     Some(GitRules {
         document: document?.to_string(),
         repository: repository?,
-        commit: Some(commit?),
+        commit: commit.ok()?,
+        annotation,
         max_age: written.max_age.map_or(MAX_AGE, |age| age.0),
         unreachable_grace: written
             .unreachable_grace
@@ -176,6 +178,17 @@ pub(super) fn compile(written: &Git, path: &Path, problems: &mut Problems) -> Op
         keep: keep?,
         history: None,
     })
+}
+
+/// Checks that there is a state where annotations are read.
+pub(super) fn need_state(policies: &Policies, problems: &mut Problems) {
+    for policy in &policies.0 {
+        if policy.git().is_some_and(|git| git.annotation) {
+            let path = Path::of("policies").index(policy.position);
+            let message = "needs `state`, which remembers them: reading a manifest is a pull of it";
+            problems.add(&path.key("git").key("annotation"), message);
+        }
+    }
 }
 
 /// Returns the address of one object.
@@ -290,7 +303,7 @@ pub(super) fn written(git: &GitRules) -> Git {
         document: Some(git.document.clone()),
         repository: Some(git.repository.clone()),
         commit: git.commit.as_ref().map(|it| it.as_str().to_owned()),
-        annotation: None,
+        annotation: git.annotation.then_some(true),
         max_age: Some(Duration(git.max_age)),
         unreachable_grace: Some(Duration(git.unreachable_grace)),
         unmapped: Some(match git.unmapped {

@@ -279,7 +279,9 @@ impl Program {
         let use_name = self.config.use_name();
         let home = &locations.own.registry;
         let read = locations.read.iter().map(|(location, _)| location);
-        let reading = State::read(&self.clients, location, home, read, soaks, use_name);
+        let annotations = self.config.policies.read_annotations();
+        let clients = &self.clients;
+        let reading = State::read(clients, location, home, read, soaks, use_name, annotations);
         Some(Box::pin(reading).await)
     }
 

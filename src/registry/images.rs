@@ -8,12 +8,16 @@ use std::{
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter};
 use aws_smithy_types::DateTime;
 
-use super::{PAGE, identifier, manifests::read_children, readings::Readings};
+use super::{
+    PAGE, identifier,
+    manifests::{read_annotations, read_children},
+    readings::Readings,
+};
 use crate::{
     aws::{ApiError, Cause, Clients, Operation},
     cache::Cache,
     image::{Archival, ArtifactType, Digest, Image, MediaType, Status, Tag, Time},
-    inventory::{Content, Images, Unclear, is_build_cache},
+    inventory::{Content, Images, Revisions, Unclear, is_build_cache},
 };
 
 /// Reads all images of one repository, and the children of its indexes.
@@ -21,6 +25,7 @@ pub(crate) async fn read_images(
     clients: &Clients,
     repository: &str,
     indexes: &Cache<Digest, Arc<str>>,
+    revisions: Option<&Cache<Digest, Revisions>>,
     readings: &Readings<'_>,
 ) -> Result<Content, ApiError> {
     let (images, mut unclear) = list(clients, repository).await?;
@@ -40,6 +45,10 @@ pub(crate) async fn read_images(
     if unclear.is_none() {
         unclear = read_children(clients, repository, &mut images, indexes, readings).await;
         tell_build_caches(&mut images);
+    }
+    if let (Some(revisions), None) = (revisions, &unclear) {
+        let known = (indexes, revisions);
+        unclear = read_annotations(clients, repository, &mut images, known, readings).await;
     }
     Ok(match unclear {
         None => Content::Complete(images),

@@ -9,8 +9,8 @@ use super::{BATCH, identifier, readings::Readings};
 use crate::{
     aws::{ApiError, Clients, Operation},
     cache::Cache,
-    image::{Digest, Image, MANIFEST_MEDIA_TYPES, MediaType, Status},
-    inventory::{self, Child, Images, Unclear},
+    image::{ArtifactType, Digest, Image, MANIFEST_MEDIA_TYPES, MediaType, Status},
+    inventory::{self, Child, Images, Revisions, Unclear},
 };
 
 /// Reason for which the manifest of an image cannot be read.
@@ -81,10 +81,64 @@ pub(super) async fn read_children(
 
 /// Returns the children of an index by its manifest, whose digest is what the index is called.
 fn children(index: &Digest, manifest: &str) -> Result<Vec<Child>, ManifestError> {
-    if Digest::from_bytes(Sha256::digest(manifest).into()) != *index {
+    if !is_of(manifest, index) {
         return Err(ManifestError::Altered);
     }
     Ok(inventory::children(manifest)?)
+}
+
+fn is_of(manifest: &str, digest: &Digest) -> bool {
+    Digest::from_bytes(Sha256::digest(manifest).into()) == *digest
+}
+
+/// Reads the annotations of every image where they are not known, those of indexes from the manifests
+/// that are: `known` has these and the annotations that were read before. An image that cannot be
+/// read, such as an archived one, is left out.
+pub(super) async fn read_annotations(
+    clients: &Clients,
+    repository: &str,
+    images: &mut Images,
+    known: (&Cache<Digest, Arc<str>>, &Cache<Digest, Revisions>),
+    readings: &Readings<'_>,
+) -> Option<Unclear> {
+    let (indexes, known) = known;
+    let mut unknown = Vec::new();
+    for image in &images.images {
+        let revisions = match image.media_type {
+            MediaType::Index => {
+                let manifest = indexes.get(&image.digest);
+                manifest.and_then(|manifest| inventory::revisions(&manifest))
+            }
+            _ if image.artifact_type != ArtifactType::ContainerImage => continue,
+            _ => known.get(&image.digest),
+        };
+        match revisions {
+            Some(revisions) => {
+                images.revisions.insert(image.digest, revisions);
+            }
+            None if image.media_type == MediaType::Image && image.status == Status::Active => {
+                unknown.push(image);
+            }
+            None => {}
+        }
+    }
+    for batch in unknown.chunks(BATCH) {
+        let manifests = match manifests(clients, repository, batch, readings).await {
+            Ok(manifests) => manifests,
+            Err(error) => {
+                let (digest, problem) = (batch[0].digest, error.to_string());
+                return Some(Unclear::Annotations { digest, problem });
+            }
+        };
+        for (digest, manifest) in manifests {
+            let manifest = manifest.ok().filter(|manifest| is_of(manifest, &digest));
+            if let Some(revisions) = manifest.and_then(|manifest| inventory::revisions(&manifest)) {
+                known.learn(digest, revisions.clone());
+                images.revisions.insert(digest, revisions);
+            }
+        }
+    }
+    None
 }
 
 /// Reads the manifests of at most 100 images.

@@ -12,7 +12,7 @@ use crate::{
     aws::{ApiError, Clients, Identity, Operation},
     cache::{AllCaches, Cache, Caches, ManifestReading, ReadingCache},
     image::{Arn, Digest, Image, Registry, RepositoryName, Time},
-    inventory::{OwnReading, OwnReadings},
+    inventory::{OwnReading, OwnReadings, Revisions},
 };
 
 /// Difference between the clocks of this program and ECR that is tolerated, in milliseconds.
@@ -40,6 +40,11 @@ impl<'a> Known<'a> {
     /// Returns the manifests of indexes of a registry.
     pub(super) fn indexes(self, registry: &Registry) -> &'a Cache<Digest, Arc<str>> {
         &self.caches_of(registry).indexes
+    }
+
+    /// Returns the commits that annotations of images of a registry name.
+    pub(super) fn revisions(self, registry: &Registry) -> &'a Cache<Digest, Revisions> {
+        &self.caches_of(registry).revisions
     }
 
     /// Returns when manifests of a registry were read; `None` if nothing lasts.

@@ -16,7 +16,7 @@ use crate::{
     aws::{ApiError, Cause, Clients, Identity, Operation, list},
     image::{Registry, RepositoryName},
     inventory::{Content, Inventory, NotRead, Repository},
-    policy::{Action, Policies, RepositoryGlobs},
+    policy::{Action, Policies, RepositoryGlobs, git::GitRules},
 };
 
 /// Number of repositories that are read at once: enough for the rate limit where an answer takes
@@ -105,6 +105,7 @@ impl Reader<'_> {
         let is_below = caches.iter().any(|prefix| is_below(&name, prefix));
         let is_cache = is_below || caches.iter().any(|prefix| prefix == ROOT);
         let policy = scope.policies.of(&name, is_cache);
+        let revisions = |_: &GitRules| scope.known.revisions(self.registry);
         let content = match policy {
             _ if scope.only.is_some_and(|only| !only.matches(&name)) => {
                 Content::NotRead(NotRead::NotAsked)
@@ -122,11 +123,12 @@ impl Reader<'_> {
             }
             // Asked for together, since nothing else of a run would have to wait for the lifecycle
             // policy.
-            Some(_) => match tokio::join!(
+            Some(policy) => match tokio::join!(
                 read_images(
                     clients,
                     &name,
                     scope.known.indexes(self.registry),
+                    policy.git().filter(|git| git.annotation).map(revisions),
                     &readings
                 ),
                 lifecycle_policy(clients, &name)

@@ -153,7 +153,8 @@ async fn read(
     known: Known<'_>,
 ) -> Result<Images, RestoreError> {
     let readings = Readings::of(known, registry, repository);
-    match read_images(clients, repository, known.indexes(registry), &readings).await? {
+    let indexes = known.indexes(registry);
+    match read_images(clients, repository, indexes, None, &readings).await? {
         Content::Complete(images) => Ok(images),
         Content::Unclear { why, .. } => Err(RestoreError::Unclear {
             repository: repository.clone(),

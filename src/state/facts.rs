@@ -12,6 +12,7 @@ use super::{
 use crate::{
     cache::{Cache, Caches, FunctionImage, ManifestReading, Progress},
     image::{Digest, Registry},
+    inventory::Revisions,
 };
 
 /// Number of locations whose objects are read or written at once.
@@ -35,6 +36,7 @@ struct Versions {
     functions: Version,
     indexes: Version,
     readings: Version,
+    revisions: Version,
 }
 
 /// Version of an object; `None` if there is none that can be used.
@@ -44,20 +46,37 @@ impl Facts {
     pub(super) async fn read_all(
         store: &Store,
         locations: impl Iterator<Item = &Registry>,
+        annotations: bool,
     ) -> Vec<Self> {
-        let reading = locations.map(|location| Self::read(store.of(location), location.clone()));
+        let read =
+            |location: &Registry| Self::read(store.of(location), location.clone(), annotations);
+        let reading = locations.map(read);
         let reading: Vec<_> = reading.collect();
         stream::iter(reading).buffered(AT_ONCE).collect().await
     }
 
-    async fn read(store: Store, location: Registry) -> Self {
-        let (definitions, functions, indexes, readings) =
-            tokio::join!(store.read(), store.read(), store.read(), store.read());
+    /// Reads the caches of a location; what `annotations` of images say only if that is asked for.
+    async fn read(store: Store, location: Registry, annotations: bool) -> Self {
+        let revisions = async {
+            if annotations {
+                store.read().await
+            } else {
+                Ok(None)
+            }
+        };
+        let (definitions, functions, indexes, readings, revisions) = tokio::join!(
+            store.read(),
+            store.read(),
+            store.read(),
+            store.read(),
+            revisions
+        );
         let versions = Versions {
             definitions: version(&definitions),
             functions: version(&functions),
             indexes: version(&indexes),
             readings: version(&readings),
+            revisions: version(&revisions),
         };
         let (mut warnings, mut foreign) = (Vec::new(), Vec::new());
         let caches = Caches {
@@ -65,6 +84,7 @@ impl Facts {
             functions: cache(functions, &mut warnings, &mut foreign),
             indexes: cache(indexes, &mut warnings, &mut foreign),
             readings: cache(readings, &mut warnings, &mut foreign),
+            revisions: cache(revisions, &mut warnings, &mut foreign),
             progress: Progress::default(),
         };
         Self {
@@ -90,13 +110,15 @@ impl Facts {
 
     async fn save(&self, keep_unused: bool) -> Result<(), StateError> {
         let (caches, versions) = (&*self.caches, &self.versions);
-        let (definitions, functions, indexes, readings) = tokio::join!(
+        let (definitions, functions, indexes, readings, revisions) = tokio::join!(
             self.save_cache(&caches.definitions, &versions.definitions, keep_unused),
             self.save_cache(&caches.functions, &versions.functions, keep_unused),
             self.save_cache(&caches.indexes, &versions.indexes, keep_unused),
-            self.save_cache(&caches.readings, &versions.readings, keep_unused)
+            self.save_cache(&caches.readings, &versions.readings, keep_unused),
+            self.save_cache(&caches.revisions, &versions.revisions, keep_unused)
         );
-        definitions.and(functions).and(indexes).and(readings)
+        let saved = definitions.and(functions).and(indexes).and(readings);
+        saved.and(revisions)
     }
 
     async fn save_cache<K, V>(
@@ -168,4 +190,8 @@ impl StateObject for BTreeMap<Digest, Arc<str>> {
 
 impl StateObject for BTreeMap<String, BTreeMap<Digest, ManifestReading>> {
     const NAME: &'static str = "manifest-readings";
+}
+
+impl StateObject for BTreeMap<Digest, Revisions> {
+    const NAME: &'static str = "image-revisions";
 }

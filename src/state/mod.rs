@@ -2,7 +2,8 @@
 //! the last run, and the run lock.
 //!
 //! It is split by what its loss means. A fact that never changes (the images of a task definition
-//! revision or of a published function version, the manifest of an index) is in a cache: whatever
+//! revision or of a published function version, the manifest of an index, the annotations of an image)
+//! is in a cache: whatever
 //! is wrong with it, it is read from AWS again. So are the readings of manifests, without which a
 //! pull by the program itself counts as one by others. The ledger, the counts and the lock hold back
 //! deletion: if one of them cannot be read, nothing is deleted, since a missing memory must not
@@ -71,6 +72,7 @@ impl State {
         locations: impl Iterator<Item = &Registry>,
         soaks: bool,
         use_name: String,
+        annotations: bool,
     ) -> Self {
         let store = Store::new(clients, location, home);
         let ledger = async {
@@ -80,8 +82,11 @@ impl State {
                 None
             }
         };
-        let (facts, counts, ledger) =
-            tokio::join!(Facts::read_all(&store, locations), store.read(), ledger);
+        let (facts, counts, ledger) = tokio::join!(
+            Facts::read_all(&store, locations, annotations),
+            store.read(),
+            ledger
+        );
         let mut errors = Vec::new();
         let counts: Option<Found<RememberedCounts>> =
             counts.map_err(|error| errors.push(error)).ok().flatten();

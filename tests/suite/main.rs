@@ -40,6 +40,8 @@ mod archive;
 mod attachments;
 mod calls;
 mod exact_sizes;
+mod git_annotations;
+mod git_docs;
 mod git_export;
 mod git_history;
 mod hygiene;

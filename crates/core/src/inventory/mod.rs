@@ -4,6 +4,7 @@ mod layer;
 mod manifest;
 mod own_readings;
 mod replication;
+mod revision;
 
 use std::{collections::HashMap, ops::RangeInclusive};
 
@@ -15,6 +16,7 @@ pub use layer::Layer;
 pub use manifest::{Child, ManifestError, Role, children, is_build_cache};
 pub use own_readings::{OwnReading, OwnReadings};
 pub use replication::{Replication, replications};
+pub use revision::{Revisions, revisions};
 
 /// The repositories of a registry.
 #[derive(Debug, Clone)]
@@ -103,6 +105,8 @@ pub struct Images {
     pub manifests_read: Option<RangeInclusive<Time>>,
     /// Pulls that are the program's own reading of manifests, as the images were listed.
     pub own_readings: OwnReadings,
+    /// Commits that the annotations of each image name, where Git history asks for them (K14).
+    pub revisions: HashMap<Digest, Revisions>,
     /// Lifecycle policy of the repository, on which only warnings depend.
     pub lifecycle: LifecyclePolicy,
 }
@@ -163,6 +167,14 @@ pub enum Unclear {
     #[error("the index `{digest}` could not be understood: {problem}")]
     Index {
         /// Index.
+        digest: Digest,
+        /// Error.
+        problem: String,
+    },
+    /// The annotations of images could not be read.
+    #[error("the annotations of `{digest}` could not be read: {problem}")]
+    Annotations {
+        /// One of the images.
         digest: Digest,
         /// Error.
         problem: String,

@@ -11,6 +11,7 @@ use super::{
     eligibility::{doubt, eligibility},
     graph::{self, Graph},
     opaque_index::OpaqueIndexes,
+    revisions::revisions,
     ruled::ruled,
     subject::Subject,
 };
@@ -94,12 +95,16 @@ impl<'a> KeepReasons<'a> {
     /// Collects all reasons, from nothing.
     pub(super) fn collect(&mut self, subject: &Subject<'_>, usage: &StoredUsage<'_>) {
         let pulls = self.last_pulls();
+        let asks = self.rules.git.as_ref().is_some_and(|git| git.annotation);
+        let revisions = asks.then(|| revisions(subject, &self.graph));
+        let revisions = |index: u32| revisions.as_ref()?[index as usize].as_deref();
         let ruled = zip((0..).zip(self.images), zip(&self.can_run, &self.is_child));
         let ruled = ruled.map(|((index, image), (&can_run, &is_child))| RuleImage {
             image,
             can_run,
             eligibility: eligibility(image, can_run, is_child, &self.settings),
             pulled_at: pulls.possible(index, self.settings.now),
+            revisions: revisions(index),
         });
         let ruled: Vec<_> = ruled.collect();
         self.evaluation = self.rules.evaluate(&ruled, self.settings.now);

@@ -17,6 +17,7 @@ mod missing;
 mod needed_archived;
 mod opaque_index;
 mod repository;
+mod revisions;
 mod ruled;
 mod sentence;
 mod settings;

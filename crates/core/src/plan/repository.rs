@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     image::{Digest, Image, MediaType, Registry, RepositoryName, Tag, Time},
-    inventory::{Child, Content, Images, LifecyclePolicy, OwnReadings, Repository},
+    inventory::{Child, Content, Images, LifecyclePolicy, OwnReadings, Repository, Revisions},
     policy::{Ceiling, Limits, Policy},
 };
 
@@ -29,6 +29,7 @@ pub struct RepositoryPlan {
     children: HashMap<Digest, Vec<Child>>,
     manifests_read: Option<RangeInclusive<Time>>,
     own_readings: OwnReadings,
+    revisions: HashMap<Digest, Revisions>,
     lifecycle: LifecyclePolicy,
 }
 
@@ -108,8 +109,12 @@ impl Draft {
     pub(super) fn subject(&self) -> Subject<'_> {
         let images = self.stored.images.iter().collect();
         let stored = &self.stored;
-        self.facts
-            .subject(images, &stored.children, &stored.own_readings)
+        self.facts.subject(
+            images,
+            &stored.children,
+            &stored.own_readings,
+            &stored.revisions,
+        )
     }
 }
 
@@ -128,6 +133,7 @@ impl Facts {
         images: Vec<&'a Image>,
         children: &'a HashMap<Digest, Vec<Child>>,
         own_readings: &'a OwnReadings,
+        revisions: &'a HashMap<Digest, Revisions>,
     ) -> Subject<'a> {
         Subject {
             name: &self.key.1,
@@ -136,6 +142,7 @@ impl Facts {
             images,
             children,
             own_readings,
+            revisions,
             policy: self.policy,
             known: self.read && !matches!(self.left_alone, Some(LeftAlone::Unclear(_))),
         }
@@ -153,6 +160,7 @@ impl From<Draft> for RepositoryPlan {
             children: draft.stored.children,
             manifests_read: draft.stored.manifests_read,
             own_readings: draft.stored.own_readings,
+            revisions: draft.stored.revisions,
             lifecycle: draft.stored.lifecycle,
         }
     }
@@ -162,7 +170,7 @@ impl RepositoryPlan {
     pub(super) fn subject(&self) -> Subject<'_> {
         let images = self.images.iter().map(|planned| &planned.image).collect();
         self.facts
-            .subject(images, &self.children, &self.own_readings)
+            .subject(images, &self.children, &self.own_readings, &self.revisions)
     }
 
     /// Returns its name.

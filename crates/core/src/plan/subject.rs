@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::LeftAlone;
 use crate::{
     image::{Digest, Image, Registry, RepositoryName},
-    inventory::{Child, OwnReadings},
+    inventory::{Child, OwnReadings, Revisions},
 };
 
 /// A repository to decide on.
@@ -17,6 +17,7 @@ pub(super) struct Subject<'a> {
     pub(super) images: Vec<&'a Image>,
     pub(super) children: &'a HashMap<Digest, Vec<Child>>,
     pub(super) own_readings: &'a OwnReadings,
+    pub(super) revisions: &'a HashMap<Digest, Revisions>,
     pub(super) policy: Option<usize>,
     /// Whether all its images are known.
     pub(super) known: bool,

@@ -229,6 +229,7 @@ impl LeftAlone {
         match self {
             Self::Failed { .. } => Some("not_listed"),
             Self::Unclear(Unclear::Unread { .. }) => Some("index_not_read"),
+            Self::Unclear(Unclear::Annotations { .. }) => Some("annotations_not_read"),
             Self::PullersUnknown { .. } => Some("pullers_unknown"),
             Self::Git {
                 why: HistoryError::Unreadable(_),

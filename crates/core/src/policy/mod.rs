@@ -153,6 +153,13 @@ impl Policies {
         })
     }
 
+    /// Returns whether a policy asks what annotations of images say (K14).
+    #[must_use]
+    pub fn read_annotations(&self) -> bool {
+        let mut git = self.0.iter().filter_map(Policy::git);
+        git.any(|git| git.annotation)
+    }
+
     /// Returns each policy that can never apply, with one before it that matches whatever it
     /// matches.
     pub fn covered(&self) -> impl Iterator<Item = (&Policy, &Policy)> {

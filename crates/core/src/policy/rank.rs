@@ -53,6 +53,8 @@ pub struct RuleImage<'a> {
     pub eligibility: Eligibility,
     /// Last pull of it or of one of its children (K12).
     pub pulled_at: Option<Time>,
+    /// Commits that annotations of it and its children name (K14); `None` if one was not read.
+    pub revisions: Option<&'a [&'a str]>,
 }
 
 /// A rule that keeps an image.

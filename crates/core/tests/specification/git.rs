@@ -58,6 +58,7 @@ pub(crate) fn rules(of_main: u32, unmapped: Unmapped) -> GitRules {
         document: "s3://bucket/app.json".to_owned(),
         repository: "app".to_owned(),
         commit: Some(Pattern::new("sha-(?<commit>.*)").unwrap()),
+        annotation: false,
         max_age,
         unreachable_grace: GRACE,
         unmapped,

@@ -9,8 +9,9 @@ use crate::{
 impl KeepRules {
     /// Returns for each image why Git history keeps it; nothing if the policy does not ask for it.
     ///
-    /// As for keep rules, an image without an ordinary tag is none that Git could know, and an
-    /// artifact or an image that was archived lately is kept for that alone (K5, G7).
+    /// As for keep rules, a child or an attachment without an ordinary tag is judged with what it
+    /// belongs to, and an artifact or an image that was archived lately is kept for that alone (K5,
+    /// G7).
     pub(in crate::policy) fn judge(
         &self,
         images: &[RuleImage<'_>],
@@ -23,7 +24,10 @@ impl KeepRules {
         let images = images.iter().zip(&tags).map(|(entry, tags)| GitImage {
             tags,
             counts: entry.eligibility == Eligibility::Counts,
-            revision: None,
+            revisions: match entry.eligibility {
+                Eligibility::Counts | Eligibility::Ranked if git.annotation => entry.revisions,
+                _ => Some(&[]),
+            },
             pushed_at: entry.image.pushed_at,
             pulled_at: entry.pulled_at,
         });

@@ -22,8 +22,8 @@ pub struct GitImage<'a> {
     pub tags: &'a [&'a str],
     /// Whether it takes a rank from others (K5).
     pub counts: bool,
-    /// Revision that its annotations name.
-    pub revision: Option<&'a str>,
+    /// Revisions that its annotations name; `None` if these are not known.
+    pub revisions: Option<&'a [&'a str]>,
     /// Time of its push.
     pub pushed_at: Option<Time>,
     /// Last pull of it or of one of its children.
@@ -110,7 +110,8 @@ impl GitRules {
             tags.flat_map(move |tag| pattern.groups(tag, "commit"))
         });
         let mut mapped = Mapped::default();
-        for text in in_tags.chain(image.revision) {
+        let in_annotations = image.revisions.into_iter().flatten().copied();
+        for text in in_tags.chain(in_annotations) {
             let Ok(id) = CommitId::parse(text) else {
                 continue;
             };
@@ -136,6 +137,9 @@ impl GitRules {
         history: &History,
         now: Time,
     ) -> Option<GitReason> {
+        if image.revisions.is_none() {
+            return Some(GitReason::NotRead);
+        }
         let young = |at: Option<Time>| at.is_some_and(|at| at.age(now) <= self.unreachable_grace);
         if mapped.unknown {
             if !history.is_whole() {
@@ -211,7 +215,7 @@ impl GitImage<'_> {
     /// Returns whether an image may name a commit. One without tags and annotations may not: rules
     /// decide on it alone.
     const fn is_judged(&self) -> bool {
-        !self.tags.is_empty() || self.revision.is_some()
+        !self.tags.is_empty() || !matches!(self.revisions, Some([]))
     }
 }
 

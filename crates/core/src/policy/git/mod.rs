@@ -40,11 +40,13 @@ pub struct GitRules {
     /// Pattern on tags whose group `commit` is the commit of the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<Pattern>,
+    /// Whether annotations of the image and its children name its commit too.
+    pub annotation: bool,
     /// Age beyond which the document is stale.
     pub max_age: SignedDuration,
     /// Time after its last push or pull for which an image of an unknown commit is kept.
     pub unreachable_grace: SignedDuration,
-    /// Treatment of images whose tags name no commit.
+    /// Treatment of images of which nothing names a commit.
     pub unmapped: Unmapped,
     /// Rules. An image is kept if one of them keeps it.
     pub keep: Vec<GitRule>,
@@ -53,7 +55,7 @@ pub struct GitRules {
     pub history: Option<Result<Arc<History>, HistoryError>>,
 }
 
-/// Treatment of images whose tags name no commit.
+/// Treatment of images of which nothing names a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unmapped {

@@ -25,7 +25,9 @@ pub enum GitReason {
     Unreachable,
     /// The document leaves out old commits, and its commit may be one.
     NotInSlice,
-    /// Its tags name no commit.
+    /// Its annotations, which may name its commit, could not be read.
+    NotRead,
+    /// Neither tags nor annotations name a commit.
     Unmapped,
 }
 
@@ -46,7 +48,10 @@ impl fmt::Display for GitReason {
             Self::NotInSlice => {
                 f.write_str("its commit may be an old one, which the Git document leaves out")
             }
-            Self::Unmapped => f.write_str("no tag of it names a commit (`git.unmapped`)"),
+            Self::NotRead => {
+                f.write_str("its annotations, which may name its commit, could not be read")
+            }
+            Self::Unmapped => f.write_str("nothing of it names a commit (`git.unmapped`)"),
         }
     }
 }

@@ -125,6 +125,7 @@ fn rules(document: Document, keep: Vec<GitRule>) -> GitRules {
         document: "s3://bucket/git.json".to_owned(),
         repository: REPOSITORY.to_owned(),
         commit: Some(Pattern::new("(?:^|-)(?<commit>[0-9a-f]{7,40})$").unwrap()),
+        annotation: true,
         max_age: days(2),
         unreachable_grace: days(30),
         unmapped: Unmapped::Keep,
@@ -149,7 +150,7 @@ fn image<'a>(tags: &'a [&'a str], pushed: i64) -> GitImage<'a> {
     GitImage {
         tags,
         counts: true,
-        revision: None,
+        revisions: Some(&[]),
         pushed_at,
         pulled_at: None,
     }
@@ -292,7 +293,7 @@ fn the_reason_says_which_ref_needs_the_image() {
             "3rd newest image of branch `main`",
             "newest image of branch `feature/c`",
             "2nd newest image of branch `feature/c`",
-            "no tag of it names a commit (`git.unmapped`)",
+            "nothing of it names a commit (`git.unmapped`)",
             "-",
         ]
     );

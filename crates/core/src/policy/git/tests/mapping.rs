@@ -18,7 +18,7 @@ fn an_unknown_commit_keeps_for_a_time() {
     let of = |pushed_at, pulled_at| GitImage {
         tags: &both,
         counts: true,
-        revision: None,
+        revisions: Some(&[]),
         pushed_at,
         pulled_at,
     };
@@ -70,9 +70,10 @@ fn commits_are_found_by_their_beginning_in_every_tag() {
     let mut rules = rules(document, vec![rule(RefKind::Branch, "feature/c")]);
     rules.commit = Some(Pattern::new("(?<commit>[0-9a-z]{6,})").unwrap());
     let (m1, m2) = (id("m1"), id("m2"));
-    let kept = |tags: &[&str], revision| {
+    let kept = |tags: &[&str], revision: Option<&str>| {
+        let revisions: Vec<&str> = revision.into_iter().collect();
         let it = GitImage {
-            revision,
+            revisions: Some(&revisions),
             ..image(tags, 400)
         };
         let anchor = [m2.as_str()];
@@ -98,6 +99,14 @@ fn commits_are_found_by_their_beginning_in_every_tag() {
     );
     // Nothing says what it is of: rules decide.
     assert_eq!(kept(&[], None), None);
+    let not_read = |tags| GitImage {
+        revisions: None,
+        ..image(tags, 400)
+    };
+    let (known, other) = ([m2.as_str()], [m1.as_str()]);
+    let images = [image(&known, 400), not_read(&other), not_read(&[])];
+    let reasons = rules.judge(&images, now()).unwrap();
+    assert_eq!(reasons[1..], [const { Some(GitReason::NotRead) }; 2]);
 }
 
 #[test]
