@@ -1,4 +1,4 @@
-//! Accepts that a source finds much less than before.
+//! Accepts that a source finds much less than before, or that a Git history shrank.
 
 use super::{Locations, Program};
 use crate::{
@@ -6,8 +6,13 @@ use crate::{
     evidence::SourceError,
     guard::UsageCounts,
     image::Time,
+    policy::git::{DocumentSizes, HistoryError},
+    sources::git,
     state::{State, StateError},
 };
+
+/// What stands for the Git documents among the sources.
+const GIT: &str = "git";
 
 /// Counts of a source, as the last run remembers them and as they are now.
 pub struct UseChange {
@@ -15,6 +20,8 @@ pub struct UseChange {
     before: UsageCounts,
     now: UsageCounts,
     at: Time,
+    /// Sizes of the Git documents, if it is these that are accepted.
+    documents: Option<DocumentSizes>,
     state: State,
 }
 
@@ -39,6 +46,14 @@ pub enum AcceptUseError {
         source_name: String,
         /// Error.
         error: SourceError,
+    },
+    /// A Git document is not believed for another reason.
+    #[error("`{address}` is not used: {why}")]
+    Document {
+        /// Address of the document.
+        address: String,
+        /// Reason.
+        why: HistoryError,
     },
     /// The state cannot be read or written.
     #[error("{0}")]
@@ -68,6 +83,15 @@ impl Program {
         if let Some(error) = state.errors.first() {
             return Err(error.into());
         }
+        let asks_git = self
+            .config
+            .policies
+            .0
+            .iter()
+            .any(|policy| policy.git().is_some());
+        if asks_git && source == GIT {
+            return self.document_change(state).await;
+        }
         let (_, usage) = self.read_usage_everywhere(&self.begin()).await?;
         let of_name = usage.sources().iter().filter(|it| it.source == source);
         for status in of_name {
@@ -81,6 +105,7 @@ impl Program {
         let now = UsageCounts::of(usage.sources());
         let remembered = state.memory.counts.clone().unwrap_or_default();
         let known = now.names().chain(remembered.names());
+        let known = known.chain(asks_git.then_some(GIT));
         let known: std::collections::BTreeSet<&str> = known.collect();
         if !known.contains(source) {
             return Err(AcceptUseError::UnknownSource {
@@ -93,12 +118,56 @@ impl Program {
             before: remembered.of_name(source),
             now: now.of_name(source),
             at: self.now(),
+            documents: None,
+            state,
+        })
+    }
+
+    /// Reads the Git documents as if none was known, and compares their sizes with those that are.
+    async fn document_change(&self, state: State) -> Result<UseChange, AcceptUseError> {
+        let before = state
+            .documents()
+            .await
+            .map_err(|error| AcceptUseError::from(&error))?;
+        let (policies, nothing) = (&self.config.policies, Ok(DocumentSizes::new()));
+        let at = self.now();
+        let policies = git::with_histories(policies, &self.clients, &nothing, at).await;
+        for rules in policies.0.iter().filter_map(|policy| policy.git()) {
+            if let Some(Err(why)) = &rules.history {
+                let (address, why) = (rules.document.clone(), why.clone());
+                return Err(AcceptUseError::Document { address, why });
+            }
+        }
+        let now = git::accepted(&policies);
+        let of_now = before.into_iter().filter(|(key, _)| now.contains_key(key));
+        Ok(UseChange {
+            source: GIT.to_owned(),
+            before: counts(&of_now.collect()),
+            now: counts(&now),
+            at,
+            documents: Some(now),
             state,
         })
     }
 }
 
+fn counts(sizes: &DocumentSizes) -> UsageCounts {
+    let counts = sizes.iter().flat_map(|(key, sizes)| {
+        [
+            (format!("git: commits in {key}"), sizes.commits),
+            (format!("git: refs in {key}"), sizes.refs),
+        ]
+    });
+    counts.collect()
+}
+
 impl UseChange {
+    /// Returns whether it counts references, and not what the names of the counts say.
+    #[must_use]
+    pub const fn counts_references(&self) -> bool {
+        self.documents.is_none()
+    }
+
     /// Returns the counts that changed: the source with its location, the count that is remembered
     /// and the count now; `None` if it was not read.
     pub fn changes(&self) -> impl Iterator<Item = (&str, Option<usize>, Option<usize>)> {
@@ -115,8 +184,13 @@ impl UseChange {
     /// # Errors
     /// Returns an error if the state cannot be written.
     pub async fn accept(&self) -> Result<(), AcceptUseError> {
-        let accepted = self.state.accept_counts(&self.source, &self.now, self.at);
-        let accepted = accepted.await;
+        let accepted = match &self.documents {
+            Some(sizes) => self.state.record_documents(sizes).await,
+            None => {
+                let (source, counts) = (&self.source, &self.now);
+                self.state.accept_counts(source, counts, self.at).await
+            }
+        };
         accepted.map_err(|error| (&error).into())
     }
 }

@@ -10,7 +10,7 @@ use simulated_aws::{Fault, Moment, SimulatedAws};
 use crate::support::{
     WorldExt, deleted,
     git::Origin,
-    line, plan, run,
+    line, plan, program, run,
     state::{BUCKET, REPORTS, STATE, account, gunzip, keys, object, put_object},
 };
 
@@ -185,7 +185,7 @@ async fn the_default_policies_of_werf_decide_on_a_real_history() {
     }
     assert_eq!(
         fates["nightly"],
-        "no tag of it names a commit (`git.unmapped`)"
+        "nothing of it names a commit (`git.unmapped`)"
     );
     assert_eq!(fates.len(), built.len() + 1);
     let of_git = line(&answer, "git");
@@ -351,4 +351,19 @@ async fn a_document_that_lost_most_of_its_history_is_refused() {
     }
     put_object(&aws, BUCKET, DOCUMENT, document.to_string());
     assert_eq!(line(&run(&aws, &config).await, "git").deleted, 1);
+    // A person may say that it is right: of this document, and of no other.
+    put_object(&aws, BUCKET, DOCUMENT, shrunken.to_string());
+    let refused = run(&aws, &config).await.warnings.join("\n");
+    assert_contains!(refused, "`ecr-cleanup accept-use git` accepts it");
+    let change = program(&aws, &config).use_change("git").await.unwrap();
+    let key = "s3://memory/git/app.json of github.com/org/app";
+    let refs = format!("git: refs in {key}");
+    let changes: Vec<_> = change.changes().collect();
+    assert_eq!(changes, [(refs.as_str(), Some(before), Some(2))]);
+    change.accept().await.unwrap();
+    let accepted = run(&aws, &config).await.warnings.join("\n");
+    assert!(!accepted.contains("Git document"), "{accepted}");
+    let stale = config.replace("keep: [\n", "max_age: 1m, keep: [\n");
+    let error = program(&aws, &stale).use_change("git").await.err().unwrap();
+    assert_contains!(error.to_string(), "longer ago than `git.max_age`");
 }

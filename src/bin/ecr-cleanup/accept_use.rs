@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use ecr_cleanup::pipeline::AcceptUseError;
+use ecr_cleanup::{pipeline::AcceptUseError, report::count};
 use serde_json::{Value, json};
 
 use crate::{
@@ -27,7 +27,7 @@ pub(crate) async fn execute(source: &str, yes: bool, session: &Session) -> anyho
     match session.output {
         Output::Table => {
             for &(source, before, now) in &changes {
-                let (before, now) = (references(before), references(now));
+                let [before, now] = [before, now].map(|it| counted(it, change.counts_references()));
                 writeln!(out, "{source}: {now}, and {before} in the last run")?;
             }
         }
@@ -54,11 +54,11 @@ pub(crate) async fn execute(source: &str, yes: bool, session: &Session) -> anyho
     Ok(Exit::Done)
 }
 
-fn references(count: Option<usize>) -> String {
-    match count {
+fn counted(number: Option<usize>, of_references: bool) -> String {
+    match number {
         None => "not read".to_owned(),
-        Some(1) => "1 reference".to_owned(),
-        Some(count) => format!("{count} references"),
+        Some(number) if of_references => count(number as u64, "reference", "references"),
+        Some(number) => number.to_string(),
     }
 }
 

@@ -72,6 +72,12 @@ impl UsageCounts {
     }
 }
 
+impl FromIterator<(String, usize)> for UsageCounts {
+    fn from_iter<I: IntoIterator<Item = (String, usize)>>(counts: I) -> Self {
+        Self(counts.into_iter().collect())
+    }
+}
+
 /// Returns the name of a source such as `ecs in 111111111111 eu-west-1`.
 pub(super) fn name(source: &str) -> &str {
     source.split(' ').next().unwrap_or(source)

@@ -178,7 +178,9 @@ pub enum HistoryError {
     #[error("a commit in it is its own ancestor")]
     Cycle,
     /// It has much less than the last one that was accepted.
-    #[error("it has {now} {what}, less than half of the {before} that the last one had")]
+    #[error(
+        "it has {now} {what}, less than half of the {before} that the last one had; if that is right, `ecr-cleanup accept-use git` accepts it"
+    )]
     Shrunken {
         /// Commits or refs.
         what: &'static str,

@@ -138,13 +138,17 @@ fn a_document_that_shrank_by_more_than_half_is_refused() {
         (
             17,
             10,
-            Some("it has 8 commits, less than half of the 17 that the last one had"),
+            Some(
+                "it has 8 commits, less than half of the 17 that the last one had; if that is right, `ecr-cleanup accept-use git` accepts it",
+            ),
             None,
         ),
         (
             16,
             11,
-            Some("it has 5 refs, less than half of the 11 that the last one had"),
+            Some(
+                "it has 5 refs, less than half of the 11 that the last one had; if that is right, `ecr-cleanup accept-use git` accepts it",
+            ),
             Some("refs"),
         ),
         (1, 1, None, None),
