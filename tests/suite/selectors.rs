@@ -1,8 +1,21 @@
 //! The table of docs/selectors.md: what other cleaners select, said in keep rules (K2).
 
+use std::{collections::BTreeMap, sync::Arc};
+
+use ecr_cleanup::{
+    config::Config,
+    image::Time,
+    policy::git::{Document, Expected, GitImage, GitRules, History},
+};
+use jiff::SignedDuration;
+use serde_json::json;
+
 use crate::support::repository_builder::{RepositoryBuilder, candidate_names, plan_one};
 
 const PAGE: &str = include_str!("../../docs/selectors.md");
+/// The section whose rows are rules of `git`.
+const GIT: &str = "## werf, by Git history";
+const NOW: i64 = 1_795_262_400;
 
 /// A row: the selector of another tool, the rules, and the images that they keep.
 struct Row {
@@ -30,9 +43,10 @@ impl Row {
 
 #[test]
 fn what_other_cleaners_select_can_be_said_here() {
-    let fixture = PAGE.split("```").nth(1).unwrap();
+    let page = PAGE.split(GIT).next().unwrap();
+    let fixture = page.split("```").nth(1).unwrap();
     let images = RepositoryBuilder::read(fixture.strip_prefix("text\n").unwrap());
-    let rows: Vec<Row> = PAGE.lines().filter_map(Row::read).collect();
+    let rows: Vec<Row> = page.lines().filter_map(Row::read).collect();
     for row in &rows {
         let Row {
             selector,
@@ -47,10 +61,114 @@ fn what_other_cleaners_select_can_be_said_here() {
         stay.sort_unstable();
         assert_eq!(stay, *kept, "{selector}: {rules}");
     }
-    let tools = PAGE.lines().filter(|line| line.starts_with("## ")).count();
+    let tools = page.lines().filter(|line| line.starts_with("## ")).count();
     assert!(
         rows.len() > 4 * tools,
         "{} rows of {tools} tools",
         rows.len()
     );
+}
+
+/// The history of the page: of each line the name of a commit, its age in days, a ref if one names
+/// it, and its parents.
+struct Commits(BTreeMap<String, i64>, Document);
+
+impl Commits {
+    fn read(fixture: &str) -> Self {
+        let lines = fixture
+            .lines()
+            .map(|line| line.split_whitespace().collect());
+        let lines: Vec<Vec<&str>> = lines.collect();
+        let at = |name: &str| lines.iter().position(|line| line[0] == name).unwrap();
+        let ages = lines.iter().map(|line| line[1].strip_suffix('d').unwrap());
+        let ages: Vec<i64> = ages.map(|age| age.parse().unwrap()).collect();
+        let time = |at: usize| NOW - ages[at] * 86_400;
+        let parents = lines.iter().map(|line| {
+            let parents = line.iter().skip_while(|word| **word != "of").skip(1);
+            parents.map(|name| at(name)).collect::<Vec<_>>()
+        });
+        let refs = (0..lines.len()).filter_map(|at| {
+            let kind = match *lines[at].get(2)? {
+                "branch" => "heads",
+                "tag" => "tags",
+                _ => return None,
+            };
+            let name = format!("refs/{kind}/{}", lines[at][3]);
+            Some(json!({"name": name, "commit": at, "time": time(at)}))
+        });
+        let document = json!({
+            "schema": ecr_cleanup::policy::git::SCHEMA,
+            "repository": "app",
+            "generated_at": "2026-11-21T12:00:00Z",
+            "complete": true,
+            "shallow": false,
+            "default_branch": "main",
+            "since": null,
+            "refs": refs.collect::<Vec<_>>(),
+            "commits": {
+                "id": lines.iter().map(|line| id(line[0])).collect::<Vec<_>>(),
+                "time": (0..lines.len()).map(time).collect::<Vec<_>>(),
+                "parents": parents.collect::<Vec<_>>(),
+            },
+        });
+        let names = lines.iter().map(|line| line[0].to_owned());
+        Self(
+            names.zip(ages.iter().copied()).collect(),
+            serde_json::from_value(document).unwrap(),
+        )
+    }
+
+    /// Returns the commits whose images rules keep.
+    fn kept(&self, mut rules: GitRules) -> Vec<String> {
+        let now = Time::from_millis(NOW * 1000).unwrap();
+        let max_age = SignedDuration::from_hours(1);
+        let expected = Expected {
+            repository: "app",
+            max_age,
+            last: None,
+            now,
+        };
+        rules.history = Some(History::of(self.1.clone(), &expected).map(Arc::new));
+        let tags: Vec<String> = self.0.keys().map(|name| id(name)).collect();
+        let tags: Vec<[&str; 1]> = tags.iter().map(|tag| [tag.as_str()]).collect();
+        let images = self.0.values().zip(&tags).map(|(age, tags)| GitImage {
+            tags,
+            counts: true,
+            revisions: Some(&[]),
+            pushed_at: Time::from_millis((NOW - age * 86_400) * 1000),
+            pulled_at: None,
+        });
+        let reasons = rules.judge(&images.collect::<Vec<_>>(), now).unwrap();
+        let kept = self
+            .0
+            .keys()
+            .zip(reasons)
+            .filter(|(_, reason)| reason.is_some());
+        kept.map(|(name, _)| name.clone()).collect()
+    }
+}
+
+fn id(name: &str) -> String {
+    format!("{}{:036x}", hex::encode(name), 0)
+}
+
+#[test]
+fn the_policies_of_werf_can_be_said_as_rules_of_git() {
+    let section = PAGE.split(GIT).nth(1).unwrap();
+    let fixture = section.split("```").nth(1).unwrap();
+    let commits = Commits::read(fixture.strip_prefix("text\n").unwrap());
+    let rows: Vec<Row> = section.lines().filter_map(Row::read).collect();
+    assert_eq!(rows.len(), 7);
+    for Row {
+        selector,
+        rules,
+        kept,
+    } in rows
+    {
+        let git = format!("{{document: 's3://bucket/a.json', repository: app, keep: [{rules}]}}");
+        let policies = format!("policies: [{{repositories: ['**'], git: {git}}}]");
+        let config = Config::parse(&policies).unwrap();
+        let git = config.policies.0[0].git().unwrap().clone();
+        assert_eq!(commits.kept(git), kept, "{selector}: {rules}");
+    }
 }
