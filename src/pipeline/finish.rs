@@ -6,9 +6,11 @@ use futures::future::LocalBoxFuture;
 
 use super::{Finished, Planned, apply::Applied, log, verify};
 use crate::{
+    image::Time,
     plan::{self, Missing, RepositoryKey},
     registry::Outcome,
-    report::{self, Answer, Metrics, Publication},
+    report::{self, Answer, ExclusiveBytes, Metrics, Page, Publication, PublishError},
+    state::{Day, History, StateError},
 };
 
 impl Planned<'_> {
@@ -27,7 +29,7 @@ impl Planned<'_> {
         let (missing, warnings) = self.missing(applied.outcome.as_ref()).await;
         let mut answer = self.answer_with(self.request.mode, &applied, missing);
         answer.warnings.extend(warnings);
-        self.publish(&mut answer).await;
+        self.publish(&mut answer, &applied).await;
         log::missing(&self.run.id, &answer.missing);
         let (seconds, calls) = (self.run.seconds(), self.program.calls_of(&self.run));
         let metrics = if self.out_of_time {
@@ -83,7 +85,11 @@ impl Planned<'_> {
     }
 
     /// Writes the answer to the report, and notifies.
-    fn publish<'b>(&'b self, answer: &'b mut Answer) -> LocalBoxFuture<'b, ()> {
+    fn publish<'b>(
+        &'b self,
+        answer: &'b mut Answer,
+        applied: &'b Applied,
+    ) -> LocalBoxFuture<'b, ()> {
         Box::pin(async move {
             let (program, stop_at) = (self.program, self.request.stop_at);
             if let Some(publication) = self.publication() {
@@ -104,7 +110,64 @@ impl Planned<'_> {
                     answer.warnings.push(warning);
                 }
             }
+            // Last, since nothing waits for it.
+            if let Some(publication) = self.publication() {
+                let writing = self.publish_page(&publication, answer, applied);
+                let written = program.at_the_end(stop_at, writing).await;
+                if let Some(problem) = problem(written) {
+                    let warning = format!("the report could not be written as a page: {problem}");
+                    answer.warnings.push(warning);
+                }
+            }
         })
+    }
+
+    /// Writes the report as a page, with this run in the history.
+    async fn publish_page(
+        &self,
+        publication: &Publication<'_>,
+        answer: &Answer,
+        applied: &Applied,
+    ) -> Result<(), PublishError> {
+        let history = match &self.state {
+            // What a narrowed run saw is not comparable with the others.
+            Some(state) if self.request.only.is_none() && !applied.out_of_time => {
+                let run = day(answer, self.plan.now());
+                state.add_to_history(&run).await.map(Some)
+            }
+            Some(state) => state.history().await.map(Some),
+            None => Ok(None),
+        };
+        let outcome = applied.outcome.as_ref();
+        let page = Page {
+            outcome,
+            ..self.page(answer)
+        };
+        publication.page(with_history(page, history)).await
+    }
+
+    /// Returns the report of the plan as an HTML page that needs nothing else.
+    pub async fn html(&self, answer: &Answer, exclusive: Option<&ExclusiveBytes>) -> String {
+        let history = match &self.state {
+            Some(state) => state.history().await.map(Some),
+            None => Ok(None),
+        };
+        let page = Page {
+            exclusive,
+            ..self.page(answer)
+        };
+        with_history(page, history)
+    }
+
+    fn page<'b>(&'b self, answer: &'b Answer) -> Page<'b> {
+        Page {
+            plan: &self.plan,
+            usage: &self.usage,
+            answer,
+            outcome: None,
+            exclusive: None,
+            history: None,
+        }
     }
 
     pub(super) fn publication(&self) -> Option<Publication<'_>> {
@@ -113,6 +176,37 @@ impl Planned<'_> {
             location: self.program.config.report.as_ref()?,
             run_id: &self.run.id,
         })
+    }
+}
+
+/// Returns a page with the history of earlier runs, or with a warning that says why not.
+fn with_history(page: Page<'_>, history: Result<Option<History>, StateError>) -> String {
+    match history {
+        Ok(history) => {
+            let history = history.as_ref();
+            Page { history, ..page }.to_html()
+        }
+        Err(error) => {
+            let mut answer = page.answer.clone();
+            let warning = format!("the history of earlier runs could not be used: {error}");
+            answer.warnings.push(warning);
+            let answer = &answer;
+            Page { answer, ..page }.to_html()
+        }
+    }
+}
+
+/// Returns a run as a day of the history: what it left, and what it deleted.
+fn day(answer: &Answer, now: Time) -> Day {
+    let (counts, bytes) = (answer.counts, answer.bytes);
+    Day {
+        images: counts.images - counts.deleted,
+        bytes: bytes.scanned.saturating_sub(bytes.deleted),
+        candidates: counts.candidates - counts.deleted,
+        candidate_bytes: bytes.candidates.saturating_sub(bytes.deleted),
+        deleted: counts.deleted,
+        deleted_bytes: bytes.deleted,
+        ..Day::of(now)
     }
 }
 

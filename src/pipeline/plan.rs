@@ -16,7 +16,7 @@ use crate::{
     inventory::Inventory,
     plan::{self, Archiving, Explanation, Missing, Plan, PlanSettings, RepositoryPlan, Veto},
     registry::{self, Known, Readings},
-    report::{self, Answer, ExactBytes, Facts, Progress, Publication, Share},
+    report::{self, Answer, ExactSizes, Facts, Progress, Publication, Share},
     state::State,
 };
 
@@ -236,15 +236,15 @@ impl Planned<'_> {
     ///
     /// # Errors
     /// Returns an error if a call fails.
-    pub async fn exact_bytes(&self) -> Result<ExactBytes, ApiError> {
-        let bytes = self.read_layers().await;
+    pub async fn exact_sizes(&self) -> Result<ExactSizes, ApiError> {
+        let sizes = self.read_layers().await;
         self.save_facts().await;
-        bytes
+        sizes
     }
 
-    async fn read_layers(&self) -> Result<ExactBytes, ApiError> {
+    async fn read_layers(&self) -> Result<ExactSizes, ApiError> {
         let known = Known::of(&self.caches, self.state.is_some());
-        let mut bytes = ExactBytes::default();
+        let mut sizes = ExactSizes::default();
         for repository in self.plan.repositories() {
             let readable = |image: &&Image| {
                 image.media_type != MediaType::Index && image.status == Status::Active
@@ -257,9 +257,9 @@ impl Planned<'_> {
             };
             let readings = Readings::of(known, registry, name);
             let layers = registry::layers(clients, name, &images, &readings).await?;
-            bytes.add(repository, &layers);
+            sizes.add(repository, &layers);
         }
-        Ok(bytes)
+        Ok(sizes)
     }
 
     /// Writes down what was learnt, for a plan that is not finished.

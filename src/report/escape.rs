@@ -44,6 +44,13 @@ impl<W: Write> Write for Escaped<W> {
     }
 }
 
+/// Returns a text as it is written between tags of HTML, without control characters.
+pub(super) fn html(text: &str) -> String {
+    let text = escaped(text);
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('>', "&gt;")
+}
+
 /// Writes entries of a log, each of which comes as a whole and is one line.
 #[derive(Debug)]
 pub(super) struct Line<W>(pub(super) W);

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::ExclusiveBytes;
 use crate::{
     image::{Digest, MediaType},
     inventory::Layer,
@@ -23,9 +24,26 @@ pub struct ExactBytes {
     pub unread: u64,
 }
 
-impl ExactBytes {
+/// Exact sizes, in all and by what decides.
+#[derive(Debug, Default)]
+pub struct ExactSizes {
+    /// All of them.
+    pub total: ExactBytes,
+    /// Those that the images of one reason alone need.
+    pub exclusive: ExclusiveBytes,
+}
+
+impl ExactSizes {
     /// Adds the sizes of a repository, given the layers of the images whose manifests were read.
     pub fn add(&mut self, repository: &RepositoryPlan, layers: &HashMap<Digest, Vec<Layer>>) {
+        self.total.add(repository, layers);
+        self.exclusive.add(repository, layers);
+    }
+}
+
+impl ExactBytes {
+    /// Adds the sizes of a repository, given the layers of the images whose manifests were read.
+    fn add(&mut self, repository: &RepositoryPlan, layers: &HashMap<Digest, Vec<Layer>>) {
         let mut sizes: HashMap<&str, u64> = HashMap::new();
         let mut needed: HashSet<&str> = HashSet::new();
         for PlannedImage { image, verdict } in repository.images() {

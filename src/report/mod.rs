@@ -5,6 +5,7 @@ mod escape;
 mod exact;
 mod format;
 mod gather;
+mod html;
 mod hygiene;
 mod idle_definitions;
 pub mod log;
@@ -20,14 +21,16 @@ pub use answer::{
     Answer, Bytes, Counts, FailureGroup, Held, Progress, RepositoryLine, Share, Status,
 };
 pub use escape::Escaped;
-pub use exact::ExactBytes;
+pub use exact::{ExactBytes, ExactSizes};
 pub use format::{Size, count};
 pub use gather::{Facts, gather};
+pub use html::ExclusiveBytes;
+pub(crate) use html::Page;
 pub use hygiene::{Findings, Hygiene, MovedTag, PulledByTag};
 pub use metrics::{METRICS, Metrics, NAMESPACE};
 pub(crate) use notify::notify;
 pub use publish::image_lines;
-pub(crate) use publish::{Publication, failed};
+pub(crate) use publish::{Publication, PublishError, failed};
 pub(crate) use size::shortened;
 pub use verification::Verification;
 

@@ -1,5 +1,5 @@
-//! The full report of a run, in S3: `<run_id>/images.jsonl.gz` with a line for each image, and
-//! `<run_id>/report.json`.
+//! The full report of a run, in S3: `<run_id>/images.jsonl.gz` with a line for each image,
+//! `<run_id>/report.json`, and `<run_id>/report.html` for people.
 //!
 //! The images are written before anything is deleted, which proves that the report can be written,
 //! and leaves the reasons of every deletion behind even if the run is killed.
@@ -51,6 +51,13 @@ impl Publication<'_> {
     pub(crate) async fn answer(&self, answer: &impl Serialize) -> Result<(), PublishError> {
         let bytes = serde_json::to_vec_pretty(answer)?;
         self.put("report.json", "application/json", bytes).await
+    }
+
+    /// Writes the page.
+    pub(crate) async fn page(&self, html: String) -> Result<(), PublishError> {
+        let content_type = "text/html; charset=utf-8";
+        self.put("report.html", content_type, html.into_bytes())
+            .await
     }
 
     fn key(&self, name: &str) -> String {

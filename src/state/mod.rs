@@ -7,7 +7,7 @@
 //! is wrong with it, it is read from AWS again. So are the readings of manifests, without which a
 //! pull by the program itself counts as one by others. The ledger, the counts and the lock hold back
 //! deletion: if one of them cannot be read, nothing is deleted, since a missing memory must not
-//! look like an empty one.
+//! look like an empty one. The history is only shown.
 //!
 //! Objects lie under `PREFIX/ACCOUNT/REGION/`, so that deployments can share a bucket. Each location
 //! that is read has caches of its own; those of other locations than the deployment's lie one
@@ -15,6 +15,7 @@
 
 mod counts;
 mod facts;
+mod history;
 mod lock;
 mod object;
 mod stop;
@@ -37,6 +38,7 @@ use crate::{
 
 use counts::RememberedCounts;
 use facts::Facts;
+pub(crate) use history::{Day, History};
 pub(crate) use lock::{HeldLock, LockError};
 use object::StateObject;
 pub(crate) use stop::StopObject;
@@ -223,6 +225,21 @@ impl State {
         }
         let set = |all: &mut RememberedCounts| all.set(name, counts.clone(), now);
         self.store.update(stored.clone(), set).await.map(|_| ())
+    }
+}
+
+impl State {
+    /// Reads what earlier runs found and deleted.
+    pub(crate) async fn history(&self) -> Result<History, StateError> {
+        let found = self.store.read::<History>().await?;
+        Ok(found.map(|found| found.content).unwrap_or_default())
+    }
+
+    /// Adds a run to the history, and returns all of it.
+    pub(crate) async fn add_to_history(&self, run: &Day) -> Result<History, StateError> {
+        let found = self.store.read::<History>().await?;
+        let add = |history: &mut History| history.add(run.clone());
+        self.store.update(found, add).await
     }
 }
 

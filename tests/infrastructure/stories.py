@@ -168,7 +168,7 @@ def tell_complete(complete, not_yet):
     assert differences(complete.policy(), own_calls(complete), not_called) == NONE
     stored = objects(complete)
     assert {key.split("/")[0] for key in stored} == {"state", "reports"}
-    assert f"reports/{answer['run_id']}/report.json" in stored
+    assert {f"reports/{answer['run_id']}/report.{kind}" for kind in ("json", "html")} <= set(stored)
 
     complete.terraform("plan", "-detailed-exitcode", "-input=false", "-no-color")
     # Reports stay until somebody throws them away.

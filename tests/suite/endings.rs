@@ -22,7 +22,7 @@ use crate::support::{
 };
 
 /// Where time can be lost: the operation, what its call is about, and how the run ends.
-const DEADLINES: [(&str, &str, Status); 23] = [
+const DEADLINES: [(&str, &str, Status); 26] = [
     ("s3:GetObject", "task-definitions", Status::Truncated),
     ("s3:GetObject", "use-counts", Status::Truncated),
     ("ecr:DescribeRepositories", "", Status::Truncated),
@@ -45,6 +45,9 @@ const DEADLINES: [(&str, &str, Status); 23] = [
     ("ecr:DescribeImages", "imageIds", Status::Truncated),
     ("ecr:BatchDeleteImage", "", Status::Truncated),
     ("s3:PutObject", "report.json", Status::Completed),
+    ("s3:GetObject", "history", Status::Completed),
+    ("s3:PutObject", "history", Status::Completed),
+    ("s3:PutObject", "report.html", Status::Completed),
     ("sns:Publish", "", Status::Completed),
 ];
 

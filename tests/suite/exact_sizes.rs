@@ -1,10 +1,13 @@
 //! Sizes: an upper bound by default, and exact where asked for.
 
 use ecr_cleanup::{config::Mode, report::ExactBytes};
-use serde_json::json;
+use serde_json::{Value, json};
 use simulated_aws::{CONFIG, MANIFEST, Push, SimulatedAws, days_ago};
 
-use crate::support::{program, repository_builder::HELM, request};
+use crate::{
+    support::{program, repository_builder::HELM, request},
+    trust::command,
+};
 
 /// Makes an image of layers that are as large as their numbers.
 fn image(layers: &[i64]) -> Push {
@@ -23,8 +26,12 @@ fn image(layers: &[i64]) -> Push {
         .pushed_at(days_ago(9))
 }
 
-#[tokio::test]
-async fn each_layer_is_counted_once_if_that_is_asked_for() {
+/// Keeps what is called `keep`.
+const RULES: &str =
+    "{policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]}";
+
+/// Starts an account with images that share layers.
+async fn shared() -> SimulatedAws {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
         let app = world.home().repository("team/app");
@@ -44,9 +51,13 @@ async fn each_layer_is_counted_once_if_that_is_asked_for() {
             .repository("other")
             .push(image(&[1000]).tag("old"));
     });
-    let rules =
-        "policies: [{repositories: ['**'], delete_unmatched: true, keep: [{tags: '^keep$'}]}]";
-    let program = program(&aws, rules);
+    aws
+}
+
+#[tokio::test]
+async fn each_layer_is_counted_once_if_that_is_asked_for() {
+    let aws = shared().await;
+    let program = program(&aws, RULES);
     let planned = program.plan(request(Mode::Plan)).await.unwrap();
     let answer = planned.answer();
     assert_eq!(answer.bytes.scanned, 1200 + 1030 + 1009 + 600 + 7 + 1000);
@@ -54,7 +65,7 @@ async fn each_layer_is_counted_once_if_that_is_asked_for() {
     assert_eq!((answer.counts.artifacts, answer.counts.images), (1, 7));
     let calls = aws.count("ecr:BatchGetImage");
     assert_eq!(calls, 1, "the index, and nothing else");
-    let exact = planned.exact_bytes().await.unwrap();
+    let exact = planned.exact_sizes().await.unwrap().total;
     // What is archived cannot be read, and the chart of this test names no layer.
     let scanned = 1000 + 200 + 30 + 4 + 5 + 600 + 1000;
     assert_eq!(
@@ -65,5 +76,40 @@ async fn each_layer_is_counted_once_if_that_is_asked_for() {
             manifests_read: 5,
             unread: 1
         }
+    );
+}
+
+/// The page divides the same bytes by what decides.
+#[tokio::test]
+async fn the_page_shows_the_bytes_that_each_reason_alone_needs() {
+    let aws = shared().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.html");
+    let html = format!("--html={}", file.display());
+    let config = format!("--config={RULES}");
+    let (text, code) = command(&aws, &["plan", "--exact-sizes", &html, &config]).await;
+    assert_eq!(code, Some(0), "{text}");
+    let page = std::fs::read_to_string(file).unwrap();
+    let (_, data) = page.split_once("id=\"data\">").unwrap();
+    let data: Value = serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
+    let reason = |group: &Value| {
+        let position = usize::try_from(group["reason"].as_u64().unwrap()).unwrap();
+        let reason = &data[0]["reasons"][position];
+        let text = reason["text"].as_str().unwrap();
+        (text.to_owned(), group["bytes"].as_u64().unwrap())
+    };
+    let groups = data[0]["repositories"][0]["groups"].as_array().unwrap();
+    let mut groups: Vec<_> = groups.iter().map(reason).collect();
+    groups.sort();
+    let expected = [
+        ("archived", 600),
+        ("artifact", 0),
+        ("layers of several groups", 1000),
+        ("no rule keeps it", 230),
+        ("rule 1", 9),
+    ];
+    assert_eq!(
+        groups,
+        expected.map(|(text, bytes)| (text.to_owned(), bytes))
     );
 }

@@ -191,7 +191,7 @@ async fn exact_sizes_are_no_pulls_by_others() {
     let (aws, old) = account(None).await;
     let program = program(&aws, WITH_STATE);
     let planned = program.plan(request(Mode::Plan)).await.unwrap();
-    planned.exact_bytes().await.unwrap();
+    planned.exact_sizes().await.unwrap();
     drop(planned);
     for (day, expected) in [(1, [false; 3]), (2, [true; 3])] {
         let candidates = old.are(&candidates_on(&aws, WITH_STATE, day).await);

@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use ecr_cleanup::{config::Mode, pipeline::Program, report::Status};
+use ecr_cleanup::{
+    config::Mode,
+    pipeline::{Program, Request},
+    policy::RepositoryGlobs,
+    report::Status,
+};
 use serde_json::{Value, json};
 use simulated_aws::{Call, Fault, FaultKind, Push, SimulatedAws, days_ago};
 use tokio::time::Instant;
@@ -35,8 +40,8 @@ async fn what_never_changes_is_read_once_in_a_lifetime() {
     let calls = aws.count("lambda:GetFunction") - functions;
     assert_eq!(calls, 1, "what is not published may change");
     let written = aws.count("s3:PutObject") - writes;
-    // The lock twice, and the two files of the report.
-    assert_eq!(written, 4);
+    // The lock twice, the three files of the report, and the history that one of them shows.
+    assert_eq!(written, 6);
 
     // What is new is read, and only that.
     aws.edit(|world| {
@@ -267,6 +272,74 @@ async fn the_report_has_a_line_for_each_image() {
     assert_eq!(messages, 1, "a run with nothing to tell says nothing");
 }
 
+/// Returns the page of a run, and the data in it.
+fn page_of(aws: &SimulatedAws, run_id: &str) -> (String, Value) {
+    let page = object(aws, REPORTS, &format!("{run_id}/report.html")).unwrap();
+    let page = String::from_utf8(page).unwrap();
+    let (_, data) = page.split_once("id=\"data\">").unwrap();
+    let data = data.split_once("</script>").unwrap().0;
+    let data = serde_json::from_str(data).unwrap();
+    (page, data)
+}
+
+#[tokio::test]
+async fn the_report_is_a_page_too() {
+    let aws = account().await;
+    let answer = run(&aws, FULL).await;
+    let (page, data) = page_of(&aws, &answer.run_id);
+    assert_starts!(page, "<!doctype html>");
+    assert_eq!(data[0]["counts"]["deleted"], 3);
+    assert_eq!(data[0]["users"]["first"][0]["name"], "web");
+    let rows = data[1]["rows"]["first"].as_array().unwrap();
+    assert_eq!(rows.len() as u64, answer.counts.images);
+    let deleted = rows.iter().filter(|row| row[9] == "deleted");
+    assert_eq!(deleted.count(), 3);
+
+    aws.fault(Fault::denied("ecs:DescribeServices").once());
+    let answer = run(&aws, FULL).await;
+    assert_status!(answer, Refused);
+    let (_, data) = page_of(&aws, &answer.run_id);
+    let refusals = &data[0]["findings"][0]["entries"]["first"];
+    assert_eq!(refusals[0]["title"], "source_incomplete");
+    assert_eq!(data[0]["sources"]["first"][0]["complete"], false);
+}
+
+/// The history is in the state, since a role may write reports but not read them.
+#[tokio::test]
+async fn the_page_shows_what_earlier_runs_left_and_deleted() {
+    let aws = account().await;
+    run(&aws, FULL).await;
+    set_clock(&aws, Duration::from_hours(24));
+    aws.edit(|world| untagged_images(world, 2));
+    run(&aws, &full_with("guards: {max_deletions_per_run: 1}")).await;
+    let narrowed = Request {
+        only: Some(RepositoryGlobs::new(&["nothing".to_owned()]).unwrap()),
+        ..request(Mode::Delete)
+    };
+    answer(&program(&aws, FULL), narrowed).await.unwrap();
+    let answer = run(&aws, FULL).await;
+    let (_, data) = page_of(&aws, &answer.run_id);
+    let days = data[0]["history"].as_array().unwrap();
+    let days = days.iter().map(|day| {
+        let of = |name: &str| day[name].as_u64().unwrap();
+        (of("images"), of("candidates"), of("deleted"))
+    });
+    assert_eq!(days.collect::<Vec<_>>(), [(3, 0, 3), (3, 0, 2)]);
+    let bare = run(&aws, "{mode: delete, report: 's3://reports'}").await;
+    assert_eq!(page_of(&aws, &bare.run_id).1[0]["history"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_history_that_cannot_be_used_is_a_warning_on_the_page() {
+    let aws = account().await;
+    put_object(&aws, BUCKET, &format!("{STATE}/history.json.gz"), "x");
+    let answer = run(&aws, FULL).await;
+    assert_deleted!(answer, Completed, 3);
+    let (_, data) = page_of(&aws, &answer.run_id);
+    let warnings = data[0]["findings"][4]["entries"]["first"].to_string();
+    assert_contains!(warnings, "the history of earlier runs could not be used");
+}
+
 #[tokio::test]
 async fn the_reasons_are_written_before_anything_is_deleted() {
     let aws = account().await;
@@ -286,13 +359,16 @@ async fn the_reasons_are_written_before_anything_is_deleted() {
 #[tokio::test]
 async fn a_report_that_fails_at_the_end_is_a_warning() {
     let aws = account().await;
-    aws.fault(Fault::denied("s3:PutObject").matching("report.json"));
+    for file in ["report.json", "report.html"] {
+        aws.fault(Fault::denied("s3:PutObject").matching(file));
+    }
     aws.fault(Fault::denied("sns:Publish"));
     let answer = run(&aws, FULL).await;
     assert_deleted!(answer, Completed, 3);
     assert_eq!(answer.report, None);
     for expected in [
-        "the report could not be written",
+        "the report could not be written: ",
+        "the report could not be written as a page: ",
         "could not be sent: `sns:Publish`",
     ] {
         assert_warns(&answer, expected);

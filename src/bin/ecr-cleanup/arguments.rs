@@ -69,6 +69,9 @@ pub(crate) enum Command {
         /// Count each layer once. Reads the manifests of all images, which AWS counts as pulls.
         #[arg(long)]
         exact_sizes: bool,
+        /// Write the report to this file too, as one HTML page that needs nothing else.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Do what `mode` in the configuration says.
     Run {

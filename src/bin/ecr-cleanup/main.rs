@@ -41,9 +41,11 @@ async fn main() -> ExitCode {
 async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
     let session = Session::start(common);
     match command {
-        Command::Plan { all, exact_sizes } => {
-            plan::execute(all, exact_sizes, &session.await?).await
-        }
+        Command::Plan {
+            all,
+            exact_sizes,
+            html,
+        } => plan::execute(all, exact_sizes, html.as_deref(), &session.await?).await,
         Command::Run { yes: false } | Command::AcceptUse { yes: false, .. }
             if !io::stdin().is_terminal() =>
         {

@@ -2,9 +2,12 @@
 
 use std::{
     cmp::Reverse,
+    fs,
     io::{self, Write},
+    path::Path,
 };
 
+use anyhow::Context;
 use comfy_table::Cell;
 use ecr_cleanup::{
     config::Mode,
@@ -24,13 +27,22 @@ const ROWS: usize = 200;
 pub(crate) async fn execute(
     all: bool,
     exact_sizes: bool,
+    html: Option<&Path>,
     session: &Session,
 ) -> anyhow::Result<Exit> {
     let prepared = session.plan(Mode::Plan).await?;
     let mut answer = prepared.answer();
+    let mut exclusive = None;
     if exact_sizes {
-        let reading = prepared.exact_bytes();
-        answer.exact_bytes = Some(session.progress.show_while(reading).await?);
+        let reading = prepared.exact_sizes();
+        let sizes = session.progress.show_while(reading).await?;
+        answer.exact_bytes = Some(sizes.total);
+        exclusive = Some(sizes.exclusive);
+    }
+    if let Some(file) = html {
+        let page = prepared.html(&answer, exclusive.as_ref()).await;
+        let written = fs::write(file, page);
+        written.with_context(|| format!("failed to write `{}`", file.display()))?;
     }
     let exit = answer.status.into();
     let mut out = output::stdout();
