@@ -13,7 +13,10 @@ CHECKOV := .venv-checkov
 TARGET_arm64 := aarch64-unknown-linux-gnu
 TARGET_x86_64 := x86_64-unknown-linux-gnu
 
-.PHONY: release-check lint-workflows sbom help demo test test-rust test-moto test-infra test-cdk build programs bench bench-quick mutants dashboard package check-package package-arm64 package-x86_64 lint fmt schema clean
+CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome))
+IN_BROWSER = npm ci --prefix tests/report --no-audit --no-fund --ignore-scripts && CHROMIUM=$(CHROMIUM) ECR_CLEANUP_BIN_DIR=$(BIN)
+
+.PHONY: help demo test test-rust test-moto test-infra test-cdk test-report build programs bench bench-quick mutants dashboard picture package check-package package-arm64 package-x86_64 sbom release-check lint lint-workflows fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,7 +26,7 @@ demo: programs ## Fill a simulated account, plan, delete, and prove that nothing
 
 # Those that wait for other programs run side by side.
 test: test-rust $(VENV)/.ready ## Run all tests
-	$(MAKE) --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync) test-moto test-infra test-cdk
+	$(MAKE) --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync) test-moto test-infra test-cdk test-report
 
 test-rust: build ## Unit tests, and everything against the simulated AWS, the release binaries included
 	cargo test --release --locked --workspace
@@ -43,6 +46,11 @@ test-cdk: $(VENV)/.ready ## The CDK construct, held equal to the Terraform modul
 	npm run --prefix infra/cdk build; \
 	$(VENV)/bin/python -m pytest -q tests/infrastructure/test_cdk.py
 
+test-report: build ## The HTML report in a browser: look, search, keyboard, accessibility; skipped where npm or Chromium is not installed
+	@if ! command -v npm >/dev/null || [ -z "$(CHROMIUM)" ]; then \
+	echo "SKIPPED: npm or Chromium is not installed, so the HTML report is not tested in a browser"; exit; fi; \
+	$(IN_BROWSER) node --test --test-reporter=spec tests/report/report.test.mjs
+
 build: ## Build the function, the command and the tests
 	cargo build --release --locked --workspace --all-targets
 
@@ -52,6 +60,9 @@ programs: ## Build the function and the command, and what the demo needs
 
 dashboard: build $(VENV)/.ready ## Draw docs/dashboard.svg again, with what runs send
 	$(VENV)/bin/python tests/infrastructure/draw_dashboard.py $(BIN) docs/dashboard.svg
+
+picture: programs ## Draw docs/report.png again, the report of the demo; needs npm and Chromium, and is drawn with the font Inter where that is installed
+	$(IN_BROWSER) node tests/report/draw.mjs docs/report.png
 
 bench: ## Measure the planner, whole runs and the function's start, each beside its bound: about half an hour, on a quiet machine
 	cargo bench --locked --workspace --bench planner
@@ -130,7 +141,7 @@ schema: build ## Write the JSON Schema of the configuration again
 	$(BIN)/ecr-cleanup schema > config.schema.json
 
 clean: ## Remove everything that was built
-	rm -rf target dist $(VENV) $(PACKAGING) $(CHECKOV) infra/cdk/node_modules
+	rm -rf target dist $(VENV) $(PACKAGING) $(CHECKOV) infra/cdk/node_modules tests/report/node_modules
 
 $(VENV)/.ready: tests/moto/requirements.txt tests/infrastructure/requirements.txt
 	$(PYTHON) -m venv $(VENV)
