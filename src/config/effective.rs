@@ -100,7 +100,7 @@ fn policy(policy: &Policy) -> raw::Policy {
     }
 }
 
-fn keep_rule(rule: &KeepRule) -> raw::KeepRule {
+pub(super) fn keep_rule(rule: &KeepRule) -> raw::KeepRule {
     let text = |pattern: &Pattern| pattern.as_str().to_owned();
     let counts = rule.newest.is_some() || rule.newest_groups.is_some();
     raw::KeepRule {

@@ -39,6 +39,7 @@ mod scalar;
 mod schema;
 mod source;
 mod text;
+pub mod yaml;
 
 #[cfg(test)]
 mod tests;

@@ -95,7 +95,8 @@ fn idle_rules<'a>(plan: &Plan, policy: usize, keep: &'a KeepRules) -> Vec<&'a Ke
         reasons.all(|why| *why == LeftAlone::NoTagMatched && rule.tags.is_some())
     };
     let is_idle = |rule: &&KeepRule| {
-        any && !kept.contains(&*rule.name) && is_known(rule) && !DEFAULT_RULES.contains(rule)
+        let is_for_anything = rule.is_for_the_rest() || DEFAULT_RULES.contains(rule);
+        any && !kept.contains(&*rule.name) && is_known(rule) && !is_for_anything
     };
     keep.rules.iter().filter(is_idle).collect()
 }

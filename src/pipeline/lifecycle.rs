@@ -1,7 +1,40 @@
 //! Conflicts between a plan and the lifecycle policies of repositories.
 
-use super::Planned;
-use crate::plan::{ConflictError, LifecycleConflict, Plan, RepositoryPlan};
+use super::{Locations, Planned, Program};
+use crate::{
+    aws::ApiError,
+    image::{Registry, RepositoryName},
+    inventory::LifecyclePolicy,
+    plan::{ConflictError, LifecycleConflict, Plan, RepositoryPlan},
+    policy::RepositoryGlobs,
+    registry,
+};
+
+impl Program {
+    /// Reads the lifecycle policies of the repositories whose names match, in every registry that
+    /// is cleaned.
+    ///
+    /// # Errors
+    /// Returns an error if a registry cannot be entered, or its repositories cannot be listed.
+    pub async fn lifecycle_policies(
+        &self,
+        wanted: &RepositoryGlobs,
+    ) -> Result<Vec<(Registry, RepositoryName, LifecyclePolicy)>, ApiError> {
+        let own = self.clients.identity().await?;
+        let id = self.begin().id;
+        let locations = Locations::find_named(&self.clients, own, &self.config, &id).await?;
+        if let Some(unreachable) = locations.unreachable().next() {
+            return Err(unreachable.error.clone());
+        }
+        let mut found = Vec::new();
+        for (registry, clients) in &locations.registries {
+            let policies = registry::lifecycle_policies(clients, wanted).await?;
+            let policies = policies.into_iter();
+            found.extend(policies.map(|(name, policy)| (registry.clone(), name, policy)));
+        }
+        Ok(found)
+    }
+}
 
 /// Conflicts of a repository, by its title.
 pub type Conflicts = (String, Result<Vec<LifecycleConflict>, ConflictError>);

@@ -1,10 +1,30 @@
 //! Reading the lifecycle policies of repositories.
 
+use futures::{StreamExt, stream};
+
+use super::repositories::{AT_ONCE, list_repositories};
 use crate::{
-    aws::{Cause, Clients, Operation},
+    aws::{ApiError, Cause, Clients, Operation},
     image::RepositoryName,
     inventory::LifecyclePolicy,
+    policy::RepositoryGlobs,
 };
+
+/// Reads the lifecycle policies of the repositories whose names match, in the order of these.
+///
+/// # Errors
+/// If the repositories cannot be listed.
+pub(crate) async fn lifecycle_policies(
+    clients: &Clients,
+    wanted: &RepositoryGlobs,
+) -> Result<Vec<(RepositoryName, LifecyclePolicy)>, ApiError> {
+    let names = list_repositories(clients).await?.into_keys();
+    let reading = stream::iter(names.filter(|name| wanted.matches(name))).map(|name| async move {
+        let policy = lifecycle_policy(clients, &name).await;
+        (name, policy)
+    });
+    Ok(reading.buffered(AT_ONCE).collect().await)
+}
 
 pub(super) async fn lifecycle_policy(clients: &Clients, name: &RepositoryName) -> LifecyclePolicy {
     let request = clients.ecr.get_lifecycle_policy().repository_name(&**name);

@@ -24,6 +24,7 @@ use crate::image::Digest;
 pub(crate) use apply::Applier;
 pub(crate) use images::list;
 pub(crate) use layers::layers;
+pub(crate) use lifecycle_policy::lifecycle_policies;
 pub use outcome::Outcome;
 pub(crate) use outcome::{CallFailure, Change, RepositoryOutcome, Stop};
 pub(crate) use policies::{registry_policy, replications, repository_policy};

@@ -21,7 +21,7 @@ use crate::{
 
 /// Number of repositories that are read at once: enough for the rate limit where an answer takes
 /// half a second.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 
 /// Prefix of a pull-through cache rule that may fill any repository.
 const ROOT: &str = "ROOT";
@@ -156,7 +156,9 @@ fn is_below(repository: &str, prefix: &str) -> bool {
 }
 
 /// Lists the repositories by name, each with whether a tag in it can be moved to another image.
-async fn list_repositories(clients: &Clients) -> Result<BTreeMap<RepositoryName, bool>, ApiError> {
+pub(super) async fn list_repositories(
+    clients: &Clients,
+) -> Result<BTreeMap<RepositoryName, bool>, ApiError> {
     let request = || clients.ecr.describe_repositories().max_results(PAGE);
     let repositories = list!(clients, DescribeRepositories, "", request(), repositories).await?;
     let described = repositories.iter().map(|repository: &Description| {

@@ -195,6 +195,9 @@ async fn policies_that_do_nothing_are_warned_of() {
 async fn policies_of_which_it_is_not_known_whether_they_do_something_are_not() {
     let aws = three_repositories().await;
     assert_eq!(about_policies(&plan(&aws, "").await), [""; 0]);
+    let rest = "{tags: '.'}, {name: rest, tags: '.', except: '.'}, {name: none, no_tag: '.|$'}";
+    let rest = format!("policies: [{{repositories: ['**'], keep: [{rest}]}}]");
+    assert_eq!(about_policies(&plan(&aws, &rest).await), [""; 0]);
 
     let only = RepositoryGlobs::new(&["team/*".to_owned()]).unwrap();
     let narrowed = Request {

@@ -13,6 +13,7 @@ mod graph_laws;
 mod graph_world;
 mod keep_rules;
 mod laws;
+mod lifecycle_import;
 mod selectors;
 
 // What is in use, and what goes wrong while it is read.

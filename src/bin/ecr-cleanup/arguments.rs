@@ -116,6 +116,14 @@ pub(crate) enum Command {
     },
     /// Show which kept images the repositories' own lifecycle policies may expire or archive.
     Lifecycle,
+    /// Print the policy that keeps what a repository's lifecycle policy in ECR keeps.
+    ///
+    /// Says what cannot be translated: that stays. Changes nothing.
+    ImportLifecycle {
+        /// Name or glob (`*` does not cross `/`, `**` does).
+        #[arg(required = true, value_name = "REPOSITORY")]
+        repositories: Vec<String>,
+    },
     /// Restore archived images, with their children and signatures, and wait until they can be
     /// pulled.
     ///

@@ -45,8 +45,12 @@ impl From<Status> for Exit {
 /// The arguments cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UsageError {
-    #[error("--repository: {0}")]
-    Repository(String),
+    #[error("{0}")]
+    Glob(String),
+    #[error(
+        "no repository matches `{0}`\nhint: give a name as in `ecr-cleanup plan`, or a glob such as `team/**`"
+    )]
+    NoRepository(String),
     #[error(transparent)]
     Image(#[from] TypedReferenceError),
     #[error(transparent)]

@@ -7,6 +7,7 @@ mod check_config;
 mod exit;
 mod explain;
 mod git;
+mod import_lifecycle;
 mod in_use;
 mod keep_list;
 mod lifecycle;
@@ -57,6 +58,9 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
         Command::Verify => verify::execute(&session.await?).await,
         Command::Explain { image } => explain::execute(&image, &session.await?).await,
         Command::Lifecycle => lifecycle::execute(&session.await?).await,
+        Command::ImportLifecycle { repositories } => {
+            import_lifecycle::execute(&repositories, &session.await?).await
+        }
         Command::Stop { reason } => stop::stop(reason.as_deref(), &session.await?).await,
         Command::Go => stop::go(&session.await?).await,
         Command::AcceptUse { source, yes } => {

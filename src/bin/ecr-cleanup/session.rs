@@ -29,7 +29,9 @@ impl Session {
         let level = if common.verbose { "info" } else { "error" };
         let progress = Progress::new(!common.verbose);
         log::start(log::Format::Text, level, progress.layer());
-        let repositories = globs(&common.repository)?;
+        let repositories = &common.repository;
+        let repositories = (!repositories.is_empty()).then(|| globs("--repository", repositories));
+        let repositories = repositories.transpose()?;
         let clients = Clients::from_environment(ClientOptions::default()).await;
         let location = common.config.as_deref().map(location);
         let sha256 = common.config_sha256.as_deref();
@@ -76,14 +78,13 @@ fn location(text: &str) -> String {
     }
 }
 
-fn globs(globs: &[String]) -> Result<Option<RepositoryGlobs>, UsageError> {
-    if globs.is_empty() {
-        return Ok(None);
-    }
-    RepositoryGlobs::new(globs).map(Some).map_err(|problems| {
+/// Compiles the globs of an argument.
+pub(crate) fn globs(argument: &str, globs: &[String]) -> Result<RepositoryGlobs, UsageError> {
+    RepositoryGlobs::new(globs).map_err(|problems| {
         let problems = problems.into_iter();
         let problems = problems.map(|(index, problem)| format!("`{}`: {problem}", globs[index]));
-        UsageError::Repository(problems.collect::<Vec<_>>().join("; "))
+        let problems = problems.collect::<Vec<_>>().join("; ");
+        UsageError::Glob(format!("{argument}: {problems}"))
     })
 }
 

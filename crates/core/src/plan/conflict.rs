@@ -1,20 +1,17 @@
 //! Conflicts with the lifecycle policy that a repository has in ECR (A8).
 //!
-//! ECR applies it without knowing what is in use. An image belongs to the first rule that selects
-//! it, by priority. Whether that rule expires the image today or after more pushes or days is only
-//! a matter of time, so it is a conflict in any case.
-//!
-//! Source: "Lifecycle policy properties in Amazon ECR".
+//! ECR applies it without knowing what is in use. Whether the rule that an image belongs to expires
+//! it today or after more pushes or days is only a matter of time, so it is a conflict in any case.
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{PlannedImage, RepositoryPlan};
 use crate::{
-    image::{Digest, Image, Status},
+    image::{Digest, Status},
     inventory::LifecyclePolicy,
-    policy::wildcard,
+    policy::LifecycleRules,
 };
 
 /// An image that is kept, and that a lifecycle policy may expire or archive.
@@ -30,58 +27,6 @@ pub struct LifecycleConflict {
     pub action: String,
     /// Reasons to keep the image, a sentence each.
     pub because: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Policy {
-    rules: Vec<Rule>,
-}
-
-#[derive(Deserialize)]
-struct Rule {
-    #[serde(rename = "rulePriority")]
-    priority: i64,
-    selection: Selection,
-    action: Action,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Selection {
-    tag_status: String,
-    #[serde(default)]
-    tag_prefix_list: Vec<String>,
-    #[serde(default)]
-    tag_pattern_list: Vec<String>,
-    storage_class: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Action {
-    #[serde(rename = "type")]
-    kind: String,
-}
-
-impl Selection {
-    fn selects(&self, image: &Image) -> bool {
-        let some_tag = |matches: &dyn Fn(&str) -> bool| image.tags.iter().any(|tag| matches(tag));
-        match self.tag_status.as_str() {
-            "untagged" => image.tags.is_empty(),
-            // Several entries have to match all, each by some tag.
-            "tagged" => {
-                !image.tags.is_empty()
-                    && self
-                        .tag_prefix_list
-                        .iter()
-                        .all(|prefix| some_tag(&|tag| tag.starts_with(prefix)))
-                    && self
-                        .tag_pattern_list
-                        .iter()
-                        .all(|pattern| some_tag(&|tag| wildcard::matches(pattern, tag)))
-            }
-            _ => true,
-        }
-    }
 }
 
 /// A lifecycle policy that cannot be compared with the plan.
@@ -110,11 +55,8 @@ impl RepositoryPlan {
     }
 
     fn conflicts_with(&self, policy: &str) -> Result<Vec<LifecycleConflict>, ConflictError> {
-        let mut rules = serde_json::from_str::<Policy>(policy)
-            .map_err(|error| ConflictError::Malformed(error.to_string()))?
-            .rules;
-        rules.retain(|rule| rule.selection.storage_class.as_deref() != Some("archive"));
-        rules.sort_by_key(|rule| rule.priority);
+        let rules = LifecycleRules::parse(policy)
+            .map_err(|error| ConflictError::Malformed(error.to_string()))?;
         // ECR expires no image that an index names.
         let children = self.children().values().flatten();
         let children: HashSet<Digest> = children.map(|child| child.digest).collect();
@@ -128,12 +70,12 @@ impl RepositoryPlan {
                 {
                     return None;
                 }
-                let rule = rules.iter().find(|rule| rule.selection.selects(image))?;
+                let rule = rules.of_active().find(|rule| rule.selects(image))?;
                 Some(LifecycleConflict {
                     image: format!("{}{}", self.title(), image.name()),
                     in_use: verdict.in_use(),
                     rule: rule.priority,
-                    action: rule.action.kind.clone(),
+                    action: rule.action().to_owned(),
                     because: self.because(verdict),
                 })
             });

@@ -6,6 +6,7 @@
 
 mod cover;
 pub mod git;
+mod lifecycle;
 mod limits;
 mod pattern;
 mod rank;
@@ -18,6 +19,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use git::GitRules;
+pub use lifecycle::{Imported, ImportedRule, LifecycleRule, LifecycleRules, Remark};
 pub use limits::{Ceiling, Limits};
 pub use pattern::{GlobError, Pattern, RepositoryGlobs};
 pub use rank::{Eligibility, Evaluation, Kept, Missed, Rank, RuleImage};
@@ -264,6 +266,14 @@ impl KeepRule {
     #[must_use]
     pub const fn names_tags(&self) -> bool {
         self.tags.is_some() || !self.all_tags.is_empty()
+    }
+
+    /// Returns whether this rule keeps whatever has other tags than those it names. It is for what
+    /// there may be one day, so it is no mistake if it keeps nothing (K11).
+    #[must_use]
+    pub const fn is_for_the_rest(&self) -> bool {
+        let narrowed = self.ranks() || self.pushed_within.is_some() || self.pulled_within.is_some();
+        !narrowed && (self.except.is_some() || self.no_tag.is_some())
     }
 
     fn uses_pull_times(&self) -> bool {
