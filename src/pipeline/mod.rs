@@ -10,6 +10,7 @@ mod finish;
 mod gather;
 mod git;
 mod idle;
+mod init;
 mod lifecycle;
 mod locations;
 mod log;

@@ -92,7 +92,18 @@ impl Program {
     async fn gather_and_plan(&self, request: Request, run: Run) -> Result<Planned<'_>, ApiError> {
         let now = self.clients.now();
         let own = self.clients.identity().await?;
-        let mut gathered = self.gather(&request, own, &run).await?;
+        let gathered = self.gather(&request, own, &run).await?;
+        Ok(self.plan_gathered(request, run, gathered, now).await)
+    }
+
+    /// Plans and guards what was gathered.
+    pub(super) async fn plan_gathered(
+        &self,
+        request: Request,
+        run: Run,
+        mut gathered: Gathered,
+        now: Time,
+    ) -> Planned<'_> {
         let decided = if let Some(inventories) = gathered.inventories.take() {
             let settings = PlanSettings {
                 now,
@@ -138,7 +149,7 @@ impl Program {
             planned.refusals = guard::refusals(planned.guard_input(planned.memory(), now));
         }
         log::plan(&planned.run.id, &planned.plan, &planned.refusals);
-        Ok(planned)
+        planned
     }
 
     /// Makes the plan.

@@ -13,4 +13,5 @@ mod environment;
 mod errors;
 mod function;
 mod https;
+mod init;
 mod lambda;

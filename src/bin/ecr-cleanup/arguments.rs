@@ -79,6 +79,17 @@ pub(crate) enum Command {
         #[arg(long, short)]
         yes: bool,
     },
+    /// Look at the account and write a configuration for it, with what it would delete as comments.
+    ///
+    /// Changes nothing in the account.
+    Init {
+        /// The file to write. Default: standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Overwrite the file.
+        #[arg(long, requires = "out")]
+        force: bool,
+    },
     /// Show which images are in use, and by what.
     InUse {
         /// Write it to `publish` too, as a run does.

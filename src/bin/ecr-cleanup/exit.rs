@@ -1,6 +1,6 @@
 //! Exit codes, and errors that are the caller's.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use ecr_cleanup::{
     image::TypedReferenceError,
@@ -51,6 +51,10 @@ pub(crate) enum UsageError {
         "no repository matches `{0}`\nhint: give a name as in `ecr-cleanup plan`, or a glob such as `team/**`"
     )]
     NoRepository(String),
+    #[error("`{}` exists\nhint: pass `--force` to overwrite it", .0.display())]
+    FileExists(PathBuf),
+    #[error("`{}` is no file in a folder that there is", .0.display())]
+    NoFolder(PathBuf),
     #[error(transparent)]
     Image(#[from] TypedReferenceError),
     #[error(transparent)]

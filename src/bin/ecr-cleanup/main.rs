@@ -9,6 +9,7 @@ mod explain;
 mod git;
 mod import_lifecycle;
 mod in_use;
+mod init;
 mod keep_list;
 mod lifecycle;
 mod output;
@@ -53,6 +54,7 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
             Err(UsageError::NotATerminal.into())
         }
         Command::Run { yes } => run::execute(yes, &session.await?).await,
+        Command::Init { out, force } => init::execute(out.as_deref(), force, &session.await?).await,
         Command::InUse { publish } => in_use::execute(publish, &session.await?).await,
         Command::KeepList => keep_list::execute(&session.await?).await,
         Command::Verify => verify::execute(&session.await?).await,

@@ -1,10 +1,14 @@
 //! The plan for one repository.
 
-use std::{collections::HashMap, ops::RangeInclusive, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::RangeInclusive,
+    sync::Arc,
+};
 
 use super::{
-    LeftAlone, RepositoryKey, Verdict, can_run::can_run, eligibility::counts, graph::Graph,
-    last_pull::LastPulls, subject::Subject,
+    DeleteReason, LeftAlone, RepositoryKey, Verdict, can_run::can_run, eligibility::counts,
+    graph::Graph, last_pull::LastPulls, subject::Subject,
 };
 use crate::{
     image::{Digest, Image, MediaType, Registry, RepositoryName, Tag, Time},
@@ -307,6 +311,38 @@ impl RepositoryPlan {
             let tags = image.ordinary_tags(can_run).map(|(_, tag)| tag);
             tags.filter(move |_| counts(image, can_run))
         })
+    }
+
+    /// Returns the images that rules are about, each with the tags that they match: no attachments,
+    /// artifacts, archived ones or untagged children.
+    pub fn ruled_images(&self) -> impl Iterator<Item = (&PlannedImage, Vec<&Tag>)> {
+        let subject = self.subject();
+        let children = self.children.values().flatten();
+        let children: HashSet<Digest> = children.map(|child| child.digest).collect();
+        self.images.iter().filter_map(move |planned| {
+            let image = &planned.image;
+            let can_run = can_run(image, &subject.images, subject.children);
+            let tags: Vec<&Tag> = image.ordinary_tags(can_run).map(|(_, tag)| tag).collect();
+            let is_part = tags.is_empty() && children.contains(&image.digest);
+            (counts(image, can_run) && !is_part).then_some((planned, tags))
+        })
+    }
+
+    /// Returns the image that decides about an image: the one that it is deleted with, to any depth.
+    #[must_use]
+    pub fn decided_by<'a>(&'a self, planned: &'a PlannedImage) -> &'a PlannedImage {
+        let mut root = planned;
+        // As many steps as there are images suffice, also in a circle.
+        for _ in &self.images {
+            let next = match &root.verdict {
+                Verdict::Delete(DeleteReason::PartOf { index, .. }) => self.image(index),
+                Verdict::Delete(DeleteReason::RefersTo { subject, .. }) => self.image(subject),
+                _ => None,
+            };
+            let Some(next) = next else { break };
+            root = next;
+        }
+        root
     }
 
     /// Returns the images that may be deleted or archived.

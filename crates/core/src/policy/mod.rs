@@ -10,6 +10,7 @@ mod lifecycle;
 mod limits;
 mod pattern;
 mod rank;
+mod shape;
 mod version;
 pub mod wildcard;
 
@@ -23,6 +24,7 @@ pub use lifecycle::{Imported, ImportedRule, LifecycleRule, LifecycleRules, Remar
 pub use limits::{Ceiling, Limits};
 pub use pattern::{GlobError, Pattern, RepositoryGlobs};
 pub use rank::{Eligibility, Evaluation, Kept, Missed, Rank, RuleImage};
+pub use shape::Shape;
 
 /// Name of the group of [`KeepRule::version`] that is the version.
 pub const VERSION_GROUP: &str = "version";
