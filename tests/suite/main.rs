@@ -14,6 +14,7 @@ mod graph_world;
 mod keep_rules;
 mod laws;
 mod lifecycle_import;
+mod recipes;
 mod selectors;
 
 // What is in use, and what goes wrong while it is read.
