@@ -1,7 +1,10 @@
 //! Facts that never change, read from AWS once in a lifetime.
 
+mod template_body;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -9,6 +12,8 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use template_body::TemplateBody;
 
 use crate::{
     image::{Digest, Registry},
@@ -37,6 +42,9 @@ pub(crate) struct Caches {
     pub(crate) definitions: Cache<String, Vec<String>>,
     /// Image of each published version of a function, by ARN, number and code.
     pub(crate) functions: Cache<String, FunctionImage>,
+    /// Templates of each state of a stack, by its ID, status and time of update, and of each change
+    /// set, by its ID.
+    pub(crate) templates: Cache<String, StackTemplate>,
     /// Number of task definitions that count, and of those that were read.
     pub(crate) progress: Progress,
     /// Manifest of each index, which can be checked against its digest.
@@ -117,6 +125,13 @@ pub(crate) struct FunctionImage {
     pub(crate) digest: Option<String>,
 }
 
+/// Templates of a state of a stack, in each stage, with the values of parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StackTemplate {
+    pub(crate) bodies: Vec<TemplateBody>,
+    pub(crate) parameters: BTreeMap<String, String>,
+}
+
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
         Self::new(BTreeMap::new())
@@ -144,6 +159,23 @@ impl<K, V> Cache<K, V> {
     /// Remembers what is stored now.
     pub(crate) fn stored(&self, facts: BTreeMap<K, V>) {
         *self.known() = facts;
+    }
+}
+
+impl<V: Clone + PartialEq> Cache<String, V> {
+    /// Returns the facts whose names begin like this, known from earlier or learnt by this run.
+    pub(crate) fn all_of(&self, beginning: &str) -> Vec<(String, V)> {
+        let named = |facts: &BTreeMap<String, V>| {
+            let bounds = (Bound::Included(beginning), Bound::Unbounded);
+            let names = facts.range::<str, _>(bounds).map(|(name, _)| name);
+            let named = names.take_while(|name| name.starts_with(beginning));
+            named.cloned().collect::<BTreeSet<String>>()
+        };
+        let mut names = named(&self.known());
+        names.extend(named(&self.used()));
+        let facts = names.into_iter();
+        let facts = facts.filter_map(|name| self.get(&name).map(|fact| (name, fact)));
+        facts.collect()
     }
 }
 

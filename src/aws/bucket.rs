@@ -26,6 +26,13 @@ pub(crate) enum Bucket {
     Lambda,
     /// `lambda:GetFunction`: 100 a second.
     LambdaGetFunction,
+    /// `cloudformation:DescribeStacks` and `DescribeChangeSet`. CloudFormation publishes no rates, and
+    /// throttles each operation by itself.
+    Stacks,
+    /// `cloudformation:GetTemplate`.
+    Templates,
+    /// `cloudformation:ListChangeSets`.
+    ChangeSets,
     /// Reading any other service, none of which publishes a rate for all it is asked.
     OtherService,
     /// ECR's calls that describe and get, but for manifests and lifecycle policies.
@@ -50,6 +57,11 @@ impl Bucket {
             Self::OtherEcs | Self::Eks => Quota::steady(5.0, 10.0),
             Self::Lambda => Quota::steady(12.0, 12.0),
             Self::LambdaGetFunction => Quota::steady(80.0, 80.0),
+            Self::Stacks => Quota::steady(5.0, 10.0),
+            Self::Templates | Self::ChangeSets => Quota {
+                first: 10.0,
+                ..Quota::steady(20.0, 20.0)
+            },
             Self::OtherService => Quota::steady(10.0, 20.0),
             Self::EcrRead | Self::EcrLifecycle => Quota::steady(20.0, 30.0),
             Self::EcrDelete | Self::EcrStorageClass => Quota {

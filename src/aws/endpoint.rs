@@ -109,6 +109,7 @@ impl Endpoint<'_> {
         let begin = match (self.id, partition.id, fips, dual_stack) {
             ("Batch", "aws", true, false) => "fips.batch",
             ("Batch", "aws-us-gov", true, false) => "batch",
+            ("CloudFormation", "aws-us-gov", true, false) => "cloudformation",
             ("EventBridge", "aws-us-gov", true, _) => "events",
             ("Organizations", "aws-us-gov", true, _) => "organizations",
             ("SageMaker", "aws" | "aws-us-gov", true, false) => "api-fips.sagemaker",
@@ -183,7 +184,7 @@ mod tests {
             }
         }
         let regions: usize = models.regions.values().map(Vec::len).sum();
-        assert_eq!(held, 12 * 4 * regions);
+        assert_eq!(held, 13 * 4 * regions);
         assert!(regions > 40);
     }
 

@@ -1,4 +1,4 @@
-//! Requests with JSON, and answers as what is needed of them.
+//! Requests with JSON or a form, and answers as what is needed of them.
 
 use std::fmt::Display;
 
@@ -47,6 +47,24 @@ impl JsonRequest {
             uri: "/".to_owned(),
             headers: vec![("content-type", content_type), ("x-amz-target", target)],
             body: body.to_string(),
+        }
+    }
+
+    /// Makes a request in the protocol that AWS calls query: a form with the operation, answered in
+    /// XML.
+    pub(crate) fn query(action: &str, version: &str, members: &[(&str, &str)]) -> Self {
+        let mut body = format!("Action={action}&Version={version}");
+        for (name, value) in members {
+            body += &format!("&{name}={}", percent_encoded(value));
+        }
+        Self {
+            method: "POST".to_owned(),
+            uri: "/".to_owned(),
+            headers: vec![(
+                "content-type",
+                "application/x-www-form-urlencoded; charset=utf-8".to_owned(),
+            )],
+            body,
         }
     }
 }

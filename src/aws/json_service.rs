@@ -1,4 +1,5 @@
-//! Services without a client in the SDK: signed requests with JSON answers.
+//! Services without a client in the SDK: signed requests with answers in JSON, or in XML that is read
+//! as JSON.
 //!
 //! They are made by the runtime of the SDK's clients, so that retries, time limits, endpoints and
 //! counts are the same. An answer is returned as it came, since a client drops every field that its
@@ -52,6 +53,7 @@ use super::{
     call::call,
     endpoint::{Address, ServiceConfigError},
     rate_limit::{RateLimiter, ThrottleInterceptor},
+    xml,
 };
 
 /// Input of the orchestrator: an operation and its request.
@@ -226,12 +228,16 @@ fn serialize((_, request): Input) -> Result<HttpRequest, BoxError> {
 
 fn deserialize(response: &HttpResponse) -> Result<Value, OrchestratorError<ServiceError>> {
     let body = response.body().bytes().unwrap_or_default();
+    let body = if body.starts_with(b"<") {
+        xml::read(body).map_err(|error| format!("not XML: {error}"))
+    } else {
+        serde_json::from_slice(body).map_err(|error| format!("not JSON: {error}"))
+    };
     if response.status().is_success() {
-        return serde_json::from_slice(body)
-            .map_err(|error| OrchestratorError::other(format!("not JSON: {error}")));
+        return body.map_err(OrchestratorError::other);
     }
     let header = response.headers().get("x-amzn-errortype");
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let body = body.unwrap_or_default();
     Err(OrchestratorError::operation(ServiceError::read(
         header,
         &body,
@@ -247,6 +253,8 @@ impl ServiceError {
     /// Reads the error of an answer. Its code stands in a header or the body, as
     /// `namespace#Code:http://...` or a part of that.
     fn read(header: Option<&str>, body: &Value, status: u16) -> Self {
+        // In XML, it is a part of the body.
+        let body = body.get("Error").unwrap_or(body);
         let text = |names: &[&str]| names.iter().find_map(|name| body.get(name)?.as_str());
         let code = header.or_else(|| text(&["__type", "code", "Code"]));
         let code = code.map(|code| code.split(':').next().unwrap_or(code));

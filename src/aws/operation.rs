@@ -48,6 +48,11 @@ macro_rules! operations {
 operations! {
     ListRegions = "account:ListRegions": None;
 
+    DescribeStacks = "cloudformation:DescribeStacks": Some(Bucket::Stacks);
+    GetTemplate = "cloudformation:GetTemplate": Some(Bucket::Templates);
+    ListChangeSets = "cloudformation:ListChangeSets": Some(Bucket::ChangeSets);
+    DescribeChangeSet = "cloudformation:DescribeChangeSet": Some(Bucket::Stacks);
+
     DescribeImages = "ecr:DescribeImages": Some(Bucket::EcrRead);
     DescribePullThroughCacheRules = "ecr:DescribePullThroughCacheRules": Some(Bucket::EcrRead);
     DescribeRegistry = "ecr:DescribeRegistry": Some(Bucket::EcrRead);

@@ -145,6 +145,7 @@ fn in_use(in_use: &InUse) -> raw::InUse {
         kubernetes: contexts.collect(),
         lambda: Switch(in_use.lambda.then_some(raw::Lambda {})),
         services: services(&in_use.services),
+        cloudformation: in_use.cloudformation,
         regions: regions(&in_use.regions),
         accounts: accounts.collect(),
         organization: in_use

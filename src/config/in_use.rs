@@ -36,6 +36,7 @@ pub(super) fn compile(written: &raw::InUse, problems: &mut Problems) -> Option<I
         kubernetes: kubernetes?,
         lambda: written.lambda.0.is_some(),
         services,
+        cloudformation: written.cloudformation,
         regions,
         accounts,
         organization: match organization {

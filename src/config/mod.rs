@@ -13,6 +13,7 @@
 //! together in one [`ConfigError`], before anything else happens.
 
 mod accounts;
+mod cloudformation;
 mod clusters;
 mod compile;
 mod document;
@@ -53,6 +54,7 @@ use sha2::{Digest as _, Sha256};
 use strum::{IntoStaticStr, VariantArray};
 
 pub use self::{
+    cloudformation::CloudFormation,
     clusters::ClusterGlobs,
     error::ConfigError,
     location::{S3Bucket, S3Location, S3Objects},
@@ -187,10 +189,11 @@ pub struct InUse {
     pub lambda: bool,
     /// Other services.
     pub services: Services,
+    /// The templates of AWS CloudFormation.
+    pub cloudformation: CloudFormation,
     /// Regions of the caller's own account, besides its own and those of the registries.
     pub regions: Regions,
-    /// Further accounts and Regions to look in, besides the caller's own account and Region and
-    /// those of the registries.
+    /// Further accounts and Regions to look in.
     pub accounts: Vec<Account>,
     /// An organization, in each account of which use is read.
     pub organization: Option<Organization>,
@@ -210,8 +213,7 @@ pub enum Services {
 /// Which Regions of the caller's own account are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Regions {
-    /// Every enabled one that answers; one that denies its first call or cannot be reached is
-    /// unread.
+    /// Every enabled one that can be asked; the others are unread.
     Auto,
     /// The caller's own and no other.
     Own,
@@ -273,7 +275,7 @@ impl Service {
 }
 
 impl InUse {
-    /// Returns a warning about the sources that are off. `None` if all are on.
+    /// Returns a warning about the sources that are off, if any are.
     #[must_use]
     pub fn unprotected(&self) -> Option<String> {
         let sources = [

@@ -54,6 +54,7 @@ fn no_document_is_the_default_file() {
             kubernetes: Vec::new(),
             lambda: true,
             services: Services::Auto,
+            cloudformation: CloudFormation::Auto,
             regions: Regions::Auto,
             accounts: Vec::new(),
             organization: None,
@@ -314,7 +315,7 @@ proptest! {
 fn any_document() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let words = "version|mode|policies|repositories|keep|name|tags|except|untagged|pushed_within|pulled_within|newest|per|\
-        newest_groups|by|all_tags|no_tag|keep_at_least|leave_alone|delete_unmatched|in_use|ecs|eks|kubernetes|kubeconfig|context|clusters|helm_history|custom_resources|exclude|lambda|services|task_definitions|registry_aliases|guards|expected_accounts|\
+        newest_groups|by|all_tags|no_tag|keep_at_least|leave_alone|delete_unmatched|in_use|ecs|eks|kubernetes|kubeconfig|context|clusters|helm_history|custom_resources|exclude|lambda|services|cloudformation|task_definitions|registry_aliases|guards|expected_accounts|\
         allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|archive|delete_after|restore_in_use|cost|usd_per_gb_month|change_window|days|state|registries|region|role_arn|external_id|accounts|regions|organization|role_name|list_role_arn|trusted_pullers|pull_through_cache|unexplained_pulls|within|action|warn|unread_pull_accounts";
     let texts = prop_oneof![
         "plan|delete|archive|warn|active|referenced|pushed|pulled|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",

@@ -21,7 +21,7 @@ use crate::{
     sources::{
         ClusterSource,
         eks::{self, Eks},
-        services::OtherService,
+        services::TriedService,
     },
 };
 
@@ -82,7 +82,11 @@ impl Program {
             let in_use = &self.config.in_use;
             access.try_sources(location, clients, in_use, eks).await;
             for service in self.services_in(location, clients, &locations, &Arc::default()) {
-                access.try_service(location, service).await;
+                access.record_service(location, service.try_calls().await);
+            }
+            let stacks = self.cloudformation_in(location, clients, &locations, &Arc::default());
+            if let Some(stacks) = stacks {
+                access.record_service(location, stacks.try_calls().await);
             }
         }
         let unreachable = locations.unreachable();
@@ -174,9 +178,9 @@ impl Access {
         }
     }
 
-    /// Tries every permission that another service needs.
-    async fn try_service(&mut self, location: &Registry, service: OtherService) {
-        match service.try_calls().await {
+    /// Records what trying the calls of another service showed.
+    fn record_service(&mut self, location: &Registry, tried: Result<TriedService, ApiError>) {
+        match tried {
             Ok(tried) => {
                 self.record(location, tried.tried);
                 self.unread.extend(tried.unread);

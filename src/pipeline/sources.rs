@@ -9,12 +9,13 @@ use super::{Locations, Program, Run, unread};
 use crate::{
     aws::Clients,
     cache::{AllCaches, Caches},
-    config::{InUse, Service, Services},
+    config::{self, InUse, Service, Services},
     evidence::{Coverage, Document, Origin, Piece, PieceKey, Terms, UsageIndex},
     image::Registry,
     kubernetes::{Context, Settings},
     sources::{
         self, ClusterSource, KeepLists, MAX_AGE, Source,
+        cloudformation::CloudFormation,
         ecs::Ecs,
         eks::{self, Eks},
         lambda::Lambda,
@@ -187,7 +188,33 @@ impl Program {
             self.services_in(location, clients, locations, caches)
                 .map(|service| Box::new(service) as Box<dyn Source>),
         );
+        sources.extend(
+            self.cloudformation_in(location, clients, locations, caches)
+                .map(|stacks| Box::new(stacks) as Box<dyn Source>),
+        );
         sources
+    }
+
+    /// Returns the source for AWS CloudFormation in an account and Region, if it is read there: where
+    /// nobody demands it, as other services.
+    pub(super) fn cloudformation_in(
+        &self,
+        location: &Registry,
+        clients: &Clients,
+        locations: &Locations,
+        caches: &Arc<Caches>,
+    ) -> Option<CloudFormation> {
+        let is_demanded = match self.config.in_use.cloudformation {
+            config::CloudFormation::Demanded => true,
+            config::CloudFormation::Auto if !locations.found.contains(location) => false,
+            config::CloudFormation::Auto | config::CloudFormation::Off => return None,
+        };
+        Some(CloudFormation {
+            is_demanded,
+            clients: clients.clone(),
+            location: location.clone(),
+            caches: Arc::clone(caches),
+        })
     }
 
     /// Returns the source for Amazon EKS in an account and Region, if it is read.

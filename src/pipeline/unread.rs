@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Locations;
 use crate::{
     aws::{ApiError, Operation},
-    config::{InUse, Service, Services, TaskDefinitions},
+    config::{CloudFormation, InUse, Service, Services, TaskDefinitions},
     evidence::{Unread, UnreadKind, UsageIndex},
     guard::{Guards, Organization},
     image::Registry,
@@ -123,19 +123,34 @@ fn services(in_use: &InUse, locations: &Locations) -> Vec<Unread> {
         ("ecs", in_use.ecs.is_some()),
         ("eks", in_use.eks.is_some()),
         ("lambda", in_use.lambda),
+        (
+            "cloudformation",
+            in_use.cloudformation != CloudFormation::Off,
+        ),
     ];
     let mut unread = Vec::new();
     for (name, _) in switches.into_iter().filter(|(_, is_on)| !is_on) {
         let why = format!("`in_use.{name}` is off");
         unread.push(left_out(name, why, format!("`in_use: {{{name}: {{}}}}`")));
     }
+    let region = &locations.own.registry.region;
+    let stacks = in_use.cloudformation == CloudFormation::Auto && !locations.found.is_empty();
+    if stacks && in_use.services != Services::Auto {
+        let why = format!("outside of {region}, it is read only if it is demanded");
+        let setting = "`in_use: {cloudformation: {}}`".to_owned();
+        unread.push(left_out("cloudformation", why, setting));
+    }
     match &in_use.services {
         Services::Auto if locations.found.is_empty() => {}
         Services::Auto => {
-            let region = &locations.own.registry.region;
             let why = format!("outside of {region}, only services that are named are read");
-            let setting = "`in_use: {services: all}`, or a list of their names";
-            unread.push(left_out("others", why, setting.to_owned()));
+            let stacks = if stacks {
+                ", and `cloudformation: {}`"
+            } else {
+                ""
+            };
+            let setting = format!("`in_use: {{services: all}}`, or a list of their names{stacks}");
+            unread.push(left_out("others", why, setting));
         }
         Services::Demanded(named) => {
             for service in Service::ALL.iter().filter(|it| !named.contains(it)) {

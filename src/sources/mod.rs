@@ -3,6 +3,7 @@
 //! One file or folder a source. A source is complete or it is not (P1): any failure, however small,
 //! makes it incomplete, and a run deletes nothing that an incomplete source could hide (U17).
 
+pub(crate) mod cloudformation;
 mod cluster;
 pub(crate) mod ecs;
 pub(crate) mod eks;

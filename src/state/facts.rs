@@ -10,7 +10,7 @@ use super::{
     store::{StateError, Store},
 };
 use crate::{
-    cache::{Cache, Caches, FunctionImage, ManifestReading, Progress},
+    cache::{Cache, Caches, FunctionImage, ManifestReading, Progress, StackTemplate},
     image::{Digest, Registry},
     inventory::Revisions,
 };
@@ -34,6 +34,7 @@ pub(super) struct Facts {
 struct Versions {
     definitions: Version,
     functions: Version,
+    templates: Version,
     indexes: Version,
     readings: Version,
     revisions: Version,
@@ -64,7 +65,8 @@ impl Facts {
                 Ok(None)
             }
         };
-        let (definitions, functions, indexes, readings, revisions) = tokio::join!(
+        let (definitions, functions, templates, indexes, readings, revisions) = tokio::join!(
+            store.read(),
             store.read(),
             store.read(),
             store.read(),
@@ -74,6 +76,7 @@ impl Facts {
         let versions = Versions {
             definitions: version(&definitions),
             functions: version(&functions),
+            templates: version(&templates),
             indexes: version(&indexes),
             readings: version(&readings),
             revisions: version(&revisions),
@@ -82,6 +85,7 @@ impl Facts {
         let caches = Caches {
             definitions: cache(definitions, &mut warnings, &mut foreign),
             functions: cache(functions, &mut warnings, &mut foreign),
+            templates: cache(templates, &mut warnings, &mut foreign),
             indexes: cache(indexes, &mut warnings, &mut foreign),
             readings: cache(readings, &mut warnings, &mut foreign),
             revisions: cache(revisions, &mut warnings, &mut foreign),
@@ -110,15 +114,23 @@ impl Facts {
 
     async fn save(&self, keep_unused: bool) -> Result<(), StateError> {
         let (caches, versions) = (&*self.caches, &self.versions);
-        let (definitions, functions, indexes, readings, revisions) = tokio::join!(
+        let (definitions, functions, templates, indexes, readings, revisions) = tokio::join!(
             self.save_cache(&caches.definitions, &versions.definitions, keep_unused),
             self.save_cache(&caches.functions, &versions.functions, keep_unused),
+            self.save_cache(&caches.templates, &versions.templates, keep_unused),
             self.save_cache(&caches.indexes, &versions.indexes, keep_unused),
             self.save_cache(&caches.readings, &versions.readings, keep_unused),
             self.save_cache(&caches.revisions, &versions.revisions, keep_unused)
         );
-        let saved = definitions.and(functions).and(indexes).and(readings);
-        saved.and(revisions)
+        let saved = [
+            definitions,
+            functions,
+            templates,
+            indexes,
+            readings,
+            revisions,
+        ];
+        saved.into_iter().collect()
     }
 
     async fn save_cache<K, V>(
@@ -182,6 +194,10 @@ impl StateObject for BTreeMap<String, Vec<String>> {
 
 impl StateObject for BTreeMap<String, FunctionImage> {
     const NAME: &'static str = "functions";
+}
+
+impl StateObject for BTreeMap<String, StackTemplate> {
+    const NAME: &'static str = "stack-templates";
 }
 
 impl StateObject for BTreeMap<Digest, Arc<str>> {

@@ -2,8 +2,8 @@
 //! the last run, and the run lock.
 //!
 //! It is split by what its loss means. A fact that never changes (the images of a task definition
-//! revision or of a published function version, the manifest of an index, the annotations of an image)
-//! is in a cache: whatever
+//! revision or of a published function version, the template of a stack, the manifest of an index, the
+//! annotations of an image) is in a cache: whatever
 //! is wrong with it, it is read from AWS again. So are the readings of manifests, without which a
 //! pull by the program itself counts as one by others. The ledger, the counts and the lock hold back
 //! deletion: if one of them cannot be read, nothing is deleted, since a missing memory must not

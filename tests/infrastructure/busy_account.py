@@ -16,8 +16,18 @@ def busy_account(account):
     return expected
 
 
+def deploy_stack(account):
+    """A stack, and a change set that may be executed."""
+    cloudformation = account.client("cloudformation")
+    queue = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
+    cloudformation.create_stack(StackName="shop", TemplateBody=json.dumps(queue))
+    queue["Outputs"] = {"Arn": {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}}}
+    cloudformation.create_change_set(StackName="shop", ChangeSetName="next", TemplateBody=json.dumps(queue), ChangeSetType="UPDATE")
+
+
 def start_elsewhere(account):
-    """A function of an image, and a task definition that a rule and a schedule start."""
+    """A stack, a function of an image, and a task definition that a rule and a schedule start."""
+    deploy_stack(account)
     trust = {"Version": "2012-10-17", "Statement": []}
     role = account.client("iam").create_role(RoleName="starter", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     image = {"ImageUri": "public.ecr.aws/lambda/provided:al2023"}

@@ -1,6 +1,6 @@
 """Configurations that the tests render, by name: mode, and the rest of the document."""
 
-NOTHING = {"ecs": False, "eks": False, "lambda": False, "services": False, "regions": "own"}
+NOTHING = {"ecs": False, "eks": False, "lambda": False, "cloudformation": False, "services": False, "regions": "own"}
 ECS = {**NOTHING, "ecs": {}}
 BY_RULES_ALONE = {"allow_no_usage": True}
 STATE = {"state": "s3://memory/prefix"}
@@ -21,6 +21,7 @@ CONFIGURATIONS = {
     "delete, ECS alone": ("delete", {"in_use": ECS}),
     "plan, EKS alone": ("plan", {"in_use": {**NOTHING, "eks": {}}}),
     "plan, Lambda alone": ("plan", {"in_use": {**NOTHING, "lambda": {}}}),
+    "plan, CloudFormation alone": ("plan", {"in_use": {**NOTHING, "cloudformation": {}}}),
     "plan, rules and schedules alone": ("plan", {"in_use": {**NOTHING, "services": ["eventbridge", "scheduler"]}}),
     "plan, every Region": ("plan", {"in_use": {**NOTHING, "regions": "auto"}, "guards": BY_RULES_ALONE}),
     "plan, by rules alone": ("plan", {"in_use": NOTHING}),

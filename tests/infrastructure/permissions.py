@@ -26,6 +26,9 @@ NOT_IN_MOTO = {
     "eks:DescribeCluster": "a cluster in moto has no Kubernetes to read",
 }
 
+# Needed without being called: whoever describes every stack lists them ("DescribeStacks", AWS CloudFormation API Reference).
+WITHOUT_CALL = {"cloudformation:ListStacks"}
+
 # Allowed in mode `delete`, and called only where an event narrows that to `archive`: the mode `archive` proves the call.
 BY_EVENT = {"ecr:UpdateImageStorageClass"}
 
@@ -92,7 +95,7 @@ def called(record: list[dict[str, Any]]) -> set[Call]:
 def differences(policy: str, record: list[dict[str, Any]], not_called: set[str] = frozenset()) -> dict[str, Any]:
     """What was called and is not allowed, and what is allowed and was not called."""
     calls, granted = called(record), grants(policy)
-    accepted = FOR_LAMBDA | NOT_IN_MOTO.keys() | not_called
+    accepted = FOR_LAMBDA | NOT_IN_MOTO.keys() | WITHOUT_CALL | not_called
     missing = {call.action for call in calls if not any(_covers(grant, call) for grant in granted)}
     unused = {grant[0] for grant in granted if not any(_covers(grant, call) for call in calls)}
     return {"missing": sorted(missing), "unused": sorted(unused - accepted)}

@@ -1,9 +1,11 @@
-"""Other services. Gap: moto lacks these lists, and answers HTTP 500: each is answered as empty."""
+"""Other services. Gaps: moto lacks these lists, and answers HTTP 500: each is answered as empty. Of CloudFormation it knows the
+templates of stacks alone, and not those of change sets."""
 
 import json
 from typing import Any
 
 from moto.bedrockagentcorecontrol.responses import BedrockAgentCoreControlResponse
+from moto.cloudformation.responses import CloudFormationResponse
 from moto.codebuild.responses import CodeBuildResponse
 from moto.core.responses import ActionResult
 from moto.sagemaker.responses import SageMakerResponse
@@ -18,12 +20,24 @@ SAGEMAKER = {
 }
 
 
+GET_TEMPLATE = CloudFormationResponse.get_template
+
+
 def install() -> None:
+    CloudFormationResponse.get_template = _get_template
     BedrockAgentCoreControlResponse.list_harnesses = lambda self: ActionResult({"harnesses": []})
     CodeBuildResponse.list_fleets = lambda self: ActionResult({"fleets": []})
     StepFunctionResponse.list_state_machine_versions = lambda self: ActionResult({"stateMachineVersions": []})
     for operation, members in SAGEMAKER.items():
         setattr(SageMakerResponse, operation, _empty(members))
+
+
+def _get_template(self: CloudFormationResponse) -> Any:
+    name = self._get_param("ChangeSetName")
+    if name is None:
+        return GET_TEMPLATE(self)
+    change_set = self.cloudformation_backend.describe_change_set(change_set_name=name)
+    return ActionResult({"TemplateBody": change_set.template})
 
 
 def _empty(members: str) -> Any:

@@ -1,4 +1,4 @@
-"""What the program knows of hosts, and of calls to Lambda and SSM, held against what botocore ships.
+"""What the program knows of hosts, and of calls to CloudFormation, Lambda and SSM, held against what botocore ships.
 
 `aws_models.json` is what botocore says of both, and the program's own tests hold the program against it. `not_offered.json`
 is part of the program: the Regions that do not have a service, by botocore's endpoint data. To write both again:
@@ -22,9 +22,13 @@ NOT_OFFERED = PROJECT / "src/aws/not_offered.json"
 LOADER = Loader()
 SESSION = botocore.session.get_session()
 PARTITIONS = LOADER.load_data("partitions")
-SERVICES = sorted([*NAMES.values(), "lambda", "ssm"])
+SERVICES = sorted([*NAMES.values(), "cloudformation", "lambda", "ssm"])
 CALLS = {
     "account:ListRegions": {"MaxResults": 50, "NextToken": "next"},
+    "cloudformation:DescribeStacks": {"NextToken": "a/b+c=="},
+    "cloudformation:GetTemplate": {"StackName": "arn:aws:stack/a", "TemplateStage": "Original"},
+    "cloudformation:ListChangeSets": {"StackName": "arn:aws:stack/a", "NextToken": "next"},
+    "cloudformation:DescribeChangeSet": {"ChangeSetName": "arn:aws:changeSet/b"},
     "lambda:ListFunctions": {"FunctionVersion": "ALL", "MaxItems": 50, "Marker": "a/b+c=="},
     "lambda:GetFunction": {"FunctionName": "my-function", "Qualifier": "$LATEST"},
     "organizations:ListAccounts": {"MaxResults": 20, "NextToken": "a/b+c=="},
@@ -112,7 +116,9 @@ def request(name):
     answer = {"method": made["method"], "uri": made["url"].removeprefix("https://host"), "body": ""}
     if made["body"]:
         headers = made["headers"]
-        answer |= {"body": json.loads(made["body"]), "content_type": headers["Content-Type"]}
+        # A form is what it says already.
+        body = made["body"] if isinstance(made["body"], dict) else json.loads(made["body"])
+        answer |= {"body": body, "content_type": headers["Content-Type"]}
         answer |= {"target": headers["X-Amz-Target"]} if "X-Amz-Target" in headers else {}
     return answer
 

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from account import ACCOUNT_ID, HOST, REGION
+from account import ACCOUNT_ID, HOST, REGION, Repository
 
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/role"
 KEEPS_LITTLE = [{"repositories": ["**"], "keep": [{"tags": "^kept$"}], "delete_unmatched": True}]
@@ -133,4 +133,35 @@ def test_a_function_keeps_its_image(programs, account, app):
     assert not any("zip" in call for call in calls)
 
     run(programs, account, {"lambda": False})
+    assert tags(account) == {"kept"}
+
+
+def template(tag):
+    image = f"${{AWS::AccountId}}.dkr.ecr.${{AWS::Region}}.${{AWS::URLSuffix}}/app:{tag}"
+    value = {"Type": "String", "Value": {"Fn::Sub": image}}
+    return {"Resources": {"Image": {"Type": "AWS::SSM::Parameter", "Properties": value}}}
+
+
+def test_what_templates_name_stays(programs, account, app):
+    for tag in ("planned", "created"):
+        Repository(account, "app").push(tag, days=90, label=tag)
+    cloudformation = account.client("cloudformation")
+    yaml = "Resources:\n  Image:\n    Type: AWS::SSM::Parameter\n    Properties:\n      Type: String\n"
+    image = "${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/app:${Tag}"
+    yaml = f"Parameters:\n  Tag: {{ Type: String }}\n{yaml}      Value: !Sub '{image}'\n"
+    parameters = [{"ParameterKey": "Tag", "ParameterValue": "used"}]
+    cloudformation.create_stack(StackName="stack", TemplateBody=yaml, Parameters=parameters)
+    for stack, tag, kind in (("stack", "planned", "UPDATE"), ("new", "created", "CREATE")):
+        body = json.dumps(template(tag))
+        cloudformation.create_change_set(StackName=stack, ChangeSetName="next", TemplateBody=body, ChangeSetType=kind)
+    answer = run(programs, account, {"lambda": False, "services": False, "cloudformation": {}})
+    assert tags(account) == {"used", "planned", "created", "kept"}
+    [line] = [line for line in answer["in_use"] if line["source"] == "cloudformation"]
+    assert line["complete"] and line["references"] == 3
+
+    cloudformation.delete_stack(StackName="new")
+    run(programs, account, {"lambda": False, "services": False})
+    assert tags(account) == {"used", "planned", "kept"}
+
+    run(programs, account, {"lambda": False, "services": False, "cloudformation": False})
     assert tags(account) == {"kept"}

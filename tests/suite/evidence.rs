@@ -366,14 +366,14 @@ async fn an_event_publishes_and_deletes_nothing() {
     let mut answer = handle(&program, &event, deadline, Vec::new())
         .await
         .unwrap();
-    // ECS, EKS, Lambda and ten services.
-    assert_eq!(keys(&aws, BUCKET).len(), 13);
+    // ECS, EKS, Lambda, CloudFormation and ten services.
+    assert_eq!(keys(&aws, BUCKET).len(), 14);
     assert!(aws.mutations().is_empty() && aws.count("ecr:DescribeImages") == 0);
     assert_eq!(answer["status"], "completed");
     assert_eq!(answer["published"], "s3://evidence/all");
     assert_contains!(
         answer["summary"],
-        "Wrote 13 documents of evidence to s3://evidence/all"
+        "Wrote 14 documents of evidence to s3://evidence/all"
     );
     aws.fault(Fault::denied("lambda:ListFunctions"));
     answer = handle(&program, &event, deadline, Vec::new())

@@ -146,6 +146,8 @@ fn everything(world: &mut World) {
     world.run_task("prod", "web");
     world.express("express", image);
     world.enable("us-east-1");
+    let stack = world.home().deploy_stack("shop", "{}");
+    stack.plan_change("next", "{}");
 }
 
 /// Returns what a run calls that has everything to call for, and one of the other services too.
@@ -182,6 +184,11 @@ fn calls(table: &Value) -> BTreeSet<String> {
     }
 }
 
+/// Returns what takes a right without being called: whoever describes every stack lists them.
+fn untried() -> BTreeSet<String> {
+    BTreeSet::from(["cloudformation:ListStacks".to_owned()])
+}
+
 /// `services.rs` shows that all of them are called.
 #[test]
 fn every_service_may_be_asked_exactly_what_is_asked_of_it() {
@@ -215,24 +222,35 @@ async fn a_run_calls_exactly_what_it_is_given_permission_for() {
     let with_lambda = &planning | &actions(&sources["lambda"]);
     let deleting = &planning | &delete;
     let by_rules = &registry | &delete;
-    let nothing_used = "in_use: {ecs: false, eks: false, lambda: false, services: false, regions: own}, guards: {allow_no_usage: true}";
+    let with_stacks = &(&planning | &actions(&sources["cloudformation"])) - &untried();
+    let nothing_used = "in_use: {ecs: false, eks: false, lambda: false, services: false, cloudformation: false, regions: own}, guards: {allow_no_usage: true}";
     for (mode, settings, expected) in [
-        ("plan", "in_use: {eks: false, lambda: false, OFF}", planning),
-        ("plan", "in_use: {eks: false, OFF}", with_lambda),
+        (
+            "plan",
+            "in_use: {eks: false, lambda: false, NO_STACKS, OFF}",
+            planning,
+        ),
+        ("plan", "in_use: {eks: false, NO_STACKS, OFF}", with_lambda),
+        (
+            "plan",
+            "in_use: {eks: false, lambda: false, OFF}",
+            with_stacks,
+        ),
         (
             "delete",
-            "in_use: {eks: false, lambda: false, OFF}",
+            "in_use: {eks: false, lambda: false, NO_STACKS, OFF}",
             deleting,
         ),
         ("delete", nothing_used, by_rules),
     ] {
         let settings = settings.replace("OFF", "services: false, regions: own");
+        let settings = settings.replace("NO_STACKS", "cloudformation: false");
         let called = called(mode, &settings, None).await;
         assert_eq!(called, expected, "{mode} {settings}");
     }
     for word in ["auto", "all"] {
         let only_services = format!(
-            "in_use: {{ecs: false, eks: false, lambda: false, services: {word}, regions: {word}}}, \
+            "in_use: {{ecs: false, eks: false, lambda: false, cloudformation: false, services: {word}, regions: {word}}}, \
              guards: {{allow_no_usage: true}}"
         );
         // Called for a queue of training jobs, and where a service names a task definition that ECS

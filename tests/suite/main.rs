@@ -19,6 +19,7 @@ mod selectors;
 
 // What is in use, and what goes wrong while it is read.
 mod accounts;
+mod cloudformation;
 mod ecs;
 mod evidence;
 mod incomplete_use;

@@ -261,7 +261,7 @@ async fn of_services_only_those_that_are_named_are_read_in_regions_that_were_fou
             world.enable(region).script_nothing();
         }
     });
-    let answer = run(&aws, &config("services: all")).await;
+    let answer = run(&aws, &config("services: all, cloudformation: {}")).await;
     assert_status!(answer, Completed);
     assert_eq!(unread(&answer), [""; 0]);
     assert_eq!(aws.count("codebuild:ListProjects"), 3);
@@ -350,6 +350,7 @@ async fn a_network_without_a_way_out_costs_one_attempt_for_each_region_and_servi
         "apprunner:*",
         "batch:*",
         "bedrock-agentcore:*",
+        "cloudformation:*",
         "codebuild:*",
         "events:*",
         "lightsail:*",
@@ -366,7 +367,7 @@ async fn a_network_without_a_way_out_costs_one_attempt_for_each_region_and_servi
     let answer = try_to_run(&aws, &config(""), &FaultKind::Hang)
         .await
         .unwrap();
-    assert_eq!(unread(&answer).len(), 12, "{answer:?}");
+    assert_eq!(unread(&answer).len(), 13, "{answer:?}");
     let asked = aws.calls().into_iter().filter(|call| {
         let others = ["account:", "ecr:", "ecs:", "eks:", "lambda:", "sts:"];
         call.location.region != "eu-west-1" && call.operation != "account:ListRegions"
@@ -374,7 +375,7 @@ async fn a_network_without_a_way_out_costs_one_attempt_for_each_region_and_servi
                 .iter()
                 .any(|prefix| call.operation.starts_with(prefix))
     });
-    assert_eq!(asked.count(), 12);
+    assert_eq!(asked.count(), 13);
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ run "a_plan_needs_no_use" {
   command = plan
 
   variables {
-    config = { in_use = { ecs = false, eks = false, lambda = false, services = false } }
+    config = { in_use = { ecs = false, eks = false, lambda = false, services = false, cloudformation = false } }
   }
 }
 
@@ -152,7 +152,7 @@ run "deleting_needs_use" {
 
   variables {
     mode   = "delete"
-    config = { in_use = { ecs = false, eks = false, lambda = false, services = false } }
+    config = { in_use = { ecs = false, eks = false, lambda = false, services = false, cloudformation = false } }
   }
 
   expect_failures = [aws_lambda_function.this]

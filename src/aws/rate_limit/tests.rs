@@ -78,6 +78,21 @@ fn a_service_that_bears_less_is_asked_for_that_with_few_retries() {
     }
 }
 
+/// Templates are asked for and change sets listed side by side, once for each stack.
+#[test]
+fn five_hundred_stacks_take_less_than_a_minute_also_at_half_the_rate() {
+    for bucket in [Bucket::Templates, Bucket::ChangeSets] {
+        for rate in [10.0, 20.0] {
+            let (throttled, seconds) = make(500, bucket, rate, rate);
+            assert!(
+                throttled < 20,
+                "{bucket:?} at {rate}: {throttled} throttled"
+            );
+            assert!(seconds < 60.0, "{bucket:?} at {rate}: {seconds} seconds");
+        }
+    }
+}
+
 #[test]
 fn calls_that_are_throttled_together_slow_down_once_and_it_passes() {
     let start = Instant::now();

@@ -7,7 +7,7 @@ use serde_with::skip_serializing_none;
 
 use super::form;
 use crate::config::{
-    EcsUse, Service,
+    CloudFormation, EcsUse, Service,
     scalar::{List, Switch, WordOrList, Words},
 };
 
@@ -31,6 +31,9 @@ pub(in crate::config) struct InUse {
     /// Other services: `auto` reads each that answers, and says which did not; `all` and a list
     /// demand theirs; `false` reads none. Each needs rights of its own. Default: `auto`.
     pub(in crate::config) services: WordOrList<ServicesWord, Service>,
+    /// The templates of AWS CloudFormation, of every stack and pending change set: `auto` reads them
+    /// if it answers, `{}` demands that, `false` reads none. Default: `auto`.
+    pub(in crate::config) cloudformation: CloudFormation,
     /// Regions of the caller's own account, besides its own and those of the registries: `auto`
     /// reads each enabled one that answers, and says which did not; `all` and a list demand theirs;
     /// `own` reads no other. Default: `auto`.

@@ -80,7 +80,7 @@ fn an_unknown_key_lists_the_accepted_ones() {
     let error = crate::config::Config::parse("in_use: { ecss: {} }")
         .unwrap_err()
         .to_string();
-    let expected = "in_use.ecss: unknown key; did you mean `ecs`? accepted: `ecs`, `eks`, `kubernetes`, `lambda`, `services`, `regions`, `accounts`, `organization` and `keep_lists`";
+    let expected = "in_use.ecss: unknown key; did you mean `ecs`? accepted: `ecs`, `eks`, `kubernetes`, `lambda`, `services`, `cloudformation`, `regions`, `accounts`, `organization` and `keep_lists`";
     assert_eq!(error, expected);
 }
 

@@ -22,9 +22,10 @@ use std::{cell::RefCell, sync::Arc};
 
 use futures::{FutureExt, future::LocalBoxFuture};
 
+pub(super) use self::recorder::Recorder;
+pub(crate) use self::try_access::TriedService;
 use self::{
     reader::{Reader, StepError},
-    recorder::Recorder,
     spec::Spec,
 };
 use super::{Reading, Source, ecs::Ecs};
@@ -58,8 +59,8 @@ impl Source for OtherService {
     fn read<'a>(&'a self, uses: &'a mut Uses) -> LocalBoxFuture<'a, Result<Reading, SourceError>> {
         async {
             let spec = self.spec()?;
-            let recorder = Recorder::new(self.location.clone(), spec, uses)
-                .map_err(|error| self.problem(&error))?;
+            let recorder =
+                Recorder::new(self.location.clone(), uses).map_err(|error| self.problem(&error))?;
             let recorder = RefCell::new(recorder);
             let first = (!self.is_demanded).then(|| self.brief_client(spec));
             let reader = Reader::new(spec, self.client(spec)?, first.transpose()?, &recorder);

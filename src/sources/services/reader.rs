@@ -114,7 +114,9 @@ impl<'a, 'f> Reader<'a, 'f> {
             .map(|(id, item)| (id.as_str(), Chain { item, above }));
         let chains: Vec<(&str, Chain<'_>)> = chains.collect();
         for (_, chain) in &chains {
-            self.recorder.borrow_mut().record(&step.user, chain)?;
+            let mentions = !self.spec.names_repositories_to_push;
+            let mut recorder = self.recorder.borrow_mut();
+            recorder.record(&step.user, chain, mentions)?;
         }
         let mut vanished = BTreeMap::new();
         for child in &step.then {

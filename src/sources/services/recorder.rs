@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     request::{Chain, text},
-    spec::{Spec, UserOf},
+    spec::UserOf,
 };
 use crate::{
     aws::ApiError,
@@ -20,10 +20,9 @@ use crate::{
 };
 
 /// Records what answers name.
-pub(super) struct Recorder<'f> {
+pub(in crate::sources) struct Recorder<'f> {
     pub(super) uses: &'f mut Uses,
     location: Registry,
-    names_repositories_to_push: bool,
     scanner: TextScanner,
     definition_arn: Regex,
     definition_name: Regex,
@@ -44,9 +43,8 @@ enum Depth {
 }
 
 impl<'f> Recorder<'f> {
-    pub(super) fn new(
+    pub(in crate::sources) fn new(
         location: Registry,
-        spec: &Spec,
         uses: &'f mut Uses,
     ) -> Result<Self, regex::Error> {
         Ok(Self {
@@ -58,17 +56,17 @@ impl<'f> Recorder<'f> {
             definitions: BTreeMap::new(),
             fields: BTreeSet::new(),
             mentions: false,
-            names_repositories_to_push: spec.names_repositories_to_push,
             uses,
             location,
         })
     }
 
-    /// Records what an item names.
+    /// Records what an item names, and what it mentions if that is not what is pushed to.
     pub(super) fn record(
         &mut self,
         user: &'static UserOf,
         item: &Chain<'_>,
+        mentions: bool,
     ) -> Result<(), SourceError> {
         let name = user.name.iter().filter_map(|field| text(item.get(field)));
         let name: Vec<String> = name.collect();
@@ -79,13 +77,33 @@ impl<'f> Recorder<'f> {
             cluster: None,
             live: user.live,
         });
+        self.item(&user, item.item, Depth::Field, mentions)
+    }
+
+    /// Records what a part of a template names, and what it mentions if that may be used.
+    pub(in crate::sources) fn record_template(
+        &mut self,
+        user: &Arc<User>,
+        part: &Value,
+        mentions: bool,
+    ) -> Result<(), SourceError> {
+        self.item(user, part, Depth::Within, mentions)
+    }
+
+    fn item(
+        &mut self,
+        user: &Arc<User>,
+        item: &Value,
+        depth: Depth,
+        mentions: bool,
+    ) -> Result<(), SourceError> {
         self.fields.clear();
         self.mentions = false;
-        self.value(&user, None, item.item, Depth::Field)?;
-        if self.mentions && !self.names_repositories_to_push {
+        self.value(user, None, item, depth)?;
+        if self.mentions && mentions {
             let is_field = |text: &str| self.fields.contains(text);
-            let mentions = self.scanner.mentions(&item.item.to_string(), is_field);
-            self.uses.add_mentions(&user, mentions);
+            let mentions = self.scanner.mentions(&item.to_string(), is_field);
+            self.uses.add_mentions(user, mentions);
         }
         Ok(())
     }
@@ -208,6 +226,7 @@ fn is_image_key(key: &str) -> bool {
 mod tests {
     use serde_json::json;
 
+    use super::super::spec::Spec;
     use super::*;
     use crate::{config::Service, evidence::Use};
 
@@ -220,8 +239,9 @@ mod tests {
         };
         let mut uses = Uses::new(Arc::default());
         let spec = Spec::of(service).unwrap();
-        let mut recorder = Recorder::new(location, spec, &mut uses).unwrap();
-        recorder.record(&spec.read[0].user, &Chain { item, above: None })?;
+        let mut recorder = Recorder::new(location, &mut uses).unwrap();
+        let (user, chain) = (&spec.read[0].user, Chain { item, above: None });
+        recorder.record(user, &chain, !spec.names_repositories_to_push)?;
         let definitions = recorder.definitions.into_keys().collect();
         let references: BTreeSet<_> = uses.into_vec().iter().flat_map(Use::references).collect();
         let references = references.iter().map(ToString::to_string).collect();

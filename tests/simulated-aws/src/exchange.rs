@@ -6,7 +6,10 @@ use crate::limits::RateLimits;
 use crate::record::Record;
 use crate::request::{Protocol, Request};
 use crate::world::{Location, World};
-use crate::{account, ecr, ecs, eks, lambda, organizations, reshape, s3, scripted, sns, ssm, sts};
+use crate::{
+    account, cloudformation, ecr, ecs, eks, lambda, organizations, reshape, s3, scripted, sns, ssm,
+    sts,
+};
 use std::time::Duration;
 
 /// An HTTP answer.
@@ -102,7 +105,14 @@ impl Backstage {
             fault
         };
         let recorded = request.body.clone();
-        let ending = self.end(&mut request, &location, &name, fault);
+        let mut ending = self.end(&mut request, &location, &name, fault);
+        // Faults change JSON.
+        if let Ending::Answer(reply) | Ending::Cut(reply) = &mut ending
+            && request.service == "cloudformation"
+            && let Some(body) = cloudformation::xml(&request.operation, &reply.body)
+        {
+            reply.body = body;
+        }
         for race in due(&mut self.races, &name, true) {
             (race.action)(&mut self.world);
         }
@@ -172,6 +182,10 @@ impl Backstage {
         let caller = world.identity(&request.access_key);
         let (content_type, answer): (_, Answer) = match request.service {
             "account" => (JSON, account::answer(world, location, operation, body)),
+            "cloudformation" => (
+                "text/xml",
+                cloudformation::answer(world, location, operation, body),
+            ),
             "ecr" => (JSON, ecr::answer(world, location, &caller, operation, body)),
             "ecs" => (JSON, ecs::answer(world, location, operation, body)),
             "eks" => (JSON, eks::answer(world, location, operation, body)),
@@ -213,7 +227,9 @@ impl Backstage {
              because no identity-based policy allows the {name} action"
         );
         match request.service {
-            "s3" | "sts" | "sns" => ApiError::with_status(403, "AccessDenied", message),
+            "cloudformation" | "s3" | "sts" | "sns" => {
+                ApiError::with_status(403, "AccessDenied", message)
+            }
             _ => ApiError::new("AccessDeniedException", message),
         }
     }
@@ -222,7 +238,7 @@ impl Backstage {
 fn throttling(service: &str) -> ApiError {
     match service {
         "s3" => ApiError::with_status(503, "SlowDown", "Please reduce your request rate."),
-        "sts" => ApiError::new("Throttling", "Rate exceeded"),
+        "cloudformation" | "sts" => ApiError::new("Throttling", "Rate exceeded"),
         "lambda" => ApiError::with_status(429, "TooManyRequestsException", "Rate exceeded"),
         _ => ApiError::new("ThrottlingException", "Rate exceeded"),
     }

@@ -16,6 +16,7 @@
 //! are asked for.
 
 mod account;
+mod cloudformation;
 mod connection;
 mod ecr;
 mod ecs;
@@ -40,6 +41,7 @@ mod ssm;
 mod sts;
 mod world;
 
+pub use cloudformation::{ChangeSet, Stack, Stacks, Template};
 pub use ecr::image::Image;
 pub use ecr::manifest::{CONFIG, INDEX, MANIFEST, MANIFEST_LIST};
 pub use ecr::push::Push;

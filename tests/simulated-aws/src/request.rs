@@ -18,13 +18,13 @@ pub(crate) enum Protocol {
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) protocol: Protocol,
-    /// `ecr`, `ecs`, `eks`, `lambda`, `organizations`, `ssm`, `sts`, `sns`, `s3`, or one whose answers a test says.
+    /// `cloudformation`, `ecr`, `ecs`, `eks`, `lambda`, `organizations`, `ssm`, `sts`, `sns`, `s3`, or one whose answers a test says.
     pub(crate) service: &'static str,
     pub(crate) operation: String,
     pub(crate) access_key: String,
     /// Unless the request is signed, the home Region is meant.
     pub(crate) region: Option<String>,
-    /// The body; for STS and SNS its form, for S3 bucket and key.
+    /// The body; for STS, SNS and CloudFormation its form, for S3 bucket and key.
     pub(crate) body: Value,
     /// The body as text, for faults that look into it.
     pub(crate) text: String,
@@ -60,7 +60,11 @@ impl Request {
             || (parts.method == "POST" && parts.uri.path() == "/")
         {
             request.protocol = Protocol::Query;
-            request.service = if signed_for == "sns" { "sns" } else { "sts" };
+            request.service = match signed_for.as_str() {
+                "sns" => "sns",
+                "cloudformation" => "cloudformation",
+                _ => "sts",
+            };
             request.body = form(&String::from_utf8_lossy(content));
             let operation = request.body.get("Action").and_then(Value::as_str);
             request.operation = operation.unwrap_or_default().to_owned();

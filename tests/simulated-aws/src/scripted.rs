@@ -33,6 +33,7 @@ const TABLES: [&str; 10] = [
 impl Region {
     /// Says that services whose answers are said can be asked, and that there is nothing in them.
     pub fn script_nothing(&mut self) {
+        self.stacks();
         for table in TABLES {
             let table: Value = serde_json::from_str(table).unwrap_or_default();
             for step in table["read"].as_array().into_iter().flatten() {

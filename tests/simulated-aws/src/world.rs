@@ -1,5 +1,6 @@
 //! The state of the simulated AWS.
 
+use crate::cloudformation::Stacks;
 use crate::ecr::registry::Registry;
 use crate::ecr::repository::Repository;
 use crate::ecs::state::{Cluster, Ecs};
@@ -205,6 +206,8 @@ pub struct Region {
     pub eks: BTreeMap<String, EksCluster>,
     /// The functions of Lambda by name.
     pub functions: BTreeMap<String, Function>,
+    /// The stacks of CloudFormation, if it may be asked.
+    pub stacks: Option<Stacks>,
     /// What operations of other services answer, by name.
     pub scripts: BTreeMap<String, Vec<Scripted>>,
     /// SSM parameters by name.
@@ -219,6 +222,7 @@ impl Region {
             ecs: Ecs::new(location.clone()),
             eks: BTreeMap::new(),
             functions: BTreeMap::new(),
+            stacks: None,
             scripts: BTreeMap::new(),
             parameters: BTreeMap::new(),
             location,

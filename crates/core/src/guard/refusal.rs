@@ -14,7 +14,14 @@ use crate::{
 };
 
 /// Sources that `in_use: {SOURCE: false}` switches off; the others are named in `in_use.services`.
-const WITH_A_SWITCH: [&str; 5] = ["ecs", "eks", "keep_lists", "kubernetes", "lambda"];
+const WITH_A_SWITCH: [&str; 6] = [
+    "cloudformation",
+    "ecs",
+    "eks",
+    "keep_lists",
+    "kubernetes",
+    "lambda",
+];
 
 /// Name of a guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display)]

@@ -23,16 +23,16 @@ variable "external_id" {
 }
 
 variable "sources" {
-  description = "What is read here: the names of the sources of use that are on in the function's configuration, such as `ecs`, `eks` and `lambda`. Every one, unless some are named."
+  description = "What is read here: the names of the sources of use that are on in the function's configuration, such as `ecs`, `eks`, `lambda` and `cloudformation`. Every one, unless some are named."
   type        = set(string)
   default = [
-    "ecs", "eks", "lambda",
+    "ecs", "eks", "lambda", "cloudformation",
     "app_runner", "batch", "bedrock_agentcore", "codebuild", "eventbridge", "lightsail", "pipes", "sagemaker", "scheduler", "step_functions",
   ]
 
   validation {
     condition     = length(var.sources) > 0
-    error_message = "`sources` are one or more of `ecs`, `eks` and `lambda`, and of what `in_use.services` accepts."
+    error_message = "`sources` are one or more of `ecs`, `eks`, `lambda` and `cloudformation`, and of what `in_use.services` accepts."
   }
 }
 
