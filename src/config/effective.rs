@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     guard::Guards,
-    policy::{Action, Ceiling, KeepRule, KeepRules, Order, Pattern, Policy, RepositoryGlobs},
+    policy::{
+        Action, Ceiling, KeepRule, KeepRules, Order, Pattern, Policy, RepositoryGlobs,
+        wildcard::Wildcard,
+    },
 };
 
 impl Serialize for Config {
@@ -102,9 +105,13 @@ fn policy(policy: &Policy) -> raw::Policy {
 
 pub(super) fn keep_rule(rule: &KeepRule) -> raw::KeepRule {
     let text = |pattern: &Pattern| pattern.as_str().to_owned();
+    let types = rule.artifacts.as_ref();
+    let types = types.filter(|types| **types != Wildcard::any());
     let counts = rule.newest.is_some() || rule.newest_groups.is_some();
     raw::KeepRule {
         name: Some(rule.name.clone()),
+        artifacts: rule.artifacts.as_ref().map(|_| true),
+        artifact_type: types.map(|types| types.as_str().to_owned()),
         tags: rule.tags.as_ref().map(text),
         except: rule.except.as_ref().map(text),
         all_tags: (!rule.all_tags.is_empty()).then(|| rule.all_tags.iter().map(text).collect()),

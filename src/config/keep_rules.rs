@@ -9,7 +9,7 @@ use super::{
     scalar::List,
     text::quoted,
 };
-use crate::policy::{KeepRule, Order, Pattern, VERSION_GROUP};
+use crate::policy::{KeepRule, Order, Pattern, VERSION_GROUP, wildcard::Wildcard};
 
 /// The longest name of a rule or policy, in characters.
 const LONGEST_NAME: usize = 64;
@@ -98,6 +98,7 @@ fn rule(
     };
     Some(KeepRule {
         name,
+        artifacts: artifacts(written, &path.key("type"), problems)?,
         tags: tags.ok()?,
         except: except.ok()?,
         all_tags: all_tags?,
@@ -111,6 +112,21 @@ fn rule(
         by,
         version: version.ok()?,
     })
+}
+
+/// Returns the type of artifacts that a rule is about, or `None` within if it is about images.
+fn artifacts(
+    rule: &raw::KeepRule,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<Option<Wildcard>> {
+    let written = rule.artifact_type.as_deref();
+    if written.is_some_and(str::is_empty) {
+        problems.add(path, "expected a glob; leave the key out for every type");
+        return None;
+    }
+    let types = written.map_or_else(Wildcard::any, Wildcard::new);
+    Some((rule.artifacts == Some(true)).then_some(types))
 }
 
 fn all_tags(rule: &raw::KeepRule, path: &Path, problems: &mut Problems) -> Option<Vec<Pattern>> {
@@ -136,7 +152,10 @@ fn check_conditions(rule: &raw::KeepRule, path: &Path, problems: &mut Problems) 
     let is_untagged = rule.untagged == Some(true);
     let has_age = rule.pushed_within.is_some() || rule.pulled_within.is_some();
     let about_tags = rule.tags.is_some() || rule.all_tags.is_some() || rule.no_tag.is_some();
-    if needs.is_empty() && !(about_tags || is_untagged || has_age || counts(rule)) {
+    let about_artifacts = rule.artifacts == Some(true);
+    if needs.is_empty()
+        && !(about_artifacts || about_tags || is_untagged || has_age || counts(rule))
+    {
         let keys = "`tags`, `all_tags`, `no_tag`, `untagged: true`, `pushed_within`, `pulled_within` or `newest`";
         problems.add(path, format!("has no condition: write {keys}"));
     }
@@ -165,6 +184,10 @@ const fn counts(rule: &raw::KeepRule) -> bool {
 fn needs(rule: &raw::KeepRule) -> Vec<(&'static str, &'static str)> {
     let (lacks_tags, lacks_count) = (rule.tags.is_none(), !counts(rule));
     let mut needs = Vec::new();
+    if rule.artifact_type.is_some() && rule.artifacts != Some(true) {
+        let message = "needs `artifacts: true`: images have no type; with it, the rule is about artifacts of that type and no images";
+        needs.push(("type", message));
+    }
     if rule.except.is_some() && lacks_tags {
         let message = "needs `tags`, which it narrows; every tag is `tags: '.'`";
         needs.push(("except", message));

@@ -176,7 +176,7 @@ fn action(
         }
         return Some(Action::LeaveAlone);
     }
-    Some(Action::Keep(KeepRules {
+    let rules = KeepRules {
         rules: rules?,
         at_least: policy.keep_at_least.and_then(keep_at_least).map(Box::new),
         delete_unmatched,
@@ -184,5 +184,10 @@ fn action(
             Some(git) => Some(Box::new(git?)),
             None => None,
         },
-    }))
+    };
+    if delete_unmatched && rules.are_about_artifacts_alone() {
+        let message = "needs a rule about images: every rule in `keep` has `artifacts: true`, so images are left alone";
+        problems.add(&path.key("delete_unmatched"), message);
+    }
+    Some(Action::Keep(rules))
 }

@@ -153,7 +153,7 @@ pub(super) struct Policy {
     /// Default: false.
     pub(super) leave_alone: Option<bool>,
     /// Clean a repository even though not one of its tags is matched by any rule; else such a
-    /// repository is left alone and reported. Default: false.
+    /// repository is left alone and reported. Needs a rule about images. Default: false.
     pub(super) delete_unmatched: Option<bool>,
     /// So many of the newest images of each repository are kept, whatever the rules say. Excludes
     /// `leave_alone`. Default: 0.
@@ -164,8 +164,9 @@ pub(super) struct Policy {
     pub(super) git: Option<Git>,
 }
 
-/// Keeps the images for which all its conditions hold. At least one of `tags`, `all_tags`, `no_tag`,
-/// `untagged: true`, `pushed_within`, `pulled_within`, `newest` and `newest_groups` is written.
+/// Keeps the images for which all its conditions hold. At least one of `artifacts: true`, `tags`,
+/// `all_tags`, `no_tag`, `untagged: true`, `pushed_within`, `pulled_within`, `newest` and
+/// `newest_groups` is written.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(
@@ -190,6 +191,14 @@ pub(super) struct KeepRule {
     /// N`, counted from 1.
     #[schemars(length(min = 1, max = 64))]
     pub(super) name: Option<String>,
+    /// The rule is about artifacts (Helm charts, build caches) instead of images, and artifacts of its
+    /// `type` are cleaned; without such a rule they are left alone. Default: false.
+    pub(super) artifacts: Option<bool>,
+    /// The type of the artifacts that the rule is about, as `DescribeImages` has it in
+    /// `artifactMediaType`; `*` is any text. Needs `artifacts: true`. Default: any type.
+    #[serde(rename = "type")]
+    #[schemars(length(min = 1))]
+    pub(super) artifact_type: Option<String>,
     /// Some tag matches this regular expression (Rust's `regex` syntax, unanchored).
     #[schemars(extend("format" = "regex"))]
     pub(super) tags: Option<String>,

@@ -64,7 +64,7 @@ impl Program {
             state: None,
             report: None,
             publish: None,
-            notify: None,
+            notify: Vec::new(),
             ..self.config.clone()
         };
         Self::new(config, self.clients.clone())

@@ -102,33 +102,3 @@ fn warning(kept: usize, repository: &RepositoryPlan, usage: &StoredUsage<'_>) ->
         )
     })
 }
-
-/// Returns a warning for each registry that something names apart from every repository in it
-/// (U12): it may make up the names of images in a way that nobody can tell.
-pub(super) fn unmatched(plan: &Plan, usage: &UsageIndex) -> Vec<String> {
-    const NAMED: usize = 5;
-    let is_planned = |host: &str| {
-        let registry = Registry::of_host(host);
-        let mut planned = plan.registries().iter();
-        planned.any(|it| registry.as_ref().is_none_or(|registry| *registry == **it))
-    };
-    let mut users: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    let repositories = plan.repositories().iter().map(RepositoryPlan::name);
-    for (user, hosts) in usage.unmatched_parts(repositories) {
-        for host in hosts.filter(|host| is_planned(host)) {
-            users.entry(host).or_default().insert(user.to_string());
-        }
-    }
-    let warning = |(host, users): (&str, BTreeSet<String>)| {
-        let first: Vec<&str> = users.iter().take(NAMED).map(String::as_str).collect();
-        let more = match users.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!(
-            "`{host}` is named without a repository that there is, by {}{more}: if images are named there in a way that cannot be read, protect them with a keep list",
-            first.join(", ")
-        )
-    };
-    users.into_iter().map(warning).collect()
-}

@@ -73,6 +73,15 @@ impl Totals {
             line.archived = outcome.archived.len() as u64;
             self.add_outcome(repository, outcome);
         }
+        if repository
+            .images()
+            .iter()
+            .any(|it| it.verdict.is_unmatched())
+        {
+            let (name, why) = (&line.name, LeftAlone::NoTagMatched);
+            let warning = format!("images of `{name}` are left alone: {why}");
+            self.warnings.push(warning);
+        }
         match repository.left_alone() {
             None | Some(LeftAlone::NotRead(_) | LeftAlone::Vanished) => {}
             Some(why) => {

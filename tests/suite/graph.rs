@@ -194,7 +194,7 @@ const REASONS: &str = "
     1.2 list       | lists the referrers of team/app:1.2, which is not kept
     1.2 soci       | indexes the layers of team/app:1.2, which is not kept
     lost/arm64     | untagged; not in use
-    chart          | not a container image and attached to none, so no rule applies
+    chart          | not a container image and attached to none, and no rule is about such artifacts
     0.5            | archived
 ";
 

@@ -170,6 +170,72 @@ fn a_repository_need_not_be_emptied() {
     assert_eq!(kept(1, "{tags: nothing}", true), "a used");
 }
 
+/// Images and artifacts: charts, one of them signed, a build cache, and an index with its parts.
+const MIXED: &str = "
+    1d image | tag 2.0
+    9d old image | tag 1.0
+    9d loose
+    2d chart | tag 0.3 | artifact application/vnd.cncf.helm.config.v1+json
+    5d middle chart | tag 0.2 | artifact application/vnd.cncf.helm.config.v1+json
+    9d old chart | tag 0.1 | artifact application/vnd.cncf.helm.config.v1+json
+    9d signature | attached old chart + .sig
+    9d provenance | subject old chart | artifact application/vnd.in-toto+json
+    9d loose chart | artifact application/vnd.cncf.helm.config.v1+json
+    9d cache | tag cache-main | artifact application/vnd.buildkit.cacheconfig.v0
+    9d lost cache | artifact application/vnd.buildkit.cacheconfig.v0
+";
+
+/// Artifacts are judged by rules about artifacts of their type and by no others, which say nothing of
+/// images; what belongs to an artifact goes with it (K5, K7, K8, K13).
+#[test]
+fn rules_about_artifacts_rank_these_and_no_images() {
+    let repository = RepositoryBuilder::read(MIXED);
+    let deletes = |rules: &str| {
+        let document =
+            format!("policies: [{{repositories: ['**'], keep: [{rules}], keep_at_least: 1}}]");
+        let plan = plan_one(&repository, &[], &document);
+        candidate_names(&plan, "team/app", &repository).join(", ")
+    };
+    for (rules, expected) in [
+        // Without such a rule, they are left alone.
+        ("{newest: 1}", "loose, lost cache, old image"),
+        // With nothing else, images are.
+        (
+            "{artifacts: true, newest: 2}",
+            "cache, loose chart, old chart, provenance, signature",
+        ),
+        (
+            "{artifacts: true, type: '*.helm.*', newest: 1}",
+            "loose chart, middle chart, old chart, provenance, signature",
+        ),
+        ("{artifacts: true, type: '*helm'}", ""),
+        // Rules about images are none about artifacts, in whatever order.
+        (
+            "{tags: '.'}, {artifacts: true, type: '*buildkit*', pushed_within: 3d}",
+            "cache, loose, lost cache",
+        ),
+        (
+            "{artifacts: true, tags: '^0.1'}, {newest: 1}",
+            "cache, chart, loose, loose chart, lost cache, middle chart, old image",
+        ),
+        // A rule about no tag of an image leaves images alone, and artifacts are judged.
+        (
+            "{tags: '^0'}, {artifacts: true, newest: 2}",
+            "cache, loose chart, old chart, provenance, signature",
+        ),
+        (
+            "{artifacts: true, untagged: true}",
+            "cache, chart, middle chart, old chart, provenance, signature",
+        ),
+        (
+            "{artifacts: true, tags: '^(?<minor>0)', newest: 1, per: minor, by: version}",
+            "cache, loose chart, middle chart, old chart, provenance, signature",
+        ),
+    ] {
+        assert_eq!(deletes(rules), expected, "{rules}");
+    }
+}
+
 /// The name of an image, its tags, and which of them `newest: 1` by version keeps.
 const VERSIONS: [(&str, &[&str]); 6] = [
     (

@@ -150,6 +150,10 @@ impl Page<'_> {
         hygiene.cap(NAMED);
         let mut sources: Vec<&SourceStatus> = answer.in_use.iter().collect();
         sources.sort_by_key(|source| source.is_complete());
+        let cleaned = plan.repositories().iter();
+        let mut cleaned = cleaned
+            .filter(|it| it.candidates().next().is_some())
+            .peekable();
         let data = Data {
             version: answer.version,
             run_id: &answer.run_id,
@@ -157,7 +161,7 @@ impl Page<'_> {
             mode: answer.mode,
             status: answer.status,
             registries: plan.registries().iter().map(ToString::to_string).collect(),
-            archives: plan.is_archiving(),
+            archives: cleaned.peek().is_some() && cleaned.all(|it| plan.is_archiving(it)),
             counts: answer.counts,
             bytes: answer.bytes,
             exact_bytes: answer.exact_bytes,

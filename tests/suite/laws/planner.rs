@@ -44,6 +44,14 @@ const TAGS: [&str; 10] = [
     "dev-1",
 ];
 
+/// Rules about artifacts.
+const ARTIFACT_RULES: [&str; 4] = [
+    "{name: charts, artifacts: true, type: '*.helm.*', newest: 1}",
+    "{name: artifacts, artifacts: true, tags: '^1[.]', newest: 2, by: version}",
+    "{name: young artifacts, artifacts: true, pushed_within: 3d}",
+    "{name: tagged artifacts, artifacts: true, tags: '^latest$'}",
+];
+
 /// An image of a generated repository; numbers stand for other images of it.
 #[derive(Debug, Clone)]
 struct Slot {
@@ -438,6 +446,52 @@ proptest! {
             for (before_image, after_image) in before.images().iter().zip(after.images()) {
                 let more = after_image.verdict.deletes() && !before_image.verdict.deletes();
                 prop_assert!(unmatched(before) || !more, "{}", after_image.image.digest);
+            }
+        }
+    }
+
+    /// Rules about artifacts change no verdict on an image, and rules about images none on an artifact
+    /// that a rule is about, in a repository in which no image belongs to an artifact or the other way
+    /// round (K8).
+    #[test]
+    fn rules_about_artifacts_and_about_images_do_not_meet(
+        world in world(),
+        more in subsequence(RULES.to_vec(), 1..4),
+        about in subsequence(ARTIFACT_RULES.to_vec(), 1..3),
+    ) {
+        let with = |rules: &[&'static str], about: &[&'static str]| {
+            let rules = rules.iter().chain(about).copied().collect();
+            World { rules, delete_unmatched: true, ..world.clone() }.plan()
+        };
+        let alone = with(&world.rules, &[]);
+        let [one, other] = [&world.rules, &more].map(|rules| with(rules, &about));
+        for repository in alone.repositories() {
+            let is_artifact = |digest: &Digest| {
+                let stored = repository.image(digest).map(|it| &it.image.artifact_type);
+                stored.map(|it| *it != ArtifactType::ContainerImage)
+            };
+            let is_mixed = |planned: &PlannedImage| {
+                let (image, children) = (&planned.image, repository.children());
+                let children = children.get(&image.digest).into_iter().flatten();
+                let mut linked = image.subjects().chain(children.map(|child| child.digest));
+                linked.any(|to| is_artifact(&to).is_some_and(|it| Some(it) != is_artifact(&image.digest)))
+            };
+            if repository.images().iter().any(is_mixed) {
+                continue;
+            }
+            let deletes = |plan: &Plan, digest: &Digest| {
+                let repository = plan.repository(repository.name()).unwrap();
+                repository.image(digest).unwrap().verdict.deletes()
+            };
+            let named: BTreeSet<Digest> =
+                repository.children().values().flatten().map(|child| child.digest).collect();
+            for PlannedImage { image, .. } in repository.images() {
+                let digest = &image.digest;
+                if is_artifact(digest) == Some(false) {
+                    prop_assert_eq!(deletes(&alone, digest), deletes(&one, digest), "image {}", digest);
+                } else if !named.contains(digest) && !image.is_attachment(false) {
+                    prop_assert_eq!(deletes(&one, digest), deletes(&other, digest), "artifact {}", digest);
+                }
             }
         }
     }

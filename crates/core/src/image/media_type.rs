@@ -10,6 +10,8 @@ const OCI_IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const DOCKER_IMAGE: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const HELM_CHART: &str = "application/vnd.cncf.helm.config.v1+json";
 const SOCI_V2: &str = "application/vnd.amazon.soci.index.v2+json";
 const BUILDKIT_ATTESTATION: &str = "application/vnd.docker.attestation.manifest.v1+json";
 const BUILD_CACHE: &str = "application/vnd.buildkit.cacheconfig.v0";
@@ -62,7 +64,7 @@ impl ArtifactType {
     pub fn new(text: Option<&str>) -> Self {
         match text.unwrap_or_default() {
             ""
-            | "application/vnd.oci.image.config.v1+json"
+            | OCI_CONFIG
             | "application/vnd.docker.container.image.v1+json"
             | OCI_IMAGE
             | OCI_INDEX
@@ -70,8 +72,18 @@ impl ArtifactType {
             | DOCKER_LIST
             | DOCKER_V1
             | DOCKER_V1_SIGNED => Self::ContainerImage,
-            "application/vnd.cncf.helm.config.v1+json" => Self::HelmChart,
+            HELM_CHART => Self::HelmChart,
             other => Self::Other(other.into()),
+        }
+    }
+
+    /// Returns the type as ECR reports it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::ContainerImage => OCI_CONFIG,
+            Self::HelmChart => HELM_CHART,
+            Self::Other(text) => text,
         }
     }
 

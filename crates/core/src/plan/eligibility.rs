@@ -5,14 +5,15 @@ use jiff::SignedDuration;
 use super::{KeepReason, PlanSettings};
 use crate::{
     image::{ArtifactType, Image, Status},
-    policy::Eligibility,
+    policy::{Eligibility, KeepRules},
 };
 
 /// Age up to which an untagged image is kept whatever the rules say: it may be part of a push that
 /// is still going on, whose index or tag comes last.
 const PUSH_GRACE: SignedDuration = SignedDuration::from_hours(1);
 
-/// Returns whether an image is ranked, and whether it counts towards `newest` (K5).
+/// Returns whether an image is ranked, and whether it counts towards `newest` (K5): an artifact among
+/// artifacts.
 ///
 /// Some tagged images are ranked without counting: the children of an index, so that a release is
 /// not deleted because an old index names it; images that refer to another one; and images that
@@ -23,11 +24,12 @@ pub(super) fn eligibility(
     is_child: bool,
     settings: &PlanSettings,
 ) -> Eligibility {
-    let is_container_image = image.artifact_type == ArtifactType::ContainerImage;
     let is_ranked = image.status != Status::Archived || settings.archived_long_enough(image);
-    if counts(image, can_run) && !is_child {
+    let is_active_artifact =
+        image.status != Status::Archived && is_artifact(image, can_run, is_child);
+    if counts(image, can_run) && !is_child || is_active_artifact {
         Eligibility::Counts
-    } else if is_container_image && is_ranked && image.ordinary_tags(can_run).next().is_some() {
+    } else if is_ranked && image.ordinary_tags(can_run).next().is_some() {
         Eligibility::Ranked
     } else {
         Eligibility::None
@@ -41,11 +43,23 @@ pub(super) fn counts(image: &Image, can_run: bool) -> bool {
         && !image.is_attachment(can_run)
 }
 
+/// Returns whether an image is an artifact that belongs to none, and that somebody can name: of a
+/// build cache without a tag nobody can, since every build moves the tag to a new one (K8, K13).
+pub(super) fn is_artifact(image: &Image, can_run: bool, is_child: bool) -> bool {
+    let artifact_type = &image.artifact_type;
+    *artifact_type != ArtifactType::ContainerImage
+        && !artifact_type.is_child()
+        && !(artifact_type.is_build_cache() && image.tags.is_empty())
+        && !is_child
+        && !image.is_attachment(can_run)
+}
+
 /// Returns the reason to keep an image of which too little is known (P4, G7, K8, K13).
 pub(super) fn doubt(
     image: &Image,
     can_run: bool,
     is_child: bool,
+    rules: &KeepRules,
     settings: &PlanSettings,
 ) -> Option<KeepReason> {
     let now = settings.now;
@@ -61,14 +75,8 @@ pub(super) fn doubt(
         }
         (Status::Active | Status::Archived, Some(pushed_at)) => {
             let attachment = image.is_attachment(can_run);
-            // Nobody can name it any more: every build moves the tag to a new one (K13).
-            let lost_cache = image.artifact_type.is_build_cache() && image.tags.is_empty();
-            if !attachment
-                && !is_child
-                && image.artifact_type != ArtifactType::ContainerImage
-                && !image.artifact_type.is_child()
-                && !lost_cache
-            {
+            let is_ruled = || rules.are_about_artifact(&image.artifact_type);
+            if is_artifact(image, can_run, is_child) && !is_ruled() {
                 Some(KeepReason::Artifact)
             } else if (image.tags.is_empty() || attachment) && pushed_at.age(now) < PUSH_GRACE {
                 Some(KeepReason::JustPushed)

@@ -1,6 +1,7 @@
 //! Reasons to keep the images of one repository: from rules, use and doubt, spread over the graph.
 
 mod delete_reason;
+mod images_left;
 mod pulls;
 
 use std::{collections::HashMap, iter::zip, sync::Arc};
@@ -19,7 +20,7 @@ use crate::{
     evidence::StoredUsage,
     image::{ArtifactType, Digest, Image, MediaType, Status},
     inventory::{Child, OwnReadings},
-    policy::{Evaluation, KeepRule, KeepRules, RuleImage},
+    policy::{Evaluation, KeepRules, RuleImage},
 };
 
 /// The reasons to keep each image of a repository.
@@ -36,6 +37,8 @@ pub(super) struct KeepReasons<'a> {
     /// Whether an image is the child of an index, so that it does not count towards `newest`.
     is_child: Vec<bool>,
     evaluation: Evaluation,
+    /// Reason to leave alone whatever is no artifact and belongs to none (K7).
+    images_left: Option<KeepReason>,
     reasons: Vec<Vec<KeepReason>>,
     /// Whether each image is kept where it is, and so is what belongs to it. In mode `archive`,
     /// being archived is no reason for others to stay active.
@@ -75,6 +78,7 @@ impl<'a> KeepReasons<'a> {
             names: names.collect(),
             rules,
             evaluation: Evaluation::default(),
+            images_left: None,
             reasons: Vec::new(),
             held: Vec::new(),
         };
@@ -82,12 +86,9 @@ impl<'a> KeepReasons<'a> {
         if let Some(why) = all.evaluation.refused.take() {
             return Err(LeftAlone::Git { why });
         }
-        let tagged = zip(images, &all.can_run)
-            .any(|(image, &can_run)| image.ordinary_tags(can_run).next().is_some());
-        let about_tags =
-            all.evaluation.any_tag_matched || rules.rules.iter().any(KeepRule::is_about_every_tag);
-        if tagged && !about_tags && !rules.delete_unmatched {
-            return Err(LeftAlone::NoTagMatched);
+        all.images_left = all.why_images_are_left()?;
+        if all.images_left.is_some() {
+            all.collect(subject, usage);
         }
         Ok(all)
     }
@@ -103,6 +104,7 @@ impl<'a> KeepReasons<'a> {
             image,
             can_run,
             eligibility: eligibility(image, can_run, is_child, &self.settings),
+            is_artifact: self.is_ruled_artifact(index),
             pulled_at: pulls.possible(index, self.settings.now),
             revisions: revisions(index),
         });
@@ -158,8 +160,9 @@ impl<'a> KeepReasons<'a> {
             }
             let is_child = self.graph.parents(index).next().is_some();
             let can_run = self.can_run[index as usize];
-            reasons.extend(doubt(image, can_run, is_child, &self.settings));
+            reasons.extend(doubt(image, can_run, is_child, self.rules, &self.settings));
         }
+        self.leave_images();
         self.spread_use(in_use);
     }
 

@@ -80,7 +80,15 @@ impl KeepReason {
                 subject.short()
             ),
             Self::Artifact => {
-                "not a container image and attached to none, so no rule applies".into()
+                "not a container image and attached to none, and no rule is about such artifacts"
+                    .into()
+            }
+            Self::NoTagMatched => {
+                "images here are left alone, since none of their tags matches a rule of the policy"
+                    .into()
+            }
+            Self::NoImageRule => {
+                "every rule of the policy is about artifacts, and this is none".into()
             }
             Self::Archived => "archived".into(),
             Self::BeingRestored => "being restored from the archive".into(),

@@ -97,6 +97,10 @@ pub enum KeepReason {
     },
     /// It is not a container image, and belongs to none.
     Artifact,
+    /// No rule is about any tag of an image here; others are about artifacts (K7).
+    NoTagMatched,
+    /// Every rule is about artifacts, and this is none and belongs to none (K7).
+    NoImageRule,
     /// It is archived.
     Archived,
     /// It is being restored from the archive.
@@ -270,6 +274,12 @@ impl Verdict {
     #[must_use]
     pub fn is_of_artifact(&self) -> bool {
         matches!(self, Self::Keep(reasons) if reasons.contains(&KeepReason::Artifact))
+    }
+
+    /// Returns whether the image is left alone since no rule is about any tag of an image (K7).
+    #[must_use]
+    pub fn is_unmatched(&self) -> bool {
+        matches!(self, Self::Keep(reasons) if reasons.contains(&KeepReason::NoTagMatched))
     }
 
     /// Returns whether the image is kept since it or a child of it is in use.

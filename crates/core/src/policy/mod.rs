@@ -20,6 +20,9 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use git::GitRules;
+use wildcard::Wildcard;
+
+use crate::image::ArtifactType;
 pub use lifecycle::{Imported, ImportedRule, LifecycleRule, LifecycleRules, Remark};
 pub use limits::{Ceiling, Limits};
 pub use pattern::{GlobError, Pattern, RepositoryGlobs};
@@ -82,6 +85,9 @@ pub struct KeepRules {
 pub struct KeepRule {
     /// Name, used in explanations.
     pub name: String,
+    /// Type of the artifacts that the rule is about; `None` if it is about images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifacts: Option<Wildcard>,
     /// A tag of the image matches this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Pattern>,
@@ -224,6 +230,26 @@ impl KeepRules {
         self.rules.iter().chain(self.at_least.as_deref())
     }
 
+    /// Returns whether every rule is about artifacts, so that they say nothing of images (K7).
+    #[must_use]
+    pub fn are_about_artifacts_alone(&self) -> bool {
+        let mut rules = self.rules.iter();
+        !self.rules.is_empty() && rules.all(|rule| rule.artifacts.is_some())
+    }
+
+    /// Returns whether a rule is about artifacts.
+    #[must_use]
+    pub fn are_about_artifacts(&self) -> bool {
+        self.rules.iter().any(|rule| rule.artifacts.is_some())
+    }
+
+    /// Returns whether a rule is about artifacts of this type.
+    #[must_use]
+    pub fn are_about_artifact(&self, artifact_type: &ArtifactType) -> bool {
+        let mut types = self.rules.iter().filter_map(|rule| rule.artifacts.as_ref());
+        types.any(|types| types.matches(artifact_type.text()))
+    }
+
     /// Returns whether a rule is about this tag.
     #[must_use]
     pub fn match_tag(&self, tag: &str) -> bool {
@@ -238,6 +264,7 @@ impl KeepRule {
     pub const fn new(name: String) -> Self {
         Self {
             name,
+            artifacts: None,
             tags: None,
             except: None,
             all_tags: Vec::new(),
@@ -261,13 +288,13 @@ impl KeepRule {
     /// Returns whether this rule is about every tag, since it names none (K7).
     #[must_use]
     pub const fn is_about_every_tag(&self) -> bool {
-        !self.names_tags() && !self.untagged
+        self.artifacts.is_none() && !self.names_tags() && !self.untagged
     }
 
-    /// Returns whether this rule names the tags that it is about.
+    /// Returns whether this rule names the tags of images that it is about.
     #[must_use]
     pub const fn names_tags(&self) -> bool {
-        self.tags.is_some() || !self.all_tags.is_empty()
+        self.artifacts.is_none() && (self.tags.is_some() || !self.all_tags.is_empty())
     }
 
     /// Returns whether this rule keeps whatever has other tags than those it names. It is for what
@@ -284,7 +311,8 @@ impl KeepRule {
 
     /// Returns whether this rule names this tag.
     fn is_about(&self, tag: &str) -> bool {
-        self.matches_tag(tag) || self.all_tags.iter().any(|tags| tags.is_match(tag))
+        self.names_tags()
+            && (self.matches_tag(tag) || self.all_tags.iter().any(|tags| tags.is_match(tag)))
     }
 
     /// Returns whether a tag matches `tags` and not `except`.

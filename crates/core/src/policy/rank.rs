@@ -14,7 +14,7 @@ use super::{
     git::{GitReason, HistoryError},
     version::Version,
 };
-use crate::image::{Image, Status, Tag, Time};
+use crate::image::{ArtifactType, Image, Status, Tag, Time};
 
 /// Result of the rules for each image, in the order of the images.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub struct Evaluation {
     pub kept: Vec<Vec<Kept>>,
     /// Best rank that was not good enough, if the image met a rule that ranks.
     pub missed: Vec<Option<Missed>>,
-    /// Whether a rule is about a tag of an image (K7).
+    /// Whether a rule about images names a tag (K7).
     pub any_tag_matched: bool,
     /// Why Git history keeps the image; empty if it was not asked (K14).
     pub git: Vec<Option<GitReason>>,
@@ -51,6 +51,8 @@ pub struct RuleImage<'a> {
     pub can_run: bool,
     /// Part in the ranking.
     pub eligibility: Eligibility,
+    /// Whether it is an artifact that only rules about artifacts of its type decide on (K8).
+    pub is_artifact: bool,
     /// Last pull of it or of one of its children (K12).
     pub pulled_at: Option<Time>,
     /// Commits that annotations of it and its children name (K14); `None` if one was not read.
@@ -137,14 +139,28 @@ impl KeepRules {
 }
 
 impl<'a> Application<'a> {
+    /// Returns the images, or the artifacts, that the rule is about.
+    fn concerned(&self) -> impl Iterator<Item = (usize, &'a RuleImage<'a>)> {
+        let all = self.images.iter().enumerate();
+        all.filter(|(_, entry)| match &self.rule.artifacts {
+            None => !entry.is_artifact,
+            Some(types) => {
+                let artifact_type = &entry.image.artifact_type;
+                *artifact_type != ArtifactType::ContainerImage
+                    && entry.eligibility != Eligibility::None
+                    && types.matches(artifact_type.text())
+            }
+        })
+    }
+
     /// Keeps every image that meets the conditions.
     fn keep_all(&self, evaluation: &mut Evaluation) {
-        for (index, image) in self.images.iter().enumerate() {
+        for (index, image) in self.concerned() {
             let matching = self.rule.matching_tags(image).next();
             let tag = matching.or_else(|| self.rule.tag_of_several(image));
-            evaluation.any_tag_matched |= tag.is_some();
-            let counts =
-                image.image.status != Status::Archived || image.eligibility != Eligibility::None;
+            evaluation.any_tag_matched |= tag.is_some() && self.rule.artifacts.is_none();
+            let counts = image.image.status != Status::Archived
+                || self.rule.eligibility(image) != Eligibility::None;
             if counts && self.rule.meets(image, matching, self.now) {
                 evaluation.kept[index].push(Kept {
                     rule: self.position,
@@ -172,13 +188,13 @@ impl<'a> Application<'a> {
     /// Returns the images that meet the conditions by group, newest first in both.
     fn groups(&self, evaluation: &mut Evaluation) -> Vec<Vec<Contender<'a>>> {
         let mut groups: HashMap<&str, Vec<Contender<'a>>> = HashMap::new();
-        for (index, entry) in self.images.iter().enumerate() {
+        for (index, entry) in self.concerned() {
             let image = entry.image;
             let mut tags = self.rule.matching_tags(entry).peekable();
             let first = tags.peek().copied();
             let named = first.or_else(|| self.rule.tag_of_several(entry));
-            evaluation.any_tag_matched |= named.is_some();
-            if entry.eligibility == Eligibility::None || image.pushed_at.is_none() {
+            evaluation.any_tag_matched |= named.is_some() && self.rule.artifacts.is_none();
+            if self.rule.eligibility(entry) == Eligibility::None || image.pushed_at.is_none() {
                 continue;
             }
             if !self.rule.meets(entry, first, self.now) {
@@ -298,6 +314,17 @@ fn add_once<'a>(
 }
 
 impl KeepRule {
+    /// Returns the part that an image has in the ranking of this rule: an artifact has none in that
+    /// of images.
+    fn eligibility(&self, entry: &RuleImage<'_>) -> Eligibility {
+        let is_image = entry.image.artifact_type == ArtifactType::ContainerImage;
+        if is_image || self.artifacts.is_some() {
+            entry.eligibility
+        } else {
+            Eligibility::None
+        }
+    }
+
     /// Returns the positions of the tags that match `tags` and not `except`.
     fn matching_tags<'a>(&'a self, entry: &RuleImage<'a>) -> impl Iterator<Item = usize> + 'a {
         let tags = entry.image.ordinary_tags(entry.can_run);

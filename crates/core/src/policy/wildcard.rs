@@ -1,5 +1,38 @@
 //! Patterns with `*`, as AWS writes them.
 
+use serde::Serialize;
+
+/// A pattern on any text, in which `*` stands for any text and `?` for any one character.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Wildcard(String);
+
+impl Wildcard {
+    /// Creates a pattern.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Creates the pattern that matches every text.
+    #[must_use]
+    pub fn any() -> Self {
+        Self::new("*")
+    }
+
+    /// Returns the pattern as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns whether the whole text matches.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        matches_with_question_marks(&self.0, text)
+    }
+}
+
 /// Tells whether the whole text matches a pattern in which `*` stands for any text.
 #[must_use]
 pub fn matches(pattern: &str, text: &str) -> bool {

@@ -3,6 +3,8 @@
 //! All choices together are too many, so that each family has those that may have to do with each
 //! other, and one or two values of the others.
 
+use std::ops::Range;
+
 use ecr_cleanup_core::{
     image::Status,
     plan::{Archiving, PlanSettings},
@@ -11,7 +13,7 @@ use jiff::SignedDuration;
 
 use crate::{
     drawn::{DAY, Drawn, GONE, Kind, State},
-    rules::policies,
+    rules::{OF_ARTIFACTS, policies},
     world::hours_ago,
 };
 
@@ -243,7 +245,27 @@ fn ranks(images: usize) -> Family {
             let others = u32::from(it.subject.is_some()) + u32::from(it.signed.is_some());
             children + others <= 1 && it.kind != Kind::Index(0)
         },
-        around: (0..policies().0.len()).map(deleting).collect(),
+        around: of_images().map(deleting).collect(),
+        ..FAMILY
+    }
+}
+
+/// Returns the rule sets that are about images alone.
+fn of_images() -> Range<usize> {
+    0..policies().0.len() - OF_ARTIFACTS
+}
+
+/// Every rule about artifacts, with images and what may belong to either.
+fn artifacts(images: usize) -> Family {
+    Family {
+        name: "artifacts",
+        images,
+        kinds: &[IMAGE, Kinds::Indexes, CHART, ATTESTATION, CACHE],
+        subjects: &[To::Others],
+        signed: SIGNATURE,
+        tags: 2,
+        states: vec![aged(2 * DAY), OLD, USED, archived(100)],
+        around: (of_images().end..policies().0.len()).map(deleting).collect(),
         ..FAMILY
     }
 }
@@ -364,7 +386,8 @@ fn pulls(images: usize) -> Family {
 
 /// Returns all families.
 pub(crate) fn families() -> Vec<Family> {
-    let up_to_two = [graphs, attachments, ranks, uses, repositories, doubts, archives, pulls];
+    let up_to_two =
+        [graphs, attachments, ranks, artifacts, uses, repositories, doubts, archives, pulls];
     let of_three = [graphs, ranks, uses, repositories, archives].map(|family| family(3));
     let small = up_to_two.iter().flat_map(|family| [family(1), family(2)]);
     small.chain(of_three).chain([large_graphs()]).collect()

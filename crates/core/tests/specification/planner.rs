@@ -1,7 +1,10 @@
 //! The rules of docs/design/rules.md about what is kept, as sets and fixpoints: slow, and short
 //! enough to be read beside them. It shares nothing with the planner but the values.
 
-use ecr_cleanup_core::image::{Digest, Image, Status, Tag, Time};
+use ecr_cleanup_core::{
+    image::{Digest, Image, Status, Tag, Time},
+    policy::KeepRule,
+};
 use jiff::SignedDuration;
 
 use crate::{
@@ -19,6 +22,7 @@ pub(crate) fn verdicts(world: &World<'_>) -> (Set, Vec<bool>) {
         subjects: vec![],
         links: vec![],
         counting: world.set(|i| world.parents[i].is_empty()),
+        images_left: vec![],
     };
     for (i, image) in world.images.iter().enumerate() {
         // Nothing is attached to itself (K5).
@@ -32,6 +36,7 @@ pub(crate) fn verdicts(world: &World<'_>) -> (Set, Vec<bool>) {
         naive.links.push(digests(&[signatures, tags.clone()].concat()));
         naive.tags.push(tags);
     }
+    naive.images_left = (0..world.homes.len()).map(|home| naive.leaves_images(home)).collect();
     let left_alone: Vec<bool> =
         (0..world.homes.len()).map(|home| naive.leaves_alone(home)).collect();
     loop {
@@ -55,21 +60,75 @@ pub(crate) struct Naive<'a> {
     links: Vec<Vec<Digest>>,
     /// Images that are not taken for children of an index (K5).
     pub(crate) counting: Set,
+    /// Of each repository, whether its images are left alone.
+    images_left: Vec<bool>,
 }
 
 impl Naive<'_> {
     /// Returns whether a repository is left alone, for K7, K14 or a reason of its own.
     fn leaves_alone(&self, home: usize) -> bool {
         let Some(rules) = self.world.homes[home].rules else { return true };
+        rules.git.is_some() && self.is_unmapped(home)
+            || self.images_left[home] && rules.rules.iter().all(|rule| rule.artifacts.is_none())
+    }
+
+    /// Returns whether the images of a repository are left alone, but those that belong to artifacts
+    /// that rules are about (K7).
+    fn leaves_images(&self, home: usize) -> bool {
+        let Some(rules) = self.world.homes[home].rules else { return false };
+        let mut of_images = rules.rules.iter().filter(|rule| rule.artifacts.is_none()).peekable();
+        let is_alone = of_images.peek().is_none();
+        let of_images: Vec<&KeepRule> = of_images.collect();
         let images = (0..self.tags.len()).filter(|&i| self.world.home[i] == home);
+        let images = images.filter(|&i| !self.is_ruled_artifact(i));
         let tags: Vec<&Tag> = images.flat_map(|i| self.tags[i].iter().copied()).collect();
-        let about_all = rules
-            .rules
+        let about_all = of_images
             .iter()
             .any(|rule| rule.tags.is_none() && rule.all_tags.is_empty() && !rule.untagged);
-        let is_named = |tag: &&Tag| about_all || rules.rules.iter().any(|rule| is_about(rule, tag));
-        rules.git.is_some() && self.is_unmapped(home)
-            || !tags.is_empty() && !tags.iter().any(is_named) && !rules.delete_unmatched
+        let is_named = |tag: &&Tag| about_all || of_images.iter().any(|rule| is_about(rule, tag));
+        is_alone || !tags.is_empty() && !tags.iter().any(is_named) && !rules.delete_unmatched
+    }
+
+    /// Returns whether it is an artifact that belongs to none, of a type that a rule is about (K8).
+    pub(crate) fn is_ruled_artifact(&self, i: usize) -> bool {
+        self.is_artifact(i) && self.counting.has(i) && self.is_ruled_type(i)
+    }
+
+    fn is_ruled_type(&self, i: usize) -> bool {
+        let rules = self.world.homes[self.world.home[i]].rules;
+        let mut rules = rules.into_iter().flat_map(|it| &it.rules);
+        rules.any(|rule| self.is_of_type(rule, i))
+    }
+
+    /// Returns whether a rule is about artifacts of its type.
+    pub(crate) fn is_of_type(&self, rule: &KeepRule, i: usize) -> bool {
+        let text = self.world.images[i].artifact_type.text();
+        rule.artifacts.as_ref().is_some_and(|types| types.matches(text))
+    }
+
+    /// Returns whether it is an artifact that is attached to none, and not useless by itself (K13).
+    pub(crate) fn is_artifact(&self, i: usize) -> bool {
+        let image = self.world.images[i];
+        let kind = &image.artifact_type;
+        let garbage = kind.is_child() || kind.is_build_cache() && image.tags.is_empty();
+        self.world.artifacts.has(i) && !garbage && self.subjects[i].is_empty()
+    }
+
+    /// Returns what is left alone beside artifacts that rules are about (K7).
+    fn left_images(&self) -> Set {
+        let world = self.world;
+        let tagged = world.set(|i| !world.artifacts.has(i) && !self.tags[i].is_empty());
+        let belongs = |set: Set| {
+            let to = |i: usize| {
+                let beside = world.beside(i) & set;
+                world.parents[i].meets(set)
+                    || self.links[i].iter().any(|digest| world.with(*digest).meets(beside))
+            };
+            set | world.set(to) & tagged.complement()
+        };
+        let artifacts = world.set(|i| self.is_ruled_artifact(i));
+        let artifacts = world.images.iter().fold(artifacts, |set, _| belongs(set));
+        world.set(|i| self.images_left[world.home[i]]) & artifacts.complement()
     }
 
     /// Returns what is kept: for itself, and for what it belongs to.
@@ -85,7 +144,7 @@ impl Naive<'_> {
             all | git.map_or_else(Set::default, |git| self.needed(home, git))
         });
         let archived = world.set(|i| self.is_newly_archived(i));
-        let held = left_alone | ruled | world.set(|i| self.is_in_doubt(i));
+        let held = left_alone | self.left_images() | ruled | world.set(|i| self.is_in_doubt(i));
         let kept = self.with_belongings(held, archived);
         // What nothing keeps and others pulled (U13).
         let pulled = world.set(|i| !kept.1.has(i) && self.is_pulled(i));
@@ -143,10 +202,8 @@ impl Naive<'_> {
     /// Returns whether too little is known of it (P4, K8, K13, G4).
     fn is_in_doubt(&self, i: usize) -> bool {
         let (image, now) = (self.world.images[i], self.world.settings.now);
-        let alone = self.subjects[i].is_empty() && self.world.parents[i].is_empty();
-        let kind = &image.artifact_type;
-        let garbage = kind.is_child() || kind.is_build_cache() && image.tags.is_empty();
-        let artifact = self.world.artifacts.has(i) && !garbage && alone;
+        let is_part = !self.world.parents[i].is_empty();
+        let artifact = self.is_artifact(i) && !is_part && !self.is_ruled_type(i);
         let loose = self.tags[i].is_empty() || !self.subjects[i].is_empty();
         let young = |at: Time| at > now || loose && at.age(now) < HOUR;
         matches!(image.status, Status::Restoring | Status::Unknown)

@@ -25,12 +25,22 @@ const VERSIONS: [&[&str]; 8] = [
 impl Naive<'_> {
     /// Returns what a rule keeps of a repository (K2, K3, K4, K5, K10).
     pub(crate) fn ruled(&self, home: usize, rule: &KeepRule) -> Set {
-        let (world, images) = (self.world, self.world.artifacts.complement());
-        let counts = images
+        let world = self.world;
+        // A rule about artifacts ranks these alone, any other images.
+        let kind = match rule.artifacts {
+            None => world.artifacts.complement(),
+            Some(_) => world.artifacts & world.set(|i| self.is_of_type(rule, i)),
+        };
+        let counts = kind
             & self.counting
-            & world.set(|i| !world.archived.has(i) && self.subjects[i].is_empty());
-        let tagged = images & world.set(|i| !self.tags[i].is_empty() && !self.is_newly_archived(i));
+            & world.set(|i| !world.archived.has(i) && self.subjects[i].is_empty())
+            & world.set(|i| !world.artifacts.has(i) || self.is_artifact(i));
+        let tagged = kind & world.set(|i| !self.tags[i].is_empty() && !self.is_newly_archived(i));
         let met = world.set(|i| world.home[i] == home && self.meets(rule, i));
+        let met = match rule.artifacts {
+            None => met & world.set(|i| !self.is_ruled_artifact(i)),
+            Some(_) => met & (counts | tagged),
+        };
         if rule.newest.is_none() && rule.newest_groups.is_none() {
             return met & world.set(|i| !world.archived.has(i) || tagged.has(i));
         }

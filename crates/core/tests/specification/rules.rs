@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use ecr_cleanup_core::policy::{
     Action, KeepRule, KeepRules, Limits, Order, Pattern, Policies, Policy, RepositoryGlobs,
-    git::Unmapped,
+    git::Unmapped, wildcard::Wildcard,
 };
 use jiff::SignedDuration;
 
@@ -29,6 +29,23 @@ fn tags(text: &str) -> KeepRule {
 
 fn newest(newest: u32, of: KeepRule) -> KeepRule {
     KeepRule { newest: NonZeroU32::new(newest), ..of }
+}
+
+/// Number of rule sets about artifacts, which are the last.
+pub(crate) const OF_ARTIFACTS: usize = 6;
+
+/// Returns rule sets about artifacts, some of which are about images too.
+fn of_artifacts() -> [(bool, Vec<KeepRule>); OF_ARTIFACTS] {
+    let about = |types: &str, rule| KeepRule { artifacts: Some(Wildcard::new(types)), ..rule };
+    let recent = || KeepRule { pulled_within: Some(days(5)), ..rule() };
+    [
+        (false, vec![about("*", newest(1, rule()))]),
+        (false, vec![about("*helm*", tags("rc10"))]),
+        (false, vec![about("*helm*", newest(1, rule())), tags("rc2")]),
+        (true, vec![about("*", newest(1, tags("."))), newest(1, rule())]),
+        (true, vec![about("*buildkit*", recent()), tags("^nothing$")]),
+        (false, vec![about("*", newest(1, recent())), about("*helm*", tags("rc2")), tags("rc2")]),
+    ]
 }
 
 /// Returns a policy for each rule set; the first keeps nothing by a rule, and the second is left
@@ -62,12 +79,14 @@ pub(crate) fn policies() -> Policies {
         (true, vec![newest(1, KeepRule { by: Order::Pulled, no_tag, ..rule() })]),
         (false, vec![KeepRule { all_tags, ..rule() }]),
     ];
-    // The last of these keeps the newest image, whatever its rules say (K9).
+    // The last of images keeps the newest image, whatever its rules say (K9).
     let last = sets.len() - 1;
-    let by_rules = sets.into_iter().enumerate().map(|(position, (delete_unmatched, rules))| {
-        let at_least = (position == last).then(|| Box::new(newest(1, rule())));
-        KeepRules { rules, at_least, delete_unmatched, git: None }
-    });
+    let by_rules = sets.into_iter().chain(of_artifacts()).enumerate().map(
+        |(position, (delete_unmatched, rules))| {
+            let at_least = (position == last).then(|| Box::new(newest(1, rule())));
+            KeepRules { rules, at_least, delete_unmatched, git: None }
+        },
+    );
     let by_git = [
         (vec![tags("rc2")], git::rules(1, Unmapped::Ignore)),
         (vec![newest(1, untagged())], git::rules(2, Unmapped::Ignore)),

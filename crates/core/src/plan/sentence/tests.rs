@@ -85,6 +85,8 @@ fn a_kept_image_has_its_reasons() {
         attached(Some(RepositoryName::new("app").unwrap())),
         attached(None),
         KeepReason::Artifact,
+        KeepReason::NoTagMatched,
+        KeepReason::NoImageRule,
         KeepReason::Archived,
         KeepReason::BeingRestored,
         KeepReason::UnknownStatus,
@@ -104,7 +106,9 @@ fn a_kept_image_has_its_reasons() {
     signs app:1.2, which is kept
     attached to sha256:abababababab, which is kept in `app`
     attached to sha256:abababababab, which may be in a repository or registry that was not read
-    not a container image and attached to none, so no rule applies
+    not a container image and attached to none, and no rule is about such artifacts
+    images here are left alone, since none of their tags matches a rule of the policy
+    every rule of the policy is about artifacts, and this is none
     archived
     being restored from the archive
     its status is unknown to this version of ecr-cleanup
