@@ -192,6 +192,7 @@ fn world(size: u32, kind: Kind) -> Result<(Inventory, UsageIndex), Failure> {
         name: "web".to_owned(),
         cluster: None,
         live: true,
+        used_at: None,
     };
     let user = Arc::new(user);
     let mut uses = Uses::new(Arc::default());

@@ -5,8 +5,9 @@
 //! problem.
 
 use super::{
-    Archive, Config, Recipient, S3Location, accounts, git, guards, in_use, notify::OneOrMore,
-    path::Path, policies, problems::Problems, raw::Document, registry, scalar::List,
+    Archive, Config, Recipient, S3Location, accounts, git, guards, in_use, keep_rules,
+    notify::OneOrMore, path::Path, policies, problems::Problems, raw::Document, registry,
+    scalar::List,
 };
 
 /// Returns the configuration that `document` means; `defaults` has the keep rules of policies
@@ -29,6 +30,9 @@ pub(super) fn compile(
     let policies = policies::compile(&document.policies, default_keep, has_state, problems);
     let in_use = in_use::compile(&document.in_use, problems);
     let registry_aliases = aliases(&document.registry_aliases, problems);
+    if !has_state {
+        keep_rules::check_without_state(&document.policies, problems);
+    }
     let guards = guards::compile(&document.guards, has_state, problems);
     if let (Some(policies), false) = (&policies, has_state) {
         git::need_state(policies, problems);

@@ -119,6 +119,8 @@ pub(super) fn keep_rule(rule: &KeepRule) -> raw::KeepRule {
         untagged: rule.untagged.then_some(true),
         pushed_within: rule.pushed_within.map(Duration),
         pulled_within: rule.pulled_within.map(Duration),
+        used_within: rule.used_within.map(Duration),
+        tagged_within: rule.tagged_within.map(Duration),
         newest: rule.newest.map(Count),
         per: rule.per.clone(),
         newest_groups: rule.newest_groups.map(Count),
@@ -126,6 +128,8 @@ pub(super) fn keep_rule(rule: &KeepRule) -> raw::KeepRule {
             Order::Pushed => raw::Order::Pushed,
             Order::Version => raw::Order::Version,
             Order::Pulled => raw::Order::Pulled,
+            Order::Used => raw::Order::Used,
+            Order::Tagged => raw::Order::Tagged,
         }),
         version: rule.version.as_ref().map(text),
     }

@@ -45,6 +45,34 @@ pub(super) fn compile(
     all_of(rules)
 }
 
+/// Finds the rules that need the state store, where what they ask for is written down.
+pub(super) fn check_without_state(policies: &List<raw::Policy>, problems: &mut Problems) {
+    for (position, policy) in policies.items() {
+        let path = Path::of("policies").index(position).key("keep");
+        for (position, rule) in policy.keep.iter().flat_map(List::items) {
+            let by = match rule.by {
+                Some(raw::Order::Used) => Some("used"),
+                Some(raw::Order::Tagged) => Some("tagged"),
+                _ => None,
+            };
+            let written = [
+                ("used_within", rule.used_within.map(|_| "used_within")),
+                ("tagged_within", rule.tagged_within.map(|_| "tagged_within")),
+                ("by", by),
+            ];
+            let name = rule.name.clone();
+            let name = name.unwrap_or_else(|| format!("rule {}", position + 1));
+            for (key, what) in written.iter().filter_map(|(key, it)| Some((key, (*it)?))) {
+                let message = format!(
+                    "`{what}` of rule {} needs `state`, where it is written down when images were seen in use: write `state: s3://BUCKET/PREFIX`",
+                    quoted(&name)
+                );
+                problems.add(&path.index(position).key(key), message);
+            }
+        }
+    }
+}
+
 fn name(rule: &raw::KeepRule, position: usize, path: &Path, problems: &mut Problems) -> String {
     let Some(name) = &rule.name else {
         return format!("rule {}", position + 1);
@@ -95,6 +123,8 @@ fn rule(
         None | Some(raw::Order::Pushed) => Order::Pushed,
         Some(raw::Order::Version) => Order::Version,
         Some(raw::Order::Pulled) => Order::Pulled,
+        Some(raw::Order::Used) => Order::Used,
+        Some(raw::Order::Tagged) => Order::Tagged,
     };
     Some(KeepRule {
         name,
@@ -106,6 +136,8 @@ fn rule(
         untagged: written.untagged.unwrap_or(false),
         pushed_within: written.pushed_within.map(|duration| duration.0),
         pulled_within: written.pulled_within.map(|duration| duration.0),
+        used_within: written.used_within.map(|duration| duration.0),
+        tagged_within: written.tagged_within.map(|duration| duration.0),
         newest: written.newest.map(|count| count.0),
         per: written.per.clone(),
         newest_groups: written.newest_groups.map(|count| count.0),
@@ -150,13 +182,19 @@ fn check_conditions(rule: &raw::KeepRule, path: &Path, problems: &mut Problems) 
     }
     let needs = needs(rule);
     let is_untagged = rule.untagged == Some(true);
-    let has_age = rule.pushed_within.is_some() || rule.pulled_within.is_some();
+    let ages = [
+        rule.pushed_within,
+        rule.pulled_within,
+        rule.used_within,
+        rule.tagged_within,
+    ];
+    let has_age = ages.iter().any(Option::is_some);
     let about_tags = rule.tags.is_some() || rule.all_tags.is_some() || rule.no_tag.is_some();
     let about_artifacts = rule.artifacts == Some(true);
     if needs.is_empty()
         && !(about_artifacts || about_tags || is_untagged || has_age || counts(rule))
     {
-        let keys = "`tags`, `all_tags`, `no_tag`, `untagged: true`, `pushed_within`, `pulled_within` or `newest`";
+        let keys = "`tags`, `all_tags`, `no_tag`, `untagged: true`, `pushed_within`, `pulled_within`, `used_within`, `tagged_within` or `newest`";
         problems.add(path, format!("has no condition: write {keys}"));
     }
     for (key, message) in needs {
@@ -166,6 +204,8 @@ fn check_conditions(rule: &raw::KeepRule, path: &Path, problems: &mut Problems) 
         ("tags", rule.tags.is_some()),
         ("all_tags", rule.all_tags.is_some()),
         ("no_tag", rule.no_tag.is_some()),
+        ("tagged_within", rule.tagged_within.is_some()),
+        ("by: tagged", rule.by == Some(raw::Order::Tagged)),
     ];
     for (key, _) in written
         .iter()

@@ -57,7 +57,7 @@ pub(super) struct Document {
     pub(super) guards: Guards,
     /// What becomes of images in the archive storage class.
     pub(super) archive: Archive,
-    /// Where caches, the soak ledger, the run lock and the last counts are kept, as
+    /// Where caches, the soak and use ledgers, the run lock and the last counts are kept, as
     /// `s3://BUCKET/PREFIX`, or `s3://ACCOUNT@BUCKET/PREFIX` if the bucket belongs to another
     /// account. Default: nowhere.
     #[schemars(regex(pattern = form::BUCKET))]
@@ -165,7 +165,8 @@ pub(super) struct Policy {
 }
 
 /// Keeps the images for which all its conditions hold. At least one of `artifacts: true`, `tags`,
-/// `all_tags`, `no_tag`, `untagged: true`, `pushed_within`, `pulled_within`, `newest` and
+/// `all_tags`, `no_tag`, `untagged: true`, `pushed_within`, `pulled_within`, `used_within`,
+/// `tagged_within`, `newest` and
 /// `newest_groups` is written.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -181,9 +182,22 @@ pub(super) struct Policy {
         { "properties": { "untagged": { "const": true } }, "required": ["untagged"] },
         { "required": ["pushed_within"] },
         { "required": ["pulled_within"] },
+        { "required": ["used_within"] },
+        { "required": ["tagged_within"] },
         { "required": ["newest"] },
         { "required": ["newest_groups"] },
     ],
+    "not" = {
+        "properties": { "untagged": { "const": true } },
+        "required": ["untagged"],
+        "anyOf": [
+            { "required": ["tags"] },
+            { "required": ["all_tags"] },
+            { "required": ["no_tag"] },
+            { "required": ["tagged_within"] },
+            { "properties": { "by": { "const": "tagged" } }, "required": ["by"] },
+        ],
+    },
     "dependentRequired" = { "except": ["tags"], "per": ["tags"], "newest_groups": ["per"], "version": ["by"] },
 ))]
 pub(super) struct KeepRule {
@@ -211,12 +225,18 @@ pub(super) struct KeepRule {
     /// No tag matches this regular expression; an image without a tag meets that too.
     #[schemars(extend("format" = "regex"))]
     pub(super) no_tag: Option<String>,
-    /// The image has no tag. Excludes `tags`, `all_tags` and `no_tag`. Default: false.
+    /// The image has no tag. Excludes `tags`, `all_tags`, `no_tag`, `tagged_within` and `by: tagged`.
+    /// Default: false.
     pub(super) untagged: Option<bool>,
     /// The image was pushed at most this long ago.
     pub(super) pushed_within: Option<Duration>,
     /// The image was pulled at most this long ago; one never pulled counts from its push.
     pub(super) pulled_within: Option<Duration>,
+    /// The image was seen in use at most this long ago. Needs `state`, where that is written down.
+    pub(super) used_within: Option<Duration>,
+    /// A tag that the rule is about was first seen on the image at most this long ago. Excludes
+    /// `untagged`. Needs `state`, where that is written down.
+    pub(super) tagged_within: Option<Duration>,
     /// The image is among this many newest that meet the other conditions. 1 or more.
     pub(super) newest: Option<Count>,
     /// The name of a group of `tags`, such as a branch: `newest` counts for each of its values.
@@ -225,7 +245,9 @@ pub(super) struct KeepRule {
     /// Only so many values of `per` are kept, those with the newest images. 1 or more. Needs `per`.
     pub(super) newest_groups: Option<Count>,
     /// What makes an image newer than another: its push time, the version in its tag (needs
-    /// `tags`), or its last pull, which is its push time if it was never pulled. Default: `pushed`.
+    /// `tags`), its last pull, which is its push time if it was never pulled, its last use, or the
+    /// first sight of a tag on it. An image that was never used, or has no tag, is not counted by
+    /// these two, nor kept; they need `state`. Default: `pushed`.
     pub(super) by: Option<Order>,
     /// The part of a tag that is its version: the group `version` of this regular expression. Needs
     /// `by: version`. Default: what looks like a version.
@@ -241,6 +263,8 @@ pub(super) enum Order {
     Pushed,
     Version,
     Pulled,
+    Used,
+    Tagged,
 }
 
 /// What becomes of a repository from which an account may pull whose use is not read.

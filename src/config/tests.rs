@@ -190,11 +190,18 @@ fn every_setting_is_read() {
     assert_eq!(config.guards.max_percent_per_repository, 0);
     let rules = rules_of(&config, 1);
     let names: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
-    assert_eq!(names, ["rule 1", "pulled", "rule 3", "rule 4"]);
+    assert_eq!(
+        names,
+        ["rule 1", "pulled", "rule 3", "rule 4", "rule 5", "rule 6"]
+    );
     assert_eq!(rules[0].by, Order::Version);
     let minutes = jiff::SignedDuration::from_mins(90);
     assert_eq!(rules[2].pushed_within, Some(minutes));
     assert_eq!(rules[3].by, Order::Pulled);
+    let days = |days: i64| Some(jiff::SignedDuration::from_hours(24 * days));
+    assert_eq!((rules[4].by, rules[4].used_within), (Order::Used, days(90)));
+    let tagged = (rules[5].by, rules[5].tagged_within);
+    assert_eq!(tagged, (Order::Tagged, days(14)));
 }
 
 #[test]
@@ -314,11 +321,11 @@ proptest! {
 /// JSON values in which keys and words of the grammar are frequent.
 fn any_document() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
-    let words = "version|mode|policies|repositories|keep|name|tags|except|untagged|pushed_within|pulled_within|newest|per|\
+    let words = "version|mode|policies|repositories|keep|name|tags|except|untagged|pushed_within|pulled_within|used_within|tagged_within|newest|per|\
         newest_groups|by|all_tags|no_tag|keep_at_least|leave_alone|delete_unmatched|in_use|ecs|eks|kubernetes|kubeconfig|context|clusters|helm_history|custom_resources|exclude|lambda|services|cloudformation|task_definitions|registry_aliases|guards|expected_accounts|\
         allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|archive|delete_after|restore_in_use|cost|usd_per_gb_month|change_window|days|state|registries|region|role_arn|external_id|accounts|regions|organization|role_name|list_role_arn|trusted_pullers|pull_through_cache|unexplained_pulls|within|action|warn|unread_pull_accounts";
     let texts = prop_oneof![
-        "plan|delete|archive|warn|active|referenced|pushed|pulled|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",
+        "plan|delete|archive|warn|active|referenced|pushed|pulled|used|tagged|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",
         "\\PC{0,8}",
     ];
     let leaf = prop_oneof![

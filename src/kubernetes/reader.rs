@@ -100,6 +100,7 @@ impl Reader<'_> {
             name,
             cluster: Some(self.cluster.name.clone()),
             live,
+            used_at: None,
         })
     }
 

@@ -1,5 +1,7 @@
 //! Applies a plan, if no guard objects.
 
+use std::sync::Arc;
+
 use futures::{FutureExt, future::LocalBoxFuture};
 use tracing::Instrument;
 
@@ -191,6 +193,7 @@ impl Planned<'_> {
             .read_sources(locations, caches, &self.run, None);
         let in_use = &self.program.config.in_use;
         let fresh = reading.await.into_index(in_use, locations);
+        let fresh = fresh.with_ledger(Arc::clone(self.usage.ledger()));
         let input = self.guard_input(self.memory(), self.plan.now());
         let refusal = guard::fresh_usage_refusals(input, &fresh)
             .into_iter()

@@ -81,7 +81,7 @@ impl Program {
             };
             let locations = locations?;
             let state = async { tokio::join!(self.state(&locations), self.stopped()) };
-            let Some((state, stopped)) = within(stop_at, state).await else {
+            let Some((mut state, stopped)) = within(stop_at, state).await else {
                 return Ok(Gathered::nothing(own));
             };
             let caches = state
@@ -116,6 +116,10 @@ impl Program {
             let mut usage = found.into_index(&self.config.in_use, &locations);
             if let Some(inventories) = &inventories {
                 usage.settle_doubts(inventories.iter().flat_map(Inventory::names));
+                let history = state.as_mut().and_then(|state| state.use_history.as_mut());
+                if let Some(history) = history {
+                    usage = history.add_to(usage, inventories, self.clients.now());
+                }
             }
             let all_answered = usage.out_of_time().next().is_none();
             Ok(Gathered {

@@ -85,7 +85,9 @@ fn idle_rules<'a>(plan: &Plan, policy: usize, keep: &'a KeepRules) -> Vec<&'a Ke
             continue;
         };
         kept.extend(reasons.iter().filter_map(|reason| match reason {
-            KeepReason::Rule { rule, .. } | KeepReason::NoVersion { rule, .. } => Some(&**rule),
+            KeepReason::Rule { rule, .. }
+            | KeepReason::NoVersion { rule, .. }
+            | KeepReason::YoungLedger { rule, .. } => Some(&**rule),
             _ => None,
         }));
     }

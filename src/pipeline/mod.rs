@@ -24,6 +24,7 @@ mod sources;
 mod stop;
 mod unread;
 mod verify;
+mod young_ledger;
 
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ use crate::{
     registry::{self, Known, RestoreError, Restored},
     report::{Answer, Metrics, Verification},
     sources::{KeepList, KeepListError},
-    state::State,
+    state::{Needs, State},
 };
 use locations::Locations;
 use sources::FoundUse;
@@ -275,14 +276,17 @@ impl Program {
     /// Reads the state, if it is configured, with the caches of these locations.
     async fn state(&self, locations: &Locations) -> Option<State> {
         let location = self.config.state.as_ref()?;
-        let soaks = self.config.soaks();
+        let needs = Needs {
+            soak: self.config.soaks(),
+            ledger_window: self.config.policies.ledger_window(),
+        };
         // In a box, since the futures of S3 are large.
         let use_name = self.config.use_name();
         let home = &locations.own.registry;
         let read = locations.read.iter().map(|(location, _)| location);
         let annotations = self.config.policies.read_annotations();
         let clients = &self.clients;
-        let reading = State::read(clients, location, home, read, soaks, use_name, annotations);
+        let reading = State::read(clients, location, home, read, needs, use_name, annotations);
         Some(Box::pin(reading).await)
     }
 

@@ -208,6 +208,7 @@ impl Program {
             .chain(super::mentioned::unmatched(plan, &gathered.usage))
             .chain(super::possible_children::warning(plan))
             .chain(super::git::unbelieved(plan))
+            .chain(super::young_ledger::warning(plan))
             .chain(idle.into_iter().flatten())
             .collect()
     }
@@ -372,9 +373,7 @@ impl Planned<'_> {
             return None;
         }
         let soaking = guard::select(self.guard_input(memory, self.plan.now())).soaking();
-        let text = format!(
-            "{soaking} candidates have not been candidates for as long as `guards.soak`, or the `soak` of their policy, asks for, and are kept until then"
-        );
-        (soaking > 0).then_some(text)
+        let text = "candidates have not been candidates for as long as `guards.soak`, or the `soak` of their policy, asks for, and are kept until then";
+        (soaking > 0).then(|| format!("{soaking} {text}"))
     }
 }

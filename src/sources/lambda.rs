@@ -86,6 +86,7 @@ impl Source for Lambda {
                     name: version.title(),
                     cluster: None,
                     live: true,
+                    used_at: None,
                 });
                 let (written, digest) = (&image.written, image.digest.as_deref());
                 uses.add(&user, written, digest, EvidenceKind::Field)

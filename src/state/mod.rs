@@ -1,13 +1,14 @@
-//! State that lasts between runs, as objects in S3: caches, the soak ledger, the usage counts of
-//! the last run, and the run lock.
+//! State that lasts between runs, as objects in S3: caches, the soak ledger, the use ledger, the
+//! usage counts of the last run, and the run lock.
 //!
 //! It is split by what its loss means. A fact that never changes (the images of a task definition
 //! revision or of a published function version, the template of a stack, the manifest of an index, the
 //! annotations of an image) is in a cache: whatever
 //! is wrong with it, it is read from AWS again. So are the readings of manifests, without which a
-//! pull by the program itself counts as one by others. The ledger, the counts and the lock hold back
+//! pull by the program itself counts as one by others. The ledgers, the counts and the lock hold back
 //! deletion: if one of them cannot be read, nothing is deleted, since a missing memory must not
-//! look like an empty one. The history is only shown.
+//! look like an empty one. That holds for the use ledger where a keep rule asks for it. The
+//! history is only shown.
 //!
 //! Objects lie under `PREFIX/ACCOUNT/REGION/`, so that deployments can share a bucket. Each location
 //! that is read has caches of its own; those of other locations than the deployment's lie one
@@ -20,9 +21,11 @@ mod lock;
 mod object;
 mod stop;
 mod store;
+mod use_history;
 
 use std::{convert::Infallible, sync::Arc};
 
+use jiff::SignedDuration;
 use tokio::time::{Duration, sleep};
 
 use crate::{
@@ -44,6 +47,7 @@ use object::StateObject;
 pub(crate) use stop::StopObject;
 pub(crate) use store::StateError;
 use store::{Found, Store};
+pub(crate) use use_history::UseHistory;
 
 /// Time after which the facts that were learnt are written down.
 const SAVED_EVERY: Duration = Duration::from_mins(1);
@@ -61,7 +65,18 @@ pub(crate) struct State {
     stored_counts: Option<Found<RememberedCounts>>,
     /// Ledger as it was stored, if one was.
     stored_ledger: Option<Found<SoakLedger>>,
+    /// What earlier runs saw in use; `None` if that must not be written, since it cannot be read.
+    pub(crate) use_history: Option<UseHistory>,
     facts: Vec<Facts>,
+}
+
+/// What of the state a configuration needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs {
+    /// Whether candidates soak.
+    pub(crate) soak: bool,
+    /// Time for which the use ledger has to know the past; `None` if no rule asks for it.
+    pub(crate) ledger_window: Option<SignedDuration>,
 }
 
 impl State {
@@ -72,24 +87,34 @@ impl State {
         location: &S3Location,
         home: &Registry,
         locations: impl Iterator<Item = &Registry>,
-        soaks: bool,
+        needs: Needs,
         use_name: String,
         annotations: bool,
     ) -> Self {
         let store = Store::new(clients, location, home);
         let ledger = async {
-            if soaks {
+            if needs.soak {
                 Some(store.read::<SoakLedger>().await)
             } else {
                 None
             }
         };
-        let (facts, counts, ledger) = tokio::join!(
+        let (facts, counts, ledger, history) = tokio::join!(
             Facts::read_all(&store, locations, annotations),
             store.read(),
-            ledger
+            ledger,
+            store.read()
         );
         let mut errors = Vec::new();
+        let (mut warnings, is_asked) = (Vec::new(), needs.ledger_window.is_some());
+        let use_history = UseHistory::new(history, needs.ledger_window).map_err(|error| {
+            if is_asked {
+                errors.push(error);
+            } else {
+                let warning = format!("the use ledger {error}; it is left as it is");
+                warnings.push(warning);
+            }
+        });
         let counts: Option<Found<RememberedCounts>> =
             counts.map_err(|error| errors.push(error)).ok().flatten();
         let ledger = ledger.and_then(|ledger| ledger.map_err(|error| errors.push(error)).ok());
@@ -102,15 +127,20 @@ impl State {
                 .as_ref()
                 .map(|found| found.as_ref().map(content).unwrap_or_default()),
         };
-        let warnings = facts.iter().flat_map(|facts| &facts.warnings);
+        warnings.extend(
+            facts
+                .iter()
+                .flat_map(|facts| facts.warnings.iter().cloned()),
+        );
         Self {
-            warnings: warnings.cloned().collect(),
+            warnings,
             store,
             memory,
             errors,
             use_name,
             stored_counts: counts,
             stored_ledger: ledger.flatten(),
+            use_history: use_history.ok(),
             facts,
         }
     }
@@ -142,13 +172,17 @@ impl State {
         let complete = !usage.has_gaps();
         let keep_unused = narrowed || !complete;
         let saved = self.save(keep_unused).await;
+        let history = match &self.use_history {
+            Some(history) => history.record(&self.store, plan, usage).await,
+            None => Ok(()),
+        };
         let mut ledger = None;
         if self.memory.ledger.is_some() {
             let observe = |ledger: &mut SoakLedger| ledger.observe(plan, complete);
             let updated = self.store.update(self.stored_ledger.clone(), observe);
             ledger = Some(updated.await?);
         }
-        saved?;
+        saved.and(history)?;
         let counts = self.memory.counts.clone();
         Ok(Memory { ledger, counts })
     }

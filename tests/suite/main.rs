@@ -56,6 +56,7 @@ mod state_store;
 mod stop;
 mod trust;
 mod unexplained_pulls;
+mod use_ledger;
 
 // What the texts around the program say.
 mod architecture;

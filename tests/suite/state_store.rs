@@ -40,8 +40,8 @@ async fn what_never_changes_is_read_once_in_a_lifetime() {
     let calls = aws.count("lambda:GetFunction") - functions;
     assert_eq!(calls, 1, "what is not published may change");
     let written = aws.count("s3:PutObject") - writes;
-    // The lock twice, the three files of the report, and the history that one of them shows.
-    assert_eq!(written, 6);
+    // The lock twice, the use ledger, the three files of the report, and the history that one of them shows.
+    assert_eq!(written, 7);
 
     // What is new is read, and only that.
     aws.edit(|world| {
@@ -99,7 +99,7 @@ async fn caches_that_cannot_be_used_are_built_anew() {
 async fn objects_say_what_they_are() {
     let aws = account().await;
     run(&aws, &full_with("guards: {soak: 1d}")).await;
-    let keys = "task-definitions functions index-manifests use-counts soaking run-lock";
+    let keys = "task-definitions functions index-manifests use-counts soaking use-ledger run-lock";
     for key in keys.split(' ') {
         let object = object(&aws, BUCKET, &format!("{STATE}/{key}.json.gz"));
         let bytes = object.unwrap_or_else(|| panic!("no {key}"));

@@ -67,6 +67,7 @@ fn record(
             name,
             cluster: None,
             live,
+            used_at: None,
         })
     };
     let parameters = &found.template.parameters;

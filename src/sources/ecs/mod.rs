@@ -77,6 +77,7 @@ impl Ecs {
             name: name.to_owned(),
             cluster: cluster.map(|cluster| last_part(cluster).to_owned()),
             live,
+            used_at: None,
         })
     }
 

@@ -116,6 +116,7 @@ mod tests {
             name: "web".to_owned(),
             cluster: None,
             live: true,
+            used_at: None,
         });
         let revision = ServiceCurrentRevisionSummary::builder().build();
         let service = Service::builder().current_service_revisions(revision);

@@ -151,6 +151,7 @@ impl KeepLists {
             name: address.to_owned(),
             cluster: None,
             live: false,
+            used_at: None,
         });
         for image in &list.images {
             let unusable = |problem: String| {

@@ -76,6 +76,7 @@ impl<'f> Recorder<'f> {
             name: name.join(":"),
             cluster: None,
             live: user.live,
+            used_at: None,
         });
         self.item(&user, item.item, Depth::Field, mentions)
     }

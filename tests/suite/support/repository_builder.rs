@@ -255,6 +255,7 @@ pub(crate) fn usage_of(references: impl IntoIterator<Item = String>) -> UsageInd
         name: "web".to_owned(),
         cluster: None,
         live: true,
+        used_at: None,
     });
     let mut uses = Uses::new(Arc::default());
     for reference in references {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     Evidence, EvidenceKind, Narrowing, Parts, Reference, SourceError, SourceStatus, Unread, Use,
-    UsedImage, User,
+    UseLedger, UsedImage, User,
     doubt::About,
     path::{Host, MirroredPath, last_part},
     status::Coverage,
@@ -41,6 +41,8 @@ pub struct UsageIndex {
     pub(super) doubts: BTreeMap<About, BTreeSet<(usize, String)>>,
     /// Names of images of other registries, by the digests that they were resolved to.
     pub(super) resolved: HashMap<Digest, Resolved>,
+    /// What earlier runs saw, and this one.
+    pub(super) ledger: Arc<UseLedger>,
 }
 
 /// Names by which an image is pulled from another registry.
@@ -260,6 +262,19 @@ impl UsageIndex {
     #[must_use]
     pub fn sources(&self) -> &[SourceStatus] {
         &self.sources
+    }
+
+    /// Returns the use with what earlier runs saw, and this one.
+    #[must_use]
+    pub fn with_ledger(mut self, ledger: Arc<UseLedger>) -> Self {
+        self.ledger = ledger;
+        self
+    }
+
+    /// Returns what earlier runs saw, and this one.
+    #[must_use]
+    pub const fn ledger(&self) -> &Arc<UseLedger> {
+        &self.ledger
     }
 
     /// Adds what no source was asked to read.

@@ -153,6 +153,7 @@ mod tests {
             name: "a/b".to_owned(),
             cluster: None,
             live: false,
+            used_at: None,
         })
     }
 

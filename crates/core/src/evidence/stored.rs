@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    InUse, Mentioned, Narrowing, UsageIndex, User,
+    InUse, Mentioned, Narrowing, RepositoryLedger, UsageIndex, User,
     index::Users,
     path::{MirroredPath, last_part},
 };
@@ -73,6 +73,33 @@ impl<'a> StoredUsage<'a> {
         exact.chain(by_digest).chain(mirrored).collect()
     }
 
+    /// Returns all users of an image by its tags or its digest, as far as it is they who name it.
+    pub(super) fn users_of<'i>(
+        &'i self,
+        registry: &'i Registry,
+        repository: &'i RepositoryName,
+        image: &'i Image,
+    ) -> impl Iterator<Item = &'a Users> + 'i {
+        let usage = self.usage;
+        let by_tag = usage.by_tag.get(last_part(repository));
+        let paths = image.tags.iter().filter_map(move |tag| by_tag?.get(tag));
+        let meant = paths.flatten().filter(move |(path, _)| {
+            path.means(repository) || path.may_mean(registry, repository, &self.hosts)
+        });
+        let by_digest = usage.by_digest.get(&image.digest);
+        meant.map(|(_, users)| users).chain(by_digest)
+    }
+
+    /// Returns what runs saw of a repository.
+    #[must_use]
+    pub fn ledger_of(&self, registry: &Registry, repository: &str) -> &'a RepositoryLedger {
+        static NOTHING: RepositoryLedger = RepositoryLedger::new();
+        self.usage
+            .ledger
+            .of(registry, repository)
+            .unwrap_or(&NOTHING)
+    }
+
     /// Returns what is not known of the images in use of a repository, with who uses them.
     #[must_use]
     pub fn doubts_about(&self, registry: &Registry, repository: &RepositoryName) -> Vec<String> {
@@ -127,7 +154,13 @@ impl<'a> StoredUsage<'a> {
     }
 }
 
-impl Resolved<'_> {
+impl<'a> Resolved<'a> {
+    /// Returns the users of an image by its tags.
+    pub(super) fn users_of<'i>(&'i self, image: &'i Image) -> impl Iterator<Item = &'a Users> + 'i {
+        let tags = image.tags.iter();
+        tags.filter_map(|tag| self.0.get(tag).copied())
+    }
+
     /// Returns the uses of an image by its tags.
     pub fn uses_of(&self, image: &Image) -> impl Iterator<Item = InUse> {
         let tags = image.tags.iter();

@@ -36,6 +36,14 @@ impl Digest {
         format!("{ALGORITHM}{}", hex::encode(&self.0[..6]))
     }
 
+    /// Returns its first 8 bytes, as a number.
+    #[must_use]
+    pub fn first_bytes(&self) -> u64 {
+        self.0
+            .first_chunk()
+            .map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    }
+
     /// Parses 64 hexadecimal digits, in either case.
     pub fn from_hex(text: &str) -> Result<Self, DigestError> {
         let mut bytes = [0; 32];

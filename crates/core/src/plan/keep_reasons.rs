@@ -3,6 +3,7 @@
 mod delete_reason;
 mod images_left;
 mod pulls;
+mod rule_reason;
 
 use std::{collections::HashMap, iter::zip, sync::Arc};
 
@@ -13,14 +14,13 @@ use super::{
     graph::{self, Graph},
     opaque_index::OpaqueIndexes,
     revisions::revisions,
-    ruled::ruled,
     subject::Subject,
 };
 use crate::{
     evidence::StoredUsage,
     image::{ArtifactType, Digest, Image, MediaType, Status},
     inventory::{Child, OwnReadings},
-    policy::{Evaluation, KeepRules, RuleImage},
+    policy::{Evaluation, KeepRule, KeepRules, RuleImage},
 };
 
 /// The reasons to keep each image of a repository.
@@ -99,6 +99,9 @@ impl<'a> KeepReasons<'a> {
         let asks = self.rules.git.as_ref().is_some_and(|git| git.annotation);
         let revisions = asks.then(|| revisions(subject, &self.graph));
         let revisions = |index: u32| revisions.as_ref()?[index as usize].as_deref();
+        let ledger = usage.ledger_of(subject.registry, subject.name);
+        let is_about_use = self.rules.rules.iter().any(KeepRule::is_about_use);
+        let used_at = |index| Some(self.last_use(index, ledger)?.at);
         let ruled = zip((0..).zip(self.images), zip(&self.can_run, &self.is_child));
         let ruled = ruled.map(|((index, image), (&can_run, &is_child))| RuleImage {
             image,
@@ -107,9 +110,10 @@ impl<'a> KeepReasons<'a> {
             is_artifact: self.is_ruled_artifact(index),
             pulled_at: pulls.possible(index, self.settings.now),
             revisions: revisions(index),
+            used_at: is_about_use.then(|| used_at(index)).flatten(),
         });
         let ruled: Vec<_> = ruled.collect();
-        self.evaluation = self.rules.evaluate(&ruled, self.settings.now);
+        self.evaluation = self.rules.evaluate(&ruled, ledger, self.settings.now);
         self.reasons = vec![Vec::new(); self.images.len()];
         self.seed(subject, usage);
         let archives = self.settings.archive.candidates;
@@ -142,6 +146,7 @@ impl<'a> KeepReasons<'a> {
     fn seed(&mut self, subject: &Subject<'_>, usage: &StoredUsage<'_>) {
         let mentioned = usage.mentions_of(subject.name, self.images);
         let resolved = usage.resolved_to(self.images);
+        let ledger = usage.ledger_of(subject.registry, subject.name);
         let mut in_use = Vec::new();
         for (index, image) in (0..).zip(self.images) {
             let reasons = &mut self.reasons[index as usize];
@@ -155,9 +160,15 @@ impl<'a> KeepReasons<'a> {
             if !reasons.is_empty() {
                 in_use.push(index);
             }
-            for reason in ruled(&self.evaluation, index as usize, image, &self.names) {
-                add(reasons, reason);
+            for kept in &self.evaluation.kept[index as usize] {
+                let reason = self.rule_reason(index, kept, ledger);
+                add(&mut self.reasons[index as usize], reason);
             }
+            let git = self.evaluation.git.get(index as usize).cloned().flatten();
+            if let Some(why) = git {
+                add(&mut self.reasons[index as usize], KeepReason::Git { why });
+            }
+            let reasons = &mut self.reasons[index as usize];
             let is_child = self.graph.parents(index).next().is_some();
             let can_run = self.can_run[index as usize];
             reasons.extend(doubt(image, can_run, is_child, self.rules, &self.settings));

@@ -18,7 +18,6 @@ mod needed_archived;
 mod opaque_index;
 mod repository;
 mod revisions;
-mod ruled;
 mod sentence;
 mod settings;
 mod subject;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{DeleteReason, KeepReason, LeftAlone, RepositoryPlan, Verdict};
 use crate::{
+    evidence::LastUse,
     image::{Attachment, Digest, Tag},
     inventory::NotRead,
     policy::Rank,
@@ -48,7 +49,15 @@ impl KeepReason {
             Self::RepositoryInUse { user } => {
                 format!("{user} refers to this repository and may mean this image")
             }
-            Self::Rule { rule, tag, rank } => rule_sentence(rule, tag.as_ref(), *rank),
+            Self::Rule {
+                rule,
+                tag,
+                rank,
+                used,
+            } => rule_sentence(rule, tag.as_ref(), *rank, used.as_deref()),
+            Self::YoungLedger { rule, days, until } => format!(
+                "the use ledger is {days} days old, so rule `{rule}` keeps what it may be about until {until}"
+            ),
             Self::NoVersion { rule, tag } => {
                 format!("rule `{rule}` ranks by version, but tag `{tag}` has no version")
             }
@@ -146,7 +155,12 @@ impl DeleteReason {
     }
 }
 
-fn rule_sentence(rule: &str, tag: Option<&Tag>, rank: Option<Rank>) -> String {
+fn rule_sentence(
+    rule: &str,
+    tag: Option<&Tag>,
+    rank: Option<Rank>,
+    used: Option<&LastUse>,
+) -> String {
     let tag = tag.map(|tag| format!(" (tag `{tag}`)")).unwrap_or_default();
     let rank = match rank {
         Some(Rank {
@@ -156,7 +170,9 @@ fn rule_sentence(rule: &str, tag: Option<&Tag>, rank: Option<Rank>) -> String {
         Some(Rank { keeps: None, .. }) => " with its group".to_owned(),
         None => String::new(),
     };
-    format!("kept by rule `{rule}`{tag}{rank}")
+    let used = used.map(|used| format!("; last used by {} at {}", used.by, used.at));
+    let used = used.unwrap_or_default();
+    format!("kept by rule `{rule}`{tag}{rank}{used}")
 }
 
 fn in_use_sentence(user: &impl fmt::Display, users: usize, tag: Option<&Tag>) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    evidence::{InUse, User},
+    evidence::{InUse, LastUse, User},
     image::{Attachment, Digest, RepositoryName, Tag, Time},
     inventory::{NotRead, Unclear},
     policy::{
@@ -47,6 +47,18 @@ pub enum KeepReason {
         /// Rank, if the rule ranks.
         #[serde(flatten)]
         rank: Option<Rank>,
+        /// Its last use, if the rule is about that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        used: Option<Box<LastUse>>,
+    },
+    /// A rule asks for the past, and the use ledger does not know enough of it (K9).
+    YoungLedger {
+        /// Name of the rule.
+        rule: Arc<str>,
+        /// Age of the ledger, in days.
+        days: i64,
+        /// Time at which the ledger knows enough.
+        until: Time,
     },
     /// A rule orders by version, and its tag has none.
     NoVersion {

@@ -6,6 +6,7 @@
 
 mod cover;
 pub mod git;
+mod history;
 mod lifecycle;
 mod limits;
 mod pattern;
@@ -23,6 +24,7 @@ use git::GitRules;
 use wildcard::Wildcard;
 
 use crate::image::ArtifactType;
+pub use history::RuleDoubt;
 pub use lifecycle::{Imported, ImportedRule, LifecycleRule, LifecycleRules, Remark};
 pub use limits::{Ceiling, Limits};
 pub use pattern::{GlobError, Pattern, RepositoryGlobs};
@@ -108,6 +110,12 @@ pub struct KeepRule {
     /// The image or a child of it was pulled at most this long ago, or it was pushed if never pulled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pulled_within: Option<SignedDuration>,
+    /// The image or a child of it was seen in use at most this long ago (K9).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_within: Option<SignedDuration>,
+    /// A tag that the rule is about was first seen on the image at most this long ago (K9).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tagged_within: Option<SignedDuration>,
     /// The image is among this many newest of those that meet the other conditions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<NonZeroU32>,
@@ -135,6 +143,10 @@ pub enum Order {
     Version,
     /// By the last pull (K12), or by push time if it was never pulled.
     Pulled,
+    /// By the last use that is known, then by push time. What was never used is not ranked (K9).
+    Used,
+    /// By the first sight of a tag that the rule is about, then by push time (K9).
+    Tagged,
 }
 
 impl Policies {
@@ -168,6 +180,16 @@ impl Policies {
     pub fn read_annotations(&self) -> bool {
         let mut git = self.0.iter().filter_map(Policy::git);
         git.any(|git| git.annotation)
+    }
+
+    /// Returns for how long the use ledger has to know the past; `None` if no rule asks for it (K9).
+    #[must_use]
+    pub fn ledger_window(&self) -> Option<SignedDuration> {
+        let of_policies = self.0.iter().filter_map(|policy| match &policy.action {
+            Action::Keep(keep) => keep.rules.iter().filter_map(KeepRule::ledger_window).max(),
+            Action::LeaveAlone => None,
+        });
+        of_policies.max()
     }
 
     /// Returns each policy that can never apply, with one before it that matches whatever it
@@ -272,6 +294,8 @@ impl KeepRule {
             untagged: false,
             pushed_within: None,
             pulled_within: None,
+            used_within: None,
+            tagged_within: None,
             newest: None,
             per: None,
             newest_groups: None,

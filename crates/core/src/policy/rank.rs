@@ -10,11 +10,15 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::{
-    KeepRule, KeepRules, Order, Pattern, VERSION_GROUP,
+    KeepRule, KeepRules, Order, Pattern, RuleDoubt, VERSION_GROUP,
     git::{GitReason, HistoryError},
+    history::History,
     version::Version,
 };
-use crate::image::{ArtifactType, Image, Status, Tag, Time};
+use crate::{
+    evidence::RepositoryLedger,
+    image::{ArtifactType, Image, Status, Tag, Time},
+};
 
 /// Result of the rules for each image, in the order of the images.
 #[derive(Debug, Default)]
@@ -57,6 +61,8 @@ pub struct RuleImage<'a> {
     pub pulled_at: Option<Time>,
     /// Commits that annotations of it and its children name (K14); `None` if one was not read.
     pub revisions: Option<&'a [&'a str]>,
+    /// Last use of it or of one of its children that is known (K9).
+    pub used_at: Option<Time>,
 }
 
 /// A rule that keeps an image.
@@ -68,8 +74,10 @@ pub struct Kept {
     pub tag: Option<usize>,
     /// Rank, if the rule ranks.
     pub rank: Option<Rank>,
-    /// Whether no tag holds a version, so that a rule by version cannot rank it (K10, P4).
-    pub unordered: bool,
+    /// What is not known, if that is why the rule keeps it (P4).
+    pub doubt: Option<RuleDoubt>,
+    /// Whether the rule is about its last use (K9).
+    pub by_use: bool,
 }
 
 /// A rank among the newest.
@@ -96,6 +104,8 @@ struct Contender<'a> {
     image: usize,
     tag: Option<usize>,
     version: Option<Version<'a>>,
+    /// First sight of the tag, if the rule orders by it.
+    tagged_at: Option<Time>,
 }
 
 /// A rule at work on the images of a repository.
@@ -103,6 +113,7 @@ struct Application<'a> {
     rule: &'a KeepRule,
     position: usize,
     images: &'a [RuleImage<'a>],
+    history: History<'a>,
     now: Time,
 }
 
@@ -110,7 +121,12 @@ impl KeepRules {
     /// Applies all rules to the images of a repository. An archived image that is not ranked meets
     /// no rule (G7).
     #[must_use]
-    pub fn evaluate(&self, images: &[RuleImage<'_>], now: Time) -> Evaluation {
+    pub fn evaluate(
+        &self,
+        images: &[RuleImage<'_>],
+        ledger: &RepositoryLedger,
+        now: Time,
+    ) -> Evaluation {
         let mut evaluation = Evaluation {
             kept: vec![Vec::new(); images.len()],
             missed: vec![None; images.len()],
@@ -126,9 +142,10 @@ impl KeepRules {
                 rule,
                 position,
                 images,
+                history: History::new(rule, ledger, now),
                 now,
             };
-            if rule.ranks() {
+            if rule.ranks() && application.history.doubt.is_none() {
                 application.keep_newest(&mut evaluation);
             } else {
                 application.keep_all(&mut evaluation);
@@ -159,14 +176,16 @@ impl<'a> Application<'a> {
             let matching = self.rule.matching_tags(image).next();
             let tag = matching.or_else(|| self.rule.tag_of_several(image));
             evaluation.any_tag_matched |= tag.is_some() && self.rule.artifacts.is_none();
-            let counts = image.image.status != Status::Archived
-                || self.rule.eligibility(image) != Eligibility::None;
-            if counts && self.rule.meets(image, matching, self.now) {
+            let is_archived = image.image.status == Status::Archived;
+            let counts = self.rule.eligibility(image) != Eligibility::None
+                || !is_archived && !self.rule.ranks();
+            if counts && self.meets(image, matching) {
                 evaluation.kept[index].push(Kept {
                     rule: self.position,
-                    tag,
+                    tag: self.history.newest_tag(image).or(tag),
                     rank: None,
-                    unordered: false,
+                    doubt: self.history.doubt,
+                    by_use: self.rule.is_about_use(),
                 });
             }
         }
@@ -197,30 +216,39 @@ impl<'a> Application<'a> {
             if self.rule.eligibility(entry) == Eligibility::None || image.pushed_at.is_none() {
                 continue;
             }
-            if !self.rule.meets(entry, first, self.now) {
+            if !self.meets(entry, first) {
                 continue;
             }
             if self.rule.tags.is_none() {
+                let newest = self.history.newest_tag(entry);
                 groups.entry("").or_default().push(Contender {
                     image: index,
-                    tag: named,
+                    tag: newest.or(named),
                     version: None,
+                    tagged_at: self.history.order_of(entry, newest),
                 });
             }
             let mut ordered = false;
-            for tag in tags {
+            for tag in tags.filter(|tag| self.history.is_new(entry, *tag)) {
                 if let Ok(version) = self.rule.version(&image.tags[tag]) {
                     let group = groups.entry(self.rule.group(&image.tags[tag])).or_default();
-                    add_once(group, index, tag, version);
+                    let contender = Contender {
+                        image: index,
+                        tag: Some(tag),
+                        version,
+                        tagged_at: self.history.order_of(entry, Some(tag)),
+                    };
+                    add_once(group, contender);
                     ordered = true;
                 }
             }
             if first.is_some() && !ordered {
                 evaluation.kept[index].push(Kept {
                     rule: self.position,
-                    tag: first,
+                    tag: self.history.newest_tag(entry).or(first),
                     rank: None,
-                    unordered: true,
+                    doubt: Some(RuleDoubt::NoVersion),
+                    by_use: false,
                 });
             }
         }
@@ -249,7 +277,8 @@ impl<'a> Application<'a> {
                     rule: self.position,
                     tag: contender.tag,
                     rank: Some(rank),
-                    unordered: false,
+                    doubt: None,
+                    by_use: self.rule.is_about_use(),
                 });
             } else {
                 let missed = &mut evaluation.missed[contender.image];
@@ -273,39 +302,41 @@ impl<'a> Application<'a> {
         leader.unwrap_or(&group[0])
     }
 
-    /// Orders by version, highest first, if the rule asks for it; then by push time, or by pull time
-    /// if the rule asks for that, newest first; then by digest (K3).
+    /// Orders by version, highest first, if the rule asks for it; then by push time, or by the last
+    /// pull, the last use or the first sight of the tag if the rule asks for that, newest first; then
+    /// by digest (K3).
     fn newest_first(&self, a: &Contender<'_>, b: &Contender<'_>) -> Ordering {
         let key = |contender: &Contender<'_>| {
             let entry = &self.images[contender.image];
-            let pulled_at = entry.pulled_at.filter(|_| self.rule.by == Order::Pulled);
-            (
-                Reverse(pulled_at.or(entry.image.pushed_at)),
-                entry.image.digest,
-            )
+            let pushed_at = entry.image.pushed_at;
+            let newness = match self.rule.by {
+                Order::Pushed | Order::Version => (pushed_at, None),
+                Order::Pulled => (entry.pulled_at.or(pushed_at), None),
+                Order::Used => (entry.used_at, pushed_at),
+                Order::Tagged => (contender.tagged_at, pushed_at),
+            };
+            (Reverse(newness), entry.image.digest)
         };
         b.version.cmp(&a.version).then_with(|| key(a).cmp(&key(b)))
+    }
+
+    /// Returns whether an image meets every condition of the rule but its rank; `matching` is a tag
+    /// that matches `tags` and not `except`.
+    fn meets(&self, entry: &RuleImage<'_>, matching: Option<usize>) -> bool {
+        self.rule.meets(entry, matching, self.now) && self.history.meets(entry)
     }
 }
 
 /// A tag without a version.
 struct NoVersion;
 
-/// Adds an image to a group, in which it counts once (K4), by its highest version.
-fn add_once<'a>(
-    group: &mut Vec<Contender<'a>>,
-    image: usize,
-    tag: usize,
-    version: Option<Version<'a>>,
-) {
-    let contender = Contender {
-        image,
-        tag: Some(tag),
-        version,
-    };
+/// Adds an image to a group, in which it counts once (K4): by its highest version, or its newest
+/// tag.
+fn add_once<'a>(group: &mut Vec<Contender<'a>>, contender: Contender<'a>) {
+    let order = |it: &Contender<'a>| (it.version, it.tagged_at);
     match group.last_mut() {
-        Some(last) if last.image == image => {
-            if contender.version > last.version {
+        Some(last) if last.image == contender.image => {
+            if order(&contender) > order(last) {
                 *last = contender;
             }
         }
@@ -329,6 +360,18 @@ impl KeepRule {
     fn matching_tags<'a>(&'a self, entry: &RuleImage<'a>) -> impl Iterator<Item = usize> + 'a {
         let tags = entry.image.ordinary_tags(entry.can_run);
         tags.filter(|(_, tag)| self.matches_tag(tag))
+            .map(|(index, _)| index)
+    }
+
+    /// Returns the positions of the tags by which an image meets the rule.
+    pub(super) fn tags_of<'a>(&'a self, entry: &RuleImage<'a>) -> impl Iterator<Item = usize> + 'a {
+        let tags = entry.image.ordinary_tags(entry.can_run);
+        let is_any = !self.names_tags();
+        let is_meant = move |tag: &Tag| match self.tags {
+            Some(_) => self.matches_tag(tag),
+            None => is_any || self.is_about(tag),
+        };
+        tags.filter(move |(_, tag)| is_meant(tag))
             .map(|(index, _)| index)
     }
 
@@ -362,7 +405,7 @@ impl KeepRule {
     /// Returns the version in a tag, if the rule orders by it.
     fn version<'a>(&self, tag: &'a Tag) -> Result<Option<Version<'a>>, NoVersion> {
         match self.by {
-            Order::Pushed | Order::Pulled => Ok(None),
+            Order::Pushed | Order::Pulled | Order::Used | Order::Tagged => Ok(None),
             Order::Version => {
                 let text = match &self.version {
                     Some(version) => version.group(tag, VERSION_GROUP),

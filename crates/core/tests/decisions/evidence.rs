@@ -145,6 +145,7 @@ fn collect(found: &[(usize, bool, Named)], location: usize) -> Uses {
             name: format!("user-{user}"),
             cluster: (*user == 1).then(|| "cluster".to_owned()),
             live: *live,
+            used_at: (*user == 0 && !live).then(|| days_ago(50)),
         });
         // What cannot be parsed makes a source incomplete, and adds nothing.
         match named {

@@ -117,6 +117,7 @@ fn only_use_of_the_registries_that_are_cleaned_counts() {
             name: "a".to_owned(),
             cluster: None,
             live: false,
+            used_at: None,
         };
         let image =
             UsedImage::Mention { repository: name(repository), narrowing: [Arc::default()].into() };

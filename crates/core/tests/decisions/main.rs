@@ -7,6 +7,7 @@ mod conflicts;
 mod evidence;
 mod explanations;
 mod guards;
+mod ledger;
 mod limits;
 mod missing;
 mod reasons;

@@ -153,6 +153,7 @@ pub(crate) fn usage_of(status: SourceStatus, references: &[&str]) -> UsageIndex 
             name: "web".to_owned(),
             cluster: None,
             live: old.is_none(),
+            used_at: None,
         };
         let reference = old.unwrap_or(reference);
         uses.add(&Arc::new(user), reference, None, EvidenceKind::Field).unwrap();

@@ -40,6 +40,7 @@ fn usage(read: Read) -> UsageIndex {
             name: "web".to_owned(),
             cluster: None,
             live: true,
+            used_at: None,
         };
         let mut uses = Uses::new(Arc::default());
         let image = format!("{HOST}/{used}:1");

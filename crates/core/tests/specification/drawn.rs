@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) pulled: Option<i64>,
     pub(crate) archived: Option<i64>,
     pub(crate) restored: bool,
+    /// Last use that a run saw, and first sight of its tags.
+    pub(crate) seen: (Option<i64>, Option<i64>),
 }
 
 /// An image of a world.
@@ -58,6 +60,7 @@ pub(crate) struct Drawn {
 pub(crate) struct Built {
     pub(crate) drawn: Drawn,
     pub(crate) used: bool,
+    pub(crate) seen: (Option<i64>, Option<i64>),
     pub(crate) image: Image,
     pub(crate) children: Option<Vec<Child>>,
 }
@@ -112,6 +115,7 @@ impl Drawn {
         Built {
             drawn: *self,
             used: state.used,
+            seen: state.seen,
             children: children.map(|(bits, role)| {
                 let child = |it| Child { digest: digest(it), role: role.clone() };
                 positions(bits).map(child).collect()

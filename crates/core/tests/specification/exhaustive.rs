@@ -17,12 +17,13 @@ use ecr_cleanup_core::{
 use crate::{
     drawn::{Built, Drawn, TAGS, digest, positions},
     families::{Around, Family, families},
+    history::History,
     rules::policies,
     world::{Use, World, registry, usage},
 };
 
 /// Worlds that are compared: all small ones that the families describe.
-const WORLDS: u64 = 12_460_506;
+const WORLDS: u64 = 13_269_048;
 /// Without optimization one world of so many is compared, and only of up to two images.
 const EVERY: u64 = 53;
 
@@ -178,7 +179,16 @@ impl Worlds<'_> {
             }
             let inventories = [inventory(&images, self.family.homes, around)];
             let (uses, usage) = &self.usages[used][around.named];
-            let world = World::new(&inventories, uses, self.policies, around.settings);
+            let mut world = World::new(&inventories, uses, self.policies, around.settings);
+            let with_ledger;
+            let usage = if around.began.is_some() {
+                let seen = images.iter().map(|it| (it.image.digest, it.seen)).collect();
+                world.history = History { began: around.began, seen };
+                with_ledger = self::usage(uses).with_ledger(world.history.ledger(&inventories));
+                &with_ledger
+            } else {
+                usage
+            };
             let plan = plan::plan(inventories.to_vec(), usage, self.policies, around.settings);
             if let Some(difference) = world.difference(&plan) {
                 let images = images.iter().map(|it| (it.drawn, self.family.states[it.drawn.state]));

@@ -8,6 +8,7 @@ use std::ops::Range;
 use ecr_cleanup_core::{
     image::Status,
     plan::{Archiving, PlanSettings},
+    policy::Action,
 };
 use jiff::SignedDuration;
 
@@ -45,6 +46,8 @@ pub(crate) struct Around {
     pub(crate) unclear: bool,
     /// Whether there is a repository that was not read.
     pub(crate) unread: bool,
+    /// First run that wrote what it saw, in hours ago.
+    pub(crate) began: Option<i64>,
     pub(crate) settings: PlanSettings,
 }
 
@@ -90,6 +93,7 @@ const OLD: State = State {
     pulled: None,
     archived: None,
     restored: false,
+    seen: (None, None),
 };
 const USED: State = State { used: true, ..OLD };
 
@@ -145,7 +149,7 @@ fn settings(candidates: bool, delete_after: Option<i64>) -> PlanSettings {
 }
 
 fn around(rules: usize, settings: PlanSettings) -> Around {
-    Around { rules: [rules; 2], named: 0, unclear: false, unread: false, settings }
+    Around { rules: [rules; 2], named: 0, unclear: false, unread: false, began: None, settings }
 }
 
 fn deleting(rules: usize) -> Around {
@@ -384,10 +388,48 @@ fn pulls(images: usize) -> Family {
     }
 }
 
+/// Every past that runs may have seen, under the rules that ask for it.
+fn histories(images: usize) -> Family {
+    let began = [None, Some(20 * DAY), Some(60 * DAY)];
+    let times = [None, Some(3 * DAY), Some(10 * DAY), Some(70 * DAY)];
+    let states = times.into_iter().flat_map(|used| {
+        let seen = times.map(|tagged| State { seen: (used, tagged), ..OLD });
+        [seen, seen.map(|state| State { pushed: Some(9 * DAY), ..state })].concat()
+    });
+    let asks = |rules: &usize| {
+        let Action::Keep(keep) = &policies().0[*rules].action else { return false };
+        keep.rules.iter().any(|rule| rule.ledger_window().is_some())
+    };
+    let rules: Vec<usize> = (0..policies().0.len()).filter(asks).collect();
+    let around = began
+        .into_iter()
+        .flat_map(|began| rules.iter().map(move |&rules| Around { began, ..deleting(rules) }));
+    Family {
+        name: "histories",
+        images,
+        kinds: &[IMAGE, Kinds::Indexes],
+        tags: 2,
+        states: states.collect(),
+        only: |drawn, _| drawn.kind != Kind::Index(0),
+        around: around.collect(),
+        ..FAMILY
+    }
+}
+
 /// Returns all families.
 pub(crate) fn families() -> Vec<Family> {
-    let up_to_two =
-        [graphs, attachments, ranks, artifacts, uses, repositories, doubts, archives, pulls];
+    let up_to_two = [
+        graphs,
+        attachments,
+        ranks,
+        artifacts,
+        uses,
+        repositories,
+        doubts,
+        archives,
+        pulls,
+        histories,
+    ];
     let of_three = [graphs, ranks, uses, repositories, archives].map(|family| family(3));
     let small = up_to_two.iter().flat_map(|family| [family(1), family(2)]);
     small.chain(of_three).chain([large_graphs()]).collect()

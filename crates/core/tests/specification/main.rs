@@ -7,6 +7,7 @@ mod drawn;
 mod exhaustive;
 mod families;
 mod git;
+mod history;
 mod planner;
 mod random;
 mod ranks;

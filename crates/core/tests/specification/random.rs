@@ -17,6 +17,7 @@ use jiff::SignedDuration;
 use proptest::{collection::vec, option, prelude::*};
 
 use crate::{
+    history::History,
     planner::verdicts,
     rules::policies,
     world::{Use, World, hours_ago, registry, usage},
@@ -78,6 +79,8 @@ struct Drawn {
     archival: Option<Archived>,
     /// Reading that is its last pull, and the pull before.
     own: Option<(i64, Option<i64>)>,
+    /// Last use that a run saw, and first sight of its tags.
+    seen: (Option<i64>, Option<i64>),
 }
 
 fn drawn() -> impl Strategy<Value = Drawn> {
@@ -103,13 +106,14 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     let archival = (hours(), prop::bool::weighted(0.3));
     let archival = archival.prop_map(|(archived, restored)| Archived { archived, restored });
     let own = option::weighted(0.4, (0..60_i64, hours()));
-    let times = (hours(), hours(), option::weighted(0.3, archival), own);
+    let seen = (option::of(0..2_000_i64), option::weighted(0.3, 0..2_000_i64));
+    let times = (hours(), hours(), option::weighted(0.3, archival), own, seen);
     (place, tags, kind, times).prop_map(
         |(
             (home, number),
             (tags, signed, subject),
             (children, kind, status),
-            (pushed, pulled, archival, own),
+            (pushed, pulled, archival, own, seen),
         )| Drawn {
             home,
             number,
@@ -123,6 +127,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
             pulled,
             archival,
             own,
+            seen,
         },
     )
 }
@@ -156,6 +161,8 @@ struct Drawing {
     candidates: bool,
     delete_after: Option<i64>,
     pulled_within: Option<i64>,
+    /// First run that wrote what it saw.
+    began: Option<i64>,
 }
 
 fn drawing() -> impl Strategy<Value = Drawing> {
@@ -172,8 +179,9 @@ fn drawing() -> impl Strategy<Value = Drawing> {
     let used = || vec((0..30_usize, 0..NAMES.len(), 0..NUMBERS), 0..5);
     let images = vec(drawn(), 0..=60);
     let hours = || option::of(0..300_i64);
-    (images, homes, used(), used(), any::<bool>(), hours(), hours()).prop_map(
-        |(images, homes, uses, later, candidates, delete_after, pulled_within)| Drawing {
+    let times = (hours(), hours(), option::weighted(0.9, 0..2_000_i64));
+    (images, homes, used(), used(), any::<bool>(), times).prop_map(
+        |(images, homes, uses, later, candidates, (delete_after, pulled_within, began))| Drawing {
             images,
             homes,
             uses,
@@ -181,6 +189,7 @@ fn drawing() -> impl Strategy<Value = Drawing> {
             candidates,
             delete_after,
             pulled_within,
+            began,
         },
     )
 }
@@ -290,6 +299,11 @@ impl Drawing {
         }
     }
 
+    fn history(&self) -> History {
+        let seen = self.images.iter().map(|it| (digest(it.number), it.seen)).collect();
+        History { began: self.began, seen }
+    }
+
     fn vetoes(&self) -> Vec<Veto> {
         let vetoed = (0..NAMES.len()).filter(|&it| matches!(self.homes[it].1, Known::Vetoed));
         let veto = |home| Veto {
@@ -333,15 +347,17 @@ proptest! {
         let world = |uses| {
             let mut world = World::new(&inventories, uses, &policies, settings);
             world.veto(&drawing.vetoes());
+            world.history = drawing.history();
             world
         };
+        let ledger = drawing.history().ledger(&inventories);
         let (now, then) = (world(&uses), world(&later));
-        let evidence = usage(&uses);
+        let evidence = usage(&uses).with_ledger(ledger.clone());
         let plan = plan::candidates(inventories.clone(), &evidence, &policies, settings);
         let plan = plan.decide(drawing.vetoes());
         prop_assert_eq!(now.difference(&plan), None);
         // What was to be deleted, and is kept by use that was read later.
-        let kept = plan.kept_by(&usage(&later), &policies);
+        let kept = plan.kept_by(&usage(&later).with_ledger(ledger), &policies);
         for i in 0..now.images.len() {
             let home = &now.homes[now.home[i]];
             let kept = kept.iter().any(|((registry, name), kept)| {

@@ -23,7 +23,7 @@ const VERSIONS: [&[&str]; 8] = [
 ];
 
 impl Naive<'_> {
-    /// Returns what a rule keeps of a repository (K2, K3, K4, K5, K10).
+    /// Returns what a rule keeps of a repository (K2, K3, K4, K5, K9, K10).
     pub(crate) fn ruled(&self, home: usize, rule: &KeepRule) -> Set {
         let world = self.world;
         // A rule about artifacts ranks these alone, any other images.
@@ -41,7 +41,11 @@ impl Naive<'_> {
             None => met & world.set(|i| !self.is_ruled_artifact(i)),
             Some(_) => met & (counts | tagged),
         };
-        if rule.newest.is_none() && rule.newest_groups.is_none() {
+        let ranks = rule.newest.is_some() || rule.newest_groups.is_some();
+        if ranks && self.is_young(rule) {
+            return met & (counts | tagged);
+        }
+        if !ranks {
             return met & world.set(|i| !world.archived.has(i) || tagged.has(i));
         }
         let (mut kept, mut groups) = (Set::default(), BTreeMap::<&str, Vec<_>>::new());
@@ -52,10 +56,15 @@ impl Naive<'_> {
                 kept = kept | Set::one(i);
             }
             for (group, version) in entries {
-                let newness = self.last_pull(i, true).filter(|_| rule.by == Order::Pulled);
+                let newness = match rule.by {
+                    Order::Pushed | Order::Version => (Some(pushed), None),
+                    Order::Pulled => (self.last_pull(i, true).or(Some(pushed)), None),
+                    Order::Used => (self.last_use(i), Some(pushed)),
+                    Order::Tagged => (world.history.tagged_at(world.images[i]), Some(pushed)),
+                };
                 groups.entry(group).or_default().push((
                     Reverse(version),
-                    Reverse(newness.unwrap_or(pushed)),
+                    Reverse(newness),
                     world.images[i].digest,
                     i,
                 ));
@@ -91,14 +100,55 @@ impl Naive<'_> {
         pull.is_some_and(|(within, at)| at.age(settings.now) <= within)
     }
 
+    /// Returns an image and its parts, to any depth.
+    fn parts(&self, i: usize) -> Set {
+        let world = self.world;
+        let more = |parts: Set| parts | world.set(|part| world.parents[part].meets(parts));
+        world.images.iter().fold(Set::one(i), |parts, _| more(parts))
+    }
+
     /// Returns the last pull of an image or a part of it: one that may be somebody else's, or surely
     /// is (K12).
     pub(crate) fn last_pull(&self, i: usize, may_be: bool) -> Option<Time> {
-        let world = self.world;
-        let more = |parts: Set| parts | world.set(|part| world.parents[part].meets(parts));
-        let parts = world.images.iter().fold(Set::one(i), |parts, _| more(parts));
+        let (world, parts) = (self.world, self.parts(i));
         let parts = (0..self.tags.len()).filter(|&part| parts.has(part));
         parts.filter_map(|part| world.pull(part, may_be)).max()
+    }
+
+    /// Returns the last use of an image or a part of it that runs saw (K9).
+    fn last_use(&self, i: usize) -> Option<Time> {
+        let parts = self.parts(i);
+        let parts = (0..self.tags.len()).filter(|&part| parts.has(part));
+        parts.filter_map(|part| self.world.history.used_at(self.world.images[part])).max()
+    }
+
+    /// Returns whether a rule asks for more of the past than runs saw (K9).
+    fn is_young(&self, rule: &KeepRule) -> bool {
+        let month = SignedDuration::from_hours(30 * 24);
+        let ranks = matches!(rule.by, Order::Used | Order::Tagged).then_some(month);
+        let asked = [rule.used_within, rule.tagged_within, ranks].into_iter().flatten();
+        asked.max().is_some_and(|asked| self.world.history.age() < asked)
+    }
+
+    /// Returns whether the conditions of a rule on the past hold (K9).
+    fn meets_past(&self, rule: &KeepRule, i: usize) -> bool {
+        let within = |limit: Option<SignedDuration>, at: Option<Time>| {
+            limit.zip(at).is_none_or(|(limit, at)| at.age(self.world.settings.now) <= limit)
+        };
+        let (used_at, image) = (self.last_use(i), self.world.images[i]);
+        let is_used = within(rule.used_within, used_at);
+        let is_new = within(rule.tagged_within, self.world.history.tagged_at(image));
+        let names_none = rule.tags.is_none() && rule.all_tags.is_empty();
+        let is_meant = |tag: &Tag| match rule.tags {
+            Some(_) => matches(rule, tag),
+            None => names_none || is_about(rule, tag),
+        };
+        let has_tag = self.tags[i].iter().any(|tag| is_meant(tag));
+        let asks_for_use = rule.used_within.is_some() || rule.by == Order::Used;
+        let asks_for_tag = rule.tagged_within.is_some() || rule.by == Order::Tagged;
+        self.is_young(rule)
+            || (!asks_for_use || used_at.is_some() && is_used)
+                && (!asks_for_tag || has_tag && is_new)
     }
 
     /// Returns whether an image meets every condition of a rule but its rank (K2, K12).
@@ -115,6 +165,7 @@ impl Naive<'_> {
             && within(rule.pushed_within, image.pushed_at)
             && (rule.pulled_within.is_none()
                 || within(rule.pulled_within, self.last_pull(i, true).or(image.pushed_at)))
+            && self.meets_past(rule, i)
     }
 }
 
@@ -138,7 +189,7 @@ fn entries<'t>(rule: &KeepRule, tags: &[&'t Tag]) -> Vec<(&'t str, Option<usize>
         group.unwrap_or_default()
     };
     let entry = |tag: &&'t Tag| match rule.by {
-        Order::Pushed | Order::Pulled => Some((group(tag), None)),
+        Order::Pushed | Order::Pulled | Order::Used | Order::Tagged => Some((group(tag), None)),
         Order::Version => {
             let version = match &rule.version {
                 Some(pattern) => pattern.group(tag, "version").and_then(|it| it.parse().ok()),

@@ -55,6 +55,11 @@ pub(crate) fn policies() -> Policies {
     let groups = |groups| KeepRule { newest_groups: NonZeroU32::new(groups), ..per() };
     let untagged = || KeepRule { untagged: true, ..rule() };
     let by_version = |rule| KeepRule { by: Order::Version, ..rule };
+    let by_use = |rule| KeepRule { by: Order::Used, ..rule };
+    let by_tag = |rule| KeepRule { by: Order::Tagged, ..rule };
+    let used_within = |ago, rule| KeepRule { used_within: Some(days(ago)), ..rule };
+    let tagged_within = |ago, rule| KeepRule { tagged_within: Some(days(ago)), ..rule };
+    let rc10 = Some(pattern("rc10"));
     let version = Some(pattern("[a-z]-(?<version>[0-9]+)$"));
     let all_tags = vec![pattern("^v"), pattern("rc|2$")];
     let no_tag = Some(pattern("rc2"));
@@ -77,6 +82,15 @@ pub(crate) fn policies() -> Policies {
         (false, vec![newest(1, rule())]),
         (true, vec![newest(1, by_version(KeepRule { version, ..tags(".") }))]),
         (true, vec![newest(1, KeepRule { by: Order::Pulled, no_tag, ..rule() })]),
+        (true, vec![newest(1, by_use(rule()))]),
+        (true, vec![newest(2, by_use(tags("rc"))), used_within(8, untagged())]),
+        (true, vec![newest(1, used_within(40, tags("^v")))]),
+        (true, vec![newest(1, by_tag(tags("rc")))]),
+        (true, vec![newest(1, by_tag(per())), tagged_within(5, tags("rc2"))]),
+        (
+            true,
+            vec![tagged_within(40, rule()), newest(1, by_tag(KeepRule { no_tag: rc10, ..rule() }))],
+        ),
         (false, vec![KeepRule { all_tags, ..rule() }]),
     ];
     // The last of images keeps the newest image, whatever its rules say (K9).

@@ -17,8 +17,8 @@ use ecr_cleanup_core::{
     policy::{Action, KeepRule, KeepRules, Policies},
 };
 
-use crate::planner::verdicts;
 pub(crate) use crate::set::Set;
+use crate::{history::History, planner::verdicts};
 
 /// 2026-11-21T12:00:00Z.
 pub(crate) const NOW: i64 = 1_795_262_400_000;
@@ -65,6 +65,8 @@ pub(crate) struct World<'a> {
     pub(crate) artifacts: Set,
     /// Indexes whose children are not known.
     pub(crate) opaque: Set,
+    /// What runs saw before.
+    pub(crate) history: History,
     pub(crate) settings: PlanSettings,
 }
 
@@ -88,6 +90,7 @@ impl<'a> World<'a> {
             archived: none,
             artifacts: none,
             opaque: none,
+            history: History::default(),
             settings,
         };
         for inventory in inventories {
@@ -247,6 +250,7 @@ pub(crate) fn usage(uses: &[Use]) -> UsageIndex {
         name: "web".to_owned(),
         cluster: None,
         live: true,
+        used_at: None,
     });
     let image = |used: &Use| match used {
         Use::Digest(digest) => UsedImage::Digest(*digest),

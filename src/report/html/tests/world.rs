@@ -84,6 +84,7 @@ impl World {
                 name: name.clone(),
                 cluster: None,
                 live: true,
+                used_at: None,
             });
             let image = format!("{HOST}/{image}");
             let added = uses.add(&user, &image, None, EvidenceKind::Container);

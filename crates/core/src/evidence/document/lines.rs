@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -15,7 +16,9 @@ use super::{
     },
     DocumentError,
 };
-use crate::image::{AccountId, Aliases, Digest, ImageReference, Region, Registry, RepositoryName};
+use crate::image::{
+    AccountId, Aliases, Digest, ImageReference, Region, Registry, RepositoryName, Time,
+};
 
 /// A source of the same location, or of another one if that is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +54,9 @@ pub(super) struct UserLine {
     /// Region, if it is not that of the document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) region: Option<Region>,
+    /// Last time at which it used its images, if it is kept from the past.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) used_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,6 +208,9 @@ impl UserLine {
             cluster: user.cluster.clone(),
             account: Some(*account).filter(|account| *account != home.account),
             region: Some(region.clone()).filter(|region| *region != home.region),
+            used_at: user
+                .used_at
+                .and_then(|at| Timestamp::from_millisecond(at.millis()).ok()),
         }
     }
 }
@@ -313,6 +322,7 @@ impl Reader {
             name: line.name,
             cluster: line.cluster,
             live,
+            used_at: line.used_at.map(Time::from),
         };
         if let Some(known) = self.users.get(&user) {
             return Arc::clone(known);

@@ -20,6 +20,7 @@ fn user(name: &str) -> Arc<User> {
         name: name.to_owned(),
         cluster: None,
         live: true,
+        used_at: None,
     })
 }
 

@@ -44,11 +44,28 @@ fn a_rule_says_the_rank() {
         rule: rule(),
         tag,
         rank,
+        used: None,
+    };
+    let at = Time::from_millis(86_400_000).unwrap();
+    let used = LastUse {
+        at,
+        by: "ECS service `web`".into(),
     };
     let reasons = [
         by_rule(Some(tag()), rank(Some(10))),
         by_rule(Some(tag()), rank(None)),
         by_rule(None, None),
+        KeepReason::Rule {
+            rule: rule(),
+            tag: None,
+            rank: rank(Some(5)),
+            used: Some(Box::new(used)),
+        },
+        KeepReason::YoungLedger {
+            rule: rule(),
+            days: 3,
+            until: at,
+        },
         KeepReason::NoVersion {
             rule: rule(),
             tag: tag(),
@@ -58,6 +75,8 @@ fn a_rule_says_the_rank() {
     kept by rule `releases` (tag `1.4.0`): rank 3 of 10
     kept by rule `releases` (tag `1.4.0`) with its group
     kept by rule `releases`
+    kept by rule `releases`: rank 3 of 5; last used by ECS service `web` at 1970-01-02T00:00:00Z
+    the use ledger is 3 days old, so rule `releases` keeps what it may be about until 1970-01-02T00:00:00Z
     rule `releases` ranks by version, but tag `1.4.0` has no version
     ");
 }
