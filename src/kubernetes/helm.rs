@@ -13,7 +13,10 @@ use std::{
 
 use base64::{DecodeError, Engine, prelude::BASE64_STANDARD};
 use flate2::read::GzDecoder;
+use jiff::Timestamp;
 use serde::Deserialize;
+
+use crate::image::Time;
 
 /// The most bytes of a release, decompressed.
 const LARGEST: u64 = 32 << 20;
@@ -45,6 +48,12 @@ pub(crate) struct Release {
     version: u64,
     manifest: String,
     hooks: Option<Vec<Hook>>,
+    info: Option<Info>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Info {
+    last_deployed: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,6 +122,12 @@ impl Release {
         format!("{namespace}/{} revision {}", self.name, self.version)
     }
 
+    /// Returns when it was deployed last.
+    pub(crate) fn deployed_at(&self) -> Option<Time> {
+        let text = self.info.as_ref()?.last_deployed.as_ref()?;
+        text.parse::<Timestamp>().ok().map(Time::from)
+    }
+
     /// Returns the texts of its manifests.
     pub(crate) fn manifests(&self) -> impl Iterator<Item = &str> {
         let hooks = self.hooks.iter().flatten();
@@ -144,7 +159,7 @@ mod tests {
     #[test]
     fn reads_what_helm_writes() {
         let release = json!({
-            "name": "shop", "version": 3, "info": {"status": "superseded"}, "chart": {"templates": []},
+            "name": "shop", "version": 3, "info": {"status": "superseded", "last_deployed": "2026-10-01T12:00:00.123456789+02:00"}, "chart": {"templates": []},
             "manifest": "image: a", "hooks": [{"name": "migrate", "manifest": "image: b"}, {}],
         });
         let text = release.to_string();
@@ -157,6 +172,8 @@ mod tests {
         ] {
             let release = release.unwrap();
             assert_eq!(release.title("web"), "web/shop revision 3");
+            let deployed_at = release.deployed_at().unwrap();
+            assert_eq!(deployed_at.to_string(), "2026-10-01T10:00:00Z");
             assert_eq!(
                 release.manifests().collect::<Vec<_>>(),
                 ["image: a", "image: b"]

@@ -26,6 +26,9 @@ const RELEASES: u32 = 25;
 /// Selector of the Secrets in which Helm stores its releases.
 const HELM_SECRETS: &str = "&fieldSelector=type%3Dhelm.sh%2Frelease.v1";
 
+/// Built-in kinds that are kept to go back to.
+const KEPT_REVISIONS: [&str; 2] = ["ReplicaSet", "ControllerRevision"];
+
 /// Custom kinds that name a repository to make it, to watch it or to rule on it, which uses no image
 /// of it.
 const WATCHERS: [&str; 11] = [
@@ -151,6 +154,10 @@ impl Reader<'_> {
             Err(_) => title(object),
         };
         let user = self.user(&kind.name, name.clone(), workload.is_live());
+        // An old revision was made when its images were used.
+        let is_old = !user.live && KEPT_REVISIONS.contains(&kind.name.as_str());
+        let created_at = workload.metadata.created_at().filter(|_| is_old);
+        let user = user.up_to(created_at);
         let images = workload.images();
         for image in images.iter().filter(|image| !image.is_empty()) {
             read = read.and(self.add(&user, image, EvidenceKind::Field));
@@ -162,7 +169,7 @@ impl Reader<'_> {
         }
         // What else its text names may be a thing of the past, which is no reason for an alarm. In
         // a field, a repository without a tag means `latest`.
-        let user = || self.user(&kind.name, name.clone(), false);
+        let user = || (self.user(&kind.name, name.clone(), false)).up_to(created_at);
         let is_field = |text: &str| images.iter().any(|image| image == text);
         read.and(self.text(object, user, Some(&is_field)))
     }
@@ -219,7 +226,9 @@ impl Reader<'_> {
             error,
         })?;
         let namespace = stored.split('/').next().unwrap_or_default();
-        let user = || self.user("Helm release", release.title(namespace), false);
+        let deployed_at = release.deployed_at();
+        let title = release.title(namespace);
+        let user = || (self.user("Helm release", title.clone(), false)).up_to(deployed_at);
         let mut manifests = release.manifests();
         manifests.try_for_each(|manifest| self.text_and_encoded(manifest, user))
     }

@@ -5,8 +5,11 @@
 //! template, or in a template of a template. Fields that are not about images are passed over.
 //! Source: the Kubernetes API reference, `PodSpec`, `PodStatus`.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::image::Time;
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Workload<'a> {
@@ -27,6 +30,7 @@ pub(crate) struct Metadata {
     name: Option<String>,
     namespace: Option<String>,
     generate_name: Option<String>,
+    creation_timestamp: Option<String>,
 }
 
 /// Only what an object is called.
@@ -207,6 +211,12 @@ impl Metadata {
             Some(namespace) => format!("{namespace}/{name}"),
             None => name.clone(),
         })
+    }
+
+    /// Returns when it was created.
+    pub(crate) fn created_at(&self) -> Option<Time> {
+        let text = self.creation_timestamp.as_ref()?;
+        text.parse::<Timestamp>().ok().map(Time::from)
     }
 
     /// Returns namespace and name. Pods of one owner that are all alike share the name they were

@@ -119,6 +119,34 @@ async fn a_ledger_that_was_lost_keeps_what_it_may_be_about() {
     assert_eq!(aws.tags("app"), ["first"]);
 }
 
+/// What a source tells of the past counts from the first run on: here the revision before the last
+/// deployment, which ended before that run.
+#[tokio::test]
+async fn the_first_run_knows_of_deployments_before_it() {
+    let aws = account().await;
+    let config = config("{name: deployed, newest: 2, by: used}");
+    aws.edit(|world| {
+        for tag in ["second", "never"] {
+            world.tagged("app", tag, 100);
+        }
+        deploy(world, "second");
+    });
+    run_on(&aws, 2, &config).await;
+    // From now on the service tells nothing of its past.
+    aws.edit(|world| {
+        let service = world.home().cluster("prod").service("web");
+        service.current_service_deployment = None;
+        service.deployments.truncate(1);
+    });
+    for day in [10, 20, 30] {
+        assert_eq!(run_on(&aws, day, &config).await.counts.deleted, 0);
+    }
+    assert_eq!(run_on(&aws, 32, &config).await.counts.deleted, 1);
+    assert_eq!(aws.tags("app"), ["first", "second"]);
+    let ledger = gunzip(&object(&aws, BUCKET, &ledger_key()).unwrap());
+    assert_contains!(ledger, "ECS service `web` in cluster `prod`");
+}
+
 /// A tag that comes to an old image makes it new.
 #[tokio::test]
 async fn a_promoted_image_is_new() {

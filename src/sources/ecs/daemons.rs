@@ -16,7 +16,7 @@ use aws_smithy_types::retry::RetryConfig;
 
 use super::{
     Ecs,
-    findings::{Findings, Need, add_named},
+    findings::{Findings, Need, add_named, add_sources},
     last_part,
 };
 use crate::aws::{ApiError, Cause, Operation};
@@ -133,13 +133,16 @@ impl Ecs {
             };
             let status = deployment.status().map(DaemonDeploymentStatus::as_str);
             let sources = deployment.source_daemon_revisions().iter();
-            let sources = sources.map(|it| (it.arn(), Need::of_source(status)));
+            let sources = sources.map(|it| it.arn());
+            let revisions = &mut findings.daemon_revisions;
+            let ended_at = deployment.finished_at();
+            add_sources(revisions, (user, OPERATION), (status, ended_at), sources)?;
             let target = deployment.target_daemon_revision();
             let target = target.map(DaemonDeploymentRevisionDetail::arn);
             let rollback = deployment.rollback();
             let rollback = rollback.map(|it| it.rollback_target_daemon_revision_arn());
             let started = target.into_iter().chain(rollback);
-            let named = sources.chain(started.map(|arn| (arn, Need::Starts)));
+            let named = started.map(|arn| (arn, Need::Starts));
             add_named(&mut findings.daemon_revisions, user, OPERATION, named)
         });
         for arn in missing.await? {

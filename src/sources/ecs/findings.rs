@@ -5,12 +5,14 @@ use std::{
     sync::Arc,
 };
 
+use aws_smithy_types::DateTime;
 use futures::{Stream, TryStreamExt};
 
 use super::definitions::Definition;
 use crate::{
     aws::{ApiError, Operation},
     evidence::User,
+    image::Time,
 };
 
 /// Statuses of deployments that have ended.
@@ -260,9 +262,25 @@ pub(super) fn named(
 
 /// Adds a revision. One that is named twice is needed as much as either says.
 fn add(revisions: &mut BTreeMap<String, Revision>, arn: String, revision: Revision) {
-    let need = revision.need;
-    let known = revisions.entry(arn).or_insert(revision);
-    known.need = known.need.max(need);
+    match revisions.get_mut(&arn) {
+        Some(known) if known.need >= revision.need => {}
+        _ => drop(revisions.insert(arn, revision)),
+    }
+}
+
+/// Adds the revisions that a deployment of this status comes from. Once it has ended, they were used
+/// up to then.
+pub(super) fn add_sources<'a>(
+    revisions: &mut BTreeMap<String, Revision>,
+    (user, operation): (&Arc<User>, Operation),
+    (status, ended_at): (Option<&str>, Option<&DateTime>),
+    sources: impl Iterator<Item = Option<&'a str>>,
+) -> Result<(), ApiError> {
+    let need = Need::of_source(status);
+    let ended_at = ended_at.filter(|_| need == Need::Past);
+    let ended_at = ended_at.and_then(|at| Time::from_millis(at.to_millis().ok()?));
+    let user = user.up_to(ended_at);
+    add_named(revisions, &user, operation, sources.map(|arn| (arn, need)))
 }
 
 /// Adds revisions that an answer names.

@@ -8,7 +8,7 @@ use aws_sdk_ecs::types::{ServiceDeploymentStatus, ServiceRevisionSummary};
 
 use super::{
     Ecs,
-    findings::{Findings, Need, add_named},
+    findings::{Findings, Need, add_named, add_sources},
 };
 use crate::aws::{ApiError, Operation};
 
@@ -28,12 +28,15 @@ impl Ecs {
             };
             let status = deployment.status().map(ServiceDeploymentStatus::as_str);
             let sources = deployment.source_service_revisions().iter();
-            let sources = sources.map(|it| (it.arn(), Need::of_source(status)));
+            let sources = sources.map(|it| it.arn());
+            let ended_at = deployment.finished_at();
+            let revisions = &mut findings.revisions;
+            add_sources(revisions, (user, OPERATION), (status, ended_at), sources)?;
             let target = deployment.target_service_revision();
             let target = target.map(ServiceRevisionSummary::arn);
             let rollback = deployment.rollback().map(|it| it.service_revision_arn());
             let started = target.into_iter().chain(rollback);
-            let named = sources.chain(started.map(|arn| (arn, Need::Starts)));
+            let named = started.map(|arn| (arn, Need::Starts));
             add_named(&mut findings.revisions, user, OPERATION, named)
         });
         for arn in missing.await? {

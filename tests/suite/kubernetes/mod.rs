@@ -5,6 +5,7 @@ mod access;
 mod api_server;
 mod conformance;
 mod faults;
+mod history;
 mod objects;
 mod reaching;
 mod users;
