@@ -6,7 +6,10 @@ use crate::{
     evidence::SourceError,
     guard::UsageCounts,
     image::Time,
-    policy::git::{DocumentSizes, HistoryError},
+    policy::{
+        Policy,
+        git::{DocumentSizes, HistoryError},
+    },
     sources::git,
     state::{State, StateError},
 };
@@ -132,7 +135,7 @@ impl Program {
         let (policies, nothing) = (&self.config.policies, Ok(DocumentSizes::new()));
         let at = self.now();
         let policies = git::with_histories(policies, &self.clients, &nothing, at).await;
-        for rules in policies.0.iter().filter_map(|policy| policy.git()) {
+        for rules in policies.0.iter().filter_map(Policy::git) {
             if let Some(Err(why)) = &rules.history {
                 let (address, why) = (rules.document.clone(), why.clone());
                 return Err(AcceptUseError::Document { address, why });
@@ -184,12 +187,11 @@ impl UseChange {
     /// # Errors
     /// Returns an error if the state cannot be written.
     pub async fn accept(&self) -> Result<(), AcceptUseError> {
-        let accepted = match &self.documents {
-            Some(sizes) => self.state.record_documents(sizes).await,
-            None => {
-                let (source, counts) = (&self.source, &self.now);
-                self.state.accept_counts(source, counts, self.at).await
-            }
+        let accepted = if let Some(sizes) = &self.documents {
+            self.state.record_documents(sizes).await
+        } else {
+            let (source, counts) = (&self.source, &self.now);
+            self.state.accept_counts(source, counts, self.at).await
         };
         accepted.map_err(|error| (&error).into())
     }

@@ -10,7 +10,7 @@ use crate::{
     config::S3Objects,
     image::Time,
     policy::{
-        Action, Policies,
+        Action, Policies, Policy,
         git::{DocumentSizes, Expected, GitRules, History, HistoryError},
     },
 };
@@ -41,7 +41,7 @@ pub(crate) async fn with_histories(
 
 /// Returns the sizes of the documents that were accepted.
 pub(crate) fn accepted(policies: &Policies) -> DocumentSizes {
-    let rules = policies.0.iter().filter_map(|policy| policy.git());
+    let rules = policies.0.iter().filter_map(Policy::git);
     let accepted = rules.filter_map(|rules| {
         let history = rules.history.as_ref()?.as_ref().ok()?;
         Some((key(rules), history.counts()))

@@ -244,6 +244,9 @@ async fn one_more_rule_keeps_more() {
     assert_eq!(after["nightly"], "deleted");
 }
 
+/// A change of a document.
+type Change = fn(&mut Value);
+
 /// Whatever is wrong with a document, its repository stays whole, with a warning, and the others are
 /// cleaned.
 #[tokio::test]
@@ -251,7 +254,6 @@ async fn a_document_that_is_not_believed_leaves_its_repository_alone() {
     let origin = new_origin();
     let built = history(&origin);
     let document = exported(&origin);
-    type Change = fn(&mut Value);
     let changes: &[(Change, &str)] = &[
         (
             |it| it["generated_at"] = "2026-11-19T11:00:00Z".into(),
