@@ -54,17 +54,12 @@ impl Bucket {
             | Self::ServiceDeployments
             | Self::ServiceRevisions => Quota::steady(18.0, 40.0),
             Self::Tasks | Self::Services => Quota::steady(18.0, 80.0),
-            Self::OtherEcs | Self::Eks => Quota::steady(5.0, 10.0),
+            Self::OtherEcs | Self::Eks | Self::Stacks => Quota::steady(5.0, 10.0),
             Self::Lambda => Quota::steady(12.0, 12.0),
             Self::LambdaGetFunction => Quota::steady(80.0, 80.0),
-            Self::Stacks => Quota::steady(5.0, 10.0),
-            Self::Templates | Self::ChangeSets => Quota {
-                first: 10.0,
-                ..Quota::steady(20.0, 20.0)
-            },
             Self::OtherService => Quota::steady(10.0, 20.0),
             Self::EcrRead | Self::EcrLifecycle => Quota::steady(20.0, 30.0),
-            Self::EcrDelete | Self::EcrStorageClass => Quota {
+            Self::EcrDelete | Self::EcrStorageClass | Self::Templates | Self::ChangeSets => Quota {
                 first: 10.0,
                 ..Quota::steady(20.0, 20.0)
             },

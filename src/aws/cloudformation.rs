@@ -2,6 +2,11 @@
 //!
 //! It speaks only the query protocol. Source: "AWS CloudFormation API Reference".
 
+#![expect(
+    clippy::struct_field_names,
+    reason = "fields are called as they are in answers"
+)]
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};

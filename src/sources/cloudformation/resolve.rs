@@ -49,14 +49,14 @@ impl<'a> Resolver<'a> {
         match value {
             Value::String(text) => self.surroundings.hosts.complete(text).into(),
             Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
-            Value::Object(members) => match function(members) {
-                Some((name, argument)) => self.call(name, argument),
-                None => {
-                    let members = members.iter();
-                    let members = members.map(|(key, value)| (key.clone(), self.value(value)));
-                    Value::Object(members.collect())
+            Value::Object(members) => {
+                if let Some((name, argument)) = function(members) {
+                    return self.call(name, argument);
                 }
-            },
+                let members = members.iter();
+                let members = members.map(|(key, value)| (key.clone(), self.value(value)));
+                Value::Object(members.collect())
+            }
             _ => value.clone(),
         }
     }

@@ -8,13 +8,16 @@ use crate::{
     image::{Partition, Registry},
 };
 
+/// Name and outputs of a nested stack.
+type Nested = (String, HashMap<String, String>);
+
 /// What stacks know of each other.
 pub(super) struct Surroundings {
     pub(super) location: Registry,
     pub(super) partition: Partition,
     pub(super) exports: HashMap<String, String>,
     /// Names and outputs of nested stacks, by the stack that they are in.
-    pub(super) nested: HashMap<String, Vec<(String, HashMap<String, String>)>>,
+    pub(super) nested: HashMap<String, Vec<Nested>>,
     pub(super) hosts: Hosts,
 }
 

@@ -37,7 +37,7 @@ fn template() -> Value {
     })
 }
 
-fn stack(name: &str, parent: Option<&str>, outputs: Value) -> Stack {
+fn stack(name: &str, parent: Option<&str>, outputs: &Value) -> Stack {
     serde_json::from_value(json!({
         "StackId": format!("{ID}/{name}"), "StackName": name, "StackStatus": "CREATE_COMPLETE",
         "CreationTime": "2026-11-01T00:00:00Z", "ParentId": parent, "Outputs": outputs,
@@ -53,8 +53,8 @@ fn resolved(value: &Value) -> Value {
     let export = json!([{"OutputKey": "Uri", "OutputValue": format!("{HOST}/shared"), "ExportName": "shared-uri"}]);
     let inner = json!([{"OutputKey": "Tag", "OutputValue": "nested-1"}]);
     let stacks = [
-        stack("Other", None, export),
-        stack("Shop-Nested-ABC", Some(ID), inner),
+        stack("Other", None, &export),
+        stack("Shop-Nested-ABC", Some(ID), &inner),
     ];
     let partition = Partition::of("eu-west-1").unwrap();
     let surroundings = Surroundings::new(&location, partition, &stacks).unwrap();
