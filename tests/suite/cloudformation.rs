@@ -656,7 +656,7 @@ async fn the_access_check_tries_every_call() {
     aws.edit(base);
     let access = program(&aws, &config("{}")).access().await.unwrap();
     assert!(access.is_complete(), "{access}");
-    let denied = |operation: &str| Fault::denied(&format!("cloudformation:{operation}"));
+    let denied = |operation: &str| Fault::denied(format!("cloudformation:{operation}"));
     for operation in [
         "DescribeStacks",
         "GetTemplate",
@@ -697,10 +697,8 @@ async fn the_access_check_tries_every_call() {
 #[tokio::test]
 async fn assets_are_cleaned_beside_what_runs_without_a_stack() {
     let aws = SimulatedAws::start().await;
-    let recipe = format!(
-        "{{mode: delete, state: 's3://memory/prefix', guards: {{soak: 2d}}, policies: [{{repositories: ['cdk-*-container-assets-*'], \
-         keep: [{{name: fresh, pushed_within: 7d}}], delete_unmatched: true}}]}}"
-    );
+    let recipe = "{mode: delete, state: 's3://memory/prefix', guards: {soak: 2d}, policies: [{repositories: ['cdk-*-container-assets-*'], \
+         keep: [{name: fresh, pushed_within: 7d}], delete_unmatched: true}]}";
     aws.edit(|world| {
         world.bucket(BUCKET);
         world.home().script_nothing();
@@ -713,10 +711,10 @@ async fn assets_are_cleaned_beside_what_runs_without_a_stack() {
         let image = format!("{HOST}/{ASSETS}:script");
         world.home().ecs.register("by-hand", [image]);
     });
-    let answer = run(&aws, &recipe).await;
+    let answer = run(&aws, recipe).await;
     assert_deleted!(answer, Completed, 0);
     set_clock(&aws, Duration::from_hours(49));
-    let answer = run(&aws, &recipe).await;
+    let answer = run(&aws, recipe).await;
     assert_deleted!(answer, Completed, 1);
     assert_kept(&aws, &["fresh", "script", "stack"]);
     assert_eq!(aws.tags("other"), ["unused"]);
