@@ -138,7 +138,7 @@ def test_a_function_keeps_its_image(programs, account, app):
 
 def template(tag):
     image = f"${{AWS::AccountId}}.dkr.ecr.${{AWS::Region}}.${{AWS::URLSuffix}}/app:{tag}"
-    value = {"Type": "String", "Value": {"Fn::Sub": image}}
+    value = {"Name": "image", "Type": "String", "Value": {"Fn::Sub": image}}
     return {"Resources": {"Image": {"Type": "AWS::SSM::Parameter", "Properties": value}}}
 
 
@@ -146,19 +146,21 @@ def test_what_templates_name_stays(programs, account, app):
     for tag in ("planned", "created"):
         Repository(account, "app").push(tag, days=90, label=tag)
     cloudformation = account.client("cloudformation")
-    yaml = "Resources:\n  Image:\n    Type: AWS::SSM::Parameter\n    Properties:\n      Type: String\n"
+    yaml = "Resources:\n  Image:\n    Type: AWS::SSM::Parameter\n    Properties:\n      Name: image\n      Type: String\n"
     image = "${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/app:${Tag}"
     yaml = f"Parameters:\n  Tag: {{ Type: String }}\n{yaml}      Value: !Sub '{image}'\n"
     parameters = [{"ParameterKey": "Tag", "ParameterValue": "used"}]
     cloudformation.create_stack(StackName="stack", TemplateBody=yaml, Parameters=parameters)
     for stack, tag, kind in (("stack", "planned", "UPDATE"), ("new", "created", "CREATE")):
         body = json.dumps(template(tag))
-        cloudformation.create_change_set(StackName=stack, ChangeSetName="next", TemplateBody=body, ChangeSetType=kind)
+        cloudformation.create_change_set(StackName=stack, ChangeSetName=tag, TemplateBody=body, ChangeSetType=kind)
     answer = run(programs, account, {"lambda": False, "services": False, "cloudformation": {}})
     assert tags(account) == {"used", "planned", "created", "kept"}
     [line] = [line for line in answer["in_use"] if line["source"] == "cloudformation"]
     assert line["complete"] and line["references"] == 3
 
+    # moto lists a change set of every stack for each.
+    cloudformation.delete_change_set(StackName="new", ChangeSetName="created")
     cloudformation.delete_stack(StackName="new")
     run(programs, account, {"lambda": False, "services": False})
     assert tags(account) == {"used", "planned", "kept"}
