@@ -4,6 +4,7 @@
 //! deleted is decided in [`crate::plan`], which knows what is in use and how images belong
 //! together.
 
+mod conditions;
 mod cover;
 pub mod git;
 mod history;

@@ -23,8 +23,8 @@ impl KeepRules {
         let tags: Vec<Vec<&str>> = images.iter().map(tags).collect();
         let images = images.iter().zip(&tags).map(|(entry, tags)| GitImage {
             tags,
-            counts: entry.eligibility == Eligibility::Counts,
-            revisions: match entry.eligibility {
+            counts: entry.eligibility_as_image() == Eligibility::Counts,
+            revisions: match entry.eligibility_as_image() {
                 Eligibility::Counts | Eligibility::Ranked if git.annotation => entry.revisions,
                 _ => Some(&[]),
             },
@@ -37,7 +37,7 @@ impl KeepRules {
 
 /// Returns the tags that may name the commit of an image.
 fn tags<'a>(entry: &RuleImage<'a>) -> Vec<&'a str> {
-    if entry.eligibility == Eligibility::None {
+    if entry.eligibility_as_image() == Eligibility::None {
         return Vec::new();
     }
     let tags = entry.image.ordinary_tags(entry.can_run);
