@@ -111,14 +111,20 @@ impl Clients {
         tried
     }
 
-    /// Tries every action that reading a registry takes.
-    pub(crate) async fn try_ecr(&self) -> Vec<Tried> {
+    /// Tries every action that reading a registry takes, with the AWS tags of repositories if these
+    /// are read.
+    pub(crate) async fn try_ecr(&self, reads_tags: bool) -> Vec<Tried> {
         let mut trial = self.trial();
         let ecr = &self.ecr;
         let request = ecr.describe_repositories().max_results(1).send();
         let repositories = trial.call(Operation::DescribeRepositories, request).await;
-        let name = repositories
-            .and_then(|answer| answer.repositories?.into_iter().next()?.repository_name);
+        let first = repositories.and_then(|answer| answer.repositories?.into_iter().next());
+        let arn = first.as_ref().and_then(|it| it.repository_arn.clone());
+        if let Some(arn) = arn.filter(|_| reads_tags) {
+            let request = ecr.list_tags_for_resource().resource_arn(arn).send();
+            trial.call(Operation::ListTagsForResource, request).await;
+        }
+        let name = first.and_then(|it| it.repository_name);
         let name = &name.unwrap_or_else(|| NOTHING.to_owned());
         let image = ImageIdentifier::builder().image_digest(NO_DIGEST).build();
         try_each! { trial:

@@ -58,6 +58,7 @@ operations! {
     DescribeRegistry = "ecr:DescribeRegistry": Some(Bucket::EcrRead);
     DescribeRepositories = "ecr:DescribeRepositories": Some(Bucket::EcrRead);
     ListPullTimeUpdateExclusions = "ecr:ListPullTimeUpdateExclusions": Some(Bucket::EcrRead);
+    ListTagsForResource = "ecr:ListTagsForResource": Some(Bucket::EcrRead);
     GetRegistryPolicy = "ecr:GetRegistryPolicy": Some(Bucket::EcrRead);
     GetRepositoryPolicy = "ecr:GetRepositoryPolicy": Some(Bucket::EcrRead);
     GetLifecyclePolicy = "ecr:GetLifecyclePolicy": Some(Bucket::EcrLifecycle);

@@ -27,7 +27,7 @@ pub(super) fn compile(
     let mut default_policies = defaults.policies.items();
     let default_keep = default_policies.find_map(|(_, policy)| policy.keep.as_ref());
     let has_state = document.state.is_some() || problems.knows(&Path::of("state"));
-    let policies = policies::compile(&document.policies, default_keep, has_state, problems);
+    let policies = policies::compile(document, default_keep, has_state, problems);
     let in_use = in_use::compile(&document.in_use, problems);
     let registry_aliases = aliases(&document.registry_aliases, problems);
     if !has_state {

@@ -1,7 +1,7 @@
 //! Back from what the program uses to a document: the effective configuration, with every default
 //! written out.
 
-use std::num::NonZeroU32;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -44,7 +44,8 @@ fn document(config: &Config) -> Document {
         version: Count(NonZeroU32::MIN),
         mode: config.mode,
         registries: (!config.registries.is_empty()).then(|| registries.collect()),
-        policies: config.policies.0.iter().map(policy).collect(),
+        policy_tag: config.policies.tag.clone(),
+        policies: config.policies.all.iter().map(policy).collect(),
         in_use: in_use(&config.in_use),
         registry_aliases: texts(&config.registry_aliases),
         guards: guards(&config.guards),
@@ -84,9 +85,13 @@ fn policy(policy: &Policy) -> raw::Policy {
         newest.map_or(0, NonZeroU32::get)
     };
     let limits = policy.limits;
+    let tags = policy.repository_tags.iter();
+    let tags = tags.map(|(key, glob)| (key.clone(), glob.as_str().to_owned()));
+    let tags: BTreeMap<String, String> = tags.collect();
     raw::Policy {
         name: policy.name.clone(),
         repositories: Some(texts(policy.repositories.patterns())),
+        repository_tags: (!tags.is_empty()).then_some(tags),
         pull_through_cache: policy.pull_through_cache.then_some(true),
         mode: limits.mode.map(|ceiling| match ceiling {
             Ceiling::Plan => Mode::Plan,

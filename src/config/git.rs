@@ -182,7 +182,7 @@ pub(super) fn compile(written: &Git, path: &Path, problems: &mut Problems) -> Op
 
 /// Checks that there is a state where annotations are read.
 pub(super) fn need_state(policies: &Policies, problems: &mut Problems) {
-    for policy in &policies.0 {
+    for policy in &policies.all {
         if policy.git().is_some_and(|git| git.annotation) {
             let path = Path::of("policies").index(policy.position);
             let message = "needs `state`, which remembers them: reading a manifest is a pull of it";

@@ -102,6 +102,7 @@ fn rule(
     problems: &mut Problems,
 ) -> Option<KeepRule> {
     check_conditions(written, path, problems);
+    let artifacts = artifacts(written, &path.key("type"), problems);
     let tags = pattern(written.tags.as_ref(), &path.key("tags"), problems);
     let except = pattern(written.except.as_ref(), &path.key("except"), problems);
     let no_tag = pattern(written.no_tag.as_ref(), &path.key("no_tag"), problems);
@@ -128,7 +129,7 @@ fn rule(
     };
     Some(KeepRule {
         name,
-        artifacts: artifacts(written, &path.key("type"), problems)?,
+        artifacts: artifacts.ok()?,
         tags: tags.ok()?,
         except: except.ok()?,
         all_tags: all_tags?,
@@ -146,19 +147,19 @@ fn rule(
     })
 }
 
-/// Returns the type of artifacts that a rule is about, or `None` within if it is about images.
+/// Returns the type of artifacts that a rule is about; `None` if it is about images.
 fn artifacts(
     rule: &raw::KeepRule,
     path: &Path,
     problems: &mut Problems,
-) -> Option<Option<Wildcard>> {
+) -> Result<Option<Wildcard>, Reported> {
     let written = rule.artifact_type.as_deref();
     if written.is_some_and(str::is_empty) {
         problems.add(path, "expected a glob; leave the key out for every type");
-        return None;
+        return Err(Reported);
     }
     let types = written.map_or_else(Wildcard::any, Wildcard::new);
-    Some((rule.artifacts == Some(true)).then_some(types))
+    Ok((rule.artifacts == Some(true)).then_some(types))
 }
 
 fn all_tags(rule: &raw::KeepRule, path: &Path, problems: &mut Problems) -> Option<Vec<Pattern>> {

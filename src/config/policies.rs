@@ -1,6 +1,6 @@
 //! Policies: what is written, checked and compiled.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Config, Mode, git, guards,
@@ -11,12 +11,15 @@ use super::{
     scalar::List,
     text::quoted,
 };
-use crate::policy::{Action, Ceiling, KeepRules, Limits, Policies, Policy, RepositoryGlobs};
+use crate::policy::{
+    Action, Ceiling, KeepRules, Limits, PROTECT, Policies, Policy, RepositoryGlobs,
+    wildcard::Wildcard,
+};
 
 impl Config {
     /// Returns whether any image has to soak.
     pub(crate) fn soaks(&self) -> bool {
-        let policies = self.policies.0.iter();
+        let policies = self.policies.all.iter();
         let of_policies = policies.filter_map(|policy| policy.limits.soak);
         let mut all = of_policies.chain([self.guards.soak]);
         all.any(|soak| !soak.is_zero())
@@ -26,12 +29,13 @@ impl Config {
 /// Returns the policies as they are written; `default_keep` is for those without `keep`. Some keys
 /// need the state store.
 pub(super) fn compile(
-    written: &List<raw::Policy>,
+    document: &raw::Document,
     default_keep: Option<&List<raw::KeepRule>>,
     has_state: bool,
     problems: &mut Problems,
 ) -> Option<Policies> {
-    let path = Path::of("policies");
+    let (path, written) = (Path::of("policies"), &document.policies);
+    let tag = policy_tag(document.policy_tag.as_ref(), problems);
     if written.0.is_empty() {
         problems.add(
             &path,
@@ -42,18 +46,22 @@ pub(super) fn compile(
     let policies = written.items().map(|(position, written)| {
         let path = path.index(position);
         check_unique_name(written, position, &mut names, &path, problems);
+        check_protected(written, tag.as_deref(), &path, problems);
+        let repository_tags = repository_tags(written, &path.key("repository_tags"), problems);
         let repositories = repositories(written, &path, problems);
         let action = action(written, default_keep, &path, problems);
         Some(Policy {
             position,
             name: written.name.clone(),
             repositories: repositories?,
+            repository_tags: repository_tags?,
             pull_through_cache: written.pull_through_cache.unwrap_or(false),
             action: action?,
             limits: limits(written, has_state, &path, problems),
         })
     });
-    let policies = all_of(policies).map(Policies)?;
+    let all = all_of(policies)?;
+    let policies = Policies { all, tag };
     for (policy, covering) in policies.covered() {
         let path = path.index(policy.position).key("repositories");
         let globs = covering.repositories.patterns().iter().take(3);
@@ -86,6 +94,46 @@ fn check_unique_name<'a>(
     }
 }
 
+/// Checks that a policy is not called like the value that leaves a repository alone.
+fn check_protected(policy: &raw::Policy, tag: Option<&str>, path: &Path, problems: &mut Problems) {
+    if let Some(tag) = tag
+        && policy.name.as_deref() == Some(PROTECT)
+    {
+        let message = format!(
+            "`{PROTECT}` in the AWS tag {} leaves a repository alone: choose another name",
+            quoted(tag)
+        );
+        problems.add(&path.key("name"), message);
+    }
+}
+
+fn policy_tag(written: Option<&String>, problems: &mut Problems) -> Option<String> {
+    if written.is_some_and(|key| key.trim().is_empty()) {
+        let message = "expected the key of an AWS tag, such as `ecr-cleanup`";
+        problems.add(&Path::of("policy_tag"), message);
+    }
+    written.cloned()
+}
+
+fn repository_tags(
+    policy: &raw::Policy,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<BTreeMap<String, Wildcard>> {
+    let Some(written) = &policy.repository_tags else {
+        return Some(BTreeMap::new());
+    };
+    if written.is_empty() && !problems.knows(path) {
+        let message =
+            "expected a tag, such as `{ team: \"payments*\" }`; leave the key out for any";
+        problems.add(path, message);
+        return None;
+    }
+    let tags = written.iter();
+    let tags = tags.map(|(key, glob)| (key.clone(), Wildcard::new(glob)));
+    Some(tags.collect())
+}
+
 fn limits(policy: &raw::Policy, has_state: bool, path: &Path, problems: &mut Problems) -> Limits {
     let soak = policy.soak.map(|soak| soak.0);
     if soak.is_some_and(|soak| !soak.is_zero()) && !has_state {
@@ -108,6 +156,9 @@ fn repositories(
     path: &Path,
     problems: &mut Problems,
 ) -> Option<RepositoryGlobs> {
+    if policy.repositories.is_none() && policy.repository_tags.is_some() {
+        return RepositoryGlobs::new(&["**".to_owned()]).ok();
+    }
     let written = problems.required(path, "repositories", policy.repositories.as_ref())?;
     let path = path.key("repositories");
     if written.0.is_empty() {

@@ -7,6 +7,8 @@
 mod form;
 mod in_use;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -42,6 +44,10 @@ pub(super) struct Document {
     /// account and Region.
     #[schemars(length(min = 1))]
     pub(super) registries: Option<List<Registry>>,
+    /// The AWS tag of a repository whose value is the name of its policy, or `protect`, which leaves
+    /// it alone. A name that there is not leaves it alone too. Default: none, and no tag is read.
+    #[schemars(length(min = 1, max = 128))]
+    pub(super) policy_tag: Option<String>,
     /// What is kept, by repository. The first policy whose globs match a repository applies to it;
     /// a repository that none matches is left alone. Default: one policy for all repositories, with
     /// the default keep rules.
@@ -102,7 +108,7 @@ pub(super) struct Registry {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `repositories`")]
 #[schemars(extend(
-    "x-required" = ["repositories"],
+    "anyOf" = [{ "required": ["repositories"] }, { "required": ["repository_tags"] }],
     "not" = {
         "properties": { "leave_alone": { "const": true } },
         "required": ["leave_alone"],
@@ -125,9 +131,13 @@ pub(super) struct Policy {
     pub(super) name: Option<String>,
     /// Globs on whole repository names: `*` and `?` do not cross a `/`, `**` does; `**` alone is
     /// every repository. A repository of a pull-through cache is matched only by a glob without a
-    /// wildcard, unless `pull_through_cache` is set. Required.
+    /// wildcard, unless `pull_through_cache` is set. Required, unless `repository_tags` is written.
     #[schemars(length(min = 1), inner(length(min = 1)))]
     pub(super) repositories: Option<List<String>>,
+    /// AWS tags of the repository, each with a glob on its value, in which `*` is any text; where
+    /// `repositories` is written too, both have to match. Default: none.
+    #[schemars(extend("minProperties" = 1))]
+    pub(super) repository_tags: Option<BTreeMap<String, String>>,
     /// Let wildcards match repositories of pull-through caches too. Default: false.
     pub(super) pull_through_cache: Option<bool>,
     /// The most a run may do in these repositories; what the configuration or an event allows is

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::guard::{PullAction, PullGuard, TrustedPullers, UnreadPullers};
-use crate::policy::{Action, Ceiling, KeepRule, Limits, Order};
+use crate::policy::{Action, Ceiling, Choice, KeepRule, Limits, Order, RepositoryTags};
 
 fn parse(text: &str) -> Config {
     Config::parse(text).unwrap_or_else(|error| panic!("{text}\n{error}"))
@@ -22,7 +22,7 @@ fn errors(text: &str) -> Vec<String> {
 }
 
 fn rules_of(config: &Config, policy: usize) -> &[KeepRule] {
-    match &config.policies.0[policy].action {
+    match &config.policies.all[policy].action {
         Action::Keep(keep) => &keep.rules,
         Action::LeaveAlone => panic!("left alone"),
     }
@@ -123,15 +123,15 @@ fn keys_left_out_keep_their_defaults_at_every_level() {
     );
     assert_eq!(rules_of(&written, 0), rules_of(&defaults, 0));
     assert_eq!(rules_of(&written, 1), rules_of(&defaults, 0));
-    assert_eq!(written.policies.0.len(), 2);
+    assert_eq!(written.policies.all.len(), 2);
     let policies = &written.policies;
-    let positions: Vec<usize> = policies.0.iter().map(|policy| policy.position).collect();
+    let positions: Vec<usize> = policies.all.iter().map(|policy| policy.position).collect();
     assert_eq!(positions, [0, 1]);
-    let second = policies.of("b/c", false);
-    assert!(second.is_some_and(|policy| policy.position == 1));
+    let second = policies.of("b/c", false, &RepositoryTags::new());
+    assert_eq!(second, Choice::Policy(&policies.all[1]));
 
     let written = parse("policies: [{ repositories: [a], leave_alone: true }]");
-    assert_eq!(written.policies.0[0].action, Action::LeaveAlone);
+    assert_eq!(written.policies.all[0].action, Action::LeaveAlone);
     let off = parse("in_use: { ecs: false, eks: false }").in_use;
     let expected = InUse {
         ecs: None,
@@ -178,7 +178,7 @@ fn every_setting_is_read() {
     assert_eq!(config.guards.unexplained_pulls.action, PullAction::Keep);
     let reaching: Vec<bool> = config
         .policies
-        .0
+        .all
         .iter()
         .map(|it| it.pull_through_cache)
         .collect();
@@ -279,7 +279,7 @@ fn a_policy_has_a_name_and_limits() {
         { name: team, repositories: ['team/**'], mode: archive, max_percent: 0, max_deletions: 7, soak: 0d },
         { repositories: ['**'], mode: delete, soak: 2d }] }";
     let config = parse(text);
-    let [team, rest] = &config.policies.0[..] else {
+    let [team, rest] = &config.policies.all[..] else {
         panic!("{config:?}")
     };
     let limits = Limits {
@@ -297,6 +297,19 @@ fn a_policy_has_a_name_and_limits() {
     assert_eq!((rest.title(), rest.limits), ("policy 2".to_owned(), limits));
     assert!(config.soaks() && !parse("").soaks());
     assert_eq!(parse(&serde_json::to_string(&config).unwrap()), config);
+}
+
+/// The policy tag may name a policy that no repository would have otherwise.
+#[test]
+fn a_policy_that_a_tag_may_name_can_apply() {
+    let policies = "policies: [{ repositories: ['**'] }, { name: late, repositories: [b] }]";
+    assert_eq!(errors(policies).len(), 1);
+    let config = parse(&format!("{policies}\npolicy_tag: ecr-cleanup"));
+    assert_eq!(config.policies.tag.as_deref(), Some("ecr-cleanup"));
+    let by_tags = parse("policies: [{ repository_tags: { team: 'a*', tier: prod } }]");
+    for config in [config, by_tags] {
+        assert_eq!(parse(&serde_json::to_string(&config).unwrap()), config);
+    }
 }
 
 proptest! {

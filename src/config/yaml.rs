@@ -146,7 +146,7 @@ mod tests {
                 ..KeepRule::new(name)
             };
             let document = format!("policies: [{{ repositories: ['**'], keep: [{}] }}]", rule(&written));
-            let read = Config::parse(&document).map(|config| config.policies.0);
+            let read = Config::parse(&document).map(|config| config.policies.all);
             let Action::Keep(keep) = &read.unwrap()[0].action else {
                 unreachable!()
             };

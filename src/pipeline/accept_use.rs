@@ -89,7 +89,7 @@ impl Program {
         let asks_git = self
             .config
             .policies
-            .0
+            .all
             .iter()
             .any(|policy| policy.git().is_some());
         if asks_git && source == GIT {
@@ -135,7 +135,7 @@ impl Program {
         let (policies, nothing) = (&self.config.policies, Ok(DocumentSizes::new()));
         let at = self.now();
         let policies = git::with_histories(policies, &self.clients, &nothing, at).await;
-        for rules in policies.0.iter().filter_map(Policy::git) {
+        for rules in policies.all.iter().filter_map(Policy::git) {
             if let Some(Err(why)) = &rules.history {
                 let (address, why) = (rules.document.clone(), why.clone());
                 return Err(AcceptUseError::Document { address, why });

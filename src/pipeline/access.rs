@@ -71,7 +71,8 @@ impl Program {
         let pages = eks::pages();
         let mut access = Access::new(&self.config, &locations.own.registry);
         for (registry, clients) in &locations.registries {
-            access.try_registry(registry, clients).await;
+            let reads_tags = self.config.policies.read_tags();
+            access.record(registry, clients.try_ecr(reads_tags).await);
             if self.config.policies.use_pull_times() {
                 let excluded = registry::is_excluded(clients, &locations.own).await;
                 access.advise_exclusion(registry, excluded);
@@ -137,11 +138,6 @@ impl Access {
             && self.denied_elsewhere.is_empty()
             && self.missing_rules.is_empty()
             && self.problems.is_empty()
-    }
-
-    /// Tries every permission that a registry needs.
-    async fn try_registry(&mut self, registry: &Registry, clients: &Clients) {
-        self.record(registry, clients.try_ecr().await);
     }
 
     /// Advises to exclude the program's role from the pull times of a registry (K12).

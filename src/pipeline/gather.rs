@@ -42,7 +42,7 @@ impl Gathered {
             caches: AllCaches::default(),
             inventories: None,
             usage: UsageIndex::default(),
-            histories: Histories::unread(Policies(Vec::new())),
+            histories: Histories::unread(Policies::default()),
             not_published: None,
             read_at: Instant::now(),
         }

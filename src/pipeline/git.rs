@@ -39,7 +39,7 @@ impl Program {
     /// Reads the Git histories that the policies ask for.
     pub(super) async fn histories(&self, state: Option<&State>) -> Histories {
         let policies = &self.config.policies;
-        if policies.0.iter().all(|policy| policy.git().is_none()) {
+        if policies.all.iter().all(|policy| policy.git().is_none()) {
             return Histories::unread(policies.clone());
         }
         let last = match state {

@@ -7,13 +7,13 @@ use crate::{
     config::{Config, nearest},
     inventory::NotRead,
     plan::{KeepReason, LeftAlone, Plan, RepositoryPlan, Verdict},
-    policy::{Action, KeepRule, KeepRules, Policies},
+    policy::{Action, KeepRule, KeepRules, Policies, Policy},
 };
 
 /// The rules of policies without any. They are for whatever there may be, so one that keeps nothing
 /// is no mistake.
 static DEFAULT_RULES: LazyLock<Vec<KeepRule>> = LazyLock::new(|| {
-    let policies = Config::parse("").map(|config| config.policies.0);
+    let policies = Config::parse("").map(|config| config.policies.all);
     let rules = policies
         .into_iter()
         .flatten()
@@ -32,7 +32,7 @@ pub(super) fn warnings(plan: &Plan, policies: &Policies) -> Vec<String> {
         return Vec::new();
     }
     let mut warnings = Vec::new();
-    for policy in &policies.0 {
+    for policy in &policies.all {
         let path = format!("policies[{}]", policy.position);
         for glob in policy.repositories.unmatched(names.iter().copied()) {
             let meant = meant(glob, &names);
@@ -40,6 +40,11 @@ pub(super) fn warnings(plan: &Plan, policies: &Policies) -> Vec<String> {
             let question = question.unwrap_or_default();
             warnings.push(format!(
                 "`{glob}` in `{path}.repositories` matches no repository{question}"
+            ));
+        }
+        if is_untaken(plan, policy) {
+            warnings.push(format!(
+                "no repository takes `{path}`: none that its globs match has its `repository_tags`, or an earlier policy takes those"
             ));
         }
         if let Action::Keep(keep) = &policy.action {
@@ -67,6 +72,20 @@ pub(super) fn root_caches(plan: &Plan) -> impl Iterator<Item = String> + '_ {
             )
         })
     })
+}
+
+/// Returns whether a policy by AWS tags applies to none of the repositories that its globs match, as
+/// far as their tags are known.
+fn is_untaken(plan: &Plan, policy: &Policy) -> bool {
+    let named = plan.repositories().iter();
+    let mut named = named
+        .filter(|it| policy.repositories.matches(it.name()))
+        .peekable();
+    let may_have = |it: &RepositoryPlan| {
+        let is_unread = matches!(it.left_alone(), Some(LeftAlone::TagsUnread { .. }));
+        is_unread || it.policy() == Some(policy.position)
+    };
+    !policy.repository_tags.is_empty() && named.peek().is_some() && !named.any(may_have)
 }
 
 /// Returns the rules of a policy that keep no image, as far as that is known.

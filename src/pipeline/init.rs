@@ -37,7 +37,7 @@ impl Program {
             let inventories = gathered.inventories.as_deref().unwrap_or_default();
             let rules = rules(inventories, &reader.config.policies, now);
             let mut policies = reader.config.policies.clone();
-            for policy in &mut policies.0 {
+            for policy in &mut policies.all {
                 if let (Action::Keep(keep), Some(rules)) = (&mut policy.action, &rules) {
                     keep.rules.clone_from(rules);
                 }
@@ -45,7 +45,7 @@ impl Program {
             let planner = self.with_policies(policies);
             let planned = planner.plan_gathered(request, run, gathered, now).await;
             let is_default = rules.is_none();
-            let policy = planner.config.policies.0.first().filter(|_| !is_default);
+            let policy = planner.config.policies.all.first().filter(|_| !is_default);
             Ok(Proposal::new(
                 planned.plan(),
                 &planned.answer(),
@@ -76,8 +76,8 @@ impl Program {
 /// Returns the default policies, for the repositories that were asked for.
 fn every_repository(only: Option<&RepositoryGlobs>) -> Policies {
     let defaults = Config::parse("").map(|config| config.policies);
-    let mut policies = defaults.unwrap_or_else(|_| Policies(Vec::new()));
-    for policy in &mut policies.0 {
+    let mut policies = defaults.unwrap_or_default();
+    for policy in &mut policies.all {
         if let Some(only) = only {
             policy.repositories = only.clone();
         }

@@ -16,7 +16,7 @@ use crate::{
     aws::{ApiError, Cause, Clients, Identity, Operation, list},
     image::{Registry, RepositoryName},
     inventory::{Content, Inventory, NotRead, Repository},
-    policy::{Action, Policies, RepositoryGlobs, git::GitRules},
+    policy::{Action, Choice, Policies, Policy, RepositoryGlobs, RepositoryTags},
 };
 
 /// Number of repositories that are read at once: enough for the rate limit where an answer takes
@@ -71,7 +71,7 @@ pub(crate) async fn read(
         scope,
     };
     let repositories = stream::iter(names)
-        .map(|(name, mutable_tags)| reader.read(name, mutable_tags))
+        .map(|(name, described)| reader.read(name, described))
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
@@ -93,59 +93,93 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    async fn read(&self, name: RepositoryName, mutable_tags: bool) -> Repository {
-        let Self {
-            clients,
-            caches,
-            scope,
-            ..
-        } = self;
-        let readings = Readings::of(scope.known, self.registry, &name);
-        let readings = readings.with_excluded(self.is_excluded);
-        let is_below = caches.iter().any(|prefix| is_below(&name, prefix));
-        let is_cache = is_below || caches.iter().any(|prefix| prefix == ROOT);
-        let policy = scope.policies.of(&name, is_cache);
-        let revisions = |_: &GitRules| scope.known.revisions(self.registry);
-        let content = match policy {
-            _ if scope.only.is_some_and(|only| !only.matches(&name)) => {
-                Content::NotRead(NotRead::NotAsked)
+    async fn read(&self, name: RepositoryName, described: Described) -> Repository {
+        let is_below = self.caches.iter().any(|prefix| is_below(&name, prefix));
+        let is_cache = is_below || self.caches.iter().any(|prefix| prefix == ROOT);
+        let (policy, content) = match self.choose(&name, &described.arn, is_cache).await {
+            Ok(Choice::Policy(policy)) => {
+                let content = self.read_content(&name, policy).await;
+                (Some(policy.position), content)
             }
-            None if scope.policies.of(&name, false).is_some() => Content::NotRead(if is_below {
-                NotRead::PullThroughCache
-            } else {
-                NotRead::RootCache
-            }),
-            None => Content::NotRead(NotRead::NoPolicy),
-            Some(policy) if policy.action == Action::LeaveAlone => {
-                Content::NotRead(NotRead::Policy {
-                    policy: policy.position,
-                })
-            }
-            // Asked for together, since nothing else of a run would have to wait for the lifecycle
-            // policy.
-            Some(policy) => match tokio::join!(
-                read_images(
-                    clients,
-                    &name,
-                    scope.known.indexes(self.registry),
-                    policy.git().filter(|git| git.annotation).map(revisions),
-                    &readings
-                ),
-                lifecycle_policy(clients, &name)
-            ) {
-                (Ok(content), lifecycle) => content.with_lifecycle(lifecycle),
-                (Err(error), _) if error.cause == Cause::RepositoryNotFound => Content::Vanished,
-                (Err(error), _) => Content::Failed(error.to_string()),
-            },
+            Ok(choice) => (None, Content::NotRead(not_chosen(choice, is_below))),
+            Err(content) => (None, content),
         };
-        let policy = policy.map(|policy| policy.position);
         tracing::info!(event = "repository_read", repository = %name, images = content.images().map_or(0, |it| it.images.len()), "read a repository");
         Repository {
             name,
             policy,
-            mutable_tags,
+            mutable_tags: described.mutable_tags,
             content,
         }
+    }
+
+    /// Finds the policy of a repository, by its AWS tags where they decide.
+    ///
+    /// # Errors
+    /// Returns what is known of the repository instead, if it is not asked for or has no tags that
+    /// could be read.
+    async fn choose(
+        &self,
+        name: &RepositoryName,
+        arn: &str,
+        is_cache: bool,
+    ) -> Result<Choice<'_>, Content> {
+        let Scope { policies, only, .. } = self.scope;
+        if only.is_some_and(|only| !only.matches(name)) {
+            return Err(Content::NotRead(NotRead::NotAsked));
+        }
+        if !policies.depend_on_tags(name, is_cache) {
+            return Ok(policies.of(name, is_cache, &RepositoryTags::new()));
+        }
+        match tags(self.clients, name, arn).await {
+            Ok(tags) => Ok(policies.of(name, is_cache, &tags)),
+            Err(error) if error.cause == Cause::RepositoryNotFound => Err(Content::Vanished),
+            Err(error) => Err(Content::TagsUnread(error.to_string())),
+        }
+    }
+
+    async fn read_content(&self, name: &RepositoryName, policy: &Policy) -> Content {
+        let (clients, known) = (self.clients, self.scope.known);
+        if policy.action == Action::LeaveAlone {
+            let policy = policy.position;
+            return Content::NotRead(NotRead::Policy { policy });
+        }
+        let readings = Readings::of(known, self.registry, name);
+        let readings = readings.with_excluded(self.is_excluded);
+        let annotated = policy.git().filter(|git| git.annotation);
+        let revisions = annotated.map(|_| known.revisions(self.registry));
+        // Asked for together, since nothing else of a run would have to wait for the lifecycle
+        // policy.
+        match tokio::join!(
+            read_images(
+                clients,
+                name,
+                known.indexes(self.registry),
+                revisions,
+                &readings
+            ),
+            lifecycle_policy(clients, name)
+        ) {
+            (Ok(content), lifecycle) => content.with_lifecycle(lifecycle),
+            (Err(error), _) if error.cause == Cause::RepositoryNotFound => Content::Vanished,
+            (Err(error), _) => Content::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Returns why a repository that no policy decides on is not read.
+fn not_chosen(choice: Choice<'_>, is_below: bool) -> NotRead {
+    match choice {
+        Choice::Cache if is_below => NotRead::PullThroughCache,
+        Choice::Cache => NotRead::RootCache,
+        Choice::Protected(tag) => NotRead::Protected {
+            tag: tag.to_owned(),
+        },
+        Choice::Unknown(tag, name) => NotRead::UnknownPolicy {
+            tag: tag.to_owned(),
+            name,
+        },
+        Choice::None | Choice::Policy(_) => NotRead::NoPolicy,
     }
 }
 
@@ -155,22 +189,47 @@ fn is_below(repository: &str, prefix: &str) -> bool {
     rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Lists the repositories by name, each with whether a tag in it can be moved to another image.
+/// A repository as it is listed.
+pub(super) struct Described {
+    arn: String,
+    /// Whether a tag in it can be moved to another image.
+    mutable_tags: bool,
+}
+
+/// Lists the repositories by name.
 pub(super) async fn list_repositories(
     clients: &Clients,
-) -> Result<BTreeMap<RepositoryName, bool>, ApiError> {
+) -> Result<BTreeMap<RepositoryName, Described>, ApiError> {
     let request = || clients.ecr.describe_repositories().max_results(PAGE);
     let repositories = list!(clients, DescribeRepositories, "", request(), repositories).await?;
     let described = repositories.iter().map(|repository: &Description| {
         let mutability = repository.image_tag_mutability();
-        let is_mutable = mutability != Some(&ImageTagMutability::Immutable);
+        let described = Described {
+            arn: repository.repository_arn().unwrap_or_default().to_owned(),
+            mutable_tags: mutability != Some(&ImageTagMutability::Immutable),
+        };
         let name = RepositoryName::new(repository.repository_name().unwrap_or_default());
-        name.map(|name| (name, is_mutable))
+        name.map(|name| (name, described))
     });
     described.collect::<Result<_, _>>().map_err(|error| {
         let problem = format!("a repository has no usable name: {error}");
         ApiError::answer(Operation::DescribeRepositories, "", problem)
     })
+}
+
+/// Reads the AWS tags of a repository. There are at most 50, which one answer holds.
+async fn tags(
+    clients: &Clients,
+    name: &RepositoryName,
+    arn: &str,
+) -> Result<RepositoryTags, ApiError> {
+    let request = clients.ecr.list_tags_for_resource().resource_arn(arn);
+    let answer = clients
+        .call(Operation::ListTagsForResource, name, request.send())
+        .await?;
+    let missing = || ApiError::answer(Operation::ListTagsForResource, name, "it holds no tags");
+    let tags = answer.tags.ok_or_else(missing)?;
+    Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
 }
 
 /// Lists the prefixes that pull-through cache rules fill. An endpoint that does not know the

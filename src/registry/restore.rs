@@ -160,7 +160,7 @@ async fn read(
             repository: repository.clone(),
             why,
         }),
-        Content::NotRead(_) | Content::Vanished | Content::Failed(_) => {
+        Content::NotRead(_) | Content::TagsUnread(_) | Content::Vanished | Content::Failed(_) => {
             Err(RestoreError::NotRead(repository.clone()))
         }
     }

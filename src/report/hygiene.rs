@@ -117,7 +117,7 @@ impl Hygiene {
             if repository.has_mutable_tags() {
                 hygiene.mutable_repositories.add(|| repository.title());
             }
-            let policy = repository.policy().map(|position| &policies.0[position]);
+            let policy = repository.policy().map(|position| &policies.all[position]);
             if let Some(Action::Keep(rules)) = policy.map(|policy| &policy.action) {
                 hygiene.add_unmatched_tags(repository, rules);
             }

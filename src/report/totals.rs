@@ -83,6 +83,10 @@ impl Totals {
             self.warnings.push(warning);
         }
         match repository.left_alone() {
+            Some(why @ LeftAlone::NotRead(NotRead::UnknownPolicy { .. })) => {
+                let warning = format!("`{}` is left alone: {why}", line.name);
+                self.warnings.push(warning);
+            }
             None | Some(LeftAlone::NotRead(_) | LeftAlone::Vanished) => {}
             Some(why) => {
                 if let Some(code) = why.failure_code() {

@@ -41,7 +41,7 @@ pub(crate) async fn with_histories(
 
 /// Returns the sizes of the documents that were accepted.
 pub(crate) fn accepted(policies: &Policies) -> DocumentSizes {
-    let rules = policies.0.iter().filter_map(Policy::git);
+    let rules = policies.all.iter().filter_map(Policy::git);
     let accepted = rules.filter_map(|rules| {
         let history = rules.history.as_ref()?.as_ref().ok()?;
         Some((key(rules), history.counts()))
@@ -51,7 +51,7 @@ pub(crate) fn accepted(policies: &Policies) -> DocumentSizes {
 
 /// Returns the policies that ask for Git history.
 fn git_of(policies: &mut Policies) -> impl Iterator<Item = &mut GitRules> {
-    let policies = policies.0.iter_mut();
+    let policies = policies.all.iter_mut();
     policies.filter_map(|policy| match &mut policy.action {
         Action::Keep(keep) => keep.git.as_deref_mut(),
         Action::LeaveAlone => None,

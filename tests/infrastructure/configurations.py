@@ -26,6 +26,8 @@ CONFIGURATIONS = {
     "plan, every Region": ("plan", {"in_use": {**NOTHING, "regions": "auto"}, "guards": BY_RULES_ALONE}),
     "plan, by rules alone": ("plan", {"in_use": NOTHING}),
     "delete, by rules alone": ("delete", {"in_use": NOTHING, "guards": BY_RULES_ALONE}),
+    "plan, tagged repositories": ("plan", {"in_use": ECS, "policies": [{"repository_tags": {"team": "a*"}}, {"repositories": ["**"]}]}),
+    "delete, policies by tag": ("delete", {"in_use": ECS, "policy_tag": "ecr-cleanup"}),
     "delete, state": ("delete", {"in_use": ECS, **STATE}),
     "plan, reports": ("plan", {"in_use": ECS, **REPORTS}),
     "plan, evidence": ("plan", {"in_use": ECS, **EVIDENCE}),

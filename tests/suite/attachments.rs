@@ -159,6 +159,7 @@ fn an_attachment_stays_while_its_image_may_be_in_a_repository_that_is_not_known(
             (Content::NotRead(NotRead::Policy { policy: 0 }), false),
             (Content::NotRead(NotRead::PullThroughCache), false),
             (Content::NotRead(NotRead::NotAsked), false),
+            (Content::TagsUnread("denied".to_owned()), false),
             (Content::Failed("denied".to_owned()), false),
             (
                 Content::Unclear {

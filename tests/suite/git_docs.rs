@@ -66,7 +66,7 @@ fn the_policies_can_be_read() {
     assert_eq!(policies.len(), 2);
     for text in policies {
         let config = Config::parse(text).unwrap();
-        let git = config.policies.0[0].git().unwrap();
+        let git = config.policies.all[0].git().unwrap();
         assert_eq!(git.document, "s3://bucket/git/org-app.json.gz");
     }
 }

@@ -36,10 +36,12 @@ mod endings;
 mod inventory_faults;
 mod policy_limits;
 mod races;
+mod repository_tags;
 mod safety_net;
 
 // What a run keeps, says and costs.
 mod archive;
+mod artifacts;
 mod attachments;
 mod calls;
 mod exact_sizes;

@@ -66,8 +66,8 @@ async fn the_lowest_mode_holds() {
             answer.refusals.is_empty() && answer.failures.is_empty(),
             "{case}"
         );
-        let mutations = (expected.1 + expected.2) as usize;
-        assert_eq!(aws.mutations().len(), mutations, "{case}");
+        let mutations = aws.mutations().len() as u64;
+        assert_eq!(mutations, expected.1 + expected.2, "{case}");
         let first = line(&answer, "a/app");
         assert_eq!(first.policy.as_deref(), Some("first"), "{case}");
         assert_eq!(

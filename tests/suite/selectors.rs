@@ -64,7 +64,9 @@ fn what_other_cleaners_select_can_be_said_here() {
         let (images, rest) = part.split_once("```").unwrap();
         let images = RepositoryBuilder::read(images);
         let rows: Vec<Row> = rest.lines().filter_map(Row::read).collect();
-        rows.iter().for_each(|row| row.check(&images));
+        for row in &rows {
+            row.check(&images);
+        }
         count += rows.len();
     }
     let tools = page.lines().filter(|line| line.starts_with("## ")).count();
@@ -170,7 +172,7 @@ fn the_policies_of_werf_can_be_said_as_rules_of_git() {
         let git = format!("{{document: 's3://bucket/a.json', repository: app, keep: [{rules}]}}");
         let policies = format!("policies: [{{repositories: ['**'], git: {git}}}]");
         let config = Config::parse(&policies).unwrap();
-        let git = config.policies.0[0].git().unwrap().clone();
+        let git = config.policies.all[0].git().unwrap().clone();
         assert_eq!(commits.kept(git), kept, "{selector}: {rules}");
     }
 }

@@ -13,6 +13,8 @@ export interface MemberRegistry {
   readonly mode?: Mode;
   /** Whether the configuration has `archive.delete_after`. Default: false. */
   readonly deletesArchived?: boolean;
+  /** Whether the configuration has `policy_tag` or `repository_tags`. Default: false. */
+  readonly readsTags?: boolean;
 }
 
 export interface MemberAccountRoleProps {
@@ -58,6 +60,7 @@ export class MemberAccountRole extends Construct {
         // Those of the function's own account alone are found.
         regions: "own",
       },
+      ...(registry?.readsTags && { policy_tag: "set" }),
       ...(registry?.deletesArchived && { archive: { delete_after: "set" } }),
     };
     const [, , , , owner] = props.functionRoleArn.split(":");

@@ -101,6 +101,10 @@ export function sources(config: Config): string[] {
 export const usesPullTimes = (config: Config): boolean =>
   (config.policies ?? []).some((policy: any) => (policy.keep ?? []).some((rule: any) => rule.pulled_within !== undefined || rule.by === "pulled"));
 
+/** Whether AWS tags of repositories decide on policies. */
+export const readsTags = (config: Config): boolean =>
+  config.policy_tag !== undefined || (config.policies ?? []).some((policy: any) => policy.repository_tags !== undefined);
+
 /** The event that the schedule sends: what Scheduler sends without an input, spelt out. */
 export function scheduleInput(): string {
   return JSON.stringify({
@@ -201,6 +205,7 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
     all: ["*"],
     registries: regions.length ? ["*"] : [],
     repositories: repositories.map((prefix) => `${prefix}/*`),
+    tagged_repositories: readsTags(document) ? repositories.map((prefix) => `${prefix}/*`) : [],
     cleanable_repositories: repositories.flatMap((prefix) => permitted.cleanableRepositories.map((pattern) => `${prefix}/${pattern}`)),
     roles: unique(roles),
     organization: organization && !organization.list_role_arn ? ["*"] : [],

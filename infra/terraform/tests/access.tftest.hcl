@@ -84,12 +84,12 @@ run "archived_images_may_be_deleted_later" {
   }
 
   variables {
-    registry    = { mode = "archive", regions = ["eu-west-1"], deletes_archived = true }
+    registry    = { mode = "archive", regions = ["eu-west-1"], deletes_archived = true, reads_tags = true }
     protect_tag = null
   }
 
   assert {
-    condition     = strcontains(output.policy_json, "ecr:BatchDeleteImage") && !strcontains(output.policy_json, "Deny")
+    condition     = strcontains(output.policy_json, "ecr:BatchDeleteImage") && strcontains(output.policy_json, "ecr:ListTagsForResource") && !strcontains(output.policy_json, "Deny")
     error_message = output.policy_json
   }
 }

@@ -60,6 +60,7 @@ impl RateLimits {
             "UpdateImageStorageClass",
             "GetLifecyclePolicy",
             "GetRepositoryPolicy",
+            "ListTagsForResource",
             "DescribeRegistry",
             "DescribePullThroughCacheRules",
             "ListPullTimeUpdateExclusions",

@@ -68,6 +68,8 @@ pub enum Content {
     },
     /// It was not read, since nothing of it may be deleted.
     NotRead(NotRead),
+    /// It was not read, since its AWS tags, which decide on its policy, could not be: the error.
+    TagsUnread(String),
     /// The repository was deleted during the run.
     Vanished,
     /// It could not be listed.
@@ -75,7 +77,7 @@ pub enum Content {
 }
 
 /// Reason for which a repository is not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
 pub enum NotRead {
     /// No policy matches it.
@@ -84,6 +86,18 @@ pub enum NotRead {
     Policy {
         /// Position of the policy in the configuration.
         policy: usize,
+    },
+    /// Its policy tag says that it is left alone.
+    Protected {
+        /// Key of the tag.
+        tag: String,
+    },
+    /// Its policy tag has a value that is the name of no policy.
+    UnknownPolicy {
+        /// Key of the tag.
+        tag: String,
+        /// Value of the tag.
+        name: String,
     },
     /// It is a pull-through cache, and its policy does not name it without a wildcard (K1).
     PullThroughCache,
@@ -203,7 +217,7 @@ impl Content {
     pub const fn images(&self) -> Option<&Images> {
         match self {
             Self::Complete(images) | Self::Unclear { images, .. } => Some(images),
-            Self::NotRead(_) | Self::Vanished | Self::Failed(_) => None,
+            Self::NotRead(_) | Self::TagsUnread(_) | Self::Vanished | Self::Failed(_) => None,
         }
     }
 

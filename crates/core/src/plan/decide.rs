@@ -54,7 +54,7 @@ impl<'a> Progress<'a> {
         settings: PlanSettings,
     ) -> Self {
         let doubts = usage.doubts_about(subject.registry, subject.name);
-        let policy = subject.policy.map(|position| &policies.0[position]);
+        let policy = subject.policy.map(|position| &policies.all[position]);
         let settings = settings.within(policy.map(|it| it.limits).unwrap_or_default());
         let reasons = match policy.map(|policy| &policy.action) {
             _ if subject.left_alone.is_some() => Err(subject.left_alone.cloned()),

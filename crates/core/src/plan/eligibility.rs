@@ -47,11 +47,10 @@ pub(super) fn counts(image: &Image, can_run: bool) -> bool {
 /// build cache without a tag nobody can, since every build moves the tag to a new one (K8, K13).
 pub(super) fn is_artifact(image: &Image, can_run: bool, is_child: bool) -> bool {
     let artifact_type = &image.artifact_type;
-    *artifact_type != ArtifactType::ContainerImage
-        && !artifact_type.is_child()
-        && !(artifact_type.is_build_cache() && image.tags.is_empty())
-        && !is_child
-        && !image.is_attachment(can_run)
+    let is_lost_cache = artifact_type.is_build_cache() && image.tags.is_empty();
+    let belongs = is_child || image.is_attachment(can_run);
+    let is_image = *artifact_type == ArtifactType::ContainerImage;
+    !is_image && !artifact_type.is_child() && !is_lost_cache && !belongs
 }
 
 /// Returns the reason to keep an image of which too little is known (P4, G7, K8, K13).

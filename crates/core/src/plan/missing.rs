@@ -155,7 +155,9 @@ impl Plan {
         };
         match repository.left_alone() {
             Some(LeftAlone::Vanished) => Stored::NoRepository,
-            Some(LeftAlone::NotRead(_) | LeftAlone::Failed { .. }) => Stored::Unknown,
+            Some(
+                LeftAlone::NotRead(_) | LeftAlone::TagsUnread { .. } | LeftAlone::Failed { .. },
+            ) => Stored::Unknown,
             _ => Stored::Images(repository.images().iter().map(|it| &it.image).collect()),
         }
     }

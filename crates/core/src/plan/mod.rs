@@ -119,7 +119,7 @@ pub fn candidates<'a>(
     }
     repositories.sort_by(|a: &Draft, b| a.facts.key.cmp(&b.facts.key));
     let terms = policies
-        .0
+        .all
         .iter()
         .map(|policy| Arc::new(Terms::from(policy)));
     let terms: Vec<Arc<Terms>> = terms.collect();

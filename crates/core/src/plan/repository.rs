@@ -84,6 +84,11 @@ impl Draft {
             Content::Complete(images) => (images, None, true),
             Content::Unclear { images, why } => (images, Some(LeftAlone::Unclear(why)), true),
             Content::NotRead(why) => (Images::default(), Some(LeftAlone::NotRead(why)), false),
+            Content::TagsUnread(error) => (
+                Images::default(),
+                Some(LeftAlone::TagsUnread { error }),
+                false,
+            ),
             Content::Vanished => (Images::default(), Some(LeftAlone::Vanished), true),
             Content::Failed(error) => (Images::default(), Some(LeftAlone::Failed { error }), false),
         };

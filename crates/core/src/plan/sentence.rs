@@ -244,6 +244,10 @@ impl fmt::Display for LeftAlone {
             Self::PullersUnknown { error } => {
                 write!(f, "cannot determine who may pull from it: {error}")
             }
+            Self::TagsUnread { error } => write!(
+                f,
+                "its AWS tags, which decide on its policy, could not be read: {error}"
+            ),
             Self::Vanished => f.write_str("it was deleted during the run"),
             Self::Failed { error } => write!(f, "its images could not be listed: {error}"),
         }
@@ -255,6 +259,11 @@ impl fmt::Display for NotRead {
         match self {
             Self::NoPolicy => f.write_str("no policy matches it"),
             Self::Policy { policy } => write!(f, "`policies[{policy}]` says `leave_alone: true`"),
+            Self::Protected { tag } => write!(f, "its AWS tag `{tag}` says `protect`"),
+            Self::UnknownPolicy { tag, name } => write!(
+                f,
+                "its AWS tag `{tag}` says `{name}`, and no policy has that `name`; change one of them"
+            ),
             Self::PullThroughCache => f.write_str(
                 "it is a pull-through cache, and no policy names it without a wildcard or reaches it with `pull_through_cache: true`",
             ),

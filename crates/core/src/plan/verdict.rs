@@ -228,6 +228,11 @@ pub enum LeftAlone {
         /// Error.
         error: String,
     },
+    /// Its AWS tags, which decide on its policy, could not be read.
+    TagsUnread {
+        /// Error.
+        error: String,
+    },
     /// It was deleted during the run.
     Vanished,
     /// It could not be listed.
@@ -244,6 +249,7 @@ impl LeftAlone {
     pub const fn failure_code(&self) -> Option<&'static str> {
         match self {
             Self::Failed { .. } => Some("not_listed"),
+            Self::TagsUnread { .. } => Some("tags_not_read"),
             Self::Unclear(Unclear::Unread { .. }) => Some("index_not_read"),
             Self::Unclear(Unclear::Annotations { .. }) => Some("annotations_not_read"),
             Self::PullersUnknown { .. } => Some("pullers_unknown"),

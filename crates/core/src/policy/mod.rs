@@ -4,6 +4,7 @@
 //! deleted is decided in [`crate::plan`], which knows what is in use and how images belong
 //! together.
 
+mod choice;
 mod conditions;
 mod cover;
 pub mod git;
@@ -16,7 +17,7 @@ mod shape;
 mod version;
 pub mod wildcard;
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc};
 
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -25,6 +26,7 @@ use git::GitRules;
 use wildcard::Wildcard;
 
 use crate::image::ArtifactType;
+pub use choice::{Choice, PROTECT, RepositoryTags};
 pub use history::RuleDoubt;
 pub use lifecycle::{Imported, ImportedRule, LifecycleRule, LifecycleRules, Remark};
 pub use limits::{Ceiling, Limits};
@@ -37,9 +39,13 @@ pub const VERSION_GROUP: &str = "version";
 
 /// All policies, in the order of the configuration: the first that matches a repository applies to
 /// it (K1).
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct Policies(pub Vec<Policy>);
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Policies {
+    /// All of them.
+    pub all: Vec<Policy>,
+    /// AWS tag of a repository that names its policy.
+    pub tag: Option<String>,
+}
 
 /// A policy for the repositories whose names match.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -50,6 +56,8 @@ pub struct Policy {
     pub name: Option<String>,
     /// Repositories that this policy applies to.
     pub repositories: RepositoryGlobs,
+    /// AWS tags that these have besides, by key.
+    pub repository_tags: BTreeMap<String, Wildcard>,
     /// Whether its wildcards reach pull-through caches.
     pub pull_through_cache: bool,
     /// Treatment of their images.
@@ -151,24 +159,10 @@ pub enum Order {
 }
 
 impl Policies {
-    /// Returns the policy of a repository: the first that matches it. To a pull-through cache that
-    /// applies only if it names it without a wildcard; else the first does that reaches caches, or
-    /// leaves alone what it matches (K1).
-    #[must_use]
-    pub fn of(&self, repository: &str, pull_through_cache: bool) -> Option<&Policy> {
-        let matches = |policy: &&Policy| policy.repositories.matches(repository);
-        let mut matching = self.0.iter().filter(matches);
-        let first = matching.clone().next()?;
-        if !pull_through_cache || first.repositories.names_exactly(repository) {
-            return Some(first);
-        }
-        matching.find(|policy| policy.decides_on_caches())
-    }
-
     /// Returns whether a rule is about pull times.
     #[must_use]
     pub fn use_pull_times(&self) -> bool {
-        self.0.iter().any(|policy| match &policy.action {
+        self.all.iter().any(|policy| match &policy.action {
             Action::Keep(keep) => {
                 keep.git.is_some() || keep.rules.iter().any(KeepRule::uses_pull_times)
             }
@@ -179,28 +173,18 @@ impl Policies {
     /// Returns whether a policy asks what annotations of images say (K14).
     #[must_use]
     pub fn read_annotations(&self) -> bool {
-        let mut git = self.0.iter().filter_map(Policy::git);
+        let mut git = self.all.iter().filter_map(Policy::git);
         git.any(|git| git.annotation)
     }
 
     /// Returns for how long the use ledger has to know the past; `None` if no rule asks for it (K9).
     #[must_use]
     pub fn ledger_window(&self) -> Option<SignedDuration> {
-        let of_policies = self.0.iter().filter_map(|policy| match &policy.action {
+        let of_policies = self.all.iter().filter_map(|policy| match &policy.action {
             Action::Keep(keep) => keep.rules.iter().filter_map(KeepRule::ledger_window).max(),
             Action::LeaveAlone => None,
         });
         of_policies.max()
-    }
-
-    /// Returns each policy that can never apply, with one before it that matches whatever it
-    /// matches.
-    pub fn covered(&self) -> impl Iterator<Item = (&Policy, &Policy)> {
-        self.0.iter().enumerate().filter_map(|(position, policy)| {
-            let mut before = self.0[..position].iter();
-            let covering = before.find(|it| it.covers(policy))?;
-            Some((policy, covering))
-        })
     }
 }
 
@@ -211,16 +195,6 @@ impl Policy {
         let position = self.position + 1;
         let name = self.name.clone();
         name.unwrap_or_else(|| format!("policy {position}"))
-    }
-
-    fn decides_on_caches(&self) -> bool {
-        self.pull_through_cache || self.action == Action::LeaveAlone
-    }
-
-    /// Returns whether no repository is left for a later policy.
-    fn covers(&self, later: &Self) -> bool {
-        let leaves_caches = later.pull_through_cache && !self.decides_on_caches();
-        !leaves_caches && self.repositories.cover(&later.repositories)
     }
 
     /// Returns what Git history keeps; `None` if it is not asked.

@@ -67,7 +67,7 @@ fn what_is_archived_with_an_archived_image_keeps_nothing_active() {
 #[test]
 fn a_child_of_an_index_that_an_image_elsewhere_keeps_takes_no_rank() {
     let mut policies: Policies = keeping("^v");
-    let Action::Keep(rules) = &mut policies.0[0].action else { panic!() };
+    let Action::Keep(rules) = &mut policies.all[0].action else { panic!() };
     rules.rules[0].newest = NonZeroU32::new(1);
     let table = "a 9 | tag v1
                  b 8 | tag v2

@@ -215,9 +215,9 @@ proptest! {
                 max_deletions,
                 ..Limits::default()
             },
-            ..keeping("^keep").0.remove(0)
+            ..keeping("^keep").all.remove(0)
         });
-        let (used, policies) = (usage(&[&format!("{HOST}/other:1")]), Policies(policies.collect()));
+        let (used, policies) = (usage(&[&format!("{HOST}/other:1")]), Policies { all: policies.collect(), tag: None });
         let plan = plan::plan(stored, &used, &policies, days_ago(0));
         let guards = guard::Guards { max_deletions_per_run: limit, ..settings() };
         let memory = guard::Memory::default();

@@ -23,7 +23,7 @@ fn lines(missing: &[Missing]) -> Vec<String> {
 }
 
 /// A reference to the first registry, and why its image is missing.
-const CASES: [(&str, Option<&str>); 12] = [
+const CASES: [(&str, Option<&str>); 13] = [
     ("app:1.0", None),
     ("app:0.9", Some("it is archived")),
     ("app:0.8", Some("it is archived")),
@@ -33,6 +33,7 @@ const CASES: [(&str, Option<&str>); 12] = [
     ("gone:1.0", Some("there is no such repository")),
     ("cold:1.0", None),
     ("failed:1.0", None),
+    ("unread:1.0", None),
     // The digest counts, and not the tag beside it.
     ("app:2.0@a", None),
     ("app:1.0@x", Some("there is no such image")),
@@ -45,6 +46,7 @@ fn stored() -> Inventory {
         repository("gone", Content::Vanished),
         repository("cold", Content::NotRead(NotRead::NotAsked)),
         repository("failed", Content::Failed("denied".to_owned())),
+        repository("unread", Content::TagsUnread("denied".to_owned())),
     ]);
     stored
 }

@@ -43,7 +43,7 @@ const WORLDS: [&str; 19] = [
 #[test]
 fn every_verdict_has_its_reason() {
     let mut policies = keeping("^keep");
-    let Action::Keep(rules) = &mut policies.0[0].action else { panic!() };
+    let Action::Keep(rules) = &mut policies.all[0].action else { panic!() };
     rules.rules[0].newest = NonZeroU32::new(2);
     let delete_after = Some(SignedDuration::from_hours(24 * 30));
     let archive = Archiving { candidates: false, delete_after };
@@ -68,7 +68,7 @@ fn every_verdict_has_its_reason() {
 #[test]
 fn a_tag_without_a_version_is_a_reason() {
     let mut policies = keeping(".");
-    let Action::Keep(rules) = &mut policies.0[0].action else { panic!() };
+    let Action::Keep(rules) = &mut policies.all[0].action else { panic!() };
     rules.rules[0].newest = NonZeroU32::new(1);
     rules.rules[0].by = Order::Version;
     let stored = inventory(&[("app", "a 9 | tag stable\n b 9 | tag 1.0")]);
@@ -97,6 +97,7 @@ fn a_repository_that_could_not_be_read_has_the_code_of_a_failure() {
     let problem = "denied".to_owned();
     for (why, code) in [
         (LeftAlone::Failed { error: problem.clone() }, Some("not_listed")),
+        (LeftAlone::TagsUnread { error: problem.clone() }, Some("tags_not_read")),
         (LeftAlone::PullersUnknown { error: problem.clone() }, Some("pullers_unknown")),
         (
             LeftAlone::Unclear(Unclear::Unread { digest, problem: problem.clone() }),
@@ -113,7 +114,7 @@ fn a_repository_that_could_not_be_read_has_the_code_of_a_failure() {
 #[test]
 fn an_image_of_a_repository_that_is_left_alone_says_why_that_is() {
     let mut policies = keeping("^keep");
-    let Action::Keep(rules) = &mut policies.0[0].action else { panic!() };
+    let Action::Keep(rules) = &mut policies.all[0].action else { panic!() };
     rules.delete_unmatched = false;
     let plan = plan(inventory(&[("app", "a 9 | tag old")]), &usage(&[]), &policies, days_ago(0));
     let app = plan.repository("app").unwrap();

@@ -1,7 +1,7 @@
 //! Repositories that are read from a table, and their plans.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -119,14 +119,16 @@ pub(crate) fn keeping(tags: &str) -> Policies {
     let rule = KeepRule { tags, ..KeepRule::new("kept".to_owned()) };
     let rules = KeepRules { rules: vec![rule], at_least: None, delete_unmatched: true, git: None };
     let repositories = RepositoryGlobs::none();
-    Policies(vec![Policy {
+    let policy = Policy {
         position: 0,
         name: None,
         repositories,
         pull_through_cache: false,
         action: Action::Keep(rules),
         limits: Limits::default(),
-    }])
+        repository_tags: BTreeMap::new(),
+    };
+    Policies { all: vec![policy], tag: None }
 }
 
 /// Returns a source with so many references.

@@ -133,7 +133,7 @@ fn a_plan_knows_what_was_read_and_when() {
     let repositories = vec![failed, repository("gone", Content::Vanished), second];
     let stored = Inventory { registry: crate::support::registry(0), repositories };
     let mut policies = keeping("^keep");
-    policies.0.push(policies.0[0].clone());
+    policies.all.push(policies.all[0].clone());
     let plan = plan(stored, &usage(&[]), &policies, days_ago(0));
     let facts = |name: &str| {
         let it = plan.repository(name).unwrap();

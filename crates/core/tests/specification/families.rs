@@ -256,7 +256,7 @@ fn ranks(images: usize) -> Family {
 
 /// Returns the rule sets that are about images alone.
 fn of_images() -> Range<usize> {
-    0..policies().0.len() - OF_ARTIFACTS
+    0..policies().all.len() - OF_ARTIFACTS
 }
 
 /// Every rule about artifacts, with images and what may belong to either.
@@ -269,7 +269,7 @@ fn artifacts(images: usize) -> Family {
         signed: SIGNATURE,
         tags: 2,
         states: vec![aged(2 * DAY), OLD, USED, archived(100)],
-        around: (of_images().end..policies().0.len()).map(deleting).collect(),
+        around: (of_images().end..policies().all.len()).map(deleting).collect(),
         ..FAMILY
     }
 }
@@ -397,10 +397,10 @@ fn histories(images: usize) -> Family {
         [seen, seen.map(|state| State { pushed: Some(9 * DAY), ..state })].concat()
     });
     let asks = |rules: &usize| {
-        let Action::Keep(keep) = &policies().0[*rules].action else { return false };
+        let Action::Keep(keep) = &policies().all[*rules].action else { return false };
         keep.rules.iter().any(|rule| rule.ledger_window().is_some())
     };
-    let rules: Vec<usize> = (0..policies().0.len()).filter(asks).collect();
+    let rules: Vec<usize> = (0..policies().all.len()).filter(asks).collect();
     let around = began
         .into_iter()
         .flat_map(|began| rules.iter().map(move |&rules| Around { began, ..deleting(rules) }));

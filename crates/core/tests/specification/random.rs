@@ -175,7 +175,7 @@ fn drawing() -> impl Strategy<Value = Drawing> {
         2 => Just(Known::Vetoed),
     ];
     let own = prop_oneof![Just(Own::Unknown), Just(Own::NotRecorded), Just(Own::Known)];
-    let homes = vec((0..policies().0.len(), known, own), NAMES.len());
+    let homes = vec((0..policies().all.len(), known, own), NAMES.len());
     let used = || vec((0..30_usize, 0..NAMES.len(), 0..NUMBERS), 0..5);
     let images = vec(drawn(), 0..=60);
     let hours = || option::of(0..300_i64);

@@ -1,6 +1,6 @@
 //! Rule sets that cover every condition of a rule.
 
-use std::num::NonZeroU32;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use ecr_cleanup_core::policy::{
     Action, KeepRule, KeepRules, Limits, Order, Pattern, Policies, Policy, RepositoryGlobs,
@@ -111,16 +111,14 @@ pub(crate) fn policies() -> Policies {
         KeepRules { rules, at_least: None, delete_unmatched: true, git }
     });
     let policies = by_rules.chain(by_git).enumerate();
-    Policies(
-        policies
-            .map(|(position, rules)| Policy {
-                position,
-                name: None,
-                repositories: RepositoryGlobs::none(),
-                pull_through_cache: false,
-                limits: Limits::default(),
-                action: Action::Keep(rules),
-            })
-            .collect(),
-    )
+    let all = policies.map(|(position, rules)| Policy {
+        position,
+        name: None,
+        repositories: RepositoryGlobs::none(),
+        repository_tags: BTreeMap::new(),
+        pull_through_cache: false,
+        limits: Limits::default(),
+        action: Action::Keep(rules),
+    });
+    Policies { all: all.collect(), tag: None }
 }

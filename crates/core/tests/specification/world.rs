@@ -132,7 +132,7 @@ impl<'a> World<'a> {
         repository: &'a Repository,
         policies: &'a Policies,
     ) {
-        let action = repository.policy.map(|policy| &policies.0[policy].action);
+        let action = repository.policy.map(|policy| &policies.all[policy].action);
         let rules = match (action, &repository.content) {
             (Some(Action::Keep(rules)), Content::Complete(_)) => Some(rules),
             _ => None,

@@ -37,11 +37,12 @@ variable "sources" {
 }
 
 variable "registry" {
-  description = "For an account whose images are cleaned: its Regions, and the function's `mode`; `deletes_archived` where the configuration has `archive.delete_after`. null: the role only reads what is in use."
+  description = "For an account whose images are cleaned: its Regions, and the function's `mode`; `deletes_archived` where the configuration has `archive.delete_after`, `reads_tags` where it has `policy_tag` or `repository_tags`. null: the role only reads what is in use."
   type = object({
     regions          = list(string)
     mode             = optional(string, "plan")
     deletes_archived = optional(bool, false)
+    reads_tags       = optional(bool, false)
   })
   default = null
 
@@ -103,6 +104,7 @@ module "policy" {
         { for lists in [var.lists_accounts] : "organization" => {} if lists },
       )
     },
+    { for reads in [try(var.registry.reads_tags, false)] : "policy_tag" => "set" if reads },
     { for deletes in [try(var.registry.deletes_archived, false)] : "archive" => { delete_after = "set" } if deletes },
   )
   permissions            = local.permissions

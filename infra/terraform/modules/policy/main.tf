@@ -82,6 +82,9 @@ locals {
   archives = var.document.mode != "plan"
   deletes  = var.document.mode == "delete" || (local.archives && can(var.document.archive.delete_after))
 
+  # AWS tags of repositories are read where they decide on policies.
+  reads_tags = can(length(var.document.policy_tag)) || anytrue([for policy in try(var.document.policies, []) : can(length(policy.repository_tags))])
+
   # In other accounts the roles there decide.
   registries   = try(var.document.registries, [{}])
   roles        = compact([for one in concat(local.registries, try(local.in_use.accounts, []), [{ role_arn = try(local.organization[0].list_role_arn, null) }]) : try(one.role_arn, null)])
@@ -105,6 +108,7 @@ locals {
     all                    = ["*"]
     registries             = [for any in ["*"] : any if length(local.regions) > 0]
     repositories           = [for prefix in local.repositories : "${prefix}/*"]
+    tagged_repositories    = [for prefix in local.repositories : "${prefix}/*" if local.reads_tags]
     cleanable_repositories = [for pair in setproduct(local.repositories, var.cleanable_repositories) : join("/", pair)]
     roles                  = distinct(local.roles)
     organization           = [for one in local.organization : "*" if !can(length(one.list_role_arn))]

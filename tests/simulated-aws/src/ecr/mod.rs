@@ -82,6 +82,16 @@ pub(crate) fn answer(
                 missing,
             )
         }
+        "ListTagsForResource" => {
+            let arn = required(body, "resourceArn")?;
+            let name = arn.split_once(":repository/").map_or(arn, |(_, name)| name);
+            let account = region.location.account.clone();
+            let found = region.ecr.repositories.get(name);
+            let repository = found.ok_or_else(|| not_found(name, &account))?;
+            let tags = repository.aws_tags.iter();
+            let tags = tags.map(|(key, value)| object!({"Key": key, "Value": value}));
+            json(&object!({"tags": tags.collect::<Vec<_>>()}))
+        }
         "GetRepositoryPolicy" => {
             let repository = find(region, body)?;
             let missing = "RepositoryPolicyNotFoundException";

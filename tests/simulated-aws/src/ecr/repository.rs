@@ -22,6 +22,8 @@ pub struct Repository {
     pub lifecycle_policy: Option<String>,
     /// The text of its repository policy.
     pub repository_policy: Option<String>,
+    /// Its AWS tags.
+    pub aws_tags: BTreeMap<String, String>,
     pub(crate) seed: String,
     pub(crate) now: Moment,
     pub(crate) images: BTreeMap<String, Image>,
@@ -39,6 +41,7 @@ impl Repository {
             tag_mutability: Cow::Borrowed("MUTABLE"),
             lifecycle_policy: None,
             repository_policy: None,
+            aws_tags: BTreeMap::new(),
             seed: format!("{}/{}/{name}", location.account, location.region),
             now,
             images: BTreeMap::new(),

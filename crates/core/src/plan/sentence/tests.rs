@@ -235,3 +235,24 @@ fn a_repository_says_why_it_is_left_alone() {
     its images could not be listed: KmsError
     ");
 }
+
+#[test]
+fn a_repository_says_what_its_tags_have_to_do_with_it() {
+    let reasons = [
+        LeftAlone::NotRead(NotRead::Protected {
+            tag: "ecr-cleanup".to_owned(),
+        }),
+        LeftAlone::NotRead(NotRead::UnknownPolicy {
+            tag: "ecr-cleanup".to_owned(),
+            name: "strct".to_owned(),
+        }),
+        LeftAlone::TagsUnread {
+            error: "AccessDenied".to_owned(),
+        },
+    ];
+    insta::assert_snapshot!(lines(&reasons, ToString::to_string), @r"
+    its AWS tag `ecr-cleanup` says `protect`
+    its AWS tag `ecr-cleanup` says `strct`, and no policy has that `name`; change one of them
+    its AWS tags, which decide on its policy, could not be read: AccessDenied
+    ");
+}

@@ -113,6 +113,45 @@ run "registries_in_other_accounts_alone" {
   }
 }
 
+run "tags_are_read_where_a_policy_asks_for_them" {
+  command = plan
+
+  variables {
+    document = { mode = "plan", policies = [{ repositories = ["a"] }, { repository_tags = { team = "payments*" } }] }
+  }
+
+  assert {
+    condition     = one([for one in jsondecode(output.json).Statement : one if one.Sid == "ReadRepositoryTags"]).Action == ["ecr:ListTagsForResource"]
+    error_message = output.json
+  }
+}
+
+run "tags_are_read_where_they_name_policies" {
+  command = plan
+
+  variables {
+    document = { mode = "plan", policy_tag = "ecr-cleanup" }
+  }
+
+  assert {
+    condition     = strcontains(output.json, "ecr:ListTagsForResource")
+    error_message = output.json
+  }
+}
+
+run "tags_are_not_read_elsewhere" {
+  command = plan
+
+  variables {
+    document = { mode = "plan", policies = [{ repositories = ["a"] }] }
+  }
+
+  assert {
+    condition     = !strcontains(output.json, "ecr:ListTagsForResource")
+    error_message = output.json
+  }
+}
+
 run "archiving_deletes_only_what_the_configuration_says" {
   command = plan
 
