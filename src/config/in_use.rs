@@ -150,3 +150,28 @@ fn contexts(
     });
     all_of(contexts)
 }
+
+impl InUse {
+    /// Returns a warning about the sources that are off, if any are.
+    #[must_use]
+    pub fn unprotected(&self) -> Option<String> {
+        let sources = [
+            ("ecs", self.ecs.is_some()),
+            ("eks", self.eks.is_some()),
+            ("lambda", self.lambda),
+        ];
+        let off = sources.iter().filter(|(_, on)| !on);
+        let off: Vec<String> = off
+            .map(|(source, _)| format!("`in_use.{source}`"))
+            .collect();
+        let is = match off.len() {
+            0 => return None,
+            1 => "is",
+            _ => "are",
+        };
+        let off = off.join(" and ");
+        Some(format!(
+            "{off} {is} off: images that are used only there are not protected"
+        ))
+    }
+}
