@@ -6,7 +6,7 @@ use futures::future::LocalBoxFuture;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::{Program, Request};
+use super::{Program, Request, git::Histories};
 use crate::{
     aws::ApiError,
     config::{Config, Mode},
@@ -33,7 +33,7 @@ impl Program {
             let reader = self.with_policies(every_repository(request.only.as_ref()));
             let (run, now) = (reader.begin(), reader.clients.now());
             let own = reader.clients.identity().await?;
-            let gathered = reader.gather(&request, own, &run).await?;
+            let mut gathered = reader.gather(&request, own, &run).await?;
             let inventories = gathered.inventories.as_deref().unwrap_or_default();
             let rules = rules(inventories, &reader.config.policies, now);
             let mut policies = reader.config.policies.clone();
@@ -42,6 +42,7 @@ impl Program {
                     keep.rules.clone_from(rules);
                 }
             }
+            gathered.histories = Histories::unread(policies.clone());
             let planner = self.with_policies(policies);
             let planned = planner.plan_gathered(request, run, gathered, now).await;
             let is_default = rules.is_none();
