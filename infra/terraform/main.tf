@@ -7,6 +7,10 @@ locals {
   partition  = data.aws_partition.current.partition
   region     = data.aws_region.current.id # `name` is deprecated in version 6 of the provider, `region` not in 5.
 
+  # Roles and dashboards are global in an account.
+  global_name = "${var.name}-${local.region}"
+  role_name   = coalesce(var.role_name, local.global_name)
+
   # Names rather than references, so that a plan shows every policy in full.
   function_arn = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
   log_group    = "/aws/lambda/${var.name}"
@@ -53,7 +57,8 @@ module "policy" {
 }
 
 resource "aws_iam_role" "function" {
-  name                 = var.name
+  name                 = local.role_name
+  path                 = var.role_path
   description          = "What ${var.name} may do, in mode ${var.mode}"
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags

@@ -1,17 +1,19 @@
 locals {
   alarms = jsondecode(templatefile("${local.shared}/alarms.json", {
     name         = var.name
+    global_name  = local.global_name
     log_group    = local.log_group
     silent_hours = var.alarms.silent_hours
     long_run_ms  = var.timeout * 900
   }))
-  # Without a schedule nobody expects runs.
-  wanted_alarms = { for name, alarm in local.alarms : name => alarm if var.alarms.enabled && (name != "no-run" || try(var.schedule.enabled, false)) }
-  alarm_arns    = [for name in keys(local.wanted_alarms) : "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name}-${name}"]
+  # Without a schedule nobody expects runs. Known before the Region is, which it is not while the module waits for something (`depends_on`).
+  wanted_alarms = [for name in keys(jsondecode(file("${local.shared}/alarms.json"))) : name if var.alarms.enabled && (name != "no-run" || try(var.schedule.enabled, false))]
+  alarm_arns    = [for name in local.wanted_alarms : "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name}-${name}"]
   alarm_actions = concat(var.alarms.actions, local.topic[*])
 
   dashboard = jsondecode(templatefile("${local.shared}/dashboard.json", {
     name             = var.name
+    global_name      = local.global_name
     mode             = upper(var.mode)
     region           = local.region
     timeout          = var.timeout
@@ -38,19 +40,19 @@ resource "aws_sns_topic_subscription" "this" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = local.wanted_alarms
+  for_each = toset(local.wanted_alarms)
 
   alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = each.value.description
-  namespace           = each.value.namespace
-  metric_name         = each.value.metric
-  dimensions          = each.value.dimensions
-  statistic           = each.value.statistic
-  comparison_operator = each.value.comparison
-  threshold           = each.value.threshold
-  period              = each.value.period
-  evaluation_periods  = each.value.periods
-  treat_missing_data  = each.value.missing
+  alarm_description   = local.alarms[each.key].description
+  namespace           = local.alarms[each.key].namespace
+  metric_name         = local.alarms[each.key].metric
+  dimensions          = local.alarms[each.key].dimensions
+  statistic           = local.alarms[each.key].statistic
+  comparison_operator = local.alarms[each.key].comparison
+  threshold           = local.alarms[each.key].threshold
+  period              = local.alarms[each.key].period
+  evaluation_periods  = local.alarms[each.key].periods
+  treat_missing_data  = local.alarms[each.key].missing
   alarm_actions       = local.alarm_actions
   ok_actions          = local.alarm_actions
   tags                = var.tags
@@ -59,7 +61,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 resource "aws_cloudwatch_dashboard" "this" {
   count = var.dashboard ? 1 : 0
 
-  dashboard_name = var.name
+  dashboard_name = local.global_name
   dashboard_body = jsonencode(merge(local.dashboard, {
     widgets = [for widget in local.dashboard.widgets : widget if widget.type != "alarm" || length(local.alarm_arns) > 0]
   }))

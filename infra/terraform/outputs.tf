@@ -13,6 +13,11 @@ output "role_arn" {
   value       = aws_iam_role.function.arn
 }
 
+output "role_name" {
+  description = "Name of the function's role."
+  value       = aws_iam_role.function.name
+}
+
 output "policy_json" {
   description = "Everything that the function may do, for review."
   value       = module.policy.json
@@ -50,7 +55,7 @@ output "bucket" {
 
 output "dashboard_url" {
   description = "The dashboard; null without one."
-  value       = var.dashboard ? "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}#dashboards/dashboard/${var.name}" : null
+  value       = var.dashboard ? "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}#dashboards/dashboard/${local.global_name}" : null
 }
 
 output "invoke_commands" {

@@ -2,7 +2,7 @@
 resource "aws_scheduler_schedule_group" "this" {
   count = var.schedule == null ? 0 : 1
 
-  name = var.name
+  name = local.global_name
   tags = var.tags
 }
 
@@ -43,7 +43,8 @@ resource "aws_scheduler_schedule" "this" {
 resource "aws_iam_role" "schedule" {
   count = var.schedule == null ? 0 : 1
 
-  name                 = "${var.name}-schedule"
+  name                 = "${local.role_name}-schedule"
+  path                 = var.role_path
   description          = "What the schedule of ${var.name} may do"
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags
@@ -55,7 +56,7 @@ resource "aws_iam_role" "schedule" {
       Principal = { Service = "scheduler.amazonaws.com" }
       Condition = { StringEquals = {
         "aws:SourceAccount" = local.account_id
-        "aws:SourceArn"     = "arn:${local.partition}:scheduler:${local.region}:${local.account_id}:schedule-group/${var.name}"
+        "aws:SourceArn"     = "arn:${local.partition}:scheduler:${local.region}:${local.account_id}:schedule-group/${local.global_name}"
       } }
     }]
   })

@@ -1,11 +1,11 @@
 variable "name" {
-  description = "Name of the function and prefix of everything else. Tells several deployments in one account and Region apart."
+  description = "Name of the function and prefix of everything else. Tells several deployments in one account and Region apart; those in several Regions may share it."
   type        = string
   default     = "ecr-cleanup"
 
   validation {
-    condition     = can(regex("^[a-zA-Z0-9_-]{1,40}$", var.name))
-    error_message = "`name` is 1 to 40 letters, digits, - and _."
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,39}$", var.name))
+    error_message = "`name` is 1 to 39 letters, digits, - and _."
   }
 }
 
@@ -204,6 +204,28 @@ variable "log_kms_key_arn" {
   description = "The key that encrypts the log group; its policy has to allow CloudWatch Logs. null: AWS's own."
   type        = string
   default     = null
+}
+
+variable "role_name" {
+  description = "Name of the function's role; that of the schedule has `-schedule` behind it. Roles are global: in each Region of an account it is another. null: `name` and the Region."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.role_name == null || can(regex("^[a-zA-Z0-9+=,.@_-]{1,55}$", var.role_name))
+    error_message = "`role_name` is 1 to 55 letters, digits and +=,.@_-: with `-schedule` behind it, IAM takes 64."
+  }
+}
+
+variable "role_path" {
+  description = "The path of the roles."
+  type        = string
+  default     = "/"
+
+  validation {
+    condition     = can(regex("^/([a-zA-Z0-9+=,.@_-]+/)*$", var.role_path))
+    error_message = "`role_path` begins and ends with /."
+  }
 }
 
 variable "permissions_boundary_arn" {

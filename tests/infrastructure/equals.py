@@ -30,7 +30,7 @@ SAME = {
             "maximum_event_age_in_seconds": "MaximumEventAgeInSeconds",
         },
     ),
-    "aws_iam_role": ("AWS::IAM::Role", {"name": "RoleName", "description": "Description"}),
+    "aws_iam_role": ("AWS::IAM::Role", {"name": "RoleName", "path": "Path", "description": "Description"}),
     "aws_cloudwatch_log_group": (
         "AWS::Logs::LogGroup",
         {"name": "LogGroupName", "retention_in_days": "RetentionInDays"},

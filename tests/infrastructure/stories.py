@@ -37,14 +37,14 @@ class Deployment:
     def run_schedule(self):
         """What Scheduler does when it is time."""
         scheduler = self.account.client("scheduler")
-        target = scheduler.get_schedule(Name=self.name, GroupName=self.name)["Target"]
+        target = scheduler.get_schedule(Name=self.name, GroupName=f"{self.name}-eu-west-1")["Target"]
         times = {"scheduled-time": "2026-11-21T03:00:00Z", "execution-id": "53dc4d37", "schedule-arn": "arn:aws:x"}
         event = re.sub(r"<aws\.scheduler\.([a-z-]+)>", lambda found: times[found[1]], target["Input"])
         assert "<" not in event and "\\u003c" not in event
         return self.invoke(json.loads(event), target["Arn"])
 
     def policy(self):
-        answer = self.account.client("iam").get_role_policy(RoleName=self.name, PolicyName="function")
+        answer = self.account.client("iam").get_role_policy(RoleName=f"{self.name}-eu-west-1", PolicyName="function")
         return json.dumps(answer["PolicyDocument"])
 
     def events(self):

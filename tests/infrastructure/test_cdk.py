@@ -21,6 +21,7 @@ SHARED = PROJECT / "infra" / "shared"
 # The example `complete`, but for its configuration.
 COMPLETE = {
     "name": "ecr-cleanup-team",
+    "rolePath": "/platform/",
     "mode": "delete",
     "configStore": "parameter",
     "createBucket": True,
@@ -64,6 +65,9 @@ def synthesised(planned):
     pulled = {"policies": [{"repositories": ["**"], "keep": [{"newest": 5}, {"pulled_within": "30d"}]}]}
     props |= {"pulled": {"config": pulled}, "pulled, but not excluded": {"config": pulled, "excludeFromPullTimes": False}}
     props["member excluded"] = {"member": {**MEMBER, "excludeFromPullTimes": True}}
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    props["bounded"] = {"roleName": "cleaner", "permissionsBoundaryArn": boundary}
+    props["member bounded"] = {"member": {**MEMBER, "path": "/team/", "permissionsBoundaryArn": boundary}}
     props["misspelt"] = {"config": {"in_use": {"services": ["bach"]}}}
     props["two modes"] = {"config": {"mode": "delete"}}
     command = ["node", str(CDK / "test" / "synth.js"), json.dumps(props)]
@@ -91,7 +95,7 @@ def only(synthesised, name, kind):
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_it_renders_what_terraform_renders(synthesised, rendered, name):
-    role = next(role for role in only(synthesised, name, "AWS::IAM::Role") if role["RoleName"] == "ecr-cleanup")
+    role = next(role for role in only(synthesised, name, "AWS::IAM::Role") if role["RoleName"] == "ecr-cleanup-eu-west-1")
     [policy] = role["Policies"]
     assert "ManagedPolicyArns" not in role
     assert [with_lists(one) for one in policy["PolicyDocument"]["Statement"]] == json.loads(rendered[name]["policy"])["Statement"]
@@ -149,6 +153,13 @@ def test_a_role_is_excluded_from_pull_times_where_rules_use_them(synthesised):
     assert excluded == {"plan": 0, "pulled": 1, "pulled, but not excluded": 0, "member reads": 0, "member excluded": 1}
 
 
+def test_every_role_has_the_name_and_the_boundary_asked_for(synthesised):
+    roles = [role for name in ("bounded", "member bounded") for role in only(synthesised, name, "AWS::IAM::Role")]
+    expected = {("cleaner", "/"), ("cleaner-schedule", "/"), ("ecr-cleanup-reader", "/team/")}
+    assert {(role["RoleName"], role["Path"]) for role in roles} == expected
+    assert {role["PermissionsBoundary"] for role in roles} == {"arn:aws:iam::123456789012:policy/boundary"}
+
+
 def test_no_resource_is_forgotten(synthesised, planned):
     assert planned.keys() == SAME.keys() | COMPARED_AS_POLICIES
     template = synthesised["complete"]["template"]["Resources"].values()
@@ -197,7 +208,7 @@ def with_lists(statement):
 
 
 def filled(file):
-    values = {"name": "ecr-cleanup", "mode": "PLAN", "region": "eu-west-1", "timeout": "900", "silent_hours": "26"}
+    values = {"name": "ecr-cleanup", "global_name": "ecr-cleanup-eu-west-1", "mode": "PLAN", "region": "eu-west-1", "timeout": "900", "silent_hours": "26"}
     values |= {"long_run_ms": "810000", "log_group": "/aws/lambda/ecr-cleanup", "alarm_arns": ""}
     values |= {"log_group_in_url": "$252Faws$252Flambda$252Fecr-cleanup"}
     return json.loads(re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], (SHARED / file).read_text()))

@@ -8,16 +8,35 @@ from werkzeug.wrappers import Request, Response
 
 REGISTRY = re.compile(r"/v1/registries/name/(?P<registry>[^/]+)")
 SCHEMA = re.compile(r"/v1/registries/name/(?P<registry>[^/]+)/schemas/name/(?P<schema>[^/]+)")
+LISTED = re.compile(r"/v1/registries/name/(?P<registry>[^/]+)/schemas")
+# Requests name their Region in what they are signed for.
+REGION = re.compile(r"Credential=[^/]+/\d+/([^/]+)/")
 TAGS = re.compile(r"/tags/(?P<arn>.+)")
 
 
 class Schemas:
-    """Registries and schemas of one account and Region, by the path they are reached under."""
+    """Registries and schemas of one account, by Region."""
 
     def __init__(self) -> None:
+        self._regions: dict[str, Region] = {}
+
+    def answer(self, request: Request) -> Response:
+        signed = REGION.search(request.headers.get("Authorization", ""))
+        region = signed[1] if signed else "eu-west-1"
+        return self._regions.setdefault(region, Region(region)).answer(request)
+
+
+class Region:
+    """Registries and schemas of one Region, by the path they are reached under."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._things: dict[str, dict[str, Any]] = {}
 
     def answer(self, request: Request) -> Response:
+        if LISTED.fullmatch(request.path):
+            names = [thing["SchemaName"] for path, thing in self._things.items() if path.startswith(f"{request.path}/name/")]
+            return _json({"Schemas": [{"SchemaName": name} for name in names]})
         tags = TAGS.fullmatch(request.path)
         if tags:
             arn = tags["arn"]
@@ -40,7 +59,7 @@ class Schemas:
 
     def _described(self, path: str) -> dict[str, str] | None:
         """What the service adds to what it was given."""
-        prefix = "arn:aws:schemas:eu-west-1:123456789012"
+        prefix = f"arn:aws:schemas:{self._name}:123456789012"
         if schema := SCHEMA.fullmatch(path):
             name = f"{schema['registry']}/{schema['schema']}"
             return {"SchemaArn": f"{prefix}:schema/{name}", "SchemaName": schema["schema"], "SchemaVersion": "1"}

@@ -44,6 +44,12 @@ export interface EcrCleanupProps {
   readonly code: lambda.Code;
   /** Name of the function and prefix of everything else. Default: ecr-cleanup. */
   readonly name?: string;
+  /** Name of the function's role; that of the schedule has `-schedule` behind it. Default: `name` and the Region, since roles are global. */
+  readonly roleName?: string;
+  /** The path of the roles. Default: /. */
+  readonly rolePath?: string;
+  /** The permissions boundary of the roles. Default: none. */
+  readonly permissionsBoundaryArn?: string;
   /** Default: `plan`, in which the role has no permission to delete or archive anything. */
   readonly mode?: Mode;
   /** The rest of the configuration document, as config.schema.json describes it. `guards.expected_accounts` is this account unless
@@ -108,13 +114,21 @@ export class EcrCleanup extends Construct {
     const config = props.config ?? {};
     const emails = props.notificationEmails ?? [];
     const timeout = props.timeout ?? Duration.minutes(15);
-    if (!/^[a-zA-Z0-9_-]{1,40}$/.test(name)) throw new Error("`name` is 1 to 40 letters, digits, - and _");
+    if (!/^[a-zA-Z0-9_-]{1,39}$/.test(name)) throw new Error("`name` is 1 to 39 letters, digits, - and _");
     if ("mode" in config) throw new Error("`config` has no `mode`, which is a property of its own");
     if (timeout.toSeconds() < 60 || timeout.toSeconds() > 900) throw new Error("`timeout` is 60 to 900 seconds");
     const used = [...sources(config), ...(config.in_use?.keep_lists ?? []), ...(config.in_use?.kubernetes ?? [])];
     if (mode !== "plan" && used.length === 0 && !config.guards?.allow_no_usage) {
       throw new Error("every source of use is off; if that is meant, set `config.guards.allow_no_usage`");
     }
+
+    // Roles and dashboards are global in an account.
+    const globalName = `${name}-${region}`;
+    const roleName = props.roleName ?? globalName;
+    if (roleName.length > 55) throw new Error("`roleName` is at most 55 characters: with `-schedule` behind it, IAM takes 64");
+    const boundary = props.permissionsBoundaryArn;
+    const permissionsBoundary = boundary ? iam.ManagedPolicy.fromManagedPolicyArn(this, "Boundary", boundary) : undefined;
+    const common = { path: props.rolePath ?? "/", permissionsBoundary };
 
     // Names rather than references, so that a template shows every policy in full.
     const bucket = props.createBucket ? `${name.toLowerCase().replace(/_/g, "-")}-${account}-${region}` : undefined;
@@ -123,7 +137,8 @@ export class EcrCleanup extends Construct {
     const told = document(mode, config, account, { bucket, topic });
 
     this.role = new iam.Role(this, "Role", {
-      roleName: name,
+      ...common,
+      roleName,
       description: `What ${name} may do, in mode ${mode}`,
       assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com"),
       inlinePolicies: {
@@ -196,7 +211,7 @@ export class EcrCleanup extends Construct {
       destinationConfig: { onFailure: { destination: functionFailures.queueArn } },
     });
 
-    if (props.schedule !== null) this.addSchedule(name, props.schedule ?? {}, scheduleFailures);
+    if (props.schedule !== null) this.addSchedule(name, props.schedule ?? {}, scheduleFailures, { ...common, roleName: `${roleName}-schedule` });
     if (bucket) this.addBucket(bucket);
     if (topic) {
       const made = new sns.CfnTopic(this, "Topic", { topicName: `${name}-notifications` });
@@ -239,19 +254,20 @@ export class EcrCleanup extends Construct {
     });
   }
 
-  private addSchedule(name: string, schedule: Schedule, failures: sqs.Queue) {
+  private addSchedule(name: string, schedule: Schedule, failures: sqs.Queue, role: Partial<iam.RoleProps>) {
     const { region, account } = Stack.of(this);
+    const globalName = `${name}-${region}`;
     const partition = this.partition();
     // A group of its own: its metrics are this deployment's, and only its schedules may use the role.
-    const group = new scheduler.CfnScheduleGroup(this, "ScheduleGroup", { name });
-    const role = new iam.Role(this, "ScheduleRole", {
-      roleName: `${name}-schedule`,
+    const group = new scheduler.CfnScheduleGroup(this, "ScheduleGroup", { name: globalName });
+    const allowed = new iam.Role(this, "ScheduleRole", {
+      ...role,
       description: `What the schedule of ${name} may do`,
       assumedBy: new iam.ServicePrincipal("scheduler.amazonaws.com", {
         conditions: {
           StringEquals: {
             "aws:SourceAccount": account,
-            "aws:SourceArn": `arn:${partition}:scheduler:${region}:${account}:schedule-group/${name}`,
+            "aws:SourceArn": `arn:${partition}:scheduler:${region}:${account}:schedule-group/${globalName}`,
           },
         },
       }),
@@ -275,7 +291,7 @@ export class EcrCleanup extends Construct {
       flexibleTimeWindow: minutes === 0 ? { mode: "OFF" } : { mode: "FLEXIBLE", maximumWindowInMinutes: minutes },
       target: {
         arn: this.function.functionArn,
-        roleArn: role.roleArn,
+        roleArn: allowed.roleArn,
         input: scheduleInput(),
         retryPolicy: { maximumRetryAttempts: 2, maximumEventAgeInSeconds: 3600 },
         deadLetterConfig: { arn: failures.queueArn },
@@ -291,6 +307,7 @@ export class EcrCleanup extends Construct {
     const alarms: [string, any][] = Object.entries(
       shared("alarms.json", {
         name,
+        global_name: `${name}-${region}`,
         log_group: logGroupName(name),
         silent_hours: `${silentHours}`,
         long_run_ms: `${timeout.toSeconds() * 900}`,
@@ -320,6 +337,7 @@ export class EcrCleanup extends Construct {
       const arns = wanted.map(([alarm]) => `arn:${partition}:cloudwatch:${region}:${account}:alarm:${name}-${alarm}`);
       const body = shared("dashboard.json", {
         name,
+        global_name: `${name}-${region}`,
         mode: mode.toUpperCase(),
         region,
         timeout: `${timeout.toSeconds()}`,
@@ -328,7 +346,7 @@ export class EcrCleanup extends Construct {
         alarm_arns: arns.join('","'),
       });
       body.widgets = body.widgets.filter((widget: any) => widget.type !== "alarm" || arns.length > 0);
-      new cloudwatch.CfnDashboard(this, "Dashboard", { dashboardName: name, dashboardBody: Stack.of(this).toJsonString(body) });
+      new cloudwatch.CfnDashboard(this, "Dashboard", { dashboardName: `${name}-${region}`, dashboardBody: Stack.of(this).toJsonString(body) });
       for (const [query, text] of Object.entries<string>(shared("queries.json"))) {
         new logs.CfnQueryDefinition(this, `Query-${query.replace(/ /g, "-")}`, {
           name: `${name}/${query}`,

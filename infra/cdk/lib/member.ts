@@ -18,12 +18,16 @@ export interface MemberRegistry {
 }
 
 export interface MemberAccountRoleProps {
-  /** The function's role, in its own account. */
+  /** The function's role, in its own account; for functions in several Regions, with * for any characters. */
   readonly functionRoleArn: string;
   /** What the function has to say to be let in: `external_id` of its configuration. */
   readonly externalId: string;
   /** Default: ecr-cleanup-reader. */
   readonly name?: string;
+  /** Default: /. */
+  readonly path?: string;
+  /** Default: none. */
+  readonly permissionsBoundaryArn?: string;
   /** The names of the sources of use that are on in the function's configuration. Default: every one. */
   readonly sources?: string[];
   /** Default: none; the role only reads what is in use. */
@@ -64,8 +68,11 @@ export class MemberAccountRole extends Construct {
       ...(registry?.deletesArchived && { archive: { delete_after: "set" } }),
     };
     const [, , , , owner] = props.functionRoleArn.split(":");
+    const boundary = props.permissionsBoundaryArn;
     this.role = new iam.Role(this, "Role", {
       roleName: props.name ?? "ecr-cleanup-reader",
+      path: props.path ?? "/",
+      permissionsBoundary: boundary ? iam.ManagedPolicy.fromManagedPolicyArn(this, "Boundary", boundary) : undefined,
       // By condition rather than as principal: a role that is created anew under the same name is let in again.
       assumedBy: new iam.PrincipalWithConditions(new iam.AccountPrincipal(owner), {
         ArnEquals: { "aws:PrincipalArn": props.functionRoleArn },

@@ -35,6 +35,25 @@ run "it_reads_what_is_in_use" {
   }
 }
 
+run "it_is_bounded" {
+  command = plan
+
+  module {
+    source = "./modules/member-account-role"
+  }
+
+  variables {
+    function_role_arn        = "arn:aws:iam::111111111111:role/ecr-cleanup-*"
+    path                     = "/team/"
+    permissions_boundary_arn = "arn:aws:iam::222222222222:policy/boundary"
+  }
+
+  assert {
+    condition     = aws_iam_role.this.path == "/team/" && aws_iam_role.this.permissions_boundary == "arn:aws:iam::222222222222:policy/boundary"
+    error_message = "path or boundary is missing"
+  }
+}
+
 run "it_cleans_a_registry" {
   command = plan
 

@@ -49,6 +49,12 @@ run "as_it_comes" {
     condition     = length([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : widget if widget.type == "alarm"][0].properties.alarms) == 15
     error_message = "the dashboard does not show the alarms"
   }
+  assert {
+    condition = [aws_iam_role.function.name, aws_iam_role.schedule[0].name, aws_cloudwatch_dashboard.this[0].dashboard_name, aws_scheduler_schedule_group.this[0].name] == [
+      "ecr-cleanup-eu-west-1", "ecr-cleanup-eu-west-1-schedule", "ecr-cleanup-eu-west-1", "ecr-cleanup-eu-west-1",
+    ]
+    error_message = "another Region of the account would take the same names"
+  }
 }
 
 run "as_little_as_possible" {
@@ -76,15 +82,24 @@ run "as_much_as_possible" {
   command = apply
 
   variables {
-    name                = "ecr_cleanup-2"
-    mode                = "delete"
-    create_bucket       = true
-    config_store        = "parameter"
-    notification_emails = ["a@example.com", "b@example.com"]
-    vpc                 = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
-    schedule            = { expression = "rate(6 hours)", flexible_window_minutes = 0 }
+    name                     = "ecr_cleanup-2"
+    role_name                = "cleaner"
+    role_path                = "/team/"
+    permissions_boundary_arn = "arn:aws:iam::111111111111:policy/boundary"
+    mode                     = "delete"
+    create_bucket            = true
+    config_store             = "parameter"
+    notification_emails      = ["a@example.com", "b@example.com"]
+    vpc                      = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
+    schedule                 = { expression = "rate(6 hours)", flexible_window_minutes = 0 }
   }
 
+  assert {
+    condition = [for role in [aws_iam_role.function, aws_iam_role.schedule[0]] : [role.name, role.path, role.permissions_boundary]] == [
+      for name in ["cleaner", "cleaner-schedule"] : [name, "/team/", "arn:aws:iam::111111111111:policy/boundary"]
+    ]
+    error_message = "the roles are not named as asked for"
+  }
   assert {
     condition     = aws_s3_bucket.this[0].bucket == "ecr-cleanup-2-111111111111-eu-west-1"
     error_message = aws_s3_bucket.this[0].bucket
@@ -187,11 +202,13 @@ run "wrong_values" {
     log_retention_days     = 8
     log_level              = "WARN"
     alarms                 = { silent_hours = 200 }
+    role_name              = join("", [for number in range(56) : "x"])
+    role_path              = "team"
   }
 
   expect_failures = [
     var.name, var.package, var.architecture, var.mode, var.config, var.config_store, var.cleanable_repositories, var.schedule,
-    var.timeout, var.memory_size, var.reserved_concurrency, var.vpc, var.log_retention_days, var.log_level, var.alarms,
+    var.timeout, var.memory_size, var.reserved_concurrency, var.vpc, var.log_retention_days, var.log_level, var.alarms, var.role_name, var.role_path,
   ]
 }
 

@@ -36,9 +36,10 @@ variable "vpc" {
 module "ecr_cleanup" {
   source = "../.."
 
-  name    = "ecr-cleanup-team"
-  tags    = { team = "platform" }
-  package = { zip_path = var.zip_path }
+  name      = "ecr-cleanup-team"
+  role_path = "/platform/"
+  tags      = { team = "platform" }
+  package   = { zip_path = var.zip_path }
 
   mode          = var.mode
   config_store  = "parameter"

@@ -7,8 +7,20 @@ variable "name" {
   default     = "ecr-cleanup-reader"
 }
 
+variable "path" {
+  description = "Path of the role."
+  type        = string
+  default     = "/"
+}
+
+variable "permissions_boundary_arn" {
+  description = "The permissions boundary of the role. null: none."
+  type        = string
+  default     = null
+}
+
 variable "function_role_arn" {
-  description = "The function's role: the root module's output `role_arn`."
+  description = "The function's role: the root module's output `role_arn`. For functions in several Regions, with * for any characters: `arn:aws:iam::111111111111:role/ecr-cleanup-*`."
   type        = string
 
   validation {
@@ -116,8 +128,10 @@ module "policy" {
 }
 
 resource "aws_iam_role" "this" {
-  name = var.name
-  tags = var.tags
+  name                 = var.name
+  path                 = var.path
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
   # By condition rather than as principal: a role that is created anew under the same name is let in again.
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

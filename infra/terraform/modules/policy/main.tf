@@ -125,11 +125,11 @@ locals {
     topics                 = [for one in local.notified : one if startswith(one, "arn:")]
     webhook_parameters     = [for name in local.webhooks.ssm : startswith(name, "arn:") ? name : "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${trimprefix(name, "/")}"]
     # Secrets Manager ends an ARN with six characters of its own.
-    webhook_secrets        = [for name in local.webhooks.secret : startswith(name, "arn:") ? name : "arn:${var.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${name}-??????"]
-    parameter              = [for name in var.parameter[*] : "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${trimprefix(name, "/")}"]
-    log                    = [for name in var.log_group[*] : "arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:${name}:*"]
-    failure_queue          = var.failure_queue_arn[*]
-    network                = [for any in ["*"] : any if var.in_vpc]
+    webhook_secrets = [for name in local.webhooks.secret : startswith(name, "arn:") ? name : "arn:${var.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${name}-??????"]
+    parameter       = [for name in var.parameter[*] : "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${trimprefix(name, "/")}"]
+    log             = [for name in var.log_group[*] : "arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:${name}:*"]
+    failure_queue   = var.failure_queue_arn[*]
+    network         = [for any in ["*"] : any if var.in_vpc]
   }
 
   # Without logs:CreateLogGroup: a log group that somebody deleted would come back without its retention.
