@@ -11,16 +11,18 @@ locals {
   alarm_arns    = [for name in local.wanted_alarms : "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name}-${name}"]
   alarm_actions = concat(var.alarms.actions, local.topic[*])
 
-  dashboard = jsondecode(templatefile("${local.shared}/dashboard.json", {
+  # A placeholder is part of a string, also where CloudWatch takes only a number.
+  dashboard = jsondecode(replace(templatefile("${local.shared}/dashboard.json", {
     name             = var.name
     global_name      = local.global_name
     mode             = upper(var.mode)
     region           = local.region
+    console          = local.console
     timeout          = var.timeout
     log_group        = local.log_group
     log_group_in_url = replace(local.log_group, "/", "$252F")
     alarm_arns       = join("\",\"", local.alarm_arns)
-  }))
+  }), "/\"number:([0-9]+)\"/", "$1"))
 }
 
 resource "aws_sns_topic" "this" {

@@ -55,7 +55,7 @@ output "bucket" {
 
 output "dashboard_url" {
   description = "The dashboard; null without one."
-  value       = var.dashboard ? "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}#dashboards/dashboard/${local.global_name}" : null
+  value       = var.dashboard ? "https://${local.console}/cloudwatch/home?region=${local.region}#dashboards/dashboard/${local.global_name}" : null
 }
 
 output "invoke_commands" {

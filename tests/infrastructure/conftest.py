@@ -99,6 +99,17 @@ def rendered(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def planned(server, tmp_path_factory):
+    """What Terraform would create for the example `complete`, by type."""
+    folder = tmp_path_factory.mktemp("complete")
+    (folder / "function.zip").write_bytes(b"")
+    vpc = {"subnet_ids": ["subnet-00000001", "subnet-00000002"], "security_group_ids": ["sg-00000001"]}
+    environment = Account(server.endpoint).environment()
+    runner = terraform.Terraform(copy(folder) / "infra/terraform/examples/complete", environment).init()
+    return runner.plan(zip_path=str(folder / "function.zip"), vpc=vpc)
+
+
+@pytest.fixture(scope="session")
 def member(server, tmp_path_factory):
     """What the roles in other accounts are, by what they are for, as Terraform would create them: their trust and their policy."""
     folder = copy(tmp_path_factory.mktemp("member"))

@@ -198,7 +198,7 @@ def short(value):
 def dashboard():
     arns = [f"arn:aws:cloudwatch:{REGION}:1:alarm:{NAME}-{alarm}" for alarm in sorted(json.loads(shared("alarms.json")))]
     values = {"name": NAME, "global_name": f"{NAME}-{REGION}", "mode": "DELETE", "region": REGION, "timeout": "900", "log_group": f"/aws/lambda/{NAME}"}
-    values |= {"log_group_in_url": "", "alarm_arns": '","'.join(arns)}
+    values |= {"console": "", "log_group_in_url": "", "alarm_arns": '","'.join(arns)}
     return json.loads(re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], shared("dashboard.json")))
 
 

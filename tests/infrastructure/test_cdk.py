@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from account import Account
 from configurations import CONFIGURATIONS
 from equals import BY_CDK_ALONE, COMPARED_AS_POLICIES, SAME, rows
-from terraform import PROJECT, Terraform, copy
+from terraform import PROJECT
 
 CDK = PROJECT / "infra" / "cdk"
 SHARED = PROJECT / "infra" / "shared"
@@ -40,17 +39,6 @@ COMPLETE = {
 # The roles of `member` in conftest.py.
 MEMBER = {"functionRoleArn": "arn:aws:iam::123456789012:role/ecr-cleanup", "externalId": "team-a", "sources": ["ecs"]}
 MEMBERS = {"reads": None, "cleans": {"mode": "delete", "regions": ["eu-west-1"]}}
-
-
-@pytest.fixture(scope="module")
-def planned(server, tmp_path_factory):
-    """What Terraform would create for the example `complete`, by type."""
-    folder = tmp_path_factory.mktemp("complete")
-    (folder / "function.zip").write_bytes(b"")
-    vpc = {"subnet_ids": ["subnet-00000001", "subnet-00000002"], "security_group_ids": ["sg-00000001"]}
-    environment = Account(server.endpoint).environment()
-    runner = Terraform(copy(folder) / "infra/terraform/examples/complete", environment).init()
-    return runner.plan(zip_path=str(folder / "function.zip"), vpc=vpc)
 
 
 @pytest.fixture(scope="module")
@@ -210,5 +198,6 @@ def with_lists(statement):
 def filled(file):
     values = {"name": "ecr-cleanup", "global_name": "ecr-cleanup-eu-west-1", "mode": "PLAN", "region": "eu-west-1", "timeout": "900", "silent_hours": "26"}
     values |= {"long_run_ms": "810000", "log_group": "/aws/lambda/ecr-cleanup", "alarm_arns": ""}
-    values |= {"log_group_in_url": "$252Faws$252Flambda$252Fecr-cleanup"}
-    return json.loads(re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], (SHARED / file).read_text()))
+    values |= {"log_group_in_url": "$252Faws$252Flambda$252Fecr-cleanup", "console": "eu-west-1.console.aws.amazon.com"}
+    text = re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], (SHARED / file).read_text())
+    return json.loads(re.sub(r'"number:(\d+)"', r"\1", text))

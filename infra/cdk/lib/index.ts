@@ -1,6 +1,6 @@
 // ecr-cleanup as a CDK construct: the same function, role, schedule, queues, alarms and dashboard as infra/terraform.
 
-import { CfnResource, Duration, RemovalPolicy, Stack, Token } from "aws-cdk-lib";
+import { CfnMapping, CfnResource, Duration, RemovalPolicy, Stack, Token } from "aws-cdk-lib";
 import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
 import * as schemas from "aws-cdk-lib/aws-eventschemas";
 import * as iam from "aws-cdk-lib/aws-iam";
@@ -228,6 +228,15 @@ export class EcrCleanup extends Construct {
     return Token.isUnresolved(region) ? partition : (RegionInfo.get(region).partition ?? partition);
   }
 
+  /** The console's host. */
+  private console(): string {
+    const { consoles } = shared("regions.json");
+    const partition = this.partition();
+    if (!Token.isUnresolved(partition)) return `${Stack.of(this).region}.${consoles[partition] ?? consoles.aws}`;
+    const mapping = Object.fromEntries(Object.entries(consoles).map(([partition, host]) => [partition, { host }]));
+    return `${Stack.of(this).region}.${new CfnMapping(this, "Consoles", { mapping }).findInMap(partition, "host")}`;
+  }
+
   private addParameter(parameter: string, name: string, told: string): { [variable: string]: string } {
     if (Token.isUnresolved(told)) throw new Error('`configStore: "parameter"` needs a stack with account and Region in `env`');
     if (told.length > 8192) throw new Error("the configuration does not fit into the 8 KB of a parameter: write fewer policies, with globs");
@@ -340,6 +349,7 @@ export class EcrCleanup extends Construct {
         global_name: `${name}-${region}`,
         mode: mode.toUpperCase(),
         region,
+        console: this.console(),
         timeout: `${timeout.toSeconds()}`,
         log_group: logGroupName(name),
         log_group_in_url: logGroupName(name).replace(/\//g, "$252F"),

@@ -57,7 +57,8 @@ export function shared(file: string, values: { [name: string]: string } = {}): a
     if (!(name in values)) throw new Error(`${file}: nothing to put in for ${placeholder}`);
     return values[name];
   });
-  return JSON.parse(filled);
+  // A placeholder is part of a string, also where only a number is taken.
+  return JSON.parse(filled.replace(/"number:(\d+)"/g, "$1"));
 }
 
 export const logGroupName = (name: string) => `/aws/lambda/${name}`;

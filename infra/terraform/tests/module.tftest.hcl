@@ -57,6 +57,24 @@ run "as_it_comes" {
   }
 }
 
+run "another_partition_has_another_console" {
+  command = plan
+
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-cn" }
+  }
+  override_data {
+    target = data.aws_region.current
+    values = { id = "cn-north-1" }
+  }
+
+  assert {
+    condition     = startswith(output.dashboard_url, "https://cn-north-1.console.amazonaws.cn/") && !strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "aws.amazon.com")
+    error_message = aws_cloudwatch_dashboard.this[0].dashboard_body
+  }
+}
+
 run "as_little_as_possible" {
   command = apply
 

@@ -1,0 +1,38 @@
+"""The dashboard is one that CloudWatch takes."""
+
+import copy
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from dashboard_body import BODY
+
+
+@pytest.fixture
+def body(planned):
+    [dashboard] = planned["aws_cloudwatch_dashboard"]
+    return json.loads(dashboard["dashboard_body"])
+
+
+def test_every_widget_has_the_properties_and_types_that_are_documented(body):
+    problems = [f"{'/'.join(map(str, error.path))}: {error.message}" for error in Draft202012Validator(BODY).iter_errors(body)]
+    assert problems == []
+
+
+# Each of them is something that CloudWatch refuses.
+WRONG = {
+    "a number in quotes": lambda widget: widget["properties"]["annotations"]["horizontal"][0].update(value="900"),
+    "an unknown view": lambda widget: widget["properties"].update(view="line"),
+    "a misspelt property": lambda widget: widget["properties"].update(titel="x"),
+    "no Region": lambda widget: widget["properties"].pop("region"),
+    "a period that is no minute": lambda widget: widget["properties"].update(period=90),
+    "beyond the last column": lambda widget: widget.update(x=24),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_cloudwatch_refuses_is_noticed(body, wrong):
+    changed = copy.deepcopy(body)
+    WRONG[wrong](next(widget for widget in changed["widgets"] if "annotations" in widget["properties"]))
+    assert not Draft202012Validator(BODY).is_valid(changed)
