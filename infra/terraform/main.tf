@@ -20,6 +20,7 @@ locals {
   parameter    = var.config_store == "parameter" ? "/${var.name}/config" : null
   shared       = "${path.module}/../shared"
   regions      = jsondecode(file("${local.shared}/regions.json"))
+  test_events  = coalesce(var.test_events.create, contains(local.regions.with_test_events, local.region))
   console      = "${local.region}.${lookup(local.regions.consoles, local.partition, "console.aws.amazon.com")}"
   pull_times   = anytrue(flatten([for policy in try(var.config.policies, []) : try([for rule in policy.keep : can(length(rule.pulled_within)) || try(rule.by == "pulled", false)], [])]))
   sources      = concat(module.policy.sources, flatten([for name in ["keep_lists", "kubernetes"] : try(var.config.in_use[name], [])]))

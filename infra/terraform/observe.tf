@@ -79,7 +79,7 @@ resource "aws_cloudwatch_query_definition" "this" {
 
 # Where Lambda's console keeps shareable test events.
 resource "aws_schemas_registry" "test_events" {
-  count = var.test_events.create && var.test_events.create_registry ? 1 : 0
+  count = local.test_events && var.test_events.create_registry ? 1 : 0
 
   name        = "lambda-testevent-schemas"
   description = "Shareable test events of Lambda functions"
@@ -87,7 +87,7 @@ resource "aws_schemas_registry" "test_events" {
 }
 
 resource "aws_schemas_schema" "test_events" {
-  count = var.test_events.create ? 1 : 0
+  count = local.test_events ? 1 : 0
 
   name          = "_${var.name}-schema"
   registry_name = try(aws_schemas_registry.test_events[0].name, "lambda-testevent-schemas")

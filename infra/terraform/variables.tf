@@ -262,9 +262,9 @@ variable "dashboard" {
 }
 
 variable "test_events" {
-  description = "Shareable test events for the Lambda console: `create` them, and `create_registry` where the account and Region do not have the registry `lambda-testevent-schemas` yet (the console makes it with the first shared event)."
+  description = "Shareable test events for the Lambda console, told apart by the function's name. `create`: unless set, where the Region has EventBridge Schemas, which keeps them; set it where the module has `depends_on`, since Terraform does not know the Region in time then. `create_registry`: an account and Region has one registry for all functions, `lambda-testevent-schemas`; where it is there already, by another deployment or since somebody shared an event in the console, applying fails with `ConflictException: Registry with name lambda-testevent-schemas already exists`: set this to false."
   type = object({
-    create          = optional(bool, true)
+    create          = optional(bool)
     create_registry = optional(bool, true)
   })
   default = {}

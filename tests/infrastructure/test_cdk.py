@@ -55,6 +55,8 @@ def synthesised(planned):
     props["member excluded"] = {"member": {**MEMBER, "excludeFromPullTimes": True}}
     boundary = "arn:aws:iam::123456789012:policy/boundary"
     props["bounded"] = {"roleName": "cleaner", "permissionsBoundaryArn": boundary}
+    props["no test events there"] = {"region": "il-central-1"}
+    props["test events there"] = {"region": "il-central-1", "testEvents": True, "testEventRegistry": False}
     props["member bounded"] = {"member": {**MEMBER, "path": "/team/", "permissionsBoundaryArn": boundary}}
     props["misspelt"] = {"config": {"in_use": {"services": ["bach"]}}}
     props["two modes"] = {"config": {"mode": "delete"}}
@@ -146,6 +148,12 @@ def test_every_role_has_the_name_and_the_boundary_asked_for(synthesised):
     expected = {("cleaner", "/"), ("cleaner-schedule", "/"), ("ecr-cleanup-reader", "/team/")}
     assert {(role["RoleName"], role["Path"]) for role in roles} == expected
     assert {role["PermissionsBoundary"] for role in roles} == {"arn:aws:iam::123456789012:policy/boundary"}
+
+
+def test_test_events_are_made_where_the_region_keeps_them(synthesised):
+    kinds = ("AWS::EventSchemas::Registry", "AWS::EventSchemas::Schema")
+    made = {name: [len(only(synthesised, name, kind)) for kind in kinds] for name in ("plan", "no test events there", "test events there")}
+    assert made == {"plan": [1, 1], "no test events there": [0, 0], "test events there": [0, 1]}
 
 
 def test_no_resource_is_forgotten(synthesised, planned):

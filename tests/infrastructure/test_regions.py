@@ -1,4 +1,4 @@
-"""Two Regions of one account, side by side: what is global in an account has a name of its own in each."""
+"""Several deployments in one account: in two Regions, and two in one. What they would share has a name of its own in each."""
 
 import json
 
@@ -6,13 +6,13 @@ import boto3
 import pytest
 
 from account import Account
-from terraform import Terraform, copy
+from terraform import PROJECT, Terraform, copy
 
 REGIONS = ("eu-west-1", "us-east-1")
 
 
 def listed(account, region):
-    """Lists roles, dashboards and schedule groups, as one Region shows them."""
+    """Lists roles, dashboards, schedule groups and test events, as one Region shows them."""
 
     def client(service):
         return boto3.client(service, endpoint_url=account.endpoint, region_name=region, **Account.credentials)
@@ -20,7 +20,8 @@ def listed(account, region):
     roles = {role["RoleName"] for role in client("iam").list_roles()["Roles"]}
     dashboards = {one["DashboardName"] for one in client("cloudwatch").list_dashboards()["DashboardEntries"]}
     groups = {group["Name"] for group in client("scheduler").list_schedule_groups()["ScheduleGroups"]} - {"default"}
-    return roles, dashboards, groups
+    events = {schema["SchemaName"] for schema in client("schemas").list_schemas(RegistryName="lambda-testevent-schemas")["Schemas"]}
+    return roles, dashboards, groups, events
 
 
 @pytest.fixture
@@ -28,6 +29,8 @@ def deployed(account, package, tmp_path):
     folder = copy(tmp_path)
     given = {"source": "./infra/terraform", "package": {"zip_path": str(package)}}
     modules = {f"in_{region}": {**given, "providers": {"aws": f"aws.{region}"}} for region in REGIONS}
+    second = {"name": "second", "test_events": {"create": True, "create_registry": False}, "depends_on": ["module.in_eu-west-1"]}
+    modules["second"] = {**modules["in_eu-west-1"], **second}
     providers = [{"alias": region, "region": region} for region in REGIONS]
     (folder / "main.tf.json").write_text(json.dumps({"provider": {"aws": providers}, "module": modules}))
     runner = Terraform(folder, account.environment()).init()
@@ -35,10 +38,21 @@ def deployed(account, package, tmp_path):
     return runner
 
 
-def test_two_regions_of_one_account(account, deployed):
-    shown = {region: listed(account, region) for region in REGIONS}
-    names = {f"ecr-cleanup-{region}" for region in REGIONS}
-    for region, (roles, dashboards, groups) in shown.items():
-        assert roles == names | {f"{name}-schedule" for name in names}
-        assert dashboards == groups == {f"ecr-cleanup-{region}"}
+def test_two_regions_of_one_account_and_two_deployments_in_one_of_them(account, deployed):
+    deployments = {"eu-west-1": {"ecr-cleanup", "second"}, "us-east-1": {"ecr-cleanup"}}
+    everywhere = {f"{name}-{region}" for region, names in deployments.items() for name in names}
+    for region, names in deployments.items():
+        roles, dashboards, groups, events = listed(account, region)
+        assert roles == everywhere | {f"{name}-schedule" for name in everywhere}
+        assert dashboards == groups == {f"{name}-{region}" for name in names}
+        assert events == {f"_{name}-schema" for name in names}
     deployed("plan", "-detailed-exitcode", "-input=false", "-no-color")
+
+
+def test_the_table_of_regions_with_test_events_is_that_of_aws():
+    session = boto3.Session()
+    table = json.loads((PROJECT / "infra/shared/regions.json").read_text())["with_test_events"]
+    offered = {service: {region for partition in session.get_available_partitions() for region in session.get_available_regions(service, partition)} for service in ("lambda", "schemas")}
+    assert set(table) == offered["schemas"]
+    # Nine of the commercial ones among them.
+    assert {"ap-east-2", "ca-west-1", "il-central-1"} <= offered["lambda"] - offered["schemas"]

@@ -95,9 +95,11 @@ export interface EcrCleanupProps {
   readonly silentHours?: number;
   /** Whether there are a dashboard and saved queries. Default: true. */
   readonly dashboard?: boolean;
-  /** Whether there are shareable test events for the console. Default: true. */
+  /** Whether there are shareable test events for the console. Default: where the stack's `env` has a Region with EventBridge Schemas, which keeps them. */
   readonly testEvents?: boolean;
-  /** Whether to create the registry they are in, one for an account and Region. Default: true. */
+  /** Whether to create the registry they are in, `lambda-testevent-schemas`, one for all functions of an account and Region. Where it is there
+   * already, by another deployment or since somebody shared an event in the console, creating it fails with a conflict: set this to false.
+   * Default: true. */
   readonly testEventRegistry?: boolean;
 }
 
@@ -365,7 +367,7 @@ export class EcrCleanup extends Construct {
         });
       }
     }
-    if (props.testEvents ?? true) {
+    if (props.testEvents ?? shared("regions.json").with_test_events.includes(region)) {
       const registryName = "lambda-testevent-schemas";
       const schema = new schemas.CfnSchema(this, "TestEvents", {
         registryName,

@@ -21,10 +21,10 @@ const accepted = [
   { id: "AwsSolutions-SQS3", reason: "These queues are where failures end: they are dead-letter queues themselves." },
 ];
 
-/** `timeout` is in seconds; `member` stands for what another account has instead of the function. */
-function synthesise({ timeout, member, ...props }: any) {
+/** `timeout` is in seconds; `region` is the stack's; `member` stands for what another account has instead of the function. */
+function synthesise({ timeout, member, region = "eu-west-1", ...props }: any) {
   const app = new App();
-  const stack = new Stack(app, "Test", { env: { account: "123456789012", region: "eu-west-1" } });
+  const stack = new Stack(app, "Test", { env: { account: "123456789012", region } });
   if (member) {
     const { role } = new MemberAccountRole(stack, "Member", { ...member, registry: member.registry ?? undefined });
     new EksAccess(stack, "Clusters", { clusters: ["prod"], roleArn: role.roleArn });

@@ -75,6 +75,38 @@ run "another_partition_has_another_console" {
   }
 }
 
+run "a_region_without_test_events" {
+  command = plan
+
+  override_data {
+    target = data.aws_region.current
+    values = { id = "il-central-1" }
+  }
+
+  assert {
+    condition     = length(aws_schemas_schema.test_events) + length(aws_schemas_registry.test_events) == 0
+    error_message = "the Region has no EventBridge Schemas"
+  }
+}
+
+run "test_events_where_they_are_demanded" {
+  command = plan
+
+  variables {
+    test_events = { create = true, create_registry = false }
+  }
+
+  override_data {
+    target = data.aws_region.current
+    values = { id = "il-central-1" }
+  }
+
+  assert {
+    condition     = length(aws_schemas_schema.test_events) == 1 && length(aws_schemas_registry.test_events) == 0
+    error_message = "not what was asked for"
+  }
+}
+
 run "as_little_as_possible" {
   command = apply
 
