@@ -25,8 +25,11 @@ locals {
   pull_times   = anytrue(flatten([for policy in try(var.config.policies, []) : try([for rule in policy.keep : can(length(rule.pulled_within)) || try(rule.by == "pulled", false)], [])]))
   sources      = concat(module.policy.sources, flatten([for name in ["keep_lists", "kubernetes"] : try(var.config.in_use[name], [])]))
 
-  environment = local.parameter == null ? { ECR_CLEANUP_CONFIG = module.settings.document } : {
-    ECR_CLEANUP_CONFIG        = "ssm:${local.parameter}"
+  # Where the document is kept, unless in the variable itself.
+  config_object = var.config_store == "s3" ? "${coalesce(local.bucket, "none")}/config.json" : null
+  stored        = concat([for name in local.parameter[*] : "ssm:${name}"], [for path in local.config_object[*] : "s3://${path}"])
+  environment = length(local.stored) == 0 ? { ECR_CLEANUP_CONFIG = module.settings.document } : {
+    ECR_CLEANUP_CONFIG        = local.stored[0]
     ECR_CLEANUP_CONFIG_SHA256 = sha256(module.settings.document)
   }
 }
@@ -54,7 +57,9 @@ module "policy" {
   protect_tag            = var.protect_tag
   log_group              = local.log_group
   failure_queue_arn      = local.queue_arns["function"]
+  role_patterns          = var.role_patterns
   parameter              = local.parameter
+  config_object          = local.config_object
   in_vpc                 = var.vpc != null
   function_arn           = local.function_arn
 }
@@ -106,6 +111,19 @@ resource "aws_ssm_parameter" "config" {
   tags        = var.tags
 }
 
+resource "aws_s3_object" "config" {
+  #checkov:skip=CKV_AWS_186:S3 encrypts by its own key; nothing in it is secret
+  count = var.config_store == "s3" && var.create_bucket ? 1 : 0
+
+  bucket       = aws_s3_bucket.this[0].id
+  key          = "config.json"
+  content      = module.settings.document
+  content_type = "application/json"
+  tags         = var.tags
+
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_116:Records of failed runs go to a queue, by aws_lambda_function_event_invoke_config
   #checkov:skip=CKV_AWS_272:Signing needs a profile of the account; the package is pinned by its SHA-256 or its version
@@ -148,16 +166,20 @@ resource "aws_lambda_function" "this" {
     }
   }
 
-  depends_on = [aws_iam_role_policy.function, aws_ssm_parameter.config]
+  depends_on = [aws_iam_role_policy.function, aws_ssm_parameter.config, aws_s3_object.config]
 
   lifecycle {
     precondition {
       condition     = length(jsonencode(local.environment)) <= 4096
-      error_message = "The configuration does not fit into the 4 KB of a function's variables: set `config_store = \"parameter\"`."
+      error_message = "The configuration does not fit into the 4 KB of a function's variables: set `config_store` to `parameter`, which holds 8 KB, or to `s3`."
     }
     precondition {
       condition     = var.config_store != "parameter" || length(module.settings.document) <= 8192
-      error_message = "The configuration does not fit into the 8 KB of a parameter: write fewer policies, with globs."
+      error_message = "The configuration does not fit into the 8 KB of a parameter: set `config_store = \"s3\"`."
+    }
+    precondition {
+      condition     = var.config_store != "s3" || var.create_bucket
+      error_message = "`config_store = \"s3\"` needs `create_bucket = true`: the document is an object in that bucket."
     }
     precondition {
       condition     = var.mode == "plan" || length(local.sources) > 0 || try(var.config.guards.allow_no_usage, false)

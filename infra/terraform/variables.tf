@@ -74,13 +74,24 @@ variable "config" {
 }
 
 variable "config_store" {
-  description = "Where the configuration document is kept: `environment`, or `parameter` for a document that does not fit into the function's 4 KB of variables: an SSM parameter of up to 8 KB, pinned by its SHA-256."
+  description = "Where the configuration document is kept: `environment`, or, for a document that does not fit into the function's 4 KB of variables, `parameter`, an SSM parameter of up to 8 KB, or `s3`, an object in the bucket of `create_bucket`. Both are pinned by their SHA-256."
   type        = string
   default     = "environment"
 
   validation {
-    condition     = contains(["environment", "parameter"], var.config_store)
-    error_message = "`config_store` is `environment` or `parameter`."
+    condition     = contains(["environment", "parameter", "s3"], var.config_store)
+    error_message = "`config_store` is `environment`, `parameter` or `s3`."
+  }
+}
+
+variable "role_patterns" {
+  description = "ARNs of roles in accounts of the function's own organization, with * for any characters, which the function may assume: `arn:aws:iam::*:role/ecr-cleanup-reader`. Roles that `config` names and that match none are allowed one by one; the role's policy has room for some sixty."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for pattern in var.role_patterns : can(regex("^arn:[a-z-]+:iam::[0-9*]+:role/[^*]", pattern))])
+    error_message = "`role_patterns` are ARNs of roles whose names do not begin with *."
   }
 }
 

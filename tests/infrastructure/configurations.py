@@ -50,3 +50,12 @@ CONFIGURATIONS = {
         },
     ),
 }
+
+FOUR_REGIONS = ["eu-central-1", "eu-north-1", "eu-west-1", "us-east-1"]
+ORGANIZATION_OF_300 = [{"role_arn": ROLE.format(f"2{number:011}"), "external_id": "team-a", "regions": FOUR_REGIONS} for number in range(300)]
+
+# What is too long, the statement that is, and what helps.
+TOO_LONG = {
+    "roles": ({"in_use": {"accounts": ORGANIZATION_OF_300}}, ["*"], "AssumeRoles"),
+    "repositories": ({}, [f"team-{number}/*" for number in range(300)], "ArchiveImages"),
+}

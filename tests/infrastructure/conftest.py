@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -89,10 +90,17 @@ def account(server):
 
 
 @pytest.fixture(scope="session")
-def rendered(tmp_path_factory):
+def rendered_folder(tmp_path_factory):
+    """Where Terraform renders configurations with no provider."""
+    folder = copy(tmp_path_factory.mktemp("rendered")) / "tests" / "infrastructure" / "rendered"
+    terraform.Terraform(folder).init()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rendered(rendered_folder):
     """What the Terraform module makes of every configuration."""
-    project = copy(tmp_path_factory.mktemp("rendered"))
-    runner = terraform.Terraform(project / "tests" / "infrastructure" / "rendered").init()
+    runner = terraform.Terraform(rendered_folder)
     given = {name: {"mode": mode, "config": json.dumps(config)} for name, (mode, config) in CONFIGURATIONS.items()}
     runner.apply(configurations=given)
     return runner.output("rendered")
@@ -123,6 +131,22 @@ def member(server, tmp_path_factory):
         for kind, what in (("aws_iam_role", "assume_role_policy"), ("aws_iam_role_policy", "policy"))
     )
     return {purpose: {"trust": trust[f"module.{purpose}"], "policy": policies[f"module.{purpose}"]} for purpose in ("reads", "cleans")}
+
+
+@pytest.fixture(scope="session")
+def synthesise():
+    """Synthesises a stack with the CDK construct for each of the properties given, by name."""
+    cdk = PROJECT / "infra" / "cdk"
+    if not shutil.which("node") or not (cdk / "node_modules").exists():
+        pytest.skip("the CDK construct is NOT tested: `make test-cdk` installs what it needs, with npm")
+
+    def synthesise(props):
+        command = ["node", str(cdk / "test" / "synth.js"), json.dumps(props)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    return synthesise
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ class Terraform:
         )
         said = result.stdout + result.stderr
         assert result.returncode == expected, f"terraform {' '.join(arguments)} ended with {result.returncode}:\n{said}"
-        return result.stdout
+        return result.stdout if expected == 0 else said
 
     def init(self) -> "Terraform":
         mirror = provider_mirror()
@@ -50,12 +50,12 @@ class Terraform:
         return self
 
     def apply(self, **variables: Any) -> None:
-        self._set(variables)
+        self.set(**variables)
         self("apply", "-auto-approve", "-input=false", "-no-color")
 
     def plan(self, **variables: Any) -> dict[str, list[dict[str, Any]]]:
         """What there would be, by type, and in which module."""
-        self._set(variables)
+        self.set(**variables)
         self("plan", "-input=false", "-no-color", "-out=plan")
         found: dict[str, list[dict[str, Any]]] = {}
         for resource in json.loads(self("show", "-json", "plan"))["resource_changes"]:
@@ -63,7 +63,7 @@ class Terraform:
                 found.setdefault(resource["type"], []).append({"module": resource["module_address"], **resource["change"]["after"]})
         return found
 
-    def _set(self, variables: dict[str, Any]) -> None:
+    def set(self, **variables: Any) -> None:
         given = {f"TF_VAR_{name}": value if isinstance(value, str) else json.dumps(value) for name, value in variables.items()}
         self.environment.update(given)
 

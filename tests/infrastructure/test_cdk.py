@@ -2,18 +2,16 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from configurations import CONFIGURATIONS
+from configurations import CONFIGURATIONS, ORGANIZATION_OF_300, ROLE, TOO_LONG
 from equals import BY_CDK_ALONE, COMPARED_AS_POLICIES, SAME, rows
 from terraform import PROJECT
 
-CDK = PROJECT / "infra" / "cdk"
 SHARED = PROJECT / "infra" / "shared"
 
 
@@ -42,9 +40,7 @@ MEMBERS = {"reads": None, "cleans": {"mode": "delete", "regions": ["eu-west-1"]}
 
 
 @pytest.fixture(scope="module")
-def synthesised(planned):
-    if not shutil.which("node") or not (CDK / "node_modules").exists():
-        pytest.skip("the CDK construct is NOT tested: `make test-cdk` installs what it needs, with npm")
+def synthesised(planned, synthesise):
     props = {name: {"mode": mode, "config": config} for name, (mode, config) in CONFIGURATIONS.items()}
     [parameter] = planned["aws_ssm_parameter"]
     props["complete"] = {**COMPLETE, "config": written(json.loads(parameter["value"]))}
@@ -59,11 +55,9 @@ def synthesised(planned):
     props["test events there"] = {"region": "il-central-1", "testEvents": True, "testEventRegistry": False}
     props["member bounded"] = {"member": {**MEMBER, "path": "/team/", "permissionsBoundaryArn": boundary}}
     props["misspelt"] = {"config": {"in_use": {"services": ["bach"]}}}
+    props["every role"] = {"rolePatterns": ["*"]}
     props["two modes"] = {"config": {"mode": "delete"}}
-    command = ["node", str(CDK / "test" / "synth.js"), json.dumps(props)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
+    return synthesise(props)
 
 
 def resolved(value):
@@ -194,7 +188,26 @@ def test_nothing_is_found_against_it(synthesised, tmp_path):
 def test_what_it_refuses(synthesised):
     assert "every source of use is off" in synthesised["no source"]["error"]
     assert "no source of use is called bach" in synthesised["misspelt"]["error"]
+    assert "`rolePatterns` are ARNs" in synthesised["every role"]["error"]
     assert "`config` has no `mode`" in synthesised["two modes"]["error"]
+
+
+@pytest.mark.parametrize("what", TOO_LONG)
+def test_the_construct_says_the_same(synthesise, what):
+    config, cleanable, statement = TOO_LONG[what]
+    given = {"mode": "delete", "config": config, "configStore": "s3"}
+    listed = synthesise({"long": {**given, "cleanableRepositories": cleanable}, "patterns": {**given, "rolePatterns": [ROLE.format("*")]}})
+    assert re.search(rf"the longest statement is `{statement}` with \d{{4,}}", listed["long"]["error"])
+    assert "template" in listed["patterns"]
+
+
+def test_the_construct_s_variables_have_a_limit_too(synthesise):
+    config = {"in_use": {"accounts": ORGANIZATION_OF_300[:30]}}
+    made = synthesise({store: {"config": config, "configStore": store} for store in ("environment", "parameter", "s3")})
+    assert "4 KB of a function's variables" in made["environment"]["error"]
+    resources = made["s3"]["template"]["Resources"].values()
+    [function] = [one["Properties"] for one in resources if one["Type"] == "AWS::Lambda::Function"]
+    assert function["Environment"]["Variables"].keys() == {"ECR_CLEANUP_CONFIG", "ECR_CLEANUP_CONFIG_SHA256"}
 
 
 def with_lists(statement):

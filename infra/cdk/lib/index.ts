@@ -8,6 +8,7 @@ import * as kms from "aws-cdk-lib/aws-kms";
 import * as lambda from "aws-cdk-lib/aws-lambda";
 import * as logs from "aws-cdk-lib/aws-logs";
 import * as s3 from "aws-cdk-lib/aws-s3";
+import * as assets from "aws-cdk-lib/aws-s3-assets";
 import * as scheduler from "aws-cdk-lib/aws-scheduler";
 import * as sns from "aws-cdk-lib/aws-sns";
 import * as sqs from "aws-cdk-lib/aws-sqs";
@@ -15,7 +16,10 @@ import * as ssm from "aws-cdk-lib/aws-ssm";
 import { RegionInfo } from "aws-cdk-lib/region-info";
 import { Construct } from "constructs";
 import { createHash } from "crypto";
-import { Config, Mode, Tag, document, logGroupName, scheduleInput, shared, sources, statements, testEvents, usesPullTimes } from "./settings";
+import * as fs from "fs";
+import * as os from "os";
+import * as path from "path";
+import { Config, Mode, Tag, document, logGroupName, policy, scheduleInput, shared, sources, testEvents, usesPullTimes } from "./settings";
 
 export * from "./member";
 export * from "./settings";
@@ -55,9 +59,12 @@ export interface EcrCleanupProps {
   /** The rest of the configuration document, as config.schema.json describes it. `guards.expected_accounts` is this account unless
    * set; `state` and `report` follow `createBucket`; the topic of `notificationEmails` is told besides those in `notify`. */
   readonly config?: Config;
-  /** Where the document is kept: in the function's 4 KB of variables, or in a parameter of up to 8 KB, pinned by its SHA-256, for which
-   * the stack needs an `env` with account and Region. Default: `environment`. */
-  readonly configStore?: "environment" | "parameter";
+  /** Where the document is kept: in the function's 4 KB of variables, in a parameter of up to 8 KB, or as an object among the assets of CDK,
+   * the last two pinned by their SHA-256, for which the stack needs an `env` with account and Region. Default: `environment`. */
+  readonly configStore?: "environment" | "parameter" | "s3";
+  /** ARNs of roles in accounts of the function's own organization, with * for any characters, which the function may assume. Roles that
+   * `config` names and that match none are allowed one by one. Default: none. */
+  readonly rolePatterns?: string[];
   /** Whether to create a private, versioned bucket for state and reports, which stays when the stack goes. Default: false. */
   readonly createBucket?: boolean;
   /** Default: in no VPC. */
@@ -124,6 +131,10 @@ export class EcrCleanup extends Construct {
       throw new Error("every source of use is off; if that is meant, set `config.guards.allow_no_usage`");
     }
 
+    for (const pattern of props.rolePatterns ?? []) {
+      if (!/^arn:[a-z-]+:iam::[0-9*]+:role\/[^*]/.test(pattern)) throw new Error("`rolePatterns` are ARNs of roles whose names do not begin with *");
+    }
+
     // Roles and dashboards are global in an account.
     const globalName = `${name}-${region}`;
     const roleName = props.roleName ?? globalName;
@@ -135,8 +146,11 @@ export class EcrCleanup extends Construct {
     // Names rather than references, so that a template shows every policy in full.
     const bucket = props.createBucket ? `${name.toLowerCase().replace(/_/g, "-")}-${account}-${region}` : undefined;
     const topic = emails.length ? `arn:${partition}:sns:${region}:${account}:${name}-notifications` : undefined;
-    const parameter = props.configStore === "parameter" ? `/${name}/config` : undefined;
     const told = document(mode, config, account, { bucket, topic });
+    const store = props.configStore ?? "environment";
+    const text = JSON.stringify(told);
+    if (store !== "environment" && Token.isUnresolved(text)) throw new Error(`\`configStore: "${store}"\` needs a stack with account and Region in \`env\``);
+    const asset = store === "s3" ? this.addObject(text) : undefined;
 
     this.role = new iam.Role(this, "Role", {
       ...common,
@@ -144,16 +158,17 @@ export class EcrCleanup extends Construct {
       description: `What ${name} may do, in mode ${mode}`,
       assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com"),
       inlinePolicies: {
-        function: iam.PolicyDocument.fromJson({
-          Version: "2012-10-17",
-          Statement: statements({ partition, region, account, name }, {
+        function: iam.PolicyDocument.fromJson(
+          policy({ partition, region, account, name }, {
             document: told,
-            parameter,
+            parameter: store === "parameter" ? `/${name}/config` : undefined,
+            configObject: asset && `${asset.s3BucketName}/${asset.s3ObjectKey}`,
+            rolePatterns: props.rolePatterns,
             inVpc: props.vpc !== undefined,
             cleanableRepositories: props.cleanableRepositories ?? ["*"],
             protectTag: props.protectTag === null ? undefined : (props.protectTag ?? { key: "ecr-cleanup", value: "protect" }),
           }),
-        }),
+        ),
       },
     });
 
@@ -172,9 +187,13 @@ export class EcrCleanup extends Construct {
       encryptionKey: props.logKey,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const environment = parameter
-      ? this.addParameter(parameter, name, JSON.stringify(told))
-      : { ECR_CLEANUP_CONFIG: Stack.of(this).toJsonString(told) };
+    const kept = asset ? `s3://${asset.s3BucketName}/${asset.s3ObjectKey}` : store === "parameter" ? this.addParameter(name, text) : undefined;
+    const environment: { [variable: string]: string } = kept
+      ? { ECR_CLEANUP_CONFIG: kept, ECR_CLEANUP_CONFIG_SHA256: createHash("sha256").update(text).digest("hex") }
+      : { ECR_CLEANUP_CONFIG: Token.isUnresolved(text) ? Stack.of(this).toJsonString(told) : text };
+    if (!Token.isUnresolved(text) && JSON.stringify(environment).length > 4096) {
+      throw new Error("the configuration does not fit into the 4 KB of a function's variables: set `configStore` to `parameter`, which holds 8 KB, or to `s3`");
+    }
     this.function = new lambda.Function(this, "Function", {
       functionName: name,
       description: `Deletes from Amazon ECR the images nobody needs. Mode: ${mode}`,
@@ -239,16 +258,23 @@ export class EcrCleanup extends Construct {
     return `${Stack.of(this).region}.${new CfnMapping(this, "Consoles", { mapping }).findInMap(partition, "host")}`;
   }
 
-  private addParameter(parameter: string, name: string, told: string): { [variable: string]: string } {
-    if (Token.isUnresolved(told)) throw new Error('`configStore: "parameter"` needs a stack with account and Region in `env`');
-    if (told.length > 8192) throw new Error("the configuration does not fit into the 8 KB of a parameter: write fewer policies, with globs");
+  /** Among the assets of CDK, since CloudFormation has no object. */
+  private addObject(told: string): assets.Asset {
+    const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ecr-cleanup-")), "config.json");
+    fs.writeFileSync(file, told);
+    return new assets.Asset(this, "ConfigObject", { path: file });
+  }
+
+  private addParameter(name: string, told: string): string {
+    if (told.length > 8192) throw new Error('the configuration does not fit into the 8 KB of a parameter: set `configStore: "s3"`');
+    const parameterName = `/${name}/config`;
     new ssm.StringParameter(this, "Config", {
-      parameterName: parameter,
+      parameterName,
       description: `Configuration of the function ${name}, which refuses any other than this`,
       tier: ssm.ParameterTier.INTELLIGENT_TIERING,
       stringValue: told,
     });
-    return { ECR_CLEANUP_CONFIG: `ssm:${parameter}`, ECR_CLEANUP_CONFIG_SHA256: createHash("sha256").update(told).digest("hex") };
+    return `ssm:${parameterName}`;
   }
 
   // Reports are the record of what was deleted: versioned, and left when the stack goes.

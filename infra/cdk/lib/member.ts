@@ -4,7 +4,7 @@ import { CfnResource, Stack } from "aws-cdk-lib";
 import * as eks from "aws-cdk-lib/aws-eks";
 import * as iam from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
-import { Mode, Tag, shared, statements } from "./settings";
+import { Mode, Tag, policy, shared } from "./settings";
 
 /** For an account whose images are cleaned. */
 export interface MemberRegistry {
@@ -79,15 +79,14 @@ export class MemberAccountRole extends Construct {
         StringEquals: { "sts:ExternalId": props.externalId },
       }),
       inlinePolicies: {
-        function: iam.PolicyDocument.fromJson({
-          Version: "2012-10-17",
-          Statement: statements({ partition, region, account }, {
+        function: iam.PolicyDocument.fromJson(
+          policy({ partition, region, account }, {
             document,
             inVpc: false,
             cleanableRepositories: props.cleanableRepositories ?? ["*"],
             protectTag: props.protectTag === null ? undefined : (props.protectTag ?? { key: "ecr-cleanup", value: "protect" }),
           }),
-        }),
+        ),
       },
     });
     if (props.excludeFromPullTimes) {

@@ -1,5 +1,6 @@
 // What the function is told and what it may do, as in infra/terraform/modules: pure, and held equal to them by a test.
 
+import { Token } from "aws-cdk-lib";
 import * as fs from "fs";
 import * as path from "path";
 
@@ -34,6 +35,10 @@ export interface Permitted {
   readonly protectTag?: Tag;
   /** The parameter that holds the document. */
   readonly parameter?: string;
+  /** The bucket and key of the object that holds the document. */
+  readonly configObject?: string;
+  /** ARNs of roles of the organization, with * for any characters. Default: none. */
+  readonly rolePatterns?: string[];
   readonly inVpc: boolean;
 }
 
@@ -135,8 +140,24 @@ export function testEvents(mode: Mode): object {
   };
 }
 
+/** The policy of the function's role. */
+export function policy(place: Place, permitted: Permitted): any {
+  const Statement = statements(place, permitted);
+  const size = (value: unknown) => JSON.stringify(value).length;
+  const document = { Version: "2012-10-17", Statement };
+  // What is not known yet has another length.
+  if (!Token.isUnresolved(JSON.stringify(document)) && size(document) > 10240) {
+    const longest = Statement.reduce((a, b) => (size(a) < size(b) ? b : a));
+    throw new Error(
+      `the role's policy is ${size(document)} characters long, and IAM takes 10,240; the longest statement is \`${longest.Sid}\` with ` +
+        `${size(longest)}; of repositories, write fewer or shorter patterns in \`cleanableRepositories\`; of roles in the organization, patterns in \`rolePatterns\``,
+    );
+  }
+  return document;
+}
+
 /** The statements of the function's role. */
-export function statements(place: Place, permitted: Permitted): any[] {
+function statements(place: Place, permitted: Permitted): any[] {
   const { partition, region, account, name } = place;
   const { document, protectTag, inVpc } = permitted;
   const permissions = shared("permissions.json");
@@ -185,7 +206,9 @@ export function statements(place: Place, permitted: Permitted): any[] {
 /** What the names in permissions.json stand for. */
 function meant(place: Place, permitted: Permitted): { [resources: string]: string[] } {
   const { partition, region, account, name } = place;
-  const { document, parameter } = permitted;
+  const { document, parameter, configObject } = permitted;
+  const patterns = permitted.rolePatterns ?? [];
+  const inPattern = (arn: string) => patterns.some((pattern) => new RegExp(`^${pattern.replace(/[.+]/g, "[$&]").replace(/\*/g, ".*")}$`).test(arn));
   // In other accounts the roles there decide.
   const registries: any[] = document.registries ?? [{}];
   const regions = unique(registries.filter((one) => !one.role_arn).map((one) => one.region ?? region));
@@ -201,20 +224,20 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
   const held = (scheme: string) => notified(document).flatMap((one) => (one.startsWith(scheme) ? [one.slice(scheme.length)] : []));
   const documents: string[] = (document.policies ?? []).flatMap((policy: any) => policy.git?.document ?? []);
   // A list that is named without a * is read without looking for it.
-  const patterns = keepLists.filter((path) => path.includes("*")).map((path) => /^([^/]+)\/([^*]*)/.exec(path)!);
+  const searched = keepLists.filter((path) => path.includes("*")).map((path) => /^([^/]+)\/([^*]*)/.exec(path)!);
   return {
     all: ["*"],
     registries: regions.length ? ["*"] : [],
     repositories: repositories.map((prefix) => `${prefix}/*`),
     tagged_repositories: readsTags(document) ? repositories.map((prefix) => `${prefix}/*`) : [],
     cleanable_repositories: repositories.flatMap((prefix) => permitted.cleanableRepositories.map((pattern) => `${prefix}/${pattern}`)),
-    roles: unique(roles),
+    roles: unique(roles).filter((arn) => !inPattern(arn)),
     organization: organization && !organization.list_role_arn ? ["*"] : [],
-    organization_roles: organization?.role_name ? [`arn:${partition}:iam::*:role/${organization.role_name}`] : [],
+    organization_roles: [...(organization?.role_name ? [`arn:${partition}:iam::*:role/${organization.role_name}`] : []), ...patterns],
     own_organization: ["${aws:PrincipalOrgID}"],
     keep_lists: keepLists.map((path) => `${s3}${path}`),
-    keep_list_buckets: unique(patterns.map(([, bucket]) => `${s3}${bucket}`)),
-    keep_list_prefixes: unique(patterns.map(([, , prefix]) => prefix)),
+    keep_list_buckets: unique(searched.map(([, bucket]) => `${s3}${bucket}`)),
+    keep_list_prefixes: unique(searched.map(([, , prefix]) => prefix)),
     git_documents: unique(documents.map((uri) => `${s3}${uri.replace(/^s3:\/\/(\d{12}@)?/, "")}`)),
     state: state.map((path) => `${s3}${path}/*`),
     state_bucket: state.map((path) => `${s3}${path.split("/")[0]}`),
@@ -227,6 +250,7 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
     // Secrets Manager ends an ARN with six characters of its own.
     webhook_secrets: held("secret:").map((name) => (name.startsWith("arn:") ? name : `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}-??????`)),
     parameter: parameter ? [`arn:${partition}:ssm:${region}:${account}:parameter/${parameter.replace(/^\//, "")}`] : [],
+    config_object: configObject ? [`${s3}${configObject}`] : [],
     log: name ? [`arn:${partition}:logs:${region}:${account}:log-group:${logGroupName(name)}:*`] : [],
     failure_queue: name ? [`arn:${partition}:sqs:${region}:${account}:${name}-function-failures`] : [],
     network: permitted.inVpc ? ["*"] : [],

@@ -233,6 +233,38 @@ run "a_document_too_large_for_variables" {
   expect_failures = [aws_lambda_function.this]
 }
 
+run "a_document_that_fits_nowhere_else" {
+  command = apply
+
+  variables {
+    config_store  = "s3"
+    create_bucket = true
+    config        = { policies = [for number in range(200) : { repositories = ["team-${number}/a-rather-long-name/**"] }] }
+  }
+
+  assert {
+    condition = aws_lambda_function.this.environment[0].variables == tomap({
+      ECR_CLEANUP_CONFIG        = "s3://ecr-cleanup-111111111111-eu-west-1/config.json"
+      ECR_CLEANUP_CONFIG_SHA256 = sha256(aws_s3_object.config[0].content)
+    })
+    error_message = "the object is not pinned"
+  }
+  assert {
+    condition     = strcontains(aws_iam_role_policy.function.policy, "arn:aws:s3:::ecr-cleanup-111111111111-eu-west-1/config.json")
+    error_message = "the function may not read its configuration"
+  }
+}
+
+run "an_object_needs_a_bucket" {
+  command = plan
+
+  variables {
+    config_store = "s3"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
 run "wrong_values" {
   command = plan
 
@@ -242,7 +274,7 @@ run "wrong_values" {
     architecture           = "arm"
     mode                   = "dry-run"
     config                 = { mode = "delete" }
-    config_store           = "s3"
+    config_store           = "file"
     cleanable_repositories = []
     schedule               = { expression = "daily" }
     timeout                = 30
@@ -254,11 +286,12 @@ run "wrong_values" {
     alarms                 = { silent_hours = 200 }
     role_name              = join("", [for number in range(56) : "x"])
     role_path              = "team"
+    role_patterns          = ["*"]
   }
 
   expect_failures = [
     var.name, var.package, var.architecture, var.mode, var.config, var.config_store, var.cleanable_repositories, var.schedule,
-    var.timeout, var.memory_size, var.reserved_concurrency, var.vpc, var.log_retention_days, var.log_level, var.alarms, var.role_name, var.role_path,
+    var.timeout, var.memory_size, var.reserved_concurrency, var.vpc, var.log_retention_days, var.log_level, var.alarms, var.role_name, var.role_path, var.role_patterns,
   ]
 }
 

@@ -5,6 +5,12 @@ variable "configurations" {
   type        = map(any)
 }
 
+variable "cleanable_repositories" {
+  description = "The names of the repositories that may be cleaned."
+  type        = list(string)
+  default     = ["*"]
+}
+
 module "settings" {
   source   = "../../../infra/terraform/modules/settings"
   for_each = var.configurations
@@ -26,7 +32,7 @@ module "policy" {
   partition              = "aws"
   region                 = "eu-west-1"
   account_id             = "123456789012"
-  cleanable_repositories = ["*"]
+  cleanable_repositories = var.cleanable_repositories
   protect_tag            = { key = "ecr-cleanup", value = "protect" }
   log_group              = "/aws/lambda/ecr-cleanup"
   failure_queue_arn      = "arn:aws:sqs:eu-west-1:123456789012:ecr-cleanup-function-failures"

@@ -53,6 +53,18 @@ variable "parameter" {
   default     = null
 }
 
+variable "config_object" {
+  description = "The bucket and key of the object that holds the configuration, or null."
+  type        = string
+  default     = null
+}
+
+variable "role_patterns" {
+  description = "See the root module."
+  type        = list(string)
+  default     = []
+}
+
 variable "in_vpc" {
   description = "Whether the function runs in a VPC."
   type        = bool
@@ -110,9 +122,9 @@ locals {
     repositories           = [for prefix in local.repositories : "${prefix}/*"]
     tagged_repositories    = [for prefix in local.repositories : "${prefix}/*" if local.reads_tags]
     cleanable_repositories = [for pair in setproduct(local.repositories, var.cleanable_repositories) : join("/", pair)]
-    roles                  = distinct(local.roles)
+    roles                  = [for arn in distinct(local.roles) : arn if !anytrue([for pattern in var.role_patterns : can(regex("^${replace(replace(pattern, "/[.+]/", "[$0]"), "*", ".*")}$", arn))])]
     organization           = [for one in local.organization : "*" if !can(length(one.list_role_arn))]
-    organization_roles     = [for name in compact([for one in local.organization : try(one.role_name, null)]) : "arn:${var.partition}:iam::*:role/${name}"]
+    organization_roles     = concat([for name in compact([for one in local.organization : try(one.role_name, null)]) : "arn:${var.partition}:iam::*:role/${name}"], var.role_patterns)
     own_organization       = ["$${aws:PrincipalOrgID}"]
     keep_lists             = [for path in local.keep_lists : "${local.s3}${path}"]
     keep_list_buckets      = distinct([for pattern in local.patterns : "${local.s3}${pattern.bucket}"])
@@ -127,6 +139,7 @@ locals {
     # Secrets Manager ends an ARN with six characters of its own.
     webhook_secrets = [for name in local.webhooks.secret : startswith(name, "arn:") ? name : "arn:${var.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${name}-??????"]
     parameter       = [for name in var.parameter[*] : "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${trimprefix(name, "/")}"]
+    config_object   = [for path in var.config_object[*] : "${local.s3}${path}"]
     log             = [for name in var.log_group[*] : "arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:${name}:*"]
     failure_queue   = var.failure_queue_arn[*]
     network         = [for any in ["*"] : any if var.in_vpc]
@@ -164,7 +177,10 @@ locals {
     Condition = { ArnEquals = { "lambda:SourceFunctionArn" = [var.function_arn] } }
   } if one.resources == "network" && var.in_vpc]
 
-  json = jsonencode({ Version = "2012-10-17", Statement = concat(local.allowed, local.protected, local.network_left_alone) })
+  statements = concat(local.allowed, local.protected, local.network_left_alone)
+  json       = jsonencode({ Version = "2012-10-17", Statement = local.statements })
+  sizes      = { for one in local.statements : one.Sid => length(jsonencode(one)) }
+  longest    = [for sid, size in local.sizes : sid if size == max(0, values(local.sizes)...)]
 }
 
 output "sources" {
@@ -183,6 +199,6 @@ output "json" {
 
   precondition {
     condition     = length(local.json) <= 10240
-    error_message = "The role's policy is ${length(local.json)} characters long, and IAM takes 10,240: write fewer or shorter patterns in `cleanable_repositories`."
+    error_message = "The role's policy is ${length(local.json)} characters long, and IAM takes 10,240. The longest statement is `${try(local.longest[0], "")}` with ${max(0, values(local.sizes)...)}. Of repositories, write fewer or shorter patterns in `cleanable_repositories`; of roles in the organization, patterns in `role_patterns`."
   }
 }

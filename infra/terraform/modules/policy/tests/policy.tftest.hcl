@@ -258,6 +258,26 @@ run "an_organization_is_listed_by_another_role" {
   }
 }
 
+run "roles_in_a_pattern_are_not_listed" {
+  command = plan
+
+  variables {
+    document      = { mode = "plan", in_use = { accounts = [for role in ["222222222222:role/team.a/reader", "333333333333:role/team.a/reader", "444444444444:role/team-a/reader"] : { role_arn = "arn:aws-cn:iam::${role}" }] } }
+    role_patterns = ["arn:aws-cn:iam::*:role/team.a/*"]
+  }
+
+  assert {
+    condition = [for one in jsondecode(output.json).Statement : one if startswith(one.Sid, "Assume")] == [
+      { Sid = "AssumeRoles", Effect = "Allow", Action = ["sts:AssumeRole"], Resource = ["arn:aws-cn:iam::444444444444:role/team-a/reader"] },
+      {
+        Sid       = "AssumeRolesInOrganization", Effect = "Allow", Action = ["sts:AssumeRole"], Resource = ["arn:aws-cn:iam::*:role/team.a/*"]
+        Condition = { StringEquals = { "aws:ResourceOrgID" = ["$${aws:PrincipalOrgID}"] } }
+      },
+    ]
+    error_message = output.json
+  }
+}
+
 run "services_are_read_where_they_are_named" {
   command = plan
 
