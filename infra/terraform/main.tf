@@ -58,10 +58,15 @@ module "policy" {
   log_group              = local.log_group
   failure_queue_arn      = local.queue_arns["function"]
   role_patterns          = var.role_patterns
-  parameter              = local.parameter
-  config_object          = local.config_object
-  in_vpc                 = var.vpc != null
-  function_arn           = local.function_arn
+  extra_statements       = var.extra_statements
+  keys = {
+    reading = compact([var.kms_key_arns.parameter, var.kms_key_arns.environment])
+    writing = compact([local.bucket == null ? null : var.kms_key_arns.bucket, local.topic == null ? null : var.kms_key_arns.topic, var.kms_key_arns.queues])
+  }
+  parameter     = local.parameter
+  config_object = local.config_object
+  in_vpc        = var.vpc != null
+  function_arn  = local.function_arn
 }
 
 resource "aws_iam_role" "function" {
@@ -96,6 +101,7 @@ resource "aws_cloudwatch_log_group" "function" {
   name              = local.log_group
   retention_in_days = var.log_retention_days
   kms_key_id        = var.log_kms_key_arn
+  skip_destroy      = var.keep_log_group
   tags              = var.tags
 }
 
@@ -105,14 +111,15 @@ resource "aws_ssm_parameter" "config" {
 
   name        = local.parameter
   description = "Configuration of the function ${var.name}, which refuses any other than this"
-  type        = "String"
+  type        = var.kms_key_arns.parameter == null ? "String" : "SecureString"
+  key_id      = var.kms_key_arns.parameter
   tier        = "Intelligent-Tiering"
   value       = module.settings.document
   tags        = var.tags
 }
 
 resource "aws_s3_object" "config" {
-  #checkov:skip=CKV_AWS_186:S3 encrypts by its own key; nothing in it is secret
+  #checkov:skip=CKV_AWS_186:It has the bucket's encryption; nothing in it is secret
   count = var.config_store == "s3" && var.create_bucket ? 1 : 0
 
   bucket       = aws_s3_bucket.this[0].id
@@ -121,13 +128,13 @@ resource "aws_s3_object" "config" {
   content_type = "application/json"
   tags         = var.tags
 
-  depends_on = [aws_s3_bucket_versioning.this]
+  depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_server_side_encryption_configuration.this]
 }
 
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_116:Records of failed runs go to a queue, by aws_lambda_function_event_invoke_config
-  #checkov:skip=CKV_AWS_272:Signing needs a profile of the account; the package is pinned by its SHA-256 or its version
-  #checkov:skip=CKV_AWS_173:Nothing in the variables is secret
+  #checkov:skip=CKV_AWS_272:Signing needs a profile of the account, `code_signing_config_arn`; the package is pinned by its SHA-256 or its version
+  #checkov:skip=CKV_AWS_173:Nothing in the variables is secret; `kms_key_arns`
   #checkov:skip=CKV_AWS_50:The program writes no traces
   function_name = var.name
   description   = "Deletes from Amazon ECR the images nobody needs. Mode: ${var.mode}"
@@ -137,7 +144,11 @@ resource "aws_lambda_function" "this" {
   architectures = [var.architecture]
   timeout       = var.timeout
   memory_size   = var.memory_size
+  kms_key_arn   = var.kms_key_arns.environment
+  publish       = var.publish
   tags          = var.tags
+
+  code_signing_config_arn = var.code_signing_config_arn
 
   filename          = var.package.zip_path
   s3_bucket         = try(var.package.s3.bucket, null)
@@ -188,9 +199,20 @@ resource "aws_lambda_function" "this" {
   }
 }
 
+# What the schedule runs where versions are published.
+resource "aws_lambda_alias" "live" {
+  count = var.publish ? 1 : 0
+
+  name             = "live"
+  description      = "What the schedule runs"
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
+}
+
 # A run that failed is not repeated: it waits for its next time.
 resource "aws_lambda_function_event_invoke_config" "this" {
   function_name                = aws_lambda_function.this.function_name
+  qualifier                    = one(aws_lambda_alias.live[*].name)
   maximum_retry_attempts       = 0
   maximum_event_age_in_seconds = 3600
 
@@ -207,7 +229,8 @@ resource "aws_sqs_queue" "failures" {
 
   name                      = "${var.name}-${each.key}-failures"
   message_retention_seconds = 1209600
-  sqs_managed_sse_enabled   = true
+  sqs_managed_sse_enabled   = var.kms_key_arns.queues == null ? true : null
+  kms_master_key_id         = var.kms_key_arns.queues
   tags                      = var.tags
   policy = jsonencode({
     Version = "2012-10-17"

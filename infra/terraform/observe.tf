@@ -26,11 +26,12 @@ locals {
 }
 
 resource "aws_sns_topic" "this" {
-  #checkov:skip=CKV_AWS_26:Alarms cannot publish to a topic that is encrypted by the key of SNS
+  #checkov:skip=CKV_AWS_26:Alarms cannot publish to a topic that is encrypted by the key of SNS; `kms_key_arns`
   count = length(var.notification_emails) > 0 ? 1 : 0
 
-  name = "${var.name}-notifications"
-  tags = var.tags
+  name              = "${var.name}-notifications"
+  kms_master_key_id = var.kms_key_arns.topic
+  tags              = var.tags
 }
 
 resource "aws_sns_topic_subscription" "this" {

@@ -18,6 +18,16 @@ output "role_name" {
   value       = aws_iam_role.function.name
 }
 
+output "alias_arn" {
+  description = "The alias that schedule and commands run; null without `publish`."
+  value       = one(aws_lambda_alias.live[*].arn)
+}
+
+output "vpc_endpoints" {
+  description = "What the function calls with this configuration, in a VPC without a way to the internet: the `services` to make endpoints of, named as the data source `aws_vpc_endpoint_service` takes them, and the `others`, which have none in this Region. They reach this Region alone: other Regions (`in_use.regions`, `registries`) and webhooks need a way to the internet, each EKS cluster its private endpoint. What Lambda itself does (logs, records of failed runs) needs none."
+  value       = module.policy.vpc_endpoints
+}
+
 output "policy_json" {
   description = "Everything that the function may do, for review."
   value       = module.policy.json
@@ -65,7 +75,7 @@ output "invoke_commands" {
       plan    = { mode = "plan" }
       explain = { explain = "REPOSITORY:TAG" }
       run     = { mode = var.mode }
-    } : name => "echo '${jsonencode(event)}' | aws lambda invoke --region ${local.region} --function-name ${var.name} --cli-read-timeout 910 --payload fileb:///dev/stdin /dev/stdout"
+    } : name => "echo '${jsonencode(event)}' | aws lambda invoke --region ${local.region} --function-name ${var.name}${var.publish ? " --qualifier live" : ""} --cli-read-timeout 910 --payload fileb:///dev/stdin /dev/stdout"
   }
 }
 

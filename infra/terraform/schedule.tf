@@ -23,7 +23,7 @@ resource "aws_scheduler_schedule" "this" {
   }
 
   target {
-    arn      = aws_lambda_function.this.arn
+    arn      = var.publish ? aws_lambda_alias.live[0].arn : aws_lambda_function.this.arn
     role_arn = aws_iam_role.schedule[0].arn
     input    = module.settings.schedule_input
 
@@ -69,9 +69,10 @@ resource "aws_iam_role_policy" "schedule" {
   role = aws_iam_role.schedule[0].name
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
-      { Sid = "Invoke", Effect = "Allow", Action = "lambda:InvokeFunction", Resource = local.function_arn },
+    Statement = concat([
+      { Sid = "Invoke", Effect = "Allow", Action = "lambda:InvokeFunction", Resource = var.publish ? "${local.function_arn}:live" : local.function_arn },
       { Sid = "KeepFailures", Effect = "Allow", Action = "sqs:SendMessage", Resource = local.queue_arns["schedule"] },
-    ]
+      ], [for key in var.kms_key_arns.queues[*] : { Sid = "EncryptFailures", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = key }
+    ])
   })
 }

@@ -2,7 +2,7 @@
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_18:Who reads reports is in CloudTrail, where somebody wants to know
   #checkov:skip=CKV_AWS_144:What a lost Region loses here is about images of that Region
-  #checkov:skip=CKV_AWS_145:S3 encrypts by its own key; a key of the account would need a permission more
+  #checkov:skip=CKV_AWS_145:S3 encrypts by its own key, or by that of `kms_key_arns`
   #checkov:skip=CKV2_AWS_62:Nobody waits for reports
   count = var.create_bucket ? 1 : 0
 
@@ -17,6 +17,21 @@ resource "aws_s3_bucket_versioning" "this" {
 
   versioning_configuration {
     status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  count = var.create_bucket && var.kms_key_arns.bucket != null ? 1 : 0
+
+  bucket = aws_s3_bucket.this[0].id
+
+  rule {
+    bucket_key_enabled = true
+
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = "aws:kms"
+      kms_master_key_id = var.kms_key_arns.bucket
+    }
   }
 }
 

@@ -179,7 +179,7 @@ variable "reserved_concurrency" {
 }
 
 variable "vpc" {
-  description = "Where the function runs to reach private EKS endpoints; it needs a way to ECR, ECS, EKS, STS and CloudWatch Logs from there. null: in no VPC."
+  description = "Where the function runs to reach private EKS endpoints; the output `vpc_endpoints` says which services it needs a way to from there. null: in no VPC."
   type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
   default     = null
 
@@ -211,6 +211,12 @@ variable "log_level" {
   }
 }
 
+variable "keep_log_group" {
+  description = "Whether `terraform destroy` leaves the log group, which is the record of what was deleted. What is created again under its name has to import it first."
+  type        = bool
+  default     = false
+}
+
 variable "log_kms_key_arn" {
   description = "The key that encrypts the log group; its policy has to allow CloudWatch Logs. null: AWS's own."
   type        = string
@@ -236,6 +242,46 @@ variable "role_path" {
   validation {
     condition     = can(regex("^/([a-zA-Z0-9+=,.@_-]+/)*$", var.role_path))
     error_message = "`role_path` begins and ends with /."
+  }
+}
+
+variable "kms_key_arns" {
+  description = "Keys of your own, by ARN: for the `bucket` and the `topic` and the `queues` that are created, the `parameter`, which is a SecureString then, and the function's `environment`. The roles are allowed to use them. Their policies have to let the account's IAM decide; for the topic besides, `cloudwatch.amazonaws.com` call `kms:Decrypt` and `kms:GenerateDataKey*`, or alarms reach nobody. null: AWS's own."
+  type = object({
+    bucket      = optional(string)
+    topic       = optional(string)
+    queues      = optional(string)
+    parameter   = optional(string)
+    environment = optional(string)
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for arn in values(var.kms_key_arns) : arn == null || can(regex("^arn:[a-z-]+:kms:", arn))])
+    error_message = "`kms_key_arns` are ARNs of keys."
+  }
+}
+
+variable "code_signing_config_arn" {
+  description = "The code signing configuration of the function. null: none."
+  type        = string
+  default     = null
+}
+
+variable "publish" {
+  description = "Whether each change of the function is published as a version, of which the alias `live` names the last; schedule and commands run that. To go back is to point the alias at another version, which has its configuration with it only where `config_store` is `environment`, and refuses any other."
+  type        = bool
+  default     = false
+}
+
+variable "extra_statements" {
+  description = "Statements to add to the policy of the function's role, such as the use of a key, or a deny, each with a `Sid`."
+  type        = any
+  default     = []
+
+  validation {
+    condition     = can([for one in var.extra_statements : "${one.Sid} ${one.Effect}"])
+    error_message = "`extra_statements` is a list of statements with `Sid` and `Effect`."
   }
 }
 

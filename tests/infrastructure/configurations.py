@@ -51,6 +51,22 @@ CONFIGURATIONS = {
     ),
 }
 
+# What somebody may ask for besides, by Terraform's name and by the construct's.
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-00000000000"
+KEYS = {what: f"{KEY}{number}" for number, what in enumerate(("bucket", "topic", "queues", "environment"))}
+SIGNED = "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0d4518bd353a0a7c6"
+STATEMENT = {"Sid": "NotOnFridays", "Effect": "Deny", "Action": ["ecr:BatchDeleteImage"], "Resource": ["*"]}
+HARDENED = {
+    ("mode", "mode"): "delete",
+    ("create_bucket", "createBucket"): True,
+    ("notification_emails", "notificationEmails"): ["platform@example.com"],
+    ("kms_key_arns", "kmsKeyArns"): KEYS,
+    ("code_signing_config_arn", "codeSigningConfigArn"): SIGNED,
+    ("publish", "publish"): True,
+    ("keep_log_group", "keepLogGroup"): True,
+    ("extra_statements", "extraStatements"): [STATEMENT],
+}
+
 FOUR_REGIONS = ["eu-central-1", "eu-north-1", "eu-west-1", "us-east-1"]
 ORGANIZATION_OF_300 = [{"role_arn": ROLE.format(f"2{number:011}"), "external_id": "team-a", "regions": FOUR_REGIONS} for number in range(300)]
 

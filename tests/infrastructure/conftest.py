@@ -21,7 +21,7 @@ pytest.register_assert_rewrite("stories", "terraform")
 import stories as told  # noqa: E402
 import terraform  # noqa: E402
 from account import Account  # noqa: E402
-from configurations import CONFIGURATIONS  # noqa: E402
+from configurations import CONFIGURATIONS, HARDENED  # noqa: E402
 from processes import moto_with_overlay  # noqa: E402
 from terraform import copy  # noqa: E402
 
@@ -115,6 +115,17 @@ def planned(server, tmp_path_factory):
     environment = Account(server.endpoint).environment()
     runner = terraform.Terraform(copy(folder) / "infra/terraform/examples/complete", environment).init()
     return runner.plan(zip_path=str(folder / "function.zip"), vpc=vpc)
+
+
+@pytest.fixture(scope="session")
+def hardened(server, tmp_path_factory):
+    """What Terraform would create where everything is asked for that may be besides, by type."""
+    folder = copy(tmp_path_factory.mktemp("hardened"))
+    (folder / "function.zip").write_bytes(b"")
+    given = {"source": "./infra/terraform", "package": {"zip_path": str(folder / "function.zip")}}
+    asked = {ours: value for (ours, _theirs), value in HARDENED.items()}
+    (folder / "main.tf.json").write_text(json.dumps({"module": {"ecr_cleanup": {**given, **asked}}}))
+    return terraform.Terraform(folder, Account(server.endpoint).environment()).init().plan()
 
 
 @pytest.fixture(scope="session")

@@ -124,6 +124,23 @@ SAME = {
     ),
 }
 
+# What somebody may ask for besides.
+SAME_WHERE_ASKED = {
+    "aws_lambda_function": ("AWS::Lambda::Function", {"kms_key_arn": "KmsKeyArn", "code_signing_config_arn": "CodeSigningConfigArn"}),
+    "aws_lambda_alias": ("AWS::Lambda::Alias", {"name": "Name", "description": "Description"}),
+    "aws_lambda_function_event_invoke_config": ("AWS::Lambda::EventInvokeConfig", {"qualifier": "Qualifier"}),
+    "aws_sqs_queue": ("AWS::SQS::Queue", {"kms_master_key_id": "KmsMasterKeyId"}),
+    "aws_sns_topic": ("AWS::SNS::Topic", {"kms_master_key_id": "KmsMasterKeyId"}),
+    "aws_s3_bucket_server_side_encryption_configuration": (
+        "AWS::S3::Bucket",
+        {
+            "rule.0.bucket_key_enabled": "BucketEncryption.ServerSideEncryptionConfiguration.0.BucketKeyEnabled",
+            "rule.0.apply_server_side_encryption_by_default.0.sse_algorithm": "BucketEncryption.ServerSideEncryptionConfiguration.0.ServerSideEncryptionByDefault.SSEAlgorithm",
+            "rule.0.apply_server_side_encryption_by_default.0.kms_master_key_id": "BucketEncryption.ServerSideEncryptionConfiguration.0.ServerSideEncryptionByDefault.KMSMasterKeyID",
+        },
+    ),
+}
+
 # Policies of roles, queues and the bucket are resources of their own in one of the two, or lie within another.
 COMPARED_AS_POLICIES = {"aws_iam_role_policy", "aws_s3_bucket_policy"}
 BY_CDK_ALONE = {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from configurations import CONFIGURATIONS, ORGANIZATION_OF_300, ROLE, TOO_LONG
-from equals import BY_CDK_ALONE, COMPARED_AS_POLICIES, SAME, rows
+from configurations import CONFIGURATIONS, HARDENED, ORGANIZATION_OF_300, ROLE, STATEMENT, TOO_LONG
+from equals import BY_CDK_ALONE, COMPARED_AS_POLICIES, SAME, SAME_WHERE_ASKED, rows
 from terraform import PROJECT
 
 SHARED = PROJECT / "infra" / "shared"
@@ -44,6 +44,7 @@ def synthesised(planned, synthesise):
     props = {name: {"mode": mode, "config": config} for name, (mode, config) in CONFIGURATIONS.items()}
     [parameter] = planned["aws_ssm_parameter"]
     props["complete"] = {**COMPLETE, "config": written(json.loads(parameter["value"]))}
+    props["hardened"] = {theirs: value for (_ours, theirs), value in HARDENED.items()}
     props["no source"] = {"mode": "delete", "config": CONFIGURATIONS["plan, by rules alone"][1]}
     props |= {f"member {purpose}": {"member": {**MEMBER, "registry": registry}} for purpose, registry in MEMBERS.items()}
     pulled = {"policies": [{"repositories": ["**"], "keep": [{"newest": 5}, {"pulled_within": "30d"}]}]}
@@ -90,6 +91,7 @@ def test_it_renders_what_terraform_renders(synthesised, rendered, name):
     assert schedule["Target"]["Input"] == rendered[name]["schedule_input"]
     [events] = only(synthesised, name, "AWS::EventSchemas::Schema")
     assert json.loads(events["Content"]) == json.loads(rendered[name]["test_events"])
+    assert synthesised[name]["vpcEndpoints"] == rendered[name]["vpc_endpoints"]
 
 
 def written(document):
@@ -101,21 +103,40 @@ def written(document):
 
 @pytest.mark.parametrize("kind", SAME)
 def test_the_complete_example_is_the_same(synthesised, planned, kind):
-    theirs, paths = SAME[kind]
-    found = only(synthesised, "complete", theirs)
-    assert rows(found, paths.values()) == rows(planned[kind], paths)
-    seen = [[row[at] for row in rows(planned[kind], paths)] for at in range(len(paths))]
+    compare(only(synthesised, "complete", SAME[kind][0]), planned[kind], SAME[kind][1])
+
+
+@pytest.mark.parametrize("kind", SAME_WHERE_ASKED)
+def test_what_may_be_asked_for_besides_is_the_same(synthesised, hardened, kind):
+    theirs, paths = SAME_WHERE_ASKED[kind]
+    compare(only(synthesised, "hardened", theirs), hardened[kind], paths)
+
+
+def test_the_log_that_is_to_stay_stays(synthesised):
+    kept = {name: [one["DeletionPolicy"] for one in synthesised[name]["template"]["Resources"].values() if one["Type"] == "AWS::Logs::LogGroup"] for name in ("plan", "hardened")}
+    assert kept == {"plan": ["Delete"], "hardened": ["Retain"]}
+
+
+def compare(found, planned, paths):
+    """The same resources, at these paths, none of which is one that nothing says anything at."""
+    assert rows(found, paths.values()) == rows(planned, paths)
+    seen = [[row[at] for row in rows(planned, paths)] for at in range(len(paths))]
     assert [path for path, values in zip(paths, seen) if values.count(None) == len(values)] == []
 
 
-def test_the_complete_example_s_roles_allow_the_same(synthesised, planned):
+@pytest.mark.parametrize("name", ["complete", "hardened"])
+def test_roles_allow_the_same(synthesised, planned, hardened, name):
+    planned = {"complete": planned, "hardened": hardened}[name]
     ours = [json.loads(policy["policy"])["Statement"] for policy in planned["aws_iam_role_policy"]]
-    roles = only(synthesised, "complete", "AWS::IAM::Role")
+    roles = only(synthesised, name, "AWS::IAM::Role")
     theirs = [policy["PolicyDocument"]["Statement"] for role in roles for policy in role["Policies"]]
     [function] = [statements for statements in theirs if statements[0]["Sid"] == "ReadRegistry"]
     assert [with_lists(one) for one in function] == [with_lists(one) for one in ours[0]] != []
     [schedule] = [statements for statements in theirs if statements[0]["Sid"] == "Invoke"]
     assert [one["Action"] for one in schedule] == [one["Action"] for one in ours[1]]
+    if name == "hardened":
+        assert with_lists(schedule[2]) == with_lists(ours[1][2])
+        assert with_lists(function[-1]) == STATEMENT
     trusted = [with_lists(one) for role in roles for one in role["AssumeRolePolicyDocument"]["Statement"]]
     expected = [with_lists(one) for role in planned["aws_iam_role"] for one in json.loads(role["assume_role_policy"])["Statement"]]
     assert sorted(trusted, key=str) == sorted(expected, key=str)
@@ -175,7 +196,7 @@ def test_alarms_queries_and_dashboard_are_the_shared_ones(synthesised):
 
 
 def test_nothing_is_found_against_it(synthesised, tmp_path):
-    names = [*CONFIGURATIONS, "complete", *(f"member {purpose}" for purpose in MEMBERS)]
+    names = [*CONFIGURATIONS, "complete", "hardened", *(f"member {purpose}" for purpose in MEMBERS)]
     assert {name: synthesised[name]["findings"] for name in names} == dict.fromkeys(names, [])
     for name in names:
         (tmp_path / f"{name}.json").write_text(json.dumps(synthesised[name]["template"]))

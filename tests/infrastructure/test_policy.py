@@ -9,6 +9,7 @@ from busy_account import OtherAccount, busy_account, provide, start_elsewhere
 from configurations import CLEANED, CONFIGURATIONS, READ, ROLE
 from permissions import FOR_LAMBDA, NONE, NOT_IN_MOTO, WITHOUT_CALL, allowed, called, differences, sometimes
 from runtime_api import invoke
+from terraform import PROJECT
 
 READING = ("Describe", "List", "Get", "BatchGet")
 
@@ -108,3 +109,16 @@ def test_nothing_is_written_anywhere_but_to_this_account_and_the_buckets_named(r
     mode = CONFIGURATIONS[name][0]
     deletes = {"ecr:BatchDeleteImage"} & allowed(rendered[name]["policy"])
     assert bool(deletes) == (mode == "delete")
+
+
+def test_every_service_that_is_called_has_an_endpoint_or_is_known_to_have_none(rendered):
+    permissions = json.loads((PROJECT / "infra/shared/permissions.json").read_text())
+    named = {action.split(":")[0] for policy in rendered.values() for action in allowed(policy["policy"]) - FOR_LAMBDA}
+    assert named <= permissions["vpc_endpoints"].keys()
+
+
+@pytest.mark.parametrize("name", ["plan, by rules alone", "delete, ECS alone", "delete, everything"])
+def test_vpc_endpoints_are_of_what_a_run_calls(run, rendered, name):
+    endpoints = json.loads((PROJECT / "infra/shared/permissions.json").read_text())["vpc_endpoints"]
+    _policy, record = run(name)
+    assert {endpoints[call["service"]] for call in record} == set(rendered[name]["vpc_endpoints"]["services"])

@@ -6,6 +6,7 @@ import boto3
 import pytest
 
 from account import Account
+from configurations import HARDENED, KEYS
 from terraform import PROJECT, Terraform, copy
 
 REGIONS = ("eu-west-1", "us-east-1")
@@ -30,6 +31,9 @@ def deployed(account, package, tmp_path):
     given = {"source": "./infra/terraform", "package": {"zip_path": str(package)}}
     modules = {f"in_{region}": {**given, "providers": {"aws": f"aws.{region}"}} for region in REGIONS}
     second = {"name": "second", "test_events": {"create": True, "create_registry": False}, "depends_on": ["module.in_eu-west-1"]}
+    # Signing is left out: the package has no signature.
+    second |= {ours: value for (ours, _theirs), value in HARDENED.items() if ours != "code_signing_config_arn"}
+    second |= {"config_store": "parameter", "kms_key_arns": {**KEYS, "parameter": KEYS["environment"]}}
     modules["second"] = {**modules["in_eu-west-1"], **second}
     providers = [{"alias": region, "region": region} for region in REGIONS]
     (folder / "main.tf.json").write_text(json.dumps({"provider": {"aws": providers}, "module": modules}))
@@ -46,6 +50,11 @@ def test_two_regions_of_one_account_and_two_deployments_in_one_of_them(account, 
         assert roles == everywhere | {f"{name}-schedule" for name in everywhere}
         assert dashboards == groups == {f"{name}-{region}" for name in names}
         assert events == {f"_{name}-schema" for name in names}
+    client = account.client("scheduler")
+    target = client.get_schedule(Name="second", GroupName="second-eu-west-1")["Target"]
+    assert target["Arn"] == "arn:aws:lambda:eu-west-1:123456789012:function:second:live"
+    answer = account.client("lambda").invoke(FunctionName=target["Arn"], Payload=b"{}")
+    assert json.load(answer["Payload"])["status"] == "planned"
     deployed("plan", "-detailed-exitcode", "-input=false", "-no-color")
 
 

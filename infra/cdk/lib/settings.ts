@@ -40,6 +40,16 @@ export interface Permitted {
   /** ARNs of roles of the organization, with * for any characters. Default: none. */
   readonly rolePatterns?: string[];
   readonly inVpc: boolean;
+  /** ARNs of the keys of what is only read, and of what is written besides. Default: none. */
+  readonly keys?: { readonly reading: string[]; readonly writing: string[] };
+  /** Statements to add. Default: none. */
+  readonly extraStatements?: any[];
+}
+
+/** Services to make VPC endpoints of, and those that have none. */
+export interface VpcEndpoints {
+  readonly services: string[];
+  readonly others: string[];
 }
 
 /** What the construct creates besides, for the configuration to name. */
@@ -156,26 +166,43 @@ export function policy(place: Place, permitted: Permitted): any {
   return document;
 }
 
+/** What the function calls, in a VPC: by the program, which asks STS who it is besides. */
+export function vpcEndpoints(place: Place, permitted: Permitted): VpcEndpoints {
+  const permissions = shared("permissions.json");
+  const resources = meant(place, permitted);
+  const byLambda = permissions.lambda_itself.map((one: Permission) => one.sid);
+  const called = granted(permitted.document).filter((one) => resources[one.resources].length > 0 && !byLambda.includes(one.sid));
+  const names = unique(["sts", ...called.flatMap((one) => one.actions.map((action) => action.split(":")[0]))]);
+  const endpoint = (name: string) => permissions.vpc_endpoints[name];
+  return { services: unique(names.filter(endpoint).map(endpoint)).sort(), others: names.filter((name) => !endpoint(name)).sort() };
+}
+
+const archives = (document: Config) => document.mode !== "plan";
+
+/** What a configuration needs, as permissions.json says it. */
+function granted(document: Config): Permission[] {
+  const permissions = shared("permissions.json");
+  const deletes = document.mode === "delete" || (archives(document) && document.archive?.delete_after !== undefined);
+  // Without logs:CreateLogGroup: a log group that somebody deleted would come back without its retention.
+  return [
+    ...permissions.registry,
+    ...sources(document).flatMap((source) => readable()[source]),
+    ...(permissions.regions[document.in_use?.regions ?? "auto"] ?? []),
+    ...(archives(document) ? permissions.archive : []),
+    ...(deletes ? permissions.delete : []),
+    ...permissions.configured,
+    ...permissions.lambda_itself,
+  ];
+}
+
 /** The statements of the function's role. */
 function statements(place: Place, permitted: Permitted): any[] {
   const { partition, region, account, name } = place;
   const { document, protectTag, inVpc } = permitted;
   const permissions = shared("permissions.json");
-  const archives = document.mode !== "plan";
-  const deletes = document.mode === "delete" || (archives && document.archive?.delete_after !== undefined);
-  // Without logs:CreateLogGroup: a log group that somebody deleted would come back without its retention.
-  const granted: Permission[] = [
-    ...permissions.registry,
-    ...sources(document).flatMap((source) => readable()[source]),
-    ...(permissions.regions[document.in_use?.regions ?? "auto"] ?? []),
-    ...(archives ? permissions.archive : []),
-    ...(deletes ? permissions.delete : []),
-    ...permissions.configured,
-    ...permissions.lambda_itself,
-  ];
   const resources = meant(place, permitted);
   // A statement about nothing is left out.
-  const allowed = granted
+  const allowed = granted(document)
     .filter((one) => resources[one.resources].length > 0)
     .map((one) => ({
       Action: one.actions,
@@ -189,7 +216,7 @@ function statements(place: Place, permitted: Permitted): any[] {
   const network = permissions.lambda_itself.filter((one: Permission) => one.resources === "network");
   return [
     ...allowed,
-    ...(protectTag && archives
+    ...(protectTag && archives(document)
       ? [deny("LeaveProtectedRepositories", writes, { StringEquals: { [`aws:ResourceTag/${protectTag.key}`]: protectTag.value } })]
       : []),
     // For Lambda alone, not for the code that runs in it ("Giving Lambda functions access to resources in an Amazon VPC").
@@ -200,6 +227,7 @@ function statements(place: Place, permitted: Permitted): any[] {
           ArnEquals: { "lambda:SourceFunctionArn": [`arn:${partition}:lambda:${region}:${account}:function:${name}`] },
         }),
       ),
+    ...(permitted.extraStatements ?? []),
   ];
 }
 
@@ -253,6 +281,8 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
     config_object: configObject ? [`${s3}${configObject}`] : [],
     log: name ? [`arn:${partition}:logs:${region}:${account}:log-group:${logGroupName(name)}:*`] : [],
     failure_queue: name ? [`arn:${partition}:sqs:${region}:${account}:${name}-function-failures`] : [],
+    keys: unique([...(permitted.keys?.reading ?? []), ...(permitted.keys?.writing ?? [])]),
+    written_keys: unique(permitted.keys?.writing ?? []),
     network: permitted.inVpc ? ["*"] : [],
   };
 }

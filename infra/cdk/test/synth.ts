@@ -34,7 +34,7 @@ function synthesise({ timeout, member, region = "eu-west-1", ...props }: any) {
   const code = lambda.Code.fromBucket(s3.Bucket.fromBucketName(stack, "Code", "code"), "function.zip", "1");
   const cleanup = new EcrCleanup(stack, "EcrCleanup", { ...props, code, timeout: timeout && Duration.seconds(timeout) });
   NagSuppressions.addResourceSuppressions(cleanup, accepted, true);
-  return checked(app, stack);
+  return { ...checked(app, stack), vpcEndpoints: cleanup.vpcEndpoints };
 }
 
 function checked(app: App, stack: Stack) {

@@ -46,6 +46,7 @@ output "rendered" {
     for name, settings in module.settings : name => {
       document       = settings.document
       policy         = module.policy[name].json
+      vpc_endpoints  = module.policy[name].vpc_endpoints
       schedule_input = settings.schedule_input
       test_events    = settings.test_events
     }

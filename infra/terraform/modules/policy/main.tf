@@ -65,6 +65,18 @@ variable "role_patterns" {
   default     = []
 }
 
+variable "keys" {
+  description = "ARNs of the keys of what is only read, and of what is written besides."
+  type        = object({ reading = list(string), writing = list(string) })
+  default     = { reading = [], writing = [] }
+}
+
+variable "extra_statements" {
+  description = "See the root module."
+  type        = any
+  default     = []
+}
+
 variable "in_vpc" {
   description = "Whether the function runs in a VPC."
   type        = bool
@@ -142,6 +154,8 @@ locals {
     config_object   = [for path in var.config_object[*] : "${local.s3}${path}"]
     log             = [for name in var.log_group[*] : "arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:${name}:*"]
     failure_queue   = var.failure_queue_arn[*]
+    keys            = distinct(concat(var.keys.reading, var.keys.writing))
+    written_keys    = distinct(var.keys.writing)
     network         = [for any in ["*"] : any if var.in_vpc]
   }
 
@@ -160,6 +174,10 @@ locals {
     { for key in ["Condition"] : key => { for operator, keys in one.condition : operator => { for name, values in keys : name => local.resources[values] } } if can(one.condition) },
   ) if length(local.resources[one.resources]) > 0]
 
+  # By the program, which asks STS who it is besides.
+  called = distinct(concat(["sts"], flatten([for one in local.granted : [for action in one.actions : split(":", action)[0]]
+  if length(local.resources[one.resources]) > 0 && !contains(var.permissions.lambda_itself[*].sid, one.sid)])))
+
   protected = [for tag in var.protect_tag[*] : {
     Sid       = "LeaveProtectedRepositories"
     Effect    = "Deny"
@@ -177,7 +195,7 @@ locals {
     Condition = { ArnEquals = { "lambda:SourceFunctionArn" = [var.function_arn] } }
   } if one.resources == "network" && var.in_vpc]
 
-  statements = concat(local.allowed, local.protected, local.network_left_alone)
+  statements = concat(local.allowed, local.protected, local.network_left_alone, var.extra_statements)
   json       = jsonencode({ Version = "2012-10-17", Statement = local.statements })
   sizes      = { for one in local.statements : one.Sid => length(jsonencode(one)) }
   longest    = [for sid, size in local.sizes : sid if size == max(0, values(local.sizes)...)]
@@ -186,6 +204,14 @@ locals {
 output "sources" {
   description = "Which sources of use are on, by name."
   value       = local.sources
+}
+
+output "vpc_endpoints" {
+  description = "See the root module."
+  value = {
+    services = sort(distinct(compact([for name in local.called : lookup(var.permissions.vpc_endpoints, name, null)])))
+    others   = sort([for name in local.called : name if lookup(var.permissions.vpc_endpoints, name, null) == null])
+  }
 }
 
 output "json" {

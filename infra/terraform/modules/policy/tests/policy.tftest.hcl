@@ -35,6 +35,26 @@ run "planning_changes_nothing" {
   }
 }
 
+run "the_vpc_s_endpoints" {
+  command = plan
+
+  variables {
+    document  = { mode = "delete", in_use = { eks = false, lambda = false, services = ["lightsail", "sagemaker"], regions = "own" }, state = "s3://b/state", notify = "secret:hook" }
+    parameter = "/x/config"
+    in_vpc    = true
+    keys      = { reading = ["arn:aws-cn:kms:cn-north-1:111111111111:key/k"], writing = [] }
+  }
+
+  assert {
+    condition     = output.vpc_endpoints == { services = ["ecr.api", "ecs", "s3", "sagemaker.api", "secretsmanager", "ssm", "sts"], others = ["lightsail"] }
+    error_message = jsonencode(output.vpc_endpoints)
+  }
+  assert {
+    condition     = strcontains(output.json, "kms:Decrypt") && !strcontains(output.json, "kms:GenerateDataKey")
+    error_message = output.json
+  }
+}
+
 run "services_and_regions_are_read_as_the_configuration_says" {
   command = plan
 
