@@ -125,13 +125,15 @@ lint-workflows: $(CHECKOV)/.ready ## What CI and releases do on GitHub: actionli
 	$(CHECKOV)/bin/actionlint
 	$(CHECKOV)/bin/zizmor --offline --quiet --no-progress .github
 
-lint: lint-workflows $(CHECKOV)/.ready ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform, checkov, workflows
+lint: lint-workflows $(CHECKOV)/.ready ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform, checkov, policies, workflows
 	cargo fmt --all -- --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo fetch --locked --quiet; cargo deny --offline check bans licenses sources; \
 	else echo "cargo-deny is not installed: dependency rules were not checked"; fi
 	@if command -v terraform >/dev/null && [ -d infra/terraform ]; then terraform fmt -check -recursive infra/terraform; \
 	else echo "nothing to check for terraform fmt"; fi
+	@if command -v terraform >/dev/null; then $(CHECKOV)/bin/python tests/infrastructure/lint_policies.py; \
+	else echo "terraform is not installed: policies were not looked at by parliament and cloudsplaining"; fi
 	$(CHECKOV)/bin/checkov --directory infra/terraform --framework terraform --skip-download --compact --quiet
 
 fmt: ## Format the code

@@ -51,14 +51,25 @@ resource "aws_s3_bucket_policy" "this" {
   bucket = aws_s3_bucket.this[0].id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "OnlyEncrypted"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "s3:*"
-      Resource  = [aws_s3_bucket.this[0].arn, "${aws_s3_bucket.this[0].arn}/*"]
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
+    Statement = [
+      {
+        Sid       = "OnlyEncrypted"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:*"
+        Resource  = ["arn:${local.partition}:s3:::${local.bucket}", "arn:${local.partition}:s3:::${local.bucket}/*"]
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+      # Below the folder of an account. The object that stops every deployment lies beside these, and is for everybody who may write here.
+      {
+        Sid       = "OnlyTheFunctionWritesState"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:PutObject"
+        Resource  = "arn:${local.partition}:s3:::${local.bucket}/state/*/*"
+        Condition = { ArnNotLike = { "aws:PrincipalArn" = concat(["arn:${local.partition}:iam::${local.account_id}:role${var.role_path}${local.role_name}"], var.state_writers) } }
+      },
+    ]
   })
 
   depends_on = [aws_s3_bucket_public_access_block.this]

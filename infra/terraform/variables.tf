@@ -124,6 +124,12 @@ variable "create_bucket" {
   default     = false
 }
 
+variable "state_writers" {
+  description = "ARNs of roles and users besides the function's role that may write the state in the bucket of `create_bucket`, with * for any characters: of whoever types `ecr-cleanup accept-use` or `ecr-cleanup run`. `ecr-cleanup stop` and `go` are for everybody whose own permissions let them."
+  type        = list(string)
+  default     = []
+}
+
 variable "schedule" {
   description = "When the function runs. `expression` is `rate(...)`, `cron(...)` or `at(...)` of EventBridge Scheduler. null: no schedule."
   type = object({

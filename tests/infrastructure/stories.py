@@ -47,6 +47,15 @@ class Deployment:
         answer = self.account.client("iam").get_role_policy(RoleName=f"{self.name}-eu-west-1", PolicyName="function")
         return json.dumps(answer["PolicyDocument"])
 
+    def role(self):
+        return self.account.client("lambda").get_function_configuration(FunctionName=self.name)["Role"]
+
+    def writers_of_state(self):
+        """Whom the bucket's policy does not keep from writing it."""
+        answer = self.account.client("s3").get_bucket_policy(Bucket=self.terraform.output("ecr_cleanup")["bucket"])
+        [one] = [one for one in json.loads(answer["Policy"])["Statement"] if one["Sid"] == "OnlyTheFunctionWritesState"]
+        return one["Condition"]["ArnNotLike"]["aws:PrincipalArn"]
+
     def events(self):
         """The function's log, as far as it is events of the program, by name."""
         logs = self.account.client("logs")
@@ -166,6 +175,7 @@ def tell_complete(complete, not_yet):
     assert {"ssm:GetParameter", "sns:Publish", "ec2:CreateNetworkInterface"} <= allowed(complete.policy())
     not_called = not_yet | WITH_FUNCTIONS | sometimes("delete", ecs=True, auto=True)
     assert differences(complete.policy(), own_calls(complete), not_called) == NONE
+    assert complete.role() in complete.writers_of_state()
     stored = objects(complete)
     assert {key.split("/")[0] for key in stored} == {"state", "reports"}
     assert {f"reports/{answer['run_id']}/report.{kind}" for kind in ("json", "html")} <= set(stored)

@@ -25,6 +25,7 @@ COMPLETE = {
     "vpc": {"subnetIds": ["subnet-00000001", "subnet-00000002"], "securityGroupIds": ["sg-00000001"]},
     "cleanableRepositories": ["team/*"],
     "protectTag": {"key": "images", "value": "keep"},
+    "stateWriters": ["arn:aws:iam::123456789012:role/operators"],
     "schedule": {"expression": "cron(30 2 ? * MON-FRI *)", "timezone": "Europe/Berlin", "flexibleWindowMinutes": 30},
     "timeout": 600,
     "memorySize": 256,
@@ -54,7 +55,7 @@ def synthesised(planned, synthesise):
     props["bounded"] = {"roleName": "cleaner", "permissionsBoundaryArn": boundary}
     props["no test events there"] = {"region": "il-central-1"}
     props["test events there"] = {"region": "il-central-1", "testEvents": True, "testEventRegistry": False}
-    props["member bounded"] = {"member": {**MEMBER, "path": "/team/", "permissionsBoundaryArn": boundary}}
+    props["member bounded"] = {"member": {**MEMBER, "path": "/team/", "permissionsBoundaryArn": boundary, "organizationId": "o-abc123def4"}}
     props["misspelt"] = {"config": {"in_use": {"services": ["bach"]}}}
     props["every role"] = {"rolePatterns": ["*"]}
     props["two modes"] = {"config": {"mode": "delete"}}
@@ -112,6 +113,14 @@ def test_what_may_be_asked_for_besides_is_the_same(synthesised, hardened, kind):
     compare(only(synthesised, "hardened", theirs), hardened[kind], paths)
 
 
+def test_the_bucket_s_policy_is_the_same(synthesised, planned):
+    [policy] = [one for one in planned["aws_s3_bucket_policy"]]
+    [state] = [one for one in json.loads(policy["policy"])["Statement"] if one["Sid"] == "OnlyTheFunctionWritesState"]
+    [theirs] = only(synthesised, "complete", "AWS::S3::BucketPolicy")
+    [found] = [one for one in theirs["PolicyDocument"]["Statement"] if one.get("Sid") == "OnlyTheFunctionWritesState"]
+    assert found == state
+
+
 def test_the_log_that_is_to_stay_stays(synthesised):
     kept = {name: [one["DeletionPolicy"] for one in synthesised[name]["template"]["Resources"].values() if one["Type"] == "AWS::Logs::LogGroup"] for name in ("plan", "hardened")}
     assert kept == {"plan": ["Delete"], "hardened": ["Retain"]}
@@ -163,6 +172,8 @@ def test_every_role_has_the_name_and_the_boundary_asked_for(synthesised):
     expected = {("cleaner", "/"), ("cleaner-schedule", "/"), ("ecr-cleanup-reader", "/team/")}
     assert {(role["RoleName"], role["Path"]) for role in roles} == expected
     assert {role["PermissionsBoundary"] for role in roles} == {"arn:aws:iam::123456789012:policy/boundary"}
+    [trust] = [one for role in roles for one in role["AssumeRolePolicyDocument"]["Statement"] if role["RoleName"] == "ecr-cleanup-reader"]
+    assert trust["Condition"]["StringEquals"] == {"sts:ExternalId": "team-a", "aws:PrincipalOrgID": "o-abc123def4"}
 
 
 def test_test_events_are_made_where_the_region_keeps_them(synthesised):

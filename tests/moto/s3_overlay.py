@@ -1,6 +1,6 @@
-"""S3. Gap: moto takes no notice of conditions in bucket policies, so that one against plain HTTP closes the bucket.
+"""S3. Gap: moto takes no notice of conditions in bucket policies, so that one against plain HTTP or other callers closes the bucket.
 
-A connection to moto is one without TLS and stands for one with it.
+A connection to moto is one without TLS and stands for one with it; whoever calls stands for one of those that may.
 """
 
 import json
@@ -22,9 +22,13 @@ def _over_tls(original: Callable) -> Callable:
         if written is None:
             return original(self, action, resource)
         policy = json.loads(written)
-        policy["Statement"] = [one for one in policy["Statement"] if one.get("Condition") != WITHOUT_TLS]
+        policy["Statement"] = [one for one in policy["Statement"] if not _is_about_others(one.get("Condition", {}))]
         bucket = FakeBucket.__new__(FakeBucket)
         bucket.policy = json.dumps(policy).encode()
         return original(bucket, action, resource)
 
     return get_permission
+
+
+def _is_about_others(condition: dict[str, Any]) -> bool:
+    return condition == WITHOUT_TLS or "aws:PrincipalArn" in condition.get("ArnNotLike", {})

@@ -166,7 +166,7 @@ export class EcrCleanup extends Construct {
       const role = { ...common, roleName: `${roleName}-schedule` };
       addSchedule(this, props.schedule ?? {}, { name, target: this.target, role, failures: scheduleFailures, failuresKeyArn: keys.queues });
     }
-    if (bucket) addBucket(this, bucket, keys.bucket);
+    if (bucket) addBucket(this, bucket, [`arn:${partition}:iam::${account}:role${common.path}${roleName}`, ...(props.stateWriters ?? [])], keys.bucket);
     if (topic) {
       const made = new sns.CfnTopic(this, "Topic", { topicName: `${name}-notifications`, kmsMasterKeyId: keys.topic });
       for (const [index, endpoint] of emails.entries()) {

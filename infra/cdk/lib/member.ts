@@ -22,6 +22,8 @@ export interface MemberAccountRoleProps {
   readonly functionRoleArn: string;
   /** What the function has to say to be let in: `external_id` of its configuration. */
   readonly externalId: string;
+  /** The organization that the function's account has to be in. Default: any. */
+  readonly organizationId?: string;
   /** Default: ecr-cleanup-reader. */
   readonly name?: string;
   /** Default: /. */
@@ -76,7 +78,7 @@ export class MemberAccountRole extends Construct {
       // By condition rather than as principal: a role that is created anew under the same name is let in again.
       assumedBy: new iam.PrincipalWithConditions(new iam.AccountPrincipal(owner), {
         ArnEquals: { "aws:PrincipalArn": props.functionRoleArn },
-        StringEquals: { "sts:ExternalId": props.externalId },
+        StringEquals: { "sts:ExternalId": props.externalId, ...(props.organizationId && { "aws:PrincipalOrgID": props.organizationId }) },
       }),
       inlinePolicies: {
         function: iam.PolicyDocument.fromJson(

@@ -67,6 +67,9 @@ export interface EcrCleanupProps {
   readonly rolePatterns?: string[];
   /** Whether to create a private, versioned bucket for state and reports, which stays when the stack goes. Default: false. */
   readonly createBucket?: boolean;
+  /** ARNs of roles and users besides the function's role that may write the state in that bucket, with * for any characters: of whoever types
+   * `ecr-cleanup accept-use` or `ecr-cleanup run`. Default: none. */
+  readonly stateWriters?: string[];
   /** Default: in no VPC. */
   readonly vpc?: Vpc;
   /** Names of the repositories that the role may delete or archive in, with * for any characters. Default: all. */

@@ -169,9 +169,9 @@ export function policy(place: Place, permitted: Permitted): any {
 /** What the function calls, in a VPC: by the program, which asks STS who it is besides. */
 export function vpcEndpoints(place: Place, permitted: Permitted): VpcEndpoints {
   const permissions = shared("permissions.json");
-  const resources = meant(place, permitted);
+  const resources = resourcesOf(place, meant(place, permitted));
   const byLambda = permissions.lambda_itself.map((one: Permission) => one.sid);
-  const called = granted(permitted.document).filter((one) => resources[one.resources].length > 0 && !byLambda.includes(one.sid));
+  const called = granted(permitted.document).filter((one) => resources(one).length > 0 && !byLambda.includes(one.sid));
   const names = unique(["sts", ...called.flatMap((one) => one.actions.map((action) => action.split(":")[0]))]);
   const endpoint = (name: string) => permissions.vpc_endpoints[name];
   return { services: unique(names.filter(endpoint).map(endpoint)).sort(), others: names.filter((name) => !endpoint(name)).sort() };
@@ -197,18 +197,24 @@ function granted(document: Config): Permission[] {
 
 /** The statements of the function's role. */
 function statements(place: Place, permitted: Permitted): any[] {
-  const { partition, region, account, name } = place;
   const { document, protectTag, inVpc } = permitted;
   const permissions = shared("permissions.json");
-  const resources = meant(place, permitted);
-  // A statement about nothing is left out.
+  const names = meant(place, permitted);
+  const resources = resourcesOf(place, names);
+  const condition = (one: Permission) =>
+    Object.fromEntries(
+      Object.entries(one.condition ?? {})
+        .filter(([, keys]) => Object.values(keys).every((values) => names[values].length > 0))
+        .map(([operator, keys]) => [operator, mapped(keys, (values) => names[values])]),
+    );
+  // A statement about nothing is left out, and so is a condition.
   const allowed = granted(document)
-    .filter((one) => resources[one.resources].length > 0)
+    .filter((one) => resources(one).length > 0)
     .map((one) => ({
       Action: one.actions,
-      ...(one.condition && { Condition: mapped(one.condition, (keys) => mapped(keys, (values) => resources[values])) }),
+      ...(Object.keys(condition(one)).length > 0 && { Condition: condition(one) }),
       Effect: "Allow",
-      Resource: resources[one.resources],
+      Resource: resources(one),
       Sid: one.sid,
     }));
   const deny = (Sid: string, Action: string[], Condition: object) => ({ Action, Condition, Effect: "Deny", Resource: ["*"], Sid });
@@ -224,11 +230,17 @@ function statements(place: Place, permitted: Permitted): any[] {
       .filter(() => inVpc)
       .map((one: Permission) =>
         deny("LeaveNetworkAlone", one.actions, {
-          ArnEquals: { "lambda:SourceFunctionArn": [`arn:${partition}:lambda:${region}:${account}:function:${name}`] },
+          ArnEquals: { "lambda:SourceFunctionArn": names.function },
         }),
       ),
     ...(permitted.extraStatements ?? []),
   ];
+}
+
+/** What a statement is about. `own`: whatever the account has of the services of its actions, in any Region. */
+function resourcesOf({ partition, account }: Place, names: { [resources: string]: string[] }): (one: Permission) => string[] {
+  const own = (action: string) => `arn:${partition}:${action.split(":")[0]}:*:${account}:*`;
+  return (one) => (one.resources === "own" ? unique(one.actions.map(own)) : names[one.resources]);
 }
 
 /** What the names in permissions.json stand for. */
@@ -249,6 +261,9 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
   const folder = (uri?: string) => (uri ? [uri.replace(/^s3:\/\/(\d{12}@)?/, "").replace(/^\/+|\/+$/g, "")] : []);
   const [state, reports, published] = [document.state, document.report, document.publish].map(folder);
   const keepLists: string[] = (document.in_use?.keep_lists ?? []).map((uri: string) => uri.replace(/^s3:\/\/(\d{12}@)?/, ""));
+  // Whose a bucket is: this account's, unless it is written s3://ACCOUNT@BUCKET/...
+  const owners = (...uris: (string | undefined)[]) => unique(uris.flatMap((uri) => (uri ? [/^s3:\/\/(\d{12})@/.exec(uri)?.[1] ?? account] : [])));
+  const self = `arn:${partition}:lambda:${region}:${account}:function:${name}`;
   const held = (scheme: string) => notified(document).flatMap((one) => (one.startsWith(scheme) ? [one.slice(scheme.length)] : []));
   const documents: string[] = (document.policies ?? []).flatMap((policy: any) => policy.git?.document ?? []);
   // A list that is named without a * is read without looking for it.
@@ -263,6 +278,14 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
     organization: organization && !organization.list_role_arn ? ["*"] : [],
     organization_roles: [...(organization?.role_name ? [`arn:${partition}:iam::*:role/${organization.role_name}`] : []), ...patterns],
     own_organization: ["${aws:PrincipalOrgID}"],
+    own_account: [account],
+    keep_list_owners: owners(...(document.in_use?.keep_lists ?? [])),
+    git_owners: owners(...documents),
+    state_owner: owners(document.state),
+    report_owner: owners(document.report),
+    publish_owner: owners(document.publish),
+    // Itself, and its versions and aliases; nobody where the role is no function's.
+    function: name ? [self, `${self}:*`] : [],
     keep_lists: keepLists.map((path) => `${s3}${path}`),
     keep_list_buckets: unique(searched.map(([, bucket]) => `${s3}${bucket}`)),
     keep_list_prefixes: unique(searched.map(([, , prefix]) => prefix)),

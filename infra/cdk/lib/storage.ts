@@ -1,6 +1,7 @@
 // The bucket for state and reports, and where the configuration is kept.
 
 import { Duration } from "aws-cdk-lib";
+import * as iam from "aws-cdk-lib/aws-iam";
 import * as kms from "aws-cdk-lib/aws-kms";
 import * as s3 from "aws-cdk-lib/aws-s3";
 import * as assets from "aws-cdk-lib/aws-s3-assets";
@@ -9,10 +10,11 @@ import { Construct } from "constructs";
 import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
+import { place } from "./place";
 
 /** Reports are the record of what was deleted: versioned, and left when the stack goes. */
-export function addBucket(scope: Construct, bucketName: string, keyArn?: string) {
-  new s3.Bucket(scope, "Bucket", {
+export function addBucket(scope: Construct, bucketName: string, writers: string[], keyArn?: string) {
+  const bucket = new s3.Bucket(scope, "Bucket", {
     bucketName,
     versioned: true,
     blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
@@ -24,6 +26,17 @@ export function addBucket(scope: Construct, bucketName: string, keyArn?: string)
       { id: "leftovers", noncurrentVersionExpiration: Duration.days(30), abortIncompleteMultipartUploadAfter: Duration.days(7) },
     ],
   });
+  // Below the folder of an account. The object that stops every deployment lies beside these, and is for everybody who may write here.
+  bucket.addToResourcePolicy(
+    new iam.PolicyStatement({
+      sid: "OnlyTheFunctionWritesState",
+      effect: iam.Effect.DENY,
+      principals: [new iam.StarPrincipal()],
+      actions: ["s3:PutObject"],
+      resources: [`arn:${place(scope).partition}:s3:::${bucketName}/state/*/*`],
+      conditions: { ArnNotLike: { "aws:PrincipalArn": writers } },
+    }),
+  );
 }
 
 /** Among the assets of CDK, since CloudFormation has no object. */

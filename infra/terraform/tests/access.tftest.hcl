@@ -21,8 +21,9 @@ run "it_reads_what_is_in_use" {
 
   assert {
     condition = [for one in jsondecode(output.policy_json).Statement : one.Sid] == [
-      "ReadEcs", "ReadEks", "ReadLambda", "ReadAppRunner", "ReadBatch", "ReadAgentCore", "ReadCodeBuild", "ReadEventBridge", "ReadLightsail",
-      "ReadPipes", "ReadSageMaker", "ReadScheduler", "ReadStepFunctions",
+      "ReadEcs", "DescribeEcs", "ReadEks", "DescribeEks", "ReadLambda", "DescribeLambda", "ReadCloudFormation", "DescribeCloudFormation", "ReadAppRunner", "DescribeAppRunner", "ReadBatch",
+      "ReadAgentCore", "ReadCodeBuild", "DescribeCodeBuild", "ReadEventBridge", "DescribeEventBridge", "ReadLightsail", "ReadPipes", "DescribePipes",
+      "ReadSageMaker", "DescribeSageMaker", "ReadScheduler", "DescribeScheduler", "ReadStepFunctions", "DescribeStepFunctions",
     ]
     error_message = output.policy_json
   }
@@ -46,8 +47,13 @@ run "it_is_bounded" {
     function_role_arn        = "arn:aws:iam::111111111111:role/ecr-cleanup-*"
     path                     = "/team/"
     permissions_boundary_arn = "arn:aws:iam::222222222222:policy/boundary"
+    organization_id          = "o-abc123def4"
   }
 
+  assert {
+    condition     = jsondecode(aws_iam_role.this.assume_role_policy).Statement[0].Condition.StringEquals == { "sts:ExternalId" = "team-a", "aws:PrincipalOrgID" = "o-abc123def4" }
+    error_message = aws_iam_role.this.assume_role_policy
+  }
   assert {
     condition     = aws_iam_role.this.path == "/team/" && aws_iam_role.this.permissions_boundary == "arn:aws:iam::222222222222:policy/boundary"
     error_message = "path or boundary is missing"
@@ -68,7 +74,7 @@ run "it_cleans_a_registry" {
   }
 
   assert {
-    condition     = [for one in jsondecode(output.policy_json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadEcs", "ArchiveImages", "DeleteImages", "LeaveProtectedRepositories"]
+    condition     = [for one in jsondecode(output.policy_json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadEcs", "DescribeEcs", "ArchiveImages", "DeleteImages", "LeaveProtectedRepositories"]
     error_message = output.policy_json
   }
   assert {
@@ -123,10 +129,11 @@ run "wrong_values" {
   variables {
     function_role_arn = "ecr-cleanup"
     sources           = []
+    organization_id   = "abc"
     registry          = { mode = "dry-run", regions = ["eu-west-1"] }
   }
 
-  expect_failures = [var.function_role_arn, var.sources, var.registry]
+  expect_failures = [var.function_role_arn, var.sources, var.registry, var.organization_id]
 }
 
 run "a_group_in_each_cluster" {

@@ -164,6 +164,25 @@ run "as_much_as_possible" {
   }
 }
 
+run "only_the_function_writes_state" {
+  command = apply
+
+  variables {
+    create_bucket = true
+    role_path     = "/team/"
+    state_writers = ["arn:aws:iam::111111111111:role/operators"]
+  }
+
+  assert {
+    condition = jsondecode(aws_s3_bucket_policy.this[0].policy).Statement[1] == {
+      Sid       = "OnlyTheFunctionWritesState", Effect = "Deny", Principal = "*", Action = "s3:PutObject"
+      Resource  = "arn:aws:s3:::ecr-cleanup-111111111111-eu-west-1/state/*/*"
+      Condition = { ArnNotLike = { "aws:PrincipalArn" = ["arn:aws:iam::111111111111:role/team/ecr-cleanup-eu-west-1", "arn:aws:iam::111111111111:role/operators"] } }
+    }
+    error_message = aws_s3_bucket_policy.this[0].policy
+  }
+}
+
 run "rules_by_pull_time_exclude_the_role" {
   command = apply
 

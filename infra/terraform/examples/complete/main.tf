@@ -60,6 +60,7 @@ module "ecr_cleanup" {
     cost   = { usd_per_gb_month = 0.10 }
   }
   cleanable_repositories = ["team/*"]
+  state_writers          = ["arn:aws:iam::123456789012:role/operators"]
   protect_tag            = { key = "images", value = "keep" }
 
   schedule             = { expression = "cron(30 2 ? * MON-FRI *)", timezone = "Europe/Berlin", flexible_window_minutes = 30 }

@@ -34,6 +34,17 @@ variable "external_id" {
   type        = string
 }
 
+variable "organization_id" {
+  description = "The organization that the function's account has to be in, such as `o-abc123def4`. null: any."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.organization_id == null || can(regex("^o-[a-z0-9]{10,32}$", var.organization_id))
+    error_message = "`organization_id` is an ID such as o-abc123def4."
+  }
+}
+
 variable "sources" {
   description = "What is read here: the names of the sources of use that are on in the function's configuration, such as `ecs`, `eks`, `lambda` and `cloudformation`. Every one, unless some are named."
   type        = set(string)
@@ -141,7 +152,7 @@ resource "aws_iam_role" "this" {
       Principal = { AWS = "arn:${local.function.partition}:iam::${local.function.account}:root" }
       Condition = {
         ArnEquals    = { "aws:PrincipalArn" = var.function_role_arn }
-        StringEquals = { "sts:ExternalId" = var.external_id }
+        StringEquals = merge({ "sts:ExternalId" = var.external_id }, { for id in var.organization_id[*] : "aws:PrincipalOrgID" => id })
       }
     }]
   })

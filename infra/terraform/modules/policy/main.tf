@@ -138,16 +138,24 @@ locals {
     organization           = [for one in local.organization : "*" if !can(length(one.list_role_arn))]
     organization_roles     = concat([for name in compact([for one in local.organization : try(one.role_name, null)]) : "arn:${var.partition}:iam::*:role/${name}"], var.role_patterns)
     own_organization       = ["$${aws:PrincipalOrgID}"]
-    keep_lists             = [for path in local.keep_lists : "${local.s3}${path}"]
-    keep_list_buckets      = distinct([for pattern in local.patterns : "${local.s3}${pattern.bucket}"])
-    keep_list_prefixes     = distinct([for pattern in local.patterns : pattern.prefix])
-    git_documents          = distinct([for path in local.documents : "${local.s3}${path}"])
-    state                  = [for path in local.state : "${local.s3}${path}/*"]
-    state_bucket           = [for path in local.state : "${local.s3}${split("/", path)[0]}"]
-    reports                = [for path in local.reports : "${local.s3}${path}/*"]
-    published              = [for path in local.published : "${local.s3}${path}/*"]
-    topics                 = [for one in local.notified : one if startswith(one, "arn:")]
-    webhook_parameters     = [for name in local.webhooks.ssm : startswith(name, "arn:") ? name : "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${trimprefix(name, "/")}"]
+    own_account            = [var.account_id]
+    keep_list_owners       = local.owners.keep_lists
+    git_owners             = local.owners.git
+    state_owner            = local.owners.state
+    report_owner           = local.owners.report
+    publish_owner          = local.owners.publish
+    # Itself, and its versions and aliases; nobody where the role is no function's.
+    function           = flatten([for arn in var.function_arn[*] : [arn, "${arn}:*"]])
+    keep_lists         = [for path in local.keep_lists : "${local.s3}${path}"]
+    keep_list_buckets  = distinct([for pattern in local.patterns : "${local.s3}${pattern.bucket}"])
+    keep_list_prefixes = distinct([for pattern in local.patterns : pattern.prefix])
+    git_documents      = distinct([for path in local.documents : "${local.s3}${path}"])
+    state              = [for path in local.state : "${local.s3}${path}/*"]
+    state_bucket       = [for path in local.state : "${local.s3}${split("/", path)[0]}"]
+    reports            = [for path in local.reports : "${local.s3}${path}/*"]
+    published          = [for path in local.published : "${local.s3}${path}/*"]
+    topics             = [for one in local.notified : one if startswith(one, "arn:")]
+    webhook_parameters = [for name in local.webhooks.ssm : startswith(name, "arn:") ? name : "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${trimprefix(name, "/")}"]
     # Secrets Manager ends an ARN with six characters of its own.
     webhook_secrets = [for name in local.webhooks.secret : startswith(name, "arn:") ? name : "arn:${var.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${name}-??????"]
     parameter       = [for name in var.parameter[*] : "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${trimprefix(name, "/")}"]
@@ -159,6 +167,15 @@ locals {
     network         = [for any in ["*"] : any if var.in_vpc]
   }
 
+  # Whose a bucket is: this account's, unless it is written s3://ACCOUNT@BUCKET/...
+  owners = { for what, uris in {
+    state      = compact([try(var.document.state, null)])
+    report     = compact([try(var.document.report, null)])
+    publish    = compact([try(var.document.publish, null)])
+    keep_lists = try(local.in_use.keep_lists, [])
+    git        = [for policy in try(var.document.policies, []) : policy.git.document if can(policy.git.document)]
+  } : what => distinct([for uri in uris : try(regex("^s3://([0-9]{12})@", uri)[0], var.account_id)]) }
+
   # Without logs:CreateLogGroup: a log group that somebody deleted would come back without its retention.
   granted = concat(
     var.permissions.registry,
@@ -169,14 +186,20 @@ locals {
     var.permissions.configured,
     var.permissions.lambda_itself,
   )
-  allowed = [for one in local.granted : merge(
-    { Sid = one.sid, Effect = "Allow", Action = one.actions, Resource = local.resources[one.resources] },
-    { for key in ["Condition"] : key => { for operator, keys in one.condition : operator => { for name, values in keys : name => local.resources[values] } } if can(one.condition) },
-  ) if length(local.resources[one.resources]) > 0]
+  allowed = [for one in local.needed : merge(
+    { Sid = one.sid, Effect = "Allow", Action = one.actions, Resource = one.resource },
+    { for key in ["Condition"] : key => one.condition if length(one.condition) > 0 },
+  )]
+  # A condition about nothing is left out as well. `own`: whatever the account has of the services of these actions, in any Region.
+  needed = [for one in local.granted : {
+    sid       = one.sid
+    actions   = one.actions
+    resource  = one.resources == "own" ? distinct([for action in one.actions : "arn:${var.partition}:${split(":", action)[0]}:*:${var.account_id}:*"]) : local.resources[one.resources]
+    condition = { for operator, keys in try(one.condition, {}) : operator => { for name, values in keys : name => local.resources[values] } if alltrue([for values in keys : length(local.resources[values]) > 0]) }
+  } if one.resources == "own" || try(length(local.resources[one.resources]) > 0, false)]
 
   # By the program, which asks STS who it is besides.
-  called = distinct(concat(["sts"], flatten([for one in local.granted : [for action in one.actions : split(":", action)[0]]
-  if length(local.resources[one.resources]) > 0 && !contains(var.permissions.lambda_itself[*].sid, one.sid)])))
+  called = distinct(concat(["sts"], flatten([for one in local.needed : [for action in one.actions : split(":", action)[0]] if !contains(var.permissions.lambda_itself[*].sid, one.sid)])))
 
   protected = [for tag in var.protect_tag[*] : {
     Sid       = "LeaveProtectedRepositories"
@@ -192,7 +215,7 @@ locals {
     Effect    = "Deny"
     Action    = one.actions
     Resource  = ["*"]
-    Condition = { ArnEquals = { "lambda:SourceFunctionArn" = [var.function_arn] } }
+    Condition = { ArnEquals = { "lambda:SourceFunctionArn" = local.resources.function } }
   } if one.resources == "network" && var.in_vpc]
 
   statements = concat(local.allowed, local.protected, local.network_left_alone, var.extra_statements)

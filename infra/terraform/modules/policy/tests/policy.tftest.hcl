@@ -18,14 +18,14 @@ run "planning_changes_nothing" {
 
   assert {
     condition = [for one in jsondecode(output.json).Statement : one.Sid] == concat(
-      ["ReadRegistry", "ReadRepositories", "ReadEcs", "ReadEks", "ReadLambda"],
+      ["ReadRegistry", "ReadRepositories", "ReadEcs", "DescribeEcs", "ReadEks", "DescribeEks", "ReadLambda", "DescribeLambda", "ReadCloudFormation", "DescribeCloudFormation"],
       flatten([for statements in values(var.permissions.services) : statements[*].sid]),
       ["FindRegions", "WriteLog", "KeepFailures"],
     )
     error_message = output.json
   }
   assert {
-    condition     = output.sources == concat(["ecs", "eks", "lambda"], keys(var.permissions.services))
+    condition     = output.sources == concat(["ecs", "eks", "lambda", "cloudformation"], keys(var.permissions.services))
     error_message = "a source is on unless it is switched off"
   }
   assert {
@@ -39,14 +39,14 @@ run "the_vpc_s_endpoints" {
   command = plan
 
   variables {
-    document  = { mode = "delete", in_use = { eks = false, lambda = false, services = ["lightsail", "sagemaker"], regions = "own" }, state = "s3://b/state", notify = "secret:hook" }
+    document  = { mode = "delete", in_use = { eks = false, lambda = false, cloudformation = false, services = ["lightsail", "sagemaker"], regions = "own" }, state = "s3://b/state", notify = "secret:hook" }
     parameter = "/x/config"
     in_vpc    = true
     keys      = { reading = ["arn:aws-cn:kms:cn-north-1:111111111111:key/k"], writing = [] }
   }
 
   assert {
-    condition     = output.vpc_endpoints == { services = ["ecr.api", "ecs", "s3", "sagemaker.api", "secretsmanager", "ssm", "sts"], others = ["lightsail"] }
+    condition     = jsonencode(output.vpc_endpoints) == jsonencode({ services = ["ecr.api", "ecs", "s3", "sagemaker.api", "secretsmanager", "ssm", "sts"], others = ["lightsail"] })
     error_message = jsonencode(output.vpc_endpoints)
   }
   assert {
@@ -59,7 +59,7 @@ run "services_and_regions_are_read_as_the_configuration_says" {
   command = plan
 
   variables {
-    document = { mode = "plan", in_use = { ecs = false, eks = false, lambda = false, services = "all", regions = "all" } }
+    document = { mode = "plan", in_use = { ecs = false, eks = false, lambda = false, cloudformation = false, services = "all", regions = "all" } }
   }
 
   assert {
@@ -72,7 +72,7 @@ run "services_and_regions_can_be_switched_off" {
   command = plan
 
   variables {
-    document = { mode = "plan", in_use = { ecs = false, eks = false, lambda = false, services = false, regions = "own" } }
+    document = { mode = "plan", in_use = { ecs = false, eks = false, lambda = false, cloudformation = false, services = false, regions = "own" } }
   }
 
   assert {
@@ -87,7 +87,7 @@ run "deleting_is_bound_to_repositories" {
   variables {
     document = {
       mode   = "delete"
-      in_use = { eks = false, lambda = false, services = false, regions = "own" }
+      in_use = { eks = false, lambda = false, cloudformation = false, services = false, regions = "own" }
       registries = [
         { region = "cn-north-1" }, { region = "cn-northwest-1" }, { region = "cn-north-1", role_arn = "arn:aws-cn:iam::222222222222:role/r" },
       ]
@@ -96,7 +96,7 @@ run "deleting_is_bound_to_repositories" {
   }
 
   assert {
-    condition     = [for one in jsondecode(output.json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadEcs", "ArchiveImages", "DeleteImages", "AssumeRoles", "WriteLog", "KeepFailures", "LeaveProtectedRepositories"]
+    condition     = [for one in jsondecode(output.json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadEcs", "DescribeEcs", "ArchiveImages", "DeleteImages", "AssumeRoles", "WriteLog", "KeepFailures", "LeaveProtectedRepositories"]
     error_message = output.json
   }
   assert {
@@ -116,6 +116,59 @@ run "deleting_is_bound_to_repositories" {
   }
   assert {
     condition     = one([for one in jsondecode(output.json).Statement : one.Resource if one.Sid == "AssumeRoles"]) == ["arn:aws-cn:iam::222222222222:role/r"]
+    error_message = output.json
+  }
+}
+
+run "only_the_function_writes_and_only_to_its_own_account" {
+  command = plan
+
+  variables {
+    document = {
+      mode       = "delete"
+      in_use     = { ecs = false, eks = false, lambda = false, cloudformation = false, services = false, regions = "own", keep_lists = ["s3://lists/one.json"], organization = { role_name = "r" } }
+      registries = [{}, { role_arn = "arn:aws-cn:iam::222222222222:role/r" }]
+      state      = "s3://b/state"
+      report     = "s3://333333333333@b/reports"
+      publish    = "s3://b/evidence"
+      policies   = [{ repositories = ["**"], git = { document = "s3://444444444444@git/app.json.gz", repository = "example.com/app" } }]
+    }
+    config_object = "b/config.json"
+  }
+
+  assert {
+    condition = { for one in jsondecode(output.json).Statement : one.Sid => one.Condition.ArnEquals["lambda:SourceFunctionArn"] if can(one.Condition.ArnEquals) } == {
+      for sid in ["ArchiveImages", "DeleteImages", "AssumeRoles", "AssumeRolesInOrganization"] : sid => ["arn:aws-cn:lambda:cn-north-1:111111111111:function:x", "arn:aws-cn:lambda:cn-north-1:111111111111:function:x:*"]
+    }
+    error_message = output.json
+  }
+  assert {
+    condition = { for one in jsondecode(output.json).Statement : one.Sid => one.Condition.StringEquals["aws:ResourceAccount"] if startswith(one.Action[0], "s3:") } == {
+      ReadKeepLists           = ["111111111111"], KeepState = ["111111111111"], TellNoStateFromForbidden = ["111111111111"], WriteReports = ["333333333333"]
+      ReadGitDocuments        = ["444444444444"]
+      PublishEvidence         = ["111111111111"]
+      ReadConfigurationObject = ["111111111111"]
+    }
+    error_message = output.json
+  }
+}
+
+run "a_role_of_no_function_has_no_condition_about_one" {
+  command = plan
+
+  variables {
+    document          = { mode = "delete", registries = [{ region = "cn-north-1" }] }
+    log_group         = null
+    failure_queue_arn = null
+    function_arn      = null
+  }
+
+  assert {
+    condition     = strcontains(output.json, "BatchDeleteImage") && !strcontains(output.json, "SourceFunctionArn")
+    error_message = output.json
+  }
+  assert {
+    condition     = one([for one in jsondecode(output.json).Statement : one.Resource if one.Sid == "DescribeLambda"]) == ["arn:aws-cn:lambda:*:111111111111:*"]
     error_message = output.json
   }
 }
@@ -208,7 +261,7 @@ run "what_is_configured_besides" {
       in_use = {
         services   = false
         regions    = "own"
-        keep_lists = ["s3://lists/in-use/*.json", "s3://other/one.json", "s3://lists/*"]
+        keep_lists = ["s3://222222222222@lists/in-use/*.json", "s3://other/one.json", "s3://lists/*"]
         accounts   = [{ role_arn = "arn:aws-cn:iam::333333333333:role/r" }, { regions = ["cn-northwest-1"] }, { role_arn = "arn:aws-cn:iam::333333333333:role/r" }]
       }
       policies = [{ repositories = ["**"], git = { document = "s3://222222222222@evidence/git/app.json.gz", repository = "app" } }, { repositories = ["x"] }]
@@ -221,7 +274,7 @@ run "what_is_configured_besides" {
   }
 
   assert {
-    condition = { for one in jsondecode(output.json).Statement : one.Sid => one.Resource if !startswith(one.Sid, "ReadE") && !startswith(one.Sid, "ReadRe") && one.Sid != "ReadLambda" } == {
+    condition = { for one in jsondecode(output.json).Statement : one.Sid => one.Resource if !startswith(one.Sid, "Describe") && !startswith(one.Sid, "ReadE") && !startswith(one.Sid, "ReadRe") && !contains(["ReadLambda", "ReadCloudFormation"], one.Sid) } == {
       AssumeRoles              = ["arn:aws-cn:iam::333333333333:role/r"]
       ReadKeepLists            = ["arn:aws-cn:s3:::lists/in-use/*.json", "arn:aws-cn:s3:::other/one.json", "arn:aws-cn:s3:::lists/*"]
       FindKeepLists            = ["arn:aws-cn:s3:::lists"]
@@ -241,7 +294,7 @@ run "what_is_configured_besides" {
     error_message = output.json
   }
   assert {
-    condition     = one([for one in jsondecode(output.json).Statement : one.Condition if one.Sid == "FindKeepLists"]) == { StringEquals = { "s3:prefix" = ["in-use/", ""] } }
+    condition     = one([for one in jsondecode(output.json).Statement : one.Condition if one.Sid == "FindKeepLists"]) == { StringEquals = { "s3:prefix" = ["in-use/", ""], "aws:ResourceAccount" = ["222222222222", "111111111111"] } }
     error_message = output.json
   }
 }
@@ -258,7 +311,7 @@ run "an_organization_is_listed_and_entered" {
       { Sid = "ListAccounts", Effect = "Allow", Action = ["organizations:ListAccounts"], Resource = ["*"] },
       {
         Sid       = "AssumeRolesInOrganization", Effect = "Allow", Action = ["sts:AssumeRole"], Resource = ["arn:aws-cn:iam::*:role/team/reader"]
-        Condition = { StringEquals = { "aws:ResourceOrgID" = ["$${aws:PrincipalOrgID}"] } }
+        Condition = { StringEquals = { "aws:ResourceOrgID" = ["$${aws:PrincipalOrgID}"] }, ArnEquals = { "lambda:SourceFunctionArn" = ["arn:aws-cn:lambda:cn-north-1:111111111111:function:x", "arn:aws-cn:lambda:cn-north-1:111111111111:function:x:*"] } }
       },
     ]
     error_message = output.json
@@ -288,10 +341,10 @@ run "roles_in_a_pattern_are_not_listed" {
 
   assert {
     condition = [for one in jsondecode(output.json).Statement : one if startswith(one.Sid, "Assume")] == [
-      { Sid = "AssumeRoles", Effect = "Allow", Action = ["sts:AssumeRole"], Resource = ["arn:aws-cn:iam::444444444444:role/team-a/reader"] },
+      { Sid = "AssumeRoles", Effect = "Allow", Action = ["sts:AssumeRole"], Resource = ["arn:aws-cn:iam::444444444444:role/team-a/reader"], Condition = { ArnEquals = { "lambda:SourceFunctionArn" = ["arn:aws-cn:lambda:cn-north-1:111111111111:function:x", "arn:aws-cn:lambda:cn-north-1:111111111111:function:x:*"] } } },
       {
         Sid       = "AssumeRolesInOrganization", Effect = "Allow", Action = ["sts:AssumeRole"], Resource = ["arn:aws-cn:iam::*:role/team.a/*"]
-        Condition = { StringEquals = { "aws:ResourceOrgID" = ["$${aws:PrincipalOrgID}"] } }
+        Condition = { StringEquals = { "aws:ResourceOrgID" = ["$${aws:PrincipalOrgID}"] }, ArnEquals = { "lambda:SourceFunctionArn" = ["arn:aws-cn:lambda:cn-north-1:111111111111:function:x", "arn:aws-cn:lambda:cn-north-1:111111111111:function:x:*"] } }
       },
     ]
     error_message = output.json
@@ -302,11 +355,11 @@ run "services_are_read_where_they_are_named" {
   command = plan
 
   variables {
-    document = { mode = "plan", in_use = { ecs = false, eks = false, lambda = false, services = ["batch", "step_functions"], regions = ["cn-northwest-1"] } }
+    document = { mode = "plan", in_use = { ecs = false, eks = false, lambda = false, cloudformation = false, services = ["batch", "step_functions"], regions = ["cn-northwest-1"] } }
   }
 
   assert {
-    condition     = [for one in jsondecode(output.json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadBatch", "ReadStepFunctions", "WriteLog", "KeepFailures"]
+    condition     = [for one in jsondecode(output.json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadBatch", "ReadStepFunctions", "DescribeStepFunctions", "WriteLog", "KeepFailures"]
     error_message = output.json
   }
   assert {
