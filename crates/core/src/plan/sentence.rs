@@ -44,7 +44,6 @@ impl RepositoryPlan {
 impl KeepReason {
     fn sentence(&self, name: &Name<'_>) -> String {
         match self {
-            Self::RepositoryLeftAlone => "the repository is left alone".to_owned(),
             Self::InUse(in_use) => in_use_sentence(&in_use.user, in_use.users, in_use.tag.as_ref()),
             Self::RepositoryInUse { user } => {
                 format!("{user} refers to this repository and may mean this image")
@@ -88,28 +87,42 @@ impl KeepReason {
                 "attached to {}, which may be in a repository or registry that was not read",
                 subject.short()
             ),
-            Self::Artifact => {
-                "not a container image and attached to none, and no rule is about such artifacts"
-                    .into()
-            }
-            Self::NoTagMatched => {
-                "images here are left alone, since none of their tags matches a rule of the policy"
-                    .into()
-            }
-            Self::NoImageRule => {
-                "every rule of the policy is about artifacts, and this is none".into()
-            }
-            Self::Archived => "archived".into(),
-            Self::BeingRestored => "being restored from the archive".into(),
-            Self::UnknownStatus => "its status is unknown to this version of ecr-cleanup".into(),
-            Self::NoPushTime => "it has no push time, so its age is unknown".into(),
-            Self::PushedInFuture => "its push time is in the future, so a clock is wrong".into(),
             Self::UnexplainedPull { pulled_at } => {
                 format!("somebody pulled it on {pulled_at}, though nothing that is read uses it")
             }
-            Self::JustPushed => {
-                "untagged and pushed less than an hour ago, so its push may not be complete".into()
+            Self::RepositoryLeftAlone
+            | Self::Artifact
+            | Self::NoTagMatched
+            | Self::NoImageRule
+            | Self::Archived
+            | Self::BeingRestored
+            | Self::UnknownStatus
+            | Self::NoPushTime
+            | Self::PushedInFuture
+            | Self::JustPushed => self.words().to_owned(),
+        }
+    }
+
+    /// Returns the words of a reason that names nothing.
+    const fn words(&self) -> &'static str {
+        match self {
+            Self::RepositoryLeftAlone => "the repository is left alone",
+            Self::Artifact => {
+                "not a container image and attached to none, and no rule is about such artifacts"
             }
+            Self::NoTagMatched => {
+                "images here are left alone, since none of their tags matches a rule of the policy"
+            }
+            Self::NoImageRule => "every rule of the policy is about artifacts, and this is none",
+            Self::Archived => "archived",
+            Self::BeingRestored => "being restored from the archive",
+            Self::UnknownStatus => "its status is unknown to this version of ecr-cleanup",
+            Self::NoPushTime => "it has no push time, so its age is unknown",
+            Self::PushedInFuture => "its push time is in the future, so a clock is wrong",
+            Self::JustPushed => {
+                "untagged and pushed less than an hour ago, so its push may not be complete"
+            }
+            _ => "",
         }
     }
 }

@@ -23,6 +23,16 @@ const VERSIONS: [&[&str]; 8] = [
 ];
 
 impl Naive<'_> {
+    /// Returns by what an image is newer than another in an order (K3).
+    fn newness(&self, by: Order, i: usize, pushed: Time) -> (Option<Time>, Option<Time>) {
+        match by {
+            Order::Pushed | Order::Version => (Some(pushed), None),
+            Order::Pulled => (self.last_pull(i, true).or(Some(pushed)), None),
+            Order::Used => (self.last_use(i), Some(pushed)),
+            Order::Tagged => (self.world.history.tagged_at(self.world.images[i]), Some(pushed)),
+        }
+    }
+
     /// Returns what a rule keeps of a repository (K2, K3, K4, K5, K9, K10).
     pub(crate) fn ruled(&self, home: usize, rule: &KeepRule) -> Set {
         let world = self.world;
@@ -56,15 +66,9 @@ impl Naive<'_> {
                 kept = kept | Set::one(i);
             }
             for (group, version) in entries {
-                let newness = match rule.by {
-                    Order::Pushed | Order::Version => (Some(pushed), None),
-                    Order::Pulled => (self.last_pull(i, true).or(Some(pushed)), None),
-                    Order::Used => (self.last_use(i), Some(pushed)),
-                    Order::Tagged => (world.history.tagged_at(world.images[i]), Some(pushed)),
-                };
                 groups.entry(group).or_default().push((
                     Reverse(version),
-                    Reverse(newness),
+                    Reverse(self.newness(rule.by, i, pushed)),
                     world.images[i].digest,
                     i,
                 ));

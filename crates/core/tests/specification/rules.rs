@@ -48,6 +48,20 @@ fn of_artifacts() -> [(bool, Vec<KeepRule>); OF_ARTIFACTS] {
     ]
 }
 
+/// Returns the rule sets that Git history is asked with (K14).
+fn by_git() -> [KeepRules; 3] {
+    let untagged = KeepRule { untagged: true, ..rule() };
+    let sets = [
+        (tags("rc2"), git::rules(1, Unmapped::Ignore)),
+        (newest(1, untagged), git::rules(2, Unmapped::Ignore)),
+        (tags("rc2"), git::rules(1, Unmapped::Keep)),
+    ];
+    sets.map(|(rule, git)| {
+        let git = Some(Box::new(git));
+        KeepRules { rules: vec![rule], at_least: None, delete_unmatched: true, git }
+    })
+}
+
 /// Returns a policy for each rule set; the first keeps nothing by a rule, and the second is left
 /// alone for it (K7).
 pub(crate) fn policies() -> Policies {
@@ -101,16 +115,7 @@ pub(crate) fn policies() -> Policies {
             KeepRules { rules, at_least, delete_unmatched, git: None }
         },
     );
-    let by_git = [
-        (vec![tags("rc2")], git::rules(1, Unmapped::Ignore)),
-        (vec![newest(1, untagged())], git::rules(2, Unmapped::Ignore)),
-        (vec![tags("rc2")], git::rules(1, Unmapped::Keep)),
-    ];
-    let by_git = by_git.map(|(rules, git)| {
-        let git = Some(Box::new(git));
-        KeepRules { rules, at_least: None, delete_unmatched: true, git }
-    });
-    let policies = by_rules.chain(by_git).enumerate();
+    let policies = by_rules.chain(by_git()).enumerate();
     let all = policies.map(|(position, rules)| Policy {
         position,
         name: None,
