@@ -81,7 +81,8 @@ class OtherAccount(Account):
 def provide(account, config):
     """What a configuration names: buckets, keep lists, an organization, and a topic, with something to tell it."""
     keep_lists = config.get("in_use", {}).get("keep_lists", [])
-    for bucket in {uri.split("/")[2] for uri in [*keep_lists, config.get("state"), config.get("report"), config.get("publish")] if uri}:
+    documents = [policy["git"]["document"] for policy in config.get("policies", []) if "git" in policy]
+    for bucket in {uri.split("/")[2] for uri in [*keep_lists, *documents, config.get("state"), config.get("report"), config.get("publish")] if uri}:
         account.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=WHERE)
     if keep_lists:
         kept = {"generated_at": datetime.now(timezone.utc).isoformat(timespec="seconds"), "max_age": "1h", "images": []}

@@ -41,6 +41,9 @@ WITHOUT_ECS = {"ecs:ListTaskDefinitions"}
 # Called only where there is a function of an image: the configurations prove the call.
 WITH_FUNCTIONS = {"lambda:GetFunction"}
 
+# Called only where there is a stack: the configurations prove the call.
+WITH_STACKS = {"cloudformation:DescribeChangeSet", "cloudformation:GetTemplate", "cloudformation:ListChangeSets"}
+
 # Called of services and Regions that are read only if they answer: tests/suite/infra.rs proves the calls.
 IF_ANSWERED = {action for name in ("services", "regions") for found in _SHARED[name].values() for one in found for action in one["actions"]}
 

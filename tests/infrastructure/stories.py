@@ -6,7 +6,7 @@ import re
 from account import Account
 from busy_account import busy_account, roll_out, start_elsewhere
 from in_use import digest_of, uses
-from permissions import NONE, WITH_FUNCTIONS, allowed, differences, sometimes
+from permissions import NONE, WITH_FUNCTIONS, WITH_STACKS, allowed, differences, sometimes
 from processes import moto_with_overlay
 from scenarios import app_repository
 from terraform import PROJECT, Terraform, copy
@@ -117,7 +117,7 @@ def tell_simple(simple, expected, not_yet):
     failed, answer = simple.run_schedule()
     assert (failed, answer["status"]) == (False, "planned"), answer
     assert answer["counts"]["candidates"] == len(expected.deleted)
-    assert differences(simple.policy(), own_calls(simple), not_yet | WITH_FUNCTIONS | sometimes("delete", ecs=True, auto=True)) == NONE
+    assert differences(simple.policy(), own_calls(simple), not_yet | WITH_FUNCTIONS | WITH_STACKS | sometimes("delete", ecs=True, auto=True)) == NONE
     failed, answer = simple.invoke({"mode": "delete"})
     assert (failed, answer["errorType"]) == (True, "InvalidEvent")
     assert "BatchDeleteImage" not in simple.policy()
@@ -139,7 +139,7 @@ def tell_simple(simple, expected, not_yet):
     logged = simple.events()
     assert (logged["run_started"][-1]["mode"], logged["run_completed"][-1]["status"]) == ("delete", "completed")
     assert account.names(account.images() ^ expected.kept) == []
-    assert differences(simple.policy(), own_calls(simple), not_yet | WITH_FUNCTIONS | sometimes("delete", ecs=True, auto=True)) == NONE
+    assert differences(simple.policy(), own_calls(simple), not_yet | WITH_FUNCTIONS | WITH_STACKS | sometimes("delete", ecs=True, auto=True)) == NONE
 
     check_queries(simple.events())
     simple.terraform("plan", "-detailed-exitcode", "-input=false", "-no-color")
@@ -173,7 +173,7 @@ def tell_complete(complete, not_yet):
     assert ("shop/web", other) in account.images()
     assert {use: digest_of(account, use) for use in uses(account)} == in_use
     assert {"ssm:GetParameter", "sns:Publish", "ec2:CreateNetworkInterface"} <= allowed(complete.policy())
-    not_called = not_yet | WITH_FUNCTIONS | sometimes("delete", ecs=True, auto=True)
+    not_called = not_yet | WITH_FUNCTIONS | WITH_STACKS | sometimes("delete", ecs=True, auto=True)
     assert differences(complete.policy(), own_calls(complete), not_called) == NONE
     assert complete.role() in complete.writers_of_state()
     stored = objects(complete)
