@@ -6,7 +6,7 @@ use aws_config::{Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
 use super::{
-    ApiError, CallCounter, CountInterceptor, Endpoint, JsonService, Operation,
+    ApiError, CallCounter, CallerChoice, CountInterceptor, Endpoint, JsonService, Operation,
     endpoint::ServiceConfigError,
     environment, https,
     rate_limit::{RateLimiter, ThrottleInterceptor},
@@ -79,7 +79,12 @@ impl Clients {
     /// Makes clients from the environment, which is where every AWS tool finds credentials, Region
     /// and endpoint.
     pub async fn from_environment(options: ClientOptions) -> Self {
-        let config = environment::config(options).await;
+        Self::chosen(options, &CallerChoice::default()).await
+    }
+
+    /// Makes clients as [`Self::from_environment`] does, but for what a person chose.
+    pub async fn chosen(options: ClientOptions, caller: &CallerChoice) -> Self {
+        let config = environment::config(options, caller).await;
         Self::new(&config, options.rate_limited)
     }
 

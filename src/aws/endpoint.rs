@@ -101,6 +101,10 @@ impl Endpoint<'_> {
     ) -> Result<String, ServiceConfigError> {
         let partition = Partition::of(region)
             .ok_or_else(|| ServiceConfigError::UnknownPartition(region.to_owned()))?;
+        // IAM is one for the whole partition.
+        if (self.id, partition.id, fips, dual_stack) == ("IAM", "aws", false, false) {
+            return Ok("https://iam.amazonaws.com".to_owned());
+        }
         let suffix = if dual_stack {
             partition.dual_stack_suffix
         } else {

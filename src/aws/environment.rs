@@ -4,17 +4,21 @@
 use std::{env, num::NonZeroU32};
 
 use aws_config::{
-    BehaviorVersion, ConfigLoader, Region, SdkConfig, meta::region::RegionProviderChain,
-    profile::ProfileFileRegionProvider, retry::RetryConfig, timeout::TimeoutConfig,
+    BehaviorVersion, ConfigLoader, Region, SdkConfig,
+    meta::region::{ProvideRegion, RegionProviderChain},
+    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
+    provider_config::ProviderConfig,
+    retry::RetryConfig,
+    timeout::TimeoutConfig,
 };
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-use super::{ClientOptions, https};
+use super::{CallerChoice, ClientOptions, https};
 
 const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
-/// Reads the settings of the environment and of profiles.
-pub(super) async fn config(options: ClientOptions) -> SdkConfig {
+/// Reads the settings of the environment and of profiles, and the credentials of the caller.
+pub(super) async fn config(options: ClientOptions, caller: &CallerChoice) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(options.attempt_timeout)
         .operation_timeout(options.operation_timeout)
@@ -30,9 +34,38 @@ pub(super) async fn config(options: ClientOptions) -> SdkConfig {
         .http_client(https::client())
         .timeout_config(timeouts)
         .retry_config(retries);
-    let config = with_region(loader).load().await;
+    let config = chosen(with_region(loader), caller).await.load().await;
     let endpoints = Endpoints(config.clone());
     config.to_builder().service_config(endpoints).build()
+}
+
+/// Lets what a person chose go before the environment.
+async fn chosen(mut loader: ConfigLoader, caller: &CallerChoice) -> ConfigLoader {
+    let region = caller.region.as_ref();
+    let mut region = region.map(|region| Region::new(region.to_string()));
+    if let Some(profile) = &caller.profile {
+        let mut written = REGION.iter().filter_map(|name| env::var(name).ok());
+        let written = written.find(|region| !region.is_empty()).map(Region::new);
+        let own = ProfileFileRegionProvider::builder().profile_name(profile);
+        region = match region.or(written) {
+            None => own.build().region().await,
+            found => found,
+        };
+        // Nothing else is tried: what the metadata of an instance say is never about a profile.
+        let provider = ProviderConfig::default()
+            .with_http_client(https::client())
+            .with_region(region.clone());
+        let credentials = ProfileFileCredentialsProvider::builder()
+            .configure(&provider)
+            .profile_name(profile);
+        loader = loader
+            .profile_name(profile)
+            .credentials_provider(credentials.build());
+    }
+    match region {
+        Some(region) => loader.region(region),
+        None => loader,
+    }
 }
 
 /// Looks for the Region behind variables that are empty.

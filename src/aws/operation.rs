@@ -87,6 +87,8 @@ operations! {
     EksListClusters = "eks:ListClusters": Some(Bucket::Eks);
     EksDescribeCluster = "eks:DescribeCluster": Some(Bucket::Eks);
 
+    ListAccountAliases = "iam:ListAccountAliases": None;
+
     ListFunctions = "lambda:ListFunctions": Some(Bucket::Lambda);
     GetFunction = "lambda:GetFunction": Some(Bucket::LambdaGetFunction);
 

@@ -53,6 +53,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use strum::{IntoStaticStr, VariantArray};
 
+pub use self::nearest::nearest_name;
 pub use self::{
     cloudformation::CloudFormation,
     clusters::ClusterGlobs,

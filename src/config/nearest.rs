@@ -5,11 +5,17 @@ use strsim::osa_distance;
 /// Returns the name that was probably meant: one begins with the other, or they differ in at most a
 /// third of their letters.
 pub(crate) fn nearest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
+    nearest_name(&written.replace('-', "_"), names)
+}
+
+/// Returns the name that was probably meant, of names in which `-` is no mistake for `_`.
+#[must_use]
+pub fn nearest_name<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
     const LONGEST: usize = 60;
     if written.len() > LONGEST {
         return None;
     }
-    let written = written.to_lowercase().replace('-', "_");
+    let written = written.to_lowercase();
     let names = names.iter();
     let distances = names.map(|name| (osa_distance(&written, name), *name));
     let near = distances.filter(|(distance, name)| {

@@ -6,6 +6,7 @@
 mod accept_use;
 mod access;
 mod apply;
+mod explain;
 mod finish;
 mod gather;
 mod git;
@@ -32,10 +33,10 @@ use futures::future::LocalBoxFuture;
 use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::{
-    aws::{ApiError, Calls, Clients},
+    aws::{ApiError, Calls, Clients, Identity},
     config::{Config, Mode},
     evidence::UsageIndex,
-    image::{Aliases, ImageReference, Time, TypedReferenceError},
+    image::{Aliases, Time, TypedImage, TypedReferenceError},
     kubernetes::Timeouts,
     policy::RepositoryGlobs,
     registry::{self, Known, RestoreError, Restored},
@@ -48,6 +49,7 @@ use sources::FoundUse;
 
 pub use accept_use::{AcceptUseError, UseChange};
 pub use access::Access;
+pub use explain::{Explained, Soak};
 pub use lifecycle::Conflicts;
 pub use plan::Planned;
 pub use publish::{PublishError, PublishedEvidence};
@@ -153,12 +155,22 @@ impl Program {
         self.clients.now()
     }
 
+    /// Finds out who the caller is, and how its account is called, if it may know.
+    ///
+    /// # Errors
+    /// Returns an error if the identity of the program cannot be determined.
+    pub async fn caller(&self) -> Result<(Identity, Option<String>), ApiError> {
+        let identity = self.clients.identity().await?;
+        let alias = self.clients.account_alias(&identity.registry.region).await;
+        Ok((identity, alias))
+    }
+
     /// Parses what a person typed to name an image.
     ///
     /// # Errors
     /// Returns an error if it names none.
-    pub fn reference(&self, text: &str) -> Result<ImageReference, TypedReferenceError> {
-        ImageReference::parse_typed(text, &self.aliases)
+    pub fn reference(&self, text: &str) -> Result<TypedImage, TypedReferenceError> {
+        TypedImage::parse(text, &self.aliases)
     }
 
     /// Gathers, plans and guards.
@@ -204,8 +216,21 @@ impl Program {
     /// # Errors
     /// Returns an error if the identity of the program cannot be determined.
     pub async fn verify_in(&self, run: Run) -> Result<(Verification, Metrics), ApiError> {
+        let (verification, _, metrics) = self.verify_only(run, None).await?;
+        Ok((verification, metrics))
+    }
+
+    /// Does the same for some repositories. Returns what is in use besides.
+    ///
+    /// # Errors
+    /// Returns an error if the identity of the program cannot be determined.
+    pub async fn verify_only(
+        &self,
+        run: Run,
+        only: Option<&RepositoryGlobs>,
+    ) -> Result<(Verification, UsageIndex, Metrics), ApiError> {
         let (locations, usage) = self.read_usage_everywhere(&run).await?;
-        let verification = verify::verify(&locations.registries, &usage, &run.id).await;
+        let verification = verify::verify(&locations.registries, &usage, only, &run.id).await;
         log::missing(&run.id, &verification.missing);
         let metrics = Metrics::verified(&verification, run.seconds(), self.calls_of(&run));
         tracing::info!(
@@ -215,7 +240,7 @@ impl Program {
             "{}",
             verification.summary
         );
-        Ok((verification, metrics))
+        Ok((verification, usage, metrics))
     }
 
     /// Restores an image from the archive, with its children and referrers, and waits until all of
@@ -225,7 +250,7 @@ impl Program {
     /// Returns an error if there is no such image, its repository cannot be read, or a call fails.
     pub async fn restore(
         &self,
-        image: &ImageReference,
+        image: &TypedImage,
         pause: Duration,
     ) -> Result<Restored, RestoreError> {
         let own = self.clients.identity().await?;

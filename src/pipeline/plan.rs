@@ -12,7 +12,7 @@ use crate::{
     config::Mode,
     evidence::{Unread, UsageIndex},
     guard::{self, GuardInput, Memory, PullingAccounts, Refusal, UnreadPullers},
-    image::{Image, ImageReference, MediaType, Status, Time},
+    image::{Image, MediaType, Status, Time, TypedImage},
     inventory::Inventory,
     plan::{self, Archiving, Explanation, Missing, Plan, PlanSettings, RepositoryPlan, Veto},
     registry::{self, Known, Readings},
@@ -238,7 +238,7 @@ impl Planned<'_> {
 
     /// Explains the plan for one image.
     #[must_use]
-    pub fn explain(&self, image: &ImageReference) -> Explanation {
+    pub fn explain(&self, image: &TypedImage) -> Explanation {
         self.plan.explain(image)
     }
 

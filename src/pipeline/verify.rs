@@ -16,6 +16,7 @@ use crate::{
     image::{Digest, Image, ImageReference, Registry, RepositoryName, Tag},
     inventory::Unclear,
     plan::{Missing, Plan, RepositoryKey, Stored, missing_from},
+    policy::RepositoryGlobs,
     registry,
     report::{VERSION, Verification},
 };
@@ -157,11 +158,15 @@ pub(super) fn missing_now(plan: &Plan, usage: &UsageIndex, listing: &Listing) ->
 pub(super) fn verify<'a>(
     clients: &'a BTreeMap<Registry, Clients>,
     usage: &'a UsageIndex,
+    only: Option<&'a RepositoryGlobs>,
     run_id: &'a str,
 ) -> LocalBoxFuture<'a, Verification> {
     Box::pin(async move {
         let registries: Vec<Arc<Registry>> = clients.keys().cloned().map(Arc::new).collect();
-        let listing = list(clients, named(&registries, usage)).await;
+        let is_selected = |name: &RepositoryName| only.is_none_or(|only| only.matches(name));
+        let mut repositories = named(&registries, usage);
+        repositories.retain(|(_, name), _| is_selected(name));
+        let listing = list(clients, repositories).await;
         let mut missing = missing_from(&registries, usage, |registry, name| {
             listing.stored(registry, name).unwrap_or(Stored::Unknown)
         });
@@ -170,7 +175,9 @@ pub(super) fn verify<'a>(
         let not_asked: BTreeMap<String, String> = failures
             .map(|(title, problem)| (title, problem.to_string()))
             .collect();
-        let references = references(&registries, usage).count();
+        let references = references(&registries, usage);
+        let references = references.filter(|(_, it)| is_selected(&it.repository));
+        let references = references.count();
         let (live, later): (Vec<_>, Vec<_>) = missing.iter().partition(|missing| missing.live);
         let mut summary = match live.len() {
             0 => format!(

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     aws::{ApiError, Cause, Clients, Operation},
-    image::{Digest, Image, ImageReference, Registry, RepositoryName, Status},
+    image::{Digest, Image, ImageReference, Registry, RepositoryName, Status, TypedImage},
     inventory::{Content, Images, Unclear},
 };
 
@@ -29,12 +29,15 @@ pub enum RestoreError {
     Api(#[from] ApiError),
     /// There is no such image.
     #[error("no image is `{0}`")]
-    NoImage(ImageReference),
+    NoImage(String),
+    /// Several images begin with it.
+    #[error("`{0}` is the beginning of several digests; write more of it")]
+    Ambiguous(String),
     /// Several registries have it.
     #[error("`{image}` is in several registries: write its host too, one of `{hosts}`")]
     Several {
         /// The image.
-        image: ImageReference,
+        image: String,
         /// The hosts of these registries.
         hosts: String,
     },
@@ -67,25 +70,24 @@ type Location<'a> = (&'a Registry, &'a Clients);
 /// AWS takes up to 20 minutes.
 pub(crate) async fn restore(
     registries: &BTreeMap<Registry, Clients>,
-    image: &ImageReference,
+    image: &TypedImage,
     pause: Duration,
     known: Known<'_>,
 ) -> Result<Restored, RestoreError> {
     let location = find(registries, image, known).await?;
     let clients = location.1;
+    let repository = &image.reference.repository;
     let mut restored = Restored {
-        image: image.clone(),
+        image: image.reference.clone(),
         digests: BTreeSet::new(),
     };
     loop {
-        let images = read(location, &image.repository, known).await?;
-        let start =
-            digest_of(&images, image).ok_or_else(|| RestoreError::NoImage(image.clone()))?;
+        let images = read(location, repository, known).await?;
+        let start = digest_of(&images, image)?;
         let away = away(&images, start);
         if away.is_empty() {
             return Ok(restored);
         }
-        let repository = &image.repository;
         for image in &away {
             if image.status == Status::Archived {
                 let to = TargetStorageClass::Standard;
@@ -105,10 +107,10 @@ pub(crate) async fn restore(
 /// looked for in all of them.
 async fn find<'a>(
     registries: &'a BTreeMap<Registry, Clients>,
-    image: &ImageReference,
+    image: &TypedImage,
     known: Known<'_>,
 ) -> Result<Location<'a>, RestoreError> {
-    let named = image.registry.as_ref();
+    let named = image.reference.registry.as_ref();
     if let Some(location) = named.and_then(|registry| registries.get_key_value(registry)) {
         return Ok(location);
     }
@@ -117,14 +119,14 @@ async fn find<'a>(
     }
     let mut found = Vec::new();
     for location in registries {
-        match read(location, &image.repository, known).await {
-            Ok(images) if digest_of(&images, image).is_some() => found.push(location),
+        match read(location, &image.reference.repository, known).await {
+            Ok(images) if digest_of(&images, image).is_ok() => found.push(location),
             Ok(_) => {}
             Err(RestoreError::Api(error)) if error.cause == Cause::RepositoryNotFound => {}
             Err(error) => return Err(error),
         }
     }
-    let image = image.clone();
+    let image = image.to_string();
     match found[..] {
         [] => Err(RestoreError::NoImage(image)),
         [location] => Ok(location),
@@ -136,15 +138,14 @@ async fn find<'a>(
     }
 }
 
-/// Returns the digest of the stored image that a reference means.
-fn digest_of(images: &Images, image: &ImageReference) -> Option<Digest> {
-    let is_meant = |stored: &&Image| match (image.digest, &image.tag) {
-        (Some(digest), _) => stored.digest == digest,
-        (None, Some(tag)) => stored.tags.contains(tag),
-        (None, None) => false,
-    };
-    let meant = images.images.iter().find(is_meant);
-    meant.map(|stored| stored.digest)
+/// Returns the digest of the one stored image that is meant.
+fn digest_of(images: &Images, image: &TypedImage) -> Result<Digest, RestoreError> {
+    let mut meant = images.images.iter().filter(|stored| image.names(stored));
+    match (meant.next(), meant.next()) {
+        (Some(stored), None) => Ok(stored.digest),
+        (Some(_), Some(_)) => Err(RestoreError::Ambiguous(image.to_string())),
+        (None, _) => Err(RestoreError::NoImage(image.to_string())),
+    }
 }
 
 async fn read(

@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 
 use super::{
-    ExactBytes, Hygiene,
+    ExactBytes, Hygiene, Size,
     size::{Document, cut, cut_texts, fitted, put_incomplete_first},
+    usd_a_month,
 };
 use crate::{
     config::Mode,
@@ -23,6 +24,12 @@ use crate::{
 pub struct Answer {
     /// The result in a few sentences.
     pub summary: String,
+    /// The same without what the lists below say.
+    #[serde(skip)]
+    pub result: String,
+    /// What they say of the storage that is freed.
+    #[serde(skip)]
+    pub(super) freed: String,
     /// End of the run.
     pub status: Status,
     /// The mode that was asked for.
@@ -163,6 +170,12 @@ pub struct RepositoryLine {
     pub deleted: u64,
     /// Candidates that this run archived.
     pub archived: u64,
+    /// Compressed bytes of all images.
+    #[serde(skip)]
+    pub bytes: u64,
+    /// Tags of all images.
+    #[serde(skip)]
+    pub tags: u64,
     /// Compressed bytes of the candidates.
     pub candidate_bytes: u64,
     /// Reason for which nothing in it is deleted. `None` if it is cleaned.
@@ -234,6 +247,20 @@ pub struct Omitted {
 }
 
 impl Answer {
+    /// Takes in the exact sizes, which the summary names from then on.
+    pub fn set_exact(&mut self, bytes: ExactBytes, usd_per_gb_month: f64) {
+        let mut freed = Size(bytes.candidates).to_string();
+        if self.freed.contains('$') {
+            let usd = usd_a_month(bytes.candidates, usd_per_gb_month);
+            freed += &format!(", about ${usd:.2} a month");
+        }
+        for text in [&mut self.summary, &mut self.result] {
+            *text = text.replace(&self.freed, &freed);
+        }
+        self.freed = freed;
+        self.exact_bytes = Some(bytes);
+    }
+
     /// Returns the answer as JSON, with lists cut to fit the size limit.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {

@@ -1,6 +1,6 @@
 //! Sizes with each layer of a repository counted once, however many images share it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Compressed bytes, each layer of a repository counted once.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ExactBytes {
     /// Size of everything that was read.
     pub scanned: u64,
@@ -22,6 +22,9 @@ pub struct ExactBytes {
     pub manifests_read: u64,
     /// Images whose manifests could not be read. Their layers are counted as if none were shared.
     pub unread: u64,
+    /// Size of everything in a repository, and of the layers that only candidates use, by its title.
+    #[serde(skip)]
+    pub repositories: BTreeMap<String, [u64; 2]>,
 }
 
 /// Exact sizes, in all and by what decides.
@@ -44,6 +47,7 @@ impl ExactSizes {
 impl ExactBytes {
     /// Adds the sizes of a repository, given the layers of the images whose manifests were read.
     fn add(&mut self, repository: &RepositoryPlan, layers: &HashMap<Digest, Vec<Layer>>) {
+        let before = [self.scanned, self.candidates];
         let mut sizes: HashMap<&str, u64> = HashMap::new();
         let mut needed: HashSet<&str> = HashSet::new();
         for PlannedImage { image, verdict } in repository.images() {
@@ -66,5 +70,7 @@ impl ExactBytes {
             self.scanned += size;
             self.candidates += if needed.contains(layer) { 0 } else { size };
         }
+        let of_it = [self.scanned - before[0], self.candidates - before[1]];
+        self.repositories.insert(repository.title(), of_it);
     }
 }

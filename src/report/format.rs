@@ -2,25 +2,30 @@
 
 use std::fmt;
 
-/// Bytes of a mebibyte.
-const MEGABYTE: f64 = 1_048_576.0;
-/// Bytes of a gibibyte, the unit in which storage is priced.
-pub(super) const GIGABYTE: f64 = 1024.0 * MEGABYTE;
+/// Bytes of the gigabyte in which AWS prices storage.
+const PRICED_GIGABYTE: f64 = 1_073_741_824.0;
 
-/// A size in bytes, displayed in megabytes or gigabytes of 1024 each.
+/// A size in bytes, displayed in decimal megabytes, gigabytes or terabytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size(pub u64);
 
 impl fmt::Display for Size {
-    #[expect(clippy::cast_precision_loss, reason = "at most two decimals are shown")]
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.0 as f64;
-        if bytes < GIGABYTE {
-            write!(f, "{:.1} MB", bytes / MEGABYTE)
-        } else {
-            write!(f, "{:.2} GB", bytes / GIGABYTE)
-        }
+        // From here on the next unit is shorter.
+        const UNITS: [(u64, f64, &str); 2] =
+            [(999_950_000, 1e6, "MB"), (999_950_000_000, 1e9, "GB")];
+        let unit = UNITS.iter().find(|(next, ..)| self.0 < *next);
+        let (unit, name) = unit.map_or((1e12, "TB"), |(_, unit, name)| (*unit, *name));
+        write!(f, "{:.1} {name}", self.0 as f64 / unit)
     }
+}
+
+/// Returns the US dollars a month for the storage of so many bytes, to the cent.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+pub fn usd_a_month(bytes: u64, usd_per_gb_month: f64) -> f64 {
+    (bytes as f64 / PRICED_GIGABYTE * usd_per_gb_month * 100.0).round() / 100.0
 }
 
 /// Returns a number with its noun: `1 image`, `2 images`.
@@ -35,12 +40,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_is_in_megabytes_below_a_gigabyte() {
-        let sizes = [0, 52_429, 1_073_741_823, 1_073_741_824, 1_610_612_736];
+    fn a_size_has_the_unit_that_makes_it_short() {
+        let sizes = [
+            0,
+            52_429,
+            999_949_999,
+            999_950_000,
+            1_560_000_000,
+            1_300_000_000_000,
+        ];
         assert_eq!(
             sizes.map(|bytes| Size(bytes).to_string()),
-            ["0.0 MB", "0.1 MB", "1024.0 MB", "1.00 GB", "1.50 GB"]
+            ["0.0 MB", "0.1 MB", "999.9 MB", "1.0 GB", "1.6 GB", "1.3 TB"]
         );
+    }
+
+    #[test]
+    fn storage_is_priced_in_gigabytes_of_1024() {
+        assert!((usd_a_month(107_374_182_400, 0.1) - 10.0).abs() < f64::EPSILON);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{
     Answer, Hygiene, Size, Status, VERSION,
     answer::{Held, Omitted, Progress},
     count,
-    format::GIGABYTE,
+    format::usd_a_month,
     summary::Summary,
     totals::Totals,
 };
@@ -58,13 +58,11 @@ pub fn gather(facts: Facts<'_>) -> Answer {
     let (plan, usage, outcome) = (facts.plan, facts.usage, facts.outcome);
     let totals = Totals::new(plan, outcome, facts.restoring);
     let (counts, bytes) = (totals.counts, totals.bytes);
-    let mut refusals = facts.refusals.to_vec();
-    refusals.extend(outcome.and_then(|outcome| outcome.usage_lost.clone()));
-    refusals.extend(outcome.and_then(Outcome::ordered_stop).cloned());
+    let refusals = refusals(&facts);
     let has_failures = !totals.failures.is_empty() || !usage.is_complete();
     let status = status(&facts, has_failures);
     let saved = outcome.map_or(totals.bytes_to_delete, |_| bytes.deleted);
-    let monthly_savings_usd = savings(saved, facts.usd_per_gb_month);
+    let monthly_savings_usd = usd_a_month(saved, facts.usd_per_gb_month);
     let summary = Summary {
         status,
         out_of_time: facts.out_of_time,
@@ -83,7 +81,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         refusals: &refusals,
         missing: facts.missing.iter().filter(|one| one.live).count() as u64,
     };
-    let summary = summary.to_string();
+    let (result, freed, summary) = (summary.result(), summary.freed(), summary.to_string());
     let unexplained_pulls = unexplained_pulls(plan, facts.unexplained_pulls);
     let mut warnings = totals.warnings;
     warnings.extend(unexplained(
@@ -92,6 +90,8 @@ pub fn gather(facts: Facts<'_>) -> Answer {
     ));
     Answer {
         summary,
+        result,
+        freed,
         status,
         mode: facts.mode,
         run_id: facts.run_id.to_owned(),
@@ -151,6 +151,15 @@ fn held(plan: &Plan) -> Vec<Held> {
     held.collect()
 }
 
+/// Returns the refusals of the run, and those that it met while it deleted.
+fn refusals(facts: &Facts<'_>) -> Vec<Refusal> {
+    let outcome = facts.outcome;
+    let mut refusals = facts.refusals.to_vec();
+    refusals.extend(outcome.and_then(|outcome| outcome.usage_lost.clone()));
+    refusals.extend(outcome.and_then(Outcome::ordered_stop).cloned());
+    refusals
+}
+
 fn status(facts: &Facts<'_>, failures: bool) -> Status {
     let outcome = facts.outcome;
     let has_rest = |outcome: &Outcome| {
@@ -169,10 +178,4 @@ fn status(facts: &Facts<'_>, failures: bool) -> Status {
     } else {
         Status::Completed
     }
-}
-
-/// US dollars a month, to the cent.
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn savings(bytes: u64, usd_per_gb_month: f64) -> f64 {
-    (bytes as f64 / GIGABYTE * usd_per_gb_month * 100.0).round() / 100.0
 }

@@ -24,7 +24,7 @@ pub use answer::{
 };
 pub use escape::Escaped;
 pub use exact::{ExactBytes, ExactSizes};
-pub use format::{Size, count};
+pub use format::{Size, count, usd_a_month};
 pub use gather::{Facts, gather};
 pub use html::ExclusiveBytes;
 pub(crate) use html::Page;
@@ -36,6 +36,7 @@ pub use proposal::Proposal;
 pub use publish::image_lines;
 pub(crate) use publish::{Publication, PublishError, failed};
 pub(crate) use size::shortened;
+pub use totals::{own_bytes, repository_lines};
 pub use verification::Verification;
 
 /// The version of this program.

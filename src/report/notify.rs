@@ -193,6 +193,8 @@ mod tests {
     fn answer(status: Status) -> Answer {
         Answer {
             summary: "The summary.".to_owned(),
+            result: String::new(),
+            freed: String::new(),
             status,
             mode: Mode::Delete,
             run_id: "run-1".to_owned(),

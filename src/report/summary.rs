@@ -79,8 +79,38 @@ impl<R> Summary<'_, R> {
         format!(" Read {read} of about {of} task definitions; the next run continues.")
     }
 
+    /// Returns what was done, without refusals, missing images and what was not read.
+    pub(super) fn result(&self) -> String {
+        let mut result = self.ending();
+        if self.counts.failed > 0 {
+            let or = if self.archives { "archived or " } else { "" };
+            result += &format!(" {} could not be {or}deleted.", self.counts.failed);
+        }
+        let restored = match self.status {
+            Status::Planned => ("Would restore", self.to_restore),
+            _ => ("Restored", self.counts.restored),
+        };
+        if let (verb, images @ 1..) = restored {
+            let images = count(images, "archived image", "archived images");
+            result += &format!(" {verb} {images} in use.");
+        }
+        result
+    }
+
+    /// Returns how much storage is freed: `at most 1.6 GB, about $0.15 a month`. Images share layers.
+    pub(super) fn freed(&self) -> String {
+        let at_most = if self.size.0 > 0 { "at most " } else { "" };
+        // Archiving alone saves nothing.
+        let savings = if self.archives && self.counts.candidates == self.to_archive {
+            String::new()
+        } else {
+            format!(", about ${:.2} a month", self.savings)
+        };
+        format!("{at_most}{}{savings}", self.size)
+    }
+
     fn ending(&self) -> String {
-        let (counts, size) = (&self.counts, self.size);
+        let (counts, freed) = (&self.counts, self.freed());
         let to_delete = counts.candidates - self.to_archive;
         let planned = self.actions(INFINITIVE, self.to_archive, to_delete);
         let done = self.actions(PAST, counts.archived, counts.deleted);
@@ -88,15 +118,9 @@ impl<R> Summary<'_, R> {
         let repositories = count(counts.repositories, "repository", "repositories");
         let of = format!("{images} in {repositories}");
         let left = count(counts.untouched, "is left", "are left");
-        // Archiving alone saves nothing.
-        let savings = if self.archives && to_delete == 0 {
-            String::new()
-        } else {
-            format!(", about ${:.2} a month", self.savings)
-        };
         match self.status {
             Status::Planned => {
-                format!("Would {planned} of {of}: {size}{savings}. Nothing was changed.")
+                format!("Would {planned} of {of}: {freed}. Nothing was changed.")
             }
             Status::Refused if counts.deleted + counts.archived == 0 => {
                 format!("Refused to {planned} of {of}. Nothing was deleted.")
@@ -111,10 +135,10 @@ impl<R> Summary<'_, R> {
                 )
             }
             Status::Truncated => {
-                format!("{done} of {of}: {size}{savings}. {left} for the next run.")
+                format!("{done} of {of}: {freed}. {left} for the next run.")
             }
             Status::Completed | Status::CompletedWithFailures => {
-                format!("{done} of {of}: {size}{savings}.")
+                format!("{done} of {of}: {freed}.")
             }
         }
     }
@@ -122,19 +146,7 @@ impl<R> Summary<'_, R> {
 
 impl<R: fmt::Display> fmt::Display for Summary<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.ending())?;
-        if self.counts.failed > 0 {
-            let or = if self.archives { "archived or " } else { "" };
-            write!(f, " {} could not be {or}deleted.", self.counts.failed)?;
-        }
-        let restored = match self.status {
-            Status::Planned => ("Would restore", self.to_restore),
-            _ => ("Restored", self.counts.restored),
-        };
-        if let (verb, images @ 1..) = restored {
-            let images = count(images, "archived image", "archived images");
-            write!(f, " {verb} {images} in use.")?;
-        }
+        f.write_str(&self.result())?;
         if let [first, others @ ..] = self.refusals {
             if self.status == Status::Planned {
                 f.write_str(" A run that deletes would be refused:")?;
@@ -243,13 +255,13 @@ mod tests {
             out_of_time,
         ];
         insta::assert_snapshot!(endings.map(|ending| ending.to_string()).join("\n"), @r"
-        Would delete 3 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. Nothing was changed.
+        Would delete 3 of 89 images in 5 repositories: at most 300.0 MB, about $0.03 a month. Nothing was changed.
         Refused to delete 3 of 89 images in 5 repositories. Nothing was deleted.
         Deleted 2 of 89 images in 5 repositories, then refused to continue. 1 is left.
-        Deleted 3 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month.
-        Archived 3 of 89 images in 5 repositories: 286.1 MB.
-        Deleted 1 of 1 image in 1 repository: 286.1 MB, about $0.03 a month.
-        Deleted 2 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. 2 are left for the next run.
+        Deleted 3 of 89 images in 5 repositories: at most 300.0 MB, about $0.03 a month.
+        Archived 3 of 89 images in 5 repositories: at most 300.0 MB.
+        Deleted 1 of 1 image in 1 repository: at most 300.0 MB, about $0.03 a month.
+        Deleted 2 of 89 images in 5 repositories: at most 300.0 MB, about $0.03 a month. 2 are left for the next run.
         Time ran out before everything was read. Nothing was deleted. Increase the timeout of the function; the maximum is 900 seconds.
         ");
     }
@@ -283,12 +295,12 @@ mod tests {
         let summaries = [planned, failed, missing, unread, restoring, restored];
         let summaries = summaries.map(|summary| summary.to_string());
         insta::assert_snapshot!(summaries.join("\n"), @r"
-        Would delete 3 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. Nothing was changed. A run that deletes would be refused: no_usage: nothing is in use.
-        Deleted 2 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. 1 could not be deleted. locked: busy. (1 more under `refusals`) 1 image in use cannot be pulled: see `missing`.
-        Deleted 2 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. 2 images in use cannot be pulled: see `missing`.
-        Deleted 3 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. Not read: 1 Region, 2 services; see `unread`.
-        Would delete 3 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. Nothing was changed. Would restore 1 archived image in use.
-        Deleted 2 of 89 images in 5 repositories: 286.1 MB, about $0.03 a month. Restored 2 archived images in use.
+        Would delete 3 of 89 images in 5 repositories: at most 300.0 MB, about $0.03 a month. Nothing was changed. A run that deletes would be refused: no_usage: nothing is in use.
+        Deleted 2 of 89 images in 5 repositories: at most 300.0 MB, about $0.03 a month. 1 could not be deleted. locked: busy. (1 more under `refusals`) 1 image in use cannot be pulled: see `missing`.
+        Deleted 2 of 89 images in 5 repositories: at most 300.0 MB, about $0.03 a month. 2 images in use cannot be pulled: see `missing`.
+        Deleted 3 of 89 images in 5 repositories: at most 300.0 MB, about $0.03 a month. Not read: 1 Region, 2 services; see `unread`.
+        Would delete 3 of 89 images in 5 repositories: at most 300.0 MB, about $0.03 a month. Nothing was changed. Would restore 1 archived image in use.
+        Deleted 2 of 89 images in 5 repositories: at most 300.0 MB, about $0.03 a month. Restored 2 archived images in use.
         ");
     }
 }

@@ -120,6 +120,8 @@ impl Totals {
         for PlannedImage { image, verdict } in repository.images() {
             let bytes = own_bytes(image);
             line.images += 1;
+            line.tags += image.tags.len() as u64;
+            line.bytes += bytes;
             line.in_use += u64::from(verdict.in_use());
             self.bytes.scanned += bytes;
             if verdict.deletes() {
@@ -194,9 +196,16 @@ impl Totals {
     }
 }
 
+/// Returns the repositories of a plan, those with the largest candidates first.
+#[must_use]
+pub fn repository_lines(plan: &Plan) -> Vec<RepositoryLine> {
+    Totals::new(plan, None, &[]).lines
+}
+
 /// Returns the size of an image without its children. The size that ECR gives for an index is that
 /// of its largest child.
-pub(super) fn own_bytes(image: &Image) -> u64 {
+#[must_use]
+pub fn own_bytes(image: &Image) -> u64 {
     if image.media_type == MediaType::Index {
         0
     } else {

@@ -67,7 +67,7 @@ async fn an_empty_region_is_none() {
     assert!(
         ended
             .errors
-            .contains("no Region is configured; set AWS_REGION"),
+            .contains("no Region is configured\n  hint: pass `--region`, or set AWS_REGION"),
         "{ended:?}"
     );
     environment.insert("AWS_DEFAULT_REGION".to_owned(), region.unwrap());

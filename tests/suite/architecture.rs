@@ -263,10 +263,12 @@ fn one_file_deletes() {
 #[test]
 fn the_command_prints_where_text_from_outside_is_escaped() {
     let raw = ["io::stdout()", "io::stderr()", "println!", "print!"];
+    // A page escapes whatever is added to it; a terminal is only asked what it can show.
+    let may = ["output.rs", "page.rs", "terminal.rs"].map(|name| format!("bin/ecr-cleanup/{name}"));
     let mut files = 0;
     for source in sources(SHELL) {
         let is_command = source.path.starts_with("bin/ecr-cleanup/");
-        if is_command && !source.path.ends_with("/output.rs") {
+        if is_command && !may.contains(&source.path) {
             source.assert_without(&raw, "the command prints by `output::stdout` and `stderr`");
             files += 1;
         }

@@ -397,5 +397,5 @@ async fn restoring_brings_back_an_image_with_its_parts_and_attachments_and_waits
 
     let nothing = program.reference("team/app:none").unwrap();
     let error = program.restore(&nothing, Duration::ZERO).await.unwrap_err();
-    assert_eq!(error, RestoreError::NoImage(nothing));
+    assert_eq!(error, RestoreError::NoImage(nothing.to_string()));
 }

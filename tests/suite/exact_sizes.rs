@@ -74,9 +74,22 @@ async fn each_layer_is_counted_once_if_that_is_asked_for() {
             scanned,
             candidates: 200 + 30 + 1000,
             manifests_read: 5,
-            unread: 1
+            unread: 1,
+            repositories: exact.repositories.clone(),
         }
     );
+    let of_each = exact.repositories.values();
+    let sums = of_each.fold([0, 0], |sums, [all, freed]| {
+        [sums[0] + all, sums[1] + freed]
+    });
+    assert_eq!(sums, [exact.scanned, exact.candidates]);
+    let mut answer = planned.answer();
+    assert_contains!(answer.summary, "at most ");
+    let size = ecr_cleanup::report::Size(exact.candidates).to_string();
+    answer.set_exact(exact, 0.1);
+    let headline = format!(": {size}, about $");
+    assert_contains!(answer.summary, headline);
+    assert_contains!(answer.result, headline);
 }
 
 /// The page divides the same bytes by what decides.

@@ -1,7 +1,7 @@
 //! Answers that can be trusted: verifying, keep lists, and lifecycle policies.
 
 use std::{
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     time::Duration,
 };
 
@@ -18,16 +18,48 @@ use crate::support::{
 
 /// Runs the release command, and returns what it prints and its exit code.
 pub(crate) async fn command(aws: &SimulatedAws, arguments: &[&str]) -> (String, Option<i32>) {
+    let output = run_command(aws, arguments).await;
+    (
+        String::from_utf8(output.stdout).unwrap(),
+        output.status.code(),
+    )
+}
+
+/// Runs the release command, and returns what a terminal shows of it, with its exit code if that is
+/// not 0.
+pub(crate) async fn both_outputs(aws: &SimulatedAws, arguments: &[&str]) -> String {
+    let output = run_command(aws, arguments).await;
+    let [mut text, errors] =
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    text += &errors;
+    match output.status.code() {
+        Some(0) => text,
+        code => format!("{text}(exit code {})\n", code.unwrap()),
+    }
+}
+
+async fn run_command(aws: &SimulatedAws, arguments: &[&str]) -> Output {
+    let variables = [
+        ("AWS_REGION", "eu-west-1"),
+        ("COLUMNS", "80"),
+        ("AWS_ACCESS_KEY_ID", "AKIAHOME"),
+        ("AWS_SECRET_ACCESS_KEY", SECRET),
+    ];
+    run_in(aws, arguments, &variables).await
+}
+
+/// Runs the release command with these variables and the endpoint, and no others.
+pub(crate) async fn run_in(
+    aws: &SimulatedAws,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-cleanup"));
     command.args(arguments).env_clear().stdin(Stdio::null());
     command.env("AWS_ENDPOINT_URL", aws.endpoint());
-    command.env("AWS_REGION", "eu-west-1");
-    command.env("AWS_ACCESS_KEY_ID", "AKIAHOME");
-    command.env("AWS_SECRET_ACCESS_KEY", SECRET);
+    command.envs(variables.iter().copied());
     let run = tokio::task::spawn_blocking(move || command.output().unwrap());
-    let output = run.await.unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    (text, output.status.code())
+    run.await.unwrap()
 }
 
 /// Removes an image in use.

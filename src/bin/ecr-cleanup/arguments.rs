@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
+use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ecr_cleanup::config::S3Objects;
 
 /// Deletes container images that are not in use from Amazon ECR.
 ///
-/// Exit codes: 0 done, 1 internal error, 2 usage or configuration, 3 some deletions failed, 4
-/// refused, 5 images in use are missing.
+/// Exit codes: 0 done, 1 an error or no such image, 2 usage or configuration, 3 some deletions
+/// failed, 4 refused, 5 images in use are missing, 10 something to delete (`plan --exit-code`).
 #[derive(Debug, Parser)]
 #[command(name = "ecr-cleanup", version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -44,14 +45,30 @@ pub(crate) struct Common {
     )]
     pub(crate) config_sha256: Option<String>,
 
-    /// Read only repositories that match (`*` does not cross `/`, `**` does). Can be given several
-    /// times.
+    /// Look only at repositories that match (`*` does not cross `/`, `**` does). Can be given several
+    /// times. One that matches nothing is an error.
     #[arg(long, global = true, value_name = "GLOB")]
     pub(crate) repository: Vec<String>,
+
+    /// The profile whose credentials and Region are used, before keys in the environment.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// The Region.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) region: Option<String>,
 
     /// The format of the output.
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,
+
+    /// When to colour the output. `NO_COLOR` and `CLICOLOR_FORCE` are respected.
+    #[arg(long = "color", global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) colour: Colour,
+
+    /// Show only what went wrong, and the result.
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
 
     /// Log what is read and deleted.
     #[arg(long, short, global = true)]
@@ -62,17 +79,7 @@ pub(crate) struct Common {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show what would be deleted, and why. Changes nothing.
-    Plan {
-        /// List the images that are kept as well.
-        #[arg(long)]
-        all: bool,
-        /// Count each layer once. Reads the manifests of all images, which AWS counts as pulls.
-        #[arg(long)]
-        exact_sizes: bool,
-        /// Write the report to this file too, as one HTML page that needs nothing else.
-        #[arg(long, value_name = "FILE")]
-        html: Option<PathBuf>,
-    },
+    Plan(PlanOptions),
     /// Do what `mode` in the configuration says.
     Run {
         /// Do not ask for confirmation. Required if stdin is not a terminal.
@@ -102,8 +109,12 @@ pub(crate) enum Command {
     Verify,
     /// Explain why an image is kept or would be deleted.
     Explain {
-        /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, or a full reference with its host.
+        /// `REPOSITORY:TAG`, `REPOSITORY@DIGEST` with the whole digest or its beginning, or a full
+        /// reference with its host.
         image: String,
+        /// Name every user of the image.
+        #[arg(long)]
+        users: bool,
     },
     /// Stop every run of the deployments that share the state, before its next batch.
     Stop {
@@ -159,6 +170,11 @@ pub(crate) enum Command {
     },
     /// Print the JSON Schema of the configuration.
     Schema,
+    /// Print the manual page of the command, or of a subcommand.
+    Man {
+        /// The subcommand.
+        subcommand: Option<String>,
+    },
     /// Print a completion script.
     Completions {
         /// The shell to print it for.
@@ -208,6 +224,27 @@ fn one_object(text: &str) -> anyhow::Result<S3Objects> {
     Ok(object)
 }
 
+/// Options of `plan`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option by itself")]
+pub(crate) struct PlanOptions {
+    /// List every image of every repository, the kept ones too.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Count each layer once. Reads the manifests of all images, which AWS counts as pulls.
+    #[arg(long)]
+    pub(crate) exact_sizes: bool,
+    /// Show tags, bytes and dollars a month of each repository instead of reasons.
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) sizes: bool,
+    /// Write the report to this file too, as one HTML page that needs nothing else.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// End with exit code 10 if there is anything to delete.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
 /// A format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
@@ -217,6 +254,27 @@ pub(crate) enum Output {
     Json,
     /// JSON Lines: one object for each item.
     Jsonl,
+}
+
+/// When to colour the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal that shows colours.
+    Auto,
+    Always,
+    Never,
+}
+
+impl Colour {
+    /// Makes it hold for the whole program.
+    pub(crate) fn write_global(self) {
+        match self {
+            Self::Auto => ColorChoice::Auto,
+            Self::Always => ColorChoice::Always,
+            Self::Never => ColorChoice::Never,
+        }
+        .write_global();
+    }
 }
 
 #[cfg(test)]

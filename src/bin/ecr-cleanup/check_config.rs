@@ -9,6 +9,7 @@ pub(crate) async fn execute(access: bool, session: &Session) -> anyhow::Result<E
         output::json(&mut out, session.program.config())?;
         return Ok(Exit::Done);
     }
+    session.introduce("reads only").await?;
     // In a box, since the future is large.
     let trying = Box::pin(session.program.access());
     let access = session.progress.show_while(trying).await?;

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use ecr_cleanup::{
+    aws::UnknownRegion,
     image::TypedReferenceError,
     pipeline::{AcceptUseError, StopError},
     report::Status,
@@ -14,7 +15,7 @@ use ecr_cleanup::{
 pub(crate) enum Exit {
     /// Everything was done.
     Done = 0,
-    /// An error stopped the command, or its result is incomplete.
+    /// An error stopped the command, its result is incomplete, or there is no such image.
     Internal = 1,
     /// The arguments or the configuration are wrong.
     Usage = 2,
@@ -24,6 +25,8 @@ pub(crate) enum Exit {
     Refused = 4,
     /// Images that run now cannot be pulled.
     Missing = 5,
+    /// There is something to delete, which was asked for.
+    Candidates = 10,
 }
 
 impl From<Exit> for ExitCode {
@@ -47,14 +50,21 @@ impl From<Status> for Exit {
 pub(crate) enum UsageError {
     #[error("{0}")]
     Glob(String),
-    #[error(
-        "no repository matches `{0}`\nhint: give a name as in `ecr-cleanup plan`, or a glob such as `team/**`"
-    )]
-    NoRepository(String),
+    #[error("`{glob}` matches no repository{of}{}", did_you_mean(near.as_deref()))]
+    NoMatch {
+        glob: String,
+        /// Which repositories were meant: ` with an image in use`, or nothing.
+        of: &'static str,
+        near: Option<String>,
+    },
     #[error("`{}` exists\nhint: pass `--force` to overwrite it", .0.display())]
     FileExists(PathBuf),
     #[error("`{}` is no file in a folder that there is", .0.display())]
     NoFolder(PathBuf),
+    #[error("there is no subcommand `{0}`")]
+    Subcommand(String),
+    #[error("--region: {0}")]
+    Region(UnknownRegion),
     #[error(transparent)]
     Image(#[from] TypedReferenceError),
     #[error(transparent)]
@@ -65,4 +75,9 @@ pub(crate) enum UsageError {
         "cannot ask for confirmation: stdin is not a terminal\nhint: look at `ecr-cleanup plan` first, then pass `--yes`"
     )]
     NotATerminal,
+}
+
+fn did_you_mean(near: Option<&str>) -> String {
+    near.map(|near| format!("\nhint: did you mean `{near}`?"))
+        .unwrap_or_default()
 }

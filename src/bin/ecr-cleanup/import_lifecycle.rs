@@ -10,9 +10,9 @@ use ecr_cleanup::{
 };
 
 use crate::{
-    exit::{Exit, UsageError},
+    exit::Exit,
     output,
-    session::{Session, globs},
+    session::{Session, all_match, globs},
 };
 
 /// Prints policies that keep what the lifecycle policies of repositories keep.
@@ -20,10 +20,8 @@ pub(crate) async fn execute(repositories: &[String], session: &Session) -> anyho
     let wanted = globs("REPOSITORY", repositories)?;
     let reading = session.program.lifecycle_policies(&wanted);
     let found = session.progress.show_while(reading).await?;
-    let names = found.iter().map(|(_, name, _)| &**name);
-    if let [missing, ..] = wanted.unmatched(names)[..] {
-        return Err(UsageError::NoRepository(missing.to_owned()).into());
-    }
+    let names: Vec<&str> = found.iter().map(|(_, name, _)| &**name).collect();
+    all_match(&wanted, &names, "")?;
     let mut imported: BTreeMap<RepositoryName, Imported> = BTreeMap::new();
     let (mut err, mut failed) = (output::stderr(), false);
     for (registry, name, policy) in found {

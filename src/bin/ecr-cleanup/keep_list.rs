@@ -12,7 +12,9 @@ pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
         Err(problem) => {
-            output::sources(&mut output::stderr(), usage.sources())?;
+            let mut page = session.page();
+            output::sources(&mut page, usage.sources());
+            page.print_to_stderr()?;
             anyhow::bail!("cannot write a complete keep list: {problem}")
         }
     }

@@ -1,14 +1,18 @@
 //! `ecr-cleanup lifecycle`
 
-use std::io::{self, Write};
-
 use ecr_cleanup::{
     config::Mode,
     plan::{ConflictError, LifecycleConflict},
 };
 use serde_json::{Value, json};
 
-use crate::{arguments::Output, exit::Exit, output, session::Session};
+use crate::{
+    arguments::Output,
+    exit::Exit,
+    output,
+    page::{Look, Page},
+    session::Session,
+};
 
 /// Findings: the conflicts of all policies, and the errors of those that could not be read.
 #[derive(Default)]
@@ -20,6 +24,7 @@ struct Found {
 
 /// Shows which kept images the repositories' own lifecycle policies may expire or archive.
 pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
+    session.introduce("reads only").await?;
     let mut found = Found::default();
     for (name, conflicts) in session.plan(Mode::Plan).await?.lifecycle_conflicts() {
         found.policies += 1;
@@ -30,7 +35,11 @@ pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
     }
     let mut out = output::stdout();
     match session.output {
-        Output::Table => table(&mut out, &found)?,
+        Output::Table => {
+            let mut page = session.page();
+            conflicts(&mut page, &found);
+            page.show()?;
+        }
         Output::Json => {
             let errors = found.errors.iter();
             let errors =
@@ -44,32 +53,31 @@ pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn table(out: &mut impl Write, found: &Found) -> io::Result<()> {
-    let mut table = output::table(&["Kept image", "In use", "Lifecycle rule", "Why it is kept"]);
+fn conflicts(page: &mut Page, found: &Found) {
     for conflict in &found.conflicts {
-        let in_use = if conflict.in_use { "yes" } else { "" };
-        table.add_row([
-            conflict.image.clone(),
-            in_use.to_owned(),
-            format!("{}: {}", conflict.rule, conflict.action),
-            conflict.because.join("\n"),
-        ]);
+        let look = if conflict.in_use {
+            Look::InUse
+        } else {
+            Look::Plain
+        };
+        page.line(&[(look, &conflict.image)]);
+        let rule = format!("rule {}: {}", conflict.rule, conflict.action);
+        page.paragraph((Look::Plain, "  "), 4, Look::Delete, &rule);
+        for because in &conflict.because {
+            page.paragraph((Look::Plain, "  "), 4, Look::Dim, because);
+        }
     }
-    if table.row_count() > 0 {
-        writeln!(out, "{table}")?;
-    }
+    page.gap();
     for (name, error) in &found.errors {
-        writeln!(
-            out,
-            "Could not read the lifecycle policy of `{name}`: {error}"
-        )?;
+        let text = format!("Could not read the lifecycle policy of `{name}`: {error}");
+        page.paragraph((Look::Plain, ""), 2, Look::Delete, &text);
     }
     let in_use = found.conflicts.iter().filter(|conflict| conflict.in_use);
-    writeln!(
-        out,
+    let summary = format!(
         "Lifecycle policies found: {}. Images kept by ecr-cleanup that they may expire or archive: {}, in use: {}.",
         found.policies,
         found.conflicts.len(),
         in_use.count()
-    )
+    );
+    page.paragraph((Look::Plain, ""), 0, Look::Strong, &summary);
 }

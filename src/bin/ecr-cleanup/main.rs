@@ -1,5 +1,6 @@
 //! The command `ecr-cleanup`: arguments, output and exit codes around the pipeline that the
 //! function runs too.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod accept_use;
 mod arguments;
@@ -13,16 +14,18 @@ mod init;
 mod keep_list;
 mod lifecycle;
 mod output;
+mod page;
 mod plan;
 mod progress;
 mod restore;
 mod run;
 mod session;
 mod stop;
+mod terminal;
 mod verify;
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     process::ExitCode,
 };
 
@@ -30,11 +33,14 @@ use arguments::{Arguments, Command, Common, GitCommand};
 use clap::{CommandFactory, Parser};
 use ecr_cleanup::config::{self, ConfigError};
 use exit::{Exit, UsageError};
+use page::{Look, Page};
 use session::Session;
+use terminal::Terminal;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let Arguments { command, common } = Arguments::parse();
+    common.colour.write_global();
     // In a box, since the future is large.
     let executed = Box::pin(execute(command, &common)).await;
     executed.unwrap_or_else(|error| report(&error)).into()
@@ -43,11 +49,7 @@ async fn main() -> ExitCode {
 async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
     let session = Session::start(common);
     match command {
-        Command::Plan {
-            all,
-            exact_sizes,
-            html,
-        } => plan::execute(all, exact_sizes, html.as_deref(), &session.await?).await,
+        Command::Plan(options) => plan::execute(&options, &session.await?).await,
         Command::Run { yes: false } | Command::AcceptUse { yes: false, .. }
             if !io::stdin().is_terminal() =>
         {
@@ -58,7 +60,7 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
         Command::InUse { publish } => in_use::execute(publish, &session.await?).await,
         Command::KeepList => keep_list::execute(&session.await?).await,
         Command::Verify => verify::execute(&session.await?).await,
-        Command::Explain { image } => explain::execute(&image, &session.await?).await,
+        Command::Explain { image, users } => explain::execute(&image, users, &session.await?).await,
         Command::Lifecycle => lifecycle::execute(&session.await?).await,
         Command::ImportLifecycle { repositories } => {
             import_lifecycle::execute(&repositories, &session.await?).await
@@ -77,12 +79,28 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
             output::json(&mut output::stdout(), &config::schema())?;
             Ok(Exit::Done)
         }
+        Command::Man { subcommand } => manual(subcommand.as_deref()),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "ecr-cleanup", &mut output::stdout());
             Ok(Exit::Done)
         }
     }
+}
+
+/// Prints the manual page of the command or of a subcommand.
+fn manual(subcommand: Option<&str>) -> anyhow::Result<Exit> {
+    let mut command = Arguments::command();
+    command.build();
+    let page = match subcommand {
+        None => command,
+        Some(name) => {
+            let found = command.find_subcommand(name).cloned();
+            found.ok_or_else(|| UsageError::Subcommand(name.to_owned()))?
+        }
+    };
+    clap_mangen::Man::new(page).render(&mut output::stdout())?;
+    Ok(Exit::Done)
 }
 
 /// Prints an error and returns its exit code.
@@ -94,8 +112,15 @@ fn report(error: &anyhow::Error) -> Exit {
     if closed {
         return Exit::Done;
     }
+    let mut page = Page::new(Terminal::of_stderr());
+    page.paragraph(
+        (Look::Delete, "error: "),
+        2,
+        Look::Plain,
+        &format!("{error:#}"),
+    );
     // Nothing is left to do if that cannot be written.
-    let _ = writeln!(output::stderr(), "error: {error:#}");
+    let _ = page.print_to_stderr();
     if error.is::<ConfigError>() || error.is::<UsageError>() {
         Exit::Usage
     } else {

@@ -1,19 +1,22 @@
-//! Tables and JSON on stdout.
+//! Texts and JSON on stdout.
 
 use std::{
+    collections::BTreeMap,
     fmt::Display,
     io::{self, Stderr, StdoutLock, Write},
 };
 
 use anyhow::Context;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use ecr_cleanup::{
     evidence::{SourceStatus, Unread},
-    report::{Escaped, count},
+    report::Escaped,
 };
 use serde::Serialize;
 
-use crate::arguments::Output;
+use crate::{
+    arguments::Output,
+    page::{Look, Page, counted},
+};
 
 /// Returns standard output, for text that may come from outside.
 pub(crate) fn stdout() -> Escaped<StdoutLock<'static>> {
@@ -60,58 +63,69 @@ pub(crate) fn value(
     }
 }
 
-/// Returns an empty table.
-pub(crate) fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(header);
-    table
-}
-
-/// Returns a right-aligned cell.
-pub(crate) fn number(value: impl Display) -> Cell {
-    Cell::new(value).set_alignment(CellAlignment::Right)
-}
-
-/// Prints what each usage source read.
-pub(crate) fn sources<'a>(
-    out: &mut impl Write,
-    sources: impl IntoIterator<Item = &'a SourceStatus>,
-) -> io::Result<()> {
+/// Adds what each usage source read: those that are complete on a line for each location.
+pub(crate) fn sources<'a>(page: &mut Page, sources: impl IntoIterator<Item = &'a SourceStatus>) {
+    let mut complete: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for source in sources {
-        write!(out, "{source}")?;
-        if let Some(cluster) = &source.cluster {
-            write!(out, ", cluster {cluster}")?;
-        }
-        let references = count(source.references as u64, "reference", "references");
+        let cluster = source.cluster.as_ref();
+        let cluster = cluster
+            .map(|cluster| format!(", cluster {cluster}"))
+            .unwrap_or_default();
         match (source.error(), &source.note) {
-            (Some(error), _) => writeln!(out, ": INCOMPLETE: {error}")?,
-            (None, Some(note)) => writeln!(out, ": {note}")?,
-            (None, None) => writeln!(out, ": read completely, {references}")?,
+            (Some(error), _) => {
+                let text = format!("{source}{cluster}: {error}");
+                page.paragraph((Look::Delete, "Incomplete: "), 2, Look::Plain, &text);
+            }
+            (None, Some(note)) => {
+                let text = format!("{source}{cluster}: {note}");
+                page.paragraph((Look::Plain, ""), 2, Look::Plain, &text);
+            }
+            (None, None) => {
+                let found = match source.references as u64 {
+                    0 => "nothing".to_owned(),
+                    references => counted(references, "reference", "references"),
+                };
+                let text = format!("{}{cluster} ({found})", source.source);
+                complete
+                    .entry(source.location.to_string())
+                    .or_default()
+                    .push(text);
+            }
         }
     }
-    Ok(())
+    for (location, sources) in complete {
+        let label = format!("Read completely in {location}: ");
+        page.paragraph((Look::Dim, &label), 2, Look::Dim, &sources.join(", "));
+    }
 }
 
-/// Prints what was not read, and what would read it.
-pub(crate) fn unread<'a>(
-    out: &mut impl Write,
-    unread: impl IntoIterator<Item = &'a Unread>,
-) -> io::Result<()> {
-    unread
-        .into_iter()
-        .try_for_each(|unread| writeln!(out, "Not read: {unread}"))
+/// Adds what was not read, and what would read it.
+pub(crate) fn unread<'a>(page: &mut Page, unread: impl IntoIterator<Item = &'a Unread>) {
+    for unread in unread {
+        page.paragraph(
+            (Look::Alone, "Not read: "),
+            2,
+            Look::Plain,
+            &unread.to_string(),
+        );
+    }
 }
 
 /// Asks a question on stderr, and returns whether the answer is `yes`.
 pub(crate) fn confirmed(question: &str) -> anyhow::Result<bool> {
+    typed(
+        &format!("{question} Type `yes` to continue: "),
+        &["yes".to_owned()],
+    )
+}
+
+/// Asks a question on stderr, and returns whether the answer is these words.
+pub(crate) fn typed(question: &str, words: &[String]) -> anyhow::Result<bool> {
     let mut err = stderr();
-    write!(err, "{question} Type `yes` to continue: ")?;
+    write!(err, "{question}")?;
     err.flush()?;
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer);
     read.context("failed to read the answer")?;
-    Ok(answer.trim() == "yes")
+    Ok(answer.split_whitespace().eq(words))
 }

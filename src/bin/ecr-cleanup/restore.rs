@@ -11,6 +11,7 @@ const POLL: Duration = Duration::from_secs(15);
 
 /// Restores archived images and waits until they can be pulled.
 pub(crate) async fn execute(images: &[String], session: &Session) -> anyhow::Result<Exit> {
+    session.introduce("restores").await?;
     let images = images.iter().map(|image| session.image(image));
     let images = images.collect::<Result<Vec<_>, _>>()?;
     let mut out = output::stdout();

@@ -1,49 +1,167 @@
 //! `ecr-cleanup run`
 
-use std::io::Write;
+use std::{collections::BTreeSet, fmt, io::Write};
 
-use ecr_cleanup::{config::Mode, pipeline::Finished, report::count};
+use ecr_cleanup::{
+    config::Mode,
+    pipeline::Finished,
+    plan::Plan,
+    report::{Answer, Size},
+};
 
-use crate::{arguments::Output, exit::Exit, output, plan, session::Session};
+use crate::{
+    arguments::Output,
+    exit::Exit,
+    output,
+    page::{counted, thousands},
+    plan::{self, Remarks, Stored},
+    session::{Home, Session},
+};
 
 /// Does what `mode` in the configuration says, after a confirmation.
 pub(crate) async fn execute(yes: bool, session: &Session) -> anyhow::Result<Exit> {
     let mode = session.program.config().mode;
+    let home = session.introduce(&format!("mode {mode}")).await?;
     let prepared = session.plan(mode).await?;
-    let mut out = output::stdout();
     let planned = prepared.answer();
-    if session.output == Output::Table {
-        plan::plan_tables(&mut out, prepared.plan(), &planned, false)?;
-        plan::remarks(&mut out, &planned)?;
-    }
     let candidates = planned.counts.candidates;
     let acts = mode != Mode::Plan && prepared.refusals().is_empty() && candidates > 0;
-    if acts && !yes && !confirmed(candidates, mode)? {
+    let mut remarks = Remarks::new(session.quiet, mode);
+    if session.output == Output::Table {
+        let mut page = session.page();
+        if !session.quiet {
+            plan::repositories(&mut page, prepared.plan(), Stored::from(&planned), false);
+        }
+        remarks.add(&mut page, prepared.plan(), &planned, mode == Mode::Plan);
+        page.gap();
+        page.print()?;
+    }
+    let question = Question::new(&planned, mode, &home, prepared.plan(), session);
+    if acts && !yes && !output::typed(&question.to_string(), &question.accounts)? {
         writeln!(output::stderr(), "Nothing was changed.")?;
         return Ok(Exit::Done);
     }
+    let plan = (session.output == Output::Table).then(|| prepared.plan().clone());
     let Finished { answer, .. } = session.progress.show_while(prepared.finish()).await;
-    let exit = answer.status.into();
-    match session.output {
-        Output::Table if mode == Mode::Plan => writeln!(
+    let mut out = output::stdout();
+    match (session.output, plan) {
+        (Output::Table, Some(plan)) if mode != Mode::Plan => {
+            let mut page = session.page();
+            remarks.add(&mut page, &plan, &answer, true);
+            page.print()?;
+        }
+        (Output::Table, _) => writeln!(
             out,
-            "Nothing was deleted, because the configuration says `mode: plan`. Set `mode: delete` to delete images."
+            "The configuration says `mode: plan`. Set `mode: delete` to delete images."
         )?,
-        Output::Table => plan::remarks(&mut out, &answer)?,
-        Output::Json => output::json(&mut out, &answer.to_json())?,
-        Output::Jsonl => output::json_line(&mut out, &answer.to_json())?,
+        (Output::Json, _) => output::json(&mut out, &answer.to_json())?,
+        (Output::Jsonl, _) => output::json_line(&mut out, &answer.to_json())?,
     }
-    Ok(exit)
+    Ok(answer.status.into())
 }
 
-/// Asks whether to delete or archive.
-fn confirmed(candidates: u64, mode: Mode) -> anyhow::Result<bool> {
-    let images = count(candidates, "image", "images");
-    let question = match mode {
-        Mode::Archive => format!(
-            "Archive {images}? Those archived longer ago than `archive.delete_after` are deleted instead, which cannot be undone."
-        ),
-        _ => format!("Delete {images}? This cannot be undone."),
-    };
-    output::confirmed(&question)
+/// What a person is asked before anything is deleted or archived.
+struct Question {
+    mode: Mode,
+    images: u64,
+    candidates: u64,
+    of: u64,
+    size: Size,
+    repositories: u64,
+    /// The registries that are cleaned.
+    place: String,
+    /// Their accounts, which have to be typed.
+    accounts: Vec<String>,
+}
+
+impl Question {
+    fn new(answer: &Answer, mode: Mode, home: &Home, plan: &Plan, session: &Session) -> Self {
+        let registries = plan.registries().iter();
+        let place = registries.clone().map(|registry| {
+            if **registry == home.registry {
+                home.to_string()
+            } else {
+                registry.to_string()
+            }
+        });
+        let place: Vec<String> = place.collect();
+        let accounts: BTreeSet<String> = registries.map(|it| it.account.to_string()).collect();
+        let repositories = answer
+            .repositories
+            .iter()
+            .filter(|line| line.candidates > 0);
+        let candidates = answer.counts.candidates;
+        let most = session.program.config().guards.max_deletions_per_run;
+        Self {
+            mode,
+            images: candidates.min(most),
+            candidates,
+            of: answer.counts.images,
+            size: Size(answer.bytes.candidates),
+            repositories: repositories.count() as u64,
+            place: place.join(" and "),
+            accounts: accounts.into_iter().collect(),
+        }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.mode == Mode::Archive {
+            "Archive"
+        } else {
+            "Delete"
+        };
+        write!(f, "{verb} {}", thousands(self.images))?;
+        if self.images < self.candidates {
+            write!(
+                f,
+                ", the oldest of {} that are not needed,",
+                thousands(self.candidates)
+            )?;
+        }
+        let repositories = counted(self.repositories, "repository", "repositories");
+        write!(f, " of {}", counted(self.of, "image", "images"))?;
+        if self.images == self.candidates {
+            write!(f, " (at most {})", self.size)?;
+        }
+        write!(f, " in {repositories} of {}?", self.place)?;
+        if self.mode == Mode::Archive {
+            f.write_str(" Those archived longer ago than `archive.delete_after` are deleted.")?;
+        } else {
+            f.write_str(" This cannot be undone.")?;
+        }
+        let ids = if self.accounts.len() == 1 {
+            "id"
+        } else {
+            "ids"
+        };
+        write!(f, " Type the account {ids}: ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_names_what_is_done_and_where() {
+        let question = |mode, images, candidates, accounts: &[&str]| Question {
+            mode,
+            images,
+            candidates,
+            of: 17_243,
+            size: Size(1_300_000_000_000),
+            repositories: 60,
+            place: "111122223333 (prod) eu-west-1".to_owned(),
+            accounts: accounts.iter().map(ToString::to_string).collect(),
+        };
+        let one = ["111122223333"];
+        let questions = [
+            question(Mode::Delete, 10_000, 10_000, &one),
+            question(Mode::Delete, 10_000, 12_000, &one),
+            question(Mode::Archive, 1, 1, &["111122223333", "444455556666"]),
+        ];
+        insta::assert_snapshot!(questions.map(|it| it.to_string()).join("\n"));
+    }
 }

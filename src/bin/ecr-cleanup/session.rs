@@ -1,9 +1,11 @@
 //! What subcommands share: the program, what it is asked for, and the output.
 
+use std::fmt;
+
 use ecr_cleanup::{
-    aws::{ClientOptions, Clients},
-    config::{Config, Mode},
-    image::ImageReference,
+    aws::{CallerChoice, ClientOptions, Clients, known_region},
+    config::{Config, Mode, nearest_name},
+    image::{Registry, TypedImage},
     pipeline::{Planned, Program, Request},
     policy::RepositoryGlobs,
     report::log,
@@ -12,7 +14,9 @@ use ecr_cleanup::{
 use crate::{
     arguments::{Common, Output},
     exit::UsageError,
+    page::{Look, Page, counted},
     progress::Progress,
+    terminal::Terminal,
 };
 
 /// The program with its configuration, and how its results are shown.
@@ -20,28 +24,116 @@ pub(crate) struct Session {
     pub(crate) program: Program,
     pub(crate) output: Output,
     pub(crate) progress: Progress,
+    terminal: Terminal,
     repositories: Option<RepositoryGlobs>,
+    pub(crate) quiet: bool,
+    clients: Clients,
+    caller: CallerChoice,
+    /// Where the configuration comes from, for people.
+    configuration: String,
+}
+
+/// The account and Region that the program is in.
+pub(crate) struct Home {
+    pub(crate) registry: Registry,
+    /// The alias of the account, if there is one and the caller may know it.
+    pub(crate) alias: Option<String>,
+}
+
+/// Displays `111122223333 (prod) eu-west-1`.
+impl fmt::Display for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Registry { account, region } = &self.registry;
+        match &self.alias {
+            Some(alias) => write!(f, "{account} ({alias}) {region}"),
+            None => write!(f, "{account} {region}"),
+        }
+    }
 }
 
 impl Session {
     /// Starts logging and progress, and loads the configuration.
     pub(crate) async fn start(common: &Common) -> anyhow::Result<Self> {
         let level = if common.verbose { "info" } else { "error" };
-        let progress = Progress::new(!common.verbose);
+        let progress = Progress::new(!common.verbose && !common.quiet);
         log::start(log::Format::Text, level, progress.layer());
-        let repositories = &common.repository;
-        let repositories = (!repositories.is_empty()).then(|| globs("--repository", repositories));
-        let repositories = repositories.transpose()?;
-        let clients = Clients::from_environment(ClientOptions::default()).await;
+        let repositories = match &common.repository[..] {
+            [] => None,
+            given => Some(globs("--repository", given)?),
+        };
+        let region = common.region.as_deref().map(known_region).transpose();
+        let caller = CallerChoice {
+            profile: common.profile.clone(),
+            region: region.map_err(UsageError::Region)?,
+        };
+        let caller = caller.or_environment();
+        let clients = Clients::chosen(ClientOptions::default(), &caller).await;
         let location = common.config.as_deref().map(location);
+        let in_aws = |location: &String| ["s3:", "ssm:"].iter().any(|it| location.starts_with(it));
+        if location.as_ref().is_some_and(in_aws) {
+            clients.check_caller(&caller).await?;
+        }
         let sha256 = common.config_sha256.as_deref();
         let config = Config::load(location.as_deref(), sha256, &clients).await?;
         Ok(Self {
-            program: Program::new(config, clients),
+            program: Program::new(config, clients.clone()),
             output: common.output,
             progress,
+            terminal: Terminal::of_stdout(),
             repositories,
+            quiet: common.quiet,
+            clients,
+            caller,
+            configuration: configuration(location.as_deref()),
         })
+    }
+
+    /// Finds out who the caller is, and says it before anything else where people read; `doing` is
+    /// what the command does there.
+    pub(crate) async fn introduce(&self, doing: &str) -> anyhow::Result<Home> {
+        self.clients.check_caller(&self.caller).await?;
+        let identified = match self.output {
+            Output::Table => self.program.caller().await,
+            Output::Json | Output::Jsonl => {
+                let identity = self.clients.identity().await;
+                identity.map(|identity| (identity, None))
+            }
+        };
+        let (identity, alias) = match identified {
+            Ok(identified) => identified,
+            Err(error) => match self.clients.advice(&error, &self.caller).await {
+                Some(advice) => return Err(anyhow::anyhow!(advice)),
+                None => return Err(error.into()),
+            },
+        };
+        let home = Home {
+            registry: identity.registry,
+            alias,
+        };
+        if self.output == Output::Table && !self.quiet {
+            let who = self.caller.profile.as_ref().map_or_else(
+                || role(&identity.arn),
+                |profile| format!("profile {profile}"),
+            );
+            let mut text = format!("{who}, {doing}, {}", self.configuration);
+            let registries = self.program.config().registries.len();
+            if registries > 0 {
+                text += &format!(
+                    ", cleans {}",
+                    counted(registries as u64, "registry", "registries")
+                );
+            }
+            let mut page = self.page();
+            page.paragraph((Look::Strong, &format!("{home}, ")), 2, Look::Plain, &text);
+            page.gap();
+            page.print()?;
+        }
+        Ok(home)
+    }
+
+    /// Returns an empty page for standard output.
+    pub(crate) const fn page(&self) -> Page {
+        Page::new(self.terminal)
     }
 
     /// Returns what to ask the program for in a mode.
@@ -54,16 +146,68 @@ impl Session {
     }
 
     /// Plans a run in a mode.
+    ///
+    /// # Errors
+    /// Returns an error also if a glob of `--repository` matches nothing.
     pub(crate) async fn plan(&self, mode: Mode) -> anyhow::Result<Planned<'_>> {
-        let planning = self.program.plan(self.request(mode));
+        let planned = self.plan_for(self.request(mode)).await?;
+        let repositories = planned.plan().repositories();
+        let names: Vec<&str> = repositories.iter().map(|it| &**it.name()).collect();
+        // Where nothing could be listed, the plan says so.
+        if !names.is_empty() {
+            self.check_globs(&names, "")?;
+        }
+        Ok(planned)
+    }
+
+    /// Returns the repositories that `--repository` selects; `None` for all.
+    pub(crate) const fn repositories(&self) -> Option<&RepositoryGlobs> {
+        self.repositories.as_ref()
+    }
+
+    /// Checks that each glob of `--repository` matches one of these names.
+    pub(crate) fn check_globs(&self, names: &[&str], of: &'static str) -> Result<(), UsageError> {
+        let wanted = self.repositories.as_ref();
+        wanted.map_or(Ok(()), |wanted| all_match(wanted, names, of))
+    }
+
+    /// Plans what is asked for.
+    pub(crate) async fn plan_for(&self, request: Request) -> anyhow::Result<Planned<'_>> {
+        let planning = self.program.plan(request);
         let planned = self.progress.show_while(planning).await?;
         planned.save_facts().await;
         Ok(planned)
     }
 
     /// Parses an image that was named as an argument.
-    pub(crate) fn image(&self, text: &str) -> Result<ImageReference, UsageError> {
+    pub(crate) fn image(&self, text: &str) -> Result<TypedImage, UsageError> {
         Ok(self.program.reference(text)?)
+    }
+}
+
+/// Returns who an ARN is: `role deployer`, `user anna`.
+fn role(arn: &str) -> String {
+    let mut parts = arn.rsplit(':').next().unwrap_or(arn).split('/');
+    match (parts.next(), parts.next(), parts.next_back()) {
+        (Some("assumed-role"), Some(role), _) => format!("role {role}"),
+        (Some(kind), Some(name), None) | (Some(kind), Some(_), Some(name)) => {
+            format!("{kind} {name}")
+        }
+        _ => "root user".to_owned(),
+    }
+}
+
+/// Returns where the configuration comes from.
+fn configuration(location: Option<&str>) -> String {
+    match location {
+        None | Some("") => "default configuration".to_owned(),
+        Some(location) if location.trim_start().starts_with('{') => {
+            "configuration given as text".to_owned()
+        }
+        Some(location) => {
+            let path = location.strip_prefix("file:").unwrap_or(location);
+            format!("configuration {path}")
+        }
     }
 }
 
@@ -88,9 +232,56 @@ pub(crate) fn globs(argument: &str, globs: &[String]) -> Result<RepositoryGlobs,
     })
 }
 
+/// Checks that each of these globs matches one of these names.
+pub(crate) fn all_match(
+    globs: &RepositoryGlobs,
+    names: &[&str],
+    of: &'static str,
+) -> Result<(), UsageError> {
+    match globs.unmatched(names.iter().copied())[..] {
+        [] => Ok(()),
+        [glob, ..] => Err(UsageError::NoMatch {
+            glob: glob.to_owned(),
+            of,
+            near: nearest_name(glob, names).map(ToOwned::to_owned),
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_caller_is_named_as_people_know_it() {
+        for (arn, expected) in [
+            (
+                "arn:aws:sts::111111111111:assumed-role/ci/session",
+                "role ci",
+            ),
+            ("arn:aws:iam::111111111111:user/anna", "user anna"),
+            ("arn:aws:iam::111111111111:user/team/anna", "user anna"),
+            ("arn:aws:iam::111111111111:root", "root user"),
+            (
+                "arn:aws:sts::111111111111:federated-user/bob",
+                "federated-user bob",
+            ),
+        ] {
+            assert_eq!(role(arn), expected);
+        }
+    }
+
+    #[test]
+    fn the_configuration_is_named_by_where_it_is() {
+        for (location, expected) in [
+            (None, "default configuration"),
+            (Some("file:a/b.yaml"), "configuration a/b.yaml"),
+            (Some("s3://bucket/key"), "configuration s3://bucket/key"),
+            (Some(" {mode: plan}"), "configuration given as text"),
+        ] {
+            assert_eq!(configuration(location), expected);
+        }
+    }
 
     #[test]
     fn a_bare_path_is_a_file() {

@@ -12,6 +12,7 @@ use crate::{
 
 /// Stops every run of the deployments that share the state.
 pub(crate) async fn stop(reason: Option<&str>, session: &Session) -> anyhow::Result<Exit> {
+    session.introduce("stops every run").await?;
     let address = session.program.stop(reason).await.map_err(classified)?;
     writeln!(
         output::stdout(),
@@ -22,6 +23,7 @@ pub(crate) async fn stop(reason: Option<&str>, session: &Session) -> anyhow::Res
 
 /// Allows deletion again.
 pub(crate) async fn go(session: &Session) -> anyhow::Result<Exit> {
+    session.introduce("lets runs delete").await?;
     let (address, was_there) = session.program.allow_again().await.map_err(classified)?;
     let text = if was_there {
         format!("Removed `{address}`: the next run may delete again.")

@@ -1,18 +1,32 @@
 //! `ecr-cleanup verify`
 
-use std::io::{self, Write};
-
 use ecr_cleanup::report::Verification;
 
-use crate::{arguments::Output, exit::Exit, output, session::Session};
+use crate::{
+    arguments::Output,
+    exit::Exit,
+    in_use, output,
+    page::{Look, Page},
+    session::Session,
+};
 
 /// Checks that every image in use can be pulled.
 pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
-    let verifying = session.program.verify();
-    let (verification, _) = session.progress.show_while(verifying).await?;
+    session.introduce("reads only").await?;
+    let run = session.program.begin();
+    let verifying = session.program.verify_only(run, session.repositories());
+    let (verification, usage, _) = session.progress.show_while(verifying).await?;
+    let names = usage
+        .references()
+        .filter_map(|(it, _)| in_use::repository(it));
+    session.check_globs(&names.collect::<Vec<_>>(), " with an image in use")?;
     let mut out = output::stdout();
     match session.output {
-        Output::Table => table(&mut out, &verification)?,
+        Output::Table => {
+            let mut page = session.page();
+            remarks(&mut page, &verification);
+            page.show()?;
+        }
         Output::Json => output::json(&mut out, &verification)?,
         Output::Jsonl => output::json_lines(&mut out, &verification.missing)?,
     }
@@ -23,24 +37,28 @@ pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
     })
 }
 
-fn table(out: &mut impl Write, verification: &Verification) -> io::Result<()> {
-    let mut table = output::table(&["Image in use", "Problem", "Used by"]);
+fn remarks(page: &mut Page, verification: &Verification) {
     for missing in &verification.missing {
-        let problem = if missing.live {
-            missing.problem.to_string()
+        let (look, needed) = if missing.live {
+            (Look::Delete, "")
         } else {
-            format!("{}; not needed now", missing.problem)
+            (Look::Dim, "; not needed now")
         };
-        table.add_row([missing.title(), problem, missing.users.join("\n")]);
+        page.line(&[(look, &missing.title())]);
+        let problem = format!("{}{needed}", missing.problem);
+        page.paragraph((Look::Plain, "  "), 4, Look::Plain, &problem);
+        for user in &missing.users {
+            page.paragraph((Look::Dim, "  used by "), 4, Look::Plain, user);
+        }
     }
-    if table.row_count() > 0 {
-        writeln!(out, "{table}")?;
-    }
+    page.gap();
     for (repository, why) in &verification.not_asked {
-        writeln!(out, "Could not list `{repository}`: {why}")?;
+        let text = format!("Could not list `{repository}`: {why}");
+        page.paragraph((Look::Plain, ""), 2, Look::Delete, &text);
     }
     let sources = verification.in_use.iter();
-    let incomplete = sources.filter(|source| !source.is_complete());
-    output::sources(out, incomplete)?;
-    writeln!(out, "{}", verification.summary)
+    output::sources(page, sources.filter(|source| !source.is_complete()));
+    // The missing images stand above.
+    let summary = verification.summary.replace(": see `missing`", "");
+    page.paragraph((Look::Plain, ""), 0, Look::Strong, &summary);
 }

@@ -150,10 +150,6 @@ impl Page<'_> {
         hygiene.cap(NAMED);
         let mut sources: Vec<&SourceStatus> = answer.in_use.iter().collect();
         sources.sort_by_key(|source| source.is_complete());
-        let cleaned = plan.repositories().iter();
-        let mut cleaned = cleaned
-            .filter(|it| it.candidates().next().is_some())
-            .peekable();
         let data = Data {
             version: answer.version,
             run_id: &answer.run_id,
@@ -161,10 +157,10 @@ impl Page<'_> {
             mode: answer.mode,
             status: answer.status,
             registries: plan.registries().iter().map(ToString::to_string).collect(),
-            archives: cleaned.peek().is_some() && cleaned.all(|it| plan.is_archiving(it)),
+            archives: plan.is_archiving_all(),
             counts: answer.counts,
             bytes: answer.bytes,
-            exact_bytes: answer.exact_bytes,
+            exact_bytes: answer.exact_bytes.clone(),
             monthly_savings_usd: answer.monthly_savings_usd,
             reasons: reasons.list,
             repositories,

@@ -31,6 +31,7 @@ impl Default for Account {
     fn default() -> Self {
         let mut world = World {
             now: now(),
+            account_alias: Some("example-shop".to_owned()),
             ..World::default()
         };
         world.home().script_nothing();

@@ -196,6 +196,7 @@ impl Backstage {
             ),
             "ssm" => (JSON, ssm::answer(world, location, operation, body)),
             "sts" => ("text/xml", sts::answer(world, request)),
+            "iam" => ("text/xml", sts::aliases(world, operation)),
             "sns" => ("text/xml", sns::answer(world, request)),
             service if request.protocol == Protocol::Json => (
                 JSON,
@@ -227,7 +228,7 @@ impl Backstage {
              because no identity-based policy allows the {name} action"
         );
         match request.service {
-            "cloudformation" | "s3" | "sts" | "sns" => {
+            "cloudformation" | "s3" | "sts" | "sns" | "iam" => {
                 ApiError::with_status(403, "AccessDenied", message)
             }
             _ => ApiError::new("AccessDeniedException", message),

@@ -56,13 +56,14 @@ impl Request {
             operation.clone_into(&mut request.operation);
             request.body = serde_json::from_slice(content).unwrap_or_default();
             request.text = String::from_utf8_lossy(content).into_owned();
-        } else if ["sts", "sns"].contains(&signed_for.as_str())
+        } else if ["sts", "sns", "iam"].contains(&signed_for.as_str())
             || (parts.method == "POST" && parts.uri.path() == "/")
         {
             request.protocol = Protocol::Query;
             request.service = match signed_for.as_str() {
                 "sns" => "sns",
                 "cloudformation" => "cloudformation",
+                "iam" => "iam",
                 _ => "sts",
             };
             request.body = form(&String::from_utf8_lossy(content));

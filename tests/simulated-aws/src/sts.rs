@@ -1,4 +1,4 @@
-//! STS: `GetCallerIdentity` and `AssumeRole`.
+//! STS: `GetCallerIdentity` and `AssumeRole`; IAM: `ListAccountAliases`.
 
 use crate::error::{Answer, ApiError};
 use crate::input::{required, text};
@@ -21,6 +21,22 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
          <{operation}Result>{body}</{operation}Result>\
          <ResponseMetadata><RequestId>simulated</RequestId></ResponseMetadata>\
          </{operation}Response>"
+    )
+    .into_bytes())
+}
+
+/// Answers IAM.
+pub(crate) fn aliases(world: &World, operation: &str) -> Answer {
+    if operation != "ListAccountAliases" {
+        return Err(ApiError::unknown_operation(operation));
+    }
+    let alias = world.account_alias.as_ref();
+    let alias = alias.map_or_else(String::new, |alias| format!("<member>{alias}</member>"));
+    Ok(format!(
+        "<ListAccountAliasesResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">\
+         <ListAccountAliasesResult><IsTruncated>false</IsTruncated>\
+         <AccountAliases>{alias}</AccountAliases></ListAccountAliasesResult>\
+         </ListAccountAliasesResponse>"
     )
     .into_bytes())
 }

@@ -92,6 +92,8 @@ pub struct World {
     /// Access keys and whose they are; a key not listed belongs to the home account. `AssumeRole`
     /// adds to it.
     pub access_keys: BTreeMap<String, Identity>,
+    /// The alias that IAM has for every account.
+    pub account_alias: Option<String>,
     /// Roles by ARN. While there is none here, any role lets everybody in; else only these can be
     /// assumed.
     pub roles: BTreeMap<String, Trust>,
@@ -117,6 +119,7 @@ impl Default for World {
             regions: BTreeMap::new(),
             enabled: BTreeMap::new(),
             access_keys: BTreeMap::new(),
+            account_alias: None,
             roles: BTreeMap::new(),
             organization: None,
             buckets: BTreeMap::new(),

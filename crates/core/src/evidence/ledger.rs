@@ -90,7 +90,7 @@ impl UseLedger {
             let resolved = stored.resolved_to(images);
             for image in images {
                 seen.see_tags(image, known, now);
-                let users = stored.users_of(registry, name, image);
+                let users = stored.named_by(registry, name, image);
                 let users = users.chain(resolved.users_of(image)).flatten();
                 seen.see_use(image, users.map(AsRef::as_ref), now);
             }
@@ -153,7 +153,7 @@ impl UseLedger {
 
 impl RepositoryLedger {
     /// Creates the ledger of a repository of which nothing is known.
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             observed: None,
             used: BTreeMap::new(),

@@ -51,30 +51,63 @@ impl<'a> StoredUsage<'a> {
         repository: &RepositoryName,
         image: &Image,
     ) -> Vec<InUse> {
+        let named = self.named(registry, repository, image);
+        named
+            .iter()
+            .filter_map(|(tag, users)| in_use(*tag, users))
+            .collect()
+    }
+
+    /// Returns everybody who uses an image of a repository with these images.
+    #[must_use]
+    pub fn users_of(
+        &self,
+        registry: &Registry,
+        repository: &RepositoryName,
+        image: &Image,
+        images: &[&Image],
+    ) -> BTreeSet<&'a Arc<User>> {
+        let named = self.named(registry, repository, image);
+        let named = named.into_iter().flat_map(|(_, users)| users);
+        let resolved = self.resolved_to(images).0;
+        let resolved = image
+            .tags
+            .iter()
+            .filter_map(|tag| resolved.get(tag).copied());
+        let mentioned = self.mentions_of(repository, images).user_of(image);
+        named.chain(resolved).flatten().chain(mentioned).collect()
+    }
+
+    /// Returns the users by each name of an image: by a tag, or by the digest.
+    fn named<'i>(
+        &self,
+        registry: &Registry,
+        repository: &RepositoryName,
+        image: &'i Image,
+    ) -> Vec<(Option<&'i Tag>, Vec<&'a Users>)> {
         let paths = self.usage.by_tag.get(last_part(repository));
         let by_tag: Vec<(&Tag, &BTreeMap<MirroredPath, Users>)> = image
             .tags
             .iter()
             .filter_map(|tag| Some((tag, paths?.get(tag)?)))
             .collect();
-        let exact = by_tag.iter().filter_map(|&(tag, paths)| {
+        let exact = by_tag.iter().map(|&(tag, paths)| {
             let same = paths.iter().filter(|(path, _)| path.means(repository));
-            let users: Vec<&Users> = same.map(|(_, users)| users).collect();
-            in_use(Some(tag), &users)
+            (Some(tag), same.map(|(_, users)| users).collect())
         });
         let by_digest = self.usage.by_digest.get(&image.digest);
-        let by_digest = by_digest.and_then(|users| in_use(None, &[users]));
+        let by_digest = by_digest.map(|users| (None, vec![users]));
         let mirrored = by_tag.iter().flat_map(|&(tag, paths)| {
             let may_mean = paths
                 .iter()
                 .filter(|(path, _)| path.may_mean(registry, repository, &self.hosts));
-            may_mean.filter_map(move |(_, users)| in_use(Some(tag), &[users]))
+            may_mean.map(move |(_, users)| (Some(tag), vec![users]))
         });
         exact.chain(by_digest).chain(mirrored).collect()
     }
 
     /// Returns all users of an image by its tags or its digest, as far as it is they who name it.
-    pub(super) fn users_of<'i>(
+    pub(super) fn named_by<'i>(
         &'i self,
         registry: &'i Registry,
         repository: &'i RepositoryName,

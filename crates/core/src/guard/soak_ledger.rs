@@ -59,14 +59,18 @@ impl SoakLedger {
         soak: SignedDuration,
         now: Time,
     ) -> bool {
-        let since = || {
-            let of_rules = self.0.get(&repository.registry().to_string())?;
-            let candidates = of_rules
-                .get(repository.rules()?)?
-                .get(&**repository.name())?;
-            Time::from_millis(*candidates.since.get(image)?)
-        };
-        since().is_some_and(|since| since.age(now) >= soak)
+        let since = self.since(repository, image);
+        since.is_some_and(|since| since.age(now) >= soak)
+    }
+
+    /// Returns since when an image has been a candidate in every run.
+    #[must_use]
+    pub fn since(&self, repository: &RepositoryPlan, image: &Digest) -> Option<Time> {
+        let of_rules = self.0.get(&repository.registry().to_string())?;
+        let candidates = of_rules
+            .get(repository.rules()?)?
+            .get(&**repository.name())?;
+        Time::from_millis(*candidates.since.get(image)?)
     }
 
     /// Forgets repositories that do not exist any more, have no candidates, or that no run decided

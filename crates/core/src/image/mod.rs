@@ -14,6 +14,7 @@ mod partition;
 mod reference;
 mod stored;
 mod time;
+mod typed;
 
 pub use attachment::Attachment;
 pub use aws::{AccountId, Arn, AwsNameError, Region};
@@ -28,3 +29,4 @@ pub use reference::{
 };
 pub use stored::{Archival, Image, Status};
 pub use time::Time;
+pub use typed::TypedImage;

@@ -1,12 +1,12 @@
 //! Explanations of single images.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
-use super::{Plan, PlannedImage};
-use crate::image::{Digest, ImageReference, Registry, RepositoryName};
+use super::{Plan, PlannedImage, RepositoryKey, first_of};
+use crate::image::{Digest, Registry, RepositoryName, TypedImage};
 
 /// Explanation of what would be done to one image, and why.
 #[skip_serializing_none]
@@ -14,6 +14,9 @@ use crate::image::{Digest, ImageReference, Registry, RepositoryName};
 pub struct Explanation {
     /// The repository.
     pub repository: RepositoryName,
+    /// The repository in its registry. `None` if it is not planned.
+    #[serde(skip)]
+    pub key: Option<RepositoryKey>,
     /// The host of its registry. `None` if there is only one registry.
     pub host: Option<String>,
     /// The name of the policy that decides about it. `None` if there is none.
@@ -69,53 +72,63 @@ impl fmt::Display for Explanation {
 impl Plan {
     /// Explains what would be done to an image.
     ///
-    /// A digest in the reference takes precedence over its tag. If the reference names no registry
-    /// of the plan, the image is looked up in all of them.
+    /// A digest in the reference takes precedence over its tag. If the reference names no registry,
+    /// the image is looked up in all of them.
     #[must_use]
-    pub fn explain(&self, reference: &ImageReference) -> Explanation {
-        let named = self
-            .registries
-            .iter()
-            .find(|registry| reference.registry.as_ref() == Some(&***registry));
-        let registries = named.map_or(self.registries.as_slice(), std::slice::from_ref);
-        let all = registries
-            .iter()
-            .map(|registry| self.explain_in(registry, reference));
+    pub fn explain(&self, image: &TypedImage) -> Explanation {
+        let registries = self.registries.iter();
+        let is_meant = |registry: &&Arc<Registry>| {
+            let named = image.reference.registry.as_ref();
+            named.is_none_or(|named| *named == ***registry)
+        };
+        let all = registries.filter(is_meant);
+        let all = all.map(|registry| self.explain_in(registry, image));
         let (found, not_found): (Vec<_>, Vec<_>) =
             all.partition(|explanation| explanation.digest.is_some());
         let mut all = if found.is_empty() { not_found } else { found }.into_iter();
+        let why = match &image.reference.registry {
+            Some(registry) => format!("registry {registry} is not one of those that were read"),
+            None => "no registry was read".to_owned(),
+        };
         match all.next() {
             Some(first) => Explanation {
                 also: all.collect(),
                 ..first
             },
-            None => Explanation::unknown(reference, None, "no registry was read".to_owned()),
+            None => Explanation::unknown(image, None, why),
         }
     }
 
-    fn explain_in(&self, registry: &Registry, reference: &ImageReference) -> Explanation {
+    fn explain_in(&self, registry: &Registry, image: &TypedImage) -> Explanation {
         let host = (self.registries.len() > 1).then(|| registry.host());
-        let unknown = |because: String| Explanation::unknown(reference, host.clone(), because);
-        let Some(repository) = self.repository_in(registry, &reference.repository) else {
-            return unknown(format!(
-                "repository `{}` does not exist in {registry}",
-                reference.repository
-            ));
+        let unknown = |because: String| Explanation::unknown(image, host.clone(), because);
+        let name = &image.reference.repository;
+        let Some(repository) = self.repository_in(registry, name) else {
+            return unknown(format!("repository `{name}` does not exist in {registry}"));
         };
-        let planned = match (&reference.digest, &reference.tag) {
-            (Some(digest), _) => repository.image(digest),
-            (None, Some(tag)) => {
-                let mut images = repository.images().iter();
-                images.find(|planned| planned.image.tags.contains(tag))
+        let images = repository.images().iter();
+        let named: Vec<_> = images
+            .filter(|planned| image.names(&planned.image))
+            .collect();
+        let planned = match named.as_slice() {
+            [planned] => planned,
+            [] => {
+                return unknown(match repository.left_alone() {
+                    Some(why) => format!("the repository is left alone: {why}"),
+                    None => format!("`{image}` does not exist in the repository"),
+                });
             }
-            (None, None) => None,
+            several => {
+                let digests = several.iter().map(|planned| planned.image.digest.short());
+                let digests: Vec<String> = digests.collect();
+                let first = first_of(&digests, 3);
+                return unknown(format!(
+                    "`{image}` is the beginning of {} digests: {first}; write more of it",
+                    several.len()
+                ));
+            }
         };
-        let Some(PlannedImage { image, verdict }) = planned else {
-            return unknown(match repository.left_alone() {
-                Some(why) => format!("the repository is left alone: {why}"),
-                None => format!("`{reference}` does not exist in the repository"),
-            });
-        };
+        let PlannedImage { image, verdict } = planned;
         let archives = verdict.deletes() && self.archives(repository, image);
         let mut because = repository.because(verdict);
         if verdict.deletes() && !repository.acts() {
@@ -123,6 +136,7 @@ impl Plan {
         }
         Explanation {
             repository: repository.name().clone(),
+            key: Some(repository.key().clone()),
             host,
             policy: repository.policy_title().map(str::to_owned),
             digest: Some(image.digest),
@@ -136,9 +150,10 @@ impl Plan {
 }
 
 impl Explanation {
-    fn unknown(reference: &ImageReference, host: Option<String>, because: String) -> Self {
+    fn unknown(image: &TypedImage, host: Option<String>, because: String) -> Self {
         Self {
-            repository: reference.repository.clone(),
+            repository: image.reference.repository.clone(),
+            key: None,
             host,
             policy: None,
             digest: None,

@@ -14,8 +14,10 @@ mod graph;
 mod keep_reasons;
 mod last_pull;
 mod missing;
+mod near_miss;
 mod needed_archived;
 mod opaque_index;
+mod reason_group;
 mod repository;
 mod revisions;
 mod sentence;
@@ -42,7 +44,9 @@ use subject::Subject;
 pub use conflict::{ConflictError, LifecycleConflict};
 pub use explain::Explanation;
 pub use missing::{Missing, MissingReason, Stored, first_of, missing, missing_from};
+pub use near_miss::NearMiss;
 pub use needed_archived::needed_archived;
+pub use reason_group::ReasonGroup;
 pub use repository::{PlannedImage, RepositoryPlan};
 pub use settings::{Archiving, PlanSettings};
 pub use unexplained_pulls::UnexplainedPulls;
@@ -231,6 +235,16 @@ impl Plan {
     #[must_use]
     pub fn is_archiving(&self, repository: &RepositoryPlan) -> bool {
         self.settings.within(repository.limits()).archive.candidates
+    }
+
+    /// Returns whether there are candidates, and none of a repository that deletes them.
+    #[must_use]
+    pub fn is_archiving_all(&self) -> bool {
+        let cleaned = self.repositories.iter();
+        let mut cleaned = cleaned
+            .filter(|it| it.candidates().next().is_some())
+            .peekable();
+        cleaned.peek().is_some() && cleaned.all(|it| self.is_archiving(it))
     }
 
     /// Returns whether candidates of any repository are archived rather than deleted.

@@ -205,7 +205,7 @@ fn in_brackets(role: Option<&str>) -> String {
 }
 
 /// Returns what an attachment does to its subject.
-const fn verb(how: Attachment) -> &'static str {
+pub(super) const fn verb(how: Attachment) -> &'static str {
     match how {
         Attachment::Signs => "signs",
         Attachment::Attests => "attests",

@@ -1,7 +1,7 @@
 //! Explanations of single images.
 
 use ecr_cleanup_core::{
-    image::{Aliases, ImageReference},
+    image::{Aliases, TypedImage},
     inventory::{Content, Inventory, NotRead},
     plan::{Archiving, Plan, PlanSettings},
 };
@@ -15,7 +15,7 @@ const APP: &str = "a 9 | tag 1.0 keep
                    c 9";
 
 fn explain(plan: &Plan, reference: &str) -> String {
-    let reference = ImageReference::parse_typed(reference, &Aliases::default()).unwrap();
+    let reference = TypedImage::parse(reference, &Aliases::default()).unwrap();
     plan.explain(&reference).to_string()
 }
 

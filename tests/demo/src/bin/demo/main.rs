@@ -106,7 +106,7 @@ impl Demo {
             .args(arguments)
             .env_clear()
             .envs(self.environment())
-            .env("NO_COLOR", "1")
+            .env("COLUMNS", "80")
             .stdin(Stdio::null())
             .output()
             .with_context(|| format!("failed to start `{}`", program.display()))?;
