@@ -16,7 +16,7 @@ TARGET_x86_64 := x86_64-unknown-linux-gnu
 CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome))
 IN_BROWSER = npm ci --prefix tests/report --no-audit --no-fund --ignore-scripts && CHROMIUM=$(CHROMIUM) ECR_CLEANUP_BIN_DIR=$(BIN)
 
-.PHONY: help demo test test-rust test-moto test-infra test-cdk test-report build programs bench bench-quick mutants dashboard picture package check-package package-arm64 package-x86_64 sbom release-check lint lint-workflows fmt schema clean
+.PHONY: help demo test test-rust test-moto test-infra test-cdk test-report build programs bench bench-quick mutants dashboard picture recording package check-package package-arm64 package-x86_64 sbom release-check lint lint-workflows fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,10 @@ dashboard: build $(VENV)/.ready ## Draw docs/dashboard.svg again, with what runs
 
 picture: programs ## Draw docs/report.png again, the report of the demo; needs npm and Chromium, and is drawn with the font Inter where that is installed
 	$(IN_BROWSER) node tests/report/draw.mjs docs/report.png
+
+recording: programs $(VENV)/.ready ## Draw docs/demo.svg again: plan and run on the demo's account, as they look on a terminal
+	$(VENV)/bin/pip install --quiet --requirement tests/demo/requirements.txt
+	$(VENV)/bin/python tests/demo/record.py $(BIN) docs/demo.svg
 
 bench: ## Measure the planner, whole runs and the function's start, each beside its bound: about half an hour, on a quiet machine
 	cargo bench --locked --workspace --bench planner

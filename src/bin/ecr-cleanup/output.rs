@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::{
     arguments::Output,
     page::{Look, Page, counted},
+    terminal::Terminal,
 };
 
 /// Returns standard output, for text that may come from outside.
@@ -114,16 +115,16 @@ pub(crate) fn unread<'a>(page: &mut Page, unread: impl IntoIterator<Item = &'a U
 /// Asks a question on stderr, and returns whether the answer is `yes`.
 pub(crate) fn confirmed(question: &str) -> anyhow::Result<bool> {
     typed(
-        &format!("{question} Type `yes` to continue: "),
+        &format!("{question} Type `yes` to continue:"),
         &["yes".to_owned()],
     )
 }
 
 /// Asks a question on stderr, and returns whether the answer is these words.
 pub(crate) fn typed(question: &str, words: &[String]) -> anyhow::Result<bool> {
-    let mut err = stderr();
-    write!(err, "{question}")?;
-    err.flush()?;
+    let mut page = Page::new(Terminal::of_stderr());
+    page.paragraph((Look::Plain, ""), 0, Look::Plain, question);
+    page.ask()?;
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer);
     read.context("failed to read the answer")?;

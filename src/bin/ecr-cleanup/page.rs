@@ -178,6 +178,11 @@ impl Page {
         io::stderr().write_all(self.text.as_bytes())
     }
 
+    /// Prints a question on standard error: the answer is typed behind it.
+    pub(crate) fn ask(&self) -> io::Result<()> {
+        write!(io::stderr(), "{} ", self.text.trim_end())
+    }
+
     /// Prints it.
     pub(crate) fn print(&self) -> io::Result<()> {
         let mut out = io::stdout().lock();

@@ -136,7 +136,7 @@ impl fmt::Display for Question {
         } else {
             "ids"
         };
-        write!(f, " Type the account {ids}: ")
+        write!(f, " Type the account {ids}:")
     }
 }
 
