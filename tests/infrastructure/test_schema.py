@@ -60,7 +60,7 @@ def test_what_the_program_refuses_the_schema_refuses(document, problems):
 def accepted():
     for name in ("src/config/default.yaml", "src/config/tests/everything.yaml", "src/config/tests/everything.json"):
         yield pytest.param((PROJECT / name).read_text(), id=name)
-    for name in ("README.md", *(path.relative_to(PROJECT) for path in (PROJECT / "docs").glob("*.md"))):
+    for name in ("README.md", *(path.relative_to(PROJECT) for path in (PROJECT / "docs").rglob("*.md"))):
         for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```", (PROJECT / name).read_text(), re.MULTILINE | re.DOTALL)):
             document = yaml.safe_load(block)
             if isinstance(document, dict) and document.keys() <= SCHEMA["properties"].keys():

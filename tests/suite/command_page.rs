@@ -1,4 +1,4 @@
-//! `docs/command.md` shows what the command prints. After a change: `UPDATE_COMMAND=1`, and this
+//! `docs/reference/command.md` shows what the command prints. After a change: `UPDATE_COMMAND=1`, and this
 //! test.
 
 use std::{env, fs, path::Path};
@@ -30,7 +30,7 @@ fn arguments(line: &str) -> Vec<&str> {
 
 #[tokio::test]
 async fn the_page_shows_what_the_command_prints() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/command.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/command.md");
     let document = fs::read_to_string(&path).unwrap();
     let mut blocks = document.split(BEGIN);
     let mut text = blocks.next().unwrap().to_owned();
@@ -60,7 +60,7 @@ async fn the_page_shows_what_the_command_prints() {
     } else {
         assert_eq!(
             document, text,
-            "write docs/command.md again with UPDATE_COMMAND=1"
+            "write docs/reference/command.md again with UPDATE_COMMAND=1"
         );
     }
 }

@@ -1,11 +1,11 @@
-//! The examples of docs/git.md.
+//! The examples of docs/guides/git.md.
 
 use ecr_cleanup::config::Config;
 use serde_json::Value;
 
 use crate::support::git::Origin;
 
-const PAGE: &str = include_str!("../../docs/git.md");
+const PAGE: &str = include_str!("../../docs/guides/git.md");
 
 /// Returns the code blocks in YAML that name something.
 fn blocks(named: &str) -> Vec<&'static str> {

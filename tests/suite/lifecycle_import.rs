@@ -19,7 +19,7 @@ use crate::{
     trust::command,
 };
 
-const PAGE: &str = include_str!("../../docs/selectors.md");
+const PAGE: &str = include_str!("../../docs/guides/selectors.md");
 
 fn lifecycle(rules: &[Value]) -> String {
     json!({ "rules": rules }).to_string()
@@ -213,7 +213,7 @@ fn is_new(image: &Image) -> bool {
     image.tags.is_empty() && image.pushed_at.unwrap() >= hours_ago(1)
 }
 
-/// Returns the rules in the row of docs/selectors.md that begins so.
+/// Returns the rules in the row of docs/guides/selectors.md that begins so.
 fn documented(selector: &str) -> String {
     let row = PAGE
         .lines()

@@ -52,6 +52,7 @@ mod git_docs;
 mod git_export;
 mod git_history;
 mod hygiene;
+mod links;
 mod notify;
 mod organization;
 mod output;

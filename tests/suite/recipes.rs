@@ -1,8 +1,8 @@
-//! The recipes of docs/recipes.md, each on the images that stand below it (K2, K9).
+//! The recipes of docs/guides/recipes.md, each on the images that stand below it (K2, K9).
 
 use crate::support::repository_builder::{RepositoryBuilder, candidate_names, plan_one};
 
-const PAGE: &str = include_str!("../../docs/recipes.md");
+const PAGE: &str = include_str!("../../docs/guides/recipes.md");
 
 /// Returns the line for each day of a range: `1d..3d build# | tag 1.#` are three, with the day for
 /// each `#`.

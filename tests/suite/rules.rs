@@ -8,7 +8,7 @@ use std::{
 };
 
 const RULES: &str = include_str!("../../docs/design/rules.md");
-const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
+const ARCHITECTURE: &str = include_str!("../../docs/design/architecture.md");
 
 /// Returns whether a text is the code of a rule, such as `K7`.
 fn is_code(text: &str) -> bool {
@@ -107,7 +107,7 @@ fn only_rules_that_are_defined_are_named() {
             .collect();
         assert!(unknown.is_empty(), "{} names {unknown:?}", path.display());
     }
-    for (name, text) in [("ARCHITECTURE.md", ARCHITECTURE), ("rules.md", RULES)] {
+    for (name, text) in [("architecture.md", ARCHITECTURE), ("rules.md", RULES)] {
         let words = text.split(|c: char| !c.is_ascii_alphanumeric());
         let unknown: Vec<_> = words
             .filter(|word| is_code(word) && !rules.contains(word))

@@ -1,4 +1,4 @@
-//! The table of docs/selectors.md: what other cleaners select, said in keep rules (K2).
+//! The table of docs/guides/selectors.md: what other cleaners select, said in keep rules (K2).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::repository_builder::{RepositoryBuilder, candidate_names, plan_one};
 
-const PAGE: &str = include_str!("../../docs/selectors.md");
+const PAGE: &str = include_str!("../../docs/guides/selectors.md");
 /// The section whose rows are rules of `git`.
 const GIT: &str = "## werf, by Git history";
 const NOW: i64 = 1_795_262_400;

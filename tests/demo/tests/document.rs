@@ -1,4 +1,4 @@
-//! `docs/demo.md` shows what the demo prints. After a change: `UPDATE_DEMO=1 make test-rust`.
+//! `docs/guides/demo.md` shows what the demo prints. After a change: `UPDATE_DEMO=1 make test-rust`.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::{env, fs, path::Path, process::Command};
@@ -14,7 +14,7 @@ fn the_document_shows_what_the_demo_prints() {
     let printed = String::from_utf8(output.stdout).unwrap();
     let printed = format!("{}\n", printed.trim());
 
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/demo.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides/demo.md");
     let document = fs::read_to_string(&path).unwrap();
     let (before, rest) = document.split_once(BEGIN).unwrap();
     let (shown, after) = rest.split_once(END).unwrap();
@@ -23,7 +23,7 @@ fn the_document_shows_what_the_demo_prints() {
     } else {
         assert_eq!(
             shown, printed,
-            "write docs/demo.md again with UPDATE_DEMO=1"
+            "write docs/guides/demo.md again with UPDATE_DEMO=1"
         );
     }
 }
