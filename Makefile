@@ -16,7 +16,7 @@ TARGET_x86_64 := x86_64-unknown-linux-gnu
 CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome))
 IN_BROWSER = npm ci --prefix tests/report --no-audit --no-fund --ignore-scripts && CHROMIUM=$(CHROMIUM) ECR_CLEANUP_BIN_DIR=$(BIN)
 
-.PHONY: help demo test test-rust test-moto test-infra test-cdk test-report build programs bench bench-quick mutants dashboard picture recording package check-package package-arm64 package-x86_64 sbom release-check lint lint-workflows fmt schema clean
+.PHONY: help demo test test-rust test-moto test-infra test-cdk test-report build programs bench bench-quick mutants dashboard picture recording package check-package package-arm64 package-x86_64 terraform-module sbom release-check lint lint-workflows fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -106,6 +106,10 @@ command-%: $(PACKAGING)/.ready ## Build the command for a target, as an archive:
 	cargo $(if $(findstring linux,$*),zigbuild,build) --profile dist --locked --target $* --bin ecr-cleanup --no-default-features --features command
 	$(PACKAGING)/bin/python infra/release/release.py archive target/$*/dist/ecr-cleanup dist/ecr-cleanup-$*.tar.gz
 
+terraform-module: ## Lay the Terraform module out as a repository of its own, in target/, and as an archive that Terraform takes by its address, in dist/
+	python3 infra/release/terraform_module.py target/terraform-aws-ecr-cleanup
+	python3 infra/release/release.py folder target/terraform-aws-ecr-cleanup dist/terraform-aws-ecr-cleanup.tar.gz
+
 sbom: ## List every dependency of what is shipped, as CycloneDX, in dist/; needs cargo-cyclonedx
 	@command -v cargo-cyclonedx >/dev/null || { echo "cargo-cyclonedx is not installed: cargo install --locked cargo-cyclonedx"; exit 1; }
 	cargo cyclonedx --format json --spec-version 1.5 --override-filename ecr-cleanup.cdx
@@ -117,6 +121,7 @@ release-check: lint-workflows ## A dry run of a release: notes, crates, zips bui
 	python3 infra/release/release.py notes CHANGELOG.md
 	cargo package --locked --no-verify --package ecr-cleanup-core --package ecr-cleanup
 	$(MAKE) check-package
+	$(MAKE) terraform-module
 	@if [ -d "$$(rustc --print sysroot)/lib/rustlib/x86_64-unknown-linux-musl" ] || rustup target add x86_64-unknown-linux-musl; then \
 	$(MAKE) command-x86_64-unknown-linux-musl; \
 	else echo "SKIPPED: Rust's standard library for musl cannot be had here, so the command is built for glibc"; \
@@ -136,6 +141,8 @@ lint: lint-workflows $(CHECKOV)/.ready ## Formatting, clippy with warnings as er
 	else echo "cargo-deny is not installed: dependency rules were not checked"; fi
 	@if command -v terraform >/dev/null && [ -d infra/terraform ]; then terraform fmt -check -recursive infra/terraform; \
 	else echo "nothing to check for terraform fmt"; fi
+	@if command -v tflint >/dev/null; then tflint --chdir infra/terraform --recursive; \
+	else echo "tflint is not installed: the Terraform module was not looked at by it"; fi
 	@if command -v terraform >/dev/null; then $(CHECKOV)/bin/python tests/infrastructure/lint_policies.py; \
 	else echo "terraform is not installed: policies were not looked at by parliament and cloudsplaining"; fi
 	$(CHECKOV)/bin/checkov --directory infra/terraform --framework terraform --skip-download --compact --quiet

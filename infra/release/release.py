@@ -2,6 +2,7 @@
 
     python release.py zip BINARY ZIP             a binary as a Lambda function's package
     python release.py archive BINARY TAR_GZ      the command as an archive
+    python release.py folder FOLDER TAR_GZ       what is in a folder as an archive
     python release.py checksums FOLDER           beside each file its SHA-256, in hexadecimal and as Terraform wants it, in base64
     python release.py notes CHANGELOG [VERSION]  the notes of a version; default: that of Cargo.toml
     python release.py container FOLDER CONTEXT   the programs as the Dockerfile copies them
@@ -47,15 +48,26 @@ def zipped(binary: Path, target: Path) -> None:
 
 
 def archive(binary: Path, target: Path) -> None:
-    content = binary.read_bytes()
-    entry = tarfile.TarInfo("ecr-cleanup")
-    entry.size, entry.mode = len(content), 0o755
+    tarred({"ecr-cleanup": (binary, 0o755)}, target)
+    finish(binary, target)
+
+
+def folder(packed: Path, target: Path) -> None:
+    tarred({str(file.relative_to(packed)): (file, 0o644) for file in sorted(packed.rglob("*")) if file.is_file()}, target)
+    checksum(target)
+    print(f"{target.name}: {target.stat().st_size / 1e6:.1f} MB")
+
+
+def tarred(files: dict[str, tuple[Path, int]], target: Path) -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        tar.addfile(entry, io.BytesIO(content))
+        for name, (file, mode) in files.items():
+            content = file.read_bytes()
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), mode
+            tar.addfile(entry, io.BytesIO(content))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(gzip.compress(packed.getvalue(), 9, mtime=0))
-    finish(binary, target)
 
 
 def finish(binary: Path, target: Path) -> None:
@@ -104,12 +116,14 @@ def main(arguments: list[str]) -> None:
             zipped(Path(binary), Path(target))
         case ["archive", binary, target]:
             archive(Path(binary), Path(target))
-        case ["checksums", folder]:
-            checksums(Path(folder))
+        case ["folder", packed, target]:
+            folder(Path(packed), Path(target))
+        case ["checksums", given]:
+            checksums(Path(given))
         case ["notes", changelog, *rest] if len(rest) <= 1:
             print(notes(Path(changelog), *(rest or [version()])), end="")
-        case ["container", folder, context]:
-            container(Path(folder), Path(context))
+        case ["container", given, context]:
+            container(Path(given), Path(context))
         case _:
             sys.exit(__doc__)
 

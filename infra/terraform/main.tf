@@ -18,12 +18,16 @@ locals {
   topic        = length(var.notification_emails) > 0 ? "arn:${local.partition}:sns:${local.region}:${local.account_id}:${var.name}-notifications" : null
   bucket       = var.create_bucket ? "${lower(replace(var.name, "_", "-"))}-${local.account_id}-${local.region}" : null
   parameter    = var.config_store == "parameter" ? "/${var.name}/config" : null
-  shared       = "${path.module}/../shared"
+  shared       = "${path.module}/shared"
   regions      = jsondecode(file("${local.shared}/regions.json"))
   test_events  = coalesce(var.test_events.create, contains(local.regions.with_test_events, local.region))
   console      = "${local.region}.${lookup(local.regions.consoles, local.partition, "console.aws.amazon.com")}"
   pull_times   = anytrue(flatten([for policy in try(var.config.policies, []) : try([for rule in policy.keep : can(length(rule.pulled_within)) || try(rule.by == "pulled", false)], [])]))
   sources      = concat(module.policy.sources, flatten([for name in ["keep_lists", "kubernetes"] : try(var.config.in_use[name], [])]))
+
+  # Beside what Terraform itself downloads. The hash tells packages apart, and has no / in hexadecimal.
+  downloaded = var.package.download == null ? null : "${path.root}/.terraform/${var.name}-${sha256(var.package.download.sha256_base64)}.zip"
+  zip_path   = var.package.zip_path == null ? local.downloaded : var.package.zip_path
 
   # Where the document is kept, unless in the variable itself.
   config_object = var.config_store == "s3" ? "${coalesce(local.bucket, "none")}/config.json" : null
@@ -42,7 +46,7 @@ module "settings" {
   account_id = local.account_id
   bucket     = local.bucket
   topic      = local.topic
-  events_dir = "${path.module}/../../events"
+  events_dir = "${path.module}/events"
 }
 
 module "policy" {
@@ -131,6 +135,19 @@ resource "aws_s3_object" "config" {
   depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_server_side_encryption_configuration.this]
 }
 
+# Once for each package: again only where the function would be made anew, with its name or its Region.
+resource "terraform_data" "download" {
+  count = var.package.download == null ? 0 : 1
+
+  triggers_replace = [local.zip_path, var.package.download.sha256_base64, local.function_arn]
+
+  provisioner "local-exec" {
+    interpreter = ["/bin/sh", "-ec"]
+    command     = file("${path.module}/download.sh")
+    environment = { URL = var.package.download.url, SHA256 = var.package.download.sha256_base64, FILE = local.zip_path }
+  }
+}
+
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_116:Records of failed runs go to a queue, by aws_lambda_function_event_invoke_config
   #checkov:skip=CKV_AWS_272:Signing needs a profile of the account, `code_signing_config_arn`; the package is pinned by its SHA-256 or its version
@@ -150,11 +167,11 @@ resource "aws_lambda_function" "this" {
 
   code_signing_config_arn = var.code_signing_config_arn
 
-  filename          = var.package.zip_path
+  filename          = local.zip_path
   s3_bucket         = try(var.package.s3.bucket, null)
   s3_key            = try(var.package.s3.key, null)
   s3_object_version = try(var.package.s3.object_version, null)
-  source_code_hash  = var.package.zip_path == null ? try(var.package.s3.sha256_base64, null) : filebase64sha256(var.package.zip_path)
+  source_code_hash  = var.package.zip_path == null ? try(var.package.download.sha256_base64, var.package.s3.sha256_base64, null) : filebase64sha256(var.package.zip_path)
 
   reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
 
@@ -177,7 +194,7 @@ resource "aws_lambda_function" "this" {
     }
   }
 
-  depends_on = [aws_iam_role_policy.function, aws_ssm_parameter.config, aws_s3_object.config]
+  depends_on = [aws_iam_role_policy.function, aws_ssm_parameter.config, aws_s3_object.config, terraform_data.download]
 
   lifecycle {
     precondition {

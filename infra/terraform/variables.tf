@@ -16,15 +16,21 @@ variable "tags" {
 }
 
 variable "package" {
-  description = "The function's code: `zip_path`, a file that `make package` builds, or `s3`, an object in a bucket of this Region. `sha256_base64` or `object_version` makes a new object an update."
+  description = "The function's code: `zip_path`, a file of a release or of `make package`; `download`, the `url` of one and its SHA-256, without which it is not used, as `.base64sha256` beside it has it; or `s3`, an object in a bucket of this Region. `sha256_base64` or `object_version` makes a new object an update. `download` needs curl and openssl where Terraform runs."
   type = object({
     zip_path = optional(string)
+    download = optional(object({ url = string, sha256_base64 = string }))
     s3       = optional(object({ bucket = string, key = string, object_version = optional(string), sha256_base64 = optional(string) }))
   })
 
   validation {
-    condition     = (var.package.zip_path == null) != (var.package.s3 == null)
-    error_message = "`package` needs either `zip_path` or `s3`."
+    condition     = length([for one in [var.package.zip_path, var.package.download, var.package.s3] : one if one != null]) == 1
+    error_message = "`package` needs one of `zip_path`, `download` and `s3`."
+  }
+
+  validation {
+    condition     = var.package.download == null ? true : can(regex("^https?://", var.package.download.url)) && can(regex("^[A-Za-z0-9+/]{43}=$", var.package.download.sha256_base64))
+    error_message = "`package.download` needs a `url`, and as `sha256_base64` 44 characters: the SHA-256 of the file in base64."
   }
 
   validation {

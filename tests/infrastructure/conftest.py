@@ -1,5 +1,7 @@
 """What the tests of the infrastructure share. Those that need Terraform are skipped, loudly, where it is not installed."""
 
+import base64
+import hashlib
 import json
 import os
 import shutil
@@ -22,7 +24,7 @@ import stories as told  # noqa: E402
 import terraform  # noqa: E402
 from account import Account  # noqa: E402
 from configurations import CONFIGURATIONS, HARDENED  # noqa: E402
-from processes import moto_with_overlay  # noqa: E402
+from processes import moto_with_overlay, served  # noqa: E402
 from terraform import copy  # noqa: E402
 
 
@@ -65,6 +67,31 @@ def package(programs, tmp_path_factory):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as package:
         package.write(programs.function, "bootstrap")
     return path
+
+
+@pytest.fixture(scope="session")
+def released(package):
+    """The function's package as a release has it: by address, with its SHA-256 in base64."""
+    with served(package.parent) as address:
+        digest = hashlib.sha256(package.read_bytes()).digest()
+        yield {"url": f"{address}/{package.name}", "sha256_base64": base64.b64encode(digest).decode()}
+
+
+@pytest.fixture(scope="session")
+def packed(tmp_path_factory):
+    """The Terraform module as a repository of its own, outside of this one."""
+    folder = tmp_path_factory.mktemp("packed") / "terraform-aws-ecr-cleanup"
+    subprocess.run([sys.executable, PROJECT / "infra/release/terraform_module.py", folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def archived(packed, tmp_path_factory):
+    """The Terraform module as a release has it: by address."""
+    archive = tmp_path_factory.mktemp("archived") / "terraform-aws-ecr-cleanup.tar.gz"
+    subprocess.run([sys.executable, PROJECT / "infra/release/release.py", "folder", packed, archive], check=True)
+    with served(archive.parent) as address:
+        yield f"{address}/{archive.name}"
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
-"""Several deployments in one account: in two Regions, and two in one. What they would share has a name of its own in each."""
+"""Several deployments of the packed module in one account: in two Regions, and two in one. What they would share has a name of
+its own in each, and the function is that of a release, by its address."""
 
 import json
 
@@ -7,7 +8,7 @@ import pytest
 
 from account import Account
 from configurations import HARDENED, KEYS
-from terraform import PROJECT, Terraform, copy
+from terraform import PROJECT, Terraform
 
 REGIONS = ("eu-west-1", "us-east-1")
 
@@ -26,9 +27,8 @@ def listed(account, region):
 
 
 @pytest.fixture
-def deployed(account, package, tmp_path):
-    folder = copy(tmp_path)
-    given = {"source": "./infra/terraform", "package": {"zip_path": str(package)}}
+def deployed(account, archived, released, tmp_path):
+    given = {"source": archived, "package": {"download": released}}
     modules = {f"in_{region}": {**given, "providers": {"aws": f"aws.{region}"}} for region in REGIONS}
     second = {"name": "second", "test_events": {"create": True, "create_registry": False}, "depends_on": ["module.in_eu-west-1"]}
     # Signing is left out: the package has no signature.
@@ -36,8 +36,8 @@ def deployed(account, package, tmp_path):
     second |= {"config_store": "parameter", "kms_key_arns": {**KEYS, "parameter": KEYS["environment"]}}
     modules["second"] = {**modules["in_eu-west-1"], **second}
     providers = [{"alias": region, "region": region} for region in REGIONS]
-    (folder / "main.tf.json").write_text(json.dumps({"provider": {"aws": providers}, "module": modules}))
-    runner = Terraform(folder, account.environment()).init()
+    (tmp_path / "main.tf.json").write_text(json.dumps({"provider": {"aws": providers}, "module": modules}))
+    runner = Terraform(tmp_path, account.environment()).init()
     runner.apply()
     return runner
 

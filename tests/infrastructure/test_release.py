@@ -33,6 +33,19 @@ def test_the_same_binary_gives_the_same_package(tmp_path, kind, name):
     assert base64.b64decode((tmp_path / "one" / f"{name}.base64sha256").read_text()) == digest.digest()
 
 
+def test_the_same_folder_gives_the_same_archive(tmp_path):
+    for name in ("one", "two"):
+        folder = tmp_path / name / "module"
+        (folder / "tests").mkdir(parents=True)
+        for file in ("tests/a.hcl", "main.tf") if name == "one" else ("main.tf", "tests/a.hcl"):
+            (folder / file).write_text(file)
+        release("folder", folder, tmp_path / name / "module.tar.gz")
+    one, two = ((tmp_path / name / "module.tar.gz").read_bytes() for name in ("one", "two"))
+    assert one == two
+    with tarfile.open(tmp_path / "one/module.tar.gz") as archive:
+        assert archive.getnames() == ["main.tf", "tests/a.hcl"]
+
+
 def test_a_container_has_both_programs_for_both_architectures(tmp_path):
     for name, target in (("x86_64", "x86_64-unknown-linux-musl"), ("arm64", "aarch64-unknown-linux-musl")):
         for kind, file in (("zip", f"ecr-cleanup-{name}.zip"), ("archive", f"ecr-cleanup-{target}.tar.gz")):

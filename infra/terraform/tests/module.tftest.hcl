@@ -343,3 +343,13 @@ run "a_window_too_long" {
 
   expect_failures = [var.schedule]
 }
+
+run "a_hash_in_hexadecimal" {
+  command = plan
+
+  variables {
+    package = { download = { url = "https://example.com/ecr-cleanup-arm64.zip", sha256_base64 = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae" } }
+  }
+
+  expect_failures = [var.package]
+}

@@ -1,14 +1,5 @@
 # Most of what can be set, for a team that deletes.
 
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = ">= 5.83, < 7.0"
-    }
-  }
-}
-
 variable "mode" {
   description = "`plan`, `archive` or `delete`."
   type        = string
@@ -16,7 +7,7 @@ variable "mode" {
 }
 
 variable "zip_path" {
-  description = "What `make package` built."
+  description = "The function's zip, of a release or as `make package` builds it."
   type        = string
   default     = "../../../../dist/ecr-cleanup-arm64.zip"
 }

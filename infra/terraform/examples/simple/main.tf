@@ -1,15 +1,6 @@
 # The function in mode `plan`: every night it says what it would delete, and has no permission to.
 # Set `mode = "delete"` once its report is what you want.
 
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = ">= 5.83, < 7.0"
-    }
-  }
-}
-
 variable "mode" {
   description = "`plan` or `delete`."
   type        = string
@@ -17,7 +8,7 @@ variable "mode" {
 }
 
 variable "zip_path" {
-  description = "What `make package` built."
+  description = "The function's zip, of a release or as `make package` builds it."
   type        = string
   default     = "../../../../dist/ecr-cleanup-arm64.zip"
 }

@@ -109,7 +109,7 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 
 locals {
-  permissions = jsondecode(file("${path.module}/../../../shared/permissions.json"))
+  permissions = jsondecode(file("${path.module}/../../shared/permissions.json"))
   function    = regex("^arn:(?P<partition>[a-z-]+):iam::(?P<account>[0-9]{12}):", var.function_role_arn)
 }
 

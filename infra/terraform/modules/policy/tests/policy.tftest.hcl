@@ -1,6 +1,6 @@
 variables {
   document               = { mode = "plan" }
-  permissions            = jsondecode(file("../../../shared/permissions.json"))
+  permissions            = jsondecode(file("../../shared/permissions.json"))
   partition              = "aws-cn"
   region                 = "cn-north-1"
   account_id             = "111111111111"

@@ -4,7 +4,7 @@ variables {
   account_id = "111111111111"
   bucket     = null
   topic      = null
-  events_dir = "../../../../events"
+  events_dir = "../../events"
 }
 
 run "as_it_comes" {
