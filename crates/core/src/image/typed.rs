@@ -24,7 +24,12 @@ impl TypedImage {
     /// # Errors
     /// Returns an error if it names no image of a repository.
     pub fn parse(text: &str, aliases: &Aliases) -> Result<Self, TypedReferenceError> {
-        let parts = text.trim().rsplit_once('@');
+        let text = text.trim();
+        // Not a tag of a repository called `sha256`.
+        if text.starts_with("sha256:") && prefix_of(text).is_some() {
+            return Err(TypedReferenceError::NoRepository(text.to_owned()));
+        }
+        let parts = text.rsplit_once('@');
         let parts = parts.and_then(|(named, digest)| Some((named, prefix_of(digest)?)));
         let Some((named, prefix)) = parts else {
             return Ok(ImageReference::parse_typed(text, aliases)?.into());
@@ -104,6 +109,7 @@ mod tests {
             "team/app@sha256:24B7cfd8",
             "team/app@zzzz",
             "@24b7cf",
+            "sha256:24b7cfd83be7",
         ] {
             assert!(typed(text).is_err(), "{text}");
         }

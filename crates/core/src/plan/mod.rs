@@ -28,6 +28,7 @@ mod units;
 mod verdict;
 
 use std::{
+    cell::LazyCell,
     collections::{BTreeMap, HashSet},
     sync::Arc,
 };
@@ -122,13 +123,12 @@ pub fn candidates<'a>(
         registries.push(registry);
     }
     repositories.sort_by(|a: &Draft, b| a.facts.key.cmp(&b.facts.key));
-    let terms = policies
-        .all
-        .iter()
-        .map(|policy| Arc::new(Terms::from(policy)));
-    let terms: Vec<Arc<Terms>> = terms.collect();
+    let terms = policies.all.iter();
+    let terms = terms.map(|policy| LazyCell::new(move || Arc::new(Terms::from(policy))));
+    let terms: Vec<_> = terms.collect();
     for draft in &mut repositories {
-        draft.set_terms(&terms);
+        let policy = draft.facts.policy.and_then(|policy| terms.get(policy));
+        draft.facts.terms = policy.map(|terms| Arc::clone(terms));
     }
     let mut candidates = Candidates {
         registries,

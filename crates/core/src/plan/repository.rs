@@ -43,9 +43,9 @@ pub(super) struct Facts {
     pub(super) key: RepositoryKey,
     pub(super) left_alone: Option<LeftAlone>,
     told_apart: bool,
-    policy: Option<usize>,
+    pub(super) policy: Option<usize>,
     /// Terms of the policy.
-    terms: Option<Arc<Terms>>,
+    pub(super) terms: Option<Arc<Terms>>,
     mutable_tags: bool,
     read: bool,
 }
@@ -107,12 +107,6 @@ impl Draft {
             verdicts: Vec::new(),
             stored,
         }
-    }
-
-    /// Takes in the terms of each policy.
-    pub(super) fn set_terms(&mut self, of_policies: &[Arc<Terms>]) {
-        let policy = self.facts.policy;
-        self.facts.terms = policy.and_then(|position| of_policies.get(position).cloned());
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
