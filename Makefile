@@ -16,7 +16,7 @@ TARGET_x86_64 := x86_64-unknown-linux-gnu
 CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome))
 IN_BROWSER = npm ci --prefix tests/report --no-audit --no-fund --ignore-scripts && CHROMIUM=$(CHROMIUM) ECR_CLEANUP_BIN_DIR=$(BIN)
 
-.PHONY: help demo test test-rust test-moto test-infra test-cdk test-report build programs bench bench-quick mutants dashboard picture recording package check-package package-arm64 package-x86_64 terraform-module sbom release-check lint lint-workflows fmt schema clean
+.PHONY: help demo test test-rust test-moto test-infra test-cdk test-report build programs bench bench-quick mutants dashboard picture recording package check-package package-arm64 package-x86_64 terraform-module sbom release-check book lint lint-book lint-workflows fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -134,7 +134,7 @@ lint-workflows: $(CHECKOV)/.ready ## What CI and releases do on GitHub: actionli
 	$(CHECKOV)/bin/actionlint
 	$(CHECKOV)/bin/zizmor --offline --quiet --no-progress .github
 
-lint: lint-workflows $(CHECKOV)/.ready ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform, checkov, policies, workflows
+lint: lint-workflows lint-book $(CHECKOV)/.ready ## Formatting, clippy with warnings as errors, dependency rules where cargo-deny is installed, Terraform, checkov, policies, workflows, the book
 	cargo fmt --all -- --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo fetch --locked --quiet; cargo deny --offline check bans licenses sources; \
@@ -146,6 +146,15 @@ lint: lint-workflows $(CHECKOV)/.ready ## Formatting, clippy with warnings as er
 	@if command -v terraform >/dev/null; then $(CHECKOV)/bin/python tests/infrastructure/lint_policies.py; \
 	else echo "terraform is not installed: policies were not looked at by parliament and cloudsplaining"; fi
 	$(CHECKOV)/bin/checkov --directory infra/terraform --framework terraform --skip-download --compact --quiet
+
+lint-book: ## Build the book and follow its links; skipped where mdbook is not installed
+	@if command -v mdbook >/dev/null; then $(MAKE) book; \
+	else echo "SKIPPED: mdbook is not installed (cargo install --locked mdbook), so the book was not built"; fi
+
+# Links between the pages themselves are held by tests/suite/links.rs too.
+book: $(CHECKOV)/.ready ## Build docs/ as a book, in target/book, and follow the links in it; needs mdbook
+	mdbook build docs
+	$(CHECKOV)/bin/lychee --offline --include-fragments --no-progress --quiet --root-dir $(CURDIR)/target/book target/book
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -29,7 +29,7 @@ fn collect(folder: &Path, deep: bool, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn documents() -> Vec<PathBuf> {
+pub(crate) fn documents() -> Vec<PathBuf> {
     let mut files = Vec::new();
     for folder in FOLDERS {
         collect(&root().join(folder), !folder.is_empty(), &mut files);
@@ -116,6 +116,20 @@ fn every_link_leads_somewhere() {
     }
     assert_eq!(problems, Vec::<String>::new());
     assert!(checked > 40, "{checked}");
+}
+
+#[test]
+fn the_summary_of_the_book_has_every_page_once() {
+    let summary = prose(Path::new("docs/SUMMARY.md"));
+    let links = Regex::new(r"\]\(([^)]+\.md)\)").unwrap();
+    let mut listed: Vec<PathBuf> = links
+        .captures_iter(&summary)
+        .map(|link| Path::new("docs").join(&link[1]))
+        .collect();
+    listed.sort();
+    let mut pages = documents();
+    pages.retain(|page| page.starts_with("docs") && !page.ends_with("SUMMARY.md"));
+    assert_eq!(listed, pages);
 }
 
 #[test]

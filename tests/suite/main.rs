@@ -57,6 +57,7 @@ mod notify;
 mod organization;
 mod output;
 mod pull_times;
+mod reference;
 mod state_store;
 mod stop;
 mod trust;
