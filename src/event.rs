@@ -9,6 +9,7 @@ use crate::{
     config::{Config, Mode, nearest},
     image::TypedReferenceError,
     policy::{GlobError, RepositoryGlobs},
+    report::Trigger,
 };
 
 /// The fields that a person's event may have.
@@ -24,6 +25,8 @@ const FIELDS: [&str; 6] = [
 /// Request of an event.
 #[derive(Debug, Clone)]
 pub struct Event {
+    /// Who sent it.
+    pub trigger: Trigger,
     /// The most that the run may do.
     pub mode: Mode,
     /// The only repositories to read. `None` for all.
@@ -130,6 +133,7 @@ impl Event {
             // either.
             (Some("Scheduled Event"), Some("aws.events" | "aws.scheduler")) => {
                 return Ok(Self {
+                    trigger: Trigger::Scheduled,
                     mode: config.mode,
                     only: None,
                     explain: None,
@@ -176,6 +180,7 @@ impl Event {
         }
         let only = fields.get("repositories").map(globs).transpose()?;
         Ok(Self {
+            trigger: Trigger::Manual,
             mode,
             only,
             explain,

@@ -74,7 +74,7 @@ pub async fn handle(
     let deployment =
         env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "ecr-cleanup".to_owned());
     let mut send = |metrics: &Metrics, run_id: &str| {
-        let line = metrics.line(&deployment, run_id, program.now().millis());
+        let line = metrics.line(&deployment, event.trigger, run_id, program.now().millis());
         // Metrics that cannot be written are no reason to stop.
         let _ = writeln!(stdout, "{line}");
     };

@@ -9,7 +9,7 @@ use crate::{
     image::Time,
     plan::{self, Missing, RepositoryKey},
     registry::Outcome,
-    report::{self, Answer, ExclusiveBytes, Metrics, Page, Publication, PublishError},
+    report::{self, Answer, ExclusiveBytes, Extent, Metrics, Page, Publication, PublishError},
     state::{Day, History, StateError},
 };
 
@@ -28,6 +28,11 @@ impl Planned<'_> {
         };
         let (missing, warnings) = self.missing(applied.outcome.as_ref()).await;
         let mut answer = self.answer_with(self.request.mode, &applied, missing);
+        let extent = Extent {
+            whole: self.request.only.is_none(),
+            acted: applied.outcome.is_some(),
+            checked: warnings.is_empty(),
+        };
         answer.warnings.extend(warnings);
         self.publish(&mut answer, &applied).await;
         log::missing(&self.run.id, &answer.missing);
@@ -35,7 +40,7 @@ impl Planned<'_> {
         let metrics = if self.out_of_time {
             Metrics::cut_short(&answer, seconds, calls)
         } else {
-            Metrics::ended(&answer, seconds, calls)
+            Metrics::ended(&answer, extent, seconds, calls)
         };
         tracing::info!(
             event = "run_completed",

@@ -1,6 +1,7 @@
 //! Logs the plan, the refusals and the missing images of a run.
 
 use crate::{
+    evidence::Unread,
     guard::Refusal,
     plan::{Missing, Plan},
     report::shortened,
@@ -28,6 +29,22 @@ pub(super) fn missing(run_id: &str, missing: &[Missing]) {
             live = missing.live,
             users = missing.first_users(USERS),
             "an image in use cannot be pulled"
+        );
+    }
+}
+
+pub(super) fn unread(run_id: &str, unread: &[Unread]) {
+    for one in unread {
+        tracing::info!(
+            event = "unread",
+            run_id,
+            kind = %one.kind,
+            name = one.name,
+            account = one.account.map(|account| account.to_string()),
+            region = one.region.as_ref().map(ToString::to_string),
+            setting = one.setting,
+            "not read: {}",
+            one.why
         );
     }
 }

@@ -148,6 +148,7 @@ impl Program {
         if !out_of_time {
             planned.refusals = guard::refusals(planned.guard_input(planned.memory(), now));
         }
+        log::unread(&planned.run.id, &planned.unread);
         log::plan(&planned.run.id, &planned.plan, &planned.refusals);
         planned
     }

@@ -48,6 +48,8 @@ pub struct Answer {
     ///
     /// Archiving saves nothing: AWS charges the same for the archive, up to 150 TB.
     pub monthly_savings_usd: f64,
+    /// The same for all that is to be deleted, whether or not it was.
+    pub possible_monthly_savings_usd: f64,
     /// The usage sources that were read.
     pub in_use: Vec<SourceStatus>,
     /// What may use images and was not read, with the setting or permission that would read it.

@@ -100,6 +100,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         bytes,
         exact_bytes: None,
         monthly_savings_usd,
+        possible_monthly_savings_usd: savings(totals.bytes_to_delete, facts.usd_per_gb_month),
         in_use: usage.sources().to_vec(),
         unread: facts.unread,
         progress: facts.progress,

@@ -30,7 +30,7 @@ pub use html::ExclusiveBytes;
 pub(crate) use html::Page;
 pub use hygiene::{Findings, Hygiene, MovedTag, PulledByTag};
 pub use imported::{ImportedPolicies, ImportedPolicy};
-pub use metrics::{METRICS, Metrics, NAMESPACE};
+pub use metrics::{Extent, METRICS, Metrics, NAMESPACE, Trigger};
 pub(crate) use notify::notify;
 pub use proposal::Proposal;
 pub use publish::image_lines;

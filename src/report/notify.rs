@@ -203,6 +203,7 @@ mod tests {
             bytes: Bytes::default(),
             exact_bytes: None,
             monthly_savings_usd: 0.0,
+            possible_monthly_savings_usd: 0.0,
             in_use: Vec::new(),
             unread: Vec::new(),
             refusals: Vec::new(),

@@ -20,7 +20,7 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::{
     evidence::{
@@ -138,6 +138,7 @@ pub(crate) fn index(sources: &[Box<dyn Source>], pieces: Vec<Piece>, terms: &Ter
 fn read_one<'a>(source: &'a dyn Source, settings: Settings<'a>) -> LocalBoxFuture<'a, Vec<Piece>> {
     async move {
         let mut uses = Uses::new(Arc::clone(settings.aliases));
+        let began = Instant::now();
         let (reading, coverage) = match in_time(settings.stop_at, source.read(&mut uses)).await {
             Ok(reading) if reading.is_unread => (reading, Coverage::Unread),
             Ok(reading) => (reading, uses.coverage()),
@@ -161,7 +162,7 @@ fn read_one<'a>(source: &'a dyn Source, settings: Settings<'a>) -> LocalBoxFutur
         if let Some(note) = uses.note() {
             status.remark(note);
         }
-        log(&status);
+        log(&status, began.elapsed());
         let found = further.iter().map(|source| source.key()).collect();
         let further = stream::iter(&further).map(|source| read_one(source.as_ref(), settings));
         let further: Vec<_> = further.buffered(SOURCES_AT_ONCE).collect().await;
@@ -196,7 +197,7 @@ async fn in_time(
     in_time.unwrap_or(Err(SourceError::OutOfTime))
 }
 
-fn log(status: &SourceStatus) {
+fn log(status: &SourceStatus, took: Duration) {
     tracing::info!(
         event = "source_read",
         source = status.source,
@@ -205,6 +206,7 @@ fn log(status: &SourceStatus) {
         cluster = status.cluster.as_deref(),
         complete = status.is_complete(),
         references = status.references,
+        duration_s = took.as_secs_f64(),
         note = status.note,
         error = status.error().map(ToString::to_string),
         "read what is in use"

@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use ecr_cleanup::{config::Mode, pipeline::Request, report::Status};
+use ecr_cleanup::{
+    config::Mode,
+    pipeline::Request,
+    report::{Status, Trigger},
+};
 use simulated_aws::{Fault, FaultKind, SimulatedAws, World};
 use tokio::time::Instant;
 
@@ -224,7 +228,7 @@ async fn a_run_that_is_out_of_time_while_reading_names_what_has_not_answered() {
             let named = format!("{source} in 111111111111 eu-west-1 had not answered");
             assert_contains!(answer.summary, named);
         }
-        let line = finished.metrics.line("ecr-cleanup", "", 0);
+        let line = finished.metrics.line("ecr-cleanup", Trigger::Manual, "", 0);
         assert_contains!(line, r#""RunsCompleted":0.0"#);
         assert_contains!(line, r#""RunsTruncated":1.0"#);
         for unmeasured in ["ImagesScanned", "ImagesInUse", "MissingImages"] {

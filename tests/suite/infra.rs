@@ -90,9 +90,9 @@ fn alarms_watch_metrics_that_are_sent() {
         "ImagesFailed",
         "MissingImages",
         "RepositoriesFailed",
-        "RunsCompleted",
         "RunsRefused",
         "RunsTruncated",
+        "ScheduledRunsCompleted",
         "SourcesFailed",
     ];
     assert_eq!(watched, expected.map(ToOwned::to_owned).into());

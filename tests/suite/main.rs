@@ -53,6 +53,7 @@ mod git_export;
 mod git_history;
 mod hygiene;
 mod links;
+mod metrics;
 mod notify;
 mod organization;
 mod output;

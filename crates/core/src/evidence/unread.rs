@@ -62,6 +62,13 @@ impl UnreadKind {
     }
 }
 
+/// Displays the kind as in documents.
+impl fmt::Display for UnreadKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 impl Unread {
     /// Creates something that is not read in an account and Region.
     #[must_use]
