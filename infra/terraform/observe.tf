@@ -6,10 +6,16 @@ locals {
     silent_hours = var.alarms.silent_hours
     long_run_ms  = var.timeout * 900
   }))
-  # Without a schedule nobody expects runs. Known before the Region is, which it is not while the module waits for something (`depends_on`).
-  wanted_alarms = [for name in keys(jsondecode(file("${local.shared}/alarms.json"))) : name if var.alarms.enabled && (name != "no-run" || try(var.schedule.enabled, false))]
-  alarm_arns    = [for name in local.wanted_alarms : "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name}-${name}"]
-  alarm_actions = concat(var.alarms.actions, local.topic[*])
+  # Known before the Region is, which it is not while the module waits for something (`depends_on`).
+  alarm_rules = jsondecode(file("${local.shared}/alarms.json"))
+  # Without a schedule nobody expects runs.
+  wanted_alarms = [for name, rule in local.alarm_rules : name if var.alarms.enabled && (rule.default || contains(var.alarms.also, name)) && (name != "no-run" || try(var.schedule.enabled, false))]
+  # These ring together, by an alarm of their own: one refusal rings once.
+  quiet_alarms = [for name in local.wanted_alarms : name if !local.alarm_rules[name].urgent]
+  every_alarm  = sort(concat(local.wanted_alarms, [for name in ["attention"] : name if length(local.quiet_alarms) > 0]))
+  alarm_arns   = [for name in local.every_alarm : "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name}-${name}"]
+  actions      = concat(var.alarms.actions, local.topic[*])
+  urgent       = length(var.alarms.urgent_actions) > 0 ? var.alarms.urgent_actions : local.actions
 
   # A placeholder is part of a string, also where CloudWatch takes only a number.
   dashboard = jsondecode(replace(templatefile("${local.shared}/dashboard.json", {
@@ -47,18 +53,63 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = local.alarms[each.key].description
-  namespace           = local.alarms[each.key].namespace
-  metric_name         = local.alarms[each.key].metric
-  dimensions          = local.alarms[each.key].dimensions
-  statistic           = local.alarms[each.key].statistic
+  namespace           = try(local.alarms[each.key].namespace, null)
+  metric_name         = try(local.alarms[each.key].metric, null)
+  dimensions          = try(local.alarms[each.key].dimensions, null)
+  statistic           = can(local.alarms[each.key].expression) ? null : local.alarms[each.key].statistic
+  period              = can(local.alarms[each.key].expression) ? null : local.alarms[each.key].period
   comparison_operator = local.alarms[each.key].comparison
   threshold           = local.alarms[each.key].threshold
-  period              = local.alarms[each.key].period
   evaluation_periods  = local.alarms[each.key].periods
   treat_missing_data  = local.alarms[each.key].missing
-  alarm_actions       = local.alarm_actions
-  ok_actions          = local.alarm_actions
+  alarm_actions       = local.alarms[each.key].urgent ? local.urgent : null
+  ok_actions          = local.alarms[each.key].urgent ? local.urgent : null
   tags                = var.tags
+
+  dynamic "metric_query" {
+    for_each = try(local.alarms[each.key].metrics, {})
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = metric_query.value.namespace
+        metric_name = metric_query.value.metric
+        dimensions  = metric_query.value.dimensions
+        stat        = local.alarms[each.key].statistic
+        period      = local.alarms[each.key].period
+      }
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = try([local.alarms[each.key].expression], [])
+    content {
+      id          = "all"
+      expression  = metric_query.value
+      label       = each.key
+      return_data = true
+    }
+  }
+}
+
+resource "aws_cloudwatch_composite_alarm" "attention" {
+  count = length(local.quiet_alarms) > 0 ? 1 : 0
+
+  alarm_name        = "${var.name}-attention"
+  alarm_description = "One or more alarms of ${var.name} went off; it rings for the first of them. Runbook: Alarms."
+  alarm_rule        = join(" OR ", [for name in local.quiet_alarms : "ALARM(\"${var.name}-${name}\")"])
+  alarm_actions     = local.actions
+  ok_actions        = local.actions
+  tags              = var.tags
+
+  depends_on = [aws_cloudwatch_metric_alarm.this]
+
+  lifecycle {
+    precondition {
+      condition     = length(setsubtract(var.alarms.also, keys(local.alarm_rules))) == 0
+      error_message = "`alarms.also` names an alarm that there is not; there are ${join(", ", keys(local.alarm_rules))}."
+    }
+  }
 }
 
 resource "aws_cloudwatch_dashboard" "this" {

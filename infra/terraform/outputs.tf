@@ -50,7 +50,7 @@ output "failure_queue_urls" {
 
 output "alarm_arns" {
   description = "The alarms, by name."
-  value       = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.arn }
+  value       = merge({ for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.arn }, { for alarm in aws_cloudwatch_composite_alarm.attention : "attention" => alarm.arn })
 }
 
 output "topic_arn" {

@@ -304,11 +304,13 @@ variable "permissions_boundary_arn" {
 }
 
 variable "alarms" {
-  description = "`enabled`, the `actions` (ARNs, such as SNS topics) of every alarm, and `silent_hours`, after how many hours without a run that ended well there is one, up to 168."
+  description = "`enabled`: four alarms, `missing-images`, `no-run`, `nothing-deleted` and `queues`, and those that `also` names: `errors`, `sources-failed`, `images-failed`, `repositories-failed`, `unexplained-pulls`, `truncated`, `duration`, `events-dropped`, `schedule-errors`, `metrics-broken`. `actions` (ARNs, such as SNS topics) hear of them by one alarm, `attention`, which rings for the first; `urgent_actions` hear of `missing-images`, or `actions` do where there are none. `silent_hours`: after how many hours without a scheduled run that ended well there is an alarm, up to 168."
   type = object({
-    enabled      = optional(bool, true)
-    actions      = optional(list(string), [])
-    silent_hours = optional(number, 26)
+    enabled        = optional(bool, true)
+    also           = optional(list(string), [])
+    actions        = optional(list(string), [])
+    urgent_actions = optional(list(string), [])
+    silent_hours   = optional(number, 26)
   })
   default = {}
 

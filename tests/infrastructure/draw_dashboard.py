@@ -9,7 +9,7 @@ empty, as are the states of alarms.
 import json
 import re
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from html import escape
 from pathlib import Path
 
@@ -17,6 +17,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT / "tests" / "moto"))
 
 from account import Account, Repository  # noqa: E402
+from insights import rows  # noqa: E402
 from processes import moto_with_overlay  # noqa: E402
 from runtime_api import invoke  # noqa: E402
 from scenarios import team_account  # noqa: E402
@@ -78,7 +79,7 @@ class Drawing:
             self.text(x + 10, y + 20, properties["title"], 13, weight="bold")
         box = (x + 10, y + 32, width - 20, height - 42)
         kind = properties.get("view", widget["type"])
-        {"text": self.headline, "alarm": self.alarms, "singleValue": self.number, "timeSeries": self.series, "table": self.table}[kind](box, properties)
+        {"text": self.headline, "alarm": self.alarms, "singleValue": self.numbers, "timeSeries": self.series, "table": self.table, "bar": self.bars}[kind](box, properties)
 
     def headline(self, box, properties):
         x, y, _width, _height = box
@@ -95,77 +96,120 @@ class Drawing:
             self.parts.append(f'<rect x="{left:.0f}" y="{top}" width="{width / 7 - 8:.0f}" height="22" rx="3" fill="#f2f3f3"/>')
             self.text(left + 8, top + 15, name.removeprefix(f"{NAME}-"), 11, PALE)
 
-    def number(self, box, properties):
+    def numbers(self, box, properties):
         x, y, width, height = box
-        [metric] = properties["metrics"]
-        values = self.values(metric, properties)
-        value = sum(values) if properties["stat"] == "Sum" else values[-1]
-        self.text(x + width / 2, y + height / 2 + 6, short(value), 30, colour(metric, INK), "middle")
-        self.text(x + width / 2, y + height / 2 + 30, metric[4]["label"], 12, PALE, "middle")
+        metrics = properties["metrics"]
+        across = len(metrics) if height < 3 * ROW else 1
+        for number, metric in enumerate(metrics):
+            known = [value for value in self.values(metric, properties) if value is not None]
+            value = (sum(known) if properties["stat"] == "Sum" else known[-1]) if known else "-"
+            size = 22 if across > 1 else 30 if len(metrics) == 1 else 19
+            left = x + number % across * width / across
+            top = y + (height / 2 if across > 1 or len(metrics) == 1 else number * height / len(metrics) + 18)
+            self.text(left, top, short(value), size, colour(metric, INK), weight="bold")
+            self.text(left, top + (18 if len(metrics) > 1 else 22), options(metric)["label"], 11, PALE)
 
     def values(self, metric, properties):
-        """One for each night; none where the program does not send it."""
+        """One for each night, None where its run sent none; nothing where the program does not send it."""
         statistic = {"Sum": sum, "Maximum": max}[properties["stat"]]
-        return [statistic(run[metric[1]]) for run in self.metrics] if metric[0] == "EcrCleanup" else None
+        return [statistic(run[metric[1]]) if metric[1] in run else None for run in self.metrics] if metric[0] == "EcrCleanup" else None
 
-    def series(self, box, properties):
+    def frame(self, box, tops, labels):
+        """The lines and numbers of a chart, with the names of its axes."""
         x, y, width, height = box
-        columns = 3 if max(len(metric[1]) for metric in properties["metrics"]) < 25 else 1
-        rows = -(-len(properties["metrics"]) // columns)
-        height -= 18 * rows
-        shown = [(metric, self.values(metric, properties), options(metric)) for metric in properties["metrics"]]
-        known = [one for one in shown if one[1] is not None]
-        tops = {}
-        for side in ("left", "right"):
-            of_side = [max(values) for _metric, values, said in known if said.get("yAxis", "left") == side]
-            tops[side] = nice(max(of_side, default=0))
-        left, plot = x + 40, width - 80
+        left, plot = x + 52, width - 104
         for step in range(3):
             level = y + height - height * step / 2
             self.parts.append(f'<line x1="{left}" x2="{left + plot}" y1="{level:.1f}" y2="{level:.1f}" stroke="{LINE}"/>')
-            if known:
-                self.text(left - 5, level + 4, short(tops["left"] * step / 2), 10, PALE, "end")
-            if any(said.get("yAxis") == "right" for _metric, _values, said in known):
-                self.text(left + plot + 5, level + 4, short(tops["right"] * step / 2), 10, PALE)
-        across = [left + plot * night / (NIGHTS - 1) for night in range(NIGHTS)]
-        for number, (metric, values, said) in enumerate(shown):
-            paint = colour(metric, COLOURS[number % len(COLOURS)])
-            if values is not None:
-                top = tops[said.get("yAxis", "left")]
-                points = [(at, y + height - height * value / top) for at, value in zip(across, values)]
-                self.parts.append(f'<polyline points="{joined(points)}" fill="none" stroke="{paint}" stroke-width="2"/>')
-            legend = (x + number % columns * width / columns, y + height + 18 + 18 * (number // columns))
-            self.parts.append(f'<rect x="{legend[0]:.0f}" y="{legend[1] - 8:.0f}" width="9" height="9" fill="{paint}"/>')
-            self.text(legend[0] + 13, legend[1], self.label(metric), 10.5, PALE)
+            for side, at, anchor in (("left", left - 5, "end"), ("right", left + plot + 5, "start")):
+                if side in tops:
+                    self.text(at, level + 4, short(tops[side] * step / 2), 10, PALE, anchor)
+        for side, at in (("left", x + 4), ("right", x + width - 2)):
+            if side in tops and side in labels:
+                middle = y + height / 2
+                turned = f'transform="rotate(-90 {at:.0f} {middle:.0f})"'
+                self.parts.append(f'<text x="{at:.0f}" y="{middle:.0f}" font-size="10" fill="{PALE}" text-anchor="middle" {turned}>{escape(labels[side])}</text>')
+        return left, plot
+
+    def legend(self, box, names, paints):
+        """Below a chart; what is left of its height."""
+        x, y, width, height = box
+        columns = 3 if max(map(len, names)) < 22 else 2 if width > 350 else 1
+        rows = -(-len(names) // columns)
+        height -= 18 * rows
+        for number, (name, paint) in enumerate(zip(names, paints, strict=True)):
+            at, line = x + number % columns * width / columns, y + height + 18 + 18 * (number // columns)
+            self.parts.append(f'<rect x="{at:.0f}" y="{line - 8:.0f}" width="9" height="9" fill="{paint}"/>')
+            self.text(at + 13, line, name, 10.5, PALE)
+        return height
+
+    def series(self, box, properties):
+        x, y, width, height = box
+        shown = [(metric, self.values(metric, properties)) for metric in properties["metrics"]]
+        paints = [colour(metric, COLOURS[number % len(COLOURS)]) for number, (metric, _values) in enumerate(shown)]
+        height = self.legend(box, [self.label(metric) for metric, _values in shown], paints)
+        known = [(metric, values, paint) for (metric, values), paint in zip(shown, paints, strict=True) if values is not None]
         if not known:
-            self.text(x + width / 2, y + height / 2, "measured by CloudWatch itself: nothing here", 12, PALE, "middle")
+            self.frame((x, y, width, height), {}, {})
+            self.text(x + width / 2, y + height / 2 + 14, "measured by CloudWatch itself: nothing here", 12, PALE, "middle")
+            return
+        lines = properties.get("annotations", {}).get("horizontal", [])
+        tops = {}
+        for metric, values, _paint in known:
+            side = options(metric).get("yAxis", "left")
+            tops[side] = max(tops.get(side, 0), *(value or 0 for value in values))
+        tops = {side: nice(max(top, *(float(str(line["value"]).removeprefix("number:")) for line in lines)) if lines else top) for side, top in tops.items()}
+        left, plot = self.frame((x, y, width, height), tops, {side: axis["label"] for side, axis in properties["yAxis"].items()})
+        for line in lines:
+            level = y + height - height * float(str(line["value"]).removeprefix("number:")) / tops["left"]
+            self.parts.append(f'<line x1="{left}" x2="{left + plot}" y1="{level:.1f}" y2="{level:.1f}" stroke="{COLOURS[3]}" stroke-dasharray="4"/>')
+            self.text(left + plot - 4, level + 12, line["label"], 10, COLOURS[3], "end")
+        for metric, values, paint in known:
+            top = tops[options(metric).get("yAxis", "left")]
+            points = [(left + plot * night / (NIGHTS - 1), y + height - height * value / top) for night, value in enumerate(values) if value is not None]
+            if points:
+                self.parts.append(f'<polyline points="{joined(points)}" fill="none" stroke="{paint}" stroke-width="2"/>')
+
+    def bars(self, box, properties):
+        """Side by side for each day."""
+        x, y, width, height = box
+        header, days = rows(properties["query"], self.lines())
+        names = header[1:]
+        height = self.legend(box, names, COLOURS[: len(names)])
+        top = nice(max((value for day in days for value in day[1:]), default=0))
+        left, plot = self.frame((x, y, width, height), {"left": top}, {})
+        room = plot / NIGHTS
+        for day in days:
+            for number, value in enumerate(day[1:]):
+                wide = room * 0.8 / len(names)
+                at, tall = left + (day[0] - 1) * room + room * 0.1 + number * wide, height * value / top
+                self.parts.append(f'<rect x="{at:.1f}" y="{y + height - tall:.1f}" width="{wide:.1f}" height="{tall:.1f}" fill="{COLOURS[number]}"/>')
+
+    def lines(self):
+        """The log, each line with the night in the place of its time."""
+        return [{**line, "@timestamp": night} for night, events in enumerate(self.events, start=1) for line in events]
 
     @staticmethod
     def label(metric):
-        return metric[1] if metric[0] == "EcrCleanup" else f"{metric[1]} ({metric[3]})"
+        return options(metric).get("label", metric[1]) if metric[0] == "EcrCleanup" else f"{metric[1]} ({metric[3]})"
 
     def table(self, box, properties):
         x, y, width, height = box
-        event = re.search(r'event = "(\w+)"', properties["query"])[1]
-        found = [(night, line) for night, events in enumerate(self.events, start=1) for line in events if line["event"] == event]
-        if "by repository" in properties["query"]:
-            images, total = Counter(), Counter()
-            for _night, line in found:
-                images[line["repository"]] += 1
-                total[line["repository"]] += line["bytes"]
-            header, rows = ["repository", "images", "total"], [[name, str(images[name]), short(size)] for name, size in total.most_common()]
-        else:
-            header = [field.strip() for field in re.search(r"fields ([^|]+)", properties["query"])[1].split(",")]
-            rows = [[f"night {night}", *(short(line.get(field, "")) for field in header[1:])] for night, line in reversed(found)]
-            header = ["run", *header[1:]]
-        last = properties["query"].count("message") and header[-1] == "message"
-        narrow = (width * 0.64 if last else width) / (len(header) - bool(last))
-        if not rows:
+        header, found = rows(properties["query"], self.lines())
+        if not found:
             self.text(x + width / 2, y + height / 2, "none", 12, PALE, "middle")
-        for number, row in enumerate([header, *rows][: int(height // 19)]):
+        shown = [["run" if name == "@timestamp" else name for name in header]]
+        for row in found:
+            shown.append([f"night {value}" if name == "@timestamp" else short(value) for name, value in zip(header, row, strict=True)])
+        # What is long has the room that the others leave.
+        wide = [min(max(len(row[column]) for row in shown) + 2, 24) for column in range(len(header))]
+        wide[-1] = max(wide[-1], int(width / 5.6) - sum(wide[:-1]))
+        scale = width / sum(wide)
+        for number, row in enumerate(shown[: int(height // 19)]):
+            at = x
             for column, words in enumerate(row):
-                room = int((width * 0.36 if last and column == len(header) - 1 else narrow) / 6)
-                self.text(x + column * narrow, y + 12 + 19 * number, words[:room], 11, PALE if number == 0 else INK)
+                self.text(at, y + 12 + 19 * number, words[: max(int(wide[column] * scale / 5.6) - 1, 1)], 11, PALE if number == 0 else INK)
+                at += wide[column] * scale
 
 
 def options(metric):
@@ -189,16 +233,18 @@ def nice(value):
 def short(value):
     if not isinstance(value, (int, float)):
         return str(value)
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e4)):
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e4)):
         if abs(value) >= size:
             return f"{value / (1e3 if unit == 'k' else size):.3g} {unit}"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def dashboard():
-    arns = [f"arn:aws:cloudwatch:{REGION}:1:alarm:{NAME}-{alarm}" for alarm in sorted(json.loads(shared("alarms.json")))]
+    default = [alarm for alarm, rule in json.loads(shared("alarms.json")).items() if rule["default"]]
+    arns = [f"arn:aws:cloudwatch:{REGION}:1:alarm:{NAME}-{alarm}" for alarm in sorted(["attention", *default])]
     values = {"name": NAME, "global_name": f"{NAME}-{REGION}", "mode": "DELETE", "region": REGION, "timeout": "900", "log_group": f"/aws/lambda/{NAME}"}
     values |= {"console": "", "log_group_in_url": "", "alarm_arns": '","'.join(arns)}
+    values |= {"stop_command": f"aws s3api put-object --bucket {NAME}-123456789012-{REGION} --key state/stop"}
     return json.loads(re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], shared("dashboard.json")))
 
 

@@ -86,6 +86,16 @@ SAME = {
             "ok_actions": "OKActions",
         },
     ),
+    "aws_cloudwatch_composite_alarm": (
+        "AWS::CloudWatch::CompositeAlarm",
+        {
+            "alarm_name": "AlarmName",
+            "alarm_description": "AlarmDescription",
+            "alarm_rule": "AlarmRule",
+            "alarm_actions": "AlarmActions",
+            "ok_actions": "OKActions",
+        },
+    ),
     "aws_cloudwatch_dashboard": (
         "AWS::CloudWatch::Dashboard",
         {"dashboard_name": "DashboardName", "dashboard_body": "DashboardBody"},

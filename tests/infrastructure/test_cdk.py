@@ -31,6 +31,8 @@ COMPLETE = {
     "memorySize": 256,
     "logRetention": 365,
     "silentHours": 74,
+    "alsoAlarms": ["images-failed", "duration"],
+    "urgentAlarmActions": ["arn:aws:sns:eu-west-1:123456789012:on-call"],
     "notificationEmails": ["platform@example.com"],
 }
 
@@ -57,6 +59,8 @@ def synthesised(planned, synthesise):
     props["test events there"] = {"region": "il-central-1", "testEvents": True, "testEventRegistry": False}
     props["member bounded"] = {"member": {**MEMBER, "path": "/team/", "permissionsBoundaryArn": boundary, "organizationId": "o-abc123def4"}}
     props["misspelt"] = {"config": {"in_use": {"services": ["bach"]}}}
+    props["every alarm"] = {"alsoAlarms": list(filled("alarms.json"))}
+    props["no such alarm"] = {"alsoAlarms": ["guard-trips"]}
     props["every role"] = {"rolePatterns": ["*"]}
     props["two modes"] = {"config": {"mode": "delete"}}
     return synthesise(props)
@@ -189,20 +193,28 @@ def test_no_resource_is_forgotten(synthesised, planned):
 
 
 def test_alarms_queries_and_dashboard_are_the_shared_ones(synthesised):
-    alarms = {alarm["AlarmName"]: alarm for alarm in only(synthesised, "plan", "AWS::CloudWatch::Alarm")}
-    expected = filled("alarms.json")
-    assert alarms.keys() == {f"ecr-cleanup-{name}" for name in expected}
-    for name, rule in expected.items():
-        alarm = alarms[f"ecr-cleanup-{name}"]
-        dimensions = {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
-        assert (alarm["Namespace"], alarm["MetricName"], dimensions) == (rule["namespace"], rule["metric"], rule["dimensions"])
-        assert (alarm["Threshold"], alarm["Period"], alarm["EvaluationPeriods"]) == (float(rule["threshold"]), rule["period"], int(rule["periods"]))
-        assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["TreatMissingData"]) == (rule["statistic"], rule["comparison"], rule["missing"])
+    rules = filled("alarms.json")
+    found = {alarm["AlarmName"]: alarm for alarm in only(synthesised, "every alarm", "AWS::CloudWatch::Alarm")}
+    assert found.keys() == {f"ecr-cleanup-{name}" for name in rules}
+    for name, rule in rules.items():
+        alarm = found[f"ecr-cleanup-{name}"]
+        measured = [one["MetricStat"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
+        measured = measured or [{"Metric": alarm, "Stat": alarm["Statistic"], "Period": alarm["Period"]}]
+        for of, one in zip(rule.get("metrics", {name: rule}).values(), measured, strict=True):
+            dimensions = {dimension["Name"]: dimension["Value"] for dimension in one["Metric"]["Dimensions"]}
+            assert (one["Metric"]["Namespace"], one["Metric"]["MetricName"], dimensions) == (of["namespace"], of["metric"], of["dimensions"])
+            assert (one["Stat"], one["Period"]) == (rule["statistic"], rule["period"])
+        expressions = [one["Expression"] for one in alarm.get("Metrics", []) if "Expression" in one]
+        assert expressions == [rule[key] for key in ("expression",) if key in rule]
+        assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (float(rule["threshold"]), int(rule["periods"]))
+        assert (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == (rule["comparison"], rule["missing"])
+    alarms = {alarm["AlarmName"].removeprefix("ecr-cleanup-") for alarm in only(synthesised, "plan", "AWS::CloudWatch::Alarm")}
+    assert alarms == {name for name, rule in rules.items() if rule["default"]}
     queries = {query["Name"]: query["QueryString"] for query in only(synthesised, "plan", "AWS::Logs::QueryDefinition")}
     assert queries == {f"ecr-cleanup/{name}": query for name, query in filled("queries.json").items()}
     [dashboard] = only(synthesised, "plan", "AWS::CloudWatch::Dashboard")
     body, template = json.loads(dashboard["DashboardBody"]), filled("dashboard.json")
-    template["widgets"][1]["properties"]["alarms"] = [f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:ecr-cleanup-{name}" for name in sorted(expected)]
+    template["widgets"][1]["properties"]["alarms"] = [f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:ecr-cleanup-{name}" for name in sorted(alarms | {"attention"})]
     assert body == template
 
 
@@ -220,6 +232,7 @@ def test_nothing_is_found_against_it(synthesised, tmp_path):
 def test_what_it_refuses(synthesised):
     assert "every source of use is off" in synthesised["no source"]["error"]
     assert "no source of use is called bach" in synthesised["misspelt"]["error"]
+    assert "no alarm is called guard-trips" in synthesised["no such alarm"]["error"]
     assert "`rolePatterns` are ARNs" in synthesised["every role"]["error"]
     assert "`config` has no `mode`" in synthesised["two modes"]["error"]
 

@@ -6,6 +6,7 @@ through boto3, tests/infrastructure those of a deployment through Terraform.
 
 from moto import __version__
 
+import cloudwatch_overlay
 import ecr_overlay
 import ecs_overlay
 import lambda_overlay
@@ -20,6 +21,7 @@ def install(endpoint: str) -> None:
     """`endpoint` is where this moto will be reached, by the functions that it runs too."""
     if __version__ != PATCHED_VERSION:
         raise RuntimeError(f"the overlay is for moto {PATCHED_VERSION}, this is {__version__}")
+    cloudwatch_overlay.install()
     ecr_overlay.install()
     ecs_overlay.install()
     lambda_overlay.install(endpoint)

@@ -1,4 +1,4 @@
-"""What the overlay adds for ECR and ECS, and the launcher's own commands, as boto3 sees them."""
+"""What the overlay adds for ECR, ECS and CloudWatch, and the launcher's own commands, as boto3 sees them."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -41,6 +41,15 @@ def test_a_service_names_its_revision_and_its_deployment(account):
     assert answer["failures"] == [{"arn": "unknown", "reason": "MISSING"}]
     arns = [service["currentServiceDeployment"]]
     assert account.ecs.describe_service_deployments(serviceDeploymentArns=arns)["serviceDeployments"] == [deployment]
+
+
+def test_alarms_are_put_together(account):
+    cloudwatch = account.client("cloudwatch")
+    cloudwatch.put_composite_alarm(AlarmName="both", AlarmRule="ALARM(one) OR ALARM(other)")
+    [found] = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert (found["AlarmName"], found["AlarmRule"]) == ("both", "ALARM(one) OR ALARM(other)")
+    cloudwatch.delete_alarms(AlarmNames=["both"])
+    assert cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"] == []
 
 
 def test_calls_are_recorded_and_faults_answered(account):

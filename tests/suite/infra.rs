@@ -7,7 +7,7 @@ use ecr_cleanup::{
     config::{Mode, Service},
     report::{METRICS, NAMESPACE, Status},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use simulated_aws::{ContainerImage, Push, SimulatedAws, World, days_ago};
 
 use crate::{
@@ -75,27 +75,62 @@ fn widgets_do_not_overlap() {
 
 #[test]
 fn alarms_watch_metrics_that_are_sent() {
-    let mut watched = BTreeSet::new();
+    let (mut watched, mut default, mut urgent) = (BTreeSet::new(), vec![], vec![]);
     for (name, alarm) in shared("alarms.json").as_object().unwrap() {
-        let (namespace, metric) = (text(&alarm["namespace"]), text(&alarm["metric"]));
-        let dimensions: Vec<&String> = alarm["dimensions"].as_object().unwrap().keys().collect();
-        if namespace == NAMESPACE {
-            assert!(sent().contains(&metric), "{name}: {metric}");
-            assert_eq!(dimensions, ["Deployment"], "{name}");
-            watched.insert(metric);
+        let is = |what: &str| alarm[what].as_bool().unwrap();
+        default.extend(is("default").then(|| name.clone()));
+        urgent.extend(is("urgent").then(|| name.clone()));
+        if alarm["namespace"] != NAMESPACE {
+            continue;
         }
+        let metric = text(&alarm["metric"]);
+        assert!(sent().contains(&metric), "{name}: {metric}");
+        // What a person starts rings nowhere but where something that runs is missing.
+        let of_all = json!({"Deployment": "${name}"});
+        let of_schedule = json!({"Deployment": "${name}", "Trigger": "scheduled"});
+        let of_any = ["MissingImages", "ScheduledRunsCompleted"].contains(&metric.as_str());
+        let expected = if of_any { of_all } else { of_schedule };
+        assert_eq!(alarm["dimensions"], expected, "{name}");
+        watched.insert(metric);
     }
     let expected = [
         "GuardTrips",
         "ImagesFailed",
         "MissingImages",
         "RepositoriesFailed",
-        "RunsRefused",
         "RunsTruncated",
         "ScheduledRunsCompleted",
         "SourcesFailed",
+        "UnexplainedPulls",
     ];
     assert_eq!(watched, expected.map(ToOwned::to_owned).into());
+    let expected = ["missing-images", "no-run", "nothing-deleted", "queues"];
+    assert_eq!(default, expected);
+    assert_eq!(urgent, ["missing-images"]);
+}
+
+/// Returns what a file says in backticks after some words, up to a full stop.
+fn listed(path: &str, after: &str) -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let text = fs::read_to_string(path).unwrap().replace("\n   * ", " ");
+    let (_, list) = text.split_once(after).unwrap();
+    let (list, _) = list.split_once(". ").unwrap();
+    list.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_alarm_can_be_asked_for_by_its_name() {
+    let rules = shared("alarms.json");
+    let rules = rules.as_object().unwrap().iter();
+    let others = rules.filter(|(_, rule)| rule["default"] == false);
+    let others: BTreeSet<String> = others.map(|(name, _)| name.clone()).collect();
+    let variables = "infra/terraform/variables.tf";
+    assert_eq!(listed(variables, "and those that `also` names: "), others);
+    assert_eq!(listed("infra/cdk/lib/props.ts", "Further alarms: "), others);
 }
 
 #[test]

@@ -173,7 +173,9 @@ export class EcrCleanup extends Construct {
         new sns.CfnSubscription(this, `Subscription${index}`, { topicArn: made.ref, protocol: "email", endpoint });
       }
     }
-    observe(this, name, mode, props, timeout, [...(props.alarmActions ?? []), ...(topic ? [topic] : [])]);
+    const others = [...(props.alarmActions ?? []), ...(topic ? [topic] : [])];
+    const urgent = props.urgentAlarmActions?.length ? props.urgentAlarmActions : others;
+    observe(this, name, mode, props, timeout, { urgent, others });
   }
 }
 

@@ -9,8 +9,14 @@ import { place } from "./place";
 import { EcrCleanupProps } from "./props";
 import { Mode, logGroupName, shared, testEvents } from "./settings";
 
-/** What watches a function of this name; `actions` are notified of alarms. */
-export function observe(scope: Construct, name: string, mode: Mode, props: EcrCleanupProps, timeout: Duration, actions: string[]) {
+/** Who hears of alarms: of those that are urgent, and of the others. */
+export interface Actions {
+  readonly urgent: string[];
+  readonly others: string[];
+}
+
+/** What watches a function of this name. */
+export function observe(scope: Construct, name: string, mode: Mode, props: EcrCleanupProps, timeout: Duration, actions: Actions) {
   const { partition, region, account } = place(scope);
   const silentHours = props.silentHours ?? 26;
   if (silentHours < 1 || silentHours > 168) throw new Error("`silentHours` is 1 to 168: CloudWatch looks back for 7 days");
@@ -25,26 +31,27 @@ export function observe(scope: Construct, name: string, mode: Mode, props: EcrCl
   ).sort();
   // Without a schedule nobody expects runs.
   const scheduled = props.schedule !== null && (props.schedule?.enabled ?? true);
-  const wanted = (props.alarms ?? true) ? alarms.filter(([alarm]) => alarm !== "no-run" || scheduled) : [];
-  for (const [alarm, rule] of wanted) {
-    new cloudwatch.CfnAlarm(scope, `Alarm-${alarm}`, {
-      alarmName: `${name}-${alarm}`,
-      alarmDescription: rule.description,
-      namespace: rule.namespace,
-      metricName: rule.metric,
-      dimensions: Object.entries(rule.dimensions).map(([dimension, value]) => ({ name: dimension, value: `${value}` })),
-      statistic: rule.statistic,
-      comparisonOperator: rule.comparison,
-      threshold: Number(rule.threshold),
-      period: rule.period,
-      evaluationPeriods: Number(rule.periods),
-      treatMissingData: rule.missing,
-      alarmActions: actions,
-      okActions: actions,
+  const also = props.alsoAlarms ?? [];
+  const unknown = also.filter((one) => !alarms.some(([alarm]) => alarm === one));
+  if (unknown.length) throw new Error(`no alarm is called ${unknown.join(" or ")}; there are ${alarms.map(([alarm]) => alarm).join(", ")}`);
+  const asked = ([alarm, rule]: [string, any]) => (rule.default || also.includes(alarm)) && (alarm !== "no-run" || scheduled);
+  const wanted = (props.alarms ?? true) ? alarms.filter(asked) : [];
+  const made = wanted.map(([alarm, rule]) => addAlarm(scope, `${name}-${alarm}`, `Alarm-${alarm}`, rule, actions.urgent));
+  // These ring together, by an alarm of their own: one refusal rings once.
+  const quiet = wanted.filter(([, rule]) => !rule.urgent).map(([alarm]) => alarm);
+  if (quiet.length) {
+    const attention = new cloudwatch.CfnCompositeAlarm(scope, "Alarm-attention", {
+      alarmName: `${name}-attention`,
+      alarmDescription: `One or more alarms of ${name} went off; it rings for the first of them. Runbook: Alarms.`,
+      alarmRule: quiet.map((alarm) => `ALARM("${name}-${alarm}")`).join(" OR "),
+      alarmActions: actions.others,
+      okActions: actions.others,
     });
+    for (const alarm of made) attention.addResourceDependency(alarm);
   }
   if (props.dashboard ?? true) {
-    const arns = wanted.map(([alarm]) => `arn:${partition}:cloudwatch:${region}:${account}:alarm:${name}-${alarm}`);
+    const every = [...wanted.map(([alarm]) => alarm), ...(quiet.length ? ["attention"] : [])].sort();
+    const arns = every.map((alarm) => `arn:${partition}:cloudwatch:${region}:${account}:alarm:${name}-${alarm}`);
     const body = shared("dashboard.json", {
       name,
       global_name: `${name}-${region}`,
@@ -79,6 +86,33 @@ export function observe(scope: Construct, name: string, mode: Mode, props: EcrCl
       schema.addResourceDependency(new schemas.CfnRegistry(scope, "TestEventRegistry", { registryName, description: "Shareable test events of Lambda functions" }));
     }
   }
+}
+
+function addAlarm(scope: Construct, alarmName: string, id: string, rule: any, urgent: string[]): cloudwatch.CfnAlarm {
+  const dimensions = (of: any) => Object.entries(of.dimensions).map(([name, value]) => ({ name, value: `${value}` }));
+  const measured = rule.expression
+    ? {
+        metrics: [
+          ...Object.entries<any>(rule.metrics).map(([id, of]) => ({
+            id,
+            metricStat: { metric: { namespace: of.namespace, metricName: of.metric, dimensions: dimensions(of) }, stat: rule.statistic, period: rule.period },
+            returnData: false,
+          })),
+          { id: "all", expression: rule.expression, label: id.replace("Alarm-", ""), returnData: true },
+        ],
+      }
+    : { namespace: rule.namespace, metricName: rule.metric, dimensions: dimensions(rule), statistic: rule.statistic, period: rule.period };
+  return new cloudwatch.CfnAlarm(scope, id, {
+    alarmName,
+    alarmDescription: rule.description,
+    ...measured,
+    comparisonOperator: rule.comparison,
+    threshold: Number(rule.threshold),
+    evaluationPeriods: Number(rule.periods),
+    treatMissingData: rule.missing,
+    alarmActions: rule.urgent ? urgent : undefined,
+    okActions: rule.urgent ? urgent : undefined,
+  });
 }
 
 /** The console's host. */

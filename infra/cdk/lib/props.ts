@@ -97,13 +97,18 @@ export interface EcrCleanupProps {
   readonly keepLogGroup?: boolean;
   /** What encrypts the log group; its policy has to allow CloudWatch Logs. Default: AWS's own key. */
   readonly logKey?: kms.IKey;
-  /** Whether there are alarms. Default: true. */
+  /** Whether there are alarms: `missing-images`, `no-run`, `nothing-deleted`, `queues` and those of `alsoAlarms`. Default: true. */
   readonly alarms?: boolean;
-  /** ARNs of what is notified of alarms, such as SNS topics. */
+  /** Further alarms: `errors`, `sources-failed`, `images-failed`, `repositories-failed`, `unexplained-pulls`, `truncated`, `duration`,
+   * `events-dropped`, `schedule-errors`, `metrics-broken`. Default: none. */
+  readonly alsoAlarms?: string[];
+  /** ARNs of what is notified of alarms, such as SNS topics: by one alarm, `attention`, which rings for the first. */
   readonly alarmActions?: string[];
+  /** ARNs of what is notified of `missing-images`. Default: `alarmActions`, and the topic of `notificationEmails`. */
+  readonly urgentAlarmActions?: string[];
   /** Addresses that hear of alarms, and of runs that deleted something, failed or were refused, by a topic created for them. */
   readonly notificationEmails?: string[];
-  /** After how many hours without a run that ended well there is an alarm, up to 168. Default: 26. */
+  /** After how many hours without a scheduled run that ended well there is an alarm, up to 168. Default: 26. */
   readonly silentHours?: number;
   /** Whether there are a dashboard and saved queries. Default: true. */
   readonly dashboard?: boolean;

@@ -38,15 +38,15 @@ run "as_it_comes" {
     error_message = "runs overlap or repeat"
   }
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.this) == 15 && length(aws_sqs_queue.failures) == 2 && length(aws_s3_bucket.this) == 0
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 4 && length(aws_cloudwatch_composite_alarm.attention) == 1 && length(aws_sqs_queue.failures) == 2 && length(aws_s3_bucket.this) == 0
     error_message = "other resources than expected"
   }
   assert {
-    condition     = aws_cloudwatch_metric_alarm.this["no-run"].evaluation_periods == 26 && aws_cloudwatch_metric_alarm.this["duration"].threshold == 810000
-    error_message = "alarms do not follow schedule and timeout"
+    condition     = aws_cloudwatch_metric_alarm.this["no-run"].evaluation_periods == 26
+    error_message = "the alarm does not follow the schedule"
   }
   assert {
-    condition     = length([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : widget if widget.type == "alarm"][0].properties.alarms) == 15
+    condition     = length([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : widget if widget.type == "alarm"][0].properties.alarms) == 5
     error_message = "the dashboard does not show the alarms"
   }
   assert {
@@ -119,13 +119,50 @@ run "as_little_as_possible" {
   }
 
   assert {
-    condition     = length(aws_scheduler_schedule.this) + length(aws_iam_role.schedule) + length(aws_cloudwatch_metric_alarm.this) + length(aws_cloudwatch_dashboard.this) + length(aws_cloudwatch_query_definition.this) + length(aws_schemas_schema.test_events) + length(aws_schemas_registry.test_events) == 0
+    condition     = length(aws_scheduler_schedule.this) + length(aws_iam_role.schedule) + length(aws_cloudwatch_metric_alarm.this) + length(aws_cloudwatch_composite_alarm.attention) + length(aws_cloudwatch_dashboard.this) + length(aws_cloudwatch_query_definition.this) + length(aws_schemas_schema.test_events) + length(aws_schemas_registry.test_events) == 0
     error_message = "something is made that was not asked for"
   }
   assert {
     condition     = aws_lambda_function.this.reserved_concurrent_executions == -1
     error_message = "concurrency is reserved"
   }
+}
+
+run "one_refusal_rings_once" {
+  command = plan
+
+  variables {
+    alarms = { actions = ["arn:aws:sns:eu-west-1:111111111111:day"], urgent_actions = ["arn:aws:sns:eu-west-1:111111111111:night"], also = ["errors", "duration"] }
+  }
+
+  assert {
+    condition = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => [for arn in coalesce(alarm.alarm_actions, []) : split(":", arn)[5]] } == {
+      "missing-images" = ["night"], "no-run" = [], "nothing-deleted" = [], "queues" = [], "errors" = [], "duration" = []
+    }
+    error_message = "an alarm rings besides the one for all of them, or an urgent one does not"
+  }
+  assert {
+    condition     = aws_cloudwatch_composite_alarm.attention[0].alarm_actions == toset(["arn:aws:sns:eu-west-1:111111111111:day"])
+    error_message = "the alarm for all of them rings elsewhere"
+  }
+  assert {
+    condition     = aws_cloudwatch_composite_alarm.attention[0].alarm_rule == join(" OR ", [for name in ["duration", "errors", "no-run", "nothing-deleted", "queues"] : "ALARM(\"ecr-cleanup-${name}\")"])
+    error_message = aws_cloudwatch_composite_alarm.attention[0].alarm_rule
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["duration"].threshold == 810000
+    error_message = "the alarm does not follow the timeout"
+  }
+}
+
+run "an_alarm_that_there_is_not" {
+  command = plan
+
+  variables {
+    alarms = { also = ["guard-trips"] }
+  }
+
+  expect_failures = [aws_cloudwatch_composite_alarm.attention]
 }
 
 run "as_much_as_possible" {

@@ -60,7 +60,7 @@ module "ecr_cleanup" {
   reserved_concurrency = 1
 
   log_retention_days  = 365
-  alarms              = { silent_hours = 74 }
+  alarms              = { silent_hours = 74, also = ["images-failed", "duration"], urgent_actions = ["arn:aws:sns:eu-west-1:123456789012:on-call"] }
   notification_emails = ["platform@example.com"]
 }
 
