@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use template_body::TemplateBody;
 
 use crate::{
-    image::{Digest, Registry},
+    image::{Digest, Registry, Time},
     inventory::Revisions,
 };
 
@@ -53,6 +53,45 @@ pub(crate) struct Caches {
     pub(crate) readings: ReadingCache,
     /// Commits that annotations of images name.
     pub(crate) revisions: Cache<Digest, Revisions>,
+    /// What was found out lately, by operation and, if it is about one, repository.
+    pub(crate) findings: FindingCache,
+}
+
+/// Findings by their names.
+pub(crate) type FindingCache = Cache<String, Finding>;
+
+/// Something that was found out, and may be otherwise in some days.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Finding {
+    /// When, in milliseconds since 1970.
+    at: i64,
+    pub(crate) what: FindingKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FindingKind {
+    /// Calls a second that a service bears.
+    Rate {
+        rate: f64,
+        /// Whether more were throttled.
+        is_most: bool,
+    },
+    /// A repository has no such policy.
+    NoPolicy,
+}
+
+impl Finding {
+    pub(crate) const fn new(what: FindingKind, now: Time) -> Self {
+        let at = now.millis();
+        Self { at, what }
+    }
+
+    /// Returns whether it is younger than a week. One from the future is not believed.
+    pub(crate) const fn is_fresh(&self, now: Time) -> bool {
+        let age = now.millis() - self.at;
+        0 <= age && age < 7 * 24 * 60 * 60 * 1000
+    }
 }
 
 /// Readings of manifests, by host and repository.

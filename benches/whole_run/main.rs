@@ -2,7 +2,10 @@
 //! the documented rate limits: measured beside the bound that follows from its calls, the latency
 //! and the rates. And the function's start.
 //!
-//! `make bench`, or for some of it `cargo bench --workspace --bench whole_run -- team start`.
+//! `make bench`, or for some of it `cargo bench --workspace --bench whole_run -- team start`. Other limits than
+//! the documented ones follow the name of a world: `company:x10`, with the rates in the configuration;
+//! `company:off`, without any; `company:found-x10`, of which the program knows nothing; `company:deployment`, where
+//! something else makes half of the calls for task definitions.
 
 mod process;
 mod server;
@@ -19,6 +22,7 @@ use std::{
 use process::{Took, limited, watch};
 use serde_json::Value;
 use server::{Asked, Server, bounds, count};
+use simulated_aws::RateLimits;
 use world::Size;
 
 #[tokio::main(flavor = "current_thread")]
@@ -43,18 +47,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         if name == "start" {
             start::measure().await?;
         } else {
-            measure(named(name)?)?;
+            measure(name, named(name)?)?;
         }
     }
     Ok(())
 }
 
 /// Prints the rows of a world: a first run, and a second one that remembers it.
-fn measure(size: Size) -> Result<(), Box<dyn Error>> {
-    let mut server = Server::start(size)?;
+fn measure(name: &str, size: Size) -> Result<(), Box<dyn Error>> {
+    let mut server = Server::start(name)?;
     println!(
-        "{}, in a process of {} MB, of which {} images go",
-        size.name,
+        "{name}, in a process of {} MB, of which {} images go",
         size.megabytes,
         size.candidates()
     );
@@ -64,7 +67,7 @@ fn measure(size: Size) -> Result<(), Box<dyn Error>> {
         std::thread::sleep(Duration::from_secs(5));
         let (took, answer) = clean(size, &server)?;
         let asked = server.asked()?;
-        print(run, took, &asked, &answer);
+        print(run, took, &asked, &answer, &size.limits.rates());
         ecs.push(asked.sum(|operation, calls| {
             if operation.starts_with("ecs:") {
                 calls.answered
@@ -111,8 +114,8 @@ fn clean(size: Size, server: &Server) -> Result<(Took, Value), Box<dyn Error>> {
     ))
 }
 
-fn print(run: &str, took: Took, asked: &Asked, answer: &Value) {
-    let bounds = bounds(asked);
+fn print(run: &str, took: Took, asked: &Asked, answer: &Value, limits: &RateLimits) {
+    let bounds = bounds(asked, limits);
     let all: f64 = bounds.iter().sum();
     let calls = asked.sum(|_, calls| calls.answered + calls.throttled);
     let throttled = asked.sum(|_, calls| calls.throttled);
@@ -141,6 +144,12 @@ fn print(run: &str, took: Took, asked: &Asked, answer: &Value) {
             .as_str()
             .map_or_else(|| answer.to_string(), ToOwned::to_owned),
     );
+    if asked.starved > 0.0 {
+        println!(
+            "    {:.0} calls of a deployment were throttled",
+            asked.starved
+        );
+    }
     for (phase, calls) in ["gather", "ask", "act", "recheck"]
         .iter()
         .zip(&asked.phases)

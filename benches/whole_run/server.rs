@@ -23,6 +23,8 @@ pub(crate) struct Asked {
     pub(crate) kubernetes: usize,
     /// Images that were really deleted.
     pub(crate) deleted: usize,
+    /// Calls of a deployment that were throttled.
+    pub(crate) starved: f64,
 }
 
 /// The calls of one operation.
@@ -99,6 +101,7 @@ fn report(aws: &SimulatedAws, clusters: &[simulated_cluster::SimulatedCluster]) 
             .map(|cluster| cluster.requests().len())
             .sum(),
         deleted: aws.deletions().len(),
+        starved: aws.starved(),
     };
     aws.clear_record();
     for cluster in clusters {
@@ -116,10 +119,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(size: Size) -> std::io::Result<Self> {
+    pub(crate) fn start(name: &str) -> std::io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         let mut process = command
-            .args(["serve", size.name])
+            .args(["serve", name])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -166,14 +169,14 @@ impl Drop for Server {
 
 /// Returns the least times that the phases can take: what their calls wait for tokens or for each
 /// other, and the calls of which each needs the answer of the one before.
-pub(crate) fn bounds(asked: &Asked) -> [f64; 4] {
+pub(crate) fn bounds(asked: &Asked, limits: &RateLimits) -> [f64; 4] {
     let answer = (LATENCY + JITTER / 2).as_secs_f64();
     let phases = [0, 1, 2, 3].map(|phase| (&asked.phases[phase], STEPS[phase]));
     phases.map(|(calls, steps)| {
         if calls.is_empty() {
             0.0
         } else {
-            bound(calls) + answer * steps
+            bound(calls, limits) + answer * steps
         }
     })
 }
@@ -183,8 +186,7 @@ pub(crate) fn bounds(asked: &Asked) -> [f64; 4] {
 /// unlock.
 const STEPS: [f64; 4] = [13.0, 6.0, 2.0, 3.0];
 
-fn bound(phase: &BTreeMap<String, Calls>) -> f64 {
-    let limits = RateLimits::documented();
+fn bound(phase: &BTreeMap<String, Calls>, limits: &RateLimits) -> f64 {
     let mut buckets = BTreeMap::<&str, (f64, f64, f64)>::new();
     let mut bound = 0.0_f64;
     for (operation, calls) in phase {
@@ -206,6 +208,7 @@ fn at_once(operation: &str) -> f64 {
         "ecr:DescribeImages"
         | "ecr:BatchGetImage"
         | "ecr:GetLifecyclePolicy"
+        | "ecr:GetRepositoryPolicy"
         | "ecr:BatchDeleteImage"
         | "ecs:DescribeTaskDefinition" => 16.0,
         // A page after the other.

@@ -33,6 +33,71 @@ pub(crate) struct Size {
     members: usize,
     /// What the process that cleans it may take.
     pub(crate) megabytes: u64,
+    pub(crate) limits: Limits,
+}
+
+/// The rate limits of a world: those of [`RateLimits::documented`] so many times, and what the
+/// configuration says of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// `None`: without any.
+    times: Option<u32>,
+    /// Whether the configuration names the rates. If not, the program has to find them out.
+    are_known: bool,
+    /// Whether a deployment makes half of the calls for task definitions that are allowed.
+    with_deployment: bool,
+}
+
+impl Limits {
+    const DOCUMENTED: Self = Self {
+        times: Some(1),
+        are_known: false,
+        with_deployment: false,
+    };
+
+    /// Reads limits: `x2`, `x10`, `off`, `found-x10` or `deployment`.
+    fn named(name: &str) -> Option<Self> {
+        let documented = Self::DOCUMENTED;
+        let times = |text: &str| Some(Some(text.strip_prefix('x')?.parse().ok()?));
+        Some(match name.strip_prefix("found-") {
+            Some(found) => Self {
+                times: times(found)?,
+                ..documented
+            },
+            None if name == "deployment" => Self {
+                with_deployment: true,
+                ..documented
+            },
+            None => Self {
+                times: if name == "off" { None } else { times(name)? },
+                are_known: true,
+                ..documented
+            },
+        })
+    }
+
+    pub(crate) fn rates(self) -> RateLimits {
+        let limits = match self.times {
+            None => return RateLimits::none(),
+            Some(times) => RateLimits::documented().times(times),
+        };
+        if self.with_deployment {
+            limits.drawn("ecs:DescribeTaskDefinition", 10)
+        } else {
+            limits
+        }
+    }
+
+    /// Returns what a configuration says of them.
+    fn config(self) -> String {
+        if !self.are_known {
+            return String::new();
+        }
+        let rate = self.times.map_or(100_000, |times| 20 * times);
+        format!(
+            "aws: {{rates: {{'ecs:*': {rate}, 'ecr:*': {rate}, 'eks:*': {rate}, 'lambda:*': {rate}}}}}, "
+        )
+    }
 }
 
 /// The worlds, a small one to try the bench itself with, one with a million images that are soon
@@ -47,6 +112,7 @@ pub(crate) const SIZES: [Size; 6] = [
         pods: 100,
         members: 0,
         megabytes: 128,
+        limits: Limits::DOCUMENTED,
     },
     Size {
         name: "team",
@@ -57,6 +123,7 @@ pub(crate) const SIZES: [Size; 6] = [
         pods: 200,
         members: 0,
         megabytes: 128,
+        limits: Limits::DOCUMENTED,
     },
     Size {
         name: "company",
@@ -67,6 +134,7 @@ pub(crate) const SIZES: [Size; 6] = [
         pods: 5000,
         members: 0,
         megabytes: 256,
+        limits: Limits::DOCUMENTED,
     },
     Size {
         name: "giant",
@@ -77,6 +145,7 @@ pub(crate) const SIZES: [Size; 6] = [
         pods: 20_000,
         members: 0,
         megabytes: 512,
+        limits: Limits::DOCUMENTED,
     },
     Size {
         name: "million",
@@ -87,6 +156,7 @@ pub(crate) const SIZES: [Size; 6] = [
         pods: 100,
         members: 0,
         megabytes: 512,
+        limits: Limits::DOCUMENTED,
     },
     Size {
         name: "organization",
@@ -97,6 +167,7 @@ pub(crate) const SIZES: [Size; 6] = [
         pods: 200,
         members: 299,
         megabytes: 1024,
+        limits: Limits::DOCUMENTED,
     },
 ];
 
@@ -107,8 +178,17 @@ const MEMBER_SERVICES: usize = 5;
 const MEMBER_DEFINITIONS: usize = 10;
 
 impl Size {
+    /// Returns the world of a name, such as `company`, or `company:x10` with ten times the limits.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        SIZES.into_iter().find(|size| size.name == name)
+        let (world, limits) = name.split_once(':').unzip();
+        let size = SIZES
+            .into_iter()
+            .find(|size| size.name == world.unwrap_or(name))?;
+        let limits = match limits {
+            None => Limits::DOCUMENTED,
+            Some(limits) => Limits::named(limits)?,
+        };
+        Some(Self { limits, ..size })
     }
 
     /// Returns the configuration: keep what has a tag, delete the rest, keep state.
@@ -119,8 +199,9 @@ impl Size {
             let regions = REGIONS.join(", ");
             format!("in_use: {{organization: {{role_name: reader, regions: [{regions}]}}}}, ")
         };
+        let limits = self.limits.config();
         format!(
-            "{{mode: delete, state: 's3://state/bench', {organization}\
+            "{{mode: delete, state: 's3://state/bench', {limits}{organization}\
              policies: [{{repositories: ['**'], keep: [{{name: releases, tags: '.', newest: 100000}}]}}], \
              guards: {{max_deletions_per_run: 1000000}}}}"
         )
@@ -156,7 +237,7 @@ impl Size {
         }
         let aws = SimulatedAws::builder()
             .latency(latency, jitter)
-            .rate_limits(RateLimits::documented());
+            .rate_limits(self.limits.rates());
         (aws.world(world).start().await, clusters)
     }
 

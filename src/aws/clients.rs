@@ -9,11 +9,12 @@ use super::{
     ApiError, CallCounter, CallerChoice, CountInterceptor, Endpoint, JsonService, Operation,
     endpoint::ServiceConfigError,
     environment, https,
-    rate_limit::{RateLimiter, ThrottleInterceptor},
+    rate_limit::{RateLimiter, RateMemory, ThrottleInterceptor},
     role::RoleCredentials,
 };
 use crate::{
-    config::Role,
+    cache::Caches,
+    config::{AwsRates, Role},
     image::{Arn, AwsNameError, Registry, Time},
 };
 
@@ -61,7 +62,6 @@ pub struct Clients {
     pub(super) config: SdkConfig,
     /// Role that was assumed.
     role: Option<Arn>,
-    rate_limited: bool,
     pub(super) rate_limiter: Arc<RateLimiter>,
     clock: fn() -> Time,
 }
@@ -94,15 +94,16 @@ impl Clients {
     pub fn new(config: &SdkConfig, rate_limited: bool) -> Self {
         let client = config.http_client().unwrap_or_else(https::client);
         let config = config.to_builder().http_client(client).build();
-        Self::counted(&config, rate_limited, Arc::new(CallCounter::default()))
-    }
-
-    fn counted(config: &SdkConfig, rate_limited: bool, calls: Arc<CallCounter>) -> Self {
-        let limiter = Arc::new(if rate_limited {
-            RateLimiter::documented()
+        let limiter = if rate_limited {
+            RateLimiter::new(AwsRates::default())
         } else {
             RateLimiter::unlimited()
-        });
+        };
+        Self::counted(&config, limiter, Arc::new(CallCounter::default()))
+    }
+
+    fn counted(config: &SdkConfig, limiter: RateLimiter, calls: Arc<CallCounter>) -> Self {
+        let limiter = Arc::new(limiter);
         let counts = CountInterceptor(Arc::clone(&calls));
         let throttles = ThrottleInterceptor(Arc::clone(&limiter));
         let ecr = aws_sdk_ecr::config::Builder::from(config)
@@ -127,7 +128,6 @@ impl Clients {
             calls,
             config: config.clone(),
             role: None,
-            rate_limited,
             rate_limiter: limiter,
             clock: || Time::from(jiff::Timestamp::now()),
         }
@@ -183,13 +183,28 @@ impl Clients {
         self.with_config(&self.briefly())
     }
 
-    /// Returns clients that count together with these, and have rate limits of their own.
+    /// Returns clients that count together with these, and have rate limits of their own: the rates
+    /// of a configuration are those of its own account and Region.
     fn with_config(&self, config: &SdkConfig) -> Self {
+        let limiter = self.rate_limiter.elsewhere();
         Self {
             clock: self.clock,
             role: self.role.clone(),
-            ..Self::counted(config, self.rate_limited, Arc::clone(&self.calls))
+            ..Self::counted(config, limiter, Arc::clone(&self.calls))
         }
+    }
+
+    /// Keeps to these rates, in the account and Region of these clients.
+    pub(crate) fn set_rates(&self, rates: &AwsRates) {
+        self.rate_limiter.set_rates(rates);
+    }
+
+    /// Begins with the rates that caches know, and remembers there those that are found out.
+    pub(crate) fn remember_rates(&self, caches: &Arc<Caches>) {
+        self.rate_limiter.remember(RateMemory {
+            caches: Arc::clone(caches),
+            clock: self.clock,
+        });
     }
 
     /// Returns the same clients with another clock, for a simulated account that lives at another

@@ -25,11 +25,12 @@ mod rate_limit;
 mod regions;
 mod role;
 pub(crate) mod s3;
+mod token_bucket;
 mod webhook;
 mod xml;
 
 pub(crate) use access::{Outcome, Tried};
-pub(crate) use bucket::Bucket;
+pub(crate) use bucket::{Bucket, idle_rates};
 pub(crate) use call::{Turn, list};
 pub use call_counter::Calls;
 pub(crate) use call_counter::{CallCounter, CountInterceptor};

@@ -53,16 +53,16 @@ operations! {
     ListChangeSets = "cloudformation:ListChangeSets": Some(Bucket::ChangeSets);
     DescribeChangeSet = "cloudformation:DescribeChangeSet": Some(Bucket::Stacks);
 
-    DescribeImages = "ecr:DescribeImages": Some(Bucket::EcrRead);
+    DescribeImages = "ecr:DescribeImages": Some(Bucket::EcrImages);
     DescribePullThroughCacheRules = "ecr:DescribePullThroughCacheRules": Some(Bucket::EcrRead);
     DescribeRegistry = "ecr:DescribeRegistry": Some(Bucket::EcrRead);
     DescribeRepositories = "ecr:DescribeRepositories": Some(Bucket::EcrRead);
     ListPullTimeUpdateExclusions = "ecr:ListPullTimeUpdateExclusions": Some(Bucket::EcrRead);
     ListTagsForResource = "ecr:ListTagsForResource": Some(Bucket::EcrRead);
     GetRegistryPolicy = "ecr:GetRegistryPolicy": Some(Bucket::EcrRead);
-    GetRepositoryPolicy = "ecr:GetRepositoryPolicy": Some(Bucket::EcrRead);
+    GetRepositoryPolicy = "ecr:GetRepositoryPolicy": Some(Bucket::EcrPolicy);
     GetLifecyclePolicy = "ecr:GetLifecyclePolicy": Some(Bucket::EcrLifecycle);
-    BatchGetImage = "ecr:BatchGetImage": None;
+    BatchGetImage = "ecr:BatchGetImage": Some(Bucket::EcrManifests);
     BatchDeleteImage = "ecr:BatchDeleteImage": Some(Bucket::EcrDelete);
     UpdateImageStorageClass = "ecr:UpdateImageStorageClass": Some(Bucket::EcrStorageClass);
 
@@ -114,6 +114,11 @@ impl Operation {
             prefix.eq_ignore_ascii_case(service) && action == name
         };
         Self::KNOWN.iter().copied().find(is_named)
+    }
+
+    /// Returns the operations that have names of their own here.
+    pub(super) fn known() -> impl Iterator<Item = Self> {
+        Self::KNOWN.iter().copied()
     }
 
     pub(crate) fn action(self) -> &'static str {

@@ -1,52 +1,132 @@
-//! Rate limits: calls stay below the token buckets that AWS documents, since deployments, consoles
-//! and other tools draw from the same ones.
+//! Rate limits: calls stay below the token buckets of AWS, since deployments, consoles and other
+//! tools draw from the same ones.
 //!
-//! What others draw is not known, and for ECR's describing and deleting calls no rate is published.
-//! So a bucket whose calls are throttled gets half its rate at once, and more again bit by bit, as
-//! TCP does on a line that it shares. The SDK tries the throttled calls again.
+//! The SDK tries throttled calls again. Each account and Region has a limiter of its own.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
-        interceptors::{Intercept, context::FinalizerInterceptorContextRef},
+        interceptors::{
+            Intercept,
+            context::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef},
+        },
         orchestrator::Metadata,
         runtime_components::RuntimeComponents,
     },
 };
-use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use tokio::time::Instant;
 
 use super::{
-    Operation,
-    bucket::{Bucket, Quota},
+    Bucket, Operation,
     call_counter::is_throttled,
+    token_bucket::{Found, TokenBucket},
+};
+use crate::{
+    cache::{Caches, Finding, FindingKind},
+    config::AwsRates,
+    image::Time,
 };
 
 /// Holds calls back until their bucket has a token, and for longer if a service throttles.
 #[derive(Debug)]
-pub(super) struct RateLimiter(Option<Mutex<HashMap<Bucket, TokenBucket>>>);
+pub(super) struct RateLimiter {
+    /// Whether calls are held back at all.
+    is_on: bool,
+    state: Mutex<Buckets>,
+}
+
+#[derive(Debug, Default)]
+struct Buckets {
+    rates: AwsRates,
+    buckets: HashMap<Bucket, Queue>,
+    memory: Option<RateMemory>,
+}
+
+/// A bucket, and the calls that wait for it: one after the other, so that all of them wait for longer
+/// when one is throttled.
+#[derive(Debug)]
+struct Queue {
+    tokens: TokenBucket,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Where rates that were found out are remembered.
+#[derive(Debug)]
+pub(super) struct RateMemory {
+    pub(super) caches: Arc<Caches>,
+    pub(super) clock: fn() -> Time,
+}
+
+/// Part by which a rate has to change to be remembered anew.
+const NOTED: f64 = 0.05;
 
 impl RateLimiter {
-    /// Makes a limiter that keeps to the quota of every bucket.
-    pub(super) fn documented() -> Self {
-        Self(Some(Mutex::default()))
+    /// Makes a limiter that keeps to these rates.
+    pub(super) fn new(rates: AwsRates) -> Self {
+        let buckets = Buckets {
+            rates,
+            ..Buckets::default()
+        };
+        Self {
+            is_on: true,
+            state: Mutex::new(buckets),
+        }
     }
 
     /// Makes a limiter without limits, for a service that has none.
-    pub(super) const fn unlimited() -> Self {
-        Self(None)
+    pub(super) fn unlimited() -> Self {
+        Self {
+            is_on: false,
+            ..Self::new(AwsRates::default())
+        }
+    }
+
+    /// Keeps to other rates from now on.
+    pub(super) fn set_rates(&self, rates: &AwsRates) {
+        let mut state = self.state();
+        if state.rates != *rates {
+            state.rates = rates.clone();
+            state.buckets.clear();
+        }
+    }
+
+    /// Begins with rates that were found out lately, and remembers those that are found out.
+    pub(super) fn remember(&self, memory: RateMemory) {
+        self.state().memory = Some(memory);
+    }
+
+    fn state(&self) -> MutexGuard<'_, Buckets> {
+        // Whatever panicked, the numbers of a bucket are as good as before.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns a limiter for another account or Region, whose rates are not known.
+    pub(super) fn elsewhere(&self) -> Self {
+        let share = self.state().rates.share;
+        let rates = BTreeMap::new();
+        Self {
+            is_on: self.is_on,
+            ..Self::new(AwsRates { share, rates })
+        }
     }
 
     /// Waits until a call keeps below its rate.
     pub(super) async fn wait(&self, operation: Operation) {
-        let wait = self.with_bucket(operation, TokenBucket::take);
-        if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
+        let Some(turn) = self.with_queue(operation, |queue, _| Arc::clone(&queue.turn)) else {
+            return;
+        };
+        let mut has_waited = turn.try_lock().is_err();
+        let _turn = turn.lock().await;
+        while let Some(Err(wait)) =
+            self.with_bucket(operation, |tokens, now| tokens.take(now, has_waited))
+        {
+            has_waited = true;
             tokio::time::sleep(wait).await;
         }
     }
@@ -54,7 +134,7 @@ impl RateLimiter {
     /// Returns how many calls of an operation a second are made for now.
     #[cfg(test)]
     pub(super) fn rate(&self, operation: Operation) -> Option<f64> {
-        self.with_bucket(operation, |bucket, _| bucket.rate)
+        self.with_bucket(operation, |bucket, _| bucket.rate())
     }
 
     /// Uses the bucket of an operation now; `None` if its calls are not limited.
@@ -63,86 +143,92 @@ impl RateLimiter {
         operation: Operation,
         use_bucket: impl FnOnce(&mut TokenBucket, Instant) -> T,
     ) -> Option<T> {
+        self.with_queue(operation, |queue, now| use_bucket(&mut queue.tokens, now))
+    }
+
+    fn with_queue<T>(
+        &self,
+        operation: Operation,
+        use_queue: impl FnOnce(&mut Queue, Instant) -> T,
+    ) -> Option<T> {
         let (bucket, now) = (operation.bucket()?, Instant::now());
-        // Whatever panicked, the numbers of a bucket are as good as before.
-        let mut buckets = self
-            .0
-            .as_ref()?
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let full = || TokenBucket::new(bucket.quota(), now);
-        Some(use_bucket(buckets.entry(bucket).or_insert_with(full), now))
+        if !self.is_on {
+            return None;
+        }
+        let mut state = self.state();
+        let Buckets {
+            rates,
+            buckets,
+            memory,
+        } = &mut *state;
+        let memory = memory.as_ref().filter(|_| bucket.is_probed());
+        let queue = buckets.entry(bucket).or_insert_with(|| {
+            let found = memory.and_then(|memory| memory.recall(operation));
+            Queue {
+                tokens: TokenBucket::new(bucket.limits(rates), found, now),
+                turn: Arc::default(),
+            }
+        });
+        let used = use_queue(queue, now);
+        if let (Some(memory), Some(found)) = (memory, queue.tokens.found()) {
+            memory.note(operation, found);
+        }
+        Some(used)
     }
 }
 
-/// A token bucket whose rate follows what the service bears: halved when it throttles, and back up
-/// bit by bit.
-#[derive(Debug)]
-struct TokenBucket {
-    quota: Quota,
-    /// Tokens a second for now.
-    rate: f64,
-    /// Calls that may be made at once; if negative, as many wait already.
-    tokens: f64,
-    /// When `tokens` was brought up to date.
-    filled_at: Instant,
-    slowed_at: Option<Instant>,
-}
+impl RateMemory {
+    /// Returns what was found out of an operation lately.
+    fn recall(&self, operation: Operation) -> Option<Found> {
+        let finding = self.caches.findings.get(&operation.name().to_owned())?;
+        let FindingKind::Rate { rate, is_most } = finding.what else {
+            return None;
+        };
+        let is_good = finding.is_fresh((self.clock)()) && rate > 0.0;
+        is_good.then_some(Found { rate, is_most })
+    }
 
-/// By how much each call raises the rate again: between two throttled calls there are always about
-/// two hundred others, at any rate the service bears.
-const RECOVERY: f64 = 1.0 / 300.0;
-/// Calls that were under way together are throttled together: that is one sign, not several.
-const ONE_SIGN: Duration = Duration::from_secs(1);
-/// The part of the highest rate that is left at the least.
-const LEAST: f64 = 1.0 / 16.0;
-
-impl TokenBucket {
-    const fn new(quota: Quota, now: Instant) -> Self {
-        Self {
-            quota,
-            rate: quota.first,
-            tokens: quota.burst,
-            filled_at: now,
-            slowed_at: None,
+    /// Remembers what was found out of an operation, if it is not what is remembered.
+    fn note(&self, operation: Operation, found: Found) {
+        let is_known = self.recall(operation).is_some_and(|known| {
+            known.is_most == found.is_most && (found.rate / known.rate - 1.0).abs() < NOTED
+        });
+        if !is_known {
+            let Found { rate, is_most } = found;
+            let what = FindingKind::Rate { rate, is_most };
+            let finding = Finding::new(what, (self.clock)());
+            let name = operation.name().to_owned();
+            self.caches.findings.learn(name, finding);
         }
     }
-
-    /// Takes a token for a call, and returns how long the call has to wait for it.
-    fn take(&mut self, now: Instant) -> Duration {
-        self.fill(now);
-        self.tokens -= 1.0;
-        self.rate = (self.rate * (1.0 + RECOVERY)).min(self.quota.most);
-        Duration::from_secs_f64((-self.tokens / self.rate).max(0.0))
-    }
-
-    /// Halves the rate, and leaves no tokens for a burst.
-    fn slow_down(&mut self, now: Instant) {
-        self.fill(now);
-        if self
-            .slowed_at
-            .is_none_or(|at| now.saturating_duration_since(at) >= ONE_SIGN)
-        {
-            self.rate = (self.rate / 2.0).max(self.quota.most * LEAST);
-            self.tokens = self.tokens.min(0.0);
-            self.slowed_at = Some(now);
-        }
-    }
-
-    fn fill(&mut self, now: Instant) {
-        let seconds = now.saturating_duration_since(self.filled_at).as_secs_f64();
-        self.filled_at = self.filled_at.max(now);
-        self.tokens = (self.tokens + seconds * self.rate).min(self.quota.burst);
-    }
 }
 
-/// Slows a bucket down when one of its calls is throttled.
+/// Tells a bucket how its calls are answered.
 #[derive(Debug, Clone)]
 pub(super) struct ThrottleInterceptor(pub(super) Arc<RateLimiter>);
+
+/// When an attempt began.
+#[derive(Debug)]
+struct Began(Instant);
+
+impl Storable for Began {
+    type Storer = StoreReplace<Self>;
+}
 
 impl Intercept for ThrottleInterceptor {
     fn name(&self) -> &'static str {
         "ThrottleInterceptor"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let began = Began(Instant::now());
+        config.interceptor_state().store_put(began);
+        Ok(())
     }
 
     fn read_after_attempt(
@@ -151,10 +237,18 @@ impl Intercept for ThrottleInterceptor {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if is_throttled(context)
-            && let Some(operation) = operation(config)
+        let Some(operation) = operation(config) else {
+            return Ok(());
+        };
+        if is_throttled(context) {
+            self.0.with_bucket(operation, TokenBucket::throttled);
+        } else if context.response().is_some()
+            && let Some(Began(began)) = config.load::<Began>()
         {
-            self.0.with_bucket(operation, TokenBucket::slow_down);
+            let began = *began;
+            self.0.with_bucket(operation, |bucket, now| {
+                bucket.answered(now, now.saturating_duration_since(began));
+            });
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! problem.
 
 use super::{
-    Archive, Config, Recipient, S3Location, accounts, git, guards, in_use, keep_rules,
+    Archive, Config, Recipient, S3Location, accounts, aws_rates, git, guards, in_use, keep_rules,
     notify::OneOrMore, path::Path, policies, problems::Problems, raw::Document, registry,
     scalar::List,
 };
@@ -61,6 +61,7 @@ pub(super) fn compile(
             delete_after: document.archive.delete_after.map(|after| after.0),
             restore_in_use: document.archive.restore_in_use,
         },
+        aws: aws_rates::compile(&document.aws, problems),
         usd_per_gb_month: document.cost.usd_per_gb_month,
     })
 }

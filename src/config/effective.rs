@@ -57,6 +57,7 @@ fn document(config: &Config) -> Document {
             delete_after: config.archive.delete_after.map(Duration),
             restore_in_use: config.archive.restore_in_use,
         },
+        aws: config.aws.clone(),
         cost: raw::Cost {
             usd_per_gb_month: config.usd_per_gb_month,
         },

@@ -13,6 +13,7 @@
 //! together in one [`ConfigError`], before anything else happens.
 
 mod accounts;
+mod aws_rates;
 mod cloudformation;
 mod clusters;
 mod compile;
@@ -55,6 +56,7 @@ use strum::{IntoStaticStr, VariantArray};
 
 pub use self::nearest::nearest_name;
 pub use self::{
+    aws_rates::AwsRates,
     cloudformation::CloudFormation,
     clusters::ClusterGlobs,
     error::ConfigError,
@@ -103,6 +105,8 @@ pub struct Config {
     pub notify: Vec<Recipient>,
     /// Treatment of images in the archive storage class.
     pub archive: Archive,
+    /// Rates of calls.
+    pub aws: AwsRates,
     /// Price of storage in US dollars for one GB and month.
     pub usd_per_gb_month: f64,
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use super::{
-    Mode,
+    AwsRates, Mode,
     duration::Duration,
     git::Git,
     notify::OneOrMore,
@@ -81,6 +81,8 @@ pub(super) struct Document {
     /// it can write there, the name of what holds it, as `ssm:PARAMETER` or `secret:SECRET`. Default:
     /// none.
     pub(super) notify: Option<OneOrMore>,
+    /// How many calls a second the program makes.
+    pub(super) aws: AwsRates,
     /// What storage costs.
     pub(super) cost: Cost,
 }

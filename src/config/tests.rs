@@ -336,7 +336,7 @@ fn any_document() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let words = "version|mode|policies|repositories|keep|name|tags|except|untagged|pushed_within|pulled_within|used_within|tagged_within|newest|per|\
         newest_groups|by|all_tags|no_tag|keep_at_least|leave_alone|delete_unmatched|in_use|ecs|eks|kubernetes|kubeconfig|context|clusters|helm_history|custom_resources|exclude|lambda|services|cloudformation|task_definitions|registry_aliases|guards|expected_accounts|\
-        allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|archive|delete_after|restore_in_use|cost|usd_per_gb_month|change_window|days|state|registries|region|role_arn|external_id|accounts|regions|organization|role_name|list_role_arn|trusted_pullers|pull_through_cache|unexplained_pulls|within|action|warn|unread_pull_accounts";
+        allow_no_usage|max_deletions_per_run|max_percent_per_repository|soak|archive|delete_after|restore_in_use|cost|usd_per_gb_month|aws|share|rates|change_window|days|state|registries|region|role_arn|external_id|accounts|regions|organization|role_name|list_role_arn|trusted_pullers|pull_through_cache|unexplained_pulls|within|action|warn|unread_pull_accounts";
     let texts = prop_oneof![
         "plan|delete|archive|warn|active|referenced|pushed|pulled|used|tagged|version|[*][*]|a/[*]|[(]|(\\?<a>.)|a|1d|0d|111111111111",
         "\\PC{0,8}",

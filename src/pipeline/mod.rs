@@ -120,6 +120,7 @@ impl Program {
     #[must_use]
     pub fn new(config: Config, clients: Clients) -> Self {
         let aliases = Arc::new(Aliases::new(&config.registry_aliases));
+        clients.set_rates(&config.aws);
         Self {
             config,
             clients,
@@ -308,11 +309,19 @@ impl Program {
         // In a box, since the futures of S3 are large.
         let use_name = self.config.use_name();
         let home = &locations.own.registry;
-        let read = locations.read.iter().map(|(location, _)| location);
+        let read = locations.read.iter().map(|(location, _)| {
+            let is_cleaned = locations.registries.contains_key(location);
+            (location, is_cleaned)
+        });
         let annotations = self.config.policies.read_annotations();
         let clients = &self.clients;
         let reading = State::read(clients, location, home, read, needs, use_name, annotations);
-        Some(Box::pin(reading).await)
+        let state = Box::pin(reading).await;
+        let caches = state.caches();
+        for (registry, clients) in &locations.registries {
+            clients.remember_rates(&caches.of(registry));
+        }
+        Some(state)
     }
 
     /// Begins a run.

@@ -7,7 +7,7 @@ use super::{
     Locations, Program, Request, Run, apply::Applied, gather::Gathered, idle, log, unread, within,
 };
 use crate::{
-    aws::ApiError,
+    aws::{ApiError, idle_rates},
     cache::AllCaches,
     config::Mode,
     evidence::{Unread, UsageIndex},
@@ -210,6 +210,9 @@ impl Program {
             .chain(super::possible_children::warning(plan))
             .chain(super::git::unbelieved(plan))
             .chain(super::young_ledger::warning(plan))
+            .chain(idle_rates(&self.config.aws).map(|name| {
+                format!("`aws.rates` names `{name}`, for which the program has no rate of its own")
+            }))
             .chain(idle.into_iter().flatten())
             .collect()
     }

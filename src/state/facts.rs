@@ -10,7 +10,7 @@ use super::{
     store::{StateError, Store},
 };
 use crate::{
-    cache::{Cache, Caches, FunctionImage, ManifestReading, Progress, StackTemplate},
+    cache::{Cache, Caches, Finding, FunctionImage, ManifestReading, Progress, StackTemplate},
     image::{Digest, Registry},
     inventory::Revisions,
 };
@@ -38,40 +38,41 @@ struct Versions {
     indexes: Version,
     readings: Version,
     revisions: Version,
+    findings: Version,
 }
 
 /// Version of an object; `None` if there is none that can be used.
 type Version = tokio::sync::Mutex<Option<String>>;
 
 impl Facts {
+    /// Reads the caches of locations, each with whether its registry is cleaned.
     pub(super) async fn read_all(
         store: &Store,
-        locations: impl Iterator<Item = &Registry>,
+        locations: impl Iterator<Item = (&Registry, bool)>,
         annotations: bool,
     ) -> Vec<Self> {
-        let read =
-            |location: &Registry| Self::read(store.of(location), location.clone(), annotations);
+        let read = |(location, is_cleaned): (&Registry, bool)| {
+            let store = store.of(location);
+            Self::read(store, location.clone(), annotations, is_cleaned)
+        };
         let reading = locations.map(read);
         let reading: Vec<_> = reading.collect();
         stream::iter(reading).buffered(AT_ONCE).collect().await
     }
 
-    /// Reads the caches of a location; what `annotations` of images say only if that is asked for.
-    async fn read(store: Store, location: Registry, annotations: bool) -> Self {
-        let revisions = async {
-            if annotations {
-                store.read().await
-            } else {
-                Ok(None)
-            }
-        };
-        let (definitions, functions, templates, indexes, readings, revisions) = tokio::join!(
+    /// Reads the caches of a location; what `annotations` of images say only if that is asked for,
+    /// and findings only where the registry is cleaned.
+    async fn read(store: Store, location: Registry, annotations: bool, is_cleaned: bool) -> Self {
+        let revisions = read_if(annotations, &store);
+        let findings = read_if(is_cleaned, &store);
+        let (definitions, functions, templates, indexes, readings, revisions, findings) = tokio::join!(
             store.read(),
             store.read(),
             store.read(),
             store.read(),
             store.read(),
-            revisions
+            revisions,
+            findings
         );
         let versions = Versions {
             definitions: version(&definitions),
@@ -80,6 +81,7 @@ impl Facts {
             indexes: version(&indexes),
             readings: version(&readings),
             revisions: version(&revisions),
+            findings: version(&findings),
         };
         let (mut warnings, mut foreign) = (Vec::new(), Vec::new());
         let caches = Caches {
@@ -89,6 +91,7 @@ impl Facts {
             indexes: cache(indexes, &mut warnings, &mut foreign),
             readings: cache(readings, &mut warnings, &mut foreign),
             revisions: cache(revisions, &mut warnings, &mut foreign),
+            findings: cache(findings, &mut warnings, &mut foreign),
             progress: Progress::default(),
         };
         Self {
@@ -114,13 +117,14 @@ impl Facts {
 
     async fn save(&self, keep_unused: bool) -> Result<(), StateError> {
         let (caches, versions) = (&*self.caches, &self.versions);
-        let (definitions, functions, templates, indexes, readings, revisions) = tokio::join!(
+        let (definitions, functions, templates, indexes, readings, revisions, findings) = tokio::join!(
             self.save_cache(&caches.definitions, &versions.definitions, keep_unused),
             self.save_cache(&caches.functions, &versions.functions, keep_unused),
             self.save_cache(&caches.templates, &versions.templates, keep_unused),
             self.save_cache(&caches.indexes, &versions.indexes, keep_unused),
             self.save_cache(&caches.readings, &versions.readings, keep_unused),
-            self.save_cache(&caches.revisions, &versions.revisions, keep_unused)
+            self.save_cache(&caches.revisions, &versions.revisions, keep_unused),
+            self.save_cache(&caches.findings, &versions.findings, keep_unused)
         );
         let saved = [
             definitions,
@@ -129,6 +133,7 @@ impl Facts {
             indexes,
             readings,
             revisions,
+            findings,
         ];
         saved.into_iter().collect()
     }
@@ -154,6 +159,14 @@ impl Facts {
             cache.stored(facts);
         }
         Ok(())
+    }
+}
+
+async fn read_if<C: StateObject>(is_wanted: bool, store: &Store) -> Reading<C> {
+    if is_wanted {
+        store.read().await
+    } else {
+        Ok(None)
     }
 }
 
@@ -210,4 +223,8 @@ impl StateObject for BTreeMap<String, BTreeMap<Digest, ManifestReading>> {
 
 impl StateObject for BTreeMap<Digest, Revisions> {
     const NAME: &'static str = "image-revisions";
+}
+
+impl StateObject for BTreeMap<String, Finding> {
+    const NAME: &'static str = "findings";
 }

@@ -5,7 +5,8 @@
 //! revision or of a published function version, the template of a stack, the manifest of an index, the
 //! annotations of an image) is in a cache: whatever
 //! is wrong with it, it is read from AWS again. So are the readings of manifests, without which a
-//! pull by the program itself counts as one by others. The ledgers, the counts and the lock hold back
+//! pull by the program itself counts as one by others, and the findings, which are believed for a week:
+//! what rates ECR bears, and which policies there are not. The ledgers, the counts and the lock hold back
 //! deletion: if one of them cannot be read, nothing is deleted, since a missing memory must not
 //! look like an empty one. That holds for the use ledger where a keep rule asks for it. The
 //! history is only shown.
@@ -80,13 +81,13 @@ pub(crate) struct Needs {
 }
 
 impl State {
-    /// Reads the state, with the caches of these locations. No failure stops the reading of what is
+    /// Reads the state, with the caches of these locations, each with whether its registry is cleaned. No failure stops the reading of what is
     /// stored and in use.
     pub(crate) async fn read(
         clients: &Clients,
         location: &S3Location,
         home: &Registry,
-        locations: impl Iterator<Item = &Registry>,
+        locations: impl Iterator<Item = (&Registry, bool)>,
         needs: Needs,
         use_name: String,
         annotations: bool,

@@ -59,6 +59,7 @@ mod organization;
 mod output;
 mod pull_times;
 mod reference;
+mod rates;
 mod state_store;
 mod stop;
 mod trust;

@@ -87,7 +87,7 @@ fn a_region_that_no_partition_has_is_refused() {
 #[tokio::test]
 async fn a_throttled_call_slows_down_its_own_bucket() {
     let config = config("eu-west-1", Throttling).build();
-    let limiter = Arc::new(RateLimiter::documented());
+    let limiter = Arc::new(RateLimiter::new(crate::config::AwsRates::default()));
     let rates = || {
         [Operation::ListFunctions, Operation::GetFunction]
             .map(|operation| limiter.rate(operation).unwrap())

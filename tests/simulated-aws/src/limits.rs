@@ -9,6 +9,10 @@ use std::time::Instant;
 pub struct RateLimits {
     buckets: HashMap<String, Bucket>,
     levels: HashMap<(Location, String), (f64, Instant)>,
+    /// Calls a second that something else makes, by the bucket that they take from.
+    drawn: HashMap<String, f64>,
+    /// Calls of something else that found no token.
+    starved: f64,
 }
 
 #[derive(Debug, Clone)]
@@ -102,6 +106,32 @@ impl RateLimits {
         self
     }
 
+    /// The same limits, so many times as high.
+    #[must_use]
+    pub fn times(mut self, factor: u32) -> Self {
+        for bucket in self.buckets.values_mut() {
+            bucket.per_second *= f64::from(factor);
+            bucket.burst *= f64::from(factor);
+        }
+        self
+    }
+
+    /// Lets something else, such as a deployment, make so many calls of an operation a second.
+    #[must_use]
+    pub fn drawn(mut self, operation: &str, per_second: u32) -> Self {
+        if let Some(bucket) = self.buckets.get(operation) {
+            let rate = f64::from(per_second);
+            self.drawn.insert(bucket.name.clone(), rate);
+        }
+        self
+    }
+
+    /// Returns how many calls of something else found no token.
+    #[must_use]
+    pub const fn starved(&self) -> f64 {
+        self.starved
+    }
+
     /// Returns the bucket of an operation: its name, calls a second, and calls at once; none if it
     /// has no limit.
     #[must_use]
@@ -121,8 +151,10 @@ impl RateLimits {
             .levels
             .entry((location.clone(), bucket.name.clone()))
             .or_insert((bucket.burst, now));
-        let refill = now.duration_since(*filled).as_secs_f64() * bucket.per_second;
-        *tokens = (*tokens + refill).min(bucket.burst);
+        let drawn = self.drawn.get(&bucket.name).copied().unwrap_or_default();
+        let refill = now.duration_since(*filled).as_secs_f64() * (bucket.per_second - drawn);
+        self.starved += (-(*tokens + refill)).max(0.0);
+        *tokens = (*tokens + refill).clamp(0.0, bucket.burst);
         *filled = now;
         if *tokens < 1.0 {
             return false;

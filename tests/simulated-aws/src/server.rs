@@ -277,6 +277,12 @@ impl SimulatedAws {
         self.shared.lock().record.throttled
     }
 
+    /// Returns how many calls the rate limits refused to what else draws from their buckets.
+    #[must_use]
+    pub fn starved(&self) -> f64 {
+        self.shared.lock().limits.starved()
+    }
+
     /// Forgets the calls and the deletions so far.
     pub fn clear_record(&self) {
         let mut backstage = self.shared.lock();

@@ -58,8 +58,17 @@ pub(crate) fn clients(aws: &SimulatedAws) -> Clients {
     clients_with_timeout(aws, LONG_TIMEOUT)
 }
 
+/// Clients that keep to rate limits.
+pub(crate) fn limited_clients(aws: &SimulatedAws) -> Clients {
+    clients_with(aws, LONG_TIMEOUT, true)
+}
+
 /// Clients that give up an attempt after this time.
 fn clients_with_timeout(aws: &SimulatedAws, attempt: Duration) -> Clients {
+    clients_with(aws, attempt, false)
+}
+
+fn clients_with(aws: &SimulatedAws, attempt: Duration, rate_limited: bool) -> Clients {
     let credentials = Credentials::new("AKIAHOME", SECRET, None, None, "tests");
     let retries = RetryConfig::standard()
         .with_max_attempts(2)
@@ -76,7 +85,7 @@ fn clients_with_timeout(aws: &SimulatedAws, attempt: Duration) -> Clients {
         .retry_config(retries)
         .timeout_config(timeouts)
         .build();
-    Clients::new(&config, false).with_clock(now)
+    Clients::new(&config, rate_limited).with_clock(now)
 }
 
 pub(crate) fn program(aws: &SimulatedAws, config: &str) -> Program {

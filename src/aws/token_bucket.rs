@@ -1,0 +1,232 @@
+//! A token bucket whose rate follows what the service bears. It is given the time, and waits for
+//! nothing itself.
+//!
+//! A throttled call halves the rate at once, and it comes back up to below the rate that was
+//! throttled, as TCP does on a line that it shares. A bucket that probes goes beyond the rate that it
+//! began with, while nothing is throttled and answers do not slow down.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::Instant;
+
+/// What a bucket is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Calls a second at first.
+    pub(super) first: f64,
+    /// Calls a second at the most.
+    pub(super) most: f64,
+    /// Calls at once after a pause.
+    pub(super) burst: f64,
+    /// Time for which the first throttled call keeps the rate from rising; each further one does so
+    /// for twice as long.
+    pub(super) hold: Duration,
+    /// Whether it finds out what the service bears.
+    pub(super) probes: bool,
+}
+
+/// What a bucket found out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Found {
+    /// Calls a second.
+    pub(super) rate: f64,
+    /// Whether more were throttled.
+    pub(super) is_most: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct TokenBucket {
+    limits: Limits,
+    /// Tokens a second for now.
+    rate: f64,
+    /// Tokens a second up to which the rate rises.
+    ceiling: f64,
+    /// Calls that may be made at once after a pause.
+    burst: f64,
+    /// Calls that may be made at once; if negative, as many are repeated first.
+    tokens: f64,
+    /// When `tokens` was brought up to date.
+    filled_at: Instant,
+    throttled_at: Option<Instant>,
+    /// Time for which the last throttled call keeps the rate from rising.
+    hold: Duration,
+    /// Whether `ceiling` follows from throttled calls.
+    is_bounded: bool,
+    answers: Answers,
+}
+
+/// Calls that were under way together are throttled together, and some of them again when they are
+/// repeated: that is one sign, not several.
+const ONE_SIGN: Duration = Duration::from_secs(3);
+/// Multiple of the first hold that none exceeds.
+const LONGEST_HOLD: u32 = 8;
+/// Part of the first rate that is left at the least.
+const LEAST: f64 = 1.0 / 16.0;
+/// Part by which each call that has to wait raises the rate.
+const GROWTH: f64 = 1.0 / 100.0;
+/// Part of a throttled rate up to which it rises again.
+const BACK_OFF: f64 = 0.9;
+/// Part by which each call that has to wait raises what the rate may rise to.
+const CREEP: f64 = 1.0 / 10_000.0;
+
+impl TokenBucket {
+    pub(super) fn new(limits: Limits, found: Option<Found>, now: Instant) -> Self {
+        let found = found.filter(|_| limits.probes);
+        let rate = found.map_or(limits.first, |found| found.rate.min(limits.most));
+        let is_bounded = found.is_some_and(|found| found.is_most);
+        Self {
+            limits,
+            rate,
+            ceiling: if is_bounded { rate } else { limits.most },
+            burst: limits.burst,
+            tokens: limits.burst,
+            filled_at: now,
+            throttled_at: None,
+            hold: limits.hold / 2,
+            is_bounded,
+            answers: Answers::default(),
+        }
+    }
+
+    /// Takes a token for a call.
+    ///
+    /// # Errors
+    /// Returns the time until there is one, as far as is known now.
+    pub(super) fn take(&mut self, now: Instant, has_waited: bool) -> Result<(), Duration> {
+        self.fill(now);
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            // While calls do not wait, the rate is more than is asked for.
+            if has_waited {
+                self.rise(now);
+            }
+            return Ok(());
+        }
+        let seconds = (1.0 - self.tokens) / self.rate;
+        // Rounded up, so that there is one then.
+        Err(Duration::from_secs_f64(seconds) + Duration::from_nanos(1))
+    }
+
+    fn rise(&mut self, now: Instant) {
+        let is_held = |at: Instant| now.saturating_duration_since(at) < self.hold;
+        let is_slow = self.limits.probes && self.answers.slowed_down();
+        if !is_slow && !self.throttled_at.is_some_and(is_held) {
+            self.ceiling = (self.ceiling * (1.0 + CREEP)).min(self.limits.most);
+            let raised = self.rate * (1.0 + GROWTH);
+            self.rate = raised.min(self.ceiling).max(self.rate);
+        }
+    }
+
+    /// Takes in that a call was answered, and how long that took.
+    pub(super) fn answered(&mut self, now: Instant, took: Duration) {
+        if self.limits.probes {
+            self.answers.add(now, took);
+        }
+    }
+
+    /// Takes in that a call was throttled, and will be made again: halves the rate, and leaves no
+    /// tokens for a burst.
+    pub(super) fn throttled(&mut self, now: Instant) {
+        self.fill(now);
+        self.tokens = self.tokens.min(0.0) - 1.0;
+        let is_same = |at: Instant| now.saturating_duration_since(at) < ONE_SIGN;
+        if self.throttled_at.is_some_and(is_same) {
+            return;
+        }
+        self.ceiling = self.borne(now);
+        let halved = (self.rate / 2.0).min(self.ceiling);
+        self.rate = halved.max(self.limits.first * LEAST);
+        self.burst = (self.burst / 2.0).max(1.0);
+        self.throttled_at = Some(now);
+        self.hold = (self.hold * 2).min(self.limits.hold * LONGEST_HOLD);
+        self.is_bounded = true;
+    }
+
+    /// Returns the rate that the service bears, if it throttles calls at the rate of now.
+    fn borne(&self, now: Instant) -> f64 {
+        let rate = self.rate.min(self.ceiling) * BACK_OFF;
+        if !self.limits.probes || self.is_bounded {
+            return rate.max(self.limits.first * LEAST);
+        }
+        // The burst of the service hid for a while that the rate was too high for it.
+        let sustained = self.answers.sustained(now) * BACK_OFF;
+        rate.min(sustained.max(self.limits.first / 2.0))
+    }
+
+    /// Returns how many calls a second are made for now.
+    #[cfg(test)]
+    pub(super) const fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Returns what it found out; `None` if it does not probe, or knows nothing new yet.
+    pub(super) fn found(&self) -> Option<Found> {
+        let is_most = self.is_bounded;
+        let rate = if is_most { self.ceiling } else { self.rate };
+        let is_new = is_most || rate > self.limits.first;
+        (self.limits.probes && is_new).then_some(Found { rate, is_most })
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let seconds = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        self.filled_at = self.filled_at.max(now);
+        self.tokens = (self.tokens + seconds * self.rate).min(self.burst);
+    }
+}
+
+/// The answers of the last seconds, and how long they took.
+#[derive(Debug, Default)]
+struct Answers {
+    /// Numbers of answers in slices of time, each with its beginning.
+    slices: VecDeque<(Instant, u32)>,
+    number: u32,
+    /// Seconds that an answer takes lately, and that it took in the best time.
+    lately: f64,
+    usual: f64,
+}
+
+const SLICE: Duration = Duration::from_millis(250);
+const SLICES: usize = 40;
+/// Seconds of its rate that a service lets through at once after a pause, as buckets whose numbers are
+/// published do.
+const BURST_SECONDS: f64 = 2.0;
+/// Number of answers over which the time that they take is averaged.
+const AVERAGED: u32 = 16;
+
+impl Answers {
+    fn add(&mut self, now: Instant, took: Duration) {
+        match self.slices.back_mut() {
+            Some((from, answers)) if now.saturating_duration_since(*from) < SLICE => *answers += 1,
+            _ => self.slices.push_back((now, 1)),
+        }
+        if self.slices.len() > SLICES {
+            self.slices.pop_front();
+        }
+        self.number = self.number.saturating_add(1);
+        let weight = 1.0 / f64::from(self.number.min(AVERAGED));
+        self.lately += (took.as_secs_f64() - self.lately) * weight;
+        if self.number == AVERAGED || self.number > AVERAGED && self.lately < self.usual {
+            self.usual = self.lately;
+        }
+    }
+
+    /// Returns whether answers take much longer than in the best time.
+    fn slowed_down(&self) -> bool {
+        self.number > AVERAGED && self.lately > 2.0 * self.usual + 0.05
+    }
+
+    /// Returns how many calls a second the service bears for long, if it has just used up its burst:
+    /// the most that the answers of any time until now prove.
+    fn sustained(&self, now: Instant) -> f64 {
+        let (mut answers, mut most) = (0, 0.0_f64);
+        for (from, number) in self.slices.iter().rev() {
+            answers += number;
+            let seconds = now.saturating_duration_since(*from).as_secs_f64();
+            most = most.max(f64::from(answers) / (seconds + BURST_SECONDS));
+        }
+        most
+    }
+}
+
+#[cfg(test)]
+mod tests;
