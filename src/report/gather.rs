@@ -62,7 +62,8 @@ pub fn gather(facts: Facts<'_>) -> Answer {
     let has_failures = !totals.failures.is_empty() || !usage.is_complete();
     let status = status(&facts, has_failures);
     let saved = outcome.map_or(totals.bytes_to_delete, |_| bytes.deleted);
-    let monthly_savings_usd = usd_a_month(saved, facts.usd_per_gb_month);
+    let price = facts.usd_per_gb_month;
+    let monthly_savings_usd = usd_a_month(saved, price);
     let summary = Summary {
         status,
         out_of_time: facts.out_of_time,
@@ -81,17 +82,13 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         refusals: &refusals,
         missing: facts.missing.iter().filter(|one| one.live).count() as u64,
     };
-    let (result, freed, summary) = (summary.result(), summary.freed(), summary.to_string());
     let unexplained_pulls = unexplained_pulls(plan, facts.unexplained_pulls);
-    let mut warnings = totals.warnings;
-    warnings.extend(unexplained(
-        &unexplained_pulls,
-        facts.unexplained_pulls.action,
-    ));
+    let (mut warnings, action) = (totals.warnings, facts.unexplained_pulls.action);
+    warnings.extend(unexplained(&unexplained_pulls, action));
     Answer {
-        summary,
-        result,
-        freed,
+        result: summary.result(),
+        freed: summary.freed(),
+        summary: summary.to_string(),
         status,
         mode: facts.mode,
         run_id: facts.run_id.to_owned(),
@@ -100,7 +97,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         bytes,
         exact_bytes: None,
         monthly_savings_usd,
-        possible_monthly_savings_usd: savings(totals.bytes_to_delete, facts.usd_per_gb_month),
+        possible_monthly_savings_usd: usd_a_month(totals.bytes_to_delete, price),
         in_use: usage.sources().to_vec(),
         unread: facts.unread,
         progress: facts.progress,
