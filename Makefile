@@ -98,6 +98,9 @@ check-package: package programs $(VENV)/.ready ## Build the zips once more, from
 	diff -r target/first dist
 	$(VENV)/bin/python -m pytest -q -rs tests/package
 
+# What `--version` prints besides. Of releases alone, since any other build would be made again after each commit.
+command-%: export ECR_CLEANUP_COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
+
 # Static where the target is Linux with musl; those of macOS are built on macOS.
 command-%: $(PACKAGING)/.ready ## Build the command for a target, as an archive: make command-aarch64-unknown-linux-musl
 	if command -v rustup >/dev/null; then rustup target add $*; fi

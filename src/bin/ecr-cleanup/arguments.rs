@@ -1,18 +1,30 @@
 //! The arguments of the command.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::LazyLock};
 
 use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ecr_cleanup::config::S3Objects;
 
+/// What `--version` prints.
+static VERSION: LazyLock<String> = LazyLock::new(|| version(option_env!("ECR_CLEANUP_COMMIT")));
+
+/// Returns the version, with the beginning of the commit if the build was told which it is.
+fn version(commit: Option<&str>) -> String {
+    let number = env!("CARGO_PKG_VERSION");
+    match commit.filter(|commit| !commit.is_empty()) {
+        Some(commit) => format!("{number} ({})", commit.get(..12).unwrap_or(commit)),
+        None => number.to_owned(),
+    }
+}
+
 /// Deletes container images that are not in use from Amazon ECR.
 ///
 /// Exit codes: 0 done, 1 an error or no such image, 2 usage or configuration, 3 some deletions
 /// failed, 4 refused, 5 images in use are missing, 10 something to delete (`plan --exit-code`).
 #[derive(Debug, Parser)]
-#[command(name = "ecr-cleanup", version, max_term_width = 100)]
+#[command(name = "ecr-cleanup", version = VERSION.as_str(), max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -286,6 +298,20 @@ mod tests {
     #[test]
     fn arguments_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_version_names_the_commit_where_it_is_known() {
+        let number = env!("CARGO_PKG_VERSION");
+        let sha = "0123456789abcdef0123456789abcdef01234567";
+        for (commit, expected) in [
+            (None, number.to_owned()),
+            (Some(""), number.to_owned()),
+            (Some("abc1234"), format!("{number} (abc1234)")),
+            (Some(sha), format!("{number} (0123456789ab)")),
+        ] {
+            assert_eq!(version(commit), expected, "{commit:?}");
+        }
     }
 
     #[test]
