@@ -29,6 +29,10 @@ locals {
   downloaded = var.package.download == null ? null : "${path.root}/.terraform/${var.name}-${sha256(var.package.download.sha256_base64)}.zip"
   zip_path   = var.package.zip_path == null ? local.downloaded : var.package.zip_path
 
+  # The object in the state ends what runs already, also where a role of another account was assumed.
+  state        = try(split("/", trimprefix(jsondecode(module.settings.document).state, "s3://")), null)
+  stop_command = local.state == null ? "aws lambda put-function-concurrency --region ${local.region} --function-name ${var.name} --reserved-concurrent-executions 0" : "aws s3api put-object --bucket ${reverse(split("@", local.state[0]))[0]} --key ${join("/", concat([for part in slice(local.state, 1, length(local.state)) : part if part != ""], ["stop"]))}"
+
   # Where the document is kept, unless in the variable itself.
   config_object = var.config_store == "s3" ? "${coalesce(local.bucket, "none")}/config.json" : null
   stored        = concat([for name in local.parameter[*] : "ssm:${name}"], [for path in local.config_object[*] : "s3://${path}"])

@@ -26,6 +26,7 @@ locals {
     console          = local.console
     timeout          = var.timeout
     log_group        = local.log_group
+    stop_command     = local.stop_command
     log_group_in_url = replace(local.log_group, "/", "$252F")
     alarm_arns       = join("\",\"", local.alarm_arns)
   }), "/\"number:([0-9]+)\"/", "$1"))

@@ -80,6 +80,6 @@ output "invoke_commands" {
 }
 
 output "stop_command" {
-  description = "The emergency stop: no run starts until it is undone by `terraform apply`."
-  value       = "aws lambda put-function-concurrency --region ${local.region} --function-name ${var.name} --reserved-concurrent-executions 0"
+  description = "The emergency stop. With a `state`, the object that ends deletion before its next batch, in every account; `ecr-cleanup go` removes it. Without one no further run starts, until `terraform apply` undoes it."
+  value       = local.stop_command
 }

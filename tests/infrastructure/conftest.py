@@ -172,6 +172,17 @@ def member(server, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def organization_dashboard(server, tmp_path_factory):
+    """The dashboard of a monitoring account, for two Regions."""
+    folder = copy(tmp_path_factory.mktemp("organization-dashboard"))
+    given = {"source": "./infra/terraform/modules/organization-dashboard", "regions": ["eu-west-1", "us-east-1"]}
+    (folder / "main.tf.json").write_text(json.dumps({"module": {"dashboard": given}}))
+    planned = terraform.Terraform(folder, Account(server.endpoint).environment()).init().plan()
+    [dashboard] = planned["aws_cloudwatch_dashboard"]
+    return json.loads(dashboard["dashboard_body"])
+
+
+@pytest.fixture(scope="session")
 def synthesise():
     """Synthesises a stack with the CDK construct for each of the properties given, by name."""
     cdk = PROJECT / "infra" / "cdk"

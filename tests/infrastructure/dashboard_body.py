@@ -28,7 +28,10 @@ OPTIONS = members(
     color=COLOUR, label=TEXT, period=PERIOD, region=TEXT, stat=STATISTIC, visible=FLAG, yAxis=SIDE, id=TEXT, expression=TEXT, accountId=TEXT
 )
 # Namespace, name, pairs of a dimension and its value, and options at last.
-METRIC = {"type": "array", "minItems": 2, "items": {"anyOf": [TEXT, OPTIONS]}, "prefixItems": [TEXT, TEXT, TEXT, TEXT]}
+NAMED = {"type": "array", "minItems": 2, "items": {"anyOf": [TEXT, OPTIONS]}, "prefixItems": [TEXT, TEXT, TEXT, TEXT]}
+# Or an expression, such as a search, alone.
+COMPUTED = {"type": "array", "minItems": 1, "maxItems": 1, "items": {**OPTIONS, "required": ["expression"]}}
+METRIC = {"anyOf": [NAMED, COMPUTED]}
 AXIS = members(label=TEXT, min={"type": "number"}, max={"type": "number"}, showUnits=FLAG)
 PROPERTIES = {
     "text": members(["markdown"], markdown=TEXT, background={"enum": ["transparent", "solid"]}),

@@ -28,7 +28,7 @@ def rows(query, lines):
             found = found[: int(rest)]
         elif word != "SOURCE":
             raise ValueError(command)
-    return header, [[line.get(name, "") for name in header] for line in found]
+    return header, [["" if line.get(name) is None else line[name] for name in header] for line in found]
 
 
 def _holds(condition, line):
@@ -46,8 +46,14 @@ def _fields(listed, lines):
             made[alias] = (name, part)
             header.append(alias)
         else:
-            header.append(one)
-    return header, [{**line, **{alias: int(part in line.get(name, "")) for alias, (name, part) in made.items()}} for line in lines]
+            name, _, alias = one.partition(" as ")
+            made[alias or name] = (name, None)
+            header.append(alias or name)
+
+    def value(line, name, part):
+        return line.get(name) if part is None else int(part in line.get(name, ""))
+
+    return header, [{**line, **{alias: value(line, *of) for alias, of in made.items()}} for line in lines]
 
 
 def _stats(text, lines):

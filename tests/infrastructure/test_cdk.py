@@ -61,6 +61,8 @@ def synthesised(planned, synthesise):
     props["misspelt"] = {"config": {"in_use": {"services": ["bach"]}}}
     props["every alarm"] = {"alsoAlarms": list(filled("alarms.json"))}
     props["no such alarm"] = {"alsoAlarms": ["guard-trips"]}
+    props["state elsewhere"] = {"config": {"state": "s3://222222222222@memory/some/prefix/"}}
+    props["organization"] = {"organization": {"regions": ["eu-west-1", "us-east-1"]}}
     props["every role"] = {"rolePatterns": ["*"]}
     props["two modes"] = {"config": {"mode": "delete"}}
     return synthesise(props)
@@ -218,6 +220,18 @@ def test_alarms_queries_and_dashboard_are_the_shared_ones(synthesised):
     assert body == template
 
 
+def test_the_emergency_stop_is_the_object_where_there_is_a_state(synthesised):
+    for name, command in (("plan", "aws lambda put-function-concurrency "), ("state elsewhere", "aws s3api put-object --bucket memory --key some/prefix/stop`")):
+        [dashboard] = only(synthesised, name, "AWS::CloudWatch::Dashboard")
+        assert f"Emergency stop: `{command}" in json.loads(dashboard["DashboardBody"])["widgets"][0]["properties"]["markdown"]
+
+
+def test_the_dashboard_of_an_organization_is_the_same(synthesised, organization_dashboard):
+    [dashboard] = only(synthesised, "organization", "AWS::CloudWatch::Dashboard")
+    assert dashboard["DashboardName"] == "ecr-cleanup-organization"
+    assert json.loads(dashboard["DashboardBody"]) == organization_dashboard
+
+
 def test_nothing_is_found_against_it(synthesised, tmp_path):
     names = [*CONFIGURATIONS, "complete", "hardened", *(f"member {purpose}" for purpose in MEMBERS)]
     assert {name: synthesised[name]["findings"] for name in names} == dict.fromkeys(names, [])
@@ -264,6 +278,7 @@ def with_lists(statement):
 def filled(file):
     values = {"name": "ecr-cleanup", "global_name": "ecr-cleanup-eu-west-1", "mode": "PLAN", "region": "eu-west-1", "timeout": "900", "silent_hours": "26"}
     values |= {"long_run_ms": "810000", "log_group": "/aws/lambda/ecr-cleanup", "alarm_arns": ""}
+    values |= {"stop_command": "aws lambda put-function-concurrency --region eu-west-1 --function-name ecr-cleanup --reserved-concurrent-executions 0"}
     values |= {"log_group_in_url": "$252Faws$252Flambda$252Fecr-cleanup", "console": "eu-west-1.console.aws.amazon.com"}
     text = re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], (SHARED / file).read_text())
     return json.loads(re.sub(r'"number:(\d+)"', r"\1", text))

@@ -57,6 +57,16 @@ fn the_dashboard_shows_every_metric_of_the_program_and_no_other() {
 }
 
 #[test]
+fn the_dashboard_of_an_organization_searches_for_metrics_of_the_program() {
+    let dashboard = shared("dashboard-organization.json").to_string();
+    let searches = dashboard.split("MetricName=").skip(1);
+    let searched = searches.map(|rest| rest.split('"').nth(1).unwrap().trim_end_matches('\\'));
+    let searched: BTreeSet<String> = searched.map(str::to_owned).collect();
+    assert!(searched.len() > 5, "{searched:?}");
+    assert_eq!(&searched - &sent(), BTreeSet::new());
+}
+
+#[test]
 fn widgets_do_not_overlap() {
     let dashboard = shared("dashboard.json");
     let mut taken = BTreeSet::new();

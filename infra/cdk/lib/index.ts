@@ -17,6 +17,7 @@ import { Permitted, VpcEndpoints, document, logGroupName, policy, sources, usesP
 import { addBucket, addObject, addParameter } from "./storage";
 
 export * from "./member";
+export { OrganizationDashboard, OrganizationDashboardProps } from "./observe";
 export * from "./props";
 export * from "./settings";
 
@@ -175,7 +176,7 @@ export class EcrCleanup extends Construct {
     }
     const others = [...(props.alarmActions ?? []), ...(topic ? [topic] : [])];
     const urgent = props.urgentAlarmActions?.length ? props.urgentAlarmActions : others;
-    observe(this, name, mode, props, timeout, { urgent, others });
+    observe(this, name, mode, props, timeout, { urgent, others }, told.state);
   }
 }
 

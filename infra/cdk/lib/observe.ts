@@ -16,7 +16,7 @@ export interface Actions {
 }
 
 /** What watches a function of this name. */
-export function observe(scope: Construct, name: string, mode: Mode, props: EcrCleanupProps, timeout: Duration, actions: Actions) {
+export function observe(scope: Construct, name: string, mode: Mode, props: EcrCleanupProps, timeout: Duration, actions: Actions, state?: string) {
   const { partition, region, account } = place(scope);
   const silentHours = props.silentHours ?? 26;
   if (silentHours < 1 || silentHours > 168) throw new Error("`silentHours` is 1 to 168: CloudWatch looks back for 7 days");
@@ -60,6 +60,7 @@ export function observe(scope: Construct, name: string, mode: Mode, props: EcrCl
       console: console(scope),
       timeout: `${timeout.toSeconds()}`,
       log_group: logGroupName(name),
+      stop_command: stopCommand(name, region, state),
       log_group_in_url: logGroupName(name).replace(/\//g, "$252F"),
       alarm_arns: arns.join('","'),
     });
@@ -86,6 +87,14 @@ export function observe(scope: Construct, name: string, mode: Mode, props: EcrCl
       schema.addResourceDependency(new schemas.CfnRegistry(scope, "TestEventRegistry", { registryName, description: "Shareable test events of Lambda functions" }));
     }
   }
+}
+
+/** The emergency stop. The object in the state ends what runs already, also where a role of another account was assumed. */
+function stopCommand(name: string, region: string, state?: string): string {
+  if (state === undefined) return `aws lambda put-function-concurrency --region ${region} --function-name ${name} --reserved-concurrent-executions 0`;
+  // A bucket of another account has its id before an @.
+  const [bucket, ...prefix] = state.replace(/^s3:\/\/([^/]*@)?/, "").split("/");
+  return `aws s3api put-object --bucket ${bucket} --key ${[...prefix.filter((part) => part), "stop"].join("/")}`;
 }
 
 function addAlarm(scope: Construct, alarmName: string, id: string, rule: any, urgent: string[]): cloudwatch.CfnAlarm {
@@ -123,3 +132,28 @@ function console(scope: Construct): string {
   const mapping = Object.fromEntries(Object.entries(consoles).map(([partition, host]) => [partition, { host }]));
   return `${region}.${new CfnMapping(scope, "Consoles", { mapping }).findInMap(partition, "host")}`;
 }
+
+/** For the account that monitors those in which the function is deployed, by CloudWatch's cross-account observability. */
+export interface OrganizationDashboardProps {
+  /** Default: ecr-cleanup. */
+  readonly name?: string;
+  /** The Regions with deployments, each of which has a part of the dashboard. Default: the stack's. */
+  readonly regions?: string[];
+}
+
+/** A dashboard of every deployment in the accounts that share their metrics with this one. */
+export class OrganizationDashboard extends Construct {
+  constructor(scope: Construct, id: string, props: OrganizationDashboardProps = {}) {
+    super(scope, id);
+    const parts = (props.regions ?? [place(this).region]).map((region) => shared("dashboard-organization.json", { region, label: DEPLOYMENT }));
+    const tall = Math.max(...parts[0].widgets.map((widget: any) => widget.y + widget.height));
+    const widgets = parts.flatMap((part, index) => part.widgets.map((widget: any) => ({ ...widget, y: widget.y + index * tall })));
+    new cloudwatch.CfnDashboard(this, "Dashboard", {
+      dashboardName: `${props.name ?? "ecr-cleanup"}-organization`,
+      dashboardBody: Stack.of(this).toJsonString({ ...parts[0], widgets }),
+    });
+  }
+}
+
+/** How CloudWatch labels a line of a search. */
+const DEPLOYMENT = "${PROP('AccountLabel')} ${PROP('Dim.Deployment')}";

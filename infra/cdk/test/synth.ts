@@ -6,7 +6,7 @@ import { Annotations, Match, Template } from "aws-cdk-lib/assertions";
 import * as lambda from "aws-cdk-lib/aws-lambda";
 import * as s3 from "aws-cdk-lib/aws-s3";
 import { AwsSolutionsChecks, NagSuppressions } from "cdk-nag";
-import { EcrCleanup, EksAccess, MemberAccountRole } from "../lib";
+import { EcrCleanup, EksAccess, MemberAccountRole, OrganizationDashboard } from "../lib";
 
 const accepted = [
   {
@@ -21,10 +21,14 @@ const accepted = [
   { id: "AwsSolutions-SQS3", reason: "These queues are where failures end: they are dead-letter queues themselves." },
 ];
 
-/** `timeout` is in seconds; `region` is the stack's; `member` stands for what another account has instead of the function. */
-function synthesise({ timeout, member, region = "eu-west-1", ...props }: any) {
+/** `timeout` is in seconds; `region` is the stack's; `member` and `organization` stand for what other accounts have instead of the function. */
+function synthesise({ timeout, member, organization, region = "eu-west-1", ...props }: any) {
   const app = new App();
   const stack = new Stack(app, "Test", { env: { account: "123456789012", region } });
+  if (organization) {
+    new OrganizationDashboard(stack, "Dashboard", organization);
+    return checked(app, stack);
+  }
   if (member) {
     const { role } = new MemberAccountRole(stack, "Member", { ...member, registry: member.registry ?? undefined });
     new EksAccess(stack, "Clusters", { clusters: ["prod"], roleArn: role.roleArn });

@@ -201,6 +201,28 @@ run "as_much_as_possible" {
   }
 }
 
+run "without_state_no_run_starts_any_more" {
+  command = plan
+
+  assert {
+    condition     = startswith(output.stop_command, "aws lambda put-function-concurrency ") && strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, output.stop_command)
+    error_message = output.stop_command
+  }
+}
+
+run "an_object_in_the_state_stops_every_account" {
+  command = plan
+
+  variables {
+    config = { state = "s3://222222222222@bucket/some/prefix/" }
+  }
+
+  assert {
+    condition     = output.stop_command == "aws s3api put-object --bucket bucket --key some/prefix/stop" && strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, output.stop_command)
+    error_message = output.stop_command
+  }
+}
+
 run "only_the_function_writes_state" {
   command = apply
 
@@ -210,6 +232,10 @@ run "only_the_function_writes_state" {
     state_writers = ["arn:aws:iam::111111111111:role/operators"]
   }
 
+  assert {
+    condition     = output.stop_command == "aws s3api put-object --bucket ecr-cleanup-111111111111-eu-west-1 --key state/stop"
+    error_message = output.stop_command
+  }
   assert {
     condition = jsondecode(aws_s3_bucket_policy.this[0].policy).Statement[1] == {
       Sid       = "OnlyTheFunctionWritesState", Effect = "Deny", Principal = "*", Action = "s3:PutObject"
