@@ -69,4 +69,5 @@ mod use_ledger;
 // What the texts around the program say.
 mod architecture;
 mod infra;
+mod observability;
 mod rules;
