@@ -16,7 +16,7 @@ TARGET_x86_64 := x86_64-unknown-linux-gnu
 CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome))
 IN_BROWSER = npm ci --prefix tests/report --no-audit --no-fund --ignore-scripts && CHROMIUM=$(CHROMIUM) ECR_CLEANUP_BIN_DIR=$(BIN)
 
-.PHONY: help demo test test-rust test-moto test-infra test-cdk test-report build programs bench bench-quick mutants dashboard picture recording package check-package package-arm64 package-x86_64 terraform-module sbom release-check book lint lint-book lint-workflows fmt schema clean
+.PHONY: help demo test test-rust test-moto test-infra test-cdk test-report build programs bench bench-quick mutants dashboard picture recording package check-package package-arm64 package-x86_64 terraform-module cloudformation cdk-package sbom release-check book lint lint-book lint-workflows fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,14 +37,14 @@ test-moto: build $(VENV)/.ready ## The release binaries against moto, a third-pa
 
 test-infra: build $(VENV)/.ready ## Terraform, applied to moto with the release binary; skipped where Terraform is not installed
 	@command -v terraform >/dev/null || echo "SKIPPED: terraform is not installed, so the infrastructure is not tested"
-	ECR_CLEANUP_BIN_DIR=$(BIN) $(VENV)/bin/python -m pytest -q tests/infrastructure --ignore tests/infrastructure/test_cdk.py
+	ECR_CLEANUP_BIN_DIR=$(BIN) $(VENV)/bin/python -m pytest -q tests/infrastructure --ignore tests/infrastructure/test_cdk.py --ignore tests/infrastructure/test_cloudformation.py
 
-test-cdk: $(VENV)/.ready ## The CDK construct, held equal to the Terraform module; skipped where npm or Terraform is not installed
+test-cdk: build $(VENV)/.ready ## The CDK construct, held equal to the Terraform module, and the templates made of it; skipped where npm or Terraform is not installed
 	@if ! command -v npm >/dev/null || ! command -v terraform >/dev/null; then \
 	echo "SKIPPED: npm or terraform is not installed, so the CDK construct is not tested"; exit; fi; \
 	npm ci --prefix infra/cdk --no-audit --no-fund; \
 	npm run --prefix infra/cdk build; \
-	$(VENV)/bin/python -m pytest -q tests/infrastructure/test_cdk.py
+	ECR_CLEANUP_BIN_DIR=$(BIN) $(VENV)/bin/python -m pytest -q tests/infrastructure/test_cdk.py tests/infrastructure/test_cloudformation.py
 
 test-report: build ## The HTML report in a browser: look, search, keyboard, accessibility; skipped where npm or Chromium is not installed
 	@if ! command -v npm >/dev/null || [ -z "$(CHROMIUM)" ]; then \
@@ -113,6 +113,24 @@ terraform-module: ## Lay the Terraform module out as a repository of its own, in
 	python3 infra/release/terraform_module.py target/terraform-aws-ecr-cleanup
 	python3 infra/release/release.py folder target/terraform-aws-ecr-cleanup dist/terraform-aws-ecr-cleanup.tar.gz
 
+cloudformation: ## Make the templates for CloudFormation of the CDK construct, in dist/; needs npm
+	npm ci --prefix infra/cdk --no-audit --no-fund
+	npm run --prefix infra/cdk build
+	node infra/cdk/cloudformation/templates.js dist
+
+# Of the sources alone, and without links, which npm leaves out.
+cdk-package: $(VENV)/.ready ## Make the npm package of the CDK construct by jsii, in dist/, install it elsewhere and synthesise with it; needs npm
+	npm ci --prefix infra/cdk --no-audit --no-fund
+	npm run --prefix infra/cdk build
+	rm -rf target/cdk
+	mkdir -p target/cdk/lib dist
+	find infra/cdk/lib -name '*.ts' ! -name '*.d.ts' -exec cp {} target/cdk/lib/ \;
+	cp -RL infra/cdk/shared infra/cdk/events infra/cdk/package.json infra/cdk/README.md LICENSE target/cdk/
+	ln -s $(CURDIR)/infra/cdk/node_modules target/cdk/node_modules
+	cd target/cdk && node_modules/.bin/jsii
+	cd target/cdk && npm pack --pack-destination $(CURDIR)/dist
+	$(VENV)/bin/python -m pytest -q -rs tests/package/test_cdk.py
+
 sbom: ## List every dependency of what is shipped, as CycloneDX, in dist/; needs cargo-cyclonedx
 	@command -v cargo-cyclonedx >/dev/null || { echo "cargo-cyclonedx is not installed: cargo install --locked cargo-cyclonedx"; exit 1; }
 	cargo cyclonedx --format json --spec-version 1.5 --override-filename ecr-cleanup.cdx
@@ -125,6 +143,8 @@ release-check: lint-workflows ## A dry run of a release: notes, crates, zips bui
 	cargo package --locked --no-verify --package ecr-cleanup-core --package ecr-cleanup
 	$(MAKE) check-package
 	$(MAKE) terraform-module
+	@if command -v npm >/dev/null; then $(MAKE) cloudformation cdk-package; \
+	else echo "SKIPPED: npm is not installed, so there is neither the CDK package nor a template for CloudFormation"; fi
 	@if [ -d "$$(rustc --print sysroot)/lib/rustlib/x86_64-unknown-linux-musl" ] || rustup target add x86_64-unknown-linux-musl; then \
 	$(MAKE) command-x86_64-unknown-linux-musl; \
 	else echo "SKIPPED: Rust's standard library for musl cannot be had here, so the command is built for glibc"; \

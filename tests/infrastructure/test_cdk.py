@@ -58,6 +58,7 @@ def synthesised(planned, synthesise):
     props["no test events there"] = {"region": "il-central-1"}
     props["test events there"] = {"region": "il-central-1", "testEvents": True, "testEventRegistry": False}
     props["member bounded"] = {"member": {**MEMBER, "path": "/team/", "permissionsBoundaryArn": boundary, "organizationId": "o-abc123def4"}}
+    props["bare"] = {"mode": "delete", "scheduled": False, "protectByTag": False, "reservedConcurrency": -1}
     props["misspelt"] = {"config": {"in_use": {"services": ["bach"]}}}
     props["every alarm"] = {"alsoAlarms": list(filled("alarms.json"))}
     props["no such alarm"] = {"alsoAlarms": ["guard-trips"]}
@@ -186,6 +187,17 @@ def test_test_events_are_made_where_the_region_keeps_them(synthesised):
     kinds = ("AWS::EventSchemas::Registry", "AWS::EventSchemas::Schema")
     made = {name: [len(only(synthesised, name, kind)) for kind in kinds] for name in ("plan", "no test events there", "test events there")}
     assert made == {"plan": [1, 1], "no test events there": [0, 0], "test events there": [0, 1]}
+
+
+def test_what_may_be_left_out(synthesised):
+    made = {resource["Type"] for resource in synthesised["bare"]["template"]["Resources"].values()}
+    assert made & {"AWS::Scheduler::Schedule", "AWS::Scheduler::ScheduleGroup"} == set()
+    assert [alarm["AlarmName"] for alarm in only(synthesised, "bare", "AWS::CloudWatch::Alarm") if alarm["AlarmName"].endswith("no-run")] == []
+    [function] = only(synthesised, "bare", "AWS::Lambda::Function")
+    assert "ReservedConcurrentExecutions" not in function
+    [role] = only(synthesised, "bare", "AWS::IAM::Role")
+    sids = [one["Sid"] for one in role["Policies"][0]["PolicyDocument"]["Statement"]]
+    assert "DeleteImages" in sids and "LeaveProtectedRepositories" not in sids
 
 
 def test_no_resource_is_forgotten(synthesised, planned):

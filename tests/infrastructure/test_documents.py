@@ -19,6 +19,7 @@ NOT_IN_READ_ONLY_ACCESS = {"bedrock-agentcore:ListHarnessVersions"}
 # Of every command of the AWS CLI.
 GLOBAL = {"region", "cli-read-timeout"}
 OUTPUTS = "infra/terraform/outputs.tf"
+CDK = "infra/cdk/README.md"
 
 
 def text(document):
@@ -27,7 +28,7 @@ def text(document):
 
 def commands_of_aws():
     """Service, operation and options of each command of the AWS CLI."""
-    for document in (*DOCUMENTS, OUTPUTS):
+    for document in (*DOCUMENTS, OUTPUTS, CDK):
         for service, operation, rest in re.findall(r"\baws ([a-z]+) ([a-z]+(?:-[a-z]+)+|invoke)([^`\n]*)", text(document)):
             yield service, operation, set(re.findall(r" --([a-z-]+)", rest))
 

@@ -13,13 +13,13 @@ import { observe } from "./observe";
 import { place } from "./place";
 import { EcrCleanupProps } from "./props";
 import { addSchedule } from "./schedule";
-import { Permitted, VpcEndpoints, document, logGroupName, policy, sources, usesPullTimes, vpcEndpoints } from "./settings";
+import { Permitted, VpcEndpoints, document, logGroupName, policy, protection, sources, usesPullTimes, vpcEndpoints } from "./settings";
 import { addBucket, addObject, addParameter } from "./storage";
 
 export * from "./member";
 export { OrganizationDashboard, OrganizationDashboardProps } from "./observe";
 export * from "./props";
-export * from "./settings";
+export { Config, Mode, Tag, VpcEndpoints } from "./settings";
 
 export class EcrCleanup extends Construct {
   readonly function: lambda.Function;
@@ -80,7 +80,7 @@ export class EcrCleanup extends Construct {
       },
       inVpc: props.vpc !== undefined,
       cleanableRepositories: props.cleanableRepositories ?? ["*"],
-      protectTag: props.protectTag === null ? undefined : (props.protectTag ?? { key: "ecr-cleanup", value: "protect" }),
+      protectTag: protection(props),
     };
     this.vpcEndpoints = vpcEndpoints({ partition, region, account, name }, permitted);
     this.role = new iam.Role(this, "Role", {
@@ -125,7 +125,7 @@ export class EcrCleanup extends Construct {
       role: this.role,
       timeout,
       memorySize: props.memorySize ?? 512,
-      reservedConcurrentExecutions: props.reservedConcurrency === null ? undefined : (props.reservedConcurrency ?? 1),
+      reservedConcurrentExecutions: props.reservedConcurrency === -1 ? undefined : (props.reservedConcurrency ?? 1),
       environment,
       logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
@@ -163,7 +163,7 @@ export class EcrCleanup extends Construct {
 
     if (alias) invoked.node.addDependency(alias);
 
-    if (props.schedule !== null) {
+    if (props.scheduled ?? true) {
       const role = { ...common, roleName: `${roleName}-schedule` };
       addSchedule(this, props.schedule ?? {}, { name, target: this.target, role, failures: scheduleFailures, failuresKeyArn: keys.queues });
     }

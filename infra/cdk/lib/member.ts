@@ -1,10 +1,10 @@
 // What other accounts and clusters need to let the function in, as infra/terraform/modules/member-account-role and eks-access.
 
-import { CfnResource, Stack } from "aws-cdk-lib";
+import { CfnResource, Fn, Stack } from "aws-cdk-lib";
 import * as eks from "aws-cdk-lib/aws-eks";
 import * as iam from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
-import { Mode, Tag, policy, shared } from "./settings";
+import { Mode, Tag, policy, protection, shared } from "./settings";
 
 /** For an account whose images are cleaned. */
 export interface MemberRegistry {
@@ -38,8 +38,10 @@ export interface MemberAccountRoleProps {
   readonly listsAccounts?: boolean;
   /** Names of the repositories here that the role may delete or archive in, with * for any characters. Default: all. */
   readonly cleanableRepositories?: string[];
-  /** A repository with this tag is never written to. Default: `ecr-cleanup = protect`; null: no such tag. */
-  readonly protectTag?: Tag | null;
+  /** A repository with this tag is never written to. Default: `ecr-cleanup = protect`. */
+  readonly protectTag?: Tag;
+  /** Whether there is such a tag. Default: true. */
+  readonly protectByTag?: boolean;
   /** Whether the role is excluded from the pull times of ECR in this account and Region: for an account whose images are cleaned by rules
    * that have `pulled_within`. Default: false. */
   readonly excludeFromPullTimes?: boolean;
@@ -69,7 +71,7 @@ export class MemberAccountRole extends Construct {
       ...(registry?.readsTags && { policy_tag: "set" }),
       ...(registry?.deletesArchived && { archive: { delete_after: "set" } }),
     };
-    const [, , , , owner] = props.functionRoleArn.split(":");
+    const owner = Fn.select(4, Fn.split(":", props.functionRoleArn));
     const boundary = props.permissionsBoundaryArn;
     this.role = new iam.Role(this, "Role", {
       roleName: props.name ?? "ecr-cleanup-reader",
@@ -86,7 +88,7 @@ export class MemberAccountRole extends Construct {
             document,
             inVpc: false,
             cleanableRepositories: props.cleanableRepositories ?? ["*"],
-            protectTag: props.protectTag === null ? undefined : (props.protectTag ?? { key: "ecr-cleanup", value: "protect" }),
+            protectTag: protection(props),
           }),
         ),
       },

@@ -30,7 +30,7 @@ export function observe(scope: Construct, name: string, mode: Mode, props: EcrCl
     }),
   ).sort();
   // Without a schedule nobody expects runs.
-  const scheduled = props.schedule !== null && (props.schedule?.enabled ?? true);
+  const scheduled = (props.scheduled ?? true) && (props.schedule?.enabled ?? true);
   const also = props.alsoAlarms ?? [];
   const unknown = also.filter((one) => !alarms.some(([alarm]) => alarm === one));
   if (unknown.length) throw new Error(`no alarm is called ${unknown.join(" or ")}; there are ${alarms.map(([alarm]) => alarm).join(", ")}`);

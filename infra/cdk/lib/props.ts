@@ -74,21 +74,25 @@ export interface EcrCleanupProps {
   readonly vpc?: Vpc;
   /** Names of the repositories that the role may delete or archive in, with * for any characters. Default: all. */
   readonly cleanableRepositories?: string[];
-  /** A repository with this tag is never written to. Default: `ecr-cleanup = protect`; null: no such tag. */
-  readonly protectTag?: Tag | null;
+  /** A repository with this tag is never written to. Default: `ecr-cleanup = protect`. */
+  readonly protectTag?: Tag;
+  /** Whether there is such a tag. Default: true. */
+  readonly protectByTag?: boolean;
   /** Whether the function's role is excluded from the pull times of ECR in this account and Region, so that its reading of manifests counts
    * as no pull. Default: where a rule of `config` has `pulled_within` or `by: pulled`. */
   readonly excludeFromPullTimes?: boolean;
   /** What the code was built for. Default: arm64. */
   readonly architecture?: lambda.Architecture;
-  /** null: no schedule. */
-  readonly schedule?: Schedule | null;
+  /** Default: 3:00 every night, UTC. */
+  readonly schedule?: Schedule;
+  /** Whether there is a schedule. Default: true. */
+  readonly scheduled?: boolean;
   /** Default: 15 minutes. */
   readonly timeout?: Duration;
   /** In MB. Default: 512. */
   readonly memorySize?: number;
-  /** Default: 1; null reserves nothing. */
-  readonly reservedConcurrency?: number | null;
+  /** Runs at the same time. 0 is an emergency stop, and -1 reserves nothing. Default: 1. */
+  readonly reservedConcurrency?: number;
   /** Default: 90 days. */
   readonly logRetention?: logs.RetentionDays;
   /** Default: INFO. Nothing above: Lambda would drop the metrics, which are lines of the log. */

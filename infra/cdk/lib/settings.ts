@@ -4,8 +4,8 @@ import { Token } from "aws-cdk-lib";
 import * as fs from "fs";
 import * as path from "path";
 
-const SHARED = path.join(__dirname, "..", "..", "shared");
-const EVENTS = path.join(__dirname, "..", "..", "..", "events");
+const SHARED = path.join(__dirname, "..", "shared");
+const EVENTS = path.join(__dirname, "..", "events");
 
 /** The most that a run may do. */
 export type Mode = "plan" | "archive" | "delete";
@@ -41,9 +41,15 @@ export interface Permitted {
   readonly rolePatterns?: string[];
   readonly inVpc: boolean;
   /** ARNs of the keys of what is only read, and of what is written besides. Default: none. */
-  readonly keys?: { readonly reading: string[]; readonly writing: string[] };
+  readonly keys?: Keys;
   /** Statements to add. Default: none. */
   readonly extraStatements?: any[];
+}
+
+/** ARNs of keys. */
+export interface Keys {
+  readonly reading: string[];
+  readonly writing: string[];
 }
 
 /** Services to make VPC endpoints of, and those that have none. */
@@ -99,6 +105,10 @@ function readable(): { [source: string]: Permission[] } {
   const { sources, services } = shared("permissions.json");
   return { ...sources, ...services };
 }
+
+/** The tag of repositories that are never written to, unless there is none. */
+export const protection = (props: { readonly protectTag?: Tag; readonly protectByTag?: boolean }): Tag | undefined =>
+  (props.protectByTag ?? true) ? (props.protectTag ?? { key: "ecr-cleanup", value: "protect" }) : undefined;
 
 /** Which sources of use are on: everything that is not switched off by `false`, services also where others are named. */
 export function sources(config: Config): string[] {
