@@ -16,7 +16,7 @@ TARGET_x86_64 := x86_64-unknown-linux-gnu
 CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome))
 IN_BROWSER = npm ci --prefix tests/report --no-audit --no-fund --ignore-scripts && CHROMIUM=$(CHROMIUM) ECR_CLEANUP_BIN_DIR=$(BIN)
 
-.PHONY: help demo test test-rust test-moto test-infra test-cdk test-report build programs bench bench-quick mutants dashboard picture recording package check-package package-arm64 package-x86_64 terraform-module cloudformation cdk-package sbom release-check book lint lint-book lint-workflows fmt schema clean
+.PHONY: help demo test test-rust test-moto test-infra test-cdk test-report build programs bench bench-quick mutants dashboard picture recording package check-package package-arm64 package-x86_64 terraform-module cloudformation cdk-package provider-schema sbom release-check book lint lint-book lint-workflows fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -130,6 +130,15 @@ cdk-package: $(VENV)/.ready ## Make the npm package of the CDK construct by jsii
 	cd target/cdk && node_modules/.bin/jsii
 	cd target/cdk && npm pack --pack-destination $(CURDIR)/dist
 	$(VENV)/bin/python -m pytest -q -rs tests/package/test_cdk.py
+
+# Of an npm package that is generated from the provider: as much of it as the module has resources of.
+provider-schema: ## Write down again what version 6 of the AWS provider takes, which the Terraform module is compared with; needs npm
+	rm -rf target/provider
+	mkdir -p target/provider
+	cd target/provider && npm pack --silent @cdktn/provider-aws@25.7.0 && tar -xzf *.tgz
+	python3 tests/infrastructure/provider_schema.py target/provider/package \
+	$$(cat infra/terraform/*.tf infra/terraform/*/*/*.tf | sed -nE 's/^resource "(aws_[a-z0-9_]+)".*/\1/p; s/^data "(aws_[a-z0-9_]+)".*/data.\1/p' | sort -u) \
+	> tests/infrastructure/provider_6.json
 
 sbom: ## List every dependency of what is shipped, as CycloneDX, in dist/; needs cargo-cyclonedx
 	@command -v cargo-cyclonedx >/dev/null || { echo "cargo-cyclonedx is not installed: cargo install --locked cargo-cyclonedx"; exit 1; }

@@ -48,7 +48,10 @@ def test_what_is_declared_is_described_and_used(packed):
             assert readme is None or f"| {name} | {description} |" in readme, (folder, name)
 
 
-def test_every_example_plans(packed, server, released, tmp_path):
+@pytest.fixture(scope="module")
+def examples(packed, server, released, tmp_path_factory):
+    """Every example, planned as one."""
+    tmp_path = tmp_path_factory.mktemp("examples")
     shutil.copytree(packed, tmp_path / "module")
     account = Account(server.endpoint)
     template = tmp_path / "template.json"
@@ -70,11 +73,81 @@ def test_every_example_plans(packed, server, released, tmp_path):
     assert given.keys() == {path.name for path in (packed / "examples").iterdir()}
     modules = {name: {"source": f"./module/examples/{name}", **variables} for name, variables in given.items()}
     (tmp_path / "main.tf.json").write_text(json.dumps({"module": modules}))
-    planned = Terraform(tmp_path, account.environment()).init().plan()
+    runner = Terraform(tmp_path, account.environment()).init()
+    return given.keys(), runner.plan(), json.loads(runner("show", "-json", "plan"))["configuration"]["root_module"]
+
+
+def test_every_example_plans(examples):
+    names, planned, _configuration = examples
     functions = {one["module"].split(".")[1] for one in planned["aws_lambda_function"]}
-    assert functions == given.keys()
+    assert functions == names
     endpoints = {one["service_name"].rsplit(".eu-west-1.", 1)[1] for one in planned["aws_vpc_endpoint"]}
     assert {"s3", "sts", "ecr.api", "ecs", "eks", "lambda"} <= endpoints
+
+
+SCHEMA = json.loads((PROJECT / "tests/infrastructure/provider_6.json").read_text())["resources"]
+
+
+def test_version_6_of_the_provider_takes_what_the_module_says(examples):
+    """There is version 5 alone to apply it with, so the resources are compared with the other's schema."""
+    problems, kinds = [], set()
+    for module in modules(examples[2]):
+        for resource in module.get("resources", []):
+            kind = resource["type"] if resource["mode"] == "managed" else f"data.{resource['type']}"
+            if resource["type"].startswith("aws_"):
+                assert kind in SCHEMA, f"{kind} is not in provider_6.json: `make provider-schema`"
+                kinds.add(kind)
+                problems += [f"{resource['address']}: {one}" for one in unknown(resource.get("expressions", {}), SCHEMA[kind]["arguments"])]
+        for reference in references(module):
+            kind, attribute = re.match(r"((?:data\.)?aws_\w+)\.\w+(?:\[[^]]*\])?(?:\.(\w+))?", reference).groups()
+            if attribute and attribute not in {*SCHEMA[kind]["attributes"], *SCHEMA[kind]["arguments"]}:
+                problems.append(reference)
+    assert problems == []
+    assert {"aws_lambda_function", "aws_scheduler_schedule", "aws_s3_bucket", "aws_eks_access_entry", "data.aws_region"} <= kinds
+
+
+def test_what_version_6_does_not_take_is_found():
+    arguments = SCHEMA["aws_scheduler_schedule"]["arguments"]
+    target = {"arn": {}, "role_arn": {}, "retry_policy": {}}
+    said = {"schedule_expression": {}, "flexible_time_window": {"mode": {}}, "target": target}
+    assert unknown(said, arguments) == []
+    wrong = {**said, "timezone": {}, "target": [{**target, "dead_letter": {}, "role_arn": {}}]}
+    assert unknown(wrong, arguments) == ["target.dead_letter", "timezone"]
+    del target["arn"], said["flexible_time_window"]
+    assert unknown(said, arguments) == ["flexible_time_window is missing", "target.arn is missing"]
+
+
+def modules(module):
+    """It, and those within it."""
+    yield module
+    for call in module.get("module_calls", {}).values():
+        yield from modules(call["module"])
+
+
+def references(value):
+    """What expressions refer to of the provider's resources; the modules within this one have their own."""
+    if isinstance(value, dict):
+        found = value.get("references", [])
+        yield from (one for one in found if re.match(r"(data\.)?aws_\w+\.", one))
+        for key, item in value.items():
+            if key not in ("references", "module_calls"):
+                yield from references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from references(item)
+
+
+def unknown(expressions, arguments):
+    """What is said and not taken, or required and not said."""
+    required = [name for name, one in arguments.items() if (one[0] if isinstance(one, list) else one)]
+    problems = [f"{name} is missing" for name in required if name not in expressions]
+    for name, value in expressions.items():
+        if name not in arguments:
+            problems.append(name)
+        elif isinstance(arguments[name], list):
+            blocks = value if isinstance(value, list) else [value]
+            problems += [f"{name}.{problem}" for one in blocks if one.keys().isdisjoint({"references", "constant_value"}) for problem in unknown(one, arguments[name][1])]
+    return problems
 
 
 def test_a_package_with_another_hash_is_not_used(released, tmp_path):
