@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use template_body::TemplateBody;
 
 use crate::{
+    counted::Counted,
     image::{Digest, Registry, Time},
     inventory::Revisions,
 };
@@ -143,10 +144,12 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn expect(&self, definitions: usize) {
         self.of.fetch_add(definitions, Ordering::Relaxed);
+        Counted::TaskDefinitions.expect(definitions);
     }
 
     pub(crate) fn advance(&self) {
         self.read.fetch_add(1, Ordering::Relaxed);
+        Counted::TaskDefinitions.done(1);
     }
 
     fn so_far(&self) -> (usize, usize) {

@@ -89,13 +89,13 @@ pub async fn handle(
         return Ok(verification.to_json());
     }
     if event.evidence {
-        let published = program.publish_evidence(Some(stop_at)).await?;
+        let published = program.publish_evidence(&stop_at.into()).await?;
         return Ok(published.to_json());
     }
     let request = Request {
         mode: event.mode,
         only: event.only,
-        stop_at: Some(stop_at),
+        stop_at: stop_at.into(),
     };
     send(&Metrics::started(), run.id());
     let prepared = program.plan_in(run, request).await?;

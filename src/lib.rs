@@ -13,6 +13,7 @@
 pub mod aws;
 pub mod cache;
 pub mod config;
+mod counted;
 pub mod event;
 #[cfg(feature = "function")]
 pub mod function;
@@ -22,5 +23,6 @@ pub mod registry;
 pub mod report;
 pub mod sources;
 pub mod state;
+pub mod stop_time;
 
 pub use ecr_cleanup_core::{evidence, guard, image, inventory, plan, policy};

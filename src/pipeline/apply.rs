@@ -5,13 +5,14 @@ use std::sync::Arc;
 use futures::{FutureExt, future::LocalBoxFuture};
 use tracing::Instrument;
 
-use super::{Planned, gather::state_refusal, log, within};
+use super::{Planned, gather::state_refusal, log};
 use crate::{
     config::Mode,
     evidence::UsageIndex,
     guard::{self, Clearance, GuardInput, Memory, Refusal},
     registry::{self, Applier, Deadline, Outcome, Restoring},
     state::{HeldLock, LockError},
+    stop_time::StopTime,
 };
 
 /// Result of applying a plan.
@@ -50,8 +51,12 @@ impl Planned<'_> {
     pub(super) fn apply(&self) -> LocalBoxFuture<'_, Applied> {
         Box::pin(async move {
             let acts = self.request.mode != Mode::Plan;
-            let mut lock = None;
-            let recorded = within(self.request.stop_at, self.record(acts, &mut lock)).await;
+            let stop_at = &self.request.stop_at;
+            let (lock, locked) = match self.acquire(acts).await {
+                Ok(lock) => (lock, None),
+                Err(refusal) => (None, Some(refusal)),
+            };
+            let recorded = stop_at.in_time(self.record(locked)).await;
             let mut applied = Applied {
                 out_of_time: recorded.is_none(),
                 ..Applied::default()
@@ -104,25 +109,31 @@ impl Planned<'_> {
             return Decision::Cleared(clearance);
         };
         let recording = state.record_counts(counts, self.program.now());
-        match within(self.request.stop_at, recording).await {
+        match self.request.stop_at.in_time(recording).await {
             None => Decision::OutOfTime,
             Some(Ok(())) => Decision::Cleared(clearance),
             Some(Err(error)) => Decision::Refused(vec![state_refusal(&error)]),
         }
     }
 
-    /// Acquires the lock if the run acts, and writes down the images for the report and what the
-    /// next run should know. What cannot be written is a precondition that does not hold.
-    async fn record(&self, acts: bool, lock: &mut Option<HeldLock>) -> Recorded {
+    /// Acquires the lock if the run acts and has time left. Its answer is waited for, since what was
+    /// acquired has to be released.
+    async fn acquire(&self, acts: bool) -> Result<Option<HeldLock>, Refusal> {
+        let (program, stop_at) = (self.program, &self.request.stop_at);
+        let Some(state) = self.state.as_ref().filter(|_| acts && !stop_at.is_over()) else {
+            return Ok(None);
+        };
+        let locking = state.lock(&self.run.id, program.clients.clock());
+        let locked = stop_at.in_grace(program.timeouts.in_flight, locking).await;
+        locked.transpose().map_err(|error| lock_refusal(&error))
+    }
+
+    /// Writes down the images for the report and what the next run should know. What cannot be
+    /// written, or `locked` the run out, is a precondition that does not hold.
+    async fn record(&self, locked: Option<Refusal>) -> Recorded {
         let mut recorded = self.nothing_recorded();
+        recorded.preconditions.extend(locked);
         if let Some(state) = &self.state {
-            if acts {
-                let clock = self.program.clients.clock();
-                match state.lock(&self.run.id, clock).await {
-                    Ok(held) => *lock = Some(held),
-                    Err(error) => recorded.preconditions.push(lock_refusal(&error)),
-                }
-            }
             let narrowed = self.request.only.is_some();
             match state.record(&self.plan, &self.usage, narrowed).await {
                 Ok(memory) => recorded.memory = Some(memory),
@@ -159,7 +170,7 @@ impl Planned<'_> {
             return Vec::new();
         }
         let deadline = Deadline {
-            stop_at: self.request.stop_at,
+            stop_at: &self.request.stop_at,
             in_flight: self.program.timeouts.in_flight,
         };
         registry::restore_needed(&self.locations.registries, needed, deadline).await
@@ -173,7 +184,7 @@ impl Planned<'_> {
             read_usage: &|| self.read_usage_again().boxed_local(),
             stopped: &|| program.stopped().boxed_local(),
             usage_read_at: self.usage_read_at,
-            stop_at: self.request.stop_at,
+            stop_at: &self.request.stop_at,
             in_flight: program.timeouts.in_flight,
             usage_fresh_for: program.timeouts.usage_fresh_for,
             lock_lost: lock.map(HeldLock::lost),
@@ -188,9 +199,11 @@ impl Planned<'_> {
 
     async fn read_usage_again(&self) -> Result<UsageIndex, Refusal> {
         let (locations, caches) = (&self.locations, &self.caches);
+        // What waits for it ends it.
+        let never = StopTime::default();
         let reading = self
             .program
-            .read_sources(locations, caches, &self.run, None);
+            .read_sources(locations, caches, &self.run, &never);
         let in_use = &self.program.config.in_use;
         let fresh = reading.await.into_index(in_use, locations);
         let fresh = fresh.with_ledger(Arc::clone(self.usage.ledger()));
@@ -209,7 +222,7 @@ impl Planned<'_> {
         }
         let released = self
             .program
-            .at_the_end(self.request.stop_at, lock.release());
+            .at_the_end(&self.request.stop_at, lock.release());
         let Some(Err(error)) = released.await else {
             return None;
         };

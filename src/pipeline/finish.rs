@@ -73,7 +73,10 @@ impl Planned<'_> {
             let mut named = verify::named(self.plan.registries(), &self.usage);
             named.retain(|repository, _| changed.contains(repository));
             let listing = verify::list(&self.locations.registries, named);
-            let listing = self.program.at_the_end(self.request.stop_at, listing).await;
+            let listing = self
+                .program
+                .at_the_end(&self.request.stop_at, listing)
+                .await;
             let Some(listing) = listing else {
                 let warning = "there was no time to check whether every image in use still exists";
                 return (planned(), vec![warning.to_owned()]);
@@ -96,7 +99,7 @@ impl Planned<'_> {
         applied: &'b Applied,
     ) -> LocalBoxFuture<'b, ()> {
         Box::pin(async move {
-            let (program, stop_at) = (self.program, self.request.stop_at);
+            let (program, stop_at) = (self.program, &self.request.stop_at);
             if let Some(publication) = self.publication() {
                 answer.report = Some(publication.address());
                 let writing = publication.answer(answer);

@@ -3,7 +3,7 @@
 use futures::future::{LocalBoxFuture, try_join_all};
 use tokio::time::Instant;
 
-use super::{Locations, Program, Request, Run, git::Histories, within};
+use super::{Locations, Program, Request, Run, git::Histories};
 use crate::{
     aws::{ApiError, Identity},
     cache::AllCaches,
@@ -13,6 +13,7 @@ use crate::{
     policy::Policies,
     registry::{self, Known, Scope},
     state::{State, StateError},
+    stop_time::StopTime,
 };
 
 /// Everything that was gathered for a run.
@@ -75,13 +76,13 @@ impl Program {
         run: &'a Run,
     ) -> LocalBoxFuture<'a, Result<Gathered, ApiError>> {
         Box::pin(async move {
-            let stop_at = request.stop_at;
-            let Some(locations) = within(stop_at, self.locations(own.clone(), run)).await else {
+            let stop_at = &request.stop_at;
+            let Some(locations) = stop_at.in_time(self.locations(own.clone(), run)).await else {
                 return Ok(Gathered::nothing(own));
             };
             let locations = locations?;
             let state = async { tokio::join!(self.state(&locations), self.stopped()) };
-            let Some((mut state, stopped)) = within(stop_at, state).await else {
+            let Some((mut state, stopped)) = stop_at.in_time(state).await else {
                 return Ok(Gathered::nothing(own));
             };
             let caches = state
@@ -95,9 +96,9 @@ impl Program {
             };
             let reading = async {
                 tokio::join!(
-                    within(stop_at, self.read_registries(&locations, scope)),
+                    stop_at.in_time(self.read_registries(&locations, scope)),
                     self.read_sources(&locations, &caches, run, stop_at),
-                    within(stop_at, self.histories(state.as_ref()))
+                    stop_at.in_time(self.histories(state.as_ref()))
                 )
             };
             let (inventories, found, histories) = match &state {
@@ -137,7 +138,7 @@ impl Program {
     }
 
     /// Writes down what was learnt, though the run ends without a plan.
-    pub(super) async fn save_facts(&self, state: Option<&State>, stop_at: Option<Instant>) {
+    pub(super) async fn save_facts(&self, state: Option<&State>, stop_at: &StopTime) {
         let Some(state) = state else { return };
         // In a box, since the futures of S3 are large.
         let saved = Box::pin(self.at_the_end(stop_at, state.save(true))).await;

@@ -30,7 +30,7 @@ mod young_ledger;
 use std::sync::Arc;
 
 use futures::future::LocalBoxFuture;
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::time::{Duration, Instant};
 
 use crate::{
     aws::{ApiError, Calls, Clients, Identity},
@@ -43,6 +43,7 @@ use crate::{
     report::{Answer, Metrics, Verification},
     sources::{KeepList, KeepListError},
     state::{Needs, State},
+    stop_time::StopTime,
 };
 use locations::Locations;
 use sources::FoundUse;
@@ -97,7 +98,7 @@ pub struct Request {
     /// Repositories to look at; `None` for all.
     pub only: Option<RepositoryGlobs>,
     /// Time to stop.
-    pub stop_at: Option<Instant>,
+    pub stop_at: StopTime,
 }
 
 /// A run that has ended.
@@ -266,7 +267,7 @@ impl Program {
             .map_or_else(|| locations.no_caches(), State::caches);
         let known = Known::of(&caches, state.is_some());
         let restored = registry::restore(&locations.registries, image, pause, known).await;
-        self.save_facts(state.as_ref(), None).await;
+        self.save_facts(state.as_ref(), &StopTime::default()).await;
         restored
     }
 
@@ -276,7 +277,7 @@ impl Program {
         run: &'a Run,
     ) -> LocalBoxFuture<'a, Result<(Locations, UsageIndex), ApiError>> {
         Box::pin(async move {
-            let (locations, found) = self.read_use_everywhere(run, None).await?;
+            let (locations, found) = self.read_use_everywhere(run, &StopTime::default()).await?;
             let usage = found.into_index(&self.config.in_use, &locations);
             Ok((locations, usage))
         })
@@ -286,7 +287,7 @@ impl Program {
     fn read_use_everywhere<'a>(
         &'a self,
         run: &'a Run,
-        stop_at: Option<Instant>,
+        stop_at: &'a StopTime,
     ) -> LocalBoxFuture<'a, Result<(Locations, FoundUse), ApiError>> {
         Box::pin(async move {
             let own = self.clients.identity().await?;
@@ -339,13 +340,8 @@ impl Program {
     }
 
     /// Returns a result, if it comes before the end of the shutdown grace.
-    async fn at_the_end<T>(
-        &self,
-        stop_at: Option<Instant>,
-        work: impl Future<Output = T>,
-    ) -> Option<T> {
-        let grace = self.timeouts.shutdown_grace;
-        within(stop_at.map(|stop_at| stop_at + grace), work).await
+    async fn at_the_end<T>(&self, stop_at: &StopTime, work: impl Future<Output = T>) -> Option<T> {
+        stop_at.in_grace(self.timeouts.shutdown_grace, work).await
     }
 }
 
@@ -358,13 +354,5 @@ impl Run {
 
     fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
-    }
-}
-
-/// Returns a result, if it comes in time.
-async fn within<T>(stop_at: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
-    match stop_at {
-        None => Some(work.await),
-        Some(stop_at) => timeout_at(stop_at, work).await.ok(),
     }
 }

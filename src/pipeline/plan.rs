@@ -4,12 +4,13 @@ use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
 
 use super::{
-    Locations, Program, Request, Run, apply::Applied, gather::Gathered, idle, log, unread, within,
+    Locations, Program, Request, Run, apply::Applied, gather::Gathered, idle, log, unread,
 };
 use crate::{
     aws::{ApiError, idle_rates},
     cache::AllCaches,
     config::Mode,
+    counted::Counted,
     evidence::{Unread, UsageIndex},
     guard::{self, GuardInput, Memory, PullingAccounts, Refusal, UnreadPullers},
     image::{Image, MediaType, Status, Time, TypedImage},
@@ -67,7 +68,7 @@ impl Program {
     /// # Errors
     /// As [`Program::plan`].
     pub async fn plan_in(&self, run: Run, request: Request) -> Result<Planned<'_>, ApiError> {
-        let (id, stop_at) = (run.id.clone(), request.stop_at);
+        let (id, stop_at) = (run.id.clone(), request.stop_at.clone());
         tracing::info!(event = "run_started", run_id = id, mode = %request.mode, version = report::VERSION, "started");
         let planned = Box::pin(self.gather_and_plan(request, run)).await;
         if let (Err(error), Some(location)) = (&planned, &self.config.report) {
@@ -77,7 +78,7 @@ impl Program {
                 run_id: &id,
             };
             let failed = report::failed(&id, error);
-            let published = self.at_the_end(stop_at, publication.answer(&failed)).await;
+            let published = self.at_the_end(&stop_at, publication.answer(&failed)).await;
             if let Some(Err(error)) = published {
                 tracing::error!(
                     event = "report_unwritable",
@@ -111,7 +112,7 @@ impl Program {
                 keep_pulled_within: self.config.guards.unexplained_pulls.kept_within(),
             };
             let deciding = self.decide(inventories, &gathered, settings);
-            within(request.stop_at, deciding).await
+            request.stop_at.in_time(deciding).await
         } else {
             None
         };
@@ -249,24 +250,23 @@ impl Planned<'_> {
     /// Returns the sizes of what was planned, with each layer counted once.
     ///
     /// It reads the manifests of all images that can be pulled, which AWS counts as pulls of them.
+    /// `None` if it was interrupted.
     ///
     /// # Errors
     /// Returns an error if a call fails.
-    pub async fn exact_sizes(&self) -> Result<ExactSizes, ApiError> {
-        let sizes = self.read_layers().await;
+    pub async fn exact_sizes(&self) -> Result<Option<ExactSizes>, ApiError> {
+        let sizes = self.request.stop_at.in_time(self.read_layers()).await;
         self.save_facts().await;
-        sizes
+        sizes.transpose()
     }
 
     async fn read_layers(&self) -> Result<ExactSizes, ApiError> {
         let known = Known::of(&self.caches, self.state.is_some());
         let mut sizes = ExactSizes::default();
-        for repository in self.plan.repositories() {
-            let readable = |image: &&Image| {
-                image.media_type != MediaType::Index && image.status == Status::Active
-            };
-            let images = repository.images().iter().map(|planned| &planned.image);
-            let images: Vec<&Image> = images.filter(readable).collect();
+        let repositories = self.plan.repositories().iter();
+        let with_images: Vec<_> = repositories.map(|it| (it, readable_images(it))).collect();
+        Counted::Manifests.expect(with_images.iter().map(|(_, images)| images.len()).sum());
+        for (repository, images) in with_images {
             let (registry, name) = (repository.registry(), repository.name());
             let Some(clients) = self.locations.registries.get(registry) else {
                 continue;
@@ -280,7 +280,7 @@ impl Planned<'_> {
 
     /// Writes down what was learnt, for a plan that is not finished.
     pub async fn save_facts(&self) {
-        let (state, stop_at) = (self.state.as_ref(), self.request.stop_at);
+        let (state, stop_at) = (self.state.as_ref(), &self.request.stop_at);
         self.program.save_facts(state, stop_at).await;
     }
 
@@ -351,6 +351,7 @@ impl Planned<'_> {
             restoring: &applied.restoring,
             missing,
             out_of_time: applied.out_of_time,
+            is_interrupted: self.request.stop_at.is_interrupted(),
             progress: self.progress(),
             usd_per_gb_month: config.usd_per_gb_month,
         });
@@ -380,4 +381,12 @@ impl Planned<'_> {
         let text = "candidates have not been candidates for as long as `guards.soak`, or the `soak` of their policy, asks for, and are kept until then";
         (soaking > 0).then(|| format!("{soaking} {text}"))
     }
+}
+
+/// Returns the images of a repository whose manifests have layers and can be read.
+fn readable_images(repository: &RepositoryPlan) -> Vec<&Image> {
+    let images = repository.images().iter().map(|planned| &planned.image);
+    let readable = images
+        .filter(|image| image.media_type != MediaType::Index && image.status == Status::Active);
+    readable.collect()
 }

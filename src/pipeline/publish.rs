@@ -5,7 +5,6 @@ use std::io;
 use flate2::{Compression, write::GzEncoder};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::{Program, sources::FoundUse};
 use crate::{
@@ -13,6 +12,7 @@ use crate::{
     config::S3Location,
     evidence::{Document, UsageIndex},
     report,
+    stop_time::StopTime,
 };
 
 /// Number of documents that are written at once.
@@ -87,7 +87,7 @@ impl Program {
     /// Returns an error if the configuration does not say where, or a document cannot be written.
     pub async fn publish_evidence(
         &self,
-        stop_at: Option<Instant>,
+        stop_at: &StopTime,
     ) -> Result<PublishedEvidence, PublishError> {
         let address = self.config.publish.clone().ok_or(PublishError::NoPublish)?;
         let run = self.begin();
@@ -124,13 +124,16 @@ impl Program {
     }
 
     /// Publishes what a run found, and returns a warning if that failed: what others keep because
-    /// of it is no matter of this run.
+    /// of it is no matter of this run. One that was interrupted leaves them what the last one found.
     pub(super) async fn publish_found(
         &self,
         found: &FoundUse,
-        stop_at: Option<Instant>,
+        stop_at: &StopTime,
     ) -> Option<String> {
         let location = self.config.publish.as_ref()?;
+        if stop_at.is_interrupted() {
+            return None;
+        }
         // In a box, since the futures of S3 are large.
         let publishing = Box::pin(self.publish(found, location));
         let problem = match self.at_the_end(stop_at, publishing).await {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::sync::Semaphore;
 
 use super::{Locations, Program, Run, unread};
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
         lambda::Lambda,
         services::OtherService,
     },
+    stop_time::StopTime,
 };
 
 /// Characters that the name of a cluster has and the key of an object does not.
@@ -92,7 +93,7 @@ impl Program {
         locations: &Locations,
         caches: &AllCaches,
         run: &Run,
-        stop_at: Option<Instant>,
+        stop_at: &StopTime,
     ) -> FoundUse {
         let sources = self.sources(locations, caches);
         let origin = Origin {

@@ -12,17 +12,19 @@ use std::{
 use futures::{StreamExt, future::LocalBoxFuture, stream};
 use tokio::{
     sync::Mutex,
-    time::{Duration, Instant, timeout_at},
+    time::{Duration, Instant},
 };
 
 use super::{BATCH, Outcome, RepositoryOutcome, Stop, attempt::Action, pending::Pending};
 use crate::{
     aws::Clients,
+    counted::Counted,
     evidence::UsageIndex,
     guard::{Clearance, Refusal, RepositorySelection},
     image::{Digest, Image, Registry},
     plan::{Plan, RepositoryKey, RepositoryPlan, Unit, UnitImage},
     policy::Policies,
+    stop_time::StopTime,
 };
 
 /// Number of repositories that are cleaned at once: enough for the rate limit if an answer takes
@@ -38,8 +40,8 @@ pub(crate) struct Applier<'a> {
     pub(crate) stopped: &'a dyn Fn() -> LocalBoxFuture<'a, Option<Refusal>>,
     /// Time at which reading of the evidence for the plan began.
     pub(crate) usage_read_at: Instant,
-    /// Time to stop (A6).
-    pub(crate) stop_at: Option<Instant>,
+    /// Time to stop (A6, A13).
+    pub(crate) stop_at: &'a StopTime,
     /// Time after that for answers to calls that were made before.
     pub(crate) in_flight: Duration,
     /// Age of the evidence up to which it is not read again (A3).
@@ -73,6 +75,7 @@ impl Applier<'_> {
             if selected.is_empty() {
                 break;
             }
+            Counted::Candidates.expect(selected.iter().map(candidates).sum());
             let applied = self
                 .apply_all(plan, &selected, &mut pending, &freshness)
                 .await;
@@ -146,15 +149,20 @@ impl Applier<'_> {
         };
         let units = selected.units.iter();
         let units = units.filter(|unit| !pending.holds(repository, unit));
-        cleaning.apply(&units.cloned().collect::<Vec<_>>()).await
+        let outcome = cleaning.apply(&units.cloned().collect::<Vec<_>>()).await;
+        let done = outcome.deleted.len() + outcome.archived.len();
+        Counted::Candidates.done(candidates(selected).saturating_sub(done));
+        outcome
     }
 
     fn is_over(&self) -> bool {
-        let is_late = self
-            .stop_at
-            .is_some_and(|stop_at| Instant::now() >= stop_at);
-        is_late || self.lock_lost.is_some_and(Cell::get)
+        self.stop_at.is_over() || self.lock_lost.is_some_and(Cell::get)
     }
+}
+
+/// Returns the number of images that were selected in a repository.
+fn candidates(selected: &RepositorySelection<'_>) -> usize {
+    selected.units.iter().map(|unit| unit.allowed).sum()
 }
 
 /// Units while they are deleted or archived: the images of each that have not been yet.
@@ -204,15 +212,21 @@ impl RepositoryApplier<'_, '_> {
         Ok(())
     }
 
-    /// Waits for the answer to a call, as long as the run is not killed. Whether a call without an
-    /// answer was carried out is not known; the next run sees what is stored.
-    pub(super) async fn in_time<T>(&self, call: impl Future<Output = T>) -> Result<T, Stop> {
-        match self.applier.stop_at {
-            None => Ok(call.await),
-            Some(stop_at) => timeout_at(stop_at + self.applier.in_flight, call)
-                .await
-                .map_err(|_| Stop::OutOfTime),
-        }
+    /// Waits for the answer to a call that changes something, as long as the run is not killed.
+    /// Whether a call without an answer was carried out is not known; the next run sees what is
+    /// stored.
+    pub(super) async fn answered<T>(&self, call: impl Future<Output = T>) -> Result<T, Stop> {
+        let Applier {
+            stop_at, in_flight, ..
+        } = self.applier;
+        let answer = stop_at.in_grace(*in_flight, call).await;
+        answer.ok_or(Stop::OutOfTime)
+    }
+
+    /// Waits for what changes nothing, as long as the run has time.
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        let result = self.applier.stop_at.in_time(work).await;
+        result.ok_or(Stop::OutOfTime)
     }
 
     pub(super) fn check_time(&self) -> Result<(), Stop> {

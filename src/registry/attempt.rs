@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     aws::{ApiError, Cause, Operation},
+    counted::Counted,
     image::{Digest, Image, Status},
     plan::UnitImage,
 };
@@ -159,8 +160,8 @@ impl RepositoryApplier<'_, '_> {
                 return Ok(());
             };
             let attempt = match action {
-                Action::Delete => self.in_time(self.delete(&rechecked)).await?,
-                Action::Archive => self.in_time(self.archive(&rechecked)).await?,
+                Action::Delete => self.answered(self.delete(&rechecked)).await?,
+                Action::Archive => self.answered(self.archive(&rechecked)).await?,
             };
             let pause = pauses.next();
             let settled = self.settle(units, &mut batch, attempt, pause.is_some());
@@ -231,7 +232,7 @@ impl RepositoryApplier<'_, '_> {
     ) -> Result<(), Stop> {
         let digests: Vec<Digest> = untold.iter().map(|(image, _)| image.digest).collect();
         let described = describe(self.clients, self.repository.name(), &digests);
-        let current = match self.in_time(described).await? {
+        let current = match self.answered(described).await? {
             Ok(current) => Some(current),
             Err(error) if error.cause == Cause::RepositoryNotFound => return Err(Stop::Vanished),
             Err(_) => None,
@@ -265,6 +266,7 @@ impl RepositoryApplier<'_, '_> {
             }
         };
         done.push(image.digest);
+        Counted::Candidates.done(1);
         self.outcome.unclear.remove(&image.digest);
         batch.close(units, image.digest);
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{BATCH, manifests::manifests, readings::Readings};
 use crate::{
     aws::{ApiError, Clients},
+    counted::Counted,
     image::{Digest, Image},
     inventory::Layer,
 };
@@ -22,6 +23,7 @@ pub(crate) async fn layers(
             let all = manifest.ok().and_then(|text| Layer::all_of(&text));
             layers.extend(all.map(|all| (digest, all)));
         }
+        Counted::Manifests.done(batch.len());
     }
     Ok(layers)
 }

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     aws::{ApiError, Cause, Clients, Identity, Operation, list},
+    counted::Counted,
     image::{Registry, RepositoryName},
     inventory::{Content, Inventory, NotRead, Repository},
     policy::{Action, Choice, Policies, Policy, RepositoryGlobs, RepositoryTags},
@@ -49,6 +50,7 @@ pub(crate) async fn read(
     scope: Scope<'_>,
 ) -> Result<Inventory, ApiError> {
     let names = list_repositories(clients).await?;
+    Counted::Repositories.expect(names.len());
     let (caches, is_excluded) = if names.is_empty() {
         (Vec::new(), false)
     } else {
@@ -104,7 +106,10 @@ impl Reader<'_> {
             Ok(choice) => (None, Content::NotRead(not_chosen(choice, is_below))),
             Err(content) => (None, content),
         };
-        tracing::info!(event = "repository_read", repository = %name, images = content.images().map_or(0, |it| it.images.len()), "read a repository");
+        let images = content.images().map_or(0, |it| it.images.len());
+        tracing::info!(event = "repository_read", repository = %name, images, "read a repository");
+        Counted::Images.done(images);
+        Counted::Repositories.done(1);
         Repository {
             name,
             policy,

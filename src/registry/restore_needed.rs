@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ecr::types::{ImageStatus, TargetStorageClass};
 use futures::{StreamExt, stream};
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::time::Duration;
 
 use super::{CallFailure, archive::move_image};
 use crate::{
     aws::{Cause, Clients, Operation},
     image::{Image, Registry},
     plan::{RepositoryKey, RepositoryPlan},
+    stop_time::StopTime,
 };
 
 /// Number of repositories in which images are restored at once.
@@ -18,9 +19,9 @@ const AT_ONCE: usize = 8;
 
 /// Time to restore images in.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Deadline {
+pub(crate) struct Deadline<'a> {
     /// Time from which on no more are.
-    pub(crate) stop_at: Option<Instant>,
+    pub(crate) stop_at: &'a StopTime,
     /// Time after that for answers to calls that were made before.
     pub(crate) in_flight: Duration,
 }
@@ -39,7 +40,7 @@ pub(crate) struct Restoring {
 pub(crate) async fn restore_needed(
     clients: &BTreeMap<Registry, Clients>,
     needed: Vec<(&RepositoryPlan, Vec<&Image>)>,
-    deadline: Deadline,
+    deadline: Deadline<'_>,
 ) -> Vec<Restoring> {
     let repositories = stream::iter(needed).map(|(repository, images)| async move {
         let mut restoring = Restoring {
@@ -70,19 +71,18 @@ async fn restore_one(
     clients: &Clients,
     repository: &RepositoryPlan,
     image: &Image,
-    deadline: Deadline,
+    deadline: Deadline<'_>,
 ) -> Result<bool, CallFailure> {
     let name = repository.name();
     let request = move_image(clients, name, &image.digest, TargetStorageClass::Standard).send();
     let call = clients.call(Operation::UpdateImageStorageClass, name, request);
-    let answer = match deadline.stop_at {
-        None => call.await,
-        Some(stop_at) if Instant::now() >= stop_at => return Ok(false),
-        Some(stop_at) => timeout_at(stop_at + deadline.in_flight, call)
-            .await
-            .map_err(|_| CallFailure::no_answer("there was no time to wait for the answer"))?,
-    };
-    match answer {
+    let Deadline { stop_at, in_flight } = deadline;
+    if stop_at.is_over() {
+        return Ok(false);
+    }
+    let answer = stop_at.in_grace(in_flight, call).await;
+    let no_time = || CallFailure::no_answer("there was no time to wait for the answer");
+    match answer.ok_or_else(no_time)? {
         Ok(answer) if answer.image_status != Some(ImageStatus::Archived) => {
             tracing::info!(
                 event = "image_restored",

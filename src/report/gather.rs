@@ -46,6 +46,8 @@ pub struct Facts<'a> {
     pub missing: Vec<Missing>,
     /// Whether time ran out before everything was read.
     pub out_of_time: bool,
+    /// Whether somebody interrupted the run.
+    pub is_interrupted: bool,
     /// How far reading came, if time ran out.
     pub progress: Option<Progress>,
     /// The price of storage, in US dollars for a gigabyte and month.
@@ -67,6 +69,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
     let summary = Summary {
         status,
         out_of_time: facts.out_of_time,
+        is_interrupted: facts.is_interrupted,
         unanswered: usage.out_of_time().collect(),
         progress: facts.progress,
         unread: &facts.unread,

@@ -14,6 +14,8 @@ pub(super) struct Summary<'a, R> {
     pub(super) status: Status,
     /// Whether time ran out before everything was read.
     pub(super) out_of_time: bool,
+    /// Whether somebody interrupted the run.
+    pub(super) is_interrupted: bool,
     /// Sources that had not answered by then.
     pub(super) unanswered: Vec<&'a SourceStatus>,
     /// How far reading came by then.
@@ -126,6 +128,9 @@ impl<R> Summary<'_, R> {
                 format!("Refused to {planned} of {of}. Nothing was deleted.")
             }
             Status::Refused => format!("{done} of {of}, then refused to continue. {left}."),
+            Status::Truncated if self.out_of_time && self.is_interrupted => {
+                format!("Interrupted. Nothing was deleted.{}", self.progress())
+            }
             Status::Truncated if self.out_of_time => {
                 format!(
                     "Time ran out before everything was read{}. Nothing was deleted.{} \
@@ -135,7 +140,12 @@ impl<R> Summary<'_, R> {
                 )
             }
             Status::Truncated => {
-                format!("{done} of {of}: {freed}. {left} for the next run.")
+                let why = if self.is_interrupted {
+                    "Interrupted. "
+                } else {
+                    ""
+                };
+                format!("{why}{done} of {of}: {freed}. {left} for the next run.")
             }
             Status::Completed | Status::CompletedWithFailures => {
                 format!("{done} of {of}: {freed}.")
@@ -197,6 +207,7 @@ mod tests {
         Summary {
             status,
             out_of_time: false,
+            is_interrupted: false,
             unanswered: Vec::new(),
             progress: None,
             unread: &[],
@@ -244,6 +255,10 @@ mod tests {
         (one.counts.images, one.counts.repositories) = (1, 1);
         let mut out_of_time = summary(Status::Truncated, 0, 0);
         out_of_time.out_of_time = true;
+        let mut interrupted = summary(Status::Truncated, 2, 2);
+        interrupted.is_interrupted = true;
+        let mut nothing_done = summary(Status::Truncated, 0, 0);
+        (nothing_done.out_of_time, nothing_done.is_interrupted) = (true, true);
         let endings = [
             summary(Status::Planned, 0, 3),
             summary(Status::Refused, 0, 3),
@@ -253,6 +268,8 @@ mod tests {
             one,
             summary(Status::Truncated, 2, 2),
             out_of_time,
+            interrupted,
+            nothing_done,
         ];
         insta::assert_snapshot!(endings.map(|ending| ending.to_string()).join("\n"), @r"
         Would delete 3 of 89 images in 5 repositories: at most 300.0 MB, about $0.03 a month. Nothing was changed.
@@ -263,6 +280,8 @@ mod tests {
         Deleted 1 of 1 image in 1 repository: at most 300.0 MB, about $0.03 a month.
         Deleted 2 of 89 images in 5 repositories: at most 300.0 MB, about $0.03 a month. 2 are left for the next run.
         Time ran out before everything was read. Nothing was deleted. Increase the timeout of the function; the maximum is 900 seconds.
+        Interrupted. Deleted 2 of 89 images in 5 repositories: at most 300.0 MB, about $0.03 a month. 2 are left for the next run.
+        Interrupted. Nothing was deleted.
         ");
     }
 

@@ -20,15 +20,17 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::time::{Duration, Instant};
 
 use crate::{
+    counted::Counted,
     evidence::{
         self, Coverage, Evidence, Origin, Piece, PieceKey, SourceError, SourceStatus, Terms,
         Unread, UsageIndex, Uses,
     },
     image::{AccountId, Aliases, Registry, Time},
     kubernetes::ClusterError,
+    stop_time::StopTime,
 };
 
 pub(crate) use cluster::ClusterSource;
@@ -94,7 +96,7 @@ pub(crate) struct Settings<'a> {
     /// Accounts that are read: references to images are counted by them.
     pub(crate) accounts: &'a BTreeSet<AccountId>,
     /// Time to stop reading.
-    pub(crate) stop_at: Option<Instant>,
+    pub(crate) stop_at: &'a StopTime,
     pub(crate) origin: &'a Origin,
     /// Time at which reading begins.
     pub(crate) began_at: Time,
@@ -108,6 +110,7 @@ pub(crate) async fn read(sources: &[Box<dyn Source>], settings: Settings<'_>) ->
         let of_location = by_location.entry(source.location()).or_default();
         of_location.push((position, source.as_ref()));
     }
+    Counted::Sources.expect(sources.len());
     let locations = stream::iter(by_location.into_values()).map(|sources| {
         let readings = stream::iter(sources)
             .map(|(position, source)| async move { (position, read_one(source, settings).await) });
@@ -163,6 +166,8 @@ fn read_one<'a>(source: &'a dyn Source, settings: Settings<'a>) -> LocalBoxFutur
             status.remark(note);
         }
         log(&status, began.elapsed());
+        Counted::Sources.expect(further.len());
+        Counted::Sources.done(1);
         let found = further.iter().map(|source| source.key()).collect();
         let further = stream::iter(&further).map(|source| read_one(source.as_ref(), settings));
         let further: Vec<_> = further.buffered(SOURCES_AT_ONCE).collect().await;
@@ -187,13 +192,10 @@ fn read_one<'a>(source: &'a dyn Source, settings: Settings<'a>) -> LocalBoxFutur
 
 /// Returns what a source answers, or that it did not answer in time.
 async fn in_time(
-    stop_at: Option<Instant>,
+    stop_at: &StopTime,
     reading: impl Future<Output = Result<Reading, SourceError>>,
 ) -> Result<Reading, SourceError> {
-    let Some(stop_at) = stop_at else {
-        return reading.await;
-    };
-    let in_time = timeout_at(stop_at, reading).await;
+    let in_time = stop_at.in_time(reading).await;
     in_time.unwrap_or(Err(SourceError::OutOfTime))
 }
 

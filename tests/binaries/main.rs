@@ -14,4 +14,5 @@ mod errors;
 mod function;
 mod https;
 mod init;
+mod interrupt;
 mod lambda;

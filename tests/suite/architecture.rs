@@ -12,7 +12,7 @@ use std::{
 const CORE: &str = "crates/core/src";
 const SHELL: &str = "src";
 /// The modules, each above all those it may import.
-const LAYERS: [&str; 18] = [
+const LAYERS: [&str; 20] = [
     "image",
     "inventory",
     "evidence",
@@ -20,6 +20,8 @@ const LAYERS: [&str; 18] = [
     "plan",
     "guard",
     "config",
+    "counted",
+    "stop_time",
     "cache",
     "aws",
     "kubernetes",

@@ -212,7 +212,7 @@ async fn a_run_that_is_out_of_time_while_reading_names_what_has_not_answered() {
         let (aws, _) = account(|world| world.untagged_images(APP, 3)).await;
         aws.fault(Fault::on(operation).kind(FaultKind::Hang));
         let program = program(&aws, DELETE);
-        let stop_at = Some(Instant::now() + Duration::from_secs(1));
+        let stop_at = (Instant::now() + Duration::from_secs(1)).into();
         let request = Request {
             stop_at,
             ..request(Mode::Delete)

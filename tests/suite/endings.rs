@@ -66,7 +66,7 @@ async fn a_run_ends_in_time_wherever_time_is_lost() {
             };
             let program = program(&aws, FULL).with_timeouts(timeouts);
             let request = Request {
-                stop_at: Some(stop_at),
+                stop_at: stop_at.into(),
                 ..request(Mode::Delete)
             };
             // The clients themselves would wait for twenty seconds.

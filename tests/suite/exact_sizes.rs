@@ -65,7 +65,7 @@ async fn each_layer_is_counted_once_if_that_is_asked_for() {
     assert_eq!((answer.counts.artifacts, answer.counts.images), (1, 7));
     let calls = aws.count("ecr:BatchGetImage");
     assert_eq!(calls, 1, "the index, and nothing else");
-    let exact = planned.exact_sizes().await.unwrap().total;
+    let exact = planned.exact_sizes().await.unwrap().unwrap().total;
     // What is archived cannot be read, and the chart of this test names no layer.
     let scanned = 1000 + 200 + 30 + 4 + 5 + 600 + 1000;
     assert_eq!(

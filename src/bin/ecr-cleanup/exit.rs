@@ -27,6 +27,8 @@ pub(crate) enum Exit {
     Missing = 5,
     /// There is something to delete, which was asked for.
     Candidates = 10,
+    /// Ctrl-C or SIGTERM ended the command.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, io::Write, sync::Arc};
 use ecr_cleanup::{
     evidence::{Reference, UsageIndex, User},
     policy::RepositoryGlobs,
+    stop_time::StopTime,
 };
 use serde_json::{Value, json};
 
@@ -20,7 +21,8 @@ use crate::{
 pub(crate) async fn execute(publish: bool, session: &Session) -> anyhow::Result<Exit> {
     session.introduce("reads only").await?;
     let usage = if publish {
-        let publishing = session.program.publish_evidence(None);
+        let never = StopTime::default();
+        let publishing = session.program.publish_evidence(&never);
         let published = session.progress.show_while(publishing).await?;
         writeln!(output::stderr(), "{}", published.summary())?;
         published.usage

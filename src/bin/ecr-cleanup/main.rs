@@ -11,6 +11,7 @@ mod git;
 mod import_lifecycle;
 mod in_use;
 mod init;
+mod interrupt;
 mod keep_list;
 mod lifecycle;
 mod output;
@@ -33,6 +34,7 @@ use arguments::{Arguments, Command, Common, GitCommand};
 use clap::{CommandFactory, Parser};
 use ecr_cleanup::config::{self, ConfigError};
 use exit::{Exit, UsageError};
+use interrupt::Interrupted;
 use page::{Look, Page};
 use session::Session;
 use terminal::Terminal;
@@ -43,7 +45,11 @@ async fn main() -> ExitCode {
     common.colour.write_global();
     // In a box, since the future is large.
     let executed = Box::pin(execute(command, &common)).await;
-    executed.unwrap_or_else(|error| report(&error)).into()
+    let exit = executed.unwrap_or_else(|error| report(&error));
+    if interrupt::happened() {
+        return Exit::Interrupted.into();
+    }
+    exit.into()
 }
 
 async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
@@ -113,12 +119,12 @@ fn report(error: &anyhow::Error) -> Exit {
         return Exit::Done;
     }
     let mut page = Page::new(Terminal::of_stderr());
-    page.paragraph(
-        (Look::Delete, "error: "),
-        2,
-        Look::Plain,
-        &format!("{error:#}"),
-    );
+    let label = if error.is::<Interrupted>() {
+        (Look::Plain, "")
+    } else {
+        (Look::Delete, "error: ")
+    };
+    page.paragraph(label, 2, Look::Plain, &format!("{error:#}"));
     // Nothing is left to do if that cannot be written.
     let _ = page.print_to_stderr();
     if error.is::<ConfigError>() || error.is::<UsageError>() {

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::{
     arguments::Output,
+    interrupt,
     page::{Look, Page, counted},
     terminal::Terminal,
 };
@@ -126,7 +127,7 @@ pub(crate) fn typed(question: &str, words: &[String]) -> anyhow::Result<bool> {
     page.paragraph((Look::Plain, ""), 0, Look::Plain, question);
     page.ask()?;
     let mut answer = String::new();
-    let read = io::stdin().read_line(&mut answer);
+    let read = interrupt::asking(|| io::stdin().read_line(&mut answer));
     read.context("failed to read the answer")?;
     Ok(answer.split_whitespace().eq(words))
 }

@@ -10,9 +10,10 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use ecr_cleanup::image::{escaped, escaped_lines};
+use rustix::process::Pid;
 use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm, core::display_width};
 
-use crate::terminal::Terminal;
+use crate::{interrupt, terminal::Terminal};
 
 /// What a piece of text means, and so how it looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,14 +210,17 @@ impl Page {
         let mut command = Command::new("sh");
         command.args(["-c", pager]).stdin(Stdio::piped());
         if env::var_os("LESS").is_none() {
-            command.env("LESS", "FRX");
+            command.env("LESS", "FRXK");
         }
         let mut running = command.spawn()?;
-        if let Some(mut input) = running.stdin.take() {
-            // Who leaves the pager has seen enough.
-            let _ = input.write_all(self.text.as_bytes());
-        }
-        Ok(running.wait()?.code() != Some(NOT_FOUND))
+        let ended = interrupt::paging(Pid::from_child(&running), || {
+            if let Some(mut input) = running.stdin.take() {
+                // Who leaves the pager has seen enough.
+                let _ = input.write_all(self.text.as_bytes());
+            }
+            running.wait()
+        })?;
+        Ok(ended.code() != Some(NOT_FOUND))
     }
 }
 

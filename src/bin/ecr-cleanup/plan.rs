@@ -12,6 +12,7 @@ use ecr_cleanup::{config::Mode, report::image_lines};
 use crate::{
     arguments::{Output, PlanOptions},
     exit::Exit,
+    interrupt::{self, Interrupted},
     output,
     session::Session,
 };
@@ -29,7 +30,10 @@ pub(crate) async fn execute(options: &PlanOptions, session: &Session) -> anyhow:
     let mut exclusive = None;
     if options.exact_sizes {
         let reading = prepared.exact_sizes();
+        session.progress.set_message("Reading layers".to_owned());
+        let reading = interrupt::stoppable(reading);
         let sizes = session.progress.show_while(reading).await?;
+        let sizes = sizes.ok_or(Interrupted)?;
         answer.set_exact(sizes.total, usd);
         exclusive = Some(sizes.exclusive);
     }

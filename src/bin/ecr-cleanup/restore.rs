@@ -16,7 +16,7 @@ pub(crate) async fn execute(images: &[String], session: &Session) -> anyhow::Res
     let images = images.collect::<Result<Vec<_>, _>>()?;
     let mut out = output::stdout();
     for image in images {
-        session.progress.set_message(format!("restoring {image}"));
+        session.progress.set_message(format!("Restoring {image}"));
         let restoring = session.program.restore(&image, POLL);
         let restored = session.progress.show_while(restoring).await?;
         match session.output {

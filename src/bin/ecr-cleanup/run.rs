@@ -12,7 +12,7 @@ use ecr_cleanup::{
 use crate::{
     arguments::Output,
     exit::Exit,
-    output,
+    interrupt, output,
     page::{counted, thousands},
     plan::{self, Remarks, Stored},
     session::{Home, Session},
@@ -22,12 +22,17 @@ use crate::{
 pub(crate) async fn execute(yes: bool, session: &Session) -> anyhow::Result<Exit> {
     let mode = session.program.config().mode;
     let home = session.introduce(&format!("mode {mode}")).await?;
-    let prepared = session.plan(mode).await?;
+    let prepared = session.plan_as_far(session.request(mode)).await?;
+    let is_cut_short = interrupt::happened();
+    if !is_cut_short {
+        session.check_planned(&prepared)?;
+    }
     let planned = prepared.answer();
     let candidates = planned.counts.candidates;
-    let acts = mode != Mode::Plan && prepared.refusals().is_empty() && candidates > 0;
+    let may_act = mode != Mode::Plan && prepared.refusals().is_empty();
+    let acts = may_act && candidates > 0 && !is_cut_short;
     let mut remarks = Remarks::new(session.quiet, mode);
-    if session.output == Output::Table {
+    if session.output == Output::Table && !is_cut_short {
         let mut page = session.page();
         if !session.quiet {
             plan::repositories(&mut page, prepared.plan(), Stored::from(&planned), false);
@@ -42,10 +47,12 @@ pub(crate) async fn execute(yes: bool, session: &Session) -> anyhow::Result<Exit
         return Ok(Exit::Done);
     }
     let plan = (session.output == Output::Table).then(|| prepared.plan().clone());
-    let Finished { answer, .. } = session.progress.show_while(prepared.finish()).await;
+    session.progress.set_message(doing(mode).to_owned());
+    let finishing = interrupt::stoppable(prepared.finish());
+    let Finished { answer, .. } = session.progress.show_while(finishing).await;
     let mut out = output::stdout();
     match (session.output, plan) {
-        (Output::Table, Some(plan)) if mode != Mode::Plan => {
+        (Output::Table, Some(plan)) if mode != Mode::Plan || is_cut_short => {
             let mut page = session.page();
             remarks.add(&mut page, &plan, &answer, true);
             page.print()?;
@@ -58,6 +65,15 @@ pub(crate) async fn execute(yes: bool, session: &Session) -> anyhow::Result<Exit
         (Output::Jsonl, _) => output::json_line(&mut out, &answer.to_json())?,
     }
     Ok(answer.status.into())
+}
+
+/// Returns what the end of a run does.
+const fn doing(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Plan => "Finishing",
+        Mode::Archive => "Archiving",
+        Mode::Delete => "Deleting",
+    }
 }
 
 /// What a person is asked before anything is deleted or archived.

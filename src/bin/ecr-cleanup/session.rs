@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use anyhow::Context;
 use ecr_cleanup::{
     aws::{CallerChoice, ClientOptions, Clients, known_region},
     config::{Config, Mode, nearest_name},
@@ -14,6 +15,7 @@ use ecr_cleanup::{
 use crate::{
     arguments::{Common, Output},
     exit::UsageError,
+    interrupt::{self, Interrupted},
     page::{Look, Page, counted},
     progress::Progress,
     terminal::Terminal,
@@ -56,6 +58,8 @@ impl Session {
     pub(crate) async fn start(common: &Common) -> anyhow::Result<Self> {
         let level = if common.verbose { "info" } else { "error" };
         let progress = Progress::new(!common.verbose && !common.quiet);
+        progress.set_message("Reading".to_owned());
+        interrupt::listen(&progress).context("failed to listen for signals")?;
         log::start(log::Format::Text, level, progress.layer());
         let repositories = match &common.repository[..] {
             [] => None,
@@ -141,7 +145,7 @@ impl Session {
         Request {
             mode,
             only: self.repositories.clone(),
-            stop_at: None,
+            stop_at: interrupt::stop_time(),
         }
     }
 
@@ -151,13 +155,19 @@ impl Session {
     /// Returns an error also if a glob of `--repository` matches nothing.
     pub(crate) async fn plan(&self, mode: Mode) -> anyhow::Result<Planned<'_>> {
         let planned = self.plan_for(self.request(mode)).await?;
+        self.check_planned(&planned)?;
+        Ok(planned)
+    }
+
+    /// Checks that each glob of `--repository` matches something of a plan.
+    pub(crate) fn check_planned(&self, planned: &Planned<'_>) -> Result<(), UsageError> {
         let repositories = planned.plan().repositories();
         let names: Vec<&str> = repositories.iter().map(|it| &**it.name()).collect();
         // Where nothing could be listed, the plan says so.
-        if !names.is_empty() {
-            self.check_globs(&names, "")?;
+        if names.is_empty() {
+            return Ok(());
         }
-        Ok(planned)
+        self.check_globs(&names, "")
     }
 
     /// Returns the repositories that `--repository` selects; `None` for all.
@@ -172,11 +182,26 @@ impl Session {
     }
 
     /// Plans what is asked for.
+    ///
+    /// # Errors
+    /// Returns an error also if that was interrupted.
     pub(crate) async fn plan_for(&self, request: Request) -> anyhow::Result<Planned<'_>> {
-        let planning = self.program.plan(request);
-        let planned = self.progress.show_while(planning).await?;
-        planned.save_facts().await;
+        let planned = self.plan_as_far(request).await?;
+        if interrupt::happened() {
+            return Err(Interrupted.into());
+        }
         Ok(planned)
+    }
+
+    /// Plans what is asked for, as far as nobody interrupts that.
+    pub(crate) async fn plan_as_far(&self, request: Request) -> anyhow::Result<Planned<'_>> {
+        let planning = async {
+            let planned = self.program.plan(request).await?;
+            planned.save_facts().await;
+            Ok(planned)
+        };
+        let planning = interrupt::stoppable(planning);
+        self.progress.show_while(planning).await
     }
 
     /// Parses an image that was named as an argument.

@@ -56,9 +56,7 @@ async fn exchange(
         tokio::time::sleep(latency).await;
     }
     let (ending, delay) = shared.lock().handle(request);
-    if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
-    }
+    delay.pass().await;
     match ending {
         Ending::Answer(reply) => Ok(respond(reply, |body| Either::Left(Full::from(body)))),
         Ending::Cut(mut reply) => {

@@ -1,7 +1,7 @@
 //! One request and what becomes of it: limits, faults, races, the operation, the record.
 
 use crate::error::{Answer, ApiError};
-use crate::fault::{Fault, FaultKind, Race, due, pick};
+use crate::fault::{Delay, Fault, FaultKind, Race, due, pick};
 use crate::limits::RateLimits;
 use crate::record::Record;
 use crate::request::{Protocol, Request};
@@ -10,7 +10,6 @@ use crate::{
     account, cloudformation, ecr, ecs, eks, lambda, organizations, reshape, s3, scripted, sns, ssm,
     sts,
 };
-use std::time::Duration;
 
 /// An HTTP answer.
 #[derive(Debug)]
@@ -88,8 +87,8 @@ pub(crate) struct Backstage {
 }
 
 impl Backstage {
-    /// Handles a request; the answer is to be sent after the returned time.
-    pub(crate) fn handle(&mut self, mut request: Request) -> (Ending, Duration) {
+    /// Handles a request; the answer is to be sent after the returned delay.
+    pub(crate) fn handle(&mut self, mut request: Request) -> (Ending, Delay) {
         let account = self.world.identity(&request.access_key).account;
         let region = request.region.as_ref().unwrap_or(&self.world.home.region);
         let location = Location::new(account, region);

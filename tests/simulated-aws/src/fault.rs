@@ -1,5 +1,6 @@
 //! What goes wrong, and on which call.
 
+use crate::gate::Gate;
 use crate::world::{Location, World};
 use std::fmt;
 use std::time::Duration;
@@ -39,6 +40,9 @@ pub enum FaultKind {
     EmptyToken,
     /// The answer comes after this time; other faults of the same call apply as well.
     Delay(Duration),
+    /// The operation is carried out; the answer waits until this gate is open. Other faults of the
+    /// same call apply as well.
+    Hold(Gate),
     /// The last element of the answered list is left out, without being reported as a failure.
     LoseItem,
     /// The answered list is left out as a whole.
@@ -184,20 +188,40 @@ fn covers(pattern: &str, operation: &str) -> bool {
     }
 }
 
+/// How long an answer takes.
+#[derive(Debug, Default)]
+pub(crate) struct Delay {
+    pub(crate) time: Duration,
+    pub(crate) gates: Vec<Gate>,
+}
+
+impl Delay {
+    /// Waits until the answer may go.
+    pub(crate) async fn pass(self) {
+        if !self.time.is_zero() {
+            tokio::time::sleep(self.time).await;
+        }
+        for gate in self.gates {
+            gate.hold().await;
+        }
+    }
+}
+
 /// Counts a call at every fault: the first that is not a delay, and all delays together.
 pub(crate) fn pick(
     faults: &mut [Fault],
     operation: &str,
     location: &Location,
     text: &str,
-) -> (Option<FaultKind>, Duration) {
-    let (mut picked, mut delay) = (None, Duration::ZERO);
+) -> (Option<FaultKind>, Delay) {
+    let (mut picked, mut delay) = (None, Delay::default());
     for fault in faults {
         if !fault.hits(operation, location, text) {
             continue;
         }
         match &fault.kind {
-            FaultKind::Delay(time) => delay += *time,
+            FaultKind::Delay(time) => delay.time += *time,
+            FaultKind::Hold(gate) => delay.gates.push(gate.clone()),
             kind => {
                 picked.get_or_insert_with(|| kind.clone());
             }

@@ -7,7 +7,7 @@
 //!
 //! * [`SimulatedAws`]: the server, what tests edit, read, break and count.
 //! * [`World`]: the state, per account and Region ([`Region`]), plain data with helpers.
-//! * [`Fault`] and [`FaultKind`]: what goes wrong, and on which call.
+//! * [`Fault`] and [`FaultKind`]: what goes wrong, and on which call; [`Gate`]: whose answers wait.
 //! * [`Call`]: the record of what was asked.
 //! * [`Scripted`]: what Batch, `CodeBuild` and other services answer, as a test says it.
 //!
@@ -24,6 +24,7 @@ mod eks;
 mod error;
 mod exchange;
 mod fault;
+mod gate;
 mod input;
 mod lambda;
 mod limits;
@@ -56,6 +57,7 @@ pub use ecs::state::{Cluster, Ecs};
 pub use ecs::task::{Container, ContainerDefinition, ContainerImage, Task, TaskDefinition};
 pub use eks::EksCluster;
 pub use fault::{Fault, FaultKind};
+pub use gate::Gate;
 pub use lambda::{Function, FunctionVersion};
 pub use limits::RateLimits;
 pub use moment::{Moment, days_ago, hours_ago};

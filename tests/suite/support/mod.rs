@@ -21,6 +21,7 @@ use ecr_cleanup::{
     pipeline::{Program, Request},
     plan::{Plan, RepositoryPlan},
     report::{Answer, FailureGroup, RepositoryLine},
+    stop_time::StopTime,
 };
 use futures::future::LocalBoxFuture;
 use simulated_aws::{
@@ -97,7 +98,7 @@ pub(crate) fn request(mode: Mode) -> Request {
     Request {
         mode,
         only: None,
-        stop_at: None,
+        stop_at: StopTime::default(),
     }
 }
 
@@ -128,7 +129,7 @@ pub(crate) async fn run_as(aws: &SimulatedAws, config: &str, mode: Mode) -> Answ
 /// Runs with a time at which it has to stop.
 pub(crate) async fn run_until(aws: &SimulatedAws, config: &str, stop_at: Instant) -> Answer {
     let request = Request {
-        stop_at: Some(stop_at),
+        stop_at: stop_at.into(),
         ..request(Mode::Delete)
     };
     answer(&program(aws, config), request).await.unwrap()

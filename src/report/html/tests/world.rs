@@ -156,6 +156,7 @@ fn answer(plan: &Plan, usage: &UsageIndex, policies: &Policies) -> Answer {
         restoring: &[],
         missing: Vec::new(),
         out_of_time: false,
+        is_interrupted: false,
         progress: None,
         usd_per_gb_month: 0.1,
     })
