@@ -86,6 +86,13 @@ impl Settings {
         problem.of(cluster).with_advice(advice)
     }
 
+    /// Returns the built-in kinds that are read.
+    pub(super) fn built_in(&self) -> impl Iterator<Item = Kind> {
+        let secrets = self.helm_history.then(|| Kind::new(SECRETS));
+        let workloads = WORKLOADS.into_iter().map(Kind::new);
+        workloads.chain(self.texts()).chain(secrets)
+    }
+
     /// Returns the built-in kinds whose text is searched.
     pub(super) fn texts(&self) -> impl Iterator<Item = Kind> {
         let kinds = TEXTS.into_iter().map(Kind::new);
@@ -116,11 +123,7 @@ impl Cluster {
     /// Tries every list that reading takes, and returns those that fail.
     pub(crate) async fn missing(&self, settings: &Settings) -> Missing {
         let mut missing = Missing::default();
-        let mut kinds: Vec<Kind> = WORKLOADS.into_iter().map(Kind::new).collect();
-        kinds.extend(settings.texts());
-        if settings.helm_history {
-            kinds.push(Kind::new(SECRETS));
-        }
+        let mut kinds: Vec<Kind> = settings.built_in().collect();
         match self.custom_kinds(settings).await {
             Ok(discovered) => {
                 kinds.extend(discovered.kinds);

@@ -25,6 +25,8 @@ pub(crate) enum Problem {
         "it is {0}, so that what it uses cannot be read; wait until it is ACTIVE or deleted, or leave it out with `in_use.eks.clusters`"
     )]
     Status(String),
+    #[error("it is not read: {0}")]
+    NotRead(String),
     #[error("EKS gave no {0}")]
     Incomplete(&'static str),
     /// It is on an Outpost, whose tokens are made otherwise.

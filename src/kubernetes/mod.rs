@@ -18,6 +18,7 @@
 mod advice;
 mod client;
 mod cluster;
+mod cluster_role;
 mod discovery;
 mod encoded;
 mod error;
@@ -37,6 +38,7 @@ pub(crate) use advice::{EksAccess, Endpoint, Origin};
 pub use client::Timeouts;
 pub(crate) use client::{Client, Server};
 pub(crate) use cluster::{Cluster, Rule, Settings};
+pub use cluster_role::ClusterRole;
 pub(crate) use error::{ClusterError, Problem};
 pub(crate) use kubeconfig::Context;
 pub(crate) use token::{Authentication, RoleToken};

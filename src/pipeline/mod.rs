@@ -21,6 +21,7 @@ mod plan;
 mod possible_children;
 mod publish;
 mod pullers;
+mod rbac;
 mod sources;
 mod stop;
 mod unread;
@@ -54,6 +55,7 @@ pub use explain::{Explained, Soak};
 pub use lifecycle::Conflicts;
 pub use plan::Planned;
 pub use publish::{PublishError, PublishedEvidence};
+pub use rbac::RbacError;
 pub use stop::StopError;
 
 /// Time before it would be killed at which a run ends by itself (A6).

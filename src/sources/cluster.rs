@@ -10,7 +10,9 @@ use crate::{
     aws::Clients,
     evidence::{SourceError, Unread, UnreadKind, Uses},
     image::Registry,
-    kubernetes::{Cluster, ClusterError, Context, Origin, Problem, Rule, Settings, Timeouts},
+    kubernetes::{
+        Cluster, ClusterError, ClusterRole, Context, Origin, Problem, Rule, Settings, Timeouts,
+    },
 };
 
 /// A cluster as a source.
@@ -78,6 +80,22 @@ impl ClusterSource {
             }
             Treatment::Skip(_) | Treatment::LeaveOut(_) => (Vec::new(), Vec::new()),
             Treatment::Fail(error) => (Vec::new(), vec![error.clone()]),
+        }
+    }
+
+    /// Returns what it has to grant.
+    pub(crate) async fn cluster_role(&self) -> Result<ClusterRole, ClusterError> {
+        let not_read = |why: &str| Err(Problem::NotRead(why.to_owned()).of(&self.cluster));
+        match &self.treatment {
+            Treatment::Read(cluster, settings) => {
+                match ClusterRole::discover(&self.cluster, &cluster.client, settings).await {
+                    Ok(role) => Ok(role),
+                    Err(problem) => Err(self.error(settings, problem).await),
+                }
+            }
+            Treatment::Skip(why) => not_read(why),
+            Treatment::LeaveOut(unread) => not_read(&unread.why),
+            Treatment::Fail(error) => Err(error.clone()),
         }
     }
 

@@ -175,6 +175,27 @@ pub(crate) enum Command {
         #[arg(long)]
         access: bool,
     },
+    /// Print the `ClusterRole` that lets a Kubernetes cluster be read, and nothing else.
+    ///
+    /// Changes nothing: apply it with `kubectl apply -f`. What `custom_resources.exclude` in the
+    /// configuration leaves out is not in it.
+    Rbac {
+        /// A context of the kubeconfig. It needs a token or a certificate: nothing is run for one.
+        #[arg(long, value_name = "NAME", required_unless_present = "cluster")]
+        context: Option<String>,
+        /// The kubeconfig; of several, the first that exists.
+        #[arg(
+            long,
+            env = "KUBECONFIG",
+            value_name = "FILE",
+            hide_env_values = true,
+            default_value = "~/.kube/config"
+        )]
+        kubeconfig: String,
+        /// A cluster of Amazon EKS in the account and Region of the credentials instead.
+        #[arg(long, value_name = "NAME", conflicts_with = "context")]
+        cluster: Option<String>,
+    },
     /// Export the history of a Git repository, for `git` in a policy.
     Git {
         #[command(subcommand)]

@@ -18,6 +18,7 @@ mod output;
 mod page;
 mod plan;
 mod progress;
+mod rbac;
 mod restore;
 mod run;
 mod session;
@@ -78,6 +79,14 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
         }
         Command::Restore { images } => restore::execute(&images, &session.await?).await,
         Command::CheckConfig { access } => check_config::execute(access, &session.await?).await,
+        Command::Rbac {
+            context,
+            kubeconfig,
+            cluster,
+        } => {
+            let cluster = rbac::Cluster::new(context, cluster, &kubeconfig);
+            rbac::execute(&cluster, &session.await?).await
+        }
         Command::Git {
             command: GitCommand::Export(export),
         } => git::export(&export).await,

@@ -7,6 +7,7 @@ mod conformance;
 mod faults;
 mod history;
 mod objects;
+mod rbac;
 mod reaching;
 mod users;
 mod ways_out;
