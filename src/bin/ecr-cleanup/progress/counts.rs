@@ -61,7 +61,7 @@ impl Counts {
     /// Returns how many are done of what takes longest, and their number.
     pub(super) fn share(&self, now: Instant) -> (u64, u64) {
         let slowest = self.slowest(now);
-        slowest.map_or((0, 0), |count| (count.done.min(count.of), count.of))
+        slowest.map_or((0, 1), |count| (count.done.min(count.of), count.of))
     }
 
     /// Returns what takes longest, or else the most.
@@ -76,7 +76,8 @@ impl Counts {
         })
     }
 
-    /// Returns it in a line: `Reading: 3 of 9 repositories, 41 images; 12/s, 8 min left`.
+    /// Returns it in a line: `Reading (12/s, 8 min left): 3 of 9 repositories, 41 images`. What matters
+    /// most comes first, since a terminal cuts it.
     pub(super) fn text(&self, now: Instant) -> String {
         let parts: Vec<String> = WORDS
             .iter()
@@ -87,12 +88,12 @@ impl Counts {
             })
             .collect();
         let mut text = self.doing.clone();
-        if !parts.is_empty() {
-            text += &format!(": {}", parts.join(", "));
-        }
         let slowest = self.slowest(now);
         if let Some((rate, left)) = slowest.and_then(|it| Some((it.rate(now)?, it.left(now)?))) {
-            text += &format!("; {}, {} left", per_second(rate), rounded(left));
+            text += &format!(" ({}, {} left)", per_second(rate), rounded(left));
+        }
+        if !parts.is_empty() {
+            text += &format!(": {}", parts.join(", "));
         }
         text
     }
@@ -102,7 +103,7 @@ impl Counts {
 const WORDS: [(&str, &str, &str); 6] = [
     ("repositories", "repository", "repositories"),
     ("images", "image", "images"),
-    ("sources", "source of use", "sources of use"),
+    ("sources", "source", "sources"),
     ("task_definitions", "task definition", "task definitions"),
     ("manifests", "manifest", "manifests"),
     ("candidates", "image", "images"),
@@ -160,9 +161,9 @@ mod tests {
         lines.push(counts.text(after(31)));
         insta::assert_snapshot!(lines.join("\n"), @r"
         Reading
-        Reading: 0 of 5,000 repositories, 0 of 14 sources of use
-        Reading: 1,250 of 5,000 repositories, 201,945 images, 13 of 14 sources of use; 125/s, 30 s left
-        Reading: 1,250 of 5,000 repositories, 201,945 images, 13 of 14 sources of use, 200 of 19,400 task definitions; 20/s, 16 min left
+        Reading: 0 of 5,000 repositories, 0 of 14 sources
+        Reading (125/s, 30 s left): 1,250 of 5,000 repositories, 201,945 images, 13 of 14 sources
+        Reading (20/s, 16 min left): 1,250 of 5,000 repositories, 201,945 images, 13 of 14 sources, 200 of 19,400 task definitions
         Deleting: 1 of 1 image
         ");
     }
