@@ -80,6 +80,8 @@ pub(crate) enum FindingKind {
     },
     /// A repository has no such policy.
     NoPolicy,
+    /// It has one now.
+    HasPolicy,
 }
 
 impl Finding {

@@ -9,8 +9,8 @@ use super::{Planned, gather::state_refusal, log};
 use crate::{
     config::Mode,
     evidence::UsageIndex,
-    guard::{self, Clearance, GuardInput, Memory, Refusal},
-    registry::{self, Applier, Deadline, Outcome, Restoring},
+    guard::{self, Clearance, GuardInput, Memory, Refusal, UnreadPullers},
+    registry::{self, Applier, Deadline, Known, Outcome, RepositoryPolicies, Restoring},
     state::{HeldLock, LockError},
     stop_time::StopTime,
 };
@@ -74,6 +74,9 @@ impl Planned<'_> {
             match decision {
                 Decision::Cleared(clearance) if acts => {
                     let outcome = self.apply_cleared(clearance, lock.as_ref()).await;
+                    if outcome.met_other_policies() {
+                        self.save_facts().await;
+                    }
                     applied.outcome = Some(outcome);
                 }
                 Decision::Cleared(_) => {}
@@ -181,6 +184,8 @@ impl Planned<'_> {
         let applier = Applier {
             clients: &self.locations.registries,
             policies: &self.histories.policies,
+            pull_policies: self.decisive_policies(),
+            known: Known::of(&self.caches, self.state.is_some()),
             read_usage: &|| self.read_usage_again().boxed_local(),
             stopped: &|| program.stopped().boxed_local(),
             usage_read_at: self.usage_read_at,
@@ -195,6 +200,12 @@ impl Planned<'_> {
             Some(lock) => lock.during(applying).await,
             None => applying.await,
         }
+    }
+
+    /// Returns the policies that decided which repositories are cleaned; `None` if they only warn.
+    fn decisive_policies(&self) -> Option<&RepositoryPolicies> {
+        let guards = &self.program.config.guards;
+        (guards.unread_pull_accounts == UnreadPullers::Refuse).then_some(&self.pull_policies)
     }
 
     async fn read_usage_again(&self) -> Result<UsageIndex, Refusal> {

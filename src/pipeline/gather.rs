@@ -7,11 +7,12 @@ use super::{Locations, Program, Request, Run, git::Histories};
 use crate::{
     aws::{ApiError, Identity},
     cache::AllCaches,
+    config::Mode,
     evidence::UsageIndex,
     guard::Refusal,
     inventory::Inventory,
     policy::Policies,
-    registry::{self, Known, Scope},
+    registry::{self, Known, RepositoryPolicies, Scope},
     state::{State, StateError},
     stop_time::StopTime,
 };
@@ -25,6 +26,8 @@ pub(super) struct Gathered {
     pub(super) caches: AllCaches,
     /// Contents of the registries; `None` if time ran out before everything was read.
     pub(super) inventories: Option<Vec<Inventory>>,
+    /// Policies of repositories, which say who may pull.
+    pub(super) pull_policies: RepositoryPolicies,
     pub(super) usage: UsageIndex,
     pub(super) histories: Histories,
     /// Warning, if the evidence could not be published.
@@ -42,6 +45,7 @@ impl Gathered {
             stopped: None,
             caches: AllCaches::default(),
             inventories: None,
+            pull_policies: RepositoryPolicies::new(),
             usage: UsageIndex::default(),
             histories: Histories::unread(Policies::default()),
             not_published: None,
@@ -93,6 +97,7 @@ impl Program {
                 only: request.only.as_ref(),
                 known: Known::of(&caches, state.is_some()),
                 own: &locations.own,
+                acts: request.mode != Mode::Plan,
             };
             let reading = async {
                 tokio::join!(
@@ -105,8 +110,8 @@ impl Program {
                 Some(state) => state.save_during(reading).await,
                 None => reading.await,
             };
-            let inventories = match inventories.transpose() {
-                Ok(inventories) => inventories,
+            let (inventories, pull_policies) = match inventories.transpose() {
+                Ok(read) => read.unzip(),
                 Err(error) => {
                     self.save_facts(state.as_ref(), stop_at).await;
                     return Err(error);
@@ -125,6 +130,7 @@ impl Program {
             let all_answered = usage.out_of_time().next().is_none();
             Ok(Gathered {
                 inventories: inventories.filter(|_| all_answered),
+                pull_policies: pull_policies.unwrap_or_default(),
                 usage,
                 histories: histories.unwrap_or_else(unread),
                 not_published,
@@ -160,7 +166,7 @@ impl Program {
         &self,
         locations: &Locations,
         scope: Scope<'_>,
-    ) -> Result<Vec<Inventory>, ApiError> {
+    ) -> Result<(Vec<Inventory>, RepositoryPolicies), ApiError> {
         let several = locations.registries.len() > 1;
         let inventories = locations
             .registries
@@ -174,6 +180,8 @@ impl Program {
                     error
                 })
             });
-        try_join_all(inventories).await
+        let read = try_join_all(inventories).await?;
+        let (inventories, policies): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+        Ok((inventories, policies.into_iter().flatten().collect()))
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     image::{Image, MediaType, Status, Time, TypedImage},
     inventory::Inventory,
     plan::{self, Archiving, Explanation, Missing, Plan, PlanSettings, RepositoryPlan, Veto},
-    registry::{self, Known, Readings},
+    registry::{self, Known, Readings, RepositoryPolicies},
     report::{self, Answer, ExactSizes, Facts, Progress, Publication, Share},
     state::State,
 };
@@ -28,6 +28,8 @@ pub struct Planned<'a> {
     pub(super) run: Run,
     pub(super) plan: Plan,
     pulling: PullingAccounts,
+    /// Policies of repositories that the plan was made with.
+    pub(super) pull_policies: RepositoryPolicies,
     pub(super) usage: UsageIndex,
     /// Time at which reading of the evidence began.
     pub(super) usage_read_at: Instant,
@@ -137,6 +139,7 @@ impl Program {
             run,
             plan,
             pulling,
+            pull_policies: gathered.pull_policies,
             usage: gathered.usage,
             usage_read_at: gathered.read_at,
             locations: gathered.locations,
@@ -166,9 +169,7 @@ impl Program {
             let candidates = plan::candidates(inventories, usage, policies, settings);
             let limit = self.config.guards.max_percent_per_repository;
             let mut vetoes = guard::too_many_candidates(&candidates, limit);
-            let (unread, pulling) = self
-                .unread_pullers(&candidates, &vetoes, usage, &gathered.locations)
-                .await;
+            let (unread, pulling) = self.unread_pullers(&candidates, &vetoes, gathered).await;
             let (unread, tolerated) = match self.config.guards.unread_pull_accounts {
                 UnreadPullers::Refuse => (unread, Vec::new()),
                 UnreadPullers::Warn => (Vec::new(), unread),

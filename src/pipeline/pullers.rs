@@ -2,21 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use futures::{StreamExt, stream};
-
-use super::{Locations, Program};
+use super::{Program, gather::Gathered};
 use crate::{
-    aws::{ApiError, Clients},
-    evidence::UsageIndex,
+    aws::{ApiError, Clients, Operation},
     guard::{self, Doubts, KnownPullers, PullAccess, PullingAccounts},
     image::Registry,
     inventory::Replication,
     plan::{Candidates, RepositoryKey, Veto},
     registry,
 };
-
-/// Number of repositories that are asked about at once.
-const AT_ONCE: usize = 8;
 
 /// Access to all repositories of a registry.
 struct RegistryAccess {
@@ -31,9 +25,9 @@ impl Program {
         &self,
         candidates: &Candidates<'_>,
         vetoed: &[Veto],
-        usage: &UsageIndex,
-        locations: &Locations,
+        gathered: &Gathered,
     ) -> (Vec<Veto>, PullingAccounts) {
+        let (usage, locations) = (&gathered.usage, &gathered.locations);
         let keys = candidates.counts().map(|it| it.repository);
         let open = keys.filter(|key| vetoed.iter().all(|veto| veto.repository != **key));
         let keys: Vec<(&RepositoryKey, &Clients)> = open
@@ -51,29 +45,25 @@ impl Program {
             organization: locations.organization.as_ref(),
             trusted: &self.config.guards.trusted_pullers,
         };
-        let vetoes = stream::iter(&keys).map(|(key, clients)| async move {
-            let policy = registry::repository_policy(clients, &key.1).await;
+        let (mut vetoes, mut pulling) = (Vec::new(), PullingAccounts::of(known.organization));
+        for (key, _) in &keys {
+            let policy = gathered.pull_policies.get(*key).cloned();
+            let policy = policy.unwrap_or_else(|| Err(not_asked(key)));
             let of_registry = &access[&key.0];
             let asked = policy.as_ref().map(Option::as_deref);
-            let veto =
-                guard::unread_pullers(key, asked, &of_registry.as_input(doubts, known), usage);
-            (veto, *key, policy)
-        });
-        let asked: Vec<_> = vetoes.buffered(AT_ONCE).collect().await;
-        let (mut vetoes, mut pulling) = (Vec::new(), PullingAccounts::of(known.organization));
-        for (veto, key, policy) in asked {
-            vetoes.extend(veto);
-            let of_registry = access[&key.0].policy.as_ref();
-            for policy in [policy.as_ref(), of_registry]
-                .into_iter()
-                .flatten()
-                .flatten()
-            {
+            let input = of_registry.as_input(doubts, known);
+            vetoes.extend(guard::unread_pullers(key, asked, &input, usage));
+            let policies = [policy.as_ref(), of_registry.policy.as_ref()];
+            for policy in policies.into_iter().flatten().flatten() {
                 pulling.add(policy, key, &known);
             }
         }
         (vetoes, pulling)
     }
+}
+
+fn not_asked((_, name): &RepositoryKey) -> ApiError {
+    ApiError::answer(Operation::GetRepositoryPolicy, name, "it was not asked for")
 }
 
 impl RegistryAccess {

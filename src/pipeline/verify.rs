@@ -94,7 +94,7 @@ pub(super) async fn list(
     let listings = stream::iter(repositories).map(|((registry, name), named)| async move {
         let images = match clients.get(&*registry) {
             None => Err(ListingError::NoClients((*registry).clone())),
-            Some(clients) => match registry::list(clients, &name).await {
+            Some(clients) => match stored(clients, &name, &named).await {
                 Ok((mut images, None)) => {
                     images.retain(|image| named.includes(image));
                     images.shrink_to_fit();
@@ -108,6 +108,22 @@ pub(super) async fn list(
         ((registry, name), images)
     });
     Listing(listings.buffer_unordered(AT_ONCE).collect().await)
+}
+
+/// Returns the images of a repository that users name, with others if one of these does not exist.
+async fn stored(
+    clients: &Clients,
+    name: &RepositoryName,
+    named: &Named<'_>,
+) -> Result<(Vec<Image>, Option<Unclear>), ApiError> {
+    let mut digests: Vec<Digest> = named.digests.iter().copied().collect();
+    let mut tags: Vec<&Tag> = named.tags.iter().copied().collect();
+    digests.sort_unstable();
+    tags.sort_unstable();
+    match registry::find(clients, name, &digests, &tags).await? {
+        Some(images) => Ok((images, None)),
+        None => registry::list(clients, name).await,
+    }
 }
 
 /// The repositories of some registries that something in use names, each with the images it names

@@ -15,9 +15,14 @@ use tokio::{
     time::{Duration, Instant},
 };
 
-use super::{BATCH, Outcome, RepositoryOutcome, Stop, attempt::Action, pending::Pending};
+use super::{
+    BATCH, Known, Outcome, RepositoryOutcome, Stop,
+    attempt::Action,
+    pending::Pending,
+    policies::{RepositoryPolicies, repository_policy_now},
+};
 use crate::{
-    aws::Clients,
+    aws::{Clients, Operation},
     counted::Counted,
     evidence::UsageIndex,
     guard::{Clearance, Refusal, RepositorySelection},
@@ -34,6 +39,10 @@ const AT_ONCE: usize = 16;
 pub(crate) struct Applier<'a> {
     pub(crate) clients: &'a BTreeMap<Registry, Clients>,
     pub(crate) policies: &'a Policies,
+    /// Policies of repositories that decided which are cleaned; `None` if none did.
+    pub(crate) pull_policies: Option<&'a RepositoryPolicies>,
+    /// What was found out of policies, to be corrected.
+    pub(crate) known: Known<'a>,
     /// Reads evidence again; a refusal is why it cannot be trusted.
     pub(crate) read_usage: &'a dyn Fn() -> LocalBoxFuture<'a, Result<UsageIndex, Refusal>>,
     /// Returns why a person stopped deletion, if one did.
@@ -180,7 +189,7 @@ pub(super) struct RepositoryApplier<'a, 'c> {
 
 impl RepositoryApplier<'_, '_> {
     async fn apply(mut self, units: &[Unit<'_>]) -> RepositoryOutcome {
-        for group in groups(units) {
+        for group in groups(&packed(units)) {
             if let Err(stop) = self.apply_group(group).await {
                 self.outcome.stopped = Some(stop);
                 break;
@@ -244,6 +253,28 @@ impl RepositoryApplier<'_, '_> {
         }
     }
 
+    /// Returns whether the policy of the repository, which says who may pull, is not what it was when
+    /// the plan was made (U16).
+    pub(super) async fn has_other_policy(&self) -> Result<bool, Stop> {
+        let Some(policies) = self.applier.pull_policies else {
+            return Ok(false);
+        };
+        let name = self.repository.name();
+        let asking = repository_policy_now(self.clients, name);
+        let now = self.in_time(asking).await?;
+        let now = now.map_err(|error| Stop::from_call(&error))?;
+        let planned = policies.get(self.repository.key());
+        let is_same = planned.is_some_and(|planned| planned.as_ref().is_ok_and(|it| *it == now));
+        if !is_same {
+            let absences = self
+                .applier
+                .known
+                .absences(self.repository.registry(), self.clients.now());
+            absences.note(Operation::GetRepositoryPolicy, name, now.is_none());
+        }
+        Ok(!is_same)
+    }
+
     /// Returns the candidates that evidence keeps, after it was read again if it is old.
     pub(super) async fn kept_by_fresh_usage(&self) -> Result<HashSet<Digest>, Stop> {
         let applier = self.applier;
@@ -280,6 +311,14 @@ impl RepositoryApplier<'_, '_> {
 
 pub(super) fn digest(image: &UnitImage<'_>) -> Digest {
     image.planned.image.digest
+}
+
+/// Returns units in the order of their levels: one batch of a group is of one level, and so holds the
+/// more, the fewer levels there are in the group.
+fn packed<'p>(units: &[Unit<'p>]) -> Vec<Unit<'p>> {
+    let mut packed = units.to_vec();
+    packed.sort_by_key(|unit| unit.images.iter().map(|it| it.level).max());
+    packed
 }
 
 /// Packs units into groups of one batch; a larger unit is a group of its own.

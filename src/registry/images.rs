@@ -5,11 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter};
+use aws_sdk_ecr::types::{
+    DescribeImagesFilter, ImageDetail, ImageIdentifier, ImageStatus, ImageStatusFilter,
+};
 use aws_smithy_types::DateTime;
 
 use super::{
-    PAGE, identifier,
+    BATCH, PAGE, identifier,
     manifests::{read_annotations, read_children},
     readings::Readings,
 };
@@ -91,6 +93,38 @@ pub(crate) async fn list(
         }
     }
     Ok((images.into_values().collect(), unclear))
+}
+
+/// Describes images by their digests and tags, in one call; `None` if that cannot tell what is
+/// stored, such as when one of them does not exist.
+pub(crate) async fn find(
+    clients: &Clients,
+    repository: &str,
+    digests: &[Digest],
+    tags: &[&Tag],
+) -> Result<Option<Vec<Image>>, ApiError> {
+    const OPERATION: Operation = Operation::DescribeImages;
+    if digests.len() + tags.len() > BATCH {
+        return Ok(None);
+    }
+    let by_tag = |tag: &&Tag| ImageIdentifier::builder().image_tag(&***tag).build();
+    let ids = digests.iter().map(identifier);
+    let ids = ids.chain(tags.iter().map(by_tag)).collect();
+    let request = clients.ecr.describe_images().repository_name(repository);
+    let request = request.filter(every_status()).set_image_ids(Some(ids));
+    let answer = match clients.call(OPERATION, repository, request.send()).await {
+        Ok(answer) => answer,
+        Err(error) if error.cause == Cause::ImageNotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let details = answer.image_details().iter().map(image_of);
+    let Ok(images) = details.collect::<Result<Vec<Image>, Unclear>>() else {
+        return Ok(None);
+    };
+    let has_digest = |digest: &Digest| images.iter().any(|it| it.digest == *digest);
+    let has_tag = |tag: &&Tag| images.iter().any(|it| it.tags.contains(tag));
+    let is_whole = digests.iter().all(has_digest) && tags.iter().all(has_tag);
+    Ok(is_whole.then_some(images))
 }
 
 /// Describes at most 100 images again. Images that do not exist any more are left out.

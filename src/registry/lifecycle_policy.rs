@@ -2,7 +2,10 @@
 
 use futures::{StreamExt, stream};
 
-use super::repositories::{AT_ONCE, list_repositories};
+use super::{
+    absences::Absences,
+    repositories::{AT_ONCE, list_repositories},
+};
 use crate::{
     aws::{ApiError, Cause, Clients, Operation},
     image::RepositoryName,
@@ -26,7 +29,22 @@ pub(crate) async fn lifecycle_policies(
     Ok(reading.buffered(AT_ONCE).collect().await)
 }
 
-pub(super) async fn lifecycle_policy(clients: &Clients, name: &RepositoryName) -> LifecyclePolicy {
+/// Reads the lifecycle policy of a repository, unless it lately had none.
+pub(super) async fn lifecycle_policy_lately(
+    clients: &Clients,
+    name: &RepositoryName,
+    absences: Absences<'_>,
+) -> LifecyclePolicy {
+    const OPERATION: Operation = Operation::GetLifecyclePolicy;
+    if absences.knows(OPERATION, name) {
+        return LifecyclePolicy::None;
+    }
+    let policy = lifecycle_policy(clients, name).await;
+    absences.note(OPERATION, name, matches!(policy, LifecyclePolicy::None));
+    policy
+}
+
+async fn lifecycle_policy(clients: &Clients, name: &RepositoryName) -> LifecyclePolicy {
     let request = clients.ecr.get_lifecycle_policy().repository_name(&**name);
     let answer = clients.call(Operation::GetLifecyclePolicy, name, request.send());
     match answer.await {

@@ -1,5 +1,6 @@
 //! A registry of ECR: reading what it stores, and deleting, archiving and restoring images.
 
+mod absences;
 mod apply;
 mod archive;
 mod attempt;
@@ -22,12 +23,12 @@ use aws_sdk_ecr::types::ImageIdentifier;
 use crate::image::Digest;
 
 pub(crate) use apply::Applier;
-pub(crate) use images::list;
+pub(crate) use images::{find, list};
 pub(crate) use layers::layers;
 pub(crate) use lifecycle_policy::lifecycle_policies;
 pub use outcome::Outcome;
 pub(crate) use outcome::{CallFailure, Change, RepositoryOutcome, Stop};
-pub(crate) use policies::{registry_policy, replications, repository_policy};
+pub(crate) use policies::{RepositoryPolicies, registry_policy, replications};
 pub(crate) use readings::{Known, Readings, is_excluded};
 pub(crate) use repositories::{Scope, read};
 pub(crate) use restore::restore;

@@ -48,6 +48,8 @@ pub(crate) enum Change {
     Status,
     Pulled,
     Pushed,
+    /// The policy of its repository, which says who may pull.
+    Policy,
 }
 
 /// An image that could not be deleted or archived.
@@ -122,6 +124,12 @@ impl RepositoryOutcome {
 }
 
 impl Outcome {
+    /// Returns whether a repository had another policy than the plan was made with.
+    pub(crate) fn met_other_policies(&self) -> bool {
+        let mut skipped = self.repositories.iter().flat_map(|of| &of.skipped);
+        skipped.any(|(_, change)| *change == Change::Policy)
+    }
+
     /// Returns why a person stopped it, if one did.
     pub(crate) fn ordered_stop(&self) -> Option<&Refusal> {
         let mut stops = self

@@ -1,12 +1,17 @@
 //! Reading who else may need the images of a registry: the policies of the registry and its
 //! repositories, and replication that repeats deletions.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
+use super::absences::Absences;
 use crate::{
     aws::{ApiError, Cause, Clients, Operation},
     image::RepositoryName,
     inventory::{self, Replication},
+    plan::RepositoryKey,
 };
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -17,11 +22,33 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// Reads the policy of a repository; `None` if it has none or does not exist any more.
-pub(crate) async fn repository_policy(
+/// The policy of a repository; `None` if it has none.
+pub(crate) type RepositoryPolicy = Result<Option<String>, ApiError>;
+
+/// The policies of the repositories that were read.
+pub(crate) type RepositoryPolicies = BTreeMap<RepositoryKey, RepositoryPolicy>;
+
+/// Reads the policy of a repository, unless it lately had none; `None` if it has none or does not
+/// exist any more.
+pub(super) async fn repository_policy(
     clients: &Clients,
     name: &RepositoryName,
-) -> Result<Option<String>, ApiError> {
+    absences: Absences<'_>,
+) -> RepositoryPolicy {
+    const OPERATION: Operation = Operation::GetRepositoryPolicy;
+    if absences.knows(OPERATION, name) {
+        return Ok(None);
+    }
+    let policy = repository_policy_now(clients, name).await;
+    absences.note(OPERATION, name, matches!(policy, Ok(None)));
+    policy
+}
+
+/// Reads the policy of a repository; `None` if it has none or does not exist any more.
+pub(super) async fn repository_policy_now(
+    clients: &Clients,
+    name: &RepositoryName,
+) -> RepositoryPolicy {
     let request = clients.ecr.get_repository_policy().repository_name(&**name);
     let answer = clients.call(Operation::GetRepositoryPolicy, name, request.send());
     match answer.await {

@@ -8,6 +8,7 @@ use std::{
 
 use aws_smithy_types::retry::RetryConfig;
 
+use super::absences::Absences;
 use crate::{
     aws::{ApiError, Clients, Identity, Operation},
     cache::{AllCaches, Cache, Caches, ManifestReading, ReadingCache},
@@ -45,6 +46,15 @@ impl<'a> Known<'a> {
     /// Returns the commits that annotations of images of a registry name.
     pub(super) fn revisions(self, registry: &Registry) -> &'a Cache<Digest, Revisions> {
         &self.caches_of(registry).revisions
+    }
+
+    /// Returns the policies that repositories of a registry lately did not have.
+    pub(super) fn absences(self, registry: &Registry, now: Time) -> Absences<'a> {
+        Absences {
+            findings: &self.caches_of(registry).findings,
+            now,
+            are_believed: true,
+        }
     }
 
     /// Returns when manifests of a registry were read; `None` if nothing lasts.

@@ -51,24 +51,29 @@ impl RepositoryApplier<'_, '_> {
         let turn = self.clients.turn(batch.action.operation(), calls);
         let turn = self.in_time(turn).await?;
         self.check_stop().await?;
-        self.drop_changed(units, batch).await?;
+        let described = self.describe_again(units, batch);
+        let (described, has_other_policy) = tokio::join!(described, self.has_other_policy());
+        self.drop_changed(units, batch, &described?);
+        if has_other_policy? {
+            self.drop_all(units);
+        }
         self.check_time()?;
         let images = batch.images(units);
         Ok((!images.is_empty()).then_some(Rechecked { turn, images }))
     }
 
-    /// Describes all images of the units of a batch and their children again, and drops every unit
-    /// of which one changed, and every image that does not exist any more.
-    async fn drop_changed(&mut self, units: &mut Units<'_>, batch: &mut Batch) -> Result<(), Stop> {
+    /// Describes all images of the units of a batch and their children again.
+    async fn describe_again(
+        &self,
+        units: &Units<'_>,
+        batch: &Batch,
+    ) -> Result<HashMap<Digest, Image>, Stop> {
         let repository = self.repository;
-        let units_of_batch = units.iter().filter(|unit| batch.concerns(unit));
-        let mut images: Vec<&Image> = Vec::new();
         let mut digests: BTreeSet<Digest> = BTreeSet::new();
-        for unit in units_of_batch {
-            images.extend(unit.iter().map(|it| &it.planned.image));
+        for unit in units.iter().filter(|unit| batch.concerns(unit)) {
+            digests.extend(unit.iter().map(digest));
             digests.extend(children(repository, unit).map(|child| child.image.digest));
         }
-        digests.extend(images.iter().map(|image| image.digest));
         let digests: Vec<Digest> = digests.into_iter().collect();
         let mut current: HashMap<Digest, Image> = HashMap::with_capacity(digests.len());
         for asked in digests.chunks(BATCH) {
@@ -78,6 +83,20 @@ impl RepositoryApplier<'_, '_> {
             let described = described.map_err(|error| Stop::from_call(&error))?;
             current.extend(described.into_iter().map(|image| (image.digest, image)));
         }
+        Ok(current)
+    }
+
+    /// Drops every unit of a batch of which an image or a child changed, and every image that does
+    /// not exist any more.
+    fn drop_changed(
+        &mut self,
+        units: &mut Units<'_>,
+        batch: &mut Batch,
+        current: &HashMap<Digest, Image>,
+    ) {
+        let repository = self.repository;
+        let concerned = units.iter().filter(|unit| batch.concerns(unit));
+        let images: Vec<&Image> = concerned.flatten().map(|it| &it.planned.image).collect();
         for image in images {
             let now = current.get(&image.digest);
             if batch.is_done(image.digest, now) {
@@ -88,14 +107,20 @@ impl RepositoryApplier<'_, '_> {
         }
         let (outcome, since) = (&mut self.outcome, self.plan.now());
         units.retain(|unit| {
-            let change = change_of_unit(repository, unit, &current, since);
+            let change = change_of_unit(repository, unit, current, since);
             if let Some(change) = change {
                 let skipped = unit.iter().map(|it| (digest(it), change));
                 outcome.skipped.extend(skipped);
             }
             change.is_none()
         });
-        Ok(())
+    }
+
+    /// Drops all units, since the policy of the repository changed.
+    fn drop_all(&mut self, units: &mut Units<'_>) {
+        let skipped = units.drain(..).flatten();
+        let skipped = skipped.map(|it| (digest(&it), Change::Policy));
+        self.outcome.skipped.extend(skipped);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading a registry: its repositories, and the images of those in scope.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_sdk_ecr::types::{ImageTagMutability, Repository as Description};
 use aws_smithy_types::retry::RetryConfig;
@@ -8,8 +8,10 @@ use futures::{StreamExt, stream};
 
 use super::{
     PAGE,
+    absences::Absences,
     images::read_images,
-    lifecycle_policy::lifecycle_policy,
+    lifecycle_policy::lifecycle_policy_lately,
+    policies::{RepositoryPolicies, RepositoryPolicy, repository_policy},
     readings::{Known, Readings, is_excluded},
 };
 use crate::{
@@ -38,6 +40,8 @@ pub(crate) struct Scope<'a> {
     pub known: Known<'a>,
     /// The program's own identity.
     pub own: &'a Identity,
+    /// Whether the run deletes or archives. Then it asks again for policies before it does.
+    pub acts: bool,
 }
 
 /// Reads a registry: all its repositories, and the images of those in scope.
@@ -48,7 +52,7 @@ pub(crate) async fn read(
     clients: &Clients,
     registry: Registry,
     scope: Scope<'_>,
-) -> Result<Inventory, ApiError> {
+) -> Result<(Inventory, RepositoryPolicies), ApiError> {
     let names = list_repositories(clients).await?;
     Counted::Repositories.expect(names.len());
     let (caches, is_excluded) = if names.is_empty() {
@@ -72,15 +76,23 @@ pub(crate) async fn read(
         is_excluded,
         scope,
     };
-    let repositories = stream::iter(names)
+    let read: Vec<(Repository, Option<RepositoryPolicy>)> = stream::iter(names)
         .map(|(name, described)| reader.read(name, described))
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
-    Ok(Inventory {
+    let shared = Arc::new(registry.clone());
+    let (mut repositories, mut policies) = (Vec::new(), RepositoryPolicies::new());
+    for (repository, policy) in read {
+        let key = (Arc::clone(&shared), repository.name.clone());
+        policies.extend(policy.map(|policy| (key, policy)));
+        repositories.push(repository);
+    }
+    let inventory = Inventory {
         registry,
         repositories,
-    })
+    };
+    Ok((inventory, policies))
 }
 
 /// Reads the repositories of a registry.
@@ -95,12 +107,18 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    async fn read(&self, name: RepositoryName, described: Described) -> Repository {
+    async fn read(
+        &self,
+        name: RepositoryName,
+        described: Described,
+    ) -> (Repository, Option<RepositoryPolicy>) {
         let is_below = self.caches.iter().any(|prefix| is_below(&name, prefix));
         let is_cache = is_below || self.caches.iter().any(|prefix| prefix == ROOT);
+        let mut pull_policy = None;
         let (policy, content) = match self.choose(&name, &described.arn, is_cache).await {
             Ok(Choice::Policy(policy)) => {
-                let content = self.read_content(&name, policy).await;
+                let content;
+                (content, pull_policy) = self.read_content(&name, policy).await;
                 (Some(policy.position), content)
             }
             Ok(choice) => (None, Content::NotRead(not_chosen(choice, is_below))),
@@ -110,12 +128,13 @@ impl Reader<'_> {
         tracing::info!(event = "repository_read", repository = %name, images, "read a repository");
         Counted::Images.done(images);
         Counted::Repositories.done(1);
-        Repository {
+        let repository = Repository {
             name,
             policy,
             mutable_tags: described.mutable_tags,
             content,
-        }
+        };
+        (repository, pull_policy)
     }
 
     /// Finds the policy of a repository, by its AWS tags where they decide.
@@ -143,19 +162,28 @@ impl Reader<'_> {
         }
     }
 
-    async fn read_content(&self, name: &RepositoryName, policy: &Policy) -> Content {
+    /// Reads the images of a repository, and at the same time its policies in ECR.
+    async fn read_content(
+        &self,
+        name: &RepositoryName,
+        policy: &Policy,
+    ) -> (Content, Option<RepositoryPolicy>) {
         let (clients, known) = (self.clients, self.scope.known);
         if policy.action == Action::LeaveAlone {
             let policy = policy.position;
-            return Content::NotRead(NotRead::Policy { policy });
+            return (Content::NotRead(NotRead::Policy { policy }), None);
         }
         let readings = Readings::of(known, self.registry, name);
         let readings = readings.with_excluded(self.is_excluded);
         let annotated = policy.git().filter(|git| git.annotation);
         let revisions = annotated.map(|_| known.revisions(self.registry));
-        // Asked for together, since nothing else of a run would have to wait for the lifecycle
-        // policy.
-        match tokio::join!(
+        let lately = known.absences(self.registry, clients.now());
+        // Who may pull decides what is deleted: a dry run, which asks once, asks now.
+        let before_recheck = Absences {
+            are_believed: self.scope.acts,
+            ..lately
+        };
+        let (content, lifecycle, pull_policy) = tokio::join!(
             read_images(
                 clients,
                 name,
@@ -163,12 +191,15 @@ impl Reader<'_> {
                 revisions,
                 &readings
             ),
-            lifecycle_policy(clients, name)
-        ) {
-            (Ok(content), lifecycle) => content.with_lifecycle(lifecycle),
-            (Err(error), _) if error.cause == Cause::RepositoryNotFound => Content::Vanished,
-            (Err(error), _) => Content::Failed(error.to_string()),
-        }
+            lifecycle_policy_lately(clients, name, lately),
+            repository_policy(clients, name, before_recheck)
+        );
+        let content = match content {
+            Ok(content) => content.with_lifecycle(lifecycle),
+            Err(error) if error.cause == Cause::RepositoryNotFound => Content::Vanished,
+            Err(error) => Content::Failed(error.to_string()),
+        };
+        (content, Some(pull_policy))
     }
 }
 

@@ -81,8 +81,8 @@ pub(crate) struct Needs {
 }
 
 impl State {
-    /// Reads the state, with the caches of these locations, each with whether its registry is cleaned. No failure stops the reading of what is
-    /// stored and in use.
+    /// Reads the state, with the caches of these locations, each with whether its registry is
+    /// cleaned. No failure stops the reading of what is stored and in use.
     pub(crate) async fn read(
         clients: &Clients,
         location: &S3Location,

@@ -278,7 +278,7 @@ async fn deletions_that_are_repeated_where_nobody_looks_are_not_made() {
 }
 
 #[tokio::test]
-async fn only_repositories_with_something_to_delete_are_asked_about() {
+async fn policies_are_asked_for_beside_images_and_those_of_the_registry_where_something_goes() {
     let aws = account(|_| {}).await;
     plan(&aws, "").await;
     let counts = [
@@ -287,5 +287,9 @@ async fn only_repositories_with_something_to_delete_are_asked_about() {
         "ecr:DescribeRegistry",
     ]
     .map(|it| aws.count(it));
-    assert_eq!(counts, [2, 1, 1], "`used` has nothing to delete");
+    assert_eq!(counts, [3, 1, 1], "`used` has nothing to delete");
+    let aws = SimulatedAws::start().await;
+    aws.edit(|world| world.in_use_elsewhere());
+    plan(&aws, "").await;
+    assert_eq!(aws.count("ecr:GetRegistryPolicy"), 0);
 }

@@ -60,6 +60,7 @@ mod output;
 mod pull_times;
 mod reference;
 mod rates;
+mod reading_order;
 mod state_store;
 mod stop;
 mod trust;
