@@ -39,10 +39,7 @@ fn items(source: &str, name: &str) -> Vec<Item> {
                 of: found
                     .get(2)
                     .map_or_else(String::new, |of| of.as_str().to_owned()),
-                comment: comment
-                    .join(" ")
-                    .replace("`None`", "Left out")
-                    .replace("  ", " "),
+                comment: left_out(&comment.join(" ")),
             };
             if !skipped {
                 items.push(item);

@@ -141,8 +141,9 @@ fn number(value: &Value) -> String {
     } else {
         "number"
     };
+    let is_one = value["minimum"].is_number() && value["minimum"] == value["maximum"];
     match (bound("minimum"), bound("maximum")) {
-        (Some(least), Some(most)) if least == most => format!("`{least}`"),
+        _ if is_one => format!("`{}`", value["minimum"]),
         (Some(least), Some(most)) if most < 4e9 => format!("{kind}, {least} to {most}"),
         (Some(least), _) if least > 0.0 => format!("{kind}, {least} or more"),
         _ => kind.to_owned(),
