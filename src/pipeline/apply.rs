@@ -11,6 +11,7 @@ use crate::{
     evidence::UsageIndex,
     guard::{self, Clearance, GuardInput, Memory, Refusal, UnreadPullers},
     registry::{self, Applier, Deadline, Known, Outcome, RepositoryPolicies, Restoring},
+    report::{Warning, WarningCode},
     state::{HeldLock, LockError},
     stop_time::StopTime,
 };
@@ -27,7 +28,7 @@ pub(super) struct Applied {
     /// Memory that was written down; `None` if there is no state.
     pub(super) memory: Option<Memory>,
     /// Warnings.
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
     /// Whether time ran out before anything could be applied.
     pub(super) out_of_time: bool,
 }
@@ -226,10 +227,10 @@ impl Planned<'_> {
     }
 
     /// Releases the lock, and returns a warning if that failed or the lock was lost.
-    async fn release(&self, lock: HeldLock) -> Option<String> {
+    async fn release(&self, lock: HeldLock) -> Option<Warning> {
         if lock.lost().get() {
-            let warning = "another run took the lock meanwhile, so this one stopped early";
-            return Some(warning.to_owned());
+            let message = "another run took the lock meanwhile, so this one stopped early";
+            return Some(Warning::new(WarningCode::LockLost, message));
         }
         let released = self
             .program
@@ -237,9 +238,8 @@ impl Planned<'_> {
         let Some(Err(error)) = released.await else {
             return None;
         };
-        Some(format!(
-            "the run lock could not be given back, and ends by itself: {error}"
-        ))
+        let message = format!("the run lock could not be given back, and ends by itself: {error}");
+        Some(Warning::new(WarningCode::LockNotReleased, message))
     }
 }
 

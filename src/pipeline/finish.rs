@@ -9,7 +9,10 @@ use crate::{
     image::Time,
     plan::{self, Missing, RepositoryKey},
     registry::Outcome,
-    report::{self, Answer, ExclusiveBytes, Extent, Metrics, Page, Publication, PublishError},
+    report::{
+        self, Answer, ExclusiveBytes, Extent, Metrics, Page, Publication, PublishError, Warning,
+        WarningCode,
+    },
     state::{Day, History, StateError},
 };
 
@@ -36,6 +39,7 @@ impl Planned<'_> {
         answer.warnings.extend(warnings);
         self.publish(&mut answer, &applied).await;
         log::missing(&self.run.id, &answer.missing);
+        log::warnings(&self.run.id, &answer.warnings);
         let (seconds, calls) = (self.run.seconds(), self.program.calls_of(&self.run));
         let metrics = if self.out_of_time {
             Metrics::cut_short(&answer, seconds, calls)
@@ -62,7 +66,7 @@ impl Planned<'_> {
     fn missing<'b>(
         &'b self,
         outcome: Option<&'b Outcome>,
-    ) -> LocalBoxFuture<'b, (Vec<Missing>, Vec<String>)> {
+    ) -> LocalBoxFuture<'b, (Vec<Missing>, Vec<Warning>)> {
         Box::pin(async move {
             let planned = || plan::missing(&self.plan, &self.usage);
             let Some(outcome) = outcome else {
@@ -78,15 +82,19 @@ impl Planned<'_> {
                 .at_the_end(&self.request.stop_at, listing)
                 .await;
             let Some(listing) = listing else {
-                let warning = "there was no time to check whether every image in use still exists";
-                return (planned(), vec![warning.to_owned()]);
+                let message = "there was no time to check whether every image in use still exists";
+                return (
+                    planned(),
+                    vec![Warning::new(WarningCode::MissingUnchecked, message)],
+                );
             };
             let missing = verify::missing_now(&self.plan, &self.usage, &listing);
             let several = self.plan.registries().len() > 1;
             let failures = listing.failures(several).map(|(name, error)| {
-                format!(
+                let message = format!(
                     "whether every image in use still exists could not be checked for `{name}`: {error}"
-                )
+                );
+                Warning::about(name, WarningCode::MissingUnchecked, message)
             });
             (missing, failures.collect())
         })
@@ -106,16 +114,16 @@ impl Planned<'_> {
                 let written = program.at_the_end(stop_at, writing).await;
                 if let Some(problem) = problem(written) {
                     answer.report = None;
-                    let warning = format!("the report could not be written: {problem}");
-                    answer.warnings.push(warning);
+                    let message = format!("the report could not be written: {problem}");
+                    answer.warn(WarningCode::ReportUnwritable, message);
                 }
             }
             for recipient in &program.config.notify {
                 let sending = report::notify(&program.clients, recipient, answer);
                 let sent = program.at_the_end(stop_at, sending).await;
                 if let Some(problem) = problem(sent) {
-                    let warning = format!("a message about this run could not be sent: {problem}");
-                    answer.warnings.push(warning);
+                    let message = format!("a message about this run could not be sent: {problem}");
+                    answer.warn(WarningCode::NotificationFailed, message);
                 }
             }
             // Last, since nothing waits for it.
@@ -123,8 +131,8 @@ impl Planned<'_> {
                 let writing = self.publish_page(&publication, answer, applied);
                 let written = program.at_the_end(stop_at, writing).await;
                 if let Some(problem) = problem(written) {
-                    let warning = format!("the report could not be written as a page: {problem}");
-                    answer.warnings.push(warning);
+                    let message = format!("the report could not be written as a page: {problem}");
+                    answer.warn(WarningCode::ReportUnwritable, message);
                 }
             }
         })
@@ -196,8 +204,8 @@ fn with_history(page: Page<'_>, history: Result<Option<History>, StateError>) ->
         }
         Err(error) => {
             let mut answer = page.answer.clone();
-            let warning = format!("the history of earlier runs could not be used: {error}");
-            answer.warnings.push(warning);
+            let message = format!("the history of earlier runs could not be used: {error}");
+            answer.warn(WarningCode::StateUnusable, message);
             let answer = &answer;
             Page { answer, ..page }.to_html()
         }

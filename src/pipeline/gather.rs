@@ -13,6 +13,7 @@ use crate::{
     inventory::Inventory,
     policy::Policies,
     registry::{self, Known, RepositoryPolicies, Scope},
+    report::Warning,
     state::{State, StateError},
     stop_time::StopTime,
 };
@@ -31,7 +32,7 @@ pub(super) struct Gathered {
     pub(super) usage: UsageIndex,
     pub(super) histories: Histories,
     /// Warning, if the evidence could not be published.
-    pub(super) not_published: Option<String>,
+    pub(super) not_published: Option<Warning>,
     /// Time at which reading began.
     pub(super) read_at: Instant,
 }

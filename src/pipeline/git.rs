@@ -9,7 +9,7 @@ use crate::{
         Policies,
         git::{DocumentSizes, HistoryError},
     },
-    report::count,
+    report::{Warning, WarningCode, count},
     sources::git,
     state::State,
 };
@@ -59,7 +59,7 @@ impl Program {
 }
 
 /// Returns a warning for each Git history that is not believed.
-pub(super) fn unbelieved(plan: &Plan) -> Vec<String> {
+pub(super) fn unbelieved(plan: &Plan) -> Vec<Warning> {
     let mut left_alone: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for repository in plan.repositories() {
         if let Some(why @ LeftAlone::Git { .. }) = repository.left_alone() {
@@ -73,7 +73,8 @@ pub(super) fn unbelieved(plan: &Plan) -> Vec<String> {
     let warning = |(why, titles): (String, Vec<String>)| {
         let count = count(titles.len() as u64, "repository is", "repositories are");
         let named = first_of(&titles, NAMED);
-        format!("{why}; {count} left alone: {named}")
+        let message = format!("{why}; {count} left alone: {named}");
+        Warning::new(WarningCode::GitDocument, message)
     };
     left_alone.into_iter().map(warning).collect()
 }

@@ -8,6 +8,7 @@ use crate::{
     inventory::NotRead,
     plan::{KeepReason, LeftAlone, Plan, RepositoryPlan, Verdict},
     policy::{Action, KeepRule, KeepRules, Policies, Policy},
+    report::{Warning, WarningCode},
 };
 
 /// The rules of policies without any. They are for whatever there may be, so one that keeps nothing
@@ -25,7 +26,7 @@ static DEFAULT_RULES: LazyLock<Vec<KeepRule>> = LazyLock::new(|| {
 });
 
 /// Returns the warnings of a plan for every repository that there is.
-pub(super) fn warnings(plan: &Plan, policies: &Policies) -> Vec<String> {
+pub(super) fn warnings(plan: &Plan, policies: &Policies) -> Vec<Warning> {
     let repositories = plan.repositories().iter();
     let names: BTreeSet<&str> = repositories.map(|it| &**it.name()).collect();
     if names.is_empty() {
@@ -38,19 +39,21 @@ pub(super) fn warnings(plan: &Plan, policies: &Policies) -> Vec<String> {
             let meant = meant(glob, &names);
             let question = meant.map(|name| format!("; did you mean `{name}`?"));
             let question = question.unwrap_or_default();
-            warnings.push(format!(
-                "`{glob}` in `{path}.repositories` matches no repository{question}"
-            ));
+            let message =
+                format!("`{glob}` in `{path}.repositories` matches no repository{question}");
+            warnings.push(Warning::new(WarningCode::IdleGlob, message));
         }
         if is_untaken(plan, policy) {
-            warnings.push(format!(
+            let message = format!(
                 "no repository takes `{path}`: none that its globs match has its `repository_tags`, or an earlier policy takes those"
-            ));
+            );
+            warnings.push(Warning::new(WarningCode::IdlePolicy, message));
         }
         if let Action::Keep(keep) = &policy.action {
             for rule in idle_rules(plan, policy.position, keep) {
                 let name = &rule.name;
-                warnings.push(format!("rule `{name}` in `{path}.keep` keeps no image"));
+                let message = format!("rule `{name}` in `{path}.keep` keeps no image");
+                warnings.push(Warning::new(WarningCode::IdleRule, message));
             }
         }
     }
@@ -59,7 +62,7 @@ pub(super) fn warnings(plan: &Plan, policies: &Policies) -> Vec<String> {
 
 /// Returns a warning for each registry in which repositories are left alone since a pull-through
 /// cache rule may fill any (K1).
-pub(super) fn root_caches(plan: &Plan) -> impl Iterator<Item = String> + '_ {
+pub(super) fn root_caches(plan: &Plan) -> impl Iterator<Item = Warning> + '_ {
     plan.registries().iter().filter_map(|registry| {
         let is_left = |it: &&RepositoryPlan| {
             let for_rule = it.left_alone() == Some(&LeftAlone::NotRead(NotRead::RootCache));
@@ -67,9 +70,10 @@ pub(super) fn root_caches(plan: &Plan) -> impl Iterator<Item = String> + '_ {
         };
         let left = plan.repositories().iter().filter(is_left).count();
         (left > 0).then(|| {
-            format!(
+            let message = format!(
                 "a pull-through cache rule in {registry} has the prefix `ROOT`, so that any repository may be a cache, and {left} are left alone for it: to clean them, set `pull_through_cache: true` in their policy"
-            )
+            );
+            Warning::new(WarningCode::RootCache, message)
         })
     })
 }

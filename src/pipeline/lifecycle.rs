@@ -8,6 +8,7 @@ use crate::{
     plan::{ConflictError, LifecycleConflict, Plan, RepositoryPlan},
     policy::RepositoryGlobs,
     registry,
+    report::{Warning, WarningCode},
 };
 
 impl Program {
@@ -55,7 +56,7 @@ fn conflicts<'a>(repositories: impl Iterator<Item = &'a RepositoryPlan>) -> Vec<
 }
 
 /// Returns a warning for each lifecycle policy that may take an image in use.
-pub(super) fn warnings(plan: &Plan) -> Vec<String> {
+pub(super) fn warnings(plan: &Plan) -> Vec<Warning> {
     let has_images_in_use = |repository: &&RepositoryPlan| {
         let mut images = repository.images().iter();
         images.any(|planned| planned.verdict.in_use())
@@ -64,20 +65,24 @@ pub(super) fn warnings(plan: &Plan) -> Vec<String> {
     for (name, conflicts) in conflicts(plan.repositories().iter().filter(has_images_in_use)) {
         match conflicts {
             Ok(conflicts) => warnings.extend(warning(&name, &conflicts)),
-            Err(error) => errors.push(format!(
-                "the lifecycle policy of `{name}` could not be read: {error}"
-            )),
+            Err(error) => {
+                let message =
+                    format!("the lifecycle policy of `{name}` could not be read: {error}");
+                let code = WarningCode::LifecyclePolicyUnread;
+                errors.push(Warning::about(name, code, message));
+            }
         }
     }
     let more = errors.len().saturating_sub(1);
     warnings.extend(errors.into_iter().next());
     if more > 0 {
-        warnings.push(format!("{more} more lifecycle policies could not be read"));
+        let message = format!("{more} more lifecycle policies could not be read");
+        warnings.push(Warning::new(WarningCode::LifecyclePolicyUnread, message));
     }
     warnings
 }
 
-fn warning(name: &str, conflicts: &[LifecycleConflict]) -> Option<String> {
+fn warning(name: &str, conflicts: &[LifecycleConflict]) -> Option<Warning> {
     let mut in_use = conflicts.iter().filter(|conflict| conflict.in_use);
     let LifecycleConflict {
         image,
@@ -85,8 +90,9 @@ fn warning(name: &str, conflicts: &[LifecycleConflict]) -> Option<String> {
         action,
         ..
     } = in_use.next()?;
-    Some(format!(
+    let message = format!(
         "the lifecycle policy of `{name}` may {action} {} images in use, such as `{image}` by its rule {rule}: ECR does not know that they are in use",
         in_use.count() + 1
-    ))
+    );
+    Some(Warning::about(name, WarningCode::LifecyclePolicy, message))
 }

@@ -4,7 +4,7 @@ use crate::{
     evidence::Unread,
     guard::Refusal,
     plan::{Missing, Plan},
-    report::shortened,
+    report::{Warning, shortened},
 };
 
 /// The most characters of a text in a line.
@@ -46,6 +46,14 @@ pub(super) fn unread(run_id: &str, unread: &[Unread]) {
             "not read: {}",
             one.why
         );
+    }
+}
+
+pub(super) fn warnings(run_id: &str, warnings: &[Warning]) {
+    for warning in warnings {
+        let (code, repository) = (warning.code, warning.repository.as_deref());
+        let message = shortened(&warning.message, TEXT);
+        tracing::warn!(event = "warning", run_id, %code, repository, "{message}");
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     evidence::{StoredUsage, UsageIndex},
     image::{Image, Registry},
     plan::{KeepReason, Plan, PlannedImage, RepositoryPlan, Verdict, first_of},
+    report::{Warning, WarningCode},
 };
 
 /// Number of users of a repository that are named.
@@ -15,7 +16,7 @@ const REPOSITORIES: usize = 20;
 
 /// Returns a warning for each repository of which nothing but a mention keeps some images, those with
 /// most of them first.
-pub(super) fn warnings(plan: &Plan, usage: &UsageIndex) -> Vec<String> {
+pub(super) fn warnings(plan: &Plan, usage: &UsageIndex) -> Vec<Warning> {
     let repositories = plan.repositories();
     let images = repositories.iter().flat_map(RepositoryPlan::images);
     let usage = usage.with_stored(images.map(|planned| &planned.image));
@@ -31,13 +32,14 @@ pub(super) fn warnings(plan: &Plan, usage: &UsageIndex) -> Vec<String> {
     let warnings = kept
         .into_iter()
         .filter_map(|(images, repository)| warning(images, repository, &usage));
-    let mut warnings: Vec<String> = warnings.collect();
+    let mut warnings: Vec<Warning> = warnings.collect();
     let more = warnings.len().saturating_sub(REPOSITORIES);
     if more > 0 {
         warnings.truncate(REPOSITORIES);
-        warnings.push(format!(
+        let message = format!(
             "{more} more repositories are kept whole since something names them without a tag"
-        ));
+        );
+        warnings.push(Warning::new(WarningCode::RepositoryMentioned, message));
     }
     warnings
 }
@@ -61,7 +63,7 @@ fn is_kept_by_mention(planned: &PlannedImage) -> bool {
 
 /// Returns a warning for each registry that something names apart from every repository in it
 /// (U12): it may make up the names of images in a way that nobody can tell.
-pub(super) fn unmatched(plan: &Plan, usage: &UsageIndex) -> Vec<String> {
+pub(super) fn unmatched(plan: &Plan, usage: &UsageIndex) -> Vec<Warning> {
     const NAMED: usize = 5;
     let is_planned = |host: &str| {
         let registry = Registry::of_host(host);
@@ -81,24 +83,26 @@ pub(super) fn unmatched(plan: &Plan, usage: &UsageIndex) -> Vec<String> {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        format!(
+        let message = format!(
             "`{host}` is named without a repository that there is, by {}{more}: if images are named there in a way that cannot be read, protect them with a keep list",
             first.join(", ")
-        )
+        );
+        Warning::new(WarningCode::RegistryMentioned, message)
     };
     users.into_iter().map(warning).collect()
 }
 
 /// Returns the warning about a repository; `None` if what mentions it tells the images.
-fn warning(kept: usize, repository: &RepositoryPlan, usage: &StoredUsage<'_>) -> Option<String> {
+fn warning(kept: usize, repository: &RepositoryPlan, usage: &StoredUsage<'_>) -> Option<Warning> {
     let images: Vec<&Image> = repository.images().iter().map(|it| &it.image).collect();
     let users = usage.users_of_all(repository.name(), &images);
     let users: Vec<String> = users.into_iter().map(ToString::to_string).collect();
     (!users.is_empty()).then(|| {
         let title = repository.title();
         let users = first_of(&users, USERS);
-        format!(
+        let message = format!(
             "`{title}` is kept whole, {kept} of its images by nothing else, since it is named without a tag: by {users}"
-        )
+        );
+        Warning::about(title, WarningCode::RepositoryMentioned, message)
     })
 }

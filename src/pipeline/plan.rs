@@ -17,7 +17,7 @@ use crate::{
     inventory::Inventory,
     plan::{self, Archiving, Explanation, Missing, Plan, PlanSettings, RepositoryPlan, Veto},
     registry::{self, Known, Readings, RepositoryPolicies},
-    report::{self, Answer, ExactSizes, Facts, Progress, Publication, Share},
+    report::{self, Answer, ExactSizes, Facts, Progress, Publication, Share, Warning, WarningCode},
     state::State,
 };
 
@@ -39,7 +39,7 @@ pub struct Planned<'a> {
     pub(super) caches: AllCaches,
     pub(super) preconditions: Vec<Refusal>,
     pub(super) refusals: Vec<Refusal>,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
     /// What was not read.
     unread: Vec<Unread>,
     pub(super) out_of_time: bool,
@@ -191,11 +191,12 @@ impl Program {
         plan: &Plan,
         gathered: &Gathered,
         tolerated: &[Veto],
-    ) -> Vec<String> {
+    ) -> Vec<Warning> {
         let tolerated = tolerated.iter().filter_map(|veto| {
             let repository = plan.repository_in(&veto.repository.0, &veto.repository.1)?;
             let (title, why) = (repository.title(), &veto.why);
-            Some(format!("`{title}` is cleaned although {why}"))
+            let message = format!("`{title}` is cleaned although {why}");
+            Some(Warning::about(title, WarningCode::UnreadPullers, message))
         });
         let state = gathered.state.iter().flat_map(|state| &state.warnings);
         let is_whole = request.only.is_none()
@@ -203,7 +204,7 @@ impl Program {
             && gathered.locations.unreachable().next().is_none();
         let idle = is_whole.then(|| idle::warnings(plan, &self.config.policies));
         tolerated
-            .chain(state.cloned())
+            .chain(state.map(|it| Warning::new(WarningCode::StateUnusable, it)))
             .chain(gathered.not_published.clone())
             .chain(super::lifecycle::warnings(plan))
             .chain(idle::root_caches(plan))
@@ -360,7 +361,9 @@ impl Planned<'_> {
         let warnings = self.warnings.iter().chain(&applied.warnings);
         answer.warnings.extend(warnings.cloned());
         answer.warnings.extend(self.soaking(memory));
-        answer.warnings.extend(config.in_use.unprotected());
+        let off = config.in_use.unprotected();
+        let off = off.map(|it| Warning::new(WarningCode::SourceOff, it));
+        answer.warnings.extend(off);
         answer
     }
 
@@ -374,13 +377,14 @@ impl Planned<'_> {
     }
 
     /// Returns a warning about candidates that have not soaked long enough.
-    fn soaking(&self, memory: &Memory) -> Option<String> {
+    fn soaking(&self, memory: &Memory) -> Option<Warning> {
         if !self.program.config.soaks() {
             return None;
         }
         let soaking = guard::select(self.guard_input(memory, self.plan.now())).soaking();
         let text = "candidates have not been candidates for as long as `guards.soak`, or the `soak` of their policy, asks for, and are kept until then";
-        (soaking > 0).then(|| format!("{soaking} {text}"))
+        let warning = || Warning::new(WarningCode::Soaking, format!("{soaking} {text}"));
+        (soaking > 0).then(warning)
     }
 }
 

@@ -2,14 +2,14 @@
 
 use crate::{
     plan::{KeepReason, Plan, PlannedImage, Verdict, first_of},
-    report::count,
+    report::{Warning, WarningCode, count},
 };
 
 /// Number of repositories that are named.
 const NAMED: usize = 5;
 
 /// Returns a warning with the number of such images and what to do, if there are any.
-pub(super) fn warning(plan: &Plan) -> Option<String> {
+pub(super) fn warning(plan: &Plan) -> Option<Warning> {
     let repositories = plan.repositories().iter().map(|repository| {
         let images = repository.images().iter().filter(|it| stays_in_doubt(it));
         (format!("`{}`", repository.title()), images.count() as u64)
@@ -20,11 +20,12 @@ pub(super) fn warning(plan: &Plan) -> Option<String> {
     let named = first_of(&names, NAMED);
     let images = count(images, "image", "images");
     (!names.is_empty()).then(|| {
-        format!(
+        let message = format!(
             "{images} of {named} kept only since an archived index may name them, whose manifest \
              cannot be read: with a `state`, restore such an index once by `ecr-cleanup restore`, so \
              that the next run reads and remembers it; or let `archive.delete_after` delete it"
-        )
+        );
+        Warning::new(WarningCode::PossibleChildren, message)
     })
 }
 

@@ -11,7 +11,7 @@ use crate::{
     aws::{ApiError, s3},
     config::S3Location,
     evidence::{Document, UsageIndex},
-    report,
+    report::{self, Warning, WarningCode},
     stop_time::StopTime,
 };
 
@@ -129,7 +129,7 @@ impl Program {
         &self,
         found: &FoundUse,
         stop_at: &StopTime,
-    ) -> Option<String> {
+    ) -> Option<Warning> {
         let location = self.config.publish.as_ref()?;
         if stop_at.is_interrupted() {
             return None;
@@ -141,7 +141,8 @@ impl Program {
             Some(Err(error)) => error.to_string(),
             None => "there was no time".to_owned(),
         };
-        Some(format!("the evidence could not be published: {problem}"))
+        let message = format!("the evidence could not be published: {problem}");
+        Some(Warning::new(WarningCode::EvidenceNotPublished, message))
     }
 }
 

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::{
     plan::{KeepReason, Plan, RepositoryPlan, Verdict, first_of},
-    report::count,
+    report::{Warning, WarningCode, count},
 };
 
 /// Number of rules that are named.
 const NAMED: usize = 5;
 
 /// Returns a warning with these rules and the age of the ledger, if there are any.
-pub(super) fn warning(plan: &Plan) -> Option<String> {
+pub(super) fn warning(plan: &Plan) -> Option<Warning> {
     let images = plan.repositories().iter().flat_map(RepositoryPlan::images);
     let reasons = images.filter_map(|planned| match &planned.verdict {
         Verdict::Keep(reasons) => Some(reasons.iter()),
@@ -27,9 +27,10 @@ pub(super) fn warning(plan: &Plan) -> Option<String> {
     let rules: BTreeSet<&str> = young.iter().map(|(rule, ..)| *rule).collect();
     let names: Vec<String> = rules.iter().map(|rule| format!("`{rule}`")).collect();
     let age = count(u64::try_from(youngest).unwrap_or(0), "day", "days");
-    Some(format!(
+    let message = format!(
         "the use ledger is {age} old, counted from the first run that read all use: until {until} \
          what these rules may be about is kept: {}",
         first_of(&names, NAMED)
-    ))
+    );
+    Some(Warning::new(WarningCode::YoungLedger, message))
 }

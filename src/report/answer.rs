@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 
 use super::{
-    ExactBytes, Hygiene, Size,
+    ExactBytes, Hygiene, Size, Warning, WarningCode,
     size::{Document, cut, cut_texts, fitted, put_incomplete_first},
     usd_a_month,
 };
@@ -73,7 +73,7 @@ pub struct Answer {
     /// Failures, by code.
     pub failures: Vec<FailureGroup>,
     /// Findings that need attention but stop nothing.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// Tags and repositories that make it hard to know what runs.
     pub hygiene: Hygiene,
     /// The S3 URI of the full report. `None` if there is none.
@@ -249,6 +249,10 @@ pub struct Omitted {
 }
 
 impl Answer {
+    pub(crate) fn warn(&mut self, code: WarningCode, message: String) {
+        self.warnings.push(Warning::new(code, message));
+    }
+
     /// Takes in the exact sizes, which the summary names from then on.
     pub fn set_exact(&mut self, bytes: ExactBytes, usd_per_gb_month: f64) {
         let mut freed = Size(bytes.candidates).to_string();

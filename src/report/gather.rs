@@ -1,7 +1,7 @@
 //! The answer, from the plan and the outcome of applying it.
 
 use super::{
-    Answer, Hygiene, Size, Status, VERSION,
+    Answer, Hygiene, Size, Status, VERSION, Warning, WarningCode,
     answer::{Held, Omitted, Progress},
     count,
     format::usd_a_month,
@@ -127,14 +127,15 @@ fn unexplained_pulls(plan: &Plan, guard: PullGuard) -> Vec<UnexplainedPulls> {
 }
 
 /// Returns the warning about candidates that somebody pulled (U13).
-fn unexplained(pulls: &[UnexplainedPulls], action: PullAction) -> Option<String> {
+fn unexplained(pulls: &[UnexplainedPulls], action: PullAction) -> Option<Warning> {
     let images: usize = pulls.iter().map(|it| it.images).sum();
     (images > 0 && action == PullAction::Warn).then(|| {
-        format!(
+        let message = format!(
             "somebody pulled {} in {} lately, though nothing that is read uses them: see `unexplained_pulls`; read what pulls there, or set `guards.unexplained_pulls.action: keep`",
             count(images as u64, "candidate", "candidates"),
             count(pulls.len() as u64, "repository", "repositories"),
-        )
+        );
+        Warning::new(WarningCode::UnexplainedPulls, message)
     })
 }
 

@@ -18,6 +18,7 @@ mod size;
 mod summary;
 mod totals;
 mod verification;
+mod warning;
 
 pub use answer::{
     Answer, Bytes, Counts, FailureGroup, Held, Progress, RepositoryLine, Share, Status,
@@ -38,6 +39,7 @@ pub(crate) use publish::{Publication, PublishError, failed};
 pub(crate) use size::shortened;
 pub use totals::{own_bytes, repository_lines};
 pub use verification::Verification;
+pub use warning::{Warning, WarningCode};
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt};
 use serde_json::{Value, json};
 
 use self::{groups::groups, tally::Tallies};
-use super::{Answer, Size, count};
+use super::{Answer, Size, Warning, WarningCode, count};
 use crate::{
     config::yaml,
     evidence::{SourceStatus, Unread},
@@ -224,8 +224,9 @@ fn attention(plan: &Plan, answer: &Answer) -> String {
     }
     let refusals = answer.refusals.iter();
     lines.extend(refusals.map(|refusal| format!("A run that deletes would be refused: {refusal}")));
-    let told = |warning: &&String| !warning.contains("is left alone: ");
-    lines.extend(answer.warnings.iter().filter(told).cloned());
+    let told = |warning: &&Warning| warning.code != WarningCode::LeftAlone;
+    let warnings = answer.warnings.iter().filter(told);
+    lines.extend(warnings.map(ToString::to_string));
     if lines.is_empty() {
         return String::new();
     }

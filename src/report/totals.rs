@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
 };
 
-use super::{Bytes, Counts, FailureGroup, RepositoryLine};
+use super::{Bytes, Counts, FailureGroup, RepositoryLine, Warning, WarningCode};
 use crate::{
     image::{Digest, Image, MediaType},
     inventory::NotRead,
@@ -31,7 +31,7 @@ pub(super) struct Totals {
     pub(super) lines: Vec<RepositoryLine>,
     /// Failures by their codes.
     pub(super) failures: BTreeMap<String, FailureGroup>,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
     /// Repositories of which something failed.
     failed: BTreeSet<RepositoryKey>,
 }
@@ -79,21 +79,20 @@ impl Totals {
             .any(|it| it.verdict.is_unmatched())
         {
             let (name, why) = (&line.name, LeftAlone::NoTagMatched);
-            let warning = format!("images of `{name}` are left alone: {why}");
-            self.warnings.push(warning);
+            let message = format!("images of `{name}` are left alone: {why}");
+            let code = WarningCode::UnmatchedTags;
+            self.warnings.push(Warning::about(name, code, message));
         }
         match repository.left_alone() {
             Some(why @ LeftAlone::NotRead(NotRead::UnknownPolicy { .. })) => {
-                let warning = format!("`{}` is left alone: {why}", line.name);
-                self.warnings.push(warning);
+                self.warnings.push(left_alone(&line.name, why));
             }
             None | Some(LeftAlone::NotRead(_) | LeftAlone::Vanished) => {}
             Some(why) => {
                 if let Some(code) = why.failure_code() {
                     self.fail(repository, code, &why.to_string(), 0);
                 } else {
-                    let warning = format!("`{}` is left alone: {why}", line.name);
-                    self.warnings.push(warning);
+                    self.warnings.push(left_alone(&line.name, why));
                 }
             }
         }
@@ -158,11 +157,12 @@ impl Totals {
                 self.fail(repository, code, message, 0);
             }
             Some(Stop::Protected(message)) => {
-                let warning = format!(
+                let message = format!(
                     "`{}` is protected by an explicit deny, so its images are kept: {message}",
                     repository.name()
                 );
-                self.warnings.push(warning);
+                let (title, code) = (repository.title(), WarningCode::DeletionDenied);
+                self.warnings.push(Warning::about(title, code, message));
             }
             _ => {}
         }
@@ -194,6 +194,11 @@ impl Totals {
             group.repositories.push(name);
         }
     }
+}
+
+fn left_alone(name: &str, why: &LeftAlone) -> Warning {
+    let message = format!("`{name}` is left alone: {why}");
+    Warning::about(name, WarningCode::LeftAlone, message)
 }
 
 /// Returns the repositories of a plan, those with the largest candidates first.

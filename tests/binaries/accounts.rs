@@ -8,7 +8,7 @@ use std::{
 
 use demo::now;
 use lambda_runtime_api::{Settings, invoke};
-use serde_json::{Value, json};
+use serde_json::json;
 use simulated_aws::{Fault, FaultKind, Push, SimulatedAws, Trust, World};
 
 use crate::support::{Ended, FUNCTION, answer, environment, event, run};
@@ -180,8 +180,13 @@ async fn a_repository_from_which_a_fourth_account_may_pull_is_left_alone() {
     });
     let answer = clean(&aws).await.json(0);
     let warnings = answer["warnings"].as_array().unwrap().iter();
-    let mut warnings = warnings.filter_map(Value::as_str);
-    let found = warnings.any(|warning| warning.contains("444444444444"));
+    let mut alone = warnings.filter(|warning| warning["code"] == "left_alone");
+    let found = alone.any(|warning| {
+        warning["message"]
+            .as_str()
+            .unwrap()
+            .contains("444444444444")
+    });
     assert!(found, "{answer}");
     let expected = expected.into_iter().filter(|image| image.0 != owner);
     assert_eq!(&before - &images(&aws), expected.collect());

@@ -2,7 +2,7 @@
 
 use demo::{acceptance, team};
 use lambda_runtime_api::Function;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Account, answer, error, event};
 
@@ -119,4 +119,32 @@ async fn an_event_or_a_configuration_that_is_not_understood_is_an_error() {
     assert_eq!(config.error_type, "InvalidConfig");
     assert!(config.error_message.contains("mode"), "{config:?}");
     account.assert_untouched();
+}
+
+/// Programs decide by the code of a warning and its repository, in the answer and in the log.
+#[tokio::test]
+async fn a_warning_has_its_code_in_the_answer_and_in_the_log() {
+    let mut account = Account::start(team()).await;
+    let odd = json!({"repositories": ["shop/web"], "keep": [{"tags": "^never$"}]});
+    let all = json!({"repositories": ["**"], "keep": [{"tags": "."}]});
+    let config = json!({"mode": "delete", "in_use": {"lambda": false}, "policies": [odd, all]});
+    account.config = config.to_string();
+    let invocation = account.function(&event("manual-plan.json")).await.unwrap();
+    let lines = invocation.log.lines();
+    let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut logged: Vec<Value> = lines.filter(|line| line["event"] == "warning").collect();
+    for line in &mut logged {
+        let line = line.as_object_mut().unwrap();
+        line.retain(|name, _| ["code", "repository", "message"].contains(&name.as_str()));
+    }
+    let answer = invocation.outcome.unwrap();
+    assert_eq!(answer["warnings"], json!(logged));
+    let of = |warning: &Value| [&warning["code"], &warning["repository"]].map(Value::clone);
+    let found: Vec<_> = logged.iter().map(of).collect();
+    for expected in [
+        [json!("left_alone"), json!("shop/web")],
+        [json!("source_off"), Value::Null],
+    ] {
+        assert!(found.contains(&expected), "{logged:#?}");
+    }
 }

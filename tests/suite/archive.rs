@@ -199,7 +199,10 @@ async fn the_parts_of_an_archived_index_stay_with_it() {
             let answer = run_as(&aws, &document, Mode::Delete).await;
             assert_deleted!(answer, Completed, expected, "{state}");
             let warning = "4 images of `team/app` kept only since an archived index may name them";
-            let warned = answer.warnings.iter().any(|it| it.starts_with(warning));
+            let warned = answer
+                .warnings
+                .iter()
+                .any(|it| it.message.starts_with(warning));
             assert_eq!(warned, state.is_empty(), "{:?}", answer.warnings);
         }
     }

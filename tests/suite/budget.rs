@@ -184,7 +184,10 @@ async fn a_repository_of_which_too_much_would_go_is_left_alone_and_no_other() {
             "{limit}"
         );
         assert_eq!(
-            answer.warnings.iter().any(|warning| warning.contains(APP)),
+            answer
+                .warnings
+                .iter()
+                .any(|warning| warning.message.contains(APP)),
             left == 4,
             "{limit}"
         );

@@ -1,7 +1,7 @@
 //! The coverage check: a repository from which somebody may pull whose use is not read is left
 //! alone.
 
-use ecr_cleanup::report::{Answer, FailureGroup};
+use ecr_cleanup::report::{Answer, FailureGroup, Warning};
 use serde_json::{Value, json};
 use simulated_aws::{Fault, FaultKind, Object, SimulatedAws, World};
 
@@ -36,7 +36,9 @@ fn assert_left_alone(answer: &Answer, because: &str) {
     let why = line(answer, APP).left_alone.as_deref().unwrap();
     assert_contains!(why, because);
     assert!(line(answer, OTHER).left_alone.is_none());
-    let warned = |warning: &String| warning.contains(APP) && warning.contains(because);
+    let warned = |warning: &Warning| {
+        warning.repository.as_deref() == Some(APP) && warning.message.contains(because)
+    };
     let failed =
         |failure: &FailureGroup| failure.repositories == [APP] && failure.message.contains(because);
     let said = answer.warnings.iter().any(warned) || answer.failures.iter().any(failed);

@@ -36,7 +36,12 @@ async fn published() -> Vec<(String, Value)> {
         world.deploy("prod", "web", "web:1");
     });
     let answer = plan(&aws, PUBLISH).await;
-    assert!(answer.warnings.iter().all(|it| !it.contains("published")));
+    assert!(
+        answer
+            .warnings
+            .iter()
+            .all(|it| !it.message.contains("published"))
+    );
     let names = ["ecs", "eks", "lambda"].map(|source| format!("{OWN}/{source}.json.gz"));
     assert_eq!(
         keys(&aws, BUCKET),

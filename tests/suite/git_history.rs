@@ -215,7 +215,7 @@ async fn a_document_of_several_policies_is_read_once() {
     let kept = fates(&aws, &answer);
     let kept = kept.values().filter(|fate| fate.contains("image of"));
     assert_eq!(kept.collect::<Vec<_>>(), ["newest image of tag `v2`"]);
-    assert_contains!(answer.warnings.join("\n"), "policies[1]: the Git document");
+    assert_contains!(warnings_of(&answer), "policies[1]: the Git document");
     assert_eq!(aws.count("s3:GetObject"), 1);
 }
 
@@ -312,8 +312,13 @@ async fn a_document_that_is_not_believed_leaves_its_repository_alone() {
     }
 }
 
+fn warnings_of(answer: &Answer) -> String {
+    let warnings = answer.warnings.iter().map(ToString::to_string);
+    warnings.collect::<Vec<_>>().join("\n")
+}
+
 fn assert_left_alone(aws: &SimulatedAws, answer: &Answer, why: &str) {
-    let warnings = answer.warnings.join("\n");
+    let warnings = warnings_of(answer);
     assert!(warnings.contains(why), "{why}: {warnings}");
     assert_contains!(
         warnings,
@@ -344,7 +349,7 @@ async fn a_document_that_lost_most_of_its_history_is_refused() {
     aws.edit(|world| drop(world.tagged("git", &format!("app-{}", &built["feature"].0[..9]), 140)));
     for _ in 0..2 {
         let answer = run(&aws, &config).await;
-        let warnings = answer.warnings.join("\n");
+        let warnings = warnings_of(&answer);
         assert_contains!(
             warnings,
             format!("it has 2 refs, less than half of the {before} that")
@@ -355,7 +360,7 @@ async fn a_document_that_lost_most_of_its_history_is_refused() {
     assert_eq!(line(&run(&aws, &config).await, "git").deleted, 1);
     // A person may say that it is right: of this document, and of no other.
     put_object(&aws, BUCKET, DOCUMENT, shrunken.to_string());
-    let refused = run(&aws, &config).await.warnings.join("\n");
+    let refused = warnings_of(&run(&aws, &config).await);
     assert_contains!(refused, "`ecr-cleanup accept-use git` accepts it");
     let change = program(&aws, &config).use_change("git").await.unwrap();
     let key = "s3://memory/git/app.json of github.com/org/app";
@@ -363,7 +368,7 @@ async fn a_document_that_lost_most_of_its_history_is_refused() {
     let changes: Vec<_> = change.changes().collect();
     assert_eq!(changes, [(refs.as_str(), Some(before), Some(2))]);
     change.accept().await.unwrap();
-    let accepted = run(&aws, &config).await.warnings.join("\n");
+    let accepted = warnings_of(&run(&aws, &config).await);
     assert!(!accepted.contains("Git document"), "{accepted}");
     let stale = config.replace("keep: [\n", "max_age: 1m, keep: [\n");
     let error = program(&aws, &stale).use_change("git").await.err().unwrap();

@@ -147,7 +147,7 @@ async fn repositories_that_nobody_uses_are_named() {
 
 /// Returns the warnings of an answer about policies.
 fn about_policies(answer: &Answer) -> Vec<&str> {
-    let warnings = answer.warnings.iter().map(String::as_str);
+    let warnings = answer.warnings.iter().map(|it| it.message.as_str());
     warnings.filter(|it| it.contains("`policies[")).collect()
 }
 

@@ -1,7 +1,10 @@
 //! What goes wrong while ECR is read: a failing repository stops itself alone, and what is not
 //! understood is not deleted.
 
-use ecr_cleanup::{aws::ApiError, report::Answer};
+use ecr_cleanup::{
+    aws::ApiError,
+    report::{Answer, Warning, WarningCode},
+};
 use futures::future::join_all;
 use simulated_aws::{
     Fault, FaultKind, INDEX, PullThroughCacheRule, Push, SimulatedAws, World, days_ago,
@@ -44,8 +47,9 @@ fn error_of(answer: Result<Answer, ApiError>) -> ApiError {
 fn assert_left_alone(run: &(SimulatedAws, Answer), images: usize, why: &str) {
     let answer = &run.1;
     assert_deleted!(answer, Completed, 2);
-    let warning = answer.warnings.iter().find(|warning| warning.contains(ODD));
-    let found = warning.is_some_and(|warning| warning.contains(why));
+    let mut warnings = answer.warnings.iter();
+    let warning = warnings.find(|warning| warning.repository.as_deref() == Some(ODD));
+    let found = warning.is_some_and(|warning| warning.message.contains(why));
     assert!(found, "{:?}", answer.warnings);
     assert_untouched(run, images);
 }
@@ -334,15 +338,23 @@ async fn a_pull_through_cache_rule_for_every_repository_turns_nothing_off_silent
     });
     let answer = run(&aws, DELETE).await;
     assert_eq!(answer.counts.deleted, 0);
-    let about_root = answer.warnings.iter().filter(|it| it.contains("`ROOT`"));
-    let about_root: Vec<&String> = about_root.collect();
+    let about_root = answer
+        .warnings
+        .iter()
+        .filter(|it| it.code == WarningCode::RootCache);
+    let about_root: Vec<&Warning> = about_root.collect();
     assert_eq!(about_root.len(), 1, "{:?}", answer.warnings);
-    assert_contains!(about_root[0], "3 are left alone");
-    assert_contains!(about_root[0], "`pull_through_cache: true`");
+    assert_contains!(about_root[0].message, "3 are left alone");
+    assert_contains!(about_root[0].message, "`pull_through_cache: true`");
     let policy = "{repositories: ['**'], pull_through_cache: true}";
     let answer = run(&aws, &format!("{{mode: delete, policies: [{policy}]}}")).await;
     assert_deleted!(answer, Completed, 4);
-    assert!(!answer.warnings.iter().any(|it| it.contains("ROOT")));
+    assert!(
+        !answer
+            .warnings
+            .iter()
+            .any(|it| it.code == WarningCode::RootCache)
+    );
 }
 
 /// Rules that match no tag were written for something else (K7).

@@ -1,6 +1,6 @@
 //! What only Lambda uses is kept, and whatever cannot be read of Lambda stops every deletion.
 
-use ecr_cleanup::report::Answer;
+use ecr_cleanup::report::{Answer, WarningCode};
 use simulated_aws::{Fault, FaultKind, FunctionVersion, SimulatedAws, World};
 
 use crate::support::{
@@ -64,7 +64,10 @@ async fn every_version_keeps_the_digest_that_its_tag_had_when_it_was_deployed() 
     for digest in [second, third] {
         assert!(aws.digests("app").contains(&digest));
     }
-    let all = answer.warnings.iter().all(|it| !it.contains("is off"));
+    let all = answer
+        .warnings
+        .iter()
+        .all(|it| it.code != WarningCode::SourceOff);
     assert!(all, "{:?}", answer.warnings);
 }
 
@@ -94,7 +97,7 @@ async fn functions_on_every_page_count_and_those_without_an_image_are_not_asked_
 async fn what_is_switched_off_is_reported_and_not_read() {
     let (aws, answer) = run_with("{mode: plan, in_use: {lambda: false}}", base).await;
     let warning = "`in_use.lambda` is off: images that are used only there are not protected";
-    let found = answer.warnings.iter().any(|given| given == warning);
+    let found = answer.warnings.iter().any(|given| given.message == warning);
     assert!(found, "{:?}", answer.warnings);
     assert_eq!(aws.count("lambda:ListFunctions"), 0);
 }

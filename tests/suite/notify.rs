@@ -104,7 +104,7 @@ async fn a_chat_is_told_by_an_address_a_parameter_or_a_secret() {
     let recipients = [chat.address.as_str(), "ssm:/team/chat", "secret:team-chat"];
     let answer = run(&aws, &config(&recipients)).await;
     assert_eq!(answer.counts.deleted, 1);
-    assert_eq!(answer.warnings, Vec::<String>::new());
+    assert_eq!(answer.warnings, []);
     let messages = chat.messages();
     assert_eq!(messages.len(), 3);
     for message in messages {
@@ -121,7 +121,7 @@ async fn a_chat_is_told_by_an_address_a_parameter_or_a_secret() {
 async fn a_plan_with_nothing_to_tell_reads_no_address() {
     let aws = account().await;
     let answer = plan(&aws, &config(&["ssm:/team/none"]).replace("delete", "plan")).await;
-    assert_eq!(answer.warnings, Vec::<String>::new());
+    assert_eq!(answer.warnings, []);
     assert_eq!(aws.count("ssm:GetParameter"), 0);
 }
 
@@ -159,8 +159,8 @@ async fn what_keeps_somebody_from_being_told_is_a_warning() {
     }
     assert_eq!(answer.warnings.len(), 5, "{:?}", answer.warnings);
     for warning in &answer.warnings {
-        assert!(!warning.contains("services/secret"), "{warning}");
-        assert!(!warning.contains("hello"), "{warning}");
+        assert!(!warning.message.contains("services/secret"), "{warning}");
+        assert!(!warning.message.contains("hello"), "{warning}");
     }
     assert_eq!(chat.messages().len(), 1);
 }

@@ -339,7 +339,10 @@ async fn a_repository_whose_deletion_is_denied_explicitly_is_protected_and_no_fa
         assert_eq!(answer.counts.untouched, 2, "{mode}");
         assert!(answer.failures.is_empty(), "{:?}", answer.failures);
         let warning = format!("`{APP}` is protected by an explicit deny, so its images are kept: ");
-        let found = answer.warnings.iter().any(|it| it.starts_with(&warning));
+        let found = answer
+            .warnings
+            .iter()
+            .any(|it| it.message.starts_with(&warning));
         assert!(found, "{:?}", answer.warnings);
         assert_eq!(aws.digests(APP).len(), 3);
 

@@ -73,7 +73,7 @@ async fn a_policy_is_for_repositories_with_tags() {
         let warned = answer
             .warnings
             .iter()
-            .any(|it| it.contains("no repository takes `policies[0]`"));
+            .any(|it| it.message.contains("no repository takes `policies[0]`"));
         assert_eq!(warned, !expected.contains('x'), "{policy}");
     }
 }
@@ -130,7 +130,7 @@ async fn a_repository_names_its_policy() {
         answer
             .warnings
             .iter()
-            .filter(|it| it.contains(text))
+            .filter(|it| it.message.contains(text))
             .count()
     };
     assert_eq!(
@@ -173,7 +173,7 @@ async fn a_repository_whose_tags_cannot_be_read_is_left_alone() {
         let warned = answer
             .warnings
             .iter()
-            .any(|it| it.contains("no repository takes"));
+            .any(|it| it.message.contains("no repository takes"));
         assert!(!warned, "it may be for one whose tags are not known");
     }
 }

@@ -396,7 +396,10 @@ async fn a_lifecycle_policy_that_may_take_an_image_in_use_is_reported() {
         });
         let answer = plan(&aws, "mode: delete").await;
         let expires = "the lifecycle policy of `app` may expire";
-        let warned = answer.warnings.iter().any(|it| it.starts_with(expires));
+        let warned = answer
+            .warnings
+            .iter()
+            .any(|it| it.message.starts_with(expires));
         assert_eq!(warned, warns, "{selection}: {:?}", answer.warnings);
         assert_eq!(aws.count("ecr:GetLifecyclePolicy"), 2);
     }

@@ -3,7 +3,7 @@
 use ecr_cleanup::{
     config::Mode,
     plan::{KeepReason, PlannedImage, Verdict},
-    report::Answer,
+    report::{Answer, WarningCode},
 };
 use jiff::SignedDuration;
 use simulated_aws::{Push, SimulatedAws, World, days_ago};
@@ -45,7 +45,7 @@ fn config(action: &str) -> String {
 fn warnings(answer: &Answer) -> usize {
     let warnings = answer.warnings.iter();
     warnings
-        .filter(|it| it.contains("`unexplained_pulls`"))
+        .filter(|it| it.code == WarningCode::UnexplainedPulls)
         .count()
 }
 

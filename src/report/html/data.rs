@@ -322,7 +322,7 @@ fn findings(answer: &Answer) -> [Findings; 5] {
     let held = answer.held.iter();
     let held = held.map(|it| (it.repository.clone(), it.why.clone()));
     let warnings = answer.warnings.iter();
-    let warnings = warnings.map(|it| (String::new(), it.clone()));
+    let warnings = warnings.map(|it| (it.code.to_string(), it.message.clone()));
     [
         of("refusals", refusals),
         of("failures", failures),

@@ -9,6 +9,7 @@ use super::{ExclusiveBytes, MAX_BYTES, Page, fit::embedded};
 use crate::{
     image::{Digest, MediaType, Time},
     inventory::{Child, Layer, Repository, Role},
+    report::WarningCode,
     state::{Day, History},
 };
 use world::{HOUR, NOW, World, digest, images, repository};
@@ -115,7 +116,7 @@ fn nothing_from_outside_is_read_as_html() {
         uses: vec![(HOSTILE.to_owned(), "app:gone".to_owned())],
     };
     world.show(|page, mut answer| {
-        answer.warnings.push(HOSTILE.to_owned());
+        answer.warn(WarningCode::LeftAlone, HOSTILE.to_owned());
         answer.summary = HOSTILE.to_owned();
         let html = Page {
             answer: &answer,

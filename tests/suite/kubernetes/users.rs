@@ -5,6 +5,7 @@ use super::objects::{
 };
 use super::world::{CONFIG, add_cluster, one_cluster, program, push, run};
 use base64::{Engine, prelude::BASE64_STANDARD};
+use ecr_cleanup::report::Warning;
 use serde_json::{Value, json};
 use simulated_aws::{Push, SimulatedAws, days_ago};
 
@@ -290,7 +291,7 @@ async fn a_repository_that_is_kept_whole_says_since_when_and_a_digest_beside_it_
         let warning = "`app` is kept whole, 2 of its images by nothing else, since it is named without a tag: by ConfigMap `shop/settings` in cluster `prod`";
         let warnings = &ran.answer.warnings;
         assert_eq!(
-            warnings.iter().any(|it| it == warning),
+            warnings.iter().any(|it| it.message == warning),
             warns,
             "{data} {warnings:?}"
         );
@@ -298,8 +299,8 @@ async fn a_repository_that_is_kept_whole_says_since_when_and_a_digest_beside_it_
 }
 
 /// Returns the warnings that are about a registry.
-fn about_host(warnings: &[String]) -> Vec<&str> {
-    let warnings = warnings.iter().map(String::as_str);
+fn about_host(warnings: &[Warning]) -> Vec<&str> {
+    let warnings = warnings.iter().map(|it| it.message.as_str());
     warnings.filter(|warning| warning.contains(HOST)).collect()
 }
 

@@ -103,6 +103,8 @@ pub(crate) fn starts(text: &str, start: &dyn AsRef<str>) {
 #[track_caller]
 pub(crate) fn assert_warns(answer: &Answer, text: &str) {
     let warnings = &answer.warnings;
-    let warned = warnings.iter().any(|warning| warning.contains(text));
+    let warned = warnings
+        .iter()
+        .any(|warning| warning.message.contains(text));
     assert!(warned, "`{text}` is not in {warnings:?}");
 }

@@ -1,12 +1,12 @@
 //! What stands below a plan: what is left alone, failed, missing or refused, and the result.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use ecr_cleanup::{
     config::Mode,
     inventory::NotRead,
     plan::{LeftAlone, Plan, RepositoryPlan, first_of},
-    report::{Answer, ExactBytes, FailureGroup, Hygiene, Size},
+    report::{Answer, ExactBytes, FailureGroup, Hygiene, Size, Warning, WarningCode},
 };
 
 use crate::page::{Look, Page, counted};
@@ -110,15 +110,11 @@ impl Remarks {
     }
 
     fn warnings(&mut self, page: &mut Page, plan: &Plan, answer: &Answer) {
-        let left_alone: BTreeSet<String> = alone(plan)
-            .map(|(repository, why)| format!("`{}` is left alone: {why}", repository.title()))
-            .collect();
-        for warning in &answer.warnings {
-            if left_alone.contains(warning) {
-                continue;
-            }
+        // What is left alone was said by reason.
+        let others = |warning: &&Warning| warning.code != WarningCode::LeftAlone;
+        for warning in answer.warnings.iter().filter(others) {
             let replace = |text: String, (from, to): (&str, &str)| text.replace(from, to);
-            let warning = POINTERS.into_iter().fold(warning.clone(), replace);
+            let warning = POINTERS.into_iter().fold(warning.to_string(), replace);
             self.say(page, (Look::Alone, "Warning"), &warning);
         }
         for pulls in &answer.unexplained_pulls {
