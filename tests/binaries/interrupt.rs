@@ -42,7 +42,7 @@ async fn account() -> SimulatedAws {
         let old = world.now - Duration::from_hours(2000);
         let bulk = world.home().repository("bulk");
         for number in 0..IMAGES {
-            let image = Push::image().content(&format!("bulk {number}"));
+            let image = Push::image().content(format!("bulk {number}"));
             bulk.push(image.pushed_at(old));
         }
     });

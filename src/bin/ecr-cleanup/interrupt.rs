@@ -10,6 +10,7 @@ use std::{
 };
 
 use ecr_cleanup::stop_time::{Interrupter, StopTime};
+use futures::future::LocalBoxFuture;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -62,9 +63,12 @@ pub(crate) fn happened() -> bool {
 }
 
 /// Does work that has the stop time, and so ends by itself after a signal.
-pub(crate) async fn stoppable<T>(work: impl Future<Output = T>) -> T {
-    let _working = Meanwhile::new(Moment::Working);
-    work.await
+pub(crate) fn stoppable<'a, T>(work: impl Future<Output = T> + 'a) -> LocalBoxFuture<'a, T> {
+    // In a box, since the future is large.
+    Box::pin(async {
+        let _working = Meanwhile::new(Moment::Working);
+        work.await
+    })
 }
 
 /// Asks a person.

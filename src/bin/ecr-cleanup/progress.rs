@@ -217,7 +217,7 @@ mod tests {
             ticks.set(ticks.get() + 1);
             if ticks.get() > 3 {
                 done.notify_one();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         let line = || lines.set(lines.get() + 1);
