@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn each_code_is_documented() {
-        let page = include_str!("../../docs/observability.md");
+        let page = include_str!("../../docs/reference/observability.md");
         let (_, section) = page.split_once("\n## Warnings\n").unwrap();
         let section = section.split("\n## ").next().unwrap();
         let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));

@@ -347,10 +347,10 @@ const BEGIN: &str =
     "```text\n$ ecr-cleanup run --yes --config '{mode: delete}' --repository platform/base\n";
 const END: &str = "```\n";
 
-/// `docs/command.md` shows what Ctrl-C does. After a change: `UPDATE_COMMAND=1`, and this test.
+/// `docs/reference/command.md` shows what Ctrl-C does. After a change: `UPDATE_COMMAND=1`, and this test.
 #[tokio::test]
 async fn the_page_shows_what_ctrl_c_does() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/command.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/command.md");
     let document = fs::read_to_string(&path).unwrap();
     let aws = account().await;
     let gate = hold(&aws, "ecr:BatchDeleteImage", "");
@@ -377,7 +377,7 @@ async fn the_page_shows_what_ctrl_c_does() {
     } else {
         assert_eq!(
             document, text,
-            "write docs/command.md again with UPDATE_COMMAND=1"
+            "write docs/reference/command.md again with UPDATE_COMMAND=1"
         );
     }
 }
