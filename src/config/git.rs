@@ -13,6 +13,7 @@ use super::{
     keep_rules::{PatternError, pattern},
     path::Path,
     problems::{Problems, all_of},
+    raw::form,
     scalar::{Count, List},
     text::TextError,
 };
@@ -53,6 +54,7 @@ const KEEP: [DefaultRule; 5] = [
 pub(super) struct Git {
     /// The document that `ecr-cleanup git export` writes, as `s3://BUCKET/KEY`, or
     /// `s3://ACCOUNT@BUCKET/KEY` to read only from a bucket of that account. Required.
+    #[schemars(regex(pattern = form::OBJECT))]
     document: Option<String>,
     /// The name of the Git repository that the document has to be of, such as
     /// `github.com/org/app`. Required.
@@ -60,6 +62,7 @@ pub(super) struct Git {
     /// The group `commit` of this regular expression (Rust's `regex` syntax, unanchored) is the
     /// commit in a tag, with 7 digits or more. Default: what ends a tag, alone or after a `-`; none
     /// with `annotation: true`.
+    #[schemars(regex(pattern = form::COMMIT_GROUP), extend("format" = "regex"))]
     commit: Option<String>,
     /// Read the commit from the annotation `org.opencontainers.image.revision` of images, indexes and
     /// their children. Needs `state`. Tags name commits besides only if `commit` is written.
@@ -85,13 +88,24 @@ pub(super) struct Git {
     deny_unknown_fields,
     expecting = "a mapping with `branches`, `tags` or `pulls`"
 )]
-#[schemars(rename = "GitRule")]
+#[schemars(rename = "GitRule", extend(
+    "oneOf" = [
+        { "required": ["branches"] },
+        { "required": ["tags"] },
+        { "required": ["pulls"] },
+    ],
+    "if" = { "properties": { "operator": { "const": "or" } }, "required": ["operator"] },
+    "then" = { "required": ["last", "within"] },
+))]
 struct Rule {
     /// Branches whose whole names match this regular expression.
+    #[schemars(extend("format" = "regex"))]
     branches: Option<String>,
     /// Tags whose whole names match this regular expression.
+    #[schemars(extend("format" = "regex"))]
     tags: Option<String>,
     /// Pull requests whose numbers match this regular expression.
+    #[schemars(extend("format" = "regex"))]
     pulls: Option<String>,
     /// Only so many of these, the newest. Default: any number.
     last: Option<Count>,
@@ -107,7 +121,10 @@ struct Rule {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `last` or `within`")]
-#[schemars(rename = "GitImages")]
+#[schemars(rename = "GitImages", extend(
+    "if" = { "properties": { "operator": { "const": "or" } }, "required": ["operator"] },
+    "then" = { "required": ["last", "within"] },
+))]
 struct Images {
     /// The newest so many. Default: 1, or any number where `within` is written.
     last: Option<Count>,

@@ -4,7 +4,7 @@
 //! Every key may be left out. What has a default gets it before this is read; what has none is an
 //! `Option`.
 
-mod form;
+pub(super) mod form;
 mod guards;
 mod in_use;
 
