@@ -6,16 +6,17 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    config::{Config, Mode, nearest},
+    config::{Config, Mode, S3Objects, nearest},
     image::TypedReferenceError,
     policy::{GlobError, RepositoryGlobs},
     report::Trigger,
 };
 
 /// The fields that a person's event may have.
-const FIELDS: [&str; 6] = [
+const FIELDS: [&str; 7] = [
     "mode",
     "repositories",
+    "plan",
     "explain",
     "verify",
     "evidence",
@@ -31,6 +32,8 @@ pub struct Event {
     pub mode: Mode,
     /// The only repositories to read. `None` for all.
     pub only: Option<RepositoryGlobs>,
+    /// The saved plan to apply. `None` for none.
+    pub plan: Option<S3Objects>,
     /// The image to explain. `None` for none.
     pub explain: Option<String>,
     /// Whether to check every image in use, and to do nothing else.
@@ -47,7 +50,7 @@ pub enum EventError {
     Shape(&'static str),
     /// It comes from another service.
     #[error(
-        "this is {0}; send a scheduled event, or one of the fields `mode`, `repositories`, `explain`, `verify`, `evidence`, `dry_run`"
+        "this is {0}; send a scheduled event, or one of the fields `mode`, `repositories`, `plan`, `explain`, `verify`, `evidence`, `dry_run`"
     )]
     Envelope(String),
     /// It has an unknown field.
@@ -80,6 +83,9 @@ pub enum EventError {
     /// `explain` comes with a mode that acts.
     #[error("`explain`: explaining changes nothing; leave out `mode`")]
     ExplainWithMode,
+    /// A saved plan comes without a mode that acts.
+    #[error("`plan`: a saved plan is for deleting; add `\"mode\":\"delete\"`")]
+    PlanOnly,
     /// The image to explain cannot be understood.
     #[error("`explain`: {0}")]
     Image(#[from] TypedReferenceError),
@@ -136,6 +142,7 @@ impl Event {
                     trigger: Trigger::Scheduled,
                     mode: config.mode,
                     only: None,
+                    plan: None,
                     explain: None,
                     verify: false,
                     evidence: false,
@@ -178,11 +185,16 @@ impl Event {
                 configured,
             });
         }
+        let plan = fields.get("plan").map(object).transpose()?;
+        if plan.is_some() && mode == Mode::Plan {
+            return Err(EventError::PlanOnly);
+        }
         let only = fields.get("repositories").map(globs).transpose()?;
         Ok(Self {
             trigger: Trigger::Manual,
             mode,
             only,
+            plan,
             explain,
             verify,
             evidence,
@@ -239,6 +251,11 @@ fn text(field: &'static str, value: &Value) -> Result<String, EventError> {
     let text = value.as_str().filter(|text| !text.is_empty());
     text.map(ToOwned::to_owned)
         .ok_or_else(|| unexpected(field, "a string", value))
+}
+
+fn object(value: &Value) -> Result<S3Objects, EventError> {
+    let object = value.as_str().and_then(|text| S3Objects::one(text).ok());
+    object.ok_or_else(|| unexpected("plan", "`s3://BUCKET/KEY`", value))
 }
 
 fn globs(value: &Value) -> Result<RepositoryGlobs, EventError> {

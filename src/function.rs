@@ -10,7 +10,7 @@ use crate::{
     config::{Config, ConfigError},
     event::{Event, EventError},
     pipeline::{MARGIN, Program, PublishError, Request},
-    report::{Metrics, Status},
+    report::{Metrics, SavedPlanError, Status},
 };
 
 /// Reason for which an invocation is an error. The names of the variants are what alarms and
@@ -34,6 +34,9 @@ pub enum FunctionError {
     /// Evidence could not be published.
     #[error("{0}")]
     NotPublished(#[from] PublishError),
+    /// The saved plan may not be applied.
+    #[error("the saved plan is not applied: {0}. Nothing was deleted.")]
+    SavedPlan(#[from] SavedPlanError),
     /// Anything else.
     #[error("{0}")]
     Internal(#[from] ApiError),
@@ -44,10 +47,13 @@ impl FunctionError {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Refused(_) => "Refused",
+            Self::OutOfTime
+            | Self::NotPublished(_)
+            | Self::SavedPlan(SavedPlanError::Unread(_))
+            | Self::Internal(_) => "Internal",
+            Self::Refused(_) | Self::SavedPlan(_) => "Refused",
             Self::InvalidConfig(_) => "InvalidConfig",
             Self::InvalidEvent(_) => "InvalidEvent",
-            Self::OutOfTime | Self::NotPublished(_) | Self::Internal(_) => "Internal",
         }
     }
 
@@ -92,10 +98,15 @@ pub async fn handle(
         let published = program.publish_evidence(&stop_at.into()).await?;
         return Ok(published.to_json());
     }
+    let saved = match &event.plan {
+        Some(object) => Some(program.saved_plan_in(object).await?),
+        None => None,
+    };
     let request = Request {
         mode: event.mode,
         only: event.only,
         stop_at: stop_at.into(),
+        saved,
     };
     send(&Metrics::started(), run.id());
     let prepared = program.plan_in(run, request).await?;

@@ -37,6 +37,14 @@ impl Fetch for Clients {
 }
 
 impl Clients {
+    /// Reads an object of S3.
+    ///
+    /// # Errors
+    /// Returns an error if the call fails.
+    pub async fn download(&self, object: &S3Objects) -> Result<Vec<u8>, ApiError> {
+        Ok(s3::get(self, &object.bucket, &object.key).await?.bytes)
+    }
+
     /// Writes an object of S3.
     ///
     /// # Errors

@@ -47,4 +47,5 @@ pub(crate) use lambda::{FunctionCode, FunctionConfiguration, LambdaService};
 pub(crate) use operation::Operation;
 pub(crate) use organizations::{ListedAccount, list_accounts};
 pub(crate) use pages::{Page, all_pages};
+pub use s3::decompressed;
 pub(crate) use webhook::{Webhook, WebhookError};

@@ -88,14 +88,14 @@ pub(crate) async fn get(
     Ok(Object { bytes, etag })
 }
 
-/// Returns what an object holds, decompressed if it is gzip.
-pub(crate) fn content(object: Object) -> io::Result<Vec<u8>> {
+/// Returns bytes, decompressed if they are gzip.
+pub fn decompressed(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     const MAGIC: [u8; 2] = [0x1f, 0x8b];
-    if !object.bytes.starts_with(&MAGIC) {
-        return Ok(object.bytes);
+    if !bytes.starts_with(&MAGIC) {
+        return Ok(bytes);
     }
     let (most, mut content) = (most_bytes(), Vec::new());
-    let decoder = GzDecoder::new(&*object.bytes);
+    let decoder = GzDecoder::new(&*bytes);
     decoder.take(most as u64 + 1).read_to_end(&mut content)?;
     if content.len() > most {
         let problem = format!("it decompresses to more than {} MB", most >> 20);

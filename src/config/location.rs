@@ -97,6 +97,15 @@ impl S3Objects {
                 .all(|(pattern, name)| wildcard::matches(pattern, name))
     }
 
+    /// Parses one object.
+    ///
+    /// # Errors
+    /// Returns an error if the text names none, or several.
+    pub fn one(text: &str) -> Result<Self, TextError> {
+        let one = Self::parse(text).ok().filter(Self::is_one);
+        one.ok_or_else(|| TextError::new("`s3://BUCKET/KEY` of one object", text))
+    }
+
     pub(super) fn parse(text: &str) -> Result<Self, TextError> {
         let (bucket, key) = split(text, "`s3://BUCKET/KEY`")?;
         if key.is_empty() || key.ends_with('/') {

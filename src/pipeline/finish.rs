@@ -58,7 +58,13 @@ impl Planned<'_> {
             duration_s = seconds,
             "{}", answer.summary
         );
-        Finished { answer, metrics }
+        let outcome = applied.outcome.as_ref();
+        let images = outcome.map(|outcome| report::handled(&self.plan, outcome));
+        Finished {
+            answer,
+            metrics,
+            images: images.unwrap_or_default(),
+        }
     }
 
     /// Returns the missing images and warnings of what could not be checked. The images in use of

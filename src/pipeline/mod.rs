@@ -22,6 +22,7 @@ mod possible_children;
 mod publish;
 mod pullers;
 mod rbac;
+mod saved_plan;
 mod sources;
 mod stop;
 mod unread;
@@ -41,7 +42,7 @@ use crate::{
     kubernetes::Timeouts,
     policy::RepositoryGlobs,
     registry::{self, Known, RestoreError, Restored},
-    report::{Answer, Metrics, Verification},
+    report::{Answer, HandledImage, Metrics, SavedPlan, Verification},
     sources::{KeepList, KeepListError},
     state::{Needs, State},
     stop_time::StopTime,
@@ -101,6 +102,8 @@ pub struct Request {
     pub only: Option<RepositoryGlobs>,
     /// Time to stop.
     pub stop_at: StopTime,
+    /// Saved plan, beyond which nothing is deleted; `None` if there is none.
+    pub saved: Option<SavedPlan>,
 }
 
 /// A run that has ended.
@@ -109,6 +112,8 @@ pub struct Finished {
     pub answer: Answer,
     /// Metrics.
     pub metrics: Metrics,
+    /// What became of each image that was to be deleted or archived.
+    pub images: Vec<HandledImage>,
 }
 
 /// A run that has begun.

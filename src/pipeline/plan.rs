@@ -319,6 +319,7 @@ impl Planned<'_> {
     pub(super) fn guard_input<'b>(&'b self, memory: &'b Memory, now: Time) -> GuardInput<'b> {
         GuardInput {
             plan: &self.plan,
+            saved: self.request.saved.as_ref().map(|saved| &saved.images),
             usage: &self.usage,
             guards: &self.program.config.guards,
             memory,
@@ -357,6 +358,7 @@ impl Planned<'_> {
             progress: self.progress(),
             usd_per_gb_month: config.usd_per_gb_month,
         });
+        answer.apply_saved(self.applied_plan());
         let memory = applied.memory.as_ref().unwrap_or(self.memory());
         let warnings = self.warnings.iter().chain(&applied.warnings);
         answer.warnings.extend(warnings.cloned());

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 
 use super::{
-    ExactBytes, Hygiene, Size, Warning, WarningCode,
+    AppliedPlan, ExactBytes, Hygiene, Size, Warning, WarningCode,
     size::{Document, cut, cut_texts, fitted, put_incomplete_first},
     usd_a_month,
 };
@@ -38,6 +38,8 @@ pub struct Answer {
     pub run_id: String,
     /// The version of the program.
     pub version: &'static str,
+    /// The saved plan that it applied. `None` if there was none.
+    pub saved_plan: Option<AppliedPlan>,
     /// Number of images, by outcome.
     pub counts: Counts,
     /// Compressed bytes. An upper bound, since images share layers.
@@ -265,6 +267,14 @@ impl Answer {
         }
         self.freed = freed;
         self.exact_bytes = Some(bytes);
+    }
+
+    /// Takes in the saved plan that was applied, which the summary says from then on.
+    pub(crate) fn apply_saved(&mut self, saved: Option<AppliedPlan>) {
+        if let Some(saved) = &saved {
+            self.summary += &format!(" {saved}");
+        }
+        self.saved_plan = saved;
     }
 
     /// Returns the answer as JSON, with lists cut to fit the size limit.

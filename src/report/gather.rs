@@ -96,6 +96,7 @@ pub fn gather(facts: Facts<'_>) -> Answer {
         mode: facts.mode,
         run_id: facts.run_id.to_owned(),
         version: VERSION,
+        saved_plan: None,
         counts,
         bytes,
         exact_bytes: None,

@@ -1,10 +1,12 @@
 //! Reports: the answer, the metrics, the logs and the notification of a run.
 
 mod answer;
+mod difference;
 mod escape;
 mod exact;
 mod format;
 mod gather;
+mod handled;
 mod html;
 mod hygiene;
 mod idle_definitions;
@@ -14,6 +16,7 @@ mod metrics;
 mod notify;
 mod proposal;
 mod publish;
+mod saved_plan;
 mod size;
 mod summary;
 mod totals;
@@ -23,10 +26,13 @@ mod warning;
 pub use answer::{
     Answer, Bytes, Counts, FailureGroup, Held, Progress, RepositoryLine, Share, Status,
 };
+pub use difference::{Changed, Difference, Verdicts, VerdictsError};
 pub use escape::Escaped;
 pub use exact::{ExactBytes, ExactSizes};
 pub use format::{Size, count, usd_a_month};
 pub use gather::{Facts, gather};
+pub(crate) use handled::handled;
+pub use handled::{Handled, HandledImage};
 pub use html::ExclusiveBytes;
 pub(crate) use html::Page;
 pub use hygiene::{Findings, Hygiene, MovedTag, PulledByTag};
@@ -36,6 +42,8 @@ pub(crate) use notify::notify;
 pub use proposal::Proposal;
 pub use publish::image_lines;
 pub(crate) use publish::{Publication, PublishError, failed};
+pub(crate) use saved_plan::ToSave;
+pub use saved_plan::{AppliedPlan, SavedImage, SavedPlan, SavedPlanError};
 pub(crate) use size::shortened;
 pub use totals::{own_bytes, repository_lines};
 pub use verification::Verification;

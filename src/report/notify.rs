@@ -199,6 +199,7 @@ mod tests {
             mode: Mode::Delete,
             run_id: "run-1".to_owned(),
             version: "1.0.0",
+            saved_plan: None,
             counts: Counts::default(),
             bytes: Bytes::default(),
             exact_bytes: None,

@@ -4,12 +4,16 @@
 //! The images are written before anything is deleted, which proves that the report can be written,
 //! and leaves the reasons of every deletion behind even if the run is killed.
 
-use std::io::{self, Write};
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+};
 
 use flate2::{Compression, write::GzEncoder};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::{RepositoryLine, repository_lines};
 use crate::{
     aws::{ApiError, Clients, s3},
     config::S3Location,
@@ -78,6 +82,7 @@ impl Publication<'_> {
 
 /// Line of an image in a report.
 #[derive(Serialize)]
+#[serde(tag = "kind", rename = "image")]
 struct Line<'a> {
     repository: String,
     digest: Digest,
@@ -90,9 +95,26 @@ struct Line<'a> {
     because: Vec<String>,
 }
 
-/// Writes a line of JSON for each image: what it is, its verdict and the reasons.
+/// Line of a repository, before those of its images.
+#[derive(Serialize)]
+struct RepositoryHeader<'a> {
+    kind: &'static str,
+    #[serde(flatten)]
+    line: &'a RepositoryLine,
+}
+
+/// Writes a line of JSON for each repository and, after it, for each of its images: what it is, its
+/// verdict and the reasons.
 pub fn image_lines(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
+    let lines = repository_lines(plan).into_iter();
+    let lines: HashMap<String, RepositoryLine> =
+        lines.map(|line| (line.name.clone(), line)).collect();
     for repository in plan.repositories() {
+        if let Some(line) = lines.get(&repository.title()) {
+            let kind = "repository";
+            serde_json::to_writer(&mut *out, &RepositoryHeader { kind, line })?;
+            out.write_all(b"\n")?;
+        }
         for PlannedImage { image, verdict } in repository.images() {
             let line = Line {
                 repository: repository.title(),

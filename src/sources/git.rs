@@ -68,7 +68,7 @@ async fn read(clients: &Clients, address: &str) -> Result<Vec<u8>, HistoryError>
     let object: S3Objects = address.parse().map_err(|error| unreadable(&error))?;
     let object = s3::get(clients, &object.bucket, &object.key).await;
     let object = object.map_err(|error| unreadable(&error))?;
-    s3::content(object).map_err(|error| HistoryError::Malformed(error.to_string()))
+    s3::decompressed(object.bytes).map_err(|error| HistoryError::Malformed(error.to_string()))
 }
 
 fn parsed(

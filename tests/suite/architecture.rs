@@ -295,7 +295,7 @@ fn only_guards_give_clearance() {
 #[test]
 fn every_example_event_is_used() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let used = ["acceptance", "trust"]
+    let used = ["acceptance", "saved_plans", "trust"]
         .map(|test| fs::read_to_string(root.join(format!("tests/suite/{test}.rs"))).unwrap());
     let used = used.concat();
     let mut events = 0;

@@ -15,6 +15,7 @@ mod keep_rules;
 mod laws;
 mod lifecycle_import;
 mod recipes;
+mod saved_plans;
 mod selectors;
 
 // What is in use, and what goes wrong while it is read.
@@ -47,6 +48,7 @@ mod caller;
 mod calls;
 mod command_page;
 mod exact_sizes;
+mod formats;
 mod git_annotations;
 mod git_docs;
 mod git_export;

@@ -241,9 +241,11 @@ async fn a_run_that_was_killed_delays_the_next_one_and_never_blocks_it() {
 
 fn images_of(aws: &SimulatedAws, run_id: &str) -> Vec<Value> {
     let lines = gunzip(&object(aws, REPORTS, &format!("{run_id}/images.jsonl.gz")).unwrap());
-    lines
+    let lines = lines
         .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+        .map(|line| serde_json::from_str(line).unwrap());
+    lines
+        .filter(|line: &Value| line["kind"] == "image")
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! Answers that can be trusted: verifying, keep lists, and lifecycle policies.
 
 use std::{
+    path::Path,
     process::{Command, Output, Stdio},
     time::Duration,
 };
@@ -18,7 +19,7 @@ use crate::support::{
 
 /// Runs the release command, and returns what it prints and its exit code.
 pub(crate) async fn command(aws: &SimulatedAws, arguments: &[&str]) -> (String, Option<i32>) {
-    let output = run_command(aws, arguments).await;
+    let output = run_command(aws, arguments, Path::new(".")).await;
     (
         String::from_utf8(output.stdout).unwrap(),
         output.status.code(),
@@ -28,7 +29,16 @@ pub(crate) async fn command(aws: &SimulatedAws, arguments: &[&str]) -> (String, 
 /// Runs the release command, and returns what a terminal shows of it, with its exit code if that is
 /// not 0.
 pub(crate) async fn both_outputs(aws: &SimulatedAws, arguments: &[&str]) -> String {
-    let output = run_command(aws, arguments).await;
+    both_outputs_in(aws, arguments, Path::new(".")).await
+}
+
+/// Does the same in a folder.
+pub(crate) async fn both_outputs_in(
+    aws: &SimulatedAws,
+    arguments: &[&str],
+    folder: &Path,
+) -> String {
+    let output = run_command(aws, arguments, folder).await;
     let [mut text, errors] =
         [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     text += &errors;
@@ -38,14 +48,14 @@ pub(crate) async fn both_outputs(aws: &SimulatedAws, arguments: &[&str]) -> Stri
     }
 }
 
-async fn run_command(aws: &SimulatedAws, arguments: &[&str]) -> Output {
+async fn run_command(aws: &SimulatedAws, arguments: &[&str], folder: &Path) -> Output {
     let variables = [
         ("AWS_REGION", "eu-west-1"),
         ("COLUMNS", "80"),
         ("AWS_ACCESS_KEY_ID", "AKIAHOME"),
         ("AWS_SECRET_ACCESS_KEY", SECRET),
     ];
-    run_in(aws, arguments, &variables).await
+    run_at(aws, arguments, &variables, folder).await
 }
 
 /// Runs the release command with these variables and the endpoint, and no others.
@@ -54,8 +64,18 @@ pub(crate) async fn run_in(
     arguments: &[&str],
     variables: &[(&str, &str)],
 ) -> Output {
+    run_at(aws, arguments, variables, Path::new(".")).await
+}
+
+async fn run_at(
+    aws: &SimulatedAws,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    folder: &Path,
+) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-cleanup"));
     command.args(arguments).env_clear().stdin(Stdio::null());
+    command.current_dir(folder);
     command.env("AWS_ENDPOINT_URL", aws.endpoint());
     command.envs(variables.iter().copied());
     let run = tokio::task::spawn_blocking(move || command.output().unwrap());

@@ -26,14 +26,14 @@ pub(crate) async fn execute(source: &str, yes: bool, session: &Session) -> anyho
     let changes: Vec<_> = change.changes().collect();
     let mut out = output::stdout();
     match session.output {
-        Output::Table => {
+        Output::Json => output::json(&mut out, &documents(&changes))?,
+        Output::Jsonl => output::json_lines(&mut out, documents(&changes))?,
+        _ => {
             for &(source, before, now) in &changes {
                 let [before, now] = [before, now].map(|it| counted(it, change.counts_references()));
                 writeln!(out, "{source}: {now}, and {before} in the last run")?;
             }
         }
-        Output::Json => output::json(&mut out, &documents(&changes))?,
-        Output::Jsonl => output::json_lines(&mut out, documents(&changes))?,
     }
     if changes.is_empty() {
         writeln!(

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ecr_cleanup::config::S3Objects;
 
+use crate::file::File;
+
 /// What `--version` prints.
 static VERSION: LazyLock<String> = LazyLock::new(|| version(option_env!("ECR_CLEANUP_COMMIT")));
 
@@ -93,10 +95,19 @@ pub(crate) enum Command {
     /// Show what would be deleted, and why. Changes nothing.
     Plan(PlanOptions),
     /// Do what `mode` in the configuration says.
-    Run {
-        /// Do not ask for confirmation. Required if stdin is not a terminal.
-        #[arg(long, short)]
-        yes: bool,
+    Run(RunOptions),
+    /// Show what the second deletes that the first does not, and the other way round.
+    ///
+    /// Each is a saved plan, the images of a report (`images.jsonl.gz`, or `report.json` beside it),
+    /// or a configuration, with which a plan is made now. Changes nothing.
+    Diff {
+        /// A file, or `s3://BUCKET/KEY`.
+        old: File,
+        /// A file, or `s3://BUCKET/KEY`.
+        new: File,
+        /// End with exit code 10 if there is any difference.
+        #[arg(long)]
+        exit_code: bool,
     },
     /// Look at the account and write a configuration for it, with what it would delete as comments.
     ///
@@ -233,7 +244,7 @@ pub(crate) struct Export {
     #[arg(value_name = "CLONE")]
     pub(crate) clone: PathBuf,
     /// Where to write the document, compressed if the key ends with `.gz`.
-    #[arg(long, value_name = "s3://BUCKET/KEY", required_unless_present = "out", value_parser = one_object)]
+    #[arg(long, value_name = "s3://BUCKET/KEY", required_unless_present = "out", value_parser = S3Objects::one)]
     pub(crate) to: Option<S3Objects>,
     /// A file to write it to instead.
     #[arg(long, value_name = "FILE", conflicts_with = "to")]
@@ -251,10 +262,16 @@ pub(crate) struct Export {
     pub(crate) max_commits: usize,
 }
 
-fn one_object(text: &str) -> anyhow::Result<S3Objects> {
-    let object: S3Objects = text.parse()?;
-    anyhow::ensure!(object.is_one(), "expected `s3://BUCKET/KEY` of one object");
-    Ok(object)
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunOptions {
+    /// Do not ask for confirmation. Required if stdin is not a terminal.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Delete what this saved plan deletes and a plan of now does too, and nothing else. Refused
+    /// after 24 hours, in another account or Region, and with another configuration.
+    #[arg(long, value_name = "FILE|s3://BUCKET/KEY")]
+    pub(crate) plan: Option<File>,
 }
 
 /// Options of `plan`.
@@ -270,6 +287,9 @@ pub(crate) struct PlanOptions {
     /// Show tags, bytes and dollars a month of each repository instead of reasons.
     #[arg(long, conflicts_with = "all")]
     pub(crate) sizes: bool,
+    /// Save the plan, for `run --plan` within 24 hours. Compressed if the name ends with `.gz`.
+    #[arg(long, value_name = "FILE|s3://BUCKET/KEY")]
+    pub(crate) out: Option<File>,
     /// Write the report to this file too, as one HTML page that needs nothing else.
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
@@ -287,6 +307,24 @@ pub(crate) enum Output {
     Json,
     /// JSON Lines: one object for each item.
     Jsonl,
+    /// Rows with commas, for spreadsheets: `plan`, `run`, `diff`, `in-use` and `verify`.
+    Csv,
+    /// Tables in Markdown, for comments: `plan`, `run`, `diff`, `in-use` and `verify`.
+    Markdown,
+}
+
+impl Output {
+    /// Returns whether a command can print it.
+    pub(crate) const fn is_of(self, command: &Command) -> bool {
+        use Command::{Diff, InUse, Plan, Run, Verify};
+        match self {
+            Self::Table | Self::Json | Self::Jsonl => true,
+            Self::Csv | Self::Markdown => matches!(
+                command,
+                Plan(_) | Run(_) | Diff { .. } | InUse { .. } | Verify
+            ),
+        }
+    }
 }
 
 /// When to colour the output.

@@ -67,6 +67,14 @@ pub(crate) enum UsageError {
     Subcommand(String),
     #[error("--region: {0}")]
     Region(UnknownRegion),
+    #[error(
+        "the configuration says `mode: plan`, so that nothing is deleted\nhint: set `mode: delete`, save a plan with that (`plan` deletes nothing), and apply it"
+    )]
+    PlanMode,
+    #[error(
+        "`--output csv` and `--output markdown` are for `plan`, `run`, `diff`, `in-use` and `verify`\nhint: `--output json` is for every command"
+    )]
+    Format,
     #[error(transparent)]
     Image(#[from] TypedReferenceError),
     #[error(transparent)]

@@ -14,6 +14,7 @@ use crate::{
     exit::Exit,
     output,
     page::{Look, Page},
+    rows::Rows,
     session::Session,
 };
 
@@ -51,6 +52,8 @@ pub(crate) async fn execute(publish: bool, session: &Session) -> anyhow::Result<
             output::json(&mut out, &document)?;
         }
         Output::Jsonl => output::json_lines(&mut out, references(&usage, only))?,
+        Output::Csv => rows(&usage, only).csv(&mut out)?,
+        Output::Markdown => rows(&usage, only).markdown(&mut out)?,
     }
     Ok(if usage.is_complete() {
         Exit::Done
@@ -72,6 +75,21 @@ fn images(page: &mut Page, usage: &UsageIndex, only: Option<&RepositoryGlobs>) {
     page.gap();
     output::sources(page, usage.sources());
     output::unread(page, usage.unread());
+}
+
+/// Returns each image with each of its users.
+fn rows(usage: &UsageIndex, only: Option<&RepositoryGlobs>) -> Rows {
+    let rows = selected(usage, only).flat_map(|(reference, users)| {
+        let users = users.iter();
+        users.map(move |user| {
+            [
+                reference.to_string(),
+                user.to_string(),
+                user.live.to_string(),
+            ]
+        })
+    });
+    Rows::new(["image", "user", "live"], rows)
 }
 
 fn references(usage: &UsageIndex, only: Option<&RepositoryGlobs>) -> impl Iterator<Item = Value> {

@@ -35,11 +35,6 @@ pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
     }
     let mut out = output::stdout();
     match session.output {
-        Output::Table => {
-            let mut page = session.page();
-            conflicts(&mut page, &found);
-            page.show()?;
-        }
         Output::Json => {
             let errors = found.errors.iter();
             let errors =
@@ -49,6 +44,11 @@ pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
             output::json(&mut out, &document)?;
         }
         Output::Jsonl => output::json_lines(&mut out, &found.conflicts)?,
+        _ => {
+            let mut page = session.page();
+            conflicts(&mut page, &found);
+            page.show()?;
+        }
     }
     Ok(Exit::Done)
 }

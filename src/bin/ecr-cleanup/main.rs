@@ -5,8 +5,10 @@
 mod accept_use;
 mod arguments;
 mod check_config;
+mod diff;
 mod exit;
 mod explain;
+mod file;
 mod git;
 mod import_lifecycle;
 mod in_use;
@@ -20,6 +22,7 @@ mod plan;
 mod progress;
 mod rbac;
 mod restore;
+mod rows;
 mod run;
 mod session;
 mod stop;
@@ -31,9 +34,12 @@ use std::{
     process::ExitCode,
 };
 
-use arguments::{Arguments, Command, Common, GitCommand};
+use arguments::{Arguments, Command, Common, GitCommand, RunOptions};
 use clap::{CommandFactory, Parser};
-use ecr_cleanup::config::{self, ConfigError};
+use ecr_cleanup::{
+    config::{self, ConfigError},
+    report::SavedPlanError,
+};
 use exit::{Exit, UsageError};
 use interrupt::Interrupted;
 use page::{Look, Page};
@@ -54,15 +60,26 @@ async fn main() -> ExitCode {
 }
 
 async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
+    if !common.output.is_of(&command) {
+        return Err(UsageError::Format.into());
+    }
     let session = Session::start(common);
     match command {
         Command::Plan(options) => plan::execute(&options, &session.await?).await,
-        Command::Run { yes: false } | Command::AcceptUse { yes: false, .. }
+        Command::Run(RunOptions { yes: false, .. }) | Command::AcceptUse { yes: false, .. }
             if !io::stdin().is_terminal() =>
         {
             Err(UsageError::NotATerminal.into())
         }
-        Command::Run { yes } => run::execute(yes, &session.await?).await,
+        Command::Run(options) => {
+            let session = session.await?;
+            Box::pin(run::execute(&options, &session)).await
+        }
+        Command::Diff {
+            old,
+            new,
+            exit_code,
+        } => diff::execute(&old, &new, exit_code, &session.await?).await,
         Command::Init { out, force } => init::execute(out.as_deref(), force, &session.await?).await,
         Command::InUse { publish } => in_use::execute(publish, &session.await?).await,
         Command::KeepList => keep_list::execute(&session.await?).await,
@@ -136,9 +153,10 @@ fn report(error: &anyhow::Error) -> Exit {
     page.paragraph(label, 2, Look::Plain, &format!("{error:#}"));
     // Nothing is left to do if that cannot be written.
     let _ = page.print_to_stderr();
-    if error.is::<ConfigError>() || error.is::<UsageError>() {
-        Exit::Usage
-    } else {
-        Exit::Internal
+    match error.downcast_ref() {
+        Some(SavedPlanError::Unread(_)) => Exit::Internal,
+        Some(_) => Exit::Refused,
+        None if error.is::<ConfigError>() || error.is::<UsageError>() => Exit::Usage,
+        None => Exit::Internal,
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use ecr_cleanup::{
     evidence::{SourceStatus, Unread},
-    report::Escaped,
+    report::{Answer, Escaped},
 };
 use serde::Serialize;
 
@@ -17,6 +17,7 @@ use crate::{
     arguments::Output,
     interrupt,
     page::{Look, Page, counted},
+    rows::{Rows, literal},
     terminal::Terminal,
 };
 
@@ -28,6 +29,13 @@ pub(crate) fn stdout() -> Escaped<StdoutLock<'static>> {
 /// Returns standard error, for text that may come from outside.
 pub(crate) fn stderr() -> Escaped<Stderr> {
     Escaped::new(io::stderr())
+}
+
+/// Warns on standard error.
+pub(crate) fn warn(text: &str) -> io::Result<()> {
+    let mut page = Page::new(Terminal::of_stderr());
+    page.paragraph((Look::Alone, "Warning: "), 2, Look::Plain, text);
+    page.print_to_stderr()
 }
 
 /// Prints a JSON document.
@@ -52,6 +60,16 @@ pub(crate) fn json_lines<T: Serialize>(
         .try_for_each(|value| json_line(out, &value))
 }
 
+/// Prints what an answer says in a few sentences, and a table, as Markdown.
+pub(crate) fn markdown(out: &mut impl Write, answer: &Answer, rows: &Rows) -> io::Result<()> {
+    writeln!(out, "**{}**\n", literal(&answer.result))?;
+    rows.markdown(out)?;
+    for refusal in &answer.refusals {
+        writeln!(out, "\nRefused: {}", literal(&refusal.to_string()))?;
+    }
+    Ok(())
+}
+
 /// Prints a value in a format.
 pub(crate) fn value(
     out: &mut impl Write,
@@ -59,9 +77,9 @@ pub(crate) fn value(
     value: &(impl Display + Serialize),
 ) -> io::Result<()> {
     match format {
-        Output::Table => write!(out, "{value}"),
         Output::Json => json(out, value),
         Output::Jsonl => json_line(out, value),
+        _ => write!(out, "{value}"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `ecr-cleanup plan`
 
 mod remarks;
+mod rows;
 mod sizes;
 mod table;
 
@@ -19,7 +20,7 @@ use crate::{
 
 pub(crate) use remarks::Remarks;
 use sizes::sizes;
-pub(crate) use table::{Stored, repositories};
+pub(crate) use table::{Stored, all_names, repositories};
 
 /// Shows what would be deleted, and why.
 pub(crate) async fn execute(options: &PlanOptions, session: &Session) -> anyhow::Result<Exit> {
@@ -36,6 +37,11 @@ pub(crate) async fn execute(options: &PlanOptions, session: &Session) -> anyhow:
         let sizes = sizes.ok_or(Interrupted)?;
         answer.set_exact(sizes.total, usd);
         exclusive = Some(sizes.exclusive);
+    }
+    if let Some(file) = &options.out {
+        let saved = prepared.to_saved()?;
+        file.write(&session.clients, "application/jsonl", saved)
+            .await?;
     }
     if let Some(file) = &options.html {
         let page = prepared.html(&answer, exclusive.as_ref()).await;
@@ -59,8 +65,12 @@ pub(crate) async fn execute(options: &PlanOptions, session: &Session) -> anyhow:
             Remarks::new(session.quiet, Mode::Plan).add(&mut page, prepared.plan(), &answer, true);
             page.show()?;
         }
-        Output::Json => output::json(&mut out, &answer.to_json())?,
+        Output::Json => output::json(&mut out, &answer)?,
         Output::Jsonl => image_lines(&mut out, prepared.plan())?,
+        Output::Csv => rows::images(prepared.plan()).csv(&mut out)?,
+        Output::Markdown => {
+            output::markdown(&mut out, &answer, &rows::reasons(prepared.plan()))?;
+        }
     }
     Ok(match answer.status.into() {
         Exit::Done if options.exit_code && answer.counts.candidates > 0 => Exit::Candidates,

@@ -20,11 +20,11 @@ pub(crate) async fn execute(images: &[String], session: &Session) -> anyhow::Res
         let restoring = session.program.restore(&image, POLL);
         let restored = session.progress.show_while(restoring).await?;
         match session.output {
-            Output::Table => {
+            Output::Json | Output::Jsonl => output::json_line(&mut out, &restored)?,
+            _ => {
                 let images = count(restored.digests.len() as u64, "image", "images");
                 writeln!(out, "{image} can be pulled: restored {images}.")?;
             }
-            Output::Json | Output::Jsonl => output::json_line(&mut out, &restored)?,
         }
     }
     Ok(Exit::Done)

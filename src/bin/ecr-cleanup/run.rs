@@ -1,17 +1,23 @@
 //! `ecr-cleanup run`
 
+mod rows;
+mod since;
+
 use std::{collections::BTreeSet, fmt, io::Write};
 
+use anyhow::Context;
 use ecr_cleanup::{
     config::Mode,
-    pipeline::Finished,
+    pipeline::{Finished, Planned, Request},
     plan::Plan,
-    report::{Answer, Size},
+    report::{Answer, SavedPlan, Size, own_bytes},
 };
+use serde::Serialize;
 
 use crate::{
-    arguments::Output,
-    exit::Exit,
+    arguments::{Output, RunOptions},
+    exit::{Exit, UsageError},
+    file::File,
     interrupt, output,
     page::{counted, thousands},
     plan::{self, Remarks, Stored},
@@ -19,52 +25,130 @@ use crate::{
 };
 
 /// Does what `mode` in the configuration says, after a confirmation.
-pub(crate) async fn execute(yes: bool, session: &Session) -> anyhow::Result<Exit> {
+pub(crate) async fn execute(options: &RunOptions, session: &Session) -> anyhow::Result<Exit> {
     let mode = session.program.config().mode;
     let home = session.introduce(&format!("mode {mode}")).await?;
-    let prepared = session.plan_as_far(session.request(mode)).await?;
+    let saved = match &options.plan {
+        Some(_) if mode == Mode::Plan => return Err(UsageError::PlanMode.into()),
+        Some(file) => Some(read(file, session).await?),
+        None => None,
+    };
+    let request = Request {
+        saved: saved.clone(),
+        ..session.request(mode)
+    };
+    let prepared = session.plan_as_far(request).await?;
     let is_cut_short = interrupt::happened();
     if !is_cut_short {
         session.check_planned(&prepared)?;
     }
     let planned = prepared.answer();
-    let candidates = planned.counts.candidates;
+    let work = Work::of(&prepared, &planned, saved.as_ref());
     let may_act = mode != Mode::Plan && prepared.refusals().is_empty();
-    let acts = may_act && candidates > 0 && !is_cut_short;
+    let acts = may_act && work.images > 0 && !is_cut_short;
     let mut remarks = Remarks::new(session.quiet, mode);
     if session.output == Output::Table && !is_cut_short {
         let mut page = session.page();
-        if !session.quiet {
-            plan::repositories(&mut page, prepared.plan(), Stored::from(&planned), false);
+        match &saved {
+            Some(saved) => {
+                let since = prepared.plan().since(&saved.images);
+                since::add(&mut page, saved, &since, prepared.plan().now());
+            }
+            None if session.quiet => {}
+            None => plan::repositories(&mut page, prepared.plan(), Stored::from(&planned), false),
         }
         remarks.add(&mut page, prepared.plan(), &planned, mode == Mode::Plan);
         page.gap();
         page.print()?;
     }
-    let question = Question::new(&planned, mode, &home, prepared.plan(), session);
-    if acts && !yes && !output::typed(&question.to_string(), &question.accounts)? {
+    let of = planned.counts.images;
+    let question = Question::new((work, of), mode, &home, prepared.plan(), session);
+    if acts && !options.yes && !output::typed(&question.to_string(), &question.accounts)? {
         writeln!(output::stderr(), "Nothing was changed.")?;
         return Ok(Exit::Done);
     }
     let plan = (session.output == Output::Table).then(|| prepared.plan().clone());
     session.progress.set_message(doing(mode).to_owned());
     let finishing = interrupt::stoppable(prepared.finish());
-    let Finished { answer, .. } = session.progress.show_while(finishing).await;
+    let finished = session.progress.show_while(finishing).await;
+    let may_have_acted = mode != Mode::Plan || is_cut_short;
+    print(session, may_have_acted, &finished, plan.as_ref(), &mut remarks)?;
+    Ok(finished.answer.status.into())
+}
+
+/// Prints what a run did; `plan` is what people were shown before.
+fn print(
+    session: &Session,
+    may_have_acted: bool,
+    finished: &Finished,
+    plan: Option<&Plan>,
+    remarks: &mut Remarks,
+) -> anyhow::Result<()> {
+    let Finished { answer, images, .. } = finished;
     let mut out = output::stdout();
     match (session.output, plan) {
-        (Output::Table, Some(plan)) if mode != Mode::Plan || is_cut_short => {
+        (Output::Table, Some(plan)) if may_have_acted => {
             let mut page = session.page();
-            remarks.add(&mut page, &plan, &answer, true);
+            remarks.add(&mut page, plan, answer, true);
             page.print()?;
         }
         (Output::Table, _) => writeln!(
             out,
             "The configuration says `mode: plan`. Set `mode: delete` to delete images."
         )?,
-        (Output::Json, _) => output::json(&mut out, &answer.to_json())?,
-        (Output::Jsonl, _) => output::json_line(&mut out, &answer.to_json())?,
+        (Output::Json, _) => output::json(&mut out, answer)?,
+        (Output::Jsonl, _) => {
+            output::json_lines(&mut out, images)?;
+            let kind = "run";
+            output::json_line(&mut out, &AnswerLine { kind, answer })?;
+        }
+        (Output::Csv, _) => rows::images(images).csv(&mut out)?,
+        (Output::Markdown, _) => output::markdown(&mut out, answer, &rows::outcomes(images))?,
     }
-    Ok(answer.status.into())
+    Ok(())
+}
+
+/// The last line of a run, after a line for each image.
+#[derive(Serialize)]
+struct AnswerLine<'a> {
+    kind: &'static str,
+    #[serde(flatten)]
+    answer: &'a Answer,
+}
+
+/// Reads a saved plan.
+async fn read(file: &File, session: &Session) -> anyhow::Result<SavedPlan> {
+    let bytes = file.read(&session.clients).await?;
+    let saved = session.program.saved_plan(bytes).await;
+    saved.with_context(|| format!("`{file}` is not applied, and nothing was deleted"))
+}
+
+/// What there is to delete or archive.
+#[derive(Debug, Clone, Copy)]
+struct Work {
+    images: u64,
+    bytes: u64,
+    repositories: u64,
+}
+
+impl Work {
+    fn of(planned: &Planned<'_>, answer: &Answer, saved: Option<&SavedPlan>) -> Self {
+        let Some(saved) = saved else {
+            let lines = answer.repositories.iter();
+            return Self {
+                images: answer.counts.candidates,
+                bytes: answer.bytes.candidates,
+                repositories: lines.filter(|line| line.candidates > 0).count() as u64,
+            };
+        };
+        let both = planned.plan().since(&saved.images).both;
+        let repositories: BTreeSet<_> = both.iter().map(|(it, _)| it.key()).collect();
+        Self {
+            images: both.len() as u64,
+            bytes: both.iter().map(|(_, it)| own_bytes(&it.image)).sum(),
+            repositories: repositories.len() as u64,
+        }
+    }
 }
 
 /// Returns what the end of a run does.
@@ -91,7 +175,13 @@ struct Question {
 }
 
 impl Question {
-    fn new(answer: &Answer, mode: Mode, home: &Home, plan: &Plan, session: &Session) -> Self {
+    fn new(
+        (work, of): (Work, u64),
+        mode: Mode,
+        home: &Home,
+        plan: &Plan,
+        session: &Session,
+    ) -> Self {
         let registries = plan.registries().iter();
         let place = registries.clone().map(|registry| {
             if **registry == home.registry {
@@ -102,19 +192,15 @@ impl Question {
         });
         let place: Vec<String> = place.collect();
         let accounts: BTreeSet<String> = registries.map(|it| it.account.to_string()).collect();
-        let repositories = answer
-            .repositories
-            .iter()
-            .filter(|line| line.candidates > 0);
-        let candidates = answer.counts.candidates;
+        let candidates = work.images;
         let most = session.program.config().guards.max_deletions_per_run;
         Self {
             mode,
             images: candidates.min(most),
             candidates,
-            of: answer.counts.images,
-            size: Size(answer.bytes.candidates),
-            repositories: repositories.count() as u64,
+            of,
+            size: Size(work.bytes),
+            repositories: work.repositories,
             place: place.join(" and "),
             accounts: accounts.into_iter().collect(),
         }

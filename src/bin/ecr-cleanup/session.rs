@@ -29,7 +29,7 @@ pub(crate) struct Session {
     terminal: Terminal,
     repositories: Option<RepositoryGlobs>,
     pub(crate) quiet: bool,
-    clients: Clients,
+    pub(crate) clients: Clients,
     caller: CallerChoice,
     /// Where the configuration comes from, for people.
     configuration: String,
@@ -93,15 +93,25 @@ impl Session {
     }
 
     /// Finds out who the caller is, and says it before anything else where people read; `doing` is
-    /// what the command does there.
+    /// what the command does there with the configuration.
     pub(crate) async fn introduce(&self, doing: &str) -> anyhow::Result<Home> {
+        let mut text = format!("{doing}, {}", self.configuration);
+        let registries = self.program.config().registries.len() as u64;
+        if registries > 0 {
+            let registries = counted(registries, "registry", "registries");
+            text += &format!(", cleans {registries}");
+        }
+        self.introduce_doing(&text).await
+    }
+
+    /// Does the same where no configuration is used.
+    pub(crate) async fn introduce_doing(&self, doing: &str) -> anyhow::Result<Home> {
         self.clients.check_caller(&self.caller).await?;
-        let identified = match self.output {
-            Output::Table => self.program.caller().await,
-            Output::Json | Output::Jsonl => {
-                let identity = self.clients.identity().await;
-                identity.map(|identity| (identity, None))
-            }
+        let identified = if self.output == Output::Table {
+            self.program.caller().await
+        } else {
+            let identity = self.clients.identity().await;
+            identity.map(|identity| (identity, None))
         };
         let (identity, alias) = match identified {
             Ok(identified) => identified,
@@ -119,14 +129,7 @@ impl Session {
                 || role(&identity.arn),
                 |profile| format!("profile {profile}"),
             );
-            let mut text = format!("{who}, {doing}, {}", self.configuration);
-            let registries = self.program.config().registries.len();
-            if registries > 0 {
-                text += &format!(
-                    ", cleans {}",
-                    counted(registries as u64, "registry", "registries")
-                );
-            }
+            let text = format!("{who}, {doing}");
             let mut page = self.page();
             page.paragraph((Look::Strong, &format!("{home}, ")), 2, Look::Plain, &text);
             page.gap();
@@ -146,6 +149,7 @@ impl Session {
             mode,
             only: self.repositories.clone(),
             stop_at: interrupt::stop_time(),
+            saved: None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! `ecr-cleanup verify`
 
+use std::io::Write;
+
 use ecr_cleanup::report::Verification;
 
 use crate::{
@@ -7,6 +9,7 @@ use crate::{
     exit::Exit,
     in_use, output,
     page::{Look, Page},
+    rows::{Rows, literal},
     session::Session,
 };
 
@@ -29,12 +32,30 @@ pub(crate) async fn execute(session: &Session) -> anyhow::Result<Exit> {
         }
         Output::Json => output::json(&mut out, &verification)?,
         Output::Jsonl => output::json_lines(&mut out, &verification.missing)?,
+        Output::Csv => rows(&verification).csv(&mut out)?,
+        Output::Markdown => {
+            writeln!(out, "**{}**\n", literal(&summary(&verification)))?;
+            rows(&verification).markdown(&mut out)?;
+        }
     }
     Ok(match verification.live_missing() {
         0 if verification.is_complete() => Exit::Done,
         0 => Exit::Internal,
         _ => Exit::Missing,
     })
+}
+
+/// Returns the images that cannot be pulled.
+fn rows(verification: &Verification) -> Rows {
+    let rows = verification.missing.iter().map(|missing| {
+        [
+            missing.title(),
+            missing.problem.to_string(),
+            missing.live.to_string(),
+            missing.users.join("; "),
+        ]
+    });
+    Rows::new(["image", "problem", "live", "users"], rows)
 }
 
 fn remarks(page: &mut Page, verification: &Verification) {
@@ -58,7 +79,10 @@ fn remarks(page: &mut Page, verification: &Verification) {
     }
     let sources = verification.in_use.iter();
     output::sources(page, sources.filter(|source| !source.is_complete()));
-    // The missing images stand above.
-    let summary = verification.summary.replace(": see `missing`", "");
-    page.paragraph((Look::Plain, ""), 0, Look::Strong, &summary);
+    page.paragraph((Look::Plain, ""), 0, Look::Strong, &summary(verification));
+}
+
+/// Returns the result without its pointer to the missing images, which stand beside it.
+fn summary(verification: &Verification) -> String {
+    verification.summary.replace(": see `missing`", "")
 }

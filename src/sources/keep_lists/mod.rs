@@ -128,7 +128,7 @@ impl KeepLists {
     }
 
     fn parse(&self, object: Object, address: &str) -> Result<Listed, KeepListError> {
-        let text = s3::content(object)?;
+        let text = s3::decompressed(object.bytes)?;
         if Document::is_meant(&text) {
             let published = Published::parse(address, &text)?;
             return Ok(Listed::Evidence(Box::new(published)));

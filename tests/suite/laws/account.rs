@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use ecr_cleanup::{config::Mode, pipeline::Request, policy::RepositoryGlobs, report::Status};
+use ecr_cleanup::{
+    config::Mode,
+    pipeline::Request,
+    policy::RepositoryGlobs,
+    report::{SavedImage, SavedPlan, Status},
+};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -163,6 +168,16 @@ impl Account {
         let list = keep_list(&[]);
         world.bucket("lists").insert("none.json".to_owned(), list);
         digests
+    }
+
+    /// Removes those of the images that are gone.
+    pub(super) fn remove(&self, world: &mut World, digests: &[String], gone: &[bool]) {
+        for ((stored, digest), gone) in self.images.iter().zip(digests).zip(gone) {
+            let repository = world.home().repository(REPOSITORIES[stored.repository]);
+            if *gone {
+                repository.remove(digest);
+            }
+        }
     }
 
     /// Adds a use, and its target if it is one of the rule.
@@ -392,14 +407,36 @@ impl Run {
         Self { aws, digests }
     }
 
+    /// Saves a plan, and returns it with what it deletes.
+    pub(super) async fn save(&self, config: &str) -> (SavedPlan, Images) {
+        let program = program(&self.aws, config);
+        let planned = program.plan(request(Mode::Plan)).await.unwrap();
+        let bytes = planned.to_saved().unwrap();
+        let (_, images) = SavedPlan::read(&bytes).unwrap();
+        let image = |it: SavedImage| (it.repository.to_string(), it.digest.to_string());
+        let images = images.into_iter().map(image).collect();
+        (program.saved_plan(bytes).await.unwrap(), images)
+    }
+
     /// Runs in mode `delete`, of all repositories or of these, and returns what it deleted.
     pub(super) async fn delete(&self, config: &str, only: Option<&[&str]>) -> Images {
+        self.delete_within(config, only, None).await
+    }
+
+    /// Does the same by a saved plan.
+    pub(super) async fn delete_within(
+        &self,
+        config: &str,
+        only: Option<&[&str]>,
+        saved: Option<SavedPlan>,
+    ) -> Images {
         let only = only.map(|globs| {
             let globs: Vec<String> = globs.iter().map(ToString::to_string).collect();
             RepositoryGlobs::new(&globs).unwrap()
         });
         let request = Request {
             only,
+            saved,
             ..request(Mode::Delete)
         };
         self.aws.clear_record();

@@ -8,6 +8,7 @@ use serde_json::Value;
 use simulated_aws::{Fault, FaultKind, Moment, World};
 
 use super::account::{By, Images, REPOSITORIES, RULES, Run, account, block_on, one_use};
+use crate::support::WorldExt;
 
 /// Returns what was deleted of these repositories.
 fn of<'d>(deleted: &'d Images, repositories: &[&str]) -> Vec<&'d (String, String)> {
@@ -165,6 +166,39 @@ proptest! {
                 left.push(REPOSITORIES.map(|repository| run.aws.digests(repository)));
             }
             prop_assert_eq!(&left[0], &left[1]);
+            Ok(())
+        })?;
+    }
+
+    /// It deletes what a plan of now deletes too, whatever is used, stored or gone since (A11).
+    #[test]
+    fn a_saved_plan_deletes_what_is_in_it_and_in_a_fresh_one(
+        account in account(),
+        uses in vec(one_use(), 0..3),
+        gone in vec(any::<bool>(), 14),
+        pushed in 0..3_usize,
+    ) {
+        block_on(async {
+            let config = account.config(&[], &[], &[]);
+            let (run, fresh) = (Run::of(&account).await, Run::of(&account).await);
+            let (saved, images) = run.save(&config).await;
+            let mut after = account.clone();
+            after.uses = uses;
+            for run in [&run, &fresh] {
+                run.aws.edit(|world| {
+                    *world = World::default();
+                    let digests = after.fill(world);
+                    after.remove(world, &digests, &gone);
+                    for repository in REPOSITORIES.iter().take(pushed) {
+                        world.tagged(repository, "9.9", 3);
+                    }
+                });
+            }
+            let fresh = fresh.delete(&config, None).await;
+            let deleted = run.delete_within(&config, None, Some(saved)).await;
+            let both: Images = fresh.intersection(&images).cloned().collect();
+            prop_assert!(deleted.is_subset(&both), "{:?}", deleted.difference(&both));
+            prop_assert_eq!(deleted, both);
             Ok(())
         })?;
     }

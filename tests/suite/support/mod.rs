@@ -99,6 +99,7 @@ pub(crate) fn request(mode: Mode) -> Request {
         mode,
         only: None,
         stop_at: StopTime::default(),
+        saved: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
     image::Digest,
-    plan::{Plan, RepositoryKey, RepositoryPlan, Unit},
+    plan::{Plan, RepositoryKey, RepositoryPlan, SavedImages, Unit},
 };
 
 /// The images that may still be deleted in a run. Their units are taken out until nothing is left
@@ -58,9 +58,10 @@ pub struct RepositorySelection<'a> {
 
 impl<'a> Selection<'a> {
     /// Selects the units of all repositories whose images have soaked, up to `limit` images. What
-    /// its policy only shows is not selected.
+    /// its policy only shows is not selected, nor what a saved plan does not have.
     pub(super) fn new(
         plan: &'a Plan,
+        saved: Option<&SavedImages>,
         limit: u64,
         has_soaked: impl Fn(&RepositoryPlan, &Digest) -> bool,
     ) -> Self {
@@ -68,7 +69,7 @@ impl<'a> Selection<'a> {
         let mut waiting = Vec::new();
         let repositories = || plan.repositories().iter().filter(|it| it.acts());
         for repository in repositories() {
-            for unit in repository.units() {
+            for unit in repository.units_in(saved) {
                 let mut images = unit.images.iter().map(|it| &it.planned.image.digest);
                 if images.all(|image| has_soaked(repository, image)) {
                     waiting.push((repository, unit));

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use crate::{
     evidence::{Coverage, Reference, SourceError, SourceStatus, UsageIndex},
     image::{AccountId, Digest, Time},
-    plan::{Plan, RepositoryPlan},
+    plan::{Plan, RepositoryPlan, SavedImages},
 };
 
 pub use limits::{RepositorySelection, Selection};
@@ -69,6 +69,8 @@ pub struct Memory {
 pub struct GuardInput<'a> {
     /// Plan.
     pub plan: &'a Plan,
+    /// What a saved plan deletes, beyond which nothing is; `None` if there is no such plan.
+    pub saved: Option<&'a SavedImages>,
     /// Evidence that the plan was made by.
     pub usage: &'a UsageIndex,
     /// Settings.
@@ -100,11 +102,13 @@ pub fn evaluate(input: GuardInput<'_>) -> Result<Clearance<'_>, Vec<Refusal>> {
     }
 }
 
-/// Returns the images that may be deleted in this run: those that have soaked, up to the limit.
+/// Returns the images that may be deleted in this run: those that have soaked, up to the limit, and
+/// of a run by a saved plan those that it has (A11).
 #[must_use]
 pub fn select(input: GuardInput<'_>) -> Selection<'_> {
     let GuardInput {
         plan,
+        saved,
         guards,
         memory,
         now,
@@ -116,7 +120,7 @@ pub fn select(input: GuardInput<'_>) -> Selection<'_> {
         let soaked = |ledger: &SoakLedger| ledger.has_soaked(repository, image, soak, now);
         soak.is_zero() || ledger.is_some_and(soaked)
     };
-    Selection::new(plan, guards.max_deletions_per_run, has_soaked)
+    Selection::new(plan, saved, guards.max_deletions_per_run, has_soaked)
 }
 
 /// Returns every reason for which a run may not delete.

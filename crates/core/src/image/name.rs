@@ -1,8 +1,9 @@
 //! Names of repositories, and tags.
 
-use std::{borrow::Borrow, fmt, ops::Deref};
+use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr};
 
 use serde::Serialize;
+use serde_with::DeserializeFromStr;
 
 use super::Digest;
 
@@ -23,7 +24,7 @@ pub enum NameError {
 
 /// Name of a repository, without registry, tag or digest: `team/app`. It is compared whole, never
 /// by prefix (U1).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, DeserializeFromStr)]
 pub struct RepositoryName(Box<str>);
 
 impl RepositoryName {
@@ -82,6 +83,14 @@ impl Tag {
         let has_end = ending.is_empty() || ending.starts_with(['.', '-']);
         let digest = Digest::from_hex(hex).ok().filter(|_| has_end)?;
         Some((digest, ending))
+    }
+}
+
+impl FromStr for RepositoryName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::new(text)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_with::SerializeDisplay;
 
 use super::{AccountId, Digest, DigestError, NameError, Partition, Region, RepositoryName, Tag};
@@ -15,7 +15,8 @@ use super::{AccountId, Digest, DigestError, NameError, Partition, Region, Reposi
 const DOCKER_HUB: &str = "docker.io";
 
 /// An account and a Region: where a registry is, and where images are used.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Registry {
     /// Account.
     pub account: AccountId,

@@ -6,9 +6,12 @@
 //! referrers: a signature without its image is of no use, an image without its signature may be
 //! refused by the runtime.
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::{
+    cmp::Ordering,
+    collections::{HashMap, HashSet},
+};
 
-use super::{PlannedImage, RepositoryPlan, graph::Graph, opaque_index::OpaqueIndexes};
+use super::{PlannedImage, RepositoryPlan, SavedImages, graph::Graph, opaque_index::OpaqueIndexes};
 use crate::image::{Image, Status, Time};
 
 /// Candidates that belong together, in the order of their deletion.
@@ -36,9 +39,20 @@ impl RepositoryPlan {
     /// Returns the candidates in units, the oldest unit first.
     #[must_use]
     pub fn units(&self) -> Vec<Unit<'_>> {
+        self.units_in(None)
+    }
+
+    /// Returns the candidates that a saved plan deletes too, or all without one, in units. Where a
+    /// candidate is not in the saved plan, what belongs to it is left out like itself (A11).
+    #[must_use]
+    pub fn units_in(&self, saved: Option<&SavedImages>) -> Vec<Unit<'_>> {
         let images: Vec<&Image> = self.images().iter().map(|planned| &planned.image).collect();
         let graph = Graph::new(&images, self.children());
-        let deletes = |index: &u32| self.images()[*index as usize].verdict.deletes();
+        let left_out = saved.map(|saved| self.left_out(&graph, saved));
+        let left_out = left_out.unwrap_or_default();
+        let deletes = |index: &u32| {
+            self.images()[*index as usize].verdict.deletes() && !left_out.contains(index)
+        };
         let candidates: Vec<u32> = (0..)
             .zip(&images)
             .map(|(index, _)| index)
@@ -73,6 +87,32 @@ impl RepositoryPlan {
         units.iter_mut().for_each(Unit::sort);
         units.sort_unstable_by(Unit::cmp);
         units
+    }
+
+    /// Returns the candidates that a saved plan does not have, with all that belongs to them.
+    fn left_out(&self, graph: &Graph, saved: &SavedImages) -> HashSet<u32> {
+        let candidates = || {
+            let all = (0..).zip(self.images());
+            all.filter(|(_, it)| it.verdict.deletes())
+        };
+        let new = candidates().filter(|(_, it)| !saved.contains(self, &it.image.digest));
+        let mut open: Vec<u32> = new.map(|(index, _)| index).collect();
+        let opaque = open
+            .iter()
+            .map(|&index| &self.images()[index as usize].image);
+        let opaque = OpaqueIndexes::new(opaque.filter(|image| self.is_opaque(image)));
+        if let Some(indexes) = opaque {
+            let archived = candidates().filter(|(_, it)| it.image.status == Status::Archived);
+            let possible = archived.filter(|(_, it)| indexes.may_name(&it.image));
+            open.extend(possible.map(|(index, _)| index));
+        }
+        let mut left_out: HashSet<u32> = open.iter().copied().collect();
+        while let Some(index) = open.pop() {
+            let deletes = |it: &u32| self.images()[*it as usize].verdict.deletes();
+            let dependents = graph.dependents(index).filter(deletes);
+            open.extend(dependents.filter(|it| left_out.insert(*it)));
+        }
+        left_out
     }
 
     /// Returns a level for each slot such that an archived image which may be the child of an

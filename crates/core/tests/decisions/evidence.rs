@@ -313,6 +313,7 @@ fn deletions(usage: &UsageIndex) -> BTreeSet<String> {
     }
     let input = GuardInput {
         plan: &plan,
+        saved: None,
         usage,
         guards: &guards,
         memory: &Memory::default(),

@@ -77,7 +77,16 @@ pub(crate) fn input<'a>(
     memory: &'a Memory,
 ) -> GuardInput<'a> {
     let pulling = &NOBODY;
-    GuardInput { plan, usage, guards, memory, pulling, now: days_ago(0), preconditions: &[] }
+    GuardInput {
+        plan,
+        saved: None,
+        usage,
+        guards,
+        memory,
+        pulling,
+        now: days_ago(0),
+        preconditions: &[],
+    }
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn select(repositories: &[(&str, &str)], limit: u64) -> (Vec<String>, u64, u64) 
     let memory = guard::Memory::default();
     let input = guard::GuardInput {
         plan: &plan,
+        saved: None,
         usage: &used,
         guards: &guards,
         memory: &memory,

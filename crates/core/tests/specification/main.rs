@@ -12,5 +12,6 @@ mod planner;
 mod random;
 mod ranks;
 mod rules;
+mod saved;
 mod set;
 mod world;

@@ -11,7 +11,7 @@ use ecr_cleanup_core::{
         Child, Content, Images, Inventory, NotRead, OwnReading, OwnReadings, Repository, Role,
         Unclear,
     },
-    plan::{self, Archiving, LeftAlone, PlanSettings, Veto},
+    plan::{self, Archiving, LeftAlone, Plan, PlanSettings, Veto},
 };
 use jiff::SignedDuration;
 use proptest::{collection::vec, option, prelude::*};
@@ -52,7 +52,7 @@ const TYPES: [&str; 5] = [
 const PLATFORMS: [&str; 2] = ["linux/amd64", "linux/arm64/v8"];
 const ARTIFACTS: [&str; 2] = ["attestation", "application/spdx+json"];
 /// Without optimization, a world takes twenty times as long.
-const CASES: u32 = if cfg!(debug_assertions) { 100 } else { 2_000 };
+pub(crate) const CASES: u32 = if cfg!(debug_assertions) { 100 } else { 2_000 };
 /// Images are numbered below this; those of a repository have different numbers.
 const NUMBERS: usize = 24;
 
@@ -65,7 +65,7 @@ struct Archived {
 
 /// An image, whose relations are numbers.
 #[derive(Debug, Clone)]
-struct Drawn {
+pub(crate) struct Drawn {
     home: usize,
     number: usize,
     tags: Vec<usize>,
@@ -152,11 +152,11 @@ enum Known {
 }
 
 #[derive(Debug, Clone)]
-struct Drawing {
-    images: Vec<Drawn>,
+pub(crate) struct Drawing {
+    pub(crate) images: Vec<Drawn>,
     /// Rule set of each repository, and what is known of it.
     homes: Vec<(usize, Known, Own)>,
-    uses: Vec<(usize, usize, usize)>,
+    pub(crate) uses: Vec<(usize, usize, usize)>,
     later: Vec<(usize, usize, usize)>,
     candidates: bool,
     delete_after: Option<i64>,
@@ -165,7 +165,7 @@ struct Drawing {
     began: Option<i64>,
 }
 
-fn drawing() -> impl Strategy<Value = Drawing> {
+pub(crate) fn drawing() -> impl Strategy<Value = Drawing> {
     let known = prop_oneof![
         20 => Just(Known::All),
         1 => Just(Known::Unclear),
@@ -192,6 +192,16 @@ fn drawing() -> impl Strategy<Value = Drawing> {
             began,
         },
     )
+}
+
+impl Drawing {
+    /// Returns the plan of the world.
+    pub(crate) fn plan(&self) -> Plan {
+        let (policies, uses) = (policies(), uses(&self.uses));
+        let evidence = usage(&uses).with_ledger(self.history().ledger(&self.inventories()));
+        let plan = plan::candidates(self.inventories(), &evidence, &policies, self.settings());
+        plan.decide(self.vetoes())
+    }
 }
 
 fn digest(number: usize) -> Digest {

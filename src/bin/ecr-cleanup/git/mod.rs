@@ -4,7 +4,7 @@ mod clone;
 mod graph;
 mod remote;
 
-use std::{fs, io::Write, path::Path};
+use std::io::Write;
 
 use anyhow::{Context, bail};
 use clone::{LocalClone, LocalRef};
@@ -14,13 +14,12 @@ use ecr_cleanup::{
     policy::git::{Commits, Document, DocumentRef, Expected, History, SCHEMA},
     report::count,
 };
-use flate2::{Compression, write::GzEncoder};
 use gix::ObjectId;
 use graph::Graph;
 use jiff::{SignedDuration, Timestamp};
 use remote::Remote;
 
-use crate::{arguments::Export, exit::Exit, output};
+use crate::{arguments::Export, exit::Exit, file::File, output};
 
 /// How long ago a commit may be that a slice has in any case.
 const SLICE: SignedDuration = SignedDuration::from_hours(365 * 24);
@@ -32,21 +31,11 @@ pub(crate) async fn export(export: &Export) -> anyhow::Result<Exit> {
     let document = document(export)?;
     let counts = (document.commits.id.len(), document.refs.len());
     let text = serde_json::to_vec(&document)?;
-    let address = match (&export.to, &export.out) {
-        (Some(object), _) => {
-            let (content_type, bytes) = compressed(&object.key, text)?;
-            let clients = Clients::from_environment(ClientOptions::default()).await;
-            clients.upload(object, content_type, bytes).await?;
-            object.to_string()
-        }
-        (None, Some(file)) => {
-            let (_, bytes) = compressed(&file.to_string_lossy(), text)?;
-            let written = fs::write(file, bytes);
-            written.with_context(|| format!("failed to write `{}`", file.display()))?;
-            file.display().to_string()
-        }
-        (None, None) => bail!("neither `--to` nor `--out` is given"),
-    };
+    let object = export.to.clone().map(File::Object);
+    let address = object.or_else(|| export.out.clone().map(File::Local));
+    let address = address.context("neither `--to` nor `--out` is given")?;
+    let clients = Clients::from_environment(ClientOptions::default()).await;
+    address.write(&clients, "application/json", text).await?;
     let commits = count(counts.0 as u64, "commit", "commits");
     let refs = count(counts.1 as u64, "ref", "refs");
     let repository = &document.repository;
@@ -148,14 +137,4 @@ fn refuse_differences(differences: &[String]) -> anyhow::Result<()> {
     bail!(
         "{all} from the remote\nhint: run `git fetch --prune --prune-tags --force` and export again; in a bare clone, clone again"
     )
-}
-
-/// Compresses what is written to a name that ends with `.gz`.
-fn compressed(name: &str, text: Vec<u8>) -> anyhow::Result<(&'static str, Vec<u8>)> {
-    if Path::new(name).extension().is_none_or(|it| it != "gz") {
-        return Ok(("application/json", text));
-    }
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(&text)?;
-    Ok(("application/gzip", encoder.finish()?))
 }

@@ -261,7 +261,7 @@ fn facts(number: &str, bytes: Option<u64>, images: &[&PlannedImage], now: Time) 
 }
 
 /// Returns the names of the first and the last images, with the number of those between them.
-fn first_and_last(images: &[&PlannedImage]) -> Vec<String> {
+pub(super) fn first_and_last(images: &[&PlannedImage]) -> Vec<String> {
     let names = |images: &[&PlannedImage]| -> Vec<String> {
         images.iter().map(|it| all_names(&it.image)).collect()
     };
@@ -278,7 +278,7 @@ fn first_and_last(images: &[&PlannedImage]) -> Vec<String> {
 }
 
 /// Returns all tags of an image, or its short digest.
-fn all_names(image: &Image) -> String {
+pub(crate) fn all_names(image: &Image) -> String {
     let tags: Vec<&str> = image.tags.iter().map(|tag| &**tag).collect();
     match tags.as_slice() {
         [] => image.digest.short(),
