@@ -338,6 +338,7 @@ async fn plans_reports_and_configurations_are_compared() {
     assert!(aws.deletions().is_empty());
     let wrong = config_in(&folder, "mode: purge");
     let text = both_outputs(&aws, &["diff", ADDRESS, &wrong]).await;
+    let text = text.replace("\n  ", " ");
     assert_contains!(text, "as a configuration it is wrong", "exit code 2");
 }
 
