@@ -44,7 +44,7 @@ pub(super) struct RateLimiter {
 #[derive(Debug, Default)]
 struct Buckets {
     rates: AwsRates,
-    buckets: HashMap<Bucket, Queue>,
+    queues: HashMap<Bucket, Queue>,
     memory: Option<RateMemory>,
 }
 
@@ -92,7 +92,7 @@ impl RateLimiter {
         let mut state = self.state();
         if state.rates != *rates {
             state.rates = rates.clone();
-            state.buckets.clear();
+            state.queues.clear();
         }
     }
 
@@ -158,11 +158,11 @@ impl RateLimiter {
         let mut state = self.state();
         let Buckets {
             rates,
-            buckets,
+            queues,
             memory,
         } = &mut *state;
         let memory = memory.as_ref().filter(|_| bucket.is_probed());
-        let queue = buckets.entry(bucket).or_insert_with(|| {
+        let queue = queues.entry(bucket).or_insert_with(|| {
             let found = memory.and_then(|memory| memory.recall(operation));
             Queue {
                 tokens: TokenBucket::new(bucket.limits(rates), found, now),

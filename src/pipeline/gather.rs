@@ -122,11 +122,7 @@ impl Program {
             let not_published = self.publish_found(&found, stop_at).await;
             let mut usage = found.into_index(&self.config.in_use, &locations);
             if let Some(inventories) = &inventories {
-                usage.settle_doubts(inventories.iter().flat_map(Inventory::names));
-                let history = state.as_mut().and_then(|state| state.use_history.as_mut());
-                if let Some(history) = history {
-                    usage = history.add_to(usage, inventories, self.clients.now());
-                }
+                usage = self.settled(usage, inventories, state.as_mut());
             }
             let all_answered = usage.out_of_time().next().is_none();
             Ok(Gathered {
@@ -142,6 +138,20 @@ impl Program {
                 read_at: run.started,
             })
         })
+    }
+
+    /// Returns what is in use by what is stored, and what the state knows of the past.
+    fn settled(
+        &self,
+        mut usage: UsageIndex,
+        inventories: &[Inventory],
+        state: Option<&mut State>,
+    ) -> UsageIndex {
+        usage.settle_doubts(inventories.iter().flat_map(Inventory::names));
+        match state.and_then(|state| state.use_history.as_mut()) {
+            Some(history) => history.add_to(usage, inventories, self.clients.now()),
+            None => usage,
+        }
     }
 
     /// Writes down what was learnt, though the run ends without a plan.

@@ -4,7 +4,8 @@
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use crate::{
-    config::{Config, nearest},
+    aws::idle_rates,
+    config::{AwsRates, Config, nearest},
     inventory::NotRead,
     plan::{KeepReason, LeftAlone, Plan, RepositoryPlan, Verdict},
     policy::{Action, KeepRule, KeepRules, Policies, Policy},
@@ -58,6 +59,15 @@ pub(super) fn warnings(plan: &Plan, policies: &Policies) -> Vec<Warning> {
         }
     }
     warnings
+}
+
+/// Returns a warning for each rate that concerns no call.
+pub(super) fn rates(rates: &AwsRates) -> impl Iterator<Item = Warning> {
+    idle_rates(rates).map(|name| {
+        let what = "for which the program has no rate of its own";
+        let message = format!("`aws.rates` names `{name}`, {what}");
+        Warning::new(WarningCode::IdleRate, message)
+    })
 }
 
 /// Returns a warning for each registry in which repositories are left alone since a pull-through

@@ -7,7 +7,7 @@ use super::{
     Locations, Program, Request, Run, apply::Applied, gather::Gathered, idle, log, unread,
 };
 use crate::{
-    aws::{ApiError, idle_rates},
+    aws::ApiError,
     cache::AllCaches,
     config::Mode,
     counted::Counted,
@@ -213,9 +213,7 @@ impl Program {
             .chain(super::possible_children::warning(plan))
             .chain(super::git::unbelieved(plan))
             .chain(super::young_ledger::warning(plan))
-            .chain(idle_rates(&self.config.aws).map(|name| {
-                format!("`aws.rates` names `{name}`, for which the program has no rate of its own")
-            }))
+            .chain(idle::rates(&self.config.aws))
             .chain(idle.into_iter().flatten())
             .collect()
     }

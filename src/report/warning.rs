@@ -58,6 +58,8 @@ pub enum WarningCode {
     IdlePolicy,
     /// A rule keeps no image.
     IdleRule,
+    /// A rate is given for what the program has no rate of its own.
+    IdleRate,
     /// An object of the state store could not be used.
     StateUnusable,
     /// Another run took the lock.

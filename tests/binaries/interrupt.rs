@@ -273,8 +273,9 @@ async fn commands_that_change_nothing_end_at_once() {
 #[tokio::test]
 async fn what_was_learnt_is_kept() {
     let aws = account().await;
-    let gate = hold(&aws, "ecr:GetRepositoryPolicy", "");
-    let started = Started::new(&aws, &["plan"]);
+    // Layers are read when all else was.
+    let gate = hold(&aws, "ecr:BatchGetImage", "bulk");
+    let started = Started::new(&aws, &["plan", "--exact-sizes"]);
     gate.reached().await;
     started.signal(Signal::INT);
     assert_eq!(started.end().await.code, Some(130));

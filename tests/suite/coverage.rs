@@ -291,7 +291,7 @@ async fn policies_are_asked_for_beside_images_and_those_of_the_registry_where_so
     .map(|it| aws.count(it));
     assert_eq!(counts, [3, 1, 1], "`used` has nothing to delete");
     let aws = SimulatedAws::start().await;
-    aws.edit(|world| world.in_use_elsewhere());
+    aws.edit(WorldExt::in_use_elsewhere);
     plan(&aws, "").await;
     assert_eq!(aws.count("ecr:GetRegistryPolicy"), 0);
 }

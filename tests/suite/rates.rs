@@ -45,5 +45,10 @@ async fn a_rate_that_is_misspelt_is_a_warning() {
     let warning =
         "`aws.rates` names `ecs:DescribeTaskDefs`, for which the program has no rate of its own";
     assert_warns(&planned, warning);
-    assert!(!planned.warnings.iter().any(|it| it.contains("`ecs:*`")));
+    assert!(
+        !planned
+            .warnings
+            .iter()
+            .any(|it| it.message.contains("`ecs:*`"))
+    );
 }

@@ -88,9 +88,7 @@ fn make(calls: u32, limits: Limits, found: Option<Found>, service: &mut Service)
         number += 1;
         events.push(Reverse((at, number, event)));
     };
-    for _ in 0..16 {
-        add(&mut events, Duration::ZERO, Event::Begin);
-    }
+    (0..16).for_each(|_| add(&mut events, Duration::ZERO, Event::Begin));
     while let Some(Reverse((at, _, event))) = events.pop() {
         let (now, so_far) = (start + at, at.as_secs_f64());
         match event {

@@ -81,7 +81,8 @@ async fn verdicts(file: &File, session: &Session) -> anyhow::Result<Verdicts> {
     })?;
     let home = session.clients.identity().await?.registry;
     let program = Program::new(config, session.clients.clone());
-    let planning = program.plan(session.request(Mode::Plan));
+    // In a box, since the future is large.
+    let planning = Box::pin(program.plan(session.request(Mode::Plan)));
     let planned = session.progress.show_while(planning).await?;
     planned.save_facts().await;
     if let Some(refusal) = planned.refusals().first() {

@@ -143,9 +143,11 @@ pub(crate) fn confirmed(question: &str) -> anyhow::Result<bool> {
 pub(crate) fn typed(question: &str, words: &[String]) -> anyhow::Result<bool> {
     let mut page = Page::new(Terminal::of_stderr());
     page.paragraph((Look::Plain, ""), 0, Look::Plain, question);
-    page.ask()?;
     let mut answer = String::new();
-    let read = interrupt::asking(|| io::stdin().read_line(&mut answer));
+    let read = interrupt::asking(|| {
+        page.ask()?;
+        io::stdin().read_line(&mut answer)
+    });
     read.context("failed to read the answer")?;
     Ok(answer.split_whitespace().eq(words))
 }

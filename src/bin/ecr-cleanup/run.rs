@@ -72,7 +72,13 @@ pub(crate) async fn execute(options: &RunOptions, session: &Session) -> anyhow::
     let finishing = interrupt::stoppable(prepared.finish());
     let finished = session.progress.show_while(finishing).await;
     let may_have_acted = mode != Mode::Plan || is_cut_short;
-    print(session, may_have_acted, &finished, plan.as_ref(), &mut remarks)?;
+    print(
+        session,
+        may_have_acted,
+        &finished,
+        plan.as_ref(),
+        &mut remarks,
+    )?;
     Ok(finished.answer.status.into())
 }
 

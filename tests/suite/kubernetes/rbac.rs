@@ -90,10 +90,8 @@ async fn the_role_of_a_context_is_yaml_to_apply() {
     let file = std::env::temp_dir().join(name);
     std::fs::write(&file, prod.kubeconfig("a \"site\"", "a-token")).unwrap();
     let file = file.display().to_string();
-    let config = format!(
-        "in_use: {{ eks: false, kubernetes: [{{ kubeconfig: elsewhere, context: 'a \"site\"', custom_resources: {{ exclude: ['argoproj.io/*'] }} }}] }}"
-    );
-    let program = program(&aws, &config);
+    let config = "in_use: { eks: false, kubernetes: [{ kubeconfig: elsewhere, context: 'a \"site\"', custom_resources: { exclude: ['argoproj.io/*'] } }] }";
+    let program = program(&aws, config);
     let role = program.cluster_role_of_context(&file, "a \"site\"").await;
     insta::assert_snapshot!(role.unwrap());
     assert_eq!(aws.calls().len(), 0);
