@@ -47,6 +47,21 @@ function value(condition: string, a: any, b: any): any {
   if (Array.isArray(joined(a)) && joined(a).length === joined(b)?.length) {
     return { "Fn::Join": ["", joined(a).map((part: any, index: number) => value(condition, part, joined(b)[index]))] };
   }
+  if (Array.isArray(joined(a)) && Array.isArray(joined(b))) return middle(condition, joined(a), joined(b));
   if (!isPlain(a) || !isPlain(b)) return chosen;
   return Object.fromEntries([...new Set([...Object.keys(a), ...Object.keys(b)])].map((key) => [key, value(condition, a[key], b[key])]));
+}
+
+/** Texts of different parts: what they begin and end with alike stands there once. */
+function middle(condition: string, a: any[], b: any[]): any {
+  const shorter = Math.min(a.length, b.length);
+  const alike = (at: (one: any[], index: number) => any, most: number) => {
+    let count = 0;
+    while (count < most && isEqual(at(a, count), at(b, count))) count += 1;
+    return count;
+  };
+  const first = alike((one, index) => one[index], shorter);
+  const last = alike((one, index) => one[one.length - 1 - index], shorter - first);
+  const between = [a, b].map((one) => ({ "Fn::Join": ["", one.slice(first, one.length - last)] }));
+  return { "Fn::Join": ["", [...a.slice(0, first), { "Fn::If": [condition, ...between] }, ...a.slice(a.length - last)]] };
 }
