@@ -147,7 +147,7 @@ export function scheduleInput(): string {
 /** The console's shareable test events. A click offers deleting only where deleting is what the function is for. */
 export function testEvents(mode: Mode): object {
   const files = fs.readdirSync(EVENTS).filter((file) => file.endsWith(".json"));
-  const offered = files.filter((file) => mode === "delete" || file !== "manual-delete.json").sort();
+  const offered = files.filter((file) => mode === "delete" || !["manual-delete.json", "manual-saved-plan.json"].includes(file)).sort();
   const example = (file: string) => ({ value: JSON.parse(fs.readFileSync(path.join(EVENTS, file), "utf8")) });
   return {
     components: {

@@ -57,7 +57,7 @@ locals {
   })
 
   # A click on "Test" offers deleting only where deleting is what the function is for.
-  event_files = [for file in fileset(var.events_dir, "*.json") : file if var.mode == "delete" || file != "manual-delete.json"]
+  event_files = [for file in fileset(var.events_dir, "*.json") : file if var.mode == "delete" || !contains(["manual-delete.json", "manual-saved-plan.json"], file)]
 }
 
 output "document" {
