@@ -62,7 +62,7 @@ pub(crate) enum Bucket {
     EcrStorageClass,
 }
 
-/// How the rate of a bucket is known.
+/// Origin of the rate of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Basis {
     /// AWS documents it, and workloads draw from it too.

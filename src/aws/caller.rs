@@ -35,7 +35,7 @@ pub struct CallerChoice {
 pub struct NoCaller {
     /// Observation.
     problem: String,
-    /// What to type.
+    /// Next step: mostly, what to type.
     next: String,
 }
 

@@ -56,7 +56,7 @@ struct Queue {
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// Where rates that were found out are remembered.
+/// Memory of the rates that were found out.
 #[derive(Debug)]
 pub(super) struct RateMemory {
     pub(super) caches: Arc<Caches>,

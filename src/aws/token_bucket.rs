@@ -9,7 +9,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-/// What a bucket is asked for.
+/// Limits that a bucket keeps to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// Calls a second at first.

@@ -69,7 +69,7 @@ pub struct Memory {
 pub struct GuardInput<'a> {
     /// Plan.
     pub plan: &'a Plan,
-    /// What a saved plan deletes, beyond which nothing is; `None` if there is no such plan.
+    /// Images of a saved plan, beyond which nothing is deleted; `None` if there is no such plan.
     pub saved: Option<&'a SavedImages>,
     /// Evidence that the plan was made by.
     pub usage: &'a UsageIndex,

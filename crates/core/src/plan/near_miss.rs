@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NearMiss {
     rule: String,
-    /// What is too long ago.
+    /// Event that is too long ago.
     event: Event,
     within: SignedDuration,
     age: SignedDuration,
@@ -85,7 +85,7 @@ impl Plan {
             !alone.evaluate(&ruled, &nothing, now).kept[index].is_empty()
         };
         let (pushed, pulled) = (images[index].pushed_at, ruled[index].pulled_at);
-        // What the use ledger says is not asked here.
+        // The use ledger is not asked here.
         let rules = keep.rules.iter();
         let misses = rules
             .filter(|rule| rule.ledger_window().is_none())
