@@ -2,14 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_config::{Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 
 use super::{
     ApiError, CallCounter, CallerChoice, CountInterceptor, Endpoint, JsonService, Operation,
     endpoint::ServiceConfigError,
     environment, https,
     rate_limit::{RateLimiter, RateMemory, ThrottleInterceptor},
+    recorded::{Answers, RecordedNetwork},
     role::RoleCredentials,
 };
 use crate::{
@@ -64,6 +65,10 @@ pub struct Clients {
     role: Option<Arn>,
     pub(super) rate_limiter: Arc<RateLimiter>,
     clock: fn() -> Time,
+    /// Network that keeps answers or gives them again, if it is one.
+    network: Option<RecordedNetwork>,
+    /// Time at which the answers that it gives again were kept.
+    kept_at: Option<Time>,
 }
 
 /// The caller, as AWS knows it.
@@ -99,10 +104,15 @@ impl Clients {
         } else {
             RateLimiter::unlimited()
         };
-        Self::counted(&config, limiter, Arc::new(CallCounter::default()))
+        Self::counted(&config, limiter, Arc::new(CallCounter::default()), None)
     }
 
-    fn counted(config: &SdkConfig, limiter: RateLimiter, calls: Arc<CallCounter>) -> Self {
+    fn counted(
+        config: &SdkConfig,
+        limiter: RateLimiter,
+        calls: Arc<CallCounter>,
+        network: Option<RecordedNetwork>,
+    ) -> Self {
         let limiter = Arc::new(limiter);
         let counts = CountInterceptor(Arc::clone(&calls));
         let throttles = ThrottleInterceptor(Arc::clone(&limiter));
@@ -116,7 +126,10 @@ impl Clients {
             .interceptor(counts.clone())
             .interceptor(throttles);
         let sts = aws_sdk_sts::config::Builder::from(config).interceptor(counts.clone());
-        let s3 = aws_sdk_s3::config::Builder::from(config).interceptor(counts.clone());
+        let s3 = aws_sdk_s3::config::Builder::from(config)
+            .interceptor(counts.clone())
+            // So a request is the same whatever the endpoint is.
+            .force_path_style(network.is_some());
         let sns = aws_sdk_sns::config::Builder::from(config).interceptor(counts);
         Self {
             ecr: aws_sdk_ecr::Client::from_conf(ecr.build()),
@@ -130,6 +143,50 @@ impl Clients {
             role: None,
             rate_limiter: limiter,
             clock: || Time::from(jiff::Timestamp::now()),
+            network,
+            kept_at: None,
+        }
+    }
+
+    /// Returns the same clients, whose answers are kept, and what keeps them.
+    #[must_use]
+    pub(crate) fn recorded(&self) -> (Self, RecordedNetwork) {
+        let inner = self.config.http_client().unwrap_or_else(https::client);
+        let network = RecordedNetwork::recording(inner);
+        let config = self.config.to_builder().http_client(network.client(None));
+        let clients = Self {
+            network: Some(network.clone()),
+            ..self.clone()
+        };
+        (clients.with_config(&config.build()), network)
+    }
+
+    /// Creates clients that ask nobody, and have no answer.
+    #[must_use]
+    pub fn of_nobody() -> Self {
+        Self::replaying(
+            Answers::new(),
+            "us-east-1",
+            Time::from(jiff::Timestamp::now()),
+        )
+    }
+
+    /// Creates clients that ask nobody: they answer with what was kept in a Region at a time.
+    #[must_use]
+    pub(crate) fn replaying(answers: Answers, region: &str, kept_at: Time) -> Self {
+        let network = RecordedNetwork::replaying(answers);
+        let credentials = Credentials::new("none", "none", None, None, "snapshot");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(RetryConfig::standard().with_max_attempts(1))
+            .http_client(network.client(None))
+            .build();
+        let calls = Arc::new(CallCounter::default());
+        Self {
+            kept_at: Some(kept_at),
+            ..Self::counted(&config, RateLimiter::unlimited(), calls, Some(network))
         }
     }
 
@@ -139,7 +196,10 @@ impl Clients {
         let credentials = RoleCredentials::new(self.clone(), role.clone(), session.to_owned());
         credentials.credentials().await?;
         let credentials = SharedCredentialsProvider::new(credentials);
-        let config = self.config.to_builder().credentials_provider(credentials);
+        let mut config = self.config.to_builder().credentials_provider(credentials);
+        if let Some(network) = &self.network {
+            config = config.http_client(network.client(Some(&role.arn)));
+        }
         Ok(Self {
             role: Some(role.arn.clone()),
             ..self.with_config(&config.build())
@@ -190,7 +250,8 @@ impl Clients {
         Self {
             clock: self.clock,
             role: self.role.clone(),
-            ..Self::counted(config, limiter, Arc::clone(&self.calls))
+            kept_at: self.kept_at,
+            ..Self::counted(config, limiter, Arc::clone(&self.calls), self.network.clone())
         }
     }
 
@@ -250,7 +311,7 @@ impl Clients {
     /// Returns the current time.
     #[must_use]
     pub fn now(&self) -> Time {
-        (self.clock)()
+        self.kept_at.unwrap_or_else(self.clock)
     }
 
     pub(crate) const fn clock(&self) -> fn() -> Time {

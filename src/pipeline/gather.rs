@@ -99,6 +99,7 @@ impl Program {
                 known: Known::of(&caches, state.is_some()),
                 own: &locations.own,
                 acts: request.mode != Mode::Plan,
+                whole: false,
             };
             let reading = async {
                 tokio::join!(
@@ -156,7 +157,9 @@ impl Program {
 
     /// Writes down what was learnt, though the run ends without a plan.
     pub(super) async fn save_facts(&self, state: Option<&State>, stop_at: &StopTime) {
-        let Some(state) = state else { return };
+        let Some(state) = state.filter(|_| self.kept.is_none()) else {
+            return;
+        };
         // In a box, since the futures of S3 are large.
         let saved = Box::pin(self.at_the_end(stop_at, state.save(true))).await;
         if let Some(Err(error)) = saved {
@@ -173,7 +176,7 @@ impl Program {
         Ok(locations)
     }
 
-    async fn read_registries(
+    pub(super) async fn read_registries(
         &self,
         locations: &Locations,
         scope: Scope<'_>,

@@ -12,6 +12,7 @@ mod gather;
 mod git;
 mod idle;
 mod init;
+mod kept_use;
 mod lifecycle;
 mod locations;
 mod log;
@@ -23,6 +24,7 @@ mod publish;
 mod pullers;
 mod rbac;
 mod saved_plan;
+mod snapshot;
 mod sources;
 mod stop;
 mod unread;
@@ -47,6 +49,7 @@ use crate::{
     state::{Needs, State},
     stop_time::StopTime,
 };
+use kept_use::KeptUse;
 use locations::Locations;
 use sources::FoundUse;
 
@@ -57,6 +60,7 @@ pub use lifecycle::Conflicts;
 pub use plan::Planned;
 pub use publish::{PublishError, PublishedEvidence};
 pub use rbac::RbacError;
+pub use snapshot::{Snapshot, SnapshotError, TakenSnapshot};
 pub use stop::StopError;
 
 /// Time before it would be killed at which a run ends by itself (A6).
@@ -91,6 +95,8 @@ pub struct Program {
     aliases: Arc<Aliases>,
     timeouts: RunTimeouts,
     cluster_timeouts: Timeouts,
+    /// What is in use by a snapshot; `None` if that is read.
+    kept: Option<KeptUse>,
 }
 
 /// Request for a run. It can narrow what the configuration allows, never widen it.
@@ -135,6 +141,7 @@ impl Program {
             aliases,
             timeouts: RunTimeouts::default(),
             cluster_timeouts: Timeouts::default(),
+            kept: None,
         }
     }
 

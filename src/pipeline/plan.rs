@@ -73,7 +73,7 @@ impl Program {
         let (id, stop_at) = (run.id.clone(), request.stop_at.clone());
         tracing::info!(event = "run_started", run_id = id, mode = %request.mode, version = report::VERSION, "started");
         let planned = Box::pin(self.gather_and_plan(request, run)).await;
-        if let (Err(error), Some(location)) = (&planned, &self.config.report) {
+        if let (Err(error), Some(location), None) = (&planned, &self.config.report, &self.kept) {
             let publication = Publication {
                 clients: &self.clients,
                 location,

@@ -130,7 +130,8 @@ impl Program {
         found: &FoundUse,
         stop_at: &StopTime,
     ) -> Option<Warning> {
-        let location = self.config.publish.as_ref()?;
+        let location = self.config.publish.as_ref();
+        let location = location.filter(|_| self.kept.is_none())?;
         if stop_at.is_interrupted() {
             return None;
         }

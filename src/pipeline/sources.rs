@@ -29,9 +29,9 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// What the sources of a run found.
 pub(super) struct FoundUse {
-    sources: Vec<Box<dyn Source>>,
-    pieces: Vec<Piece>,
-    terms: Terms,
+    pub(super) sources: Vec<Box<dyn Source>>,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) terms: Terms,
 }
 
 impl FoundUse {
@@ -96,12 +96,15 @@ impl Program {
         stop_at: &StopTime,
     ) -> FoundUse {
         let sources = self.sources(locations, caches);
+        let read = locations.read.iter();
+        let accounts = read.map(|(location, _)| location.account).collect();
+        if let Some(kept) = &self.kept {
+            return kept.found(sources, self, &accounts);
+        }
         let origin = Origin {
             run: Some(run.id.as_str().into()),
             configuration: Some(self.config.sha256().into()),
         };
-        let read = locations.read.iter();
-        let accounts = read.map(|(location, _)| location.account).collect();
         let settings = sources::Settings {
             aliases: &self.aliases,
             accounts: &accounts,

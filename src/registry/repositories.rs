@@ -42,6 +42,8 @@ pub(crate) struct Scope<'a> {
     pub own: &'a Identity,
     /// Whether the run deletes or archives. Then it asks again for policies before it does.
     pub acts: bool,
+    /// Whether everything asked for is read whatever the policies are, for a snapshot.
+    pub whole: bool,
 }
 
 /// Reads a registry: all its repositories, and the images of those in scope.
@@ -124,6 +126,15 @@ impl Reader<'_> {
             Ok(choice) => (None, Content::NotRead(not_chosen(choice, is_below))),
             Err(content) => (None, content),
         };
+        let content = match content {
+            Content::NotRead(NotRead::NotAsked) => content,
+            Content::NotRead(_) | Content::TagsUnread(_) if self.scope.whole => {
+                let content;
+                (content, pull_policy) = self.read_images(&name, false).await;
+                content
+            }
+            content => content,
+        };
         let images = content.images().map_or(0, |it| it.images.len());
         tracing::info!(event = "repository_read", repository = %name, images, "read a repository");
         Counted::Images.done(images);
@@ -148,35 +159,52 @@ impl Reader<'_> {
         arn: &str,
         is_cache: bool,
     ) -> Result<Choice<'_>, Content> {
-        let Scope { policies, only, .. } = self.scope;
+        let Scope {
+            policies,
+            only,
+            whole,
+            ..
+        } = self.scope;
         if only.is_some_and(|only| !only.matches(name)) {
             return Err(Content::NotRead(NotRead::NotAsked));
         }
-        if !policies.depend_on_tags(name, is_cache) {
-            return Ok(policies.of(name, is_cache, &RepositoryTags::new()));
+        let by_tags = policies.depend_on_tags(name, is_cache);
+        let without = || policies.of(name, is_cache, &RepositoryTags::new());
+        if !by_tags && !whole {
+            return Ok(without());
         }
         match tags(self.clients, name, arn).await {
             Ok(tags) => Ok(policies.of(name, is_cache, &tags)),
             Err(error) if error.cause == Cause::RepositoryNotFound => Err(Content::Vanished),
+            Err(_) if !by_tags => Ok(without()),
             Err(error) => Err(Content::TagsUnread(error.to_string())),
         }
     }
 
-    /// Reads the images of a repository, and at the same time its policies in ECR.
     async fn read_content(
         &self,
         name: &RepositoryName,
         policy: &Policy,
     ) -> (Content, Option<RepositoryPolicy>) {
-        let (clients, known) = (self.clients, self.scope.known);
         if policy.action == Action::LeaveAlone {
             let policy = policy.position;
             return (Content::NotRead(NotRead::Policy { policy }), None);
         }
+        let annotated = policy.git().is_some_and(|git| git.annotation);
+        self.read_images(name, annotated).await
+    }
+
+    /// Reads the images of a repository, with `annotated` what their annotations say, and at the same
+    /// time its policies in ECR.
+    async fn read_images(
+        &self,
+        name: &RepositoryName,
+        annotated: bool,
+    ) -> (Content, Option<RepositoryPolicy>) {
+        let (clients, known) = (self.clients, self.scope.known);
         let readings = Readings::of(known, self.registry, name);
         let readings = readings.with_excluded(self.is_excluded);
-        let annotated = policy.git().filter(|git| git.annotation);
-        let revisions = annotated.map(|_| known.revisions(self.registry));
+        let revisions = annotated.then(|| known.revisions(self.registry));
         let lately = known.absences(self.registry, clients.now());
         // Who may pull decides what is deleted: a dry run, which asks once, asks now.
         let before_recheck = Absences {

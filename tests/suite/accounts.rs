@@ -24,7 +24,7 @@ fn reader(account: &str) -> String {
 
 /// Cleans the registries of two accounts, one of them in two Regions, and reads use in three
 /// accounts and two Regions.
-fn config() -> String {
+pub(crate) fn config() -> String {
     format!(
         r#"
 mode: delete
@@ -62,7 +62,7 @@ const REGISTRIES: [(&str, &str); 3] = [
 
 /// Fills each registry with an image for each location, needed by one workload there and nowhere
 /// else, and one that nobody needs. Returns the images that are to be deleted.
-fn world(world: &mut World) -> BTreeSet<(Location, String)> {
+pub(crate) fn world(world: &mut World) -> BTreeSet<(Location, String)> {
     for (account, external_id) in [(SECOND, Some("s3cret")), (THIRD, None)] {
         for role in [cleaner(account), reader(account)] {
             let trust = Trust {

@@ -13,7 +13,7 @@ use crate::support::{
     state::{BUCKET, STATE, account, keys, put_object},
 };
 
-const CONFIG: &str =
+pub(crate) const CONFIG: &str =
     "{mode: delete, state: 's3://memory/prefix', report: 's3://reports', policies: [
   { repositories: [annotated], delete_unmatched: true, keep: [{ tags: '^none$' }],
     git: { document: 's3://memory/git.json', repository: app, annotation: true, unmapped: ignore,
@@ -35,7 +35,7 @@ fn annotated(commit: &str, content: &str) -> Push {
 
 /// Images of three commits of `main`, of which the last has the tag, and of one that no ref has.
 /// Returns the digests by what they are.
-async fn world() -> (SimulatedAws, BTreeMap<&'static str, String>) {
+pub(crate) async fn world() -> (SimulatedAws, BTreeMap<&'static str, String>) {
     let origin = Origin::new(Moment::NOW.epoch_milliseconds() / 1000);
     let [oldest, middle, newest] = [200, 100, 50].map(|days| origin.commit("main", days));
     let gone = origin.commit("gone", 90);

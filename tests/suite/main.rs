@@ -63,6 +63,7 @@ mod pull_times;
 mod rates;
 mod reading_order;
 mod reference;
+mod snapshot;
 mod state_store;
 mod stop;
 mod trust;

@@ -39,7 +39,7 @@ fn for_organization(key: &str, value: &Value) -> String {
 
 /// Makes an organization, of which each account uses an image of its own in `shared`, and its own
 /// account one of `private`.
-fn fill(world: &mut World) {
+pub(crate) fn fill(world: &mut World) {
     world.organization = Some(Organization::of(
         "o-example",
         [OWN].into_iter().chain(OTHERS),
@@ -73,7 +73,7 @@ async fn organization(edit: impl FnOnce(&mut World)) -> SimulatedAws {
 }
 
 /// Returns a configuration that reads the organization, with more of its settings and guards.
-fn config(settings: &str, guards: &str) -> String {
+pub(crate) fn config(settings: &str, guards: &str) -> String {
     format!(
         "{{mode: delete, policies: [{{repositories: ['**'], keep: [{{tags: '^keep$'}}], delete_unmatched: true}}], \
          in_use: {{eks: false, lambda: false, organization: {{role_name: team/reader, external_id: s3cret{settings}}}}}, \

@@ -17,7 +17,7 @@ fn repository(world: &mut World, name: &str, tags: &[(&str, &str)]) {
     world.home().repository(name).aws_tags = tags.collect();
 }
 
-async fn account(repositories: &[(&str, &[(&str, &str)])]) -> SimulatedAws {
+pub(crate) async fn account(repositories: &[(&str, &[(&str, &str)])]) -> SimulatedAws {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
         for (name, tags) in repositories {

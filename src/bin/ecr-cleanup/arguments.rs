@@ -126,6 +126,15 @@ pub(crate) enum Command {
         #[arg(long)]
         publish: bool,
     },
+    /// Write all that plans are made from to a file, for `plan --snapshot`.
+    ///
+    /// Reads every repository, whatever the policies say. The file has no credentials and no
+    /// environment variables, but the names of images and of what uses them. Changes nothing.
+    Snapshot {
+        /// The file to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Write a keep list of the images in use, for `in_use.keep_lists` of another account.
     KeepList,
     /// Check that every image in use can be pulled. Exit code 5 if one that is needed now cannot.
@@ -293,6 +302,9 @@ pub(crate) struct PlanOptions {
     /// Write the report to this file too, as one HTML page that needs nothing else.
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    /// Plan from a file that `snapshot` wrote, at its time and without AWS.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["exact_sizes", "profile", "region"])]
+    pub(crate) snapshot: Option<PathBuf>,
     /// End with exit code 10 if there is anything to delete.
     #[arg(long)]
     pub(crate) exit_code: bool,

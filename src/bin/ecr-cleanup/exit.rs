@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use ecr_cleanup::{
     aws::UnknownRegion,
     image::TypedReferenceError,
-    pipeline::{AcceptUseError, StopError},
+    pipeline::{AcceptUseError, SnapshotError, StopError},
     report::Status,
 };
 
@@ -63,6 +63,8 @@ pub(crate) enum UsageError {
     FileExists(PathBuf),
     #[error("`{}` is no file in a folder that there is", .0.display())]
     NoFolder(PathBuf),
+    #[error("`{}` cannot be planned from: {why}", file.display())]
+    Snapshot { file: PathBuf, why: SnapshotError },
     #[error("there is no subcommand `{0}`")]
     Subcommand(String),
     #[error("--region: {0}")]

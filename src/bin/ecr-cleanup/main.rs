@@ -25,6 +25,7 @@ mod restore;
 mod rows;
 mod run;
 mod session;
+mod snapshot;
 mod stop;
 mod terminal;
 mod verify;
@@ -63,9 +64,13 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
     if !common.output.is_of(&command) {
         return Err(UsageError::Format.into());
     }
-    let session = Session::start(common);
+    let session = Session::start(common, None);
     match command {
-        Command::Plan(options) => plan::execute(&options, &session.await?).await,
+        Command::Plan(options) => {
+            let session = Session::start(common, options.snapshot.as_deref());
+            plan::execute(&options, &session.await?).await
+        }
+        Command::Snapshot { out } => snapshot::execute(&out, &session.await?).await,
         Command::Run(RunOptions { yes: false, .. }) | Command::AcceptUse { yes: false, .. }
             if !io::stdin().is_terminal() =>
         {

@@ -1,13 +1,13 @@
 //! What subcommands share: the program, what it is asked for, and the output.
 
-use std::fmt;
+use std::{fmt, fs::File, path::Path};
 
 use anyhow::Context;
 use ecr_cleanup::{
     aws::{CallerChoice, ClientOptions, Clients, known_region},
     config::{Config, Mode, nearest_name},
     image::{Registry, TypedImage},
-    pipeline::{Planned, Program, Request},
+    pipeline::{Planned, Program, Request, Snapshot},
     policy::RepositoryGlobs,
     report::log,
 };
@@ -33,6 +33,8 @@ pub(crate) struct Session {
     caller: CallerChoice,
     /// Where the configuration comes from, for people.
     configuration: String,
+    /// When the snapshot was taken that is planned from.
+    snapshot: Option<String>,
 }
 
 /// The account and Region that the program is in.
@@ -54,8 +56,9 @@ impl fmt::Display for Home {
 }
 
 impl Session {
-    /// Starts logging and progress, and loads the configuration.
-    pub(crate) async fn start(common: &Common) -> anyhow::Result<Self> {
+    /// Starts logging and progress, and loads the configuration, and the snapshot that is planned
+    /// from.
+    pub(crate) async fn start(common: &Common, snapshot: Option<&Path>) -> anyhow::Result<Self> {
         let level = if common.verbose { "info" } else { "error" };
         let progress = Progress::new(!common.verbose && !common.quiet);
         progress.set_message("Reading".to_owned());
@@ -71,16 +74,27 @@ impl Session {
             region: region.map_err(UsageError::Region)?,
         };
         let caller = caller.or_environment();
-        let clients = Clients::chosen(ClientOptions::default(), &caller).await;
         let location = common.config.as_deref().map(location);
         let in_aws = |location: &String| ["s3:", "ssm:"].iter().any(|it| location.starts_with(it));
-        if location.as_ref().is_some_and(in_aws) {
+        let in_aws = location.as_ref().is_some_and(in_aws);
+        let snapshot = snapshot.map(read).transpose()?;
+        let title = snapshot.as_ref().map(Snapshot::taken_at);
+        // Whoever asks nobody looks for no credentials and no Region either.
+        let clients = match &snapshot {
+            Some(_) if !in_aws => Clients::of_nobody(),
+            _ => Clients::chosen(ClientOptions::default(), &caller).await,
+        };
+        if in_aws {
             clients.check_caller(&caller).await?;
         }
         let sha256 = common.config_sha256.as_deref();
         let config = Config::load(location.as_deref(), sha256, &clients).await?;
+        let (program, clients) = match snapshot {
+            Some(snapshot) => snapshot.into_program(config),
+            None => (Program::new(config, clients.clone()), clients),
+        };
         Ok(Self {
-            program: Program::new(config, clients.clone()),
+            program,
             output: common.output,
             progress,
             terminal: Terminal::of_stdout(),
@@ -89,6 +103,7 @@ impl Session {
             clients,
             caller,
             configuration: configuration(location.as_deref()),
+            snapshot: title,
         })
     }
 
@@ -106,7 +121,9 @@ impl Session {
 
     /// Does the same where no configuration is used.
     pub(crate) async fn introduce_doing(&self, doing: &str) -> anyhow::Result<Home> {
-        self.clients.check_caller(&self.caller).await?;
+        if self.snapshot.is_none() {
+            self.clients.check_caller(&self.caller).await?;
+        }
         let identified = if self.output == Output::Table {
             self.program.caller().await
         } else {
@@ -125,10 +142,11 @@ impl Session {
             alias,
         };
         if self.output == Output::Table && !self.quiet {
-            let who = self.caller.profile.as_ref().map_or_else(
-                || role(&identity.arn),
-                |profile| format!("profile {profile}"),
-            );
+            let who = match (&self.snapshot, &self.caller.profile) {
+                (Some(snapshot), _) => format!("snapshot of {snapshot}"),
+                (None, Some(profile)) => format!("profile {profile}"),
+                (None, None) => role(&identity.arn),
+            };
             let text = format!("{who}, {doing}");
             let mut page = self.page();
             page.paragraph((Look::Strong, &format!("{home}, ")), 2, Look::Plain, &text);
@@ -212,6 +230,17 @@ impl Session {
     pub(crate) fn image(&self, text: &str) -> Result<TypedImage, UsageError> {
         Ok(self.program.reference(text)?)
     }
+}
+
+/// Reads the snapshot of a file.
+fn read(file: &Path) -> anyhow::Result<Snapshot> {
+    let opened = File::open(file);
+    let opened = opened.with_context(|| format!("failed to open `{}`", file.display()))?;
+    let snapshot = Snapshot::read(opened).map_err(|why| UsageError::Snapshot {
+        file: file.to_owned(),
+        why,
+    });
+    Ok(snapshot?)
 }
 
 /// Returns who an ARN is: `role deployer`, `user anna`.

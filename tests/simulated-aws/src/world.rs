@@ -78,7 +78,7 @@ pub struct Deletion {
 }
 
 /// Everything the simulated AWS knows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct World {
     /// The clock; it stands still until a test moves it.
     pub now: Moment,
@@ -197,7 +197,7 @@ impl World {
 }
 
 /// What one account holds in one Region.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Region {
     /// Where this is.
     pub location: Location,

@@ -53,7 +53,7 @@ enum Shape {
 
 /// Use of an image, by its digest or by one of the tags.
 #[derive(Debug, Clone)]
-pub(super) struct Use {
+pub(crate) struct Use {
     image: usize,
     tag: Option<usize>,
     by: By,
@@ -61,7 +61,7 @@ pub(super) struct Use {
 
 /// What may use an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
+pub(crate) enum By {
     Definition,
     Task,
     Daemon,
@@ -82,13 +82,13 @@ impl By {
         Self::KeepList,
     ];
     /// What a configuration may leave out, each a source of its own.
-    pub(super) const SOURCES: [Self; 4] = [Self::Rule, Self::Account, Self::Region, Self::KeepList];
+    pub(crate) const SOURCES: [Self; 4] = [Self::Rule, Self::Account, Self::Region, Self::KeepList];
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Account {
+pub(crate) struct Account {
     images: Vec<Stored>,
-    pub(super) uses: Vec<Use>,
+    pub(crate) uses: Vec<Use>,
     pub(super) rules: Vec<&'static str>,
 }
 
@@ -117,7 +117,7 @@ pub(super) fn one_use() -> impl Strategy<Value = Use> {
     (0_usize..14, tag, select(By::ALL.to_vec())).prop_map(|(image, tag, by)| Use { image, tag, by })
 }
 
-pub(super) fn account() -> impl Strategy<Value = Account> {
+pub(crate) fn account() -> impl Strategy<Value = Account> {
     let rules = subsequence(RULES.to_vec(), 1..4);
     (vec(stored(), 4..14), vec(one_use(), 0..3), rules).prop_map(|(images, uses, rules)| Account {
         images,
@@ -128,7 +128,7 @@ pub(super) fn account() -> impl Strategy<Value = Account> {
 
 impl Account {
     /// Fills a world, and returns the digests in the order of the images.
-    pub(super) fn fill(&self, world: &mut World) -> Vec<String> {
+    pub(crate) fn fill(&self, world: &mut World) -> Vec<String> {
         world.in_use_elsewhere();
         let mut digests: Vec<String> = Vec::new();
         for (position, stored) in self.images.iter().enumerate() {
@@ -236,7 +236,7 @@ impl Account {
 
     /// Returns a configuration that reads everything but these sources, and has these policies
     /// besides its own.
-    pub(super) fn config(&self, unread: &[By], before: &[&str], after: &[&str]) -> String {
+    pub(crate) fn config(&self, unread: &[By], before: &[&str], after: &[&str]) -> String {
         let reads = |by: By| !unread.contains(&by);
         let role = format!("role_arn: 'arn:aws:iam::{OTHER_ACCOUNT}:role/reader'");
         let accounts: Vec<String> = [
@@ -454,7 +454,7 @@ impl Run {
 }
 
 /// Runs a law to its end: `proptest` waits for nothing.
-pub(super) fn block_on<T>(law: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(law: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().build().unwrap().block_on(law)
 }

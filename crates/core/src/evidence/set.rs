@@ -126,6 +126,9 @@ pub enum Gap {
     /// Nobody demands it.
     #[error("there is evidence of it, though it is not to be read")]
     NotDemanded,
+    /// A snapshot does not have it.
+    #[error("{0}; take a snapshot with this configuration")]
+    NotInSnapshot(String),
     /// It was cut short, or is not what it should be.
     #[error("its evidence cannot be used: {0}")]
     Unreadable(#[from] DocumentError),

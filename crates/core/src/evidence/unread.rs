@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::image::{AccountId, Region, Registry, escaped};
@@ -10,7 +10,7 @@ use crate::image::{AccountId, Region, Registry, escaped};
 /// Something that may use images and was not read, by choice or for lack of a permission. It stops
 /// nothing, so it is said.
 #[skip_serializing_none]
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Unread {
     /// Kind.
     pub kind: UnreadKind,
@@ -27,7 +27,7 @@ pub struct Unread {
 }
 
 /// Kind of what was not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnreadKind {
     /// A Region of an account.

@@ -8,7 +8,7 @@ use strum::Display;
 
 use super::{ChangeWindow, Guards, usage_counts};
 use crate::{
-    evidence::{SourceError, SourceStatus},
+    evidence::{Gap, SourceError, SourceStatus},
     image::{AccountId, Registry, Time},
     plan::first_of,
 };
@@ -123,6 +123,9 @@ impl Refusal {
             }
             SourceError::OutOfTime => {
                 "Run it again, or give it more time; with `state`, the next run goes on where this one ended.".to_owned()
+            }
+            SourceError::Gap(Gap::NotInSnapshot(_)) => {
+                "A run reads it, so only this plan lacks it.".to_owned()
             }
             SourceError::Gap(_) => {
                 "Run it again, so that everything is read anew. Evidence that an account publishes is written by its own runs: see why the last one did not.".to_owned()

@@ -11,7 +11,7 @@ use serde_json::{Value, json as object};
 use std::collections::BTreeMap;
 
 /// What ECR holds in one account and Region.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Registry {
     /// Repositories by name; see [`Region::repository`].
     pub repositories: BTreeMap<String, Repository>,

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 /// A repository.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Repository {
     /// Its name.
     pub name: String,

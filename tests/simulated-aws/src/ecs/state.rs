@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// What ECS holds in one account and Region. Public maps may be edited at will; their keys are said
 /// at each.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ecs {
     /// Where this is.
     pub location: Location,
@@ -159,7 +159,7 @@ pub(crate) fn arn(location: &Location, resource: &str) -> String {
 }
 
 /// A cluster.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cluster {
     /// Its ARN.

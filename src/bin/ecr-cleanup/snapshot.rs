@@ -1,0 +1,50 @@
+//! `ecr-cleanup snapshot`
+
+use std::{
+    fs::{self, File},
+    io::BufWriter,
+    path::Path,
+};
+
+use anyhow::Context;
+use ecr_cleanup::{config::Mode, report::Size};
+
+use crate::{
+    arguments::Output,
+    exit::Exit,
+    output,
+    page::{Look, counted},
+    session::Session,
+};
+
+/// Writes all that plans are made from to a file.
+pub(crate) async fn execute(file: &Path, session: &Session) -> anyhow::Result<Exit> {
+    session.introduce("reads only").await?;
+    let request = session.request(Mode::Plan);
+    let taking = session.program.snapshot(&request);
+    let taken = session.progress.show_while(taking).await?;
+    let names: Vec<&str> = taken.repositories.iter().map(|name| &**name).collect();
+    if !names.is_empty() {
+        session.check_globs(&names, "")?;
+    }
+    let failed = || format!("failed to write `{}`", file.display());
+    let opened = File::create(file).with_context(failed)?;
+    let written = taken.snapshot.write(BufWriter::new(opened));
+    written.with_context(failed)?;
+    if session.output == Output::Table {
+        let bytes = fs::metadata(file).map_or(0, |of| of.len());
+        let mut page = session.page();
+        output::sources(&mut page, &taken.sources);
+        page.gap();
+        let text = format!(
+            "Wrote {} with {} to `{}` ({}).",
+            counted(names.len() as u64, "repository", "repositories"),
+            counted(taken.images, "image", "images"),
+            file.display(),
+            Size(bytes)
+        );
+        page.paragraph((Look::Plain, ""), 2, Look::Plain, &text);
+        page.print()?;
+    }
+    Ok(Exit::Done)
+}
