@@ -23,8 +23,9 @@ fn version(commit: Option<&str>) -> String {
 
 /// Deletes container images that are not in use from Amazon ECR.
 ///
-/// Exit codes: 0 done, 1 an error or no such image, 2 usage or configuration, 3 some deletions
-/// failed, 4 refused, 5 images in use are missing, 10 something to delete (`plan --exit-code`), 130 interrupted.
+/// Exit codes: 0 done, 1 an error, no such image or a test that failed, 2 usage or configuration,
+/// 3 some deletions failed, 4 refused, 5 images in use are missing, 10 something to delete
+/// (`plan --exit-code`), 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "ecr-cleanup", version = VERSION.as_str(), max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -134,6 +135,14 @@ pub(crate) enum Command {
         /// The file to write.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+    },
+    /// Test the policies of the configuration: images, what uses them, and what is kept of them.
+    ///
+    /// Needs no AWS. Exit code 1 if an expectation does not hold.
+    Test {
+        /// The tests, in YAML.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
     },
     /// Write a keep list of the images in use, for `in_use.keep_lists` of another account.
     KeepList,

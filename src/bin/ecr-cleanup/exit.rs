@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use ecr_cleanup::{
     aws::UnknownRegion,
     image::TypedReferenceError,
-    pipeline::{AcceptUseError, SnapshotError, StopError},
+    pipeline::{AcceptUseError, PolicyTestError, SnapshotError, StopError},
     report::Status,
 };
 
@@ -15,7 +15,8 @@ use ecr_cleanup::{
 pub(crate) enum Exit {
     /// Everything was done.
     Done = 0,
-    /// An error stopped the command, its result is incomplete, or there is no such image.
+    /// An error stopped the command, its result is incomplete, there is no such image, or a policy
+    /// test failed.
     Internal = 1,
     /// The arguments or the configuration are wrong.
     Usage = 2,
@@ -65,6 +66,8 @@ pub(crate) enum UsageError {
     NoFolder(PathBuf),
     #[error("`{}` cannot be planned from: {why}", file.display())]
     Snapshot { file: PathBuf, why: SnapshotError },
+    #[error("`{}` is no policy test: {why}", file.display())]
+    PolicyTest { file: PathBuf, why: PolicyTestError },
     #[error("there is no subcommand `{0}`")]
     Subcommand(String),
     #[error("--region: {0}")]

@@ -28,6 +28,7 @@ mod session;
 mod snapshot;
 mod stop;
 mod terminal;
+mod test_policies;
 mod verify;
 
 use std::{
@@ -44,7 +45,7 @@ use ecr_cleanup::{
 use exit::{Exit, UsageError};
 use interrupt::Interrupted;
 use page::{Look, Page};
-use session::Session;
+use session::{Backend, Session};
 use terminal::Terminal;
 
 #[tokio::main(flavor = "current_thread")]
@@ -64,11 +65,17 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
     if !common.output.is_of(&command) {
         return Err(UsageError::Format.into());
     }
-    let session = Session::start(common, None);
+    let session = Session::start(common, Backend::Aws);
     match command {
         Command::Plan(options) => {
-            let session = Session::start(common, options.snapshot.as_deref());
+            let snapshot = options.snapshot.as_deref();
+            let backend = snapshot.map_or(Backend::Aws, Backend::Snapshot);
+            let session = Session::start(common, backend);
             plan::execute(&options, &session.await?).await
+        }
+        Command::Test { files } => {
+            let session = Session::start(common, Backend::Nobody);
+            test_policies::execute(&files, &session.await?)
         }
         Command::Snapshot { out } => snapshot::execute(&out, &session.await?).await,
         Command::Run(RunOptions { yes: false, .. }) | Command::AcceptUse { yes: false, .. }

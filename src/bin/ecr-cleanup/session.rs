@@ -37,6 +37,17 @@ pub(crate) struct Session {
     snapshot: Option<String>,
 }
 
+/// Who answers the program.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Backend<'a> {
+    /// AWS.
+    Aws,
+    /// A snapshot in a file.
+    Snapshot(&'a Path),
+    /// Nobody: it asks nothing.
+    Nobody,
+}
+
 /// The account and Region that the program is in.
 pub(crate) struct Home {
     pub(crate) registry: Registry,
@@ -56,9 +67,8 @@ impl fmt::Display for Home {
 }
 
 impl Session {
-    /// Starts logging and progress, and loads the configuration, and the snapshot that is planned
-    /// from.
-    pub(crate) async fn start(common: &Common, snapshot: Option<&Path>) -> anyhow::Result<Self> {
+    /// Starts logging and progress, and loads the configuration.
+    pub(crate) async fn start(common: &Common, backend: Backend<'_>) -> anyhow::Result<Self> {
         let level = if common.verbose { "info" } else { "error" };
         let progress = Progress::new(!common.verbose && !common.quiet);
         progress.set_message("Reading".to_owned());
@@ -77,11 +87,14 @@ impl Session {
         let location = common.config.as_deref().map(location);
         let in_aws = |location: &String| ["s3:", "ssm:"].iter().any(|it| location.starts_with(it));
         let in_aws = location.as_ref().is_some_and(in_aws);
-        let snapshot = snapshot.map(read).transpose()?;
+        let snapshot = match backend {
+            Backend::Snapshot(file) => Some(read(file)?),
+            Backend::Aws | Backend::Nobody => None,
+        };
         let title = snapshot.as_ref().map(Snapshot::taken_at);
         // Whoever asks nobody looks for no credentials and no Region either.
-        let clients = match &snapshot {
-            Some(_) if !in_aws => Clients::of_nobody(),
+        let clients = match backend {
+            Backend::Snapshot(_) | Backend::Nobody if !in_aws => Clients::of_nobody(),
             _ => Clients::chosen(ClientOptions::default(), &caller).await,
         };
         if in_aws {
