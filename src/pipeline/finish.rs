@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::LocalBoxFuture;
 
-use super::{Finished, Planned, apply::Applied, log, verify};
+use super::{Finished, Planned, apply::Applied, log, sizes, verify};
 use crate::{
     image::Time,
     plan::{self, Missing, RepositoryKey},
@@ -155,6 +155,11 @@ impl Planned<'_> {
             // What a narrowed run saw is not comparable with the others.
             Some(state) if self.request.only.is_none() && !applied.out_of_time => {
                 let run = day(answer, self.plan.now());
+                let stored = sizes::stored(answer);
+                let added = state.add_sizes(sizes::date(self.plan.now()), &stored);
+                if let Err(error) = added.await {
+                    tracing::warn!(event = "facts_not_saved", "{error}");
+                }
                 state.add_to_history(&run).await.map(Some)
             }
             Some(state) => state.history().await.map(Some),

@@ -25,6 +25,7 @@ mod publish;
 mod pullers;
 mod rbac;
 mod saved_plan;
+mod sizes;
 mod snapshot;
 mod sources;
 mod stop;

@@ -13,10 +13,10 @@ use crate::{
     counted::Counted,
     evidence::{Unread, UsageIndex},
     guard::{self, GuardInput, Memory, PullingAccounts, Refusal, UnreadPullers},
-    image::{Image, MediaType, Status, Time, TypedImage},
+    image::{Image, Time, TypedImage},
     inventory::Inventory,
     plan::{self, Archiving, Explanation, Missing, Plan, PlanSettings, RepositoryPlan, Veto},
-    registry::{self, Known, Readings, RepositoryPolicies},
+    registry::RepositoryPolicies,
     report::{self, Answer, ExactSizes, Facts, Progress, Publication, Share, Warning, WarningCode},
     state::State,
 };
@@ -255,27 +255,9 @@ impl Planned<'_> {
     /// # Errors
     /// Returns an error if a call fails.
     pub async fn exact_sizes(&self) -> Result<Option<ExactSizes>, ApiError> {
-        let sizes = self.request.stop_at.in_time(self.read_layers()).await;
+        let sizes = self.request.stop_at.in_time(self.read_sizes()).await;
         self.save_facts().await;
         sizes.transpose()
-    }
-
-    async fn read_layers(&self) -> Result<ExactSizes, ApiError> {
-        let known = Known::of(&self.caches, self.state.is_some());
-        let mut sizes = ExactSizes::default();
-        let repositories = self.plan.repositories().iter();
-        let with_images: Vec<_> = repositories.map(|it| (it, readable_images(it))).collect();
-        Counted::Manifests.expect(with_images.iter().map(|(_, images)| images.len()).sum());
-        for (repository, images) in with_images {
-            let (registry, name) = (repository.registry(), repository.name());
-            let Some(clients) = self.locations.registries.get(registry) else {
-                continue;
-            };
-            let readings = Readings::of(known, registry, name);
-            let layers = registry::layers(clients, name, &images, &readings).await?;
-            sizes.add(repository, &layers);
-        }
-        Ok(sizes)
     }
 
     /// Writes down what was learnt, for a plan that is not finished.

@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Program, Request,
+    Locations, Program, Request, Run,
     kept_use::{KeptPiece, KeptUse, Settings, settings},
+    sources::FoundUse,
 };
 use crate::{
     aws::{Answer, Answers, ApiError, Asked, Clients},
@@ -154,33 +155,9 @@ impl Program {
         let home = own.registry.clone();
         let locations = program.locations(own, &run).await?;
         let (state, _) = tokio::join!(program.state(&locations), program.stopped());
-        let caches = state
-            .as_ref()
-            .map_or_else(|| locations.no_caches(), State::caches);
-        let scope = Scope {
-            policies: &program.config.policies,
-            only: request.only.as_ref(),
-            known: Known::of(&caches, state.is_some()),
-            own: &locations.own,
-            whole: true,
-        };
-        let reading = async {
-            tokio::join!(
-                program.read_registries(&locations, scope),
-                program.read_sources(&locations, &caches, &run, None),
-                program.histories(state.as_ref()),
-                // For the page and for growth.
-                async {
-                    if let Some(state) = &state {
-                        let _ = state.history().await;
-                    }
-                }
-            )
-        };
-        let (inventories, found, ..) = match &state {
-            Some(state) => state.save_during(reading).await,
-            None => reading.await,
-        };
+        let (inventories, found) = program
+            .read_all(&locations, state.as_ref(), &run, request)
+            .await;
         if let Ok(inventories) = &inventories {
             for inventory in inventories {
                 if let Some(clients) = locations.registries.get(&inventory.registry) {
@@ -214,6 +191,43 @@ impl Program {
                 .map(|it| it.evidence.status)
                 .collect(),
         })
+    }
+
+    /// Reads what is stored and in use, and whatever else a plan may ask for.
+    async fn read_all(
+        &self,
+        locations: &Locations,
+        state: Option<&State>,
+        run: &Run,
+        request: &Request,
+    ) -> (Result<Vec<Inventory>, ApiError>, FoundUse) {
+        let caches = state.map_or_else(|| locations.no_caches(), State::caches);
+        let scope = Scope {
+            policies: &self.config.policies,
+            only: request.only.as_ref(),
+            known: Known::of(&caches, state.is_some()),
+            own: &locations.own,
+            whole: true,
+        };
+        // For the page and for growth.
+        let past = async {
+            if let Some(state) = state {
+                let _ = tokio::join!(state.history(), state.sizes());
+            }
+        };
+        let reading = async {
+            tokio::join!(
+                self.read_registries(locations, scope),
+                self.read_sources(locations, &caches, run, None),
+                self.histories(state),
+                past
+            )
+        };
+        let (inventories, found, ..) = match state {
+            Some(state) => state.save_during(reading).await,
+            None => reading.await,
+        };
+        (inventories, found)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading the layers of images, for sizes that count each layer once. No decision depends on them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{BATCH, manifests::manifests, readings::Readings};
 use crate::{
@@ -16,8 +16,8 @@ pub(crate) async fn layers(
     repository: &str,
     images: &[&Image],
     readings: &Readings<'_>,
-) -> Result<HashMap<Digest, Vec<Layer>>, ApiError> {
-    let mut layers = HashMap::with_capacity(images.len());
+) -> Result<BTreeMap<Digest, Vec<Layer>>, ApiError> {
+    let mut layers = BTreeMap::new();
     for batch in images.chunks(BATCH) {
         for (digest, manifest) in manifests(clients, repository, batch, readings).await? {
             let all = manifest.ok().and_then(|text| Layer::all_of(&text));

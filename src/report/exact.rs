@@ -18,9 +18,9 @@ pub struct ExactBytes {
     pub scanned: u64,
     /// Size of the layers that only candidates use.
     pub candidates: u64,
-    /// Images whose manifests were read, which AWS counts as pulls.
+    /// Images whose manifests this run read, which AWS counts as pulls.
     pub manifests_read: u64,
-    /// Images whose manifests could not be read. Their layers are counted as if none were shared.
+    /// Images whose layers are not known, since their manifests cannot be read or name none. Their layers are counted as if none were shared.
     pub unread: u64,
     /// Size of everything in a repository, and of the layers that only candidates use, by its title.
     #[serde(skip)]
@@ -37,7 +37,7 @@ pub struct ExactSizes {
 }
 
 impl ExactSizes {
-    /// Adds the sizes of a repository, given the layers of the images whose manifests were read.
+    /// Adds the sizes of a repository, given the layers of the images of which they are known.
     pub fn add(&mut self, repository: &RepositoryPlan, layers: &HashMap<Digest, Vec<Layer>>) {
         self.total.add(repository, layers);
         self.exclusive.add(repository, layers);
@@ -45,7 +45,7 @@ impl ExactSizes {
 }
 
 impl ExactBytes {
-    /// Adds the sizes of a repository, given the layers of the images whose manifests were read.
+    /// Adds the sizes of a repository, given the layers of the images of which they are known.
     fn add(&mut self, repository: &RepositoryPlan, layers: &HashMap<Digest, Vec<Layer>>) {
         let before = [self.scanned, self.candidates];
         let mut sizes: HashMap<&str, u64> = HashMap::new();
@@ -55,7 +55,6 @@ impl ExactBytes {
                 continue;
             }
             if let Some(layers) = layers.get(&image.digest) {
-                self.manifests_read += 1;
                 sizes.extend(layers.iter().map(|layer| (&*layer.digest, layer.size)));
                 if !verdict.deletes() {
                     needed.extend(layers.iter().map(|layer| &*layer.digest));

@@ -18,15 +18,21 @@
 mod counts;
 mod facts;
 mod history;
+mod layers;
 mod lock;
 mod object;
+mod sizes;
 mod stop;
 mod store;
 mod use_history;
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    sync::Arc,
+};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, civil::Date};
 use tokio::time::{Duration, sleep};
 
 use crate::{
@@ -35,7 +41,8 @@ use crate::{
     config::S3Location,
     evidence::UsageIndex,
     guard::{Memory, SoakLedger, UsageCounts},
-    image::{Registry, Time},
+    image::{Digest, Registry, Time},
+    inventory::Layer,
     plan::Plan,
     policy::git::DocumentSizes,
 };
@@ -43,8 +50,10 @@ use crate::{
 use counts::RememberedCounts;
 use facts::Facts;
 pub(crate) use history::{Day, History};
+pub(crate) use layers::KnownLayers;
 pub(crate) use lock::{HeldLock, LockError};
 use object::StateObject;
+pub(crate) use sizes::RepositorySizes;
 pub(crate) use stop::StopObject;
 pub(crate) use store::StateError;
 use store::{Found, Store};
@@ -275,6 +284,47 @@ impl State {
         let found = self.store.read::<History>().await?;
         let add = |history: &mut History| history.add(run.clone());
         self.store.update(found, add).await
+    }
+}
+
+impl State {
+    /// Reads the layers of images that earlier runs read.
+    pub(crate) async fn layers(&self) -> Result<KnownLayers, StateError> {
+        let found = self.store.read().await?;
+        Ok(found.map(|found| found.content).unwrap_or_default())
+    }
+
+    /// Writes down the layers that were read, and forgets those of all but the `present` images.
+    pub(crate) async fn record_layers(
+        &self,
+        read: &BTreeMap<Digest, Vec<Layer>>,
+        present: Option<&BTreeSet<Digest>>,
+    ) -> Result<(), StateError> {
+        let found = self.store.read().await?;
+        let record = |all: &mut KnownLayers| all.record(read, present);
+        self.store.update(found, record).await.map(|_| ())
+    }
+
+    /// Reads what repositories stored in the weeks before.
+    pub(crate) async fn sizes(&self) -> Result<RepositorySizes, StateError> {
+        let found = self.store.read().await?;
+        Ok(found.map(|found| found.content).unwrap_or_default())
+    }
+
+    /// Adds what repositories store on a day.
+    pub(crate) async fn add_sizes(
+        &self,
+        date: Date,
+        bytes: &BTreeMap<String, u64>,
+    ) -> Result<(), StateError> {
+        let found = self.store.read::<RepositorySizes>().await?;
+        let add = |sizes: &mut RepositorySizes| sizes.add(date, bytes.clone());
+        let mut added = found.as_ref().map(|found| found.content.clone());
+        added.get_or_insert_default().add(date, bytes.clone());
+        if added != found.as_ref().map(|found| found.content.clone()) {
+            self.store.update(found, add).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,11 +1,18 @@
 //! Sizes: an upper bound by default, and exact where asked for.
 
+use std::time::Duration;
+
 use ecr_cleanup::{config::Mode, report::ExactBytes};
 use serde_json::{Value, json};
 use simulated_aws::{CONFIG, MANIFEST, Push, SimulatedAws, days_ago};
 
 use crate::{
-    support::{program, repository_builder::HELM, request},
+    support::{
+        program,
+        repository_builder::HELM,
+        request, set_clock,
+        state::{FULL, account, object, put_object},
+    },
     trust::command,
 };
 
@@ -90,6 +97,65 @@ async fn each_layer_is_counted_once_if_that_is_asked_for() {
     let headline = format!(": {size}, about $");
     assert_contains!(answer.summary, headline);
     assert_contains!(answer.result, headline);
+}
+
+/// With a state store, a manifest is read once, whatever it says (P6).
+#[tokio::test]
+async fn layers_are_remembered_by_digest() {
+    let aws = shared().await;
+    aws.edit(|world| {
+        world.bucket("memory");
+    });
+    let rules = RULES.replacen('{', "{state: 's3://memory', ", 1);
+    let sizes = async || {
+        let program = program(&aws, &rules);
+        let planned = program.plan(request(Mode::Plan)).await.unwrap();
+        planned.exact_sizes().await.unwrap().total
+    };
+    let first = sizes().await;
+    assert_eq!((first.manifests_read, first.unread), (5, 1));
+    aws.clear_record();
+    let second = sizes().await;
+    assert_eq!(aws.count("ecr:BatchGetImage"), 0);
+    assert_eq!(
+        (second.scanned, second.candidates, second.manifests_read),
+        (first.scanned, first.candidates, 0)
+    );
+    let new = aws.edit(|world| world.home().repository("other").push(image(&[77])));
+    let third = sizes().await;
+    assert_eq!(
+        (third.scanned, third.manifests_read),
+        (first.scanned + 77, 1)
+    );
+    aws.edit(|world| world.home().repository("other").remove(&new));
+    assert_eq!(sizes().await.scanned, first.scanned);
+    // What cannot be used is left as it is, and everything is read again.
+    let layers = "111111111111/eu-west-1/image-layers.json.gz";
+    put_object(&aws, "memory", layers, "damaged");
+    assert_eq!(sizes().await.manifests_read, first.manifests_read);
+    assert_eq!(object(&aws, "memory", layers).unwrap(), b"damaged");
+}
+
+/// Runs that write reports remember what each repository stored.
+#[tokio::test]
+async fn a_repository_grows_by_what_it_stores_more_than_a_month_ago() {
+    let aws = account().await;
+    let sizes = async |days: u64| {
+        set_clock(&aws, Duration::from_hours(24 * days));
+        let program = program(&aws, FULL);
+        let planned = program.plan(request(Mode::Plan)).await.unwrap();
+        let growth = planned.growth(&planned.answer()).await;
+        planned.finish().await;
+        growth.get("app").copied()
+    };
+    assert_eq!(sizes(0).await, None);
+    aws.edit(|world| {
+        let push = Push::image().size(900).tag("more").pushed_at(days_ago(0));
+        world.home().repository("app").push(push)
+    });
+    assert_eq!(sizes(6).await, None);
+    assert_eq!(sizes(30).await, Some(900));
+    assert_eq!(sizes(45).await, Some(600), "since the first day");
 }
 
 /// The page divides the same bytes by what decides.

@@ -53,7 +53,8 @@ pub(crate) async fn execute(options: &PlanOptions, session: &Session) -> anyhow:
         Output::Table => {
             let mut page = session.page();
             if options.sizes {
-                sizes(&mut page, Stored::from(&answer), usd);
+                let growth = prepared.growth(&answer).await;
+                sizes(&mut page, Stored::from(&answer), usd, &growth);
             } else if !session.quiet {
                 repositories(
                     &mut page,

@@ -1,9 +1,9 @@
 //! Layers of images, for sizes that count each of them once.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A layer as a manifest names it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
     /// Digest, as it is written.
     pub digest: Box<str>,

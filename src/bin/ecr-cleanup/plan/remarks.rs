@@ -149,11 +149,13 @@ impl Remarks {
     }
 
     fn exact_bytes(&mut self, page: &mut Page, bytes: &ExactBytes) {
-        let mut text = format!(
-            "{} are stored. AWS counted this as pulls of {}.",
-            Size(bytes.scanned),
-            counted(bytes.manifests_read, "image", "images")
-        );
+        let mut text = format!("{} are stored.", Size(bytes.scanned));
+        if bytes.manifests_read > 0 {
+            text += &format!(
+                " AWS counted this as pulls of {}.",
+                counted(bytes.manifests_read, "image", "images")
+            );
+        }
         if bytes.unread > 0 {
             text += &format!(
                 " The manifests of {} could not be read. Their layers are counted as if none were shared.",
