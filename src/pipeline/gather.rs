@@ -93,14 +93,8 @@ impl Program {
             let caches = state
                 .as_ref()
                 .map_or_else(|| locations.no_caches(), State::caches);
-            let scope = Scope {
-                policies: &self.config.policies,
-                only: request.only.as_ref(),
-                known: Known::of(&caches, state.is_some()),
-                own: &locations.own,
-                acts: request.mode != Mode::Plan,
-                whole: false,
-            };
+            let known = Known::of(&caches, state.is_some());
+            let scope = self.scope(request, known, &locations.own);
             let reading = async {
                 tokio::join!(
                     stop_at.in_time(self.read_registries(&locations, scope)),
@@ -139,6 +133,23 @@ impl Program {
                 read_at: run.started,
             })
         })
+    }
+
+    /// Returns which repositories are read.
+    pub(super) fn scope<'a>(
+        &'a self,
+        request: &'a Request,
+        known: Known<'a>,
+        own: &'a Identity,
+    ) -> Scope<'a> {
+        Scope {
+            policies: &self.config.policies,
+            only: request.only.as_ref(),
+            known,
+            own,
+            acts: request.mode != Mode::Plan,
+            whole: false,
+        }
     }
 
     /// Returns what is in use by what is stored, and what the state knows of the past.

@@ -169,15 +169,12 @@ impl KeptUse {
                 pieces.push(piece);
             }
         }
-        let is_missing = |source: &&Box<dyn Source>| {
+        let missing = sources.iter().filter(|source| {
             let key = source.key();
             pieces.iter().all(|piece| piece.key != key)
-        };
-        let missing: Vec<Piece> = sources
-            .iter()
-            .filter(is_missing)
-            .map(|source| self.nothing_of(source.as_ref()))
-            .collect();
+        });
+        let missing = missing.map(|source| self.nothing_of(source.as_ref()));
+        let missing: Vec<Piece> = missing.collect();
         pieces.extend(missing);
         FoundUse {
             sources,

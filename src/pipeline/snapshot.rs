@@ -155,9 +155,8 @@ impl Program {
         let home = own.registry.clone();
         let locations = program.locations(own, &run).await?;
         let (state, _) = tokio::join!(program.state(&locations), program.stopped());
-        let (inventories, found) = program
-            .read_all(&locations, state.as_ref(), &run, request)
-            .await;
+        let reading = program.read_all(&locations, state.as_ref(), &run, request);
+        let (inventories, found) = reading.await;
         if let Ok(inventories) = &inventories {
             for inventory in inventories {
                 if let Some(clients) = locations.registries.get(&inventory.registry) {
@@ -202,12 +201,10 @@ impl Program {
         request: &Request,
     ) -> (Result<Vec<Inventory>, ApiError>, FoundUse) {
         let caches = state.map_or_else(|| locations.no_caches(), State::caches);
+        let known = Known::of(&caches, state.is_some());
         let scope = Scope {
-            policies: &self.config.policies,
-            only: request.only.as_ref(),
-            known: Known::of(&caches, state.is_some()),
-            own: &locations.own,
             whole: true,
+            ..self.scope(request, known, &locations.own)
         };
         // For the page and for growth.
         let past = async {
@@ -215,14 +212,15 @@ impl Program {
                 let _ = tokio::join!(state.history(), state.sizes());
             }
         };
-        let reading = async {
+        // In a box, since the future is large.
+        let reading = Box::pin(async {
             tokio::join!(
                 self.read_registries(locations, scope),
                 self.read_sources(locations, &caches, run, None),
                 self.histories(state),
                 past
             )
-        };
+        });
         let (inventories, found, ..) = match state {
             Some(state) => state.save_during(reading).await,
             None => reading.await,

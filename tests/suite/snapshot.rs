@@ -308,6 +308,13 @@ async fn a_snapshot_that_is_cut_or_of_another_version_is_refused() {
     }
 }
 
+/// Runs the command with nothing that it could ask.
+async fn alone(arguments: &[&str]) -> std::io::Result<std::process::Output> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-cleanup"));
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    command.output().await
+}
+
 /// The command asks nobody: it needs no credentials, no Region and no endpoint.
 #[tokio::test]
 async fn the_command_plans_from_a_file_without_aws() {
@@ -326,14 +333,6 @@ async fn the_command_plans_from_a_file_without_aws() {
     let (live, _) = command(&aws, &["plan", "--output", "json"]).await;
     aws.clear_record();
     let from = format!("--snapshot={}", file.display());
-    let alone = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-cleanup"));
-        command
-            .args(arguments)
-            .env_clear()
-            .stdin(Stdio::null())
-            .output()
-    };
     let ended = alone(&["plan", &from, "--output", "json"]).await.unwrap();
     let (live, planned): (Value, Value) = (
         serde_json::from_str(&live).unwrap(),
