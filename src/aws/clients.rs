@@ -251,7 +251,12 @@ impl Clients {
             clock: self.clock,
             role: self.role.clone(),
             kept_at: self.kept_at,
-            ..Self::counted(config, limiter, Arc::clone(&self.calls), self.network.clone())
+            ..Self::counted(
+                config,
+                limiter,
+                Arc::clone(&self.calls),
+                self.network.clone(),
+            )
         }
     }
 

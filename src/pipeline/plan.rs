@@ -10,7 +10,6 @@ use crate::{
     aws::ApiError,
     cache::AllCaches,
     config::Mode,
-    counted::Counted,
     evidence::{Unread, UsageIndex},
     guard::{self, GuardInput, Memory, PullingAccounts, Refusal, UnreadPullers},
     image::{Image, Time, TypedImage},
@@ -368,12 +367,4 @@ impl Planned<'_> {
         let warning = || Warning::new(WarningCode::Soaking, format!("{soaking} {text}"));
         (soaking > 0).then(warning)
     }
-}
-
-/// Returns the images of a repository whose manifests have layers and can be read.
-fn readable_images(repository: &RepositoryPlan) -> Vec<&Image> {
-    let images = repository.images().iter().map(|planned| &planned.image);
-    let readable = images
-        .filter(|image| image.media_type != MediaType::Index && image.status == Status::Active);
-    readable.collect()
 }

@@ -7,7 +7,6 @@
 use std::io::{self, BufReader, Read, Write};
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
-use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +29,6 @@ use crate::{
 /// Schema of the snapshots that this version writes and reads. It changes with the requests that a
 /// plan makes.
 const SCHEMA: &str = "ecr-cleanup/snapshot/1";
-/// Number of repositories whose policies are read at once.
-const AT_ONCE: usize = 8;
 /// All that plans are made from.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -160,11 +157,11 @@ impl Program {
         if let Ok(inventories) = &inventories {
             for inventory in inventories {
                 if let Some(clients) = locations.registries.get(&inventory.registry) {
-                    read_access(clients, inventory).await;
+                    read_access(clients).await;
                 }
             }
         }
-        self.save_facts(state.as_ref(), None).await;
+        self.save_facts(state.as_ref(), &request.stop_at).await;
         let inventories = inventories?;
         let Registry { account, region } = home;
         let snapshot = Snapshot {
@@ -216,7 +213,7 @@ impl Program {
         let reading = Box::pin(async {
             tokio::join!(
                 self.read_registries(locations, scope),
-                self.read_sources(locations, &caches, run, None),
+                self.read_sources(locations, &caches, run, &request.stop_at),
                 self.histories(state),
                 past
             )
@@ -225,21 +222,14 @@ impl Program {
             Some(state) => state.save_during(reading).await,
             None => reading.await,
         };
-        (inventories, found)
+        (inventories.map(|(inventories, _)| inventories), found)
     }
 }
 
-/// Reads who may pull from a registry and each of its repositories. The answers are what is wanted.
-async fn read_access(clients: &Clients, inventory: &Inventory) {
+/// Reads who may pull from a registry. The answers are what is wanted.
+async fn read_access(clients: &Clients) {
     let _ = tokio::join!(
         registry::registry_policy(clients),
         registry::replications(clients)
     );
-    let read = inventory.repositories.iter();
-    let read = read.filter(|repository| repository.images().is_some());
-    stream::iter(read)
-        .for_each_concurrent(AT_ONCE, |repository| async {
-            let _ = registry::repository_policy(clients, &repository.name).await;
-        })
-        .await;
 }

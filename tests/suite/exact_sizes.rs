@@ -110,7 +110,7 @@ async fn layers_are_remembered_by_digest() {
     let sizes = async || {
         let program = program(&aws, &rules);
         let planned = program.plan(request(Mode::Plan)).await.unwrap();
-        planned.exact_sizes().await.unwrap().total
+        planned.exact_sizes().await.unwrap().unwrap().total
     };
     let first = sizes().await;
     assert_eq!((first.manifests_read, first.unread), (5, 1));

@@ -23,8 +23,8 @@ fn version(commit: Option<&str>) -> String {
 
 /// Deletes container images that are not in use from Amazon ECR.
 ///
-/// Exit codes: 0 done, 1 an error, no such image or a test that failed, 2 usage or configuration,
-/// 3 some deletions failed, 4 refused, 5 images in use are missing, 10 something to delete
+/// Exit codes: 0 done, 1 an error or no such image, 2 usage or configuration, 3 some deletions or
+/// tests failed, 4 refused, 5 images in use are missing, 10 something to delete
 /// (`plan --exit-code`), 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "ecr-cleanup", version = VERSION.as_str(), max_term_width = 100)]

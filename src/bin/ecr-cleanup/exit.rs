@@ -15,12 +15,11 @@ use ecr_cleanup::{
 pub(crate) enum Exit {
     /// Everything was done.
     Done = 0,
-    /// An error stopped the command, its result is incomplete, there is no such image, or a policy
-    /// test failed.
+    /// An error stopped the command, its result is incomplete, or there is no such image.
     Internal = 1,
     /// The arguments or the configuration are wrong.
     Usage = 2,
-    /// Some images could not be deleted or archived.
+    /// Some images could not be deleted or archived, or a policy test failed.
     Failures = 3,
     /// A guard refused the run, or permissions are missing.
     Refused = 4,

@@ -57,9 +57,10 @@ pub(crate) fn execute(files: &[PathBuf], session: &Session) -> anyhow::Result<Ex
         }
         Output::Json => output::json(&mut out, &lines().collect::<Vec<_>>())?,
         Output::Jsonl => output::json_lines(&mut out, lines())?,
+        Output::Csv | Output::Markdown => return Err(UsageError::Format.into()),
     }
     let all_hold = results.iter().all(|(_, result)| result.failures.is_empty());
-    Ok(if all_hold { Exit::Done } else { Exit::Internal })
+    Ok(if all_hold { Exit::Done } else { Exit::Failures })
 }
 
 fn add(page: &mut Page, file: &Path, result: &TestResult, quiet: bool) {
