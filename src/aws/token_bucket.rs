@@ -48,6 +48,8 @@ pub(super) struct TokenBucket {
     /// When `tokens` was brought up to date.
     filled_at: Instant,
     throttled_at: Option<Instant>,
+    /// Number of calls that had to wait since calls were throttled.
+    unthrottled: u32,
     /// Time for which the last throttled call keeps the rate from rising.
     hold: Duration,
     /// Whether `ceiling` follows from throttled calls.
@@ -66,8 +68,9 @@ const LEAST: f64 = 1.0 / 16.0;
 const GROWTH: f64 = 1.0 / 100.0;
 /// Part of a throttled rate up to which it rises again.
 const BACK_OFF: f64 = 0.9;
-/// Part by which each call that has to wait raises what the rate may rise to.
-const CREEP: f64 = 1.0 / 10_000.0;
+/// Part by which each call that has to wait raises what the rate may rise to, for each one before it
+/// since calls were throttled: a twentieth after a thousand calls, five times as much after six thousand.
+const CREEP: f64 = 1.0 / 10_000_000.0;
 
 impl TokenBucket {
     pub(super) fn new(limits: Limits, found: Option<Found>, now: Instant) -> Self {
@@ -82,6 +85,7 @@ impl TokenBucket {
             tokens: limits.burst,
             filled_at: now,
             throttled_at: None,
+            unthrottled: 0,
             hold: limits.hold / 2,
             is_bounded,
             answers: Answers::default(),
@@ -111,7 +115,9 @@ impl TokenBucket {
         let is_held = |at: Instant| now.saturating_duration_since(at) < self.hold;
         let is_slow = self.limits.probes && self.answers.slowed_down();
         if !is_slow && !self.throttled_at.is_some_and(is_held) {
-            self.ceiling = (self.ceiling * (1.0 + CREEP)).min(self.limits.most);
+            self.unthrottled = self.unthrottled.saturating_add(1);
+            let crept = self.ceiling * (1.0 + CREEP * f64::from(self.unthrottled));
+            self.ceiling = crept.min(self.limits.most);
             let raised = self.rate * (1.0 + GROWTH);
             self.rate = raised.min(self.ceiling).max(self.rate);
         }
@@ -136,6 +142,7 @@ impl TokenBucket {
         self.ceiling = self.borne(now);
         let halved = (self.rate / 2.0).min(self.ceiling);
         self.rate = halved.max(self.limits.first * LEAST);
+        self.unthrottled = 0;
         self.burst = (self.burst / 2.0).max(1.0);
         self.throttled_at = Some(now);
         self.hold = (self.hold * 2).min(self.limits.hold * LONGEST_HOLD);

@@ -285,6 +285,30 @@ fn calls_that_are_throttled_together_slow_down_once_and_a_little_is_left() {
     }
 }
 
+fn is_used_well_with_few_retries(bucket: Bucket, mut service: Service) {
+    let possible = service.rate.min(16.0 / service.latency);
+    let outcome = make(20_000, limits(bucket), None, &mut service);
+    let throttled = outcome.throttled;
+    assert!(throttled < 200, "{service:?}: {throttled} throttled");
+    let made = 20_000.0 / outcome.seconds;
+    assert!(
+        made > possible * 0.6,
+        "{service:?}: {made} of {possible} calls a second"
+    );
+}
+
+/// Where its burst is small, what is repeated after the first throttled call is throttled too.
+#[test]
+fn a_service_with_a_small_burst_is_used_well() {
+    for (bucket, rate) in [(Bucket::EcrImages, 5.0), (Bucket::EcrDelete, 25.0)] {
+        let service = Service {
+            latency: 0.01,
+            ..Service::new(rate, rate / 2.0)
+        };
+        is_used_well_with_few_retries(bucket, service);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -297,12 +321,8 @@ proptest! {
         delete in any::<bool>(),
     ) {
         let bucket = if delete { Bucket::EcrDelete } else { Bucket::EcrImages };
-        let mut service = Service { latency, ..Service::new(rate, (rate * seconds).max(1.0)) };
-        let outcome = make(20_000, limits(bucket), None, &mut service);
-        prop_assert!(outcome.throttled < 200, "{} throttled", outcome.throttled);
-        let possible = rate.min(16.0 / latency);
-        let made = 20_000.0 / outcome.seconds;
-        prop_assert!(made > possible * 0.6, "{made} of {possible} calls a second");
+        let service = Service { latency, ..Service::new(rate, (rate * seconds).max(1.0)) };
+        is_used_well_with_few_retries(bucket, service);
     }
 
     /// A bucket that does not probe never exceeds its rate, whatever is throttled meanwhile.
