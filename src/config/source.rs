@@ -97,8 +97,12 @@ impl Source {
     ) -> Result<String, ConfigError> {
         let pin = sha256.map(str::trim).filter(|pin| !pin.is_empty());
         let pin = pin.map(parse_pin).transpose()?;
-        let cannot =
-            |reason: &dyn Display| problem(VARIABLE, format_args!("cannot read {self}: {reason}"));
+        let cannot = |reason: &dyn Display| {
+            problem(
+                "configuration",
+                format_args!("cannot read {self}: {reason}"),
+            )
+        };
         let bytes = match self {
             Self::Default if pin.is_some() => {
                 let message = format_args!("pins a document, and `{VARIABLE}` names none");

@@ -98,22 +98,19 @@ async fn the_pipelines_review_a_configuration() {
             let (arguments, to) = line.split_once(" > ").unwrap_or((line, ""));
             let arguments: Vec<&str> = arguments.split(' ').collect();
             subcommands.push(arguments[0]);
-            match arguments[0] {
-                "snapshot" => {
-                    let aws = SimulatedAws::builder().world(team().world).start().await;
-                    let out = format!("--out={}", path("account.snapshot").display());
-                    let config = format!("--config={}", path("cleanup.yaml").display());
-                    let (text, code) = command(&aws, &["snapshot", &out, &config]).await;
-                    assert_eq!(code, Some(0), "{text}");
-                }
-                _ => {
-                    let printed = run(folder.path(), &arguments);
-                    assert!(!printed.contains("exit code"), "{line}: {printed}");
-                    if !to.is_empty() {
-                        let begin = if arguments[0] == "diff" { "**" } else { "{" };
-                        assert!(printed.starts_with(begin), "{line}: {printed}");
-                        fs::write(path(to), printed).unwrap();
-                    }
+            if arguments[0] == "snapshot" {
+                let aws = SimulatedAws::builder().world(team().world).start().await;
+                let out = format!("--out={}", path("account.snapshot").display());
+                let config = format!("--config={}", path("cleanup.yaml").display());
+                let (text, code) = command(&aws, &["snapshot", &out, &config]).await;
+                assert_eq!(code, Some(0), "{text}");
+            } else {
+                let printed = run(folder.path(), &arguments);
+                assert!(!printed.contains("exit code"), "{line}: {printed}");
+                if !to.is_empty() {
+                    let begin = if arguments[0] == "diff" { "**" } else { "{" };
+                    assert!(printed.starts_with(begin), "{line}: {printed}");
+                    fs::write(path(to), printed).unwrap();
                 }
             }
         }

@@ -14,6 +14,9 @@ use crate::{
 
 /// Accepts that a source finds much less than in the last run, after a confirmation.
 pub(crate) async fn execute(source: &str, yes: bool, session: &Session) -> anyhow::Result<Exit> {
+    if !yes {
+        output::check_can_ask()?;
+    }
     session.introduce("reads only").await?;
     let reading = session.program.use_change(source);
     let change = session.progress.show_while(reading).await;

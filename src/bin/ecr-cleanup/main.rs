@@ -31,12 +31,9 @@ mod terminal;
 mod test_policies;
 mod verify;
 
-use std::{
-    io::{self, IsTerminal},
-    process::ExitCode,
-};
+use std::{io, process::ExitCode};
 
-use arguments::{Arguments, Command, Common, GitCommand, RunOptions};
+use arguments::{Arguments, Command, Common, GitCommand};
 use clap::{CommandFactory, Parser};
 use ecr_cleanup::{
     config::{self, ConfigError},
@@ -65,71 +62,77 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
     if !common.output.is_of(&command) {
         return Err(UsageError::Format.into());
     }
-    let session = Session::start(common, Backend::Aws);
-    match command {
-        Command::Plan(options) => {
-            let snapshot = options.snapshot.as_deref();
-            let backend = snapshot.map_or(Backend::Aws, Backend::Snapshot);
-            let session = Session::start(common, backend);
-            plan::execute(&options, &session.await?).await
-        }
-        Command::Test { files } => {
-            let session = Session::start(common, Backend::Nobody);
-            test_policies::execute(&files, &session.await?)
-        }
-        Command::Snapshot { out } => snapshot::execute(&out, &session.await?).await,
-        Command::Run(RunOptions { yes: false, .. }) | Command::AcceptUse { yes: false, .. }
-            if !io::stdin().is_terminal() =>
-        {
-            Err(UsageError::NotATerminal.into())
-        }
+    // Nothing is started before it is awaited.
+    let session = Session::start(common, backend(&command));
+    match &command {
+        Command::Plan(options) => plan::execute(options, &session.await?).await,
         Command::Run(options) => {
             let session = session.await?;
-            Box::pin(run::execute(&options, &session)).await
+            Box::pin(run::execute(options, &session)).await
         }
         Command::Diff {
             old,
             new,
             exit_code,
-        } => diff::execute(&old, &new, exit_code, &session.await?).await,
-        Command::Init { out, force } => init::execute(out.as_deref(), force, &session.await?).await,
-        Command::InUse { publish } => in_use::execute(publish, &session.await?).await,
+        } => diff::execute(old, new, *exit_code, &session.await?).await,
+        Command::Init { out, force } => {
+            init::execute(out.as_deref(), *force, &session.await?).await
+        }
+        Command::InUse { publish } => in_use::execute(*publish, &session.await?).await,
+        Command::Snapshot { out } => snapshot::execute(out, &session.await?).await,
+        Command::Test { files } => test_policies::execute(files, &session.await?),
         Command::KeepList => keep_list::execute(&session.await?).await,
         Command::Verify => verify::execute(&session.await?).await,
-        Command::Explain { image, users } => explain::execute(&image, users, &session.await?).await,
+        Command::Explain { image, users } => explain::execute(image, *users, &session.await?).await,
         Command::Lifecycle => lifecycle::execute(&session.await?).await,
         Command::ImportLifecycle { repositories } => {
-            import_lifecycle::execute(&repositories, &session.await?).await
+            import_lifecycle::execute(repositories, &session.await?).await
         }
         Command::Stop { reason } => stop::stop(reason.as_deref(), &session.await?).await,
         Command::Go => stop::go(&session.await?).await,
         Command::AcceptUse { source, yes } => {
-            accept_use::execute(&source, yes, &session.await?).await
+            accept_use::execute(source, *yes, &session.await?).await
         }
-        Command::Restore { images } => restore::execute(&images, &session.await?).await,
-        Command::CheckConfig { access } => check_config::execute(access, &session.await?).await,
+        Command::Restore { images } => restore::execute(images, &session.await?).await,
+        Command::CheckConfig { access } => check_config::execute(*access, &session.await?).await,
         Command::Rbac {
             context,
             kubeconfig,
             cluster,
         } => {
-            let cluster = rbac::Cluster::new(context, cluster, &kubeconfig);
+            let cluster = rbac::Cluster::new(context.as_deref(), cluster.as_deref(), kubeconfig);
             rbac::execute(&cluster, &session.await?).await
         }
         Command::Git {
             command: GitCommand::Export(export),
-        } => git::export(&export).await,
-        Command::Schema => {
-            output::json(&mut output::stdout(), &config::schema())?;
-            Ok(Exit::Done)
-        }
+        } => git::export(export).await,
+        Command::Schema => schema(),
         Command::Man { subcommand } => manual(subcommand.as_deref()),
-        Command::Completions { shell } => {
-            let mut command = Arguments::command();
-            clap_complete::generate(shell, &mut command, "ecr-cleanup", &mut output::stdout());
-            Ok(Exit::Done)
-        }
+        Command::Completions { shell } => Ok(completions(*shell)),
     }
+}
+
+/// Returns what a command asks.
+fn backend(command: &Command) -> Backend<'_> {
+    match command {
+        Command::Plan(options) => {
+            let snapshot = options.snapshot.as_deref();
+            snapshot.map_or(Backend::Aws, Backend::Snapshot)
+        }
+        Command::Test { .. } => Backend::Nobody,
+        _ => Backend::Aws,
+    }
+}
+
+fn schema() -> anyhow::Result<Exit> {
+    output::json(&mut output::stdout(), &config::schema())?;
+    Ok(Exit::Done)
+}
+
+fn completions(shell: clap_complete::Shell) -> Exit {
+    let mut command = Arguments::command();
+    clap_complete::generate(shell, &mut command, "ecr-cleanup", &mut output::stdout());
+    Exit::Done
 }
 
 /// Prints the manual page of the command or of a subcommand.

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt::Display,
-    io::{self, Stderr, StdoutLock, Write},
+    io::{self, IsTerminal, Stderr, StdoutLock, Write},
 };
 
 use anyhow::Context;
@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::{
     arguments::Output,
+    exit::UsageError,
     interrupt,
     page::{Look, Page, counted},
     rows::{Rows, literal},
@@ -128,6 +129,15 @@ pub(crate) fn unread<'a>(page: &mut Page, unread: impl IntoIterator<Item = &'a U
             Look::Plain,
             &unread.to_string(),
         );
+    }
+}
+
+/// Checks that a question can be asked, before anything is read for it.
+pub(crate) fn check_can_ask() -> Result<(), UsageError> {
+    if io::stdin().is_terminal() {
+        Ok(())
+    } else {
+        Err(UsageError::NotATerminal)
     }
 }
 

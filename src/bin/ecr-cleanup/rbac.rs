@@ -18,14 +18,14 @@ pub(crate) enum Cluster {
 
 impl Cluster {
     /// Returns the cluster of the arguments, of which clap demands one of the first two.
-    pub(crate) fn new(context: Option<String>, eks: Option<String>, kubeconfig: &str) -> Self {
+    pub(crate) fn new(context: Option<&str>, eks: Option<&str>, kubeconfig: &str) -> Self {
         match (context, eks) {
-            (_, Some(name)) => Self::Eks(name),
+            (_, Some(name)) => Self::Eks(name.to_owned()),
             (name, None) => {
                 let home = env::var_os("HOME").map(PathBuf::from);
                 Self::Context {
                     kubeconfig: first(kubeconfig, home.as_deref(), Path::exists),
-                    name: name.unwrap_or_default(),
+                    name: name.unwrap_or_default().to_owned(),
                 }
             }
         }

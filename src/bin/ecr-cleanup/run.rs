@@ -27,6 +27,9 @@ use crate::{
 /// Does what `mode` in the configuration says, after a confirmation.
 pub(crate) async fn execute(options: &RunOptions, session: &Session) -> anyhow::Result<Exit> {
     let mode = session.program.config().mode;
+    if mode != Mode::Plan && !options.yes {
+        output::check_can_ask()?;
+    }
     let home = session.introduce(&format!("mode {mode}")).await?;
     let saved = match &options.plan {
         Some(_) if mode == Mode::Plan => return Err(UsageError::PlanMode.into()),

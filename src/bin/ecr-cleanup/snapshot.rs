@@ -21,7 +21,8 @@ use crate::{
 pub(crate) async fn execute(file: &Path, session: &Session) -> anyhow::Result<Exit> {
     session.introduce("reads only").await?;
     let request = session.request(Mode::Plan);
-    let taking = session.program.snapshot(&request);
+    // In a box, since the future is large.
+    let taking = Box::pin(session.program.snapshot(&request));
     let taken = session.progress.show_while(taking).await?;
     let names: Vec<&str> = taken.repositories.iter().map(|name| &**name).collect();
     if !names.is_empty() {

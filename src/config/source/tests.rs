@@ -171,7 +171,7 @@ fn what_cannot_be_read() {
         (&binary.spec(), "not UTF-8 at byte 6"),
     ] {
         let error = load(Some(spec), None).unwrap_err().to_string();
-        let expected = format!("ECR_CLEANUP_CONFIG: cannot read `{spec}`: {reason}");
+        let expected = format!("configuration: cannot read `{spec}`: {reason}");
         assert_eq!(error, expected);
     }
 }
