@@ -100,9 +100,9 @@ impl Limits {
     }
 }
 
-/// The worlds, a small one to try the bench itself with, one with a million images that are soon
-/// read, and one of many accounts.
-pub(crate) const SIZES: [Size; 6] = [
+/// The worlds, a small one to try the bench itself with, one of many small repositories, one with a
+/// million images that are soon read, and one of many accounts.
+pub(crate) const SIZES: [Size; 7] = [
     Size {
         name: "small",
         repositories: 5,
@@ -145,6 +145,17 @@ pub(crate) const SIZES: [Size; 6] = [
         pods: 20_000,
         members: 0,
         megabytes: 512,
+        limits: Limits::DOCUMENTED,
+    },
+    Size {
+        name: "wide",
+        repositories: 5000,
+        images: 20,
+        task_definitions: 200,
+        kubernetes_clusters: 1,
+        pods: 200,
+        members: 0,
+        megabytes: 256,
         limits: Limits::DOCUMENTED,
     },
     Size {
