@@ -28,11 +28,25 @@ pub fn usd_a_month(bytes: u64, usd_per_gb_month: f64) -> f64 {
     (bytes as f64 / PRICED_GIGABYTE * usd_per_gb_month * 100.0).round() / 100.0
 }
 
-/// Returns a number with its noun: `1 image`, `2 images`.
+/// Returns a number with commas: `10,000`.
+#[must_use]
+pub fn thousands(number: impl fmt::Display) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Returns a number with commas and its noun: `1 image`, `10,000 images`.
 #[must_use]
 pub fn count(number: u64, one: &str, many: &str) -> String {
     let noun = if number == 1 { one } else { many };
-    format!("{number} {noun}")
+    format!("{} {noun}", thousands(number))
 }
 
 #[cfg(test)]
@@ -61,10 +75,17 @@ mod tests {
     }
 
     #[test]
-    fn one_is_singular_and_everything_else_is_plural() {
+    fn numbers_have_commas_and_one_is_singular() {
+        let numbers = [0, 999, 1000, 17_243, 1_234_567].map(thousands);
+        assert_eq!(numbers, ["0", "999", "1,000", "17,243", "1,234,567"]);
         assert_eq!(
-            [0, 1, 2].map(|number| count(number, "repository", "repositories")),
-            ["0 repositories", "1 repository", "2 repositories"]
+            [0, 1, 2, 1000].map(|number| count(number, "repository", "repositories")),
+            [
+                "0 repositories",
+                "1 repository",
+                "2 repositories",
+                "1,000 repositories"
+            ]
         );
     }
 }

@@ -29,7 +29,7 @@ pub use answer::{
 pub use difference::{Changed, Difference, Verdicts, VerdictsError};
 pub use escape::Escaped;
 pub use exact::{ExactBytes, ExactSizes};
-pub use format::{Size, count, usd_a_month};
+pub use format::{Size, count, thousands, usd_a_month};
 pub use gather::{Facts, gather};
 pub(crate) use handled::handled;
 pub use handled::{Handled, HandledImage};

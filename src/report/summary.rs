@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use super::{
     Counts, Size, Status,
     answer::{Progress, Share},
-    count,
+    count, thousands,
 };
 use crate::evidence::{SourceStatus, Unread, UnreadKind};
 
@@ -52,10 +52,11 @@ impl<R> Summary<'_, R> {
     /// Returns what is done to how many images: `archive 2 and delete 3`.
     fn actions(&self, verbs: Verbs, archived: u64, deleted: u64) -> String {
         let [archive, delete, and_delete] = verbs;
+        let [some, others] = [archived, deleted].map(thousands);
         match (self.archives, archived, deleted) {
-            (true, archived, 0) => format!("{archive} {archived}"),
-            (true, 1.., deleted) => format!("{archive} {archived} and {and_delete} {deleted}"),
-            _ => format!("{delete} {deleted}"),
+            (true, _, 0) => format!("{archive} {some}"),
+            (true, 1.., _) => format!("{archive} {some} and {and_delete} {others}"),
+            _ => format!("{delete} {others}"),
         }
     }
 
@@ -78,6 +79,7 @@ impl<R> Summary<'_, R> {
             return String::new();
         };
         let Share { read, of } = task_definitions;
+        let [read, of] = [read, of].map(thousands);
         format!(" Read {read} of about {of} task definitions; the next run continues.")
     }
 
@@ -86,7 +88,8 @@ impl<R> Summary<'_, R> {
         let mut result = self.ending();
         if self.counts.failed > 0 {
             let or = if self.archives { "archived or " } else { "" };
-            result += &format!(" {} could not be {or}deleted.", self.counts.failed);
+            let failed = thousands(self.counts.failed);
+            result += &format!(" {failed} could not be {or}deleted.");
         }
         let restored = match self.status {
             Status::Planned => ("Would restore", self.to_restore),

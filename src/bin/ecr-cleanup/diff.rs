@@ -7,7 +7,7 @@ use ecr_cleanup::{
     aws::decompressed,
     config::{Config, Mode},
     pipeline::Program,
-    report::{Changed, Difference, Size, Verdicts},
+    report::{Changed, Difference, Size, Verdicts, count},
 };
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     exit::Exit,
     file::File,
     output,
-    page::{Look, Page, counted},
+    page::{Look, Page},
     rows::{Rows, literal},
     session::Session,
 };
@@ -183,7 +183,7 @@ fn add(page: &mut Page, difference: &Difference) {
         } else {
             (Look::Delete, "+")
         };
-        let images = counted(group.images.len() as u64, "image", "images");
+        let images = count(group.images.len() as u64, "image", "images");
         let text = format!("{repository}: {images}, {}: {reason}", group.size());
         page.paragraph((look, &format!("{sign} ")), 2, Look::Plain, &text);
         page.list(4, Look::Dim, &group.names());
@@ -232,7 +232,7 @@ fn summary(difference: &Difference) -> String {
     let of = |deletes: bool| {
         let changed = difference.changed.iter().filter(|it| it.deletes == deletes);
         let bytes = changed.clone().map(|it| it.bytes).sum();
-        let images = counted(changed.count() as u64, "image", "images");
+        let images = count(changed.count() as u64, "image", "images");
         if bytes > 0 {
             format!("{images} (at most {})", Size(bytes))
         } else {
@@ -240,10 +240,10 @@ fn summary(difference: &Difference) -> String {
         }
     };
     if difference.changed.is_empty() {
-        let images = counted(difference.same, "image", "images");
+        let images = count(difference.same, "image", "images");
         return format!("No difference: both delete the same {images}.");
     }
-    let same = counted(difference.same, "image", "images");
+    let same = count(difference.same, "image", "images");
     format!(
         "The new one deletes {} that the old one does not, and spares {} that the old one deletes. Both delete {same}.",
         of(true),

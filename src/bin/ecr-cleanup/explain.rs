@@ -6,7 +6,7 @@ use ecr_cleanup::{
     pipeline::{Planned, Request, Soak},
     plan::Explanation,
     policy::RepositoryGlobs,
-    report::Size,
+    report::{Size, count},
 };
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -14,7 +14,7 @@ use crate::{
     arguments::Output,
     exit::Exit,
     output,
-    page::{Look, Page, counted},
+    page::{Look, Page},
     session::Session,
 };
 
@@ -123,7 +123,7 @@ fn facts(page: &mut Page, planned: &Planned<'_>, explanation: &Explanation, user
         page.paragraph((Look::Dim, "  used by "), 12, Look::InUse, user);
     }
     if let Some(more @ 1..) = facts.users.len().checked_sub(most) {
-        let more = counted(more as u64, "other", "others");
+        let more = count(more as u64, "other", "others");
         let text = format!("{more}: `--users` shows all");
         page.paragraph((Look::Dim, "  used by "), 12, Look::Plain, &text);
     }
@@ -147,7 +147,7 @@ fn soaking(soak: Soak) -> String {
         }
         Soak::NotBegun(soak) => format!(
             "`guards.soak` keeps it for {} after a run has seen it as a candidate",
-            counted(soak.as_hours().unsigned_abs() / 24, "day", "days")
+            count(soak.as_hours().unsigned_abs() / 24, "day", "days")
         ),
     }
 }

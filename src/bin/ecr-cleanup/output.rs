@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::Context;
 use ecr_cleanup::{
-    evidence::{SourceStatus, Unread},
-    report::{Answer, Escaped},
+    evidence::{SourceStatus, Unread, UnreadGroup},
+    report::{Answer, Escaped, count},
 };
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ use crate::{
     arguments::Output,
     exit::UsageError,
     interrupt,
-    page::{Look, Page, counted},
+    page::{Look, Page},
     rows::{Rows, literal},
     terminal::Terminal,
 };
@@ -104,7 +104,7 @@ pub(crate) fn sources<'a>(page: &mut Page, sources: impl IntoIterator<Item = &'a
             (None, None) => {
                 let found = match source.references as u64 {
                     0 => "nothing".to_owned(),
-                    references => counted(references, "reference", "references"),
+                    references => count(references, "reference", "references"),
                 };
                 let text = format!("{}{cluster} ({found})", source.source);
                 complete
@@ -122,13 +122,9 @@ pub(crate) fn sources<'a>(page: &mut Page, sources: impl IntoIterator<Item = &'a
 
 /// Adds what was not read, and what would read it.
 pub(crate) fn unread<'a>(page: &mut Page, unread: impl IntoIterator<Item = &'a Unread>) {
-    for unread in unread {
-        page.paragraph(
-            (Look::Alone, "Not read: "),
-            2,
-            Look::Plain,
-            &unread.to_string(),
-        );
+    for group in UnreadGroup::of(unread) {
+        let label = (Look::Alone, "Not read: ");
+        page.paragraph(label, 2, Look::Plain, &group.to_string());
     }
 }
 

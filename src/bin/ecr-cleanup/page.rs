@@ -3,7 +3,6 @@
 use std::{
     borrow::Cow,
     env,
-    fmt::Display,
     io::{self, Write},
     process::{Command, Stdio},
 };
@@ -236,25 +235,6 @@ fn end_of(characters: impl Iterator<Item = char>, columns: usize) -> String {
     text
 }
 
-/// Returns a number with commas: `10,000`.
-pub(crate) fn thousands(number: impl Display) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Returns a number with commas and its noun: `1 image`, `10,000 images`.
-pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
-    let noun = if number == 1 { one } else { many };
-    format!("{} {noun}", thousands(number))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,14 +247,6 @@ mod tests {
             ascii: false,
             pages: false,
         })
-    }
-
-    #[test]
-    fn numbers_have_commas() {
-        let numbers = [0, 999, 1000, 17_243, 1_234_567].map(thousands);
-        assert_eq!(numbers, ["0", "999", "1,000", "17,243", "1,234,567"]);
-        assert_eq!(counted(1, "image", "images"), "1 image");
-        assert_eq!(counted(1000, "image", "images"), "1,000 images");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use ecr_cleanup::{
     config::Mode,
     pipeline::{Finished, Planned, Request},
     plan::Plan,
-    report::{Answer, SavedPlan, Size, own_bytes},
+    report::{Answer, SavedPlan, Size, count, own_bytes, thousands},
 };
 use serde::Serialize;
 
@@ -19,7 +19,6 @@ use crate::{
     exit::{Exit, UsageError},
     file::File,
     interrupt, output,
-    page::{counted, thousands},
     plan::{self, Remarks, Stored},
     session::{Home, Session},
 };
@@ -231,8 +230,8 @@ impl fmt::Display for Question {
                 thousands(self.candidates)
             )?;
         }
-        let repositories = counted(self.repositories, "repository", "repositories");
-        write!(f, " of {}", counted(self.of, "image", "images"))?;
+        let repositories = count(self.repositories, "repository", "repositories");
+        write!(f, " of {}", count(self.of, "image", "images"))?;
         if self.images == self.candidates {
             write!(f, " (at most {})", self.size)?;
         }

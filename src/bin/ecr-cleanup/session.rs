@@ -9,14 +9,14 @@ use ecr_cleanup::{
     image::{Registry, TypedImage},
     pipeline::{Planned, Program, Request, Snapshot},
     policy::RepositoryGlobs,
-    report::log,
+    report::{count, log},
 };
 
 use crate::{
     arguments::{Common, Output},
     exit::UsageError,
     interrupt::{self, Interrupted},
-    page::{Look, Page, counted},
+    page::{Look, Page},
     progress::Progress,
     terminal::Terminal,
 };
@@ -126,7 +126,7 @@ impl Session {
         let mut text = format!("{doing}, {}", self.configuration);
         let registries = self.program.config().registries.len() as u64;
         if registries > 0 {
-            let registries = counted(registries, "registry", "registries");
+            let registries = count(registries, "registry", "registries");
             text += &format!(", cleans {registries}");
         }
         self.introduce_doing(&text).await

@@ -7,15 +7,12 @@ use std::{
 };
 
 use anyhow::Context;
-use ecr_cleanup::{config::Mode, report::Size};
-
-use crate::{
-    arguments::Output,
-    exit::Exit,
-    output,
-    page::{Look, counted},
-    session::Session,
+use ecr_cleanup::{
+    config::Mode,
+    report::{Size, count},
 };
+
+use crate::{arguments::Output, exit::Exit, output, page::Look, session::Session};
 
 /// Writes all that plans are made from to a file.
 pub(crate) async fn execute(file: &Path, session: &Session) -> anyhow::Result<Exit> {
@@ -39,8 +36,8 @@ pub(crate) async fn execute(file: &Path, session: &Session) -> anyhow::Result<Ex
         page.gap();
         let text = format!(
             "Wrote {} with {} to `{}` ({}).",
-            counted(names.len() as u64, "repository", "repositories"),
-            counted(taken.images, "image", "images"),
+            count(names.len() as u64, "repository", "repositories"),
+            count(taken.images, "image", "images"),
             file.display(),
             Size(bytes)
         );

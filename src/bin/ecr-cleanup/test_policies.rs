@@ -9,11 +9,13 @@ use anyhow::Context;
 use ecr_cleanup::pipeline::{TestFailure, TestResult, test_policies};
 use serde::Serialize;
 
+use ecr_cleanup::report::count;
+
 use crate::{
     arguments::Output,
     exit::{Exit, UsageError},
     output,
-    page::{Look, Page, counted},
+    page::{Look, Page},
     session::Session,
 };
 
@@ -96,13 +98,13 @@ fn add(page: &mut Page, file: &Path, result: &TestResult, quiet: bool) {
 }
 
 fn summary(page: &mut Page, results: &[(&Path, TestResult)]) {
-    let count = |of: &dyn Fn(&TestResult) -> usize| -> u64 {
+    let sum = |of: &dyn Fn(&TestResult) -> usize| -> u64 {
         results.iter().map(|(_, result)| of(result) as u64).sum()
     };
-    let all = count(&|result| result.expectations);
-    let failed = count(&|result| result.failures.len());
-    let expectations = counted(all, "expectation", "expectations");
-    let tests = counted(results.len() as u64, "test", "tests");
+    let all = sum(&|result| result.expectations);
+    let failed = sum(&|result| result.failures.len());
+    let expectations = count(all, "expectation", "expectations");
+    let tests = count(results.len() as u64, "test", "tests");
     let text = match failed {
         0 => format!("{expectations} of {tests}: all hold."),
         failed => format!("{expectations} of {tests}: {failed} failed."),

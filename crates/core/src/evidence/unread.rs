@@ -91,6 +91,11 @@ impl Unread {
 }
 
 impl Unread {
+    fn is_like(&self, other: &Self) -> bool {
+        let of = |it: &Self| (it.kind, it.account, it.region.clone(), it.setting.clone());
+        self.kind != UnreadKind::Principal && of(self) == of(other)
+    }
+
     /// Returns whether a source, written as its status is, is or would be in this. What the
     /// configuration leaves out is in no account, and hides nothing.
     #[must_use]
@@ -113,19 +118,56 @@ impl Unread {
 /// ``service `batch` in 111111111111 eu-west-1: the role may not ask it; grant `batch:ListJobs` ``.
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, _) = self.kind.words();
-        write!(f, "{kind} `{}`", escaped(&self.name))?;
-        let region = self
-            .region
-            .as_ref()
-            .filter(|region| ***region != *self.name);
-        let location = [self.account.as_deref(), region.map(|region| &**region)];
-        let location: Vec<&str> = location.into_iter().flatten().collect();
-        if !location.is_empty() {
-            write!(f, " in {}", location.join(" "))?;
-        }
-        write!(f, ": {}; {}", escaped(&self.why), escaped(&self.setting))
+        write(&[self], f)
     }
+}
+
+/// What is not read in one place, for like reasons, and what would read all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadGroup<'a>(Vec<&'a Unread>);
+
+impl<'a> UnreadGroup<'a> {
+    /// Groups what is not read, in its order. Each principal has a reason of its own.
+    pub fn of(all: impl IntoIterator<Item = &'a Unread>) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        for unread in all {
+            let is_like = |group: &&mut Self| group.0.iter().all(|other| other.is_like(unread));
+            match groups.iter_mut().find(is_like) {
+                Some(group) => group.0.push(unread),
+                None => groups.push(Self(vec![unread])),
+            }
+        }
+        groups
+    }
+}
+
+/// ``services `batch`, `pipes` in 111111111111 eu-west-1: the role may not ask `batch`; let it``
+impl fmt::Display for UnreadGroup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(&self.0, f)
+    }
+}
+
+fn write(group: &[&Unread], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let [first, others @ ..] = group else {
+        return Ok(());
+    };
+    let (one, many) = first.kind.words();
+    let kind = if others.is_empty() { one } else { many };
+    let names = group.iter().map(|it| format!("`{}`", escaped(&it.name)));
+    write!(f, "{kind} {}", names.collect::<Vec<_>>().join(", "))?;
+    let is_other = |region: &&Region| ***region != *first.name;
+    let region = first.region.as_ref().filter(is_other);
+    let location = [first.account.as_deref(), region.map(|region| &**region)];
+    let location: Vec<&str> = location.into_iter().flatten().collect();
+    if !location.is_empty() {
+        write!(f, " in {}", location.join(" "))?;
+    }
+    write!(f, ": {}", escaped(&first.why))?;
+    if others.iter().any(|other| other.why != first.why) {
+        write!(f, ", and the like")?;
+    }
+    write!(f, "; {}", escaped(&first.setting))
 }
 
 #[cfg(test)]
@@ -171,6 +213,39 @@ mod tests {
             let hidden = all.each_ref().map(|unread| unread.hides(source));
             assert_eq!(hidden, expected, "{source}");
         }
+    }
+
+    #[test]
+    fn what_one_permission_would_read_is_told_together() {
+        let location = Registry {
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
+        let unread = |kind, name, why| Unread::new(kind, name, Some(&location), why, "let it");
+        let all = [
+            unread(UnreadKind::Service, "batch", "it may not call `batch:List`"),
+            unread(UnreadKind::Principal, "a", "a policy lets it pull from `x`"),
+            unread(UnreadKind::Service, "pipes", "it may not call `pipes:List`"),
+            unread(UnreadKind::Principal, "b", "a policy lets it pull from `y`"),
+            Unread {
+                region: None,
+                ..unread(UnreadKind::Service, "ecs", "it is off")
+            },
+            Unread {
+                region: None,
+                ..unread(UnreadKind::Service, "eks", "it is off")
+            },
+        ];
+        let said = UnreadGroup::of(&all)
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
+        insta::assert_snapshot!(said.join("\n"), @r"
+        services `batch`, `pipes` in 111111111111 eu-west-1: it may not call `batch:List`, and the like; let it
+        principal `a` in 111111111111 eu-west-1: a policy lets it pull from `x`; let it
+        principal `b` in 111111111111 eu-west-1: a policy lets it pull from `y`; let it
+        services `ecs`, `eks` in 111111111111: it is off; let it
+        ");
     }
 
     /// (P7)

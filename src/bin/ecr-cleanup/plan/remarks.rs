@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use ecr_cleanup::{
     config::Mode,
+    evidence::UnreadGroup,
     inventory::NotRead,
     plan::{LeftAlone, Plan, RepositoryPlan, first_of},
-    report::{Answer, ExactBytes, FailureGroup, Hygiene, Size, Warning, WarningCode},
+    report::{Answer, ExactBytes, FailureGroup, Hygiene, Size, Warning, WarningCode, count},
 };
 
-use crate::page::{Look, Page, counted};
+use crate::page::{Look, Page};
 
 /// The most users of an image, or repositories of a reason, in a line.
 const NAMED: usize = 5;
@@ -52,7 +53,7 @@ impl Remarks {
         }
         self.warnings(page, plan, answer);
         self.hygiene(page, &answer.hygiene);
-        for unread in &answer.unread {
+        for unread in UnreadGroup::of(&answer.unread) {
             self.say(page, (Look::Alone, "Not read"), &unread.to_string());
         }
         let refused = if self.plans {
@@ -102,7 +103,7 @@ impl Remarks {
         let FailureGroup { code, message, .. } = failure;
         let images = match failure.images {
             0 => String::new(),
-            images => format!("{} in ", counted(images, "image", "images")),
+            images => format!("{} in ", count(images, "image", "images")),
         };
         let repositories = failure.repositories.join(", ");
         let text = format!("{images}{repositories}: {code}: {message}");
@@ -118,7 +119,7 @@ impl Remarks {
             self.say(page, (Look::Alone, "Warning"), &warning);
         }
         for pulls in &answer.unexplained_pulls {
-            let images = counted(pulls.images as u64, "image", "images");
+            let images = count(pulls.images as u64, "image", "images");
             let days = pulls.last_pull.age(plan.now()).as_hours() / 24;
             let text = format!("{images} of {}, last {days} d ago", pulls.repository);
             self.say(page, (Look::Alone, "Pulled by somebody"), &text);
@@ -136,7 +137,7 @@ impl Remarks {
         for idle in &hygiene.kept_by_idle_task_definitions.first {
             let text = format!(
                 "{} of {} ({}), kept only for old task definitions that nothing runs. Deregister those, or count fewer: `in_use: {{ecs: {{task_definitions: {{newest: 3}}}}}}`",
-                counted(idle.images as u64, "image", "images"),
+                count(idle.images as u64, "image", "images"),
                 idle.repository,
                 Size(idle.bytes)
             );
@@ -153,13 +154,13 @@ impl Remarks {
         if bytes.manifests_read > 0 {
             text += &format!(
                 " AWS counted this as pulls of {}.",
-                counted(bytes.manifests_read, "image", "images")
+                count(bytes.manifests_read, "image", "images")
             );
         }
         if bytes.unread > 0 {
             text += &format!(
                 " The manifests of {} could not be read. Their layers are counted as if none were shared.",
-                counted(bytes.unread, "image", "images")
+                count(bytes.unread, "image", "images")
             );
         }
         self.say(page, (Look::Plain, "With each layer counted once"), &text);
@@ -213,6 +214,6 @@ fn findings(hygiene: &Hygiene) -> Vec<String> {
     ];
     let found = counts.into_iter().filter(|(number, ..)| *number > 0);
     found
-        .map(|(number, one, many)| counted(number as u64, one, many))
+        .map(|(number, one, many)| count(number as u64, one, many))
         .collect()
 }

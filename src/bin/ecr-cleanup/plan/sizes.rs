@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap, iter::once};
 
-use ecr_cleanup::report::{RepositoryLine, Size, usd_a_month};
+use ecr_cleanup::report::{RepositoryLine, Size, thousands, usd_a_month};
 
 use super::Stored;
-use crate::page::{Look, Page, thousands};
+use crate::page::{Look, Page};
 
 /// The titles of the columns behind the name of a repository, and their widths.
 const COLUMNS: [(&str, usize); 5] = [

@@ -5,11 +5,11 @@ use std::{cmp::Reverse, collections::HashMap, iter::once};
 use ecr_cleanup::{
     image::{Image, MediaType, Time},
     plan::{Plan, PlannedImage, ReasonGroup, RepositoryPlan, Verdict},
-    report::{Answer, ExactBytes, RepositoryLine, Size, own_bytes},
+    report::{Answer, ExactBytes, RepositoryLine, Size, count, own_bytes, thousands},
 };
 
 use crate::{
-    page::{Look, Page, counted, thousands},
+    page::{Look, Page},
     terminal::Terminal,
 };
 
@@ -204,7 +204,7 @@ impl<'t> Table<'t> {
     /// Adds a row for repositories that are not shown one by one.
     fn fold(&self, page: &mut Page, look: Look, lines: &[&RepositoryLine], which: &str) {
         if !lines.is_empty() {
-            let repositories = counted(lines.len() as u64, "repository", "repositories");
+            let repositories = count(lines.len() as u64, "repository", "repositories");
             let name = format!("{repositories} {which}");
             self.row(page, look, &name, lines.iter().copied());
         }

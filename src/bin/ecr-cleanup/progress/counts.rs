@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::page::{counted, thousands};
+use ecr_cleanup::report::{count, thousands};
 
 /// Counts of what is being done.
 #[derive(Debug, Default)]
@@ -82,9 +82,9 @@ impl Counts {
         let parts: Vec<String> = WORDS
             .iter()
             .filter_map(|&(what, one, many)| Some((self.of_each.get(what)?, one, many)))
-            .map(|(count, one, many)| match count.of {
-                0 => counted(count.done, one, many),
-                of => format!("{} of {}", thousands(count.done), counted(of, one, many)),
+            .map(|(it, one, many)| match it.of {
+                0 => count(it.done, one, many),
+                of => format!("{} of {}", thousands(it.done), count(of, one, many)),
             })
             .collect();
         let mut text = self.doing.clone();

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use ecr_cleanup::{image::Time, plan::SinceSaved, report::SavedPlan};
+use ecr_cleanup::{
+    image::Time,
+    plan::SinceSaved,
+    report::{SavedPlan, count},
+};
 
 use crate::{
-    page::{Look, Page, counted},
+    page::{Look, Page},
     plan::all_names,
 };
 
@@ -17,7 +21,7 @@ const NAMED: usize = 5;
 /// Adds the images of a saved plan that are kept now, with the reasons, and the numbers of the
 /// others.
 pub(super) fn add(page: &mut Page, saved: &SavedPlan, since: &SinceSaved<'_>, now: Time) {
-    let images = counted(saved.images.count(), "image", "images");
+    let images = count(saved.images.count(), "image", "images");
     let made = match saved.made_at.age(now).as_hours() {
         ..1 => "less than an hour ago".to_owned(),
         hours => format!("{hours} h ago"),
@@ -40,7 +44,7 @@ pub(super) fn add(page: &mut Page, saved: &SavedPlan, since: &SinceSaved<'_>, no
         page.paragraph((Look::InUse, "Kept now: "), 2, Look::Plain, &text);
     }
     if kept.len() > SHOWN {
-        let more = counted((kept.len() - SHOWN) as u64, "other reason", "other reasons");
+        let more = count((kept.len() - SHOWN) as u64, "other reason", "other reasons");
         page.paragraph((Look::InUse, "Kept now: "), 2, Look::Plain, &more);
     }
     let both = since.both.len() as u64;
@@ -60,7 +64,7 @@ pub(super) fn add(page: &mut Page, saved: &SavedPlan, since: &SinceSaved<'_>, no
         ),
     ];
     for (number, label, what) in rest.into_iter().filter(|(number, ..)| *number > 0) {
-        let text = format!("{}{what}", counted(number, "image", "images"));
+        let text = format!("{}{what}", count(number, "image", "images"));
         page.paragraph((Look::Plain, label), 2, Look::Plain, &text);
     }
 }
