@@ -16,13 +16,16 @@ TARGET_x86_64 := x86_64-unknown-linux-gnu
 CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome))
 IN_BROWSER = npm ci --prefix tests/report --no-audit --no-fund --ignore-scripts && CHROMIUM=$(CHROMIUM) ECR_CLEANUP_BIN_DIR=$(BIN)
 
-.PHONY: help demo test test-rust test-moto test-infra test-cdk test-report build programs bench bench-quick mutants dashboard picture recording package check-package package-arm64 package-x86_64 terraform-module cloudformation cdk-package provider-schema sbom release-check book lint lint-book lint-workflows fmt schema clean
+.PHONY: help demo check test test-rust test-moto test-infra test-cdk test-report build programs bench bench-quick mutants dashboard picture recording package check-package package-arm64 package-x86_64 terraform-module cloudformation cdk-package provider-schema sbom release-check book lint lint-book lint-workflows fmt schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: programs ## Fill a simulated account, plan, delete, and prove that nothing in use was deleted; needs Rust alone
 	$(BIN)/demo
+
+check: ## What is decided, alone, while it is being changed: seconds, since nothing of AWS is built
+	cargo test --locked --package ecr-cleanup-core --lib
 
 # Those that wait for other programs run side by side.
 test: test-rust $(VENV)/.ready ## Run all tests
