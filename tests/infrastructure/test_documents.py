@@ -17,7 +17,7 @@ TERRAFORM = "docs/guides/terraform.md"
 # Needed where there are harnesses of Bedrock AgentCore, as docs/reference/permissions.md says.
 NOT_IN_READ_ONLY_ACCESS = {"bedrock-agentcore:ListHarnessVersions"}
 # Of every command of the AWS CLI.
-GLOBAL = {"region", "cli-read-timeout"}
+GLOBAL = {"region", "cli-read-timeout", "query", "output"}
 OUTPUTS = "infra/terraform/outputs.tf"
 CDK = "infra/cdk/README.md"
 
