@@ -73,7 +73,7 @@ variable "config" {
 
   validation {
     condition = length(setsubtract(try(keys(var.config), []), [
-      "mode", "version", "registries", "policies", "in_use", "registry_aliases", "guards", "archive", "state", "report", "publish", "notify", "cost",
+      "mode", "version", "registries", "policies", "policy_tag", "in_use", "registry_aliases", "guards", "archive", "state", "report", "publish", "notify", "cost", "aws",
     ])) == 0
     error_message = "`config` has a key that the program does not know; config.schema.json lists them."
   }

@@ -101,6 +101,25 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// Returns whether the caller was not allowed to make the call.
+    #[must_use]
+    pub const fn is_denied(&self) -> bool {
+        self.cause.is_denied()
+    }
+
+    /// Returns what to do about a call that failed, as an order.
+    pub(crate) const fn remedy(&self) -> &'static str {
+        match self.cause {
+            cause if cause.is_denied() => {
+                "let the role call that and what else `check-config --access` lists for it"
+            }
+            Cause::ServerError | Cause::Throttled => "run it again: AWS was failing",
+            _ => "let the program reach it",
+        }
+    }
+}
+
 impl From<ApiError> for SourceError {
     fn from(error: ApiError) -> Self {
         let text = error.to_string();

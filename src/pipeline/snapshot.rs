@@ -18,7 +18,7 @@ use super::{
 use crate::{
     aws::{Answer, Answers, ApiError, Asked, Clients},
     config::Config,
-    evidence::{Origin, SourceStatus},
+    evidence::{Coverage, Origin, SourceStatus, Unread},
     image::{AccountId, Region, Registry, RepositoryName, Time, escaped},
     inventory::{Inventory, Repository},
     registry::{self, Known, Scope},
@@ -55,8 +55,10 @@ pub struct TakenSnapshot {
     pub repositories: Vec<RepositoryName>,
     /// Number of images.
     pub images: u64,
-    /// Sources of use.
+    /// Sources of use that were read.
     pub sources: Vec<SourceStatus>,
+    /// What was not read.
+    pub unread: Vec<Unread>,
 }
 
 /// The part of a snapshot that tells whether this version can read the rest.
@@ -177,14 +179,17 @@ impl Program {
         };
         let repositories = || inventories.iter().flat_map(|it| &it.repositories);
         let images = repositories().filter_map(Repository::images);
+        let evidence = || found.pieces.iter().map(|it| &it.evidence);
         Ok(TakenSnapshot {
             snapshot,
             repositories: repositories().map(|it| it.name.clone()).collect(),
             images: images.map(|it| it.images.len() as u64).sum(),
-            sources: found
-                .pieces
-                .into_iter()
-                .map(|it| it.evidence.status)
+            unread: evidence()
+                .flat_map(|it| it.unread.iter().cloned())
+                .collect(),
+            sources: evidence()
+                .map(|it| it.status.clone())
+                .filter(|status| status.coverage != Coverage::Unread)
                 .collect(),
         })
     }

@@ -6,7 +6,7 @@ use super::Locations;
 use crate::{
     aws::{ApiError, Operation},
     config::{CloudFormation, InUse, Service, Services, TaskDefinitions},
-    evidence::{Unread, UnreadKind, UsageIndex},
+    evidence::{OTHERS, Unread, UnreadKind, UsageIndex},
     guard::{Guards, Organization},
     image::Registry,
     plan::{LeftAlone, Plan, Veto, first_of},
@@ -87,7 +87,7 @@ pub(super) fn region(location: &Registry, error: &ApiError) -> Unread {
     let setting = if error.cause.is_denied() {
         "let the role read there"
     } else {
-        "let the program reach it"
+        error.remedy()
     };
     let name = &*location.region;
     let why = error.to_string();
@@ -103,7 +103,7 @@ pub(super) fn unlisted_regions(home: &Registry, error: &ApiError) -> Unread {
     let why = error.to_string();
     Unread {
         region: None,
-        ..Unread::new(UnreadKind::Region, "others", Some(home), why, setting)
+        ..Unread::new(UnreadKind::Region, OTHERS, Some(home), why, setting)
     }
 }
 
@@ -111,7 +111,7 @@ pub(super) fn unlisted_regions(home: &Registry, error: &ApiError) -> Unread {
 pub(super) fn other_regions(how: &str) -> Unread {
     let why = format!("`in_use.regions` {how}");
     let setting = "`in_use: {regions: auto}`";
-    Unread::new(UnreadKind::Region, "others", None, why, setting)
+    Unread::new(UnreadKind::Region, OTHERS, None, why, setting)
 }
 
 /// Returns the services that the configuration leaves out, everywhere or in some Regions.
@@ -150,7 +150,7 @@ fn services(in_use: &InUse, locations: &Locations) -> Vec<Unread> {
                 ""
             };
             let setting = format!("`in_use: {{services: all}}`, or a list of their names{stacks}");
-            unread.push(left_out("others", why, setting));
+            unread.push(left_out(OTHERS, why, setting));
         }
         Services::Demanded(named) => {
             for service in Service::ALL.iter().filter(|it| !named.contains(it)) {

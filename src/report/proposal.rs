@@ -24,7 +24,7 @@ const LINES: usize = 20;
 #[derive(Debug)]
 pub struct Proposal {
     text: String,
-    summary: String,
+    result: String,
 }
 
 impl Proposal {
@@ -49,14 +49,14 @@ impl Proposal {
                 .filter(|part| !part.is_empty())
                 .collect::<Vec<_>>()
                 .join("\n"),
-            summary: answer.summary.clone(),
+            result: answer.result.clone(),
         }
     }
 
     /// Returns what a run by it would do, in a few sentences.
     #[must_use]
-    pub fn summary(&self) -> &str {
-        &self.summary
+    pub fn result(&self) -> &str {
+        &self.result
     }
 }
 
@@ -69,7 +69,7 @@ impl fmt::Display for Proposal {
 fn head(plan: &Plan, answer: &Answer) -> String {
     let registries: Vec<String> = plan.registries().iter().map(ToString::to_string).collect();
     let title = format!(
-        "Proposed by `ecr-cleanup init` for {}. It deletes nothing: in mode `plan`, runs only show what they would delete. Look at `ecr-cleanup plan` with it, change the rules, and read docs/runbook.md before you change the mode.",
+        "Proposed by `ecr-cleanup init` for {}. It deletes nothing: in mode `plan`, runs only show what they would delete. Look at `ecr-cleanup plan` with it, change the rules, and read https://github.com/ecr-cleanup/ecr-cleanup/blob/main/docs/runbook.md before you change the mode.",
         registries.join(", ")
     );
     let (counts, bytes) = (answer.counts, answer.bytes);
@@ -177,7 +177,7 @@ fn others(plan: &Plan, settings: &[(String, Value)]) -> String {
     accounts.dedup();
     let mut text = yaml::comment(
         0,
-        "A run in any other account is refused. Every other key, with its default: src/config/default.yaml.",
+        "A run in any other account is refused. Every other key, with its default: `ecr-cleanup check-config` without a configuration.",
     );
     let mut guards = json!({"expected_accounts": accounts});
     for (key, value) in settings {

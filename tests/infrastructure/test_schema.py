@@ -76,6 +76,13 @@ def test_what_the_documents_show_the_schema_accepts(document):
     assert errors == []
 
 
+def test_the_module_takes_every_key_of_the_schema():
+    text = (PROJECT / "infra/terraform/variables.tf").read_text()
+    listed = re.search(r"setsubtract\(try\(keys\(var.config\), \[\]\), \[([^\]]*)\]", text).group(1)
+    keys = set(re.findall(r'"([a-z_]+)"', listed))
+    assert keys == set(SCHEMA["properties"])
+
+
 def test_the_schema_is_one():
     Draft202012Validator.check_schema(SCHEMA)
     assert len(list(accepted())) > 3

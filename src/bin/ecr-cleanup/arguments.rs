@@ -4,7 +4,7 @@ mod common;
 
 use std::{path::PathBuf, sync::LazyLock};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 pub(crate) use common::{Common, Output};
 use ecr_cleanup::config::S3Objects;
@@ -86,7 +86,7 @@ pub(crate) enum Command {
     },
     /// Test the policies of the configuration: images, what uses them, and what is kept of them.
     ///
-    /// Needs no AWS. Exit code 1 if an expectation does not hold.
+    /// Needs no AWS. Exit code 3 if an expectation does not hold.
     Test {
         /// The tests, in YAML.
         #[arg(required = true, value_name = "FILE")]
@@ -156,9 +156,10 @@ pub(crate) enum Command {
     ///
     /// Changes nothing: apply it with `kubectl apply -f`. What `custom_resources.exclude` in the
     /// configuration leaves out is not in it.
+    #[command(group(ArgGroup::new("read").required(true).args(["context", "cluster"])))]
     Rbac {
         /// A context of the kubeconfig. It needs a token or a certificate: nothing is run for one.
-        #[arg(long, value_name = "NAME", required_unless_present = "cluster")]
+        #[arg(long, value_name = "NAME")]
         context: Option<String>,
         /// The kubeconfig; of several, the first that exists.
         #[arg(
@@ -170,7 +171,7 @@ pub(crate) enum Command {
         )]
         kubeconfig: String,
         /// A cluster of Amazon EKS in the account and Region of the credentials instead.
-        #[arg(long, value_name = "NAME", conflicts_with = "context")]
+        #[arg(long, value_name = "NAME")]
         cluster: Option<String>,
     },
     /// Export the history of a Git repository, for `git` in a policy.
@@ -204,16 +205,17 @@ pub(crate) enum GitCommand {
 
 /// Arguments of `git export`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("written").required(true).args(["to", "out"])))]
 pub(crate) struct Export {
     /// The clone, bare or not. It needs all commits but no files: `git clone --bare
     /// --filter=tree:0 URL`.
     #[arg(value_name = "CLONE")]
     pub(crate) clone: PathBuf,
     /// Where to write the document, compressed if the key ends with `.gz`.
-    #[arg(long, value_name = "s3://BUCKET/KEY", required_unless_present = "out", value_parser = S3Objects::one)]
+    #[arg(long, value_name = "s3://BUCKET/KEY", value_parser = S3Objects::one)]
     pub(crate) to: Option<S3Objects>,
     /// A file to write it to instead.
-    #[arg(long, value_name = "FILE", conflicts_with = "to")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// The name of the repository, as in `git.repository`. Default: the host and the path of its
     /// remote, such as `github.com/org/app`.

@@ -1,6 +1,6 @@
 //! `ecr-cleanup check-config`
 
-use crate::{exit::Exit, output, session::Session};
+use crate::{arguments::Output, exit::Exit, output, page::Look, session::Session};
 
 /// Prints the configuration with all defaults, or the permissions that it lacks.
 pub(crate) async fn execute(access: bool, session: &Session) -> anyhow::Result<Exit> {
@@ -13,7 +13,20 @@ pub(crate) async fn execute(access: bool, session: &Session) -> anyhow::Result<E
     // In a box, since the future is large.
     let trying = Box::pin(session.program.access());
     let access = session.progress.show_while(trying).await?;
-    output::value(&mut out, session.output, &access)?;
+    if session.output == Output::Table {
+        let mut page = session.page();
+        for line in access.to_string().lines() {
+            // Policies and rules are to be pasted as they are.
+            if line.starts_with(char::is_uppercase) {
+                page.paragraph((Look::Plain, ""), 2, Look::Plain, line);
+            } else {
+                page.line(&[(Look::Plain, line)]);
+            }
+        }
+        page.print()?;
+    } else {
+        output::value(&mut out, session.output, &access)?;
+    }
     Ok(if access.is_complete() {
         Exit::Done
     } else {

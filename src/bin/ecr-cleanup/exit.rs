@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use ecr_cleanup::{
     aws::UnknownRegion,
     image::TypedReferenceError,
-    pipeline::{AcceptUseError, PolicyTestError, SnapshotError, StopError},
+    pipeline::{AcceptUseError, PolicyTestError, PublishError, SnapshotError, StopError},
     report::Status,
 };
 
@@ -83,6 +83,8 @@ pub(crate) enum UsageError {
     Image(#[from] TypedReferenceError),
     #[error(transparent)]
     AcceptUse(AcceptUseError),
+    #[error(transparent)]
+    Publish(PublishError),
     #[error(transparent)]
     Stop(StopError),
     #[error(

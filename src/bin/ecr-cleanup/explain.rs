@@ -60,6 +60,10 @@ fn add(page: &mut Page, planned: &Planned<'_>, explanation: &Explanation, users:
         explanation.deletes,
         explanation.archives,
     ) {
+        (None, ..) if !is_there(planned, &explanation.repository) => (
+            Look::Alone,
+            "is no repository here: write REPOSITORY:TAG or REPOSITORY@DIGEST",
+        ),
         (None, ..) => (Look::Alone, "does not have this image"),
         (_, true, _) => (Look::Delete, "would be deleted"),
         (_, _, true) => (Look::Delete, "would be archived"),
@@ -84,6 +88,11 @@ fn add(page: &mut Page, planned: &Planned<'_>, explanation: &Explanation, users:
     for other in &explanation.also {
         add(page, planned, other, users);
     }
+}
+
+fn is_there(planned: &Planned<'_>, repository: &str) -> bool {
+    let mut all = planned.plan().repositories().iter();
+    all.any(|it| &**it.name() == repository)
 }
 
 fn facts(page: &mut Page, planned: &Planned<'_>, explanation: &Explanation, users: bool) {

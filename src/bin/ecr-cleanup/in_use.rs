@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, io::Write, sync::Arc};
 
 use ecr_cleanup::{
     evidence::{Reference, UsageIndex, User},
+    pipeline::PublishError,
     policy::RepositoryGlobs,
     stop_time::StopTime,
 };
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::Output,
-    exit::Exit,
+    exit::{Exit, UsageError},
     output,
     page::{Look, Page},
     rows::Rows,
@@ -24,7 +25,11 @@ pub(crate) async fn execute(publish: bool, session: &Session) -> anyhow::Result<
     let usage = if publish {
         let never = StopTime::default();
         let publishing = session.program.publish_evidence(&never);
-        let published = session.progress.show_while(publishing).await?;
+        let published = session.progress.show_while(publishing).await;
+        let published = published.map_err(|error| match error {
+            PublishError::NoPublish => UsageError::Publish(error).into(),
+            error => anyhow::Error::from(error),
+        })?;
         writeln!(output::stderr(), "{}", published.summary())?;
         published.usage
     } else {

@@ -12,7 +12,9 @@ use ecr_cleanup::config::Mode;
 use crate::{
     exit::{Exit, UsageError},
     output,
+    page::{Look, Page},
     session::Session,
+    terminal::Terminal,
 };
 
 /// Proposes a configuration for what is there, on stdout or in a file.
@@ -55,7 +57,13 @@ pub(crate) async fn execute(
         written => {
             let path = path.display();
             written.with_context(|| format!("failed to write `{path}`"))?;
-            writeln!(output::stderr(), "wrote `{path}`. {}", proposal.summary())?;
+            let text = format!(
+                "Wrote `{path}`. {} Next: `ecr-cleanup plan --config {path}`.",
+                proposal.result()
+            );
+            let mut page = Page::new(Terminal::of_stderr());
+            page.paragraph((Look::Plain, ""), 0, Look::Plain, &text);
+            page.print_to_stderr()?;
             Ok(Exit::Done)
         }
     }

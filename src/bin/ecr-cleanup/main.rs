@@ -31,11 +31,12 @@ mod terminal;
 mod test_policies;
 mod verify;
 
-use std::{io, process::ExitCode};
+use std::{error::Error, io, io::Write, process::ExitCode};
 
 use arguments::{Arguments, Command, Common, GitCommand};
 use clap::{CommandFactory, Parser};
 use ecr_cleanup::{
+    aws::ApiError,
     config::{self, ConfigError},
     report::SavedPlanError,
 };
@@ -108,7 +109,7 @@ async fn execute(command: Command, common: &Common) -> anyhow::Result<Exit> {
         } => git::export(export).await,
         Command::Schema => schema(),
         Command::Man { subcommand } => manual(subcommand.as_deref()),
-        Command::Completions { shell } => Ok(completions(*shell)),
+        Command::Completions { shell } => completions(*shell),
     }
 }
 
@@ -129,10 +130,12 @@ fn schema() -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn completions(shell: clap_complete::Shell) -> Exit {
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<Exit> {
     let mut command = Arguments::command();
-    clap_complete::generate(shell, &mut command, "ecr-cleanup", &mut output::stdout());
-    Exit::Done
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, "ecr-cleanup", &mut script);
+    output::stdout().write_all(&script)?;
+    Ok(Exit::Done)
 }
 
 /// Prints the manual page of the command or of a subcommand.
@@ -148,6 +151,12 @@ fn manual(subcommand: Option<&str>) -> anyhow::Result<Exit> {
     };
     clap_mangen::Man::new(page).render(&mut output::stdout())?;
     Ok(Exit::Done)
+}
+
+fn is_denied(error: &(dyn Error + 'static)) -> bool {
+    error
+        .downcast_ref()
+        .is_some_and(|error: &ApiError| error.is_denied())
 }
 
 /// Prints an error and returns its exit code.
@@ -166,6 +175,10 @@ fn report(error: &anyhow::Error) -> Exit {
         (Look::Delete, "error: ")
     };
     page.paragraph(label, 2, Look::Plain, &format!("{error:#}"));
+    if error.chain().any(is_denied) {
+        let hint = "`ecr-cleanup check-config --access` lists every permission that is missing";
+        page.paragraph((Look::Plain, "hint: "), 2, Look::Plain, hint);
+    }
     // Nothing is left to do if that cannot be written.
     let _ = page.print_to_stderr();
     match error.downcast_ref() {

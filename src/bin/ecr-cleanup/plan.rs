@@ -8,14 +8,17 @@ mod table;
 use std::fs;
 
 use anyhow::Context;
-use ecr_cleanup::{config::Mode, report::image_lines};
+use ecr_cleanup::{config::Mode, pipeline::Planned, report::image_lines};
 
 use crate::{
     arguments::{Output, PlanOptions},
     exit::Exit,
+    file::File,
     interrupt::{self, Interrupted},
     output,
+    page::{Look, Page},
     session::Session,
+    terminal::Terminal,
 };
 
 pub(crate) use remarks::Remarks;
@@ -39,9 +42,7 @@ pub(crate) async fn execute(options: &PlanOptions, session: &Session) -> anyhow:
         exclusive = Some(sizes.exclusive);
     }
     if let Some(file) = &options.out {
-        let saved = prepared.to_saved()?;
-        file.write(&session.clients, "application/jsonl", saved)
-            .await?;
+        save(&prepared, file, session).await?;
     }
     if let Some(file) = &options.html {
         let page = prepared.html(&answer, exclusive.as_ref()).await;
@@ -77,4 +78,18 @@ pub(crate) async fn execute(options: &PlanOptions, session: &Session) -> anyhow:
         Exit::Done if options.exit_code && answer.counts.candidates > 0 => Exit::Candidates,
         exit => exit,
     })
+}
+
+/// Saves a plan for `run --plan`.
+async fn save(planned: &Planned<'_>, file: &File, session: &Session) -> anyhow::Result<()> {
+    let saved = planned.to_saved()?;
+    file.write(&session.clients, "application/jsonl", saved)
+        .await?;
+    if session.program.config().mode == Mode::Plan {
+        let text = "this plan is of a configuration in `mode: plan`, so `run --plan` refuses it; save it with the configuration that deletes";
+        let mut page = Page::new(Terminal::of_stderr());
+        page.paragraph((Look::Alone, "warning: "), 2, Look::Plain, text);
+        page.print_to_stderr()?;
+    }
+    Ok(())
 }

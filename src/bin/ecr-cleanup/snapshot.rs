@@ -1,16 +1,9 @@
 //! `ecr-cleanup snapshot`
 
-use std::{
-    fs::{self, File},
-    io::BufWriter,
-    path::Path,
-};
+use std::{fs::File, io::BufWriter, path::Path};
 
 use anyhow::Context;
-use ecr_cleanup::{
-    config::Mode,
-    report::{Size, count},
-};
+use ecr_cleanup::{config::Mode, report::count};
 
 use crate::{arguments::Output, exit::Exit, output, page::Look, session::Session};
 
@@ -30,16 +23,15 @@ pub(crate) async fn execute(file: &Path, session: &Session) -> anyhow::Result<Ex
     let written = taken.snapshot.write(BufWriter::new(opened));
     written.with_context(failed)?;
     if session.output == Output::Table {
-        let bytes = fs::metadata(file).map_or(0, |of| of.len());
         let mut page = session.page();
         output::sources(&mut page, &taken.sources);
+        output::unread(&mut page, &taken.unread);
         page.gap();
         let text = format!(
-            "Wrote {} with {} to `{}` ({}).",
+            "Wrote {} with {} to `{}`.",
             count(names.len() as u64, "repository", "repositories"),
             count(taken.images, "image", "images"),
-            file.display(),
-            Size(bytes)
+            file.display()
         );
         page.paragraph((Look::Plain, ""), 2, Look::Plain, &text);
         page.print()?;

@@ -1,12 +1,10 @@
 //! `ecr-cleanup stop` and `ecr-cleanup go`
 
-use std::io::Write;
-
 use ecr_cleanup::pipeline::StopError;
 
 use crate::{
     exit::{Exit, UsageError},
-    output,
+    page::Look,
     session::Session,
 };
 
@@ -14,11 +12,10 @@ use crate::{
 pub(crate) async fn stop(reason: Option<&str>, session: &Session) -> anyhow::Result<Exit> {
     session.introduce("stops every run").await?;
     let address = session.program.stop(reason).await.map_err(classified)?;
-    writeln!(
-        output::stdout(),
-        "Stopped by `{address}`: no run deletes or archives anything, and one under way ends before its next batch.\n`ecr-cleanup go` allows it again."
-    )?;
-    Ok(Exit::Done)
+    let text = format!(
+        "Stopped by `{address}`: no run deletes or archives anything, and one under way ends before its next batch. `ecr-cleanup go` with the same configuration allows it again."
+    );
+    say(session, &text)
 }
 
 /// Allows deletion again.
@@ -30,7 +27,13 @@ pub(crate) async fn go(session: &Session) -> anyhow::Result<Exit> {
     } else {
         format!("Nothing was stopped: there is no `{address}`.")
     };
-    writeln!(output::stdout(), "{text}")?;
+    say(session, &text)
+}
+
+fn say(session: &Session, text: &str) -> anyhow::Result<Exit> {
+    let mut page = session.page();
+    page.paragraph((Look::Plain, ""), 0, Look::Plain, text);
+    page.print()?;
     Ok(Exit::Done)
 }
 

@@ -308,7 +308,7 @@ fn users(usage: &UsageIndex) -> impl Iterator<Item = UserRow> {
 /// Returns what needs attention, the most urgent kind first.
 fn findings(answer: &Answer) -> [Findings; 5] {
     let refusals = answer.refusals.iter().map(|it| {
-        let text = format!("{}. {} {}", it.observed, it.why, it.next);
+        let text = it.sentences();
         (it.guard.to_string(), text)
     });
     let failures = answer.failures.iter().map(|it| {

@@ -316,11 +316,7 @@ impl CloudFormation {
             NAME,
             Some(&self.location),
             error.to_string(),
-            if error.cause.is_denied() {
-                "let the role call that and what else `check-config --access` lists for it"
-            } else {
-                "let the program reach it"
-            },
+            error.remedy(),
         )
     }
 }

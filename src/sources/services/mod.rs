@@ -117,11 +117,7 @@ impl OtherService {
             self.service.name(),
             Some(&self.location),
             error.to_string(),
-            if error.cause.is_denied() {
-                "let the role call that and what else `check-config --access` lists for it"
-            } else {
-                "let the program reach it"
-            },
+            error.remedy(),
         )
     }
 

@@ -37,7 +37,7 @@ pub use set::{CLOCK_SKEW, Gap, Origin, Piece, PieceKey, Terms, Unreadable, assem
 pub use status::{Coverage, SourceStatus};
 pub use stored::{Resolved, StoredUsage};
 pub use text::{Hit, TextScanner};
-pub use unread::{Unread, UnreadGroup, UnreadKind};
+pub use unread::{OTHERS, Unread, UnreadGroup, UnreadKind};
 pub use user::User;
 pub use uses::{EvidenceKind, Use, UsedImage, Uses};
 

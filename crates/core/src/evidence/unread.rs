@@ -7,6 +7,9 @@ use serde_with::skip_serializing_none;
 
 use crate::image::{AccountId, Region, Registry, escaped};
 
+/// Name of all of a kind that are not named.
+pub const OTHERS: &str = "others";
+
 /// Something that may use images and was not read, by choice or for lack of a permission. It stops
 /// nothing, so it is said.
 #[skip_serializing_none]
@@ -93,7 +96,8 @@ impl Unread {
 impl Unread {
     fn is_like(&self, other: &Self) -> bool {
         let of = |it: &Self| (it.kind, it.account, it.region.clone(), it.setting.clone());
-        self.kind != UnreadKind::Principal && of(self) == of(other)
+        let is_alone = self.kind == UnreadKind::Principal || self.name == OTHERS;
+        !is_alone && of(self) == of(other)
     }
 
     /// Returns whether a source, written as its status is, is or would be in this. What the
@@ -153,9 +157,13 @@ fn write(group: &[&Unread], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         return Ok(());
     };
     let (one, many) = first.kind.words();
-    let kind = if others.is_empty() { one } else { many };
-    let names = group.iter().map(|it| format!("`{}`", escaped(&it.name)));
-    write!(f, "{kind} {}", names.collect::<Vec<_>>().join(", "))?;
+    if first.name == OTHERS {
+        write!(f, "the other {many}")?;
+    } else {
+        let kind = if others.is_empty() { one } else { many };
+        let names = group.iter().map(|it| format!("`{}`", escaped(&it.name)));
+        write!(f, "{kind} {}", names.collect::<Vec<_>>().join(", "))?;
+    }
     let is_other = |region: &&Region| ***region != *first.name;
     let region = first.region.as_ref().filter(is_other);
     let location = [first.account.as_deref(), region.map(|region| &**region)];
@@ -235,6 +243,7 @@ mod tests {
                 region: None,
                 ..unread(UnreadKind::Service, "eks", "it is off")
             },
+            unread(UnreadKind::Region, OTHERS, "they cannot be listed"),
         ];
         let said = UnreadGroup::of(&all)
             .iter()
@@ -245,6 +254,7 @@ mod tests {
         principal `a` in 111111111111 eu-west-1: a policy lets it pull from `x`; let it
         principal `b` in 111111111111 eu-west-1: a policy lets it pull from `y`; let it
         services `ecs`, `eks` in 111111111111: it is off; let it
+        the other Regions in 111111111111 eu-west-1: they cannot be listed; let it
         ");
     }
 

@@ -14,14 +14,9 @@ use crate::{
 };
 
 /// Sources that `in_use: {SOURCE: false}` switches off; the others are named in `in_use.services`.
-const WITH_A_SWITCH: [&str; 6] = [
-    "cloudformation",
-    "ecs",
-    "eks",
-    "keep_lists",
-    "kubernetes",
-    "lambda",
-];
+const WITH_A_SWITCH: [&str; 4] = ["cloudformation", "ecs", "eks", "lambda"];
+/// Sources that `in_use: {SOURCE: []}` lists.
+const LISTED: [&str; 2] = ["keep_lists", "kubernetes"];
 
 /// Name of a guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display)]
@@ -78,11 +73,17 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}. {} {}",
-            self.guard, self.observed, self.why, self.next
-        )
+        write!(f, "{}: {}", self.guard, self.sentences())
+    }
+}
+
+impl Refusal {
+    /// Returns what was observed, why that refuses a run, and what to do.
+    #[must_use]
+    pub fn sentences(&self) -> String {
+        // What AWS says may end with a full stop.
+        let observed = self.observed.trim_end_matches('.');
+        format!("{observed}. {} {}", self.why, self.next)
     }
 }
 
@@ -136,6 +137,8 @@ impl Refusal {
             _ => {
                 let without = if WITH_A_SWITCH.contains(source) {
                     format!("`in_use: {{{source}: false}}`")
+                } else if LISTED.contains(source) {
+                    format!("`in_use.{source}` without it")
                 } else {
                     format!("`in_use.services` without `{source}`")
                 };

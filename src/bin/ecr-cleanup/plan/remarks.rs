@@ -62,8 +62,8 @@ impl Remarks {
             "Refused"
         };
         for refusal in &answer.refusals {
-            let text = format!("{}. {} {}", refusal.observed, refusal.why, refusal.next);
-            self.say(page, (Look::Delete, refused), &text);
+            let label = format!("{refused} ({})", refusal.guard);
+            self.say(page, (Look::Delete, &label), &refusal.sentences());
         }
         if let Some(bytes) = &answer.exact_bytes {
             self.exact_bytes(page, bytes);
