@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -46,6 +46,8 @@ pub(crate) struct Caches {
     /// Templates of each state of a stack, by its ID, status and time of update, and of each change
     /// set, by its ID.
     pub(crate) templates: Cache<String, StackTemplate>,
+    /// A task definition of which AWS Config does not say what ECS says.
+    pub(crate) misrecorded: OnceLock<String>,
     /// Number of task definitions that count, and of those that were read.
     pub(crate) progress: Progress,
     /// Manifest of each index, which can be checked against its digest.
@@ -127,6 +129,15 @@ impl AllCaches {
     /// Returns the caches of a location that is read.
     pub(crate) fn get(&self, location: &Registry) -> Option<&Caches> {
         self.0.get(location).map(AsRef::as_ref)
+    }
+
+    /// Returns each location with the task definition of which AWS Config does not say there what
+    /// ECS says.
+    pub(crate) fn misrecorded(&self) -> impl Iterator<Item = (&Registry, &str)> {
+        self.0.iter().filter_map(|(location, caches)| {
+            let arn = caches.misrecorded.get()?;
+            Some((location, arn.as_str()))
+        })
     }
 
     /// Returns the number of task definitions that were read, and of those that were found.

@@ -44,6 +44,8 @@ pub(crate) enum Bucket {
     Templates,
     /// `cloudformation:ListChangeSets`.
     ChangeSets,
+    /// `config:SelectResourceConfig`, which has no published rate.
+    Config,
     /// Reading any other service, none of which publishes a rate for all it is asked.
     OtherService,
     /// ECR's calls that describe and get, but for those of a bucket of their own.
@@ -97,7 +99,7 @@ impl Bucket {
             Self::Lambda => (Documented, 15.0, 15.0, 15.0),
             Self::LambdaGetFunction => (Documented, 100.0, 100.0, 100.0),
             Self::EcrManifests => (Documented, 2000.0, 2000.0, 2000.0),
-            Self::OtherEcs | Self::Eks | Self::Stacks => (Assumed, 5.0, 5.0, 10.0),
+            Self::OtherEcs | Self::Eks | Self::Stacks | Self::Config => (Assumed, 5.0, 5.0, 10.0),
             Self::OtherService => (Assumed, 10.0, 10.0, 20.0),
             Self::EcrRead => (Assumed, 20.0, 20.0, 30.0),
             Self::EcrStorageClass | Self::Templates | Self::ChangeSets => {

@@ -114,6 +114,7 @@ impl Endpoint<'_> {
             ("Batch", "aws", true, false) => "fips.batch",
             ("Batch", "aws-us-gov", true, false) => "batch",
             ("CloudFormation", "aws-us-gov", true, false) => "cloudformation",
+            ("Config Service", "aws-us-gov", true, false) => "config",
             ("EventBridge", "aws-us-gov", true, _) => "events",
             ("Organizations", "aws-us-gov", true, _) => "organizations",
             ("SageMaker", "aws" | "aws-us-gov", true, false) => "api-fips.sagemaker",
@@ -188,7 +189,7 @@ mod tests {
             }
         }
         let regions: usize = models.regions.values().map(Vec::len).sum();
-        assert_eq!(held, 13 * 4 * regions);
+        assert_eq!(held, 14 * 4 * regions);
         assert!(regions > 40);
     }
 

@@ -53,6 +53,8 @@ operations! {
     ListChangeSets = "cloudformation:ListChangeSets": Some(Bucket::ChangeSets);
     DescribeChangeSet = "cloudformation:DescribeChangeSet": Some(Bucket::Stacks);
 
+    SelectResourceConfig = "config:SelectResourceConfig": Some(Bucket::Config);
+
     DescribeImages = "ecr:DescribeImages": Some(Bucket::EcrImages);
     DescribePullThroughCacheRules = "ecr:DescribePullThroughCacheRules": Some(Bucket::EcrRead);
     DescribeRegistry = "ecr:DescribeRegistry": Some(Bucket::EcrRead);

@@ -317,6 +317,20 @@ pub struct EcsUse {
     /// set names: every ACTIVE one (`active`), none (`referenced`), or the newest N ACTIVE ones of
     /// each family. Default: `active`.
     pub task_definitions: TaskDefinitions,
+    /// Whether the text of task definitions is asked of AWS Config, a hundred in a call, where many
+    /// are to be described (`auto`), or never (`off`). Default: `off`.
+    pub config_recorder: ConfigRecorder,
+}
+
+/// Whether AWS Config is asked for the text of task definitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ConfigRecorder {
+    /// Where many are to be described, if it answers.
+    Auto,
+    /// Never.
+    Off,
 }
 
 /// Which task definition revisions count as use.

@@ -45,6 +45,7 @@ fn no_document_is_the_default_file() {
     };
     let ecs = EcsUse {
         task_definitions: TaskDefinitions::Active,
+        config_recorder: ConfigRecorder::Off,
     };
     assert_eq!(
         defaults.in_use,
@@ -173,7 +174,13 @@ fn every_setting_is_read() {
     let config = parse(include_str!("tests/everything.yaml"));
     assert_eq!(config.mode, Mode::Delete);
     let task_definitions = TaskDefinitions::Newest(NonZeroU32::new(3).unwrap());
-    assert_eq!(config.in_use.ecs, Some(EcsUse { task_definitions }));
+    assert_eq!(
+        config.in_use.ecs,
+        Some(EcsUse {
+            task_definitions,
+            config_recorder: ConfigRecorder::Auto
+        })
+    );
     assert_eq!(config.guards.unread_pull_accounts, UnreadPullers::Warn);
     assert_eq!(config.guards.unexplained_pulls.action, PullAction::Keep);
     let reaching: Vec<bool> = config

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::{Program, unread};
 use crate::{
-    aws::{ApiError, Clients, Operation, Outcome, Tried},
-    config::{Config, InUse, Mode},
+    aws::{ApiError, Clients, Operation, Outcome, ResourceConfig, Tried},
+    config::{Config, ConfigRecorder, InUse, Mode},
     evidence::{Unread, UsageIndex},
     image::{AccountId, Registry},
     kubernetes::ClusterError,
@@ -82,6 +82,10 @@ impl Program {
             let eks = self.eks_in(location, clients, &pages);
             let in_use = &self.config.in_use;
             access.try_sources(location, clients, in_use, eks).await;
+            let recorder = in_use.ecs.as_ref().map(|ecs| ecs.config_recorder);
+            if recorder == Some(ConfigRecorder::Auto) {
+                access.advise_recorder(location, clients).await;
+            }
             for service in self.services_in(location, clients, &locations, &Arc::default()) {
                 access.record_service(location, service.try_calls().await);
             }
@@ -149,6 +153,19 @@ impl Access {
                 "rules have `pulled_within`, and in {registry} ECR records what the program reads as pulls: exclude its role with `aws ecr register-pull-time-update-exclusion --region {region} --principal-arn ROLE_ARN`"
             ));
         }
+    }
+
+    /// Advises to let AWS Config be asked, if it cannot.
+    async fn advise_recorder(&mut self, location: &Registry, clients: &Clients) {
+        let asked = match ResourceConfig::new(clients) {
+            Ok(service) => service.task_definitions(None).await.err(),
+            Err(error) => Some(error),
+        };
+        self.advice.extend(asked.map(|error| {
+            format!(
+                "in {location} AWS Config cannot be asked for task definitions, so all are described: {error}"
+            )
+        }));
     }
 
     /// Tries every permission that the sources of a location need.

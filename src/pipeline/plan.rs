@@ -342,6 +342,7 @@ impl Planned<'_> {
         let warnings = self.warnings.iter().chain(&applied.warnings);
         answer.warnings.extend(warnings.cloned());
         answer.warnings.extend(self.soaking(memory));
+        answer.warnings.extend(self.misrecorded());
         let off = config.in_use.unprotected();
         let off = off.map(|it| Warning::new(WarningCode::SourceOff, it));
         answer.warnings.extend(off);
@@ -354,6 +355,16 @@ impl Planned<'_> {
         let is_cut = self.out_of_time && self.state.is_some() && read < of;
         is_cut.then_some(Progress {
             task_definitions: Share { read, of },
+        })
+    }
+
+    /// Returns a warning for each location in which AWS Config is not believed.
+    fn misrecorded(&self) -> impl Iterator<Item = Warning> {
+        self.caches.misrecorded().map(|(location, arn)| {
+            let message = format!(
+                "what AWS Config in {location} says of `{arn}` is not what ECS says, so nothing that it says was used; `in_use.ecs.config_recorder: off` does not ask it"
+            );
+            Warning::new(WarningCode::Misrecorded, message)
         })
     }
 

@@ -172,6 +172,7 @@ impl Program {
                 clients: clients.clone(),
                 location: location.clone(),
                 task_definitions: ecs.task_definitions,
+                recorder: ecs.config_recorder,
                 caches: Arc::clone(caches),
             }));
         }

@@ -40,6 +40,8 @@ pub enum WarningCode {
     UnreadPullers,
     /// A source of use is switched off.
     SourceOff,
+    /// AWS Config does not say of a task definition what ECS says.
+    Misrecorded,
     /// A lifecycle policy of ECR may delete an image in use.
     LifecyclePolicy,
     /// A lifecycle policy of ECR could not be read.

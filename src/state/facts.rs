@@ -1,6 +1,9 @@
 //! The caches of each location, as objects: facts that never change.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use futures::{StreamExt, stream};
 
@@ -92,6 +95,7 @@ impl Facts {
             readings: cache(readings, &mut warnings, &mut foreign),
             revisions: cache(revisions, &mut warnings, &mut foreign),
             findings: cache(findings, &mut warnings, &mut foreign),
+            misrecorded: OnceLock::new(),
             progress: Progress::default(),
         };
         Self {

@@ -22,13 +22,14 @@ NOT_OFFERED = PROJECT / "src/aws/not_offered.json"
 LOADER = Loader()
 SESSION = botocore.session.get_session()
 PARTITIONS = LOADER.load_data("partitions")
-SERVICES = sorted([*NAMES.values(), "cloudformation", "lambda", "ssm"])
+SERVICES = sorted([*NAMES.values(), "cloudformation", "config", "lambda", "ssm"])
 CALLS = {
     "account:ListRegions": {"MaxResults": 50, "NextToken": "next"},
     "cloudformation:DescribeStacks": {"NextToken": "a/b+c=="},
     "cloudformation:GetTemplate": {"StackName": "arn:aws:stack/a", "TemplateStage": "Original"},
     "cloudformation:ListChangeSets": {"StackName": "arn:aws:stack/a", "NextToken": "next"},
     "cloudformation:DescribeChangeSet": {"ChangeSetName": "arn:aws:changeSet/b"},
+    "config:SelectResourceConfig": {"Expression": "SELECT arn", "Limit": 100, "NextToken": "a/b+c=="},
     "lambda:ListFunctions": {"FunctionVersion": "ALL", "MaxItems": 50, "Marker": "a/b+c=="},
     "lambda:GetFunction": {"FunctionName": "my-function", "Qualifier": "$LATEST"},
     "organizations:ListAccounts": {"MaxResults": 20, "NextToken": "a/b+c=="},

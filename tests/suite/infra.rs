@@ -177,7 +177,9 @@ fn everything(world: &mut World) {
     let image = format!("{}:1.0", app.uri());
     world.home().deploy_function("hello", "app", "1.0");
     let ecs = &mut world.home().ecs;
-    ecs.register("web", [&image]);
+    for _ in 0..200 {
+        ecs.register("web", [&image]);
+    }
     ecs.deploy_daemon(
         "prod",
         "agent",
@@ -312,4 +314,16 @@ async fn a_run_calls_exactly_what_it_is_given_permission_for() {
         let expected = &(&registry | &services) | &regions(word);
         assert_eq!(all, expected, "{word}");
     }
+}
+
+#[tokio::test]
+async fn aws_config_may_be_asked_where_a_configuration_says_so() {
+    let permissions = shared("permissions.json");
+    let configured = permissions["configured"].as_array().unwrap().iter();
+    let recorder = configured.filter(|one| one["resources"] == "recorded_definitions");
+    let recorded = actions(&recorder.cloned().collect());
+    let [ecs, registry] = [&permissions["sources"]["ecs"], &permissions["registry"]].map(actions);
+    let settings = "in_use: {ecs: {config_recorder: auto}, eks: false, lambda: false, cloudformation: false, services: false, regions: own}";
+    let called = called("plan", settings, None).await;
+    assert_eq!(called, &(&ecs | &registry) | &recorded);
 }

@@ -32,6 +32,7 @@ mod unread;
 // What stops or limits a run, and what happens during one.
 mod attempts;
 mod budget;
+mod config_recorder;
 mod coverage;
 mod endings;
 mod inventory_faults;

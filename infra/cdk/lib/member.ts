@@ -36,6 +36,8 @@ export interface MemberAccountRoleProps {
   readonly registry?: MemberRegistry;
   /** Whether the function lists the accounts of the organization with this role: `list_role_arn` of `in_use.organization`. Default: false. */
   readonly listsAccounts?: boolean;
+  /** Whether the function reads what AWS Config has recorded of task definitions: `config_recorder: auto` of `in_use.ecs`. Default: false. */
+  readonly readsRecordedTaskDefinitions?: boolean;
   /** Names of the repositories here that the role may delete or archive in, with * for any characters. Default: all. */
   readonly cleanableRepositories?: string[];
   /** A repository with this tag is never written to. Default: `ecr-cleanup = protect`. */
@@ -63,6 +65,7 @@ export class MemberAccountRole extends Construct {
       registries: (registry?.regions ?? []).map((region) => ({ region })),
       in_use: {
         ...Object.fromEntries(switched.map((name) => [name, sources.includes(name)])),
+        ...(props.readsRecordedTaskDefinitions && sources.includes("ecs") && { ecs: { config_recorder: "auto" } }),
         services: sources.filter((name) => !switched.includes(name)),
         ...(props.listsAccounts && { organization: {} }),
         // Those of the function's own account alone are found.

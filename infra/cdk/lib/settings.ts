@@ -284,6 +284,7 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
     repositories: repositories.map((prefix) => `${prefix}/*`),
     tagged_repositories: readsTags(document) ? repositories.map((prefix) => `${prefix}/*`) : [],
     cleanable_repositories: repositories.flatMap((prefix) => permitted.cleanableRepositories.map((pattern) => `${prefix}/${pattern}`)),
+    recorded_definitions: document.in_use?.ecs?.config_recorder === "auto" ? ["*"] : [],
     roles: unique(roles).filter((arn) => !inPattern(arn)),
     organization: organization && !organization.list_role_arn ? ["*"] : [],
     organization_roles: [...(organization?.role_name ? [`arn:${partition}:iam::*:role/${organization.role_name}`] : []), ...patterns],

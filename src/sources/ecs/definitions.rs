@@ -11,17 +11,17 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Ecs, add,
-    findings::{Findings, Told},
+    findings::{Findings, Named, Told},
     last_part,
 };
 use crate::{
     aws::{ApiError, Cause, Operation, list},
-    config::TaskDefinitions,
+    config::{ConfigRecorder, TaskDefinitions},
     evidence::{SourceError, User, Uses},
     image::{Arn, Partition, Registry},
 };
 
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 
 /// What a definition is of: ECS lists and describes each kind by operations of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,31 +67,25 @@ impl Definition {
 }
 
 impl Ecs {
-    /// Adds the images of every definition that counts, besides those that something names.
+    /// Adds the images of every definition that counts, besides those that something names. Returns
+    /// a remark on how they were read.
     pub(super) async fn read_definitions(
         &self,
         findings: Findings,
         uses: &mut Uses,
-    ) -> Result<(), SourceError> {
+    ) -> Result<Option<String>, SourceError> {
         let mut named = findings.definitions;
-        for kind in Definition::ALL {
-            let counting = self.counting_definitions(kind).await?;
-            // A schedule starts the newest revision of a family.
-            let newest: BTreeSet<String> = match kind {
-                Definition::Task => newest(kind, counting.clone(), 1)?.into_iter().collect(),
-                Definition::Daemon => BTreeSet::new(),
-            };
-            for arn in counting {
-                let live = newest.contains(&arn);
-                let user = self.user(kind.user_kind(), last_part(&arn), None, live);
-                named.entry((kind, arn)).or_default().insert(user);
-            }
-        }
+        let active = self.add_counting(&mut named).await?;
         let progress = &self.caches.progress;
         progress.expect(named.len());
+        let recorded = &self.recorded(&named, &active).await?;
         let definitions = stream::iter(named).map(|(definition, users)| async move {
             let (kind, arn) = &definition;
-            let images = match self.images_of(*kind, arn).await {
+            let images = match recorded.images_of(&definition) {
+                Some(images) => Ok(images),
+                None => self.images_of(*kind, arn).await,
+            };
+            let images = match images {
                 Err(error) if error.cause == Cause::ClientException => Err(error),
                 images => Ok(images?),
             };
@@ -127,7 +121,31 @@ impl Ecs {
                 return Err(error.into());
             }
         }
-        Ok(())
+        Ok(recorded.note.clone())
+    }
+
+    /// Adds the definitions that count though nothing may name them, and returns those of tasks that
+    /// are ACTIVE, if AWS Config may be asked for their text.
+    async fn add_counting(&self, named: &mut Named) -> Result<BTreeSet<String>, ApiError> {
+        let mut active = BTreeSet::new();
+        for kind in Definition::ALL {
+            let listed = self.list_if_needed(kind).await?;
+            if kind == Definition::Task && self.recorder == ConfigRecorder::Auto {
+                active.extend(listed.iter().cloned());
+            }
+            let counting = self.counting(kind, listed)?;
+            // A schedule starts the newest revision of a family.
+            let newest: BTreeSet<String> = match kind {
+                Definition::Task => newest(kind, counting.clone(), 1)?.into_iter().collect(),
+                Definition::Daemon => BTreeSet::new(),
+            };
+            for arn in counting {
+                let live = newest.contains(&arn);
+                let user = self.user(kind.user_kind(), last_part(&arn), None, live);
+                named.entry((kind, arn)).or_default().insert(user);
+            }
+        }
+        Ok(active)
     }
 
     /// Returns the images of deleted definitions by which something starts, each with the error of
@@ -166,16 +184,23 @@ impl Ecs {
         }
     }
 
-    /// Lists the active definitions that count though nothing may name them: somebody can start one
-    /// at any time.
-    async fn counting_definitions(&self, kind: Definition) -> Result<Vec<String>, ApiError> {
-        if self.task_definitions == TaskDefinitions::Referenced {
+    /// Lists the ACTIVE definitions, if some of them count though nothing may name them, or AWS Config
+    /// may be asked for their text.
+    async fn list_if_needed(&self, kind: Definition) -> Result<Vec<String>, ApiError> {
+        let is_recorded = kind == Definition::Task && self.recorder == ConfigRecorder::Auto;
+        if self.task_definitions == TaskDefinitions::Referenced && !is_recorded {
             return Ok(Vec::new());
         }
-        let arns = self.list_active(kind).await?;
+        self.list_active(kind).await
+    }
+
+    /// Returns the ACTIVE definitions that count though nothing may name them: somebody can start one
+    /// at any time.
+    fn counting(&self, kind: Definition, active: Vec<String>) -> Result<Vec<String>, ApiError> {
         match self.task_definitions {
-            TaskDefinitions::Newest(count) => newest(kind, arns, count.get() as usize),
-            TaskDefinitions::Active | TaskDefinitions::Referenced => Ok(arns),
+            TaskDefinitions::Active => Ok(active),
+            TaskDefinitions::Referenced => Ok(Vec::new()),
+            TaskDefinitions::Newest(count) => newest(kind, active, count.get() as usize),
         }
     }
 
@@ -201,7 +226,11 @@ impl Ecs {
 
     /// Reads the images of all containers of a definition. A revision never changes, so each is
     /// read once.
-    async fn images_of(&self, kind: Definition, arn: &str) -> Result<Vec<String>, ApiError> {
+    pub(super) async fn images_of(
+        &self,
+        kind: Definition,
+        arn: &str,
+    ) -> Result<Vec<String>, ApiError> {
         // A family without a revision means another one tomorrow.
         if !is_revision(arn) {
             return self.describe_definition(kind, arn).await;
@@ -271,7 +300,7 @@ impl Ecs {
 }
 
 /// Returns whether this is the ARN of one revision.
-fn is_revision(arn: &str) -> bool {
+pub(super) fn is_revision(arn: &str) -> bool {
     let arn = arn.parse::<Arn>().ok();
     let revision = arn.as_ref().and_then(|arn| arn.resource.rsplit_once(':'));
     revision.is_some_and(|(_, revision)| revision.parse::<u64>().is_ok())

@@ -9,6 +9,7 @@ mod daemons;
 mod definitions;
 mod describe;
 mod findings;
+mod recorded;
 mod revisions;
 mod services;
 mod tasks;
@@ -22,7 +23,7 @@ use super::{Reading, Source};
 use crate::{
     aws::Clients,
     cache::Caches,
-    config::TaskDefinitions,
+    config::{ConfigRecorder, TaskDefinitions},
     evidence::{EvidenceKind, SourceError, User, Uses},
     image::Registry,
 };
@@ -36,6 +37,8 @@ pub(crate) struct Ecs {
     pub(crate) location: Registry,
     /// Task definitions that count though nothing names them.
     pub(crate) task_definitions: TaskDefinitions,
+    /// Whether AWS Config is asked for the text of task definitions.
+    pub(crate) recorder: ConfigRecorder,
     pub(crate) caches: Arc<Caches>,
 }
 
@@ -58,10 +61,11 @@ impl Source for Ecs {
             for (user, image, digest) in &findings.images {
                 add(uses, user, image, digest.as_deref())?;
             }
-            let note = findings.note();
-            self.read_definitions(findings, uses).await?;
+            let forgotten = findings.note();
+            let recorded = self.read_definitions(findings, uses).await?;
+            let notes: Vec<String> = forgotten.into_iter().chain(recorded).collect();
             Ok(Reading {
-                note,
+                note: (!notes.is_empty()).then(|| notes.join("; ")),
                 ..Reading::default()
             })
         }

@@ -32,7 +32,7 @@ use super::{Reading, Source, ecs::Ecs};
 use crate::{
     aws::{ApiError, Clients, JsonService, Operation},
     cache::Caches,
-    config::{Service, TaskDefinitions},
+    config::{ConfigRecorder, Service, TaskDefinitions},
     evidence::{SourceError, Unread, UnreadKind, Uses},
     image::Registry,
 };
@@ -132,6 +132,7 @@ impl OtherService {
             clients: self.clients.clone(),
             location: self.location.clone(),
             task_definitions: TaskDefinitions::Referenced,
+            recorder: ConfigRecorder::Off,
             caches: Arc::clone(&self.caches),
         }
     }

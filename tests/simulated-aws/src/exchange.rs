@@ -7,8 +7,8 @@ use crate::record::Record;
 use crate::request::{Protocol, Request};
 use crate::world::{Location, World};
 use crate::{
-    account, cloudformation, ecr, ecs, eks, lambda, organizations, reshape, s3, scripted, sns, ssm,
-    sts,
+    account, cloudformation, ecr, ecs, eks, lambda, organizations, recorder, reshape, s3, scripted,
+    sns, ssm, sts,
 };
 
 /// An HTTP answer.
@@ -185,6 +185,7 @@ impl Backstage {
                 "text/xml",
                 cloudformation::answer(world, location, operation, body),
             ),
+            "config" => (JSON, recorder::answer(world, location, operation, body)),
             "ecr" => (JSON, ecr::answer(world, location, &caller, operation, body)),
             "ecs" => (JSON, ecs::answer(world, location, operation, body)),
             "eks" => (JSON, eks::answer(world, location, operation, body)),

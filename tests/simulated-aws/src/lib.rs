@@ -1,4 +1,4 @@
-//! Account Management, Amazon ECR, ECS, EKS, Lambda, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this
+//! Account Management, AWS Config, Amazon ECR, ECS, EKS, Lambda, SNS, SSM, STS and S3 as ecr-cleanup sees them, over HTTP on this
 //! machine.
 //!
 //! The unmodified AWS SDK talks to it by its endpoint URL, so that a test exercises paging, retries
@@ -32,6 +32,7 @@ mod moment;
 mod organizations;
 mod page;
 mod record;
+mod recorder;
 mod request;
 mod reshape;
 mod s3;

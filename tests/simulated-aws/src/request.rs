@@ -132,6 +132,7 @@ fn target(header: &str) -> Option<(&'static str, &str)> {
         "AmazonEC2ContainerRegistry_V20150921" => "ecr",
         "AmazonEC2ContainerServiceV20141113" => "ecs",
         "AmazonSSM" => "ssm",
+        "StarlingDoveService" => "config",
         "AWSOrganizationsV20161128" => "organizations",
         _ => {
             scripted::TARGETS

@@ -11,6 +11,7 @@ use crate::organizations::Organization;
 use crate::s3::Object;
 use crate::scripted::Scripted;
 use crate::sns::Message;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// An account and a Region of it.
@@ -205,6 +206,8 @@ pub struct Region {
     pub ecr: Registry,
     /// ECS.
     pub ecs: Ecs,
+    /// What AWS Config has recorded of task definitions, by [`TaskDefinition::key`](crate::TaskDefinition::key).
+    pub recorded: BTreeMap<String, Value>,
     /// The clusters of EKS by name.
     pub eks: BTreeMap<String, EksCluster>,
     /// The functions of Lambda by name.
@@ -223,6 +226,7 @@ impl Region {
         Self {
             ecr: Registry::default(),
             ecs: Ecs::new(location.clone()),
+            recorded: BTreeMap::new(),
             eks: BTreeMap::new(),
             functions: BTreeMap::new(),
             stacks: None,

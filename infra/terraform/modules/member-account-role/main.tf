@@ -75,6 +75,12 @@ variable "registry" {
   }
 }
 
+variable "reads_recorded_task_definitions" {
+  description = "Whether the function reads with this role what AWS Config has recorded of task definitions: `config_recorder: auto` of `in_use.ecs`."
+  type        = bool
+  default     = false
+}
+
 variable "lists_accounts" {
   description = "Whether the function lists the accounts of the organization with this role: `list_role_arn` of `in_use.organization`. Only the management account and delegated administrators may."
   type        = bool
@@ -124,6 +130,7 @@ module "policy" {
         { for name in local.permissions.on_unless_false : name => contains(var.sources, name) },
         # Those of the function's own account alone are found.
         { services = tolist(setsubtract(var.sources, local.permissions.on_unless_false)), regions = "own" },
+        { for reads in [var.reads_recorded_task_definitions && contains(var.sources, "ecs")] : "ecs" => { config_recorder = "auto" } if reads },
         { for lists in [var.lists_accounts] : "organization" => {} if lists },
       )
     },

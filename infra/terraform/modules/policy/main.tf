@@ -134,6 +134,7 @@ locals {
     repositories           = [for prefix in local.repositories : "${prefix}/*"]
     tagged_repositories    = [for prefix in local.repositories : "${prefix}/*" if local.reads_tags]
     cleanable_repositories = [for pair in setproduct(local.repositories, var.cleanable_repositories) : join("/", pair)]
+    recorded_definitions   = [for recorder in [try(local.in_use.ecs.config_recorder, "off")] : "*" if recorder == "auto"]
     roles                  = [for arn in distinct(local.roles) : arn if !anytrue([for pattern in var.role_patterns : can(regex("^${replace(replace(pattern, "/[.+]/", "[$0]"), "*", ".*")}$", arn))])]
     organization           = [for one in local.organization : "*" if !can(length(one.list_role_arn))]
     organization_roles     = concat([for name in compact([for one in local.organization : try(one.role_name, null)]) : "arn:${var.partition}:iam::*:role/${name}"], var.role_patterns)

@@ -186,6 +186,19 @@ run "registries_in_other_accounts_alone" {
   }
 }
 
+run "recorded_task_definitions_are_read_where_they_are_asked_for" {
+  command = plan
+
+  variables {
+    document = { mode = "plan", in_use = { ecs = { config_recorder = "auto" } } }
+  }
+
+  assert {
+    condition     = one([for one in jsondecode(output.json).Statement : one if one.Sid == "ReadRecordedTaskDefinitions"]).Action == ["config:SelectResourceConfig"]
+    error_message = output.json
+  }
+}
+
 run "tags_are_read_where_a_policy_asks_for_them" {
   command = plan
 
