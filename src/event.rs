@@ -3,6 +3,8 @@
 //! An event can narrow what the configuration allows and never widen it. One that is not understood
 //! is refused: a misspelt `dryrun` must not delete.
 
+mod phase;
+
 use serde_json::{Map, Value};
 
 use crate::{
@@ -11,6 +13,8 @@ use crate::{
     policy::{GlobError, RepositoryGlobs},
     report::Trigger,
 };
+
+pub use phase::{Pass, PhaseEvent, PhaseFunction, PhaseFunctionError};
 
 /// The fields that a person's event may have.
 const FIELDS: [&str; 7] = [
@@ -71,6 +75,27 @@ pub enum EventError {
         /// Value that was found, as JSON.
         found: Value,
     },
+    /// A phase of a distributed run is sent to a function that runs alone.
+    #[error(
+        "`phase`: this function has no `ECR_CLEANUP_PHASE`, and does whole runs; phases are for the functions of a state machine"
+    )]
+    PhaseElsewhere,
+    /// Something else than a phase is sent to a function of a distributed run.
+    #[error(
+        "this function only does its phase of a distributed run (`ECR_CLEANUP_PHASE={0}`); send other events to a function without that"
+    )]
+    NoPhase(PhaseFunction),
+    /// A phase is sent to the function of another one.
+    #[error("`phase`: `{phase}` is not for this function (`ECR_CLEANUP_PHASE={function}`)")]
+    OtherPhase {
+        /// The phase.
+        phase: String,
+        /// The function.
+        function: PhaseFunction,
+    },
+    /// A phase is not what it should be.
+    #[error("a phase of a distributed run: {0}")]
+    Phase(String),
     /// `verify` comes with other fields.
     #[error("`verify`: verifying asks for every image in use; leave out the other fields")]
     VerifyWithOthers,
@@ -160,6 +185,9 @@ impl Event {
     }
 
     fn of_person(fields: &Map<String, Value>, config: &Config) -> Result<Self, EventError> {
+        if fields.contains_key("phase") {
+            return Err(EventError::PhaseElsewhere);
+        }
         let configured = config.mode;
         let is_unknown = |field: &&String| !FIELDS.contains(&field.as_str());
         if let Some(field) = fields.keys().find(is_unknown) {

@@ -1,5 +1,7 @@
 //! The Lambda function: an event in, an answer or a typed error out, metrics on stdout.
 
+mod phase;
+
 use std::{env, io::Write, time::SystemTime};
 
 use serde_json::Value;
@@ -8,10 +10,12 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     aws::{ApiError, Clients},
     config::{Config, ConfigError},
-    event::{Event, EventError},
-    pipeline::{MARGIN, Program, PublishError, Request},
-    report::{Metrics, SavedPlanError, Status},
+    event::{Event, EventError, PhaseFunction, PhaseFunctionError},
+    pipeline::{MARGIN, PhaseError, Program, PublishError, Request},
+    report::{Metrics, SavedPlanError, Status, Trigger},
 };
+
+pub use phase::handle_phase;
 
 /// Reason for which an invocation is an error. The names of the variants are what alarms and
 /// failure destinations see.
@@ -37,6 +41,15 @@ pub enum FunctionError {
     /// The saved plan may not be applied.
     #[error("the saved plan is not applied: {0}. Nothing was deleted.")]
     SavedPlan(#[from] SavedPlanError),
+    /// The environment names a phase that there is not.
+    #[error("{0}")]
+    InvalidPhase(#[from] PhaseFunctionError),
+    /// A phase of a distributed run cannot be carried out.
+    #[error("{0}")]
+    Phase(#[from] PhaseError),
+    /// A phase of a distributed run failed.
+    #[error("{0}")]
+    Failed(String),
     /// Anything else.
     #[error("{0}")]
     Internal(#[from] ApiError),
@@ -50,9 +63,11 @@ impl FunctionError {
             Self::OutOfTime
             | Self::NotPublished(_)
             | Self::SavedPlan(SavedPlanError::Unread(_))
+            | Self::Failed(_)
             | Self::Internal(_) => "Internal",
-            Self::Refused(_) | Self::SavedPlan(_) => "Refused",
-            Self::InvalidConfig(_) => "InvalidConfig",
+            Self::Phase(error) if !error.is_refusal() => "Internal",
+            Self::Refused(_) | Self::SavedPlan(_) | Self::Phase(_) => "Refused",
+            Self::InvalidConfig(_) | Self::InvalidPhase(_) => "InvalidConfig",
             Self::InvalidEvent(_) => "InvalidEvent",
         }
     }
@@ -77,15 +92,10 @@ pub async fn handle(
     let event = Event::parse(event, program.config())?;
     let explain = event.explain.as_ref().map(|text| program.reference(text));
     let explain = explain.transpose().map_err(EventError::from)?;
-    let deployment =
-        env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "ecr-cleanup".to_owned());
     let mut send = |metrics: &Metrics, run_id: &str| {
-        let line = metrics.line(&deployment, event.trigger, run_id, program.now().millis());
-        // Metrics that cannot be written are no reason to stop.
-        let _ = writeln!(stdout, "{line}");
+        send(program, metrics, event.trigger, run_id, &mut stdout);
     };
-    let left = deadline.duration_since(SystemTime::now());
-    let stop_at = Instant::now() + left.unwrap_or_default().saturating_sub(MARGIN);
+    let stop_at = stop_at(deadline);
     let run = program.begin();
     if event.verify {
         send(&Metrics::started(), run.id());
@@ -122,6 +132,31 @@ pub async fn handle(
         answer.explanation = Some(explanation);
     }
     Ok(answer.to_json())
+}
+
+/// Writes metrics. That they cannot be written is no reason to stop.
+fn send(program: &Program, metrics: &Metrics, trigger: Trigger, run_id: &str, mut out: impl Write) {
+    let deployment = env::var("AWS_LAMBDA_FUNCTION_NAME");
+    let deployment = deployment.unwrap_or_else(|_| "ecr-cleanup".to_owned());
+    let line = metrics.line(&deployment, trigger, run_id, program.now().millis());
+    let _ = writeln!(out, "{line}");
+}
+
+/// Returns when an invocation ends by itself that Lambda ends at `deadline`.
+fn stop_at(deadline: SystemTime) -> Instant {
+    let left = deadline.duration_since(SystemTime::now());
+    Instant::now() + left.unwrap_or_default().saturating_sub(MARGIN)
+}
+
+/// Returns which phases of a distributed run the function does; `None` if it does whole runs.
+///
+/// # Errors
+/// If the environment names a phase that there is not.
+pub fn phase_from_environment() -> Result<Option<PhaseFunction>, PhaseFunctionError> {
+    let name = env::var("ECR_CLEANUP_PHASE").ok();
+    let name = name.filter(|name| !name.is_empty());
+    let function = name.map(|name| name.parse().map_err(|_| PhaseFunctionError(name)));
+    function.transpose()
 }
 
 /// Returns the program that the environment describes.

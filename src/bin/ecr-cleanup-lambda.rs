@@ -4,7 +4,9 @@ use std::io::stdout;
 
 use ecr_cleanup::{
     aws::{ClientOptions, Clients},
-    function::{FunctionError, handle, program_from_environment},
+    function::{
+        FunctionError, handle, handle_phase, phase_from_environment, program_from_environment,
+    },
     report::log,
 };
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
@@ -16,14 +18,18 @@ async fn main() -> Result<(), Error> {
     // A configuration that cannot be used fails every invocation, in words, rather than the start.
     let program =
         &program_from_environment(Clients::from_environment(ClientOptions::default()).await).await;
+    let phase = &phase_from_environment();
     let answer = |event: LambdaEvent<Value>| async move {
         let deadline = event.context.deadline();
         let program = program
             .as_ref()
             .map_err(|error| diagnostic(&FunctionError::InvalidConfig(error.clone())))?;
-        handle(program, &event.payload, deadline, stdout())
-            .await
-            .map_err(|error| diagnostic(&error))
+        let phase = phase.clone().map_err(|error| diagnostic(&error.into()))?;
+        let answer = match phase {
+            None => handle(program, &event.payload, deadline, stdout()).await,
+            Some(phase) => handle_phase(program, phase, &event.payload, deadline, stdout()).await,
+        };
+        answer.map_err(|error| diagnostic(&error))
     };
     run(service_fn(answer)).await
 }

@@ -215,6 +215,7 @@ fn guards(guards: &Guards) -> raw::Guards {
             action: guards.unexplained_pulls.action,
         },
         soak: Duration(guards.soak),
+        evidence_max_age: Duration(guards.evidence_max_age),
         change_window: guards.change_window.as_ref().map(super::guards::written),
     }
 }

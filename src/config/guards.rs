@@ -54,6 +54,7 @@ pub(super) fn compile(
             action: written.unexplained_pulls.action,
         },
         soak,
+        evidence_max_age: written.evidence_max_age.0,
         change_window: match window {
             Some(window) => Some(window?),
             None => None,

@@ -78,6 +78,7 @@ fn no_document_is_the_default_file() {
                 action: PullAction::Warn,
             },
             soak: SignedDuration::ZERO,
+            evidence_max_age: SignedDuration::from_mins(30),
             change_window: None,
         }
     );

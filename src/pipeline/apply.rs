@@ -9,7 +9,7 @@ use super::{Planned, gather::state_refusal, log};
 use crate::{
     config::Mode,
     evidence::UsageIndex,
-    guard::{self, Clearance, GuardInput, Memory, Refusal, UnreadPullers},
+    guard::{self, Clearance, GuardInput, Memory, Refusal, UnreadPullers, UsageCounts},
     registry::{self, Applier, Deadline, Known, Outcome, RepositoryPolicies, Restoring},
     report::{Warning, WarningCode},
     state::{HeldLock, LockError},
@@ -31,6 +31,8 @@ pub(super) struct Applied {
     pub(super) warnings: Vec<Warning>,
     /// Whether time ran out before anything could be applied.
     pub(super) out_of_time: bool,
+    /// References of each source that no guard objects to and that are not written down.
+    pub(super) usage_counts: Option<UsageCounts>,
 }
 
 /// Decision of the guards right before a plan is applied.
@@ -70,7 +72,11 @@ impl Planned<'_> {
                 preconditions: &preconditions,
                 ..self.guard_input(memory.as_ref().unwrap_or(self.memory()), self.program.now())
             };
+            let counts = self.program.delivered.as_ref();
+            let counts = counts.map(|_| guard::counts_to_remember(input));
             let decision = self.decide(input, applied.out_of_time).await;
+            let is_cleared = matches!(decision, Decision::Cleared(_));
+            applied.usage_counts = counts.filter(|_| is_cleared);
             applied.restoring = self.restore_needed(&decision).await;
             match decision {
                 Decision::Cleared(clearance) if acts => {
@@ -109,7 +115,9 @@ impl Planned<'_> {
             Ok(_) if out_of_time => return Decision::OutOfTime,
             Ok(clearance) => clearance,
         };
-        let Some(state) = &self.state else {
+        // Where several processes are one run, the last of them does.
+        let state = self.state.as_ref();
+        let Some(state) = state.filter(|_| self.program.delivered.is_none()) else {
             return Decision::Cleared(clearance);
         };
         let recording = state.record_counts(counts, self.program.now());

@@ -64,6 +64,7 @@ impl Planned<'_> {
             answer,
             metrics,
             images: images.unwrap_or_default(),
+            usage_counts: applied.usage_counts,
         }
     }
 
@@ -125,7 +126,8 @@ impl Planned<'_> {
                 }
             }
             for recipient in &program.config.notify {
-                let sending = report::notify(&program.clients, recipient, answer);
+                let message = (&*answer).into();
+                let sending = report::notify(&program.clients, recipient, &message);
                 let sent = program.at_the_end(stop_at, sending).await;
                 if let Some(problem) = problem(sent) {
                     let message = format!("a message about this run could not be sent: {problem}");

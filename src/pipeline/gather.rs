@@ -85,7 +85,7 @@ impl Program {
             let Some(locations) = stop_at.in_time(self.locations(own.clone(), run)).await else {
                 return Ok(Gathered::nothing(own));
             };
-            let locations = locations?;
+            let mut locations = locations?;
             let state = async { tokio::join!(self.state(&locations), self.stopped()) };
             let Some((mut state, stopped)) = stop_at.in_time(state).await else {
                 return Ok(Gathered::nothing(own));
@@ -116,6 +116,10 @@ impl Program {
             let unread = || Histories::unread(self.config.policies.clone());
             let not_published = self.publish_found(&found, stop_at).await;
             let mut usage = found.into_index(&self.config.in_use, &locations);
+            if usage.unlisted().is_some() {
+                // It has accounts that are not known.
+                locations.organization = None;
+            }
             if let Some(inventories) = &inventories {
                 usage = self.settled(usage, inventories, state.as_mut());
             }
@@ -180,6 +184,9 @@ impl Program {
 
     /// Finds the locations of a run.
     pub(super) async fn locations(&self, own: Identity, run: &Run) -> Result<Locations, ApiError> {
+        if let Some(delivered) = &self.delivered {
+            return delivered.enter(self, own).await;
+        }
         let mut locations = Locations::find(&self.clients, own, &self.config, &run.id).await?;
         locations
             .add_regions(&self.clients, &self.config.in_use)

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Program, sources::FoundUse};
@@ -11,7 +10,7 @@ use crate::{
     config::Config,
     evidence::{
         Coverage, Document, Evidence, Gap, Origin, Piece, PieceKey, SourceError, SourceStatus,
-        Terms, Unread,
+        Terms,
     },
     image::{AccountId, Time},
     sources::Source,
@@ -29,32 +28,6 @@ const SETTINGS: [&str; 8] = [
     "in_use.services",
 ];
 
-/// Evidence of one source in one location.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct KeptPiece {
-    document: Document,
-    /// Why it is not complete, where advice depends on that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    failure: Option<Failure>,
-    /// Whether nothing was read, since nobody demanded it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    is_unread: bool,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    unread: Vec<Unread>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Failure {
-    AccessDenied(String),
-    Unreachable(String),
-    Cluster {
-        problem: String,
-        advice: Option<String>,
-    },
-}
-
 /// Hashes of settings, by their names.
 pub(super) type Settings = BTreeMap<String, String>;
 
@@ -62,7 +35,7 @@ pub(super) type Settings = BTreeMap<String, String>;
 pub(super) struct KeptUse {
     pub(super) origin: Origin,
     pub(super) settings: Settings,
-    pub(super) pieces: Vec<KeptPiece>,
+    pub(super) documents: Vec<Document>,
 }
 
 /// Returns hashes of the settings on which evidence depends.
@@ -89,55 +62,6 @@ fn settings_of(source: &str, is_unread: bool) -> &'static [&'static str] {
     }
 }
 
-impl KeptPiece {
-    pub(super) fn of(piece: &Piece) -> Self {
-        let status = &piece.evidence.status;
-        Self {
-            document: Document::of(piece, None, None),
-            failure: status.error().and_then(Failure::of),
-            is_unread: status.coverage == Coverage::Unread,
-            unread: piece.evidence.unread.clone(),
-        }
-    }
-
-    /// Returns the evidence; `None` if it cannot be read.
-    fn piece(&self, program: &Program, accounts: &BTreeSet<AccountId>) -> Option<Piece> {
-        let document = self.document.clone();
-        let piece = document.into_piece(None, &program.aliases, accounts);
-        let mut piece = piece.ok()?;
-        let evidence = &mut piece.evidence;
-        evidence.unread.clone_from(&self.unread);
-        if let Some(failure) = &self.failure {
-            evidence.status.coverage = Coverage::Incomplete(failure.error());
-        } else if self.is_unread {
-            evidence.status.coverage = Coverage::Unread;
-        }
-        Some(piece)
-    }
-}
-
-impl Failure {
-    fn of(error: &SourceError) -> Option<Self> {
-        match error {
-            SourceError::AccessDenied(text) => Some(Self::AccessDenied(text.clone())),
-            SourceError::Unreachable(text) => Some(Self::Unreachable(text.clone())),
-            SourceError::Cluster { problem, advice } => Some(Self::Cluster {
-                problem: problem.clone(),
-                advice: advice.clone(),
-            }),
-            _ => None,
-        }
-    }
-
-    fn error(&self) -> SourceError {
-        match self.clone() {
-            Self::AccessDenied(text) => SourceError::AccessDenied(text),
-            Self::Unreachable(text) => SourceError::Unreachable(text),
-            Self::Cluster { problem, advice } => SourceError::Cluster { problem, advice },
-        }
-    }
-}
-
 impl KeptUse {
     /// Returns what the sources of a configuration found, as far as the snapshot has it. What it
     /// lacks, or has by other settings, is incomplete; what is not read any more is left out.
@@ -151,14 +75,15 @@ impl KeptUse {
         let mut wanted: BTreeSet<PieceKey> = sources.iter().map(|it| it.key()).collect();
         let mut pieces = Vec::new();
         // A source comes before those that it found.
-        for kept in &self.pieces {
-            let Some(mut piece) = kept.piece(program, accounts) else {
-                continue;
-            };
+        for document in &self.documents {
+            let document = document.clone();
+            let piece = document.into_piece(None, &program.aliases, accounts);
+            let Ok(mut piece) = piece else { continue };
             piece.origin = self.origin.clone();
             if wanted.contains(&piece.key) {
                 wanted.extend(piece.found.iter().cloned());
-                let own = settings_of(&piece.key.source, kept.is_unread);
+                let is_unread = piece.evidence.status.coverage == Coverage::Unread;
+                let own = settings_of(&piece.key.source, is_unread);
                 let mut depends = SETTINGS[..1].iter().chain(own);
                 let changed = depends.find(|it| self.settings.get(**it) != settings.get(**it));
                 let status = &mut piece.evidence.status;
@@ -177,8 +102,9 @@ impl KeptUse {
         let missing: Vec<Piece> = missing.collect();
         pieces.extend(missing);
         FoundUse {
-            sources,
+            demanded: sources.iter().map(|source| source.key()).collect(),
             pieces,
+            unreadable: Vec::new(),
             terms: Terms {
                 origin: self.origin.clone(),
                 now: program.now(),

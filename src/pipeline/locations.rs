@@ -10,21 +10,21 @@ use std::{
     sync::Arc,
 };
 
-use futures::{StreamExt, future::join_all, stream};
+use futures::future::join_all;
 
-use super::unread;
+use super::{
+    account_set::{AccountSet, Location},
+    unread,
+};
 use crate::{
     aws::{ApiError, Clients, Identity, Operation},
     cache::AllCaches,
-    config::{Account, Config, InUse, Regions, Role},
+    config::{Account, Config, InUse, Regions},
     evidence::Unread,
     guard::{self, Organization, Refusal},
-    image::{AccountId, Region, Registry},
+    image::{Region, Registry},
     sources::{OrganizationListing, Unreachable, Whole},
 };
-
-/// Number of roles that are assumed at once.
-const ROLES_AT_ONCE: usize = 24;
 
 /// Locations of a run.
 pub(super) struct Locations {
@@ -49,86 +49,6 @@ pub(super) struct Locations {
     unreachable: Vec<Unreachable>,
 }
 
-/// Accounts, with their roles assumed.
-pub(super) struct AccountSet<'a> {
-    pub(super) own: &'a Identity,
-    pub(super) clients: &'a Clients,
-    /// The caller's name in other accounts.
-    session: &'a str,
-    assumed: BTreeMap<Role, Result<Assumed, ApiError>>,
-}
-
-/// A role that was assumed.
-struct Assumed {
-    account: AccountId,
-    clients: Clients,
-}
-
-/// A location, with its clients or why there are none.
-type Location = (Registry, Result<Clients, ApiError>);
-
-impl<'a> AccountSet<'a> {
-    /// Assumes every role that the configuration names.
-    async fn of(
-        clients: &'a Clients,
-        own: &'a Identity,
-        config: &Config,
-        session: &'a str,
-    ) -> Self {
-        let mut accounts = Self {
-            own,
-            clients,
-            session,
-            assumed: BTreeMap::new(),
-        };
-        let registries = config.registries.iter().filter_map(|it| it.role.as_ref());
-        let others = config.in_use.accounts.iter();
-        let others = others.filter_map(|it| it.role.as_ref());
-        accounts.assume(registries.chain(others).cloned()).await;
-        accounts
-    }
-
-    /// Assumes roles, each once.
-    pub(super) async fn assume(&mut self, roles: impl IntoIterator<Item = Role>) {
-        let roles = roles
-            .into_iter()
-            .filter(|it| !self.assumed.contains_key(it));
-        let roles: BTreeSet<Role> = roles.collect();
-        let (clients, session) = (self.clients, self.session);
-        let assuming = stream::iter(roles).map(|role| async move {
-            let assumed = assume(clients, &role, session).await;
-            (role, assumed)
-        });
-        let assumed: Vec<_> = assuming.buffer_unordered(ROLES_AT_ONCE).collect().await;
-        self.assumed.extend(assumed);
-    }
-
-    /// Returns the location of a role, or of the caller's own account, in a Region, or in the
-    /// caller's own.
-    pub(super) fn location(&self, role: Option<&Role>, region: Option<&Region>) -> Location {
-        let home = &self.own.registry;
-        let region = region.unwrap_or(&home.region);
-        let (account, clients) = match role.map(|role| (role, &self.assumed[role])) {
-            None => (home.account, Ok(self.clients)),
-            Some((_, Ok(assumed))) => (assumed.account, Ok(&assumed.clients)),
-            Some((role, Err(error))) => (role.account, Err(advised(error, role, self.own))),
-        };
-        let in_region = |clients: &Clients| {
-            // Clients are those of the home Region to begin with.
-            if *region == home.region {
-                clients.clone()
-            } else {
-                clients.in_region(region)
-            }
-        };
-        let location = Registry {
-            account,
-            region: region.clone(),
-        };
-        (location, clients.map(in_region))
-    }
-}
-
 impl Locations {
     /// Finds the locations of the configuration and of the organization. `session` is the caller's
     /// name in other accounts.
@@ -144,6 +64,23 @@ impl Locations {
         let mut accounts = AccountSet::of(clients, &own, config, session).await;
         let mut locations = Self::configured(&accounts, config)?;
         locations.read_organization(&mut accounts, config).await;
+        Ok(locations)
+    }
+
+    /// Finds the same locations, and calls nothing in other accounts but what lists them.
+    ///
+    /// # Errors
+    /// Returns an error if two entries are the same registry.
+    pub(super) async fn list(
+        clients: &Clients,
+        own: Identity,
+        config: &Config,
+        session: &str,
+    ) -> Result<Self, ApiError> {
+        let mut accounts = AccountSet::named(clients, &own, config, session).await;
+        let mut locations = Self::configured(&accounts, config)?;
+        locations.read_organization(&mut accounts, config).await;
+        locations.add_regions(clients, &config.in_use).await;
         Ok(locations)
     }
 
@@ -283,7 +220,7 @@ impl Locations {
     }
 
     /// Adds a registry to clean, whose location is also read.
-    fn clean(
+    pub(super) fn clean(
         &mut self,
         (registry, clients): Location,
         config: &Config,
@@ -312,7 +249,7 @@ impl Locations {
     }
 
     /// Adds a location to read, unless it is known already.
-    fn read_in(&mut self, (location, clients): Location) {
+    pub(super) fn read_in(&mut self, (location, clients): Location) {
         match clients {
             Ok(clients) if self.read.iter().all(|(known, _)| *known != location) => {
                 self.read.push((location, clients));
@@ -354,27 +291,4 @@ impl Locations {
     pub(super) fn unreachable(&self) -> impl Iterator<Item = Unreachable> {
         self.unreachable.iter().cloned()
     }
-}
-
-async fn assume(clients: &Clients, role: &Role, session: &str) -> Result<Assumed, ApiError> {
-    let clients = clients.as_role(role, session).await?;
-    let account = clients.identity().await?.registry.account;
-    Ok(Assumed { account, clients })
-}
-
-/// Returns the error with advice, if the role does not let the caller assume it.
-fn advised(error: &ApiError, role: &Role, own: &Identity) -> ApiError {
-    let mut error = error.clone();
-    if error.cause.is_denied() {
-        let id = if role.external_id.is_some() {
-            " with the external id of the configuration"
-        } else {
-            ""
-        };
-        error.message += &format!(
-            "; let `{}` assume it: the trust policy of that role has to allow it{id}, and the policy of the program's own role has to allow `sts:AssumeRole` on it",
-            own.arn
-        );
-    }
-    error
 }

@@ -5,7 +5,9 @@
 
 mod accept_use;
 mod access;
+mod account_set;
 mod apply;
+mod distributed;
 mod explain;
 mod finish;
 mod gather;
@@ -42,21 +44,27 @@ use crate::{
     aws::{ApiError, Calls, Clients, Identity},
     config::{Config, Mode},
     evidence::UsageIndex,
+    guard::UsageCounts,
     image::{Aliases, Time, TypedImage, TypedReferenceError},
     kubernetes::Timeouts,
     policy::RepositoryGlobs,
     registry::{self, Known, RestoreError, Restored},
     report::{Answer, HandledImage, Metrics, SavedPlan, Verification},
     sources::{KeepList, KeepListError},
-    state::{Needs, State},
+    state::{Needs, State, Wanted},
     stop_time::StopTime,
 };
+use distributed::Delivered;
 use kept_use::KeptUse;
 use locations::Locations;
 use sources::FoundUse;
 
 pub use accept_use::{AcceptUseError, UseChange};
 pub use access::Access;
+pub use distributed::{
+    CleanAnswer, EvidenceAnswer, FinishedRun, FreshAnswer, ListAnswer, PhaseError, RunName,
+    RunNameError, Turn,
+};
 pub use explain::{Explained, Soak};
 pub use lifecycle::Conflicts;
 pub use plan::Planned;
@@ -100,6 +108,9 @@ pub struct Program {
     cluster_timeouts: Timeouts,
     /// What is in use by a snapshot; `None` if that is read.
     kept: Option<KeptUse>,
+    /// What is in use as the other functions of a distributed run delivered it; `None` if that is
+    /// read.
+    delivered: Option<Delivered>,
 }
 
 /// Request for a run. It can narrow what the configuration allows, never widen it.
@@ -123,6 +134,8 @@ pub struct Finished {
     pub metrics: Metrics,
     /// What became of each image that was to be deleted or archived.
     pub images: Vec<HandledImage>,
+    /// References of each source that are still to be remembered, if several processes are one run.
+    usage_counts: Option<UsageCounts>,
 }
 
 /// A run that has begun.
@@ -145,6 +158,7 @@ impl Program {
             timeouts: RunTimeouts::default(),
             cluster_timeouts: Timeouts::default(),
             kept: None,
+            delivered: None,
         }
     }
 
@@ -320,20 +334,26 @@ impl Program {
     /// Reads the state, if it is configured, with the caches of these locations.
     async fn state(&self, locations: &Locations) -> Option<State> {
         let location = self.config.state.as_ref()?;
+        let registry = self.delivered.as_ref().map(Delivered::registry);
         let needs = Needs {
+            registry,
             soak: self.config.soaks(),
             ledger_window: self.config.policies.ledger_window(),
         };
         // In a box, since the futures of S3 are large.
         let use_name = self.config.use_name();
         let home = &locations.own.registry;
-        let read = locations.read.iter().map(|(location, _)| {
-            let is_cleaned = locations.registries.contains_key(location);
-            (location, is_cleaned)
-        });
         let annotations = self.config.policies.read_annotations();
+        let read = locations.read.iter().map(|(location, _)| {
+            let wanted = Wanted {
+                usage: registry.is_none(),
+                stored: locations.registries.contains_key(location),
+                annotations,
+            };
+            (location, wanted)
+        });
         let clients = &self.clients;
-        let reading = State::read(clients, location, home, read, needs, use_name, annotations);
+        let reading = State::read(clients, location, home, read, needs, use_name);
         let state = Box::pin(reading).await;
         let caches = state.caches();
         for (registry, clients) in &locations.registries {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::locations::AccountSet;
+use super::account_set::AccountSet;
 use crate::{
     aws::{self, ApiError, Clients, Identity, ListedAccount, Operation},
     config::{self, Config, Role},
@@ -28,6 +28,7 @@ impl AccountSet<'_> {
     ) -> Result<Listed, ApiError> {
         let lister = match &settings.list_role {
             None => self.clients.clone(),
+            Some(role) if self.only_named => self.enter(role).await?,
             Some(role) => {
                 self.assume([role.clone()]).await;
                 self.location(Some(role), None).1?
@@ -98,7 +99,7 @@ async fn list(clients: &Clients, own: &Identity) -> Result<Vec<ListedAccount>, A
 }
 
 /// Returns the roles by which the configuration enters accounts itself.
-fn configured_roles(config: &Config) -> BTreeMap<AccountId, &Role> {
+pub(super) fn configured_roles(config: &Config) -> BTreeMap<AccountId, &Role> {
     let accounts = config.in_use.accounts.iter();
     let accounts = accounts.filter_map(|it| it.role.as_ref());
     let registries = config.registries.iter().filter_map(|it| it.role.as_ref());
@@ -106,7 +107,11 @@ fn configured_roles(config: &Config) -> BTreeMap<AccountId, &Role> {
     roles.collect()
 }
 
-fn role_in(account: AccountId, partition: &str, settings: &config::Organization) -> Role {
+pub(super) fn role_in(
+    account: AccountId,
+    partition: &str,
+    settings: &config::Organization,
+) -> Role {
     Role {
         arn: Arn {
             partition: partition.into(),

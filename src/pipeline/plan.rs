@@ -4,7 +4,8 @@ use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
 
 use super::{
-    Locations, Program, Request, Run, apply::Applied, gather::Gathered, idle, log, unread,
+    Delivered, Locations, Program, Request, Run, apply::Applied, gather::Gathered, idle, log,
+    unread,
 };
 use crate::{
     aws::ApiError,
@@ -93,6 +94,10 @@ impl Program {
 
     async fn gather_and_plan(&self, request: Request, run: Run) -> Result<Planned<'_>, ApiError> {
         let now = self.clients.now();
+        let delivered = self.delivered.as_ref();
+        let now = delivered
+            .and_then(|it| it.oldest(now))
+            .map_or(now, |it| it.min(now));
         let own = self.clients.identity().await?;
         let gathered = self.gather(&request, own, &run).await?;
         Ok(self.plan_gathered(request, run, gathered, now).await)
@@ -111,6 +116,7 @@ impl Program {
                 now,
                 archive: self.archiving(request.mode),
                 keep_pulled_within: self.config.guards.unexplained_pulls.kept_within(),
+                has_others: self.delivered.as_ref().is_some_and(Delivered::has_others),
             };
             let deciding = self.decide(inventories, &gathered, settings);
             request.stop_at.in_time(deciding).await

@@ -86,6 +86,7 @@ fn run(test: &Written<Test>, config: &Config) -> Result<TestResult, PolicyTestEr
         now: now(),
         archive: Archiving::default(),
         keep_pulled_within: config.guards.unexplained_pulls.kept_within(),
+        has_others: false,
     };
     let plan = plan::plan(inventory, &usage, &config.policies, settings);
     let planned = plan.repositories().first();

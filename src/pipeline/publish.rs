@@ -147,7 +147,7 @@ impl Program {
     }
 }
 
-fn compressed(document: &Document) -> io::Result<Vec<u8>> {
+pub(super) fn compressed(document: &Document) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     serde_json::to_writer(&mut encoder, document)?;
     encoder.finish()

@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Locations, Program, Request, Run,
-    kept_use::{KeptPiece, KeptUse, Settings, settings},
+    kept_use::{KeptUse, Settings, settings},
     sources::FoundUse,
 };
 use crate::{
     aws::{Answer, Answers, ApiError, Asked, Clients},
     config::Config,
-    evidence::{Coverage, Origin, SourceStatus, Unread},
+    evidence::{Coverage, Document, Origin, SourceStatus, Unread},
     image::{AccountId, Region, Registry, RepositoryName, Time, escaped},
     inventory::{Inventory, Repository},
     registry::{self, Known, Scope},
@@ -43,7 +43,7 @@ pub struct Snapshot {
     run: Box<str>,
     /// Hashes of the settings of use at that time: what is written there is nobody's business.
     settings: Settings,
-    evidence: Vec<KeptPiece>,
+    evidence: Vec<Document>,
     answers: Vec<(Asked, Answer)>,
 }
 
@@ -126,7 +126,7 @@ impl Snapshot {
                 configuration: None,
             },
             settings: self.settings,
-            pieces: self.evidence,
+            documents: self.evidence,
         });
         (program, clients)
     }
@@ -146,6 +146,7 @@ impl Program {
             aliases: self.aliases.clone(),
             clients,
             kept: None,
+            delivered: None,
             ..*self
         };
         let (taken_at, run) = (self.now(), self.begin());
@@ -174,7 +175,11 @@ impl Program {
             region,
             run: run.id.as_str().into(),
             settings: settings(&program.config),
-            evidence: found.pieces.iter().map(KeptPiece::of).collect(),
+            evidence: found
+                .pieces
+                .iter()
+                .map(|piece| Document::of(piece, None, None))
+                .collect(),
             answers: network.answers().into_iter().collect(),
         };
         let repositories = || inventories.iter().flat_map(|it| &it.repositories);

@@ -10,7 +10,7 @@ use crate::{
     aws::Clients,
     cache::{AllCaches, Caches},
     config::{self, InUse, Service, Services},
-    evidence::{Coverage, Document, Origin, Piece, PieceKey, Terms, UsageIndex},
+    evidence::{self, Coverage, Document, Origin, Piece, PieceKey, Terms, Unreadable, UsageIndex},
     image::Registry,
     kubernetes::{Context, Settings},
     sources::{
@@ -29,8 +29,11 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// What the sources of a run found.
 pub(super) struct FoundUse {
-    pub(super) sources: Vec<Box<dyn Source>>,
+    /// What the sources demand.
+    pub(super) demanded: Vec<PieceKey>,
     pub(super) pieces: Vec<Piece>,
+    /// Evidence that was delivered and cannot be read.
+    pub(super) unreadable: Vec<Unreadable>,
     pub(super) terms: Terms,
 }
 
@@ -42,8 +45,8 @@ impl FoundUse {
         let is_unread = |piece: &&Piece| piece.evidence.status.coverage == Coverage::Unread;
         let unread = self.pieces.iter().filter(is_unread).map(|piece| &piece.key);
         let unread: BTreeSet<&PieceKey> = unread.collect();
-        let demanded = self.sources.iter().map(|source| source.key());
-        let demanded: Vec<PieceKey> = demanded.filter(|key| !unread.contains(key)).collect();
+        let demanded = self.demanded.iter().filter(|key| !unread.contains(key));
+        let demanded: Vec<PieceKey> = demanded.cloned().collect();
         let mut names = BTreeSet::new();
         let mut documents = Vec::new();
         for piece in self.pieces.iter().filter(|piece| !is_unread(piece)) {
@@ -59,7 +62,10 @@ impl FoundUse {
     }
 
     pub(super) fn into_index(self, in_use: &InUse, locations: &Locations) -> UsageIndex {
-        let mut usage = sources::index(&self.sources, self.pieces, &self.terms);
+        let pieces = self.pieces.into_iter().map(Ok);
+        let delivered = pieces.chain(self.unreadable.into_iter().map(Err));
+        let evidence = evidence::assemble(&self.demanded, delivered, &self.terms);
+        let mut usage = UsageIndex::from(evidence);
         let unread = unread::left_out(in_use, locations, &usage);
         usage.add_unread(unread);
         usage
@@ -67,7 +73,7 @@ impl FoundUse {
 }
 
 /// Returns the end of the key of a document. Sources may share a name, and get a number then.
-fn object_name(key: &PieceKey, taken: &mut BTreeSet<String>) -> String {
+pub(super) fn object_name(key: &PieceKey, taken: &mut BTreeSet<String>) -> String {
     let Registry { account, region } = &key.location;
     let cluster = key
         .cluster
@@ -95,6 +101,11 @@ impl Program {
         run: &Run,
         stop_at: &StopTime,
     ) -> FoundUse {
+        if let Some(delivered) = &self.delivered {
+            let reading = Box::pin(delivered.found(self, locations));
+            let found = stop_at.in_time(reading).await;
+            return found.unwrap_or_else(|| delivered.unread(self));
+        }
         let sources = self.sources(locations, caches);
         let read = locations.read.iter();
         let accounts = read.map(|(location, _)| location.account).collect();
@@ -112,15 +123,17 @@ impl Program {
             origin: &origin,
             began_at: self.clients.now(),
         };
-        let pieces = sources::read(&sources, settings).await;
+        let mut pieces = sources::read(&sources, settings).await;
+        sources::expect_clusters(&sources, &mut pieces);
         let terms = Terms {
             origin,
             now: self.clients.now(),
             max_age: None,
         };
         FoundUse {
-            sources,
+            demanded: sources.iter().map(|source| source.key()).collect(),
             pieces,
+            unreadable: Vec::new(),
             terms,
         }
     }
@@ -139,7 +152,20 @@ impl Program {
         );
         let listing = locations.listing();
         sources.extend(listing.map(|listing| Box::new(listing) as Box<dyn Source>));
-        let home = &locations.own.registry;
+        let read = sources.iter().map(|source| source.key()).collect();
+        sources.extend(self.sources_at_home(&locations.own.registry, read, &pages));
+        sources
+    }
+
+    /// Returns the sources that the configuration names without an account, besides those that are
+    /// `read` anyway.
+    pub(super) fn sources_at_home(
+        &self,
+        home: &Registry,
+        read: BTreeSet<PieceKey>,
+        pages: &Arc<Semaphore>,
+    ) -> Vec<Box<dyn Source>> {
+        let mut sources: Vec<Box<dyn Source>> = Vec::new();
         if !self.config.in_use.keep_lists.is_empty() {
             let beside = ["keep_lists", "kubernetes"].map(|it| PieceKey::new(home, it, None));
             sources.push(Box::new(KeepLists {
@@ -147,18 +173,18 @@ impl Program {
                 location: home.clone(),
                 objects: self.config.in_use.keep_lists.clone(),
                 aliases: Arc::clone(&self.aliases),
-                read: sources.iter().map(|it| it.key()).chain(beside).collect(),
+                read: read.into_iter().chain(beside).collect(),
             }));
         }
         sources.extend(
-            self.contexts(home, &pages)
+            self.contexts(home, pages)
                 .map(|cluster| Box::new(cluster) as Box<dyn Source>),
         );
         sources
     }
 
     /// Returns the sources of an account and Region.
-    fn sources_in(
+    pub(super) fn sources_in(
         &self,
         location: &Registry,
         clients: &Clients,

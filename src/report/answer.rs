@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use super::{
@@ -85,7 +85,7 @@ pub struct Answer {
 }
 
 /// End of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Nothing was to be changed: a dry run.
@@ -110,7 +110,7 @@ impl fmt::Display for Status {
 /// Number of images, by outcome.
 ///
 /// `candidates` = `deleted` + `archived` + `failed` + `untouched`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Repositories that were read.
     pub repositories: u64,
@@ -142,7 +142,7 @@ pub struct Counts {
 }
 
 /// Compressed bytes. An index counts as 0.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bytes {
     /// Size of all images that were read.
     pub scanned: u64,

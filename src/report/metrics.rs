@@ -25,7 +25,7 @@ pub const NAMESPACE: &str = "EcrCleanup";
 const DIMENSIONS: [&[&str]; 2] = [&["Deployment"], &["Deployment", "Trigger"]];
 
 /// Every metric with its unit.
-pub const METRICS: [(&str, &str); 31] = [
+pub const METRICS: [(&str, &str); 36] = [
     ("RunsStarted", "Count"),
     ("RunsCompleted", "Count"),
     ("ScheduledRunsCompleted", "Count"),
@@ -57,6 +57,20 @@ pub const METRICS: [(&str, &str); 31] = [
     ("GuardTrips", "Count"),
     ("ApiCalls", "Count"),
     ("ApiThrottles", "Count"),
+    ("LocationsExpected", "Count"),
+    ("LocationsRead", "Count"),
+    ("LocationsFailed", "Count"),
+    ("SlowestLocation", "Seconds"),
+    ("EvidenceAge", "Seconds"),
+];
+
+/// Those of them that only a distributed run sends.
+pub const DISTRIBUTED_METRICS: [&str; 5] = [
+    "LocationsExpected",
+    "LocationsRead",
+    "LocationsFailed",
+    "SlowestLocation",
+    "EvidenceAge",
 ];
 
 /// Who started a run.
@@ -89,8 +103,8 @@ pub struct Extent {
 }
 
 /// The metrics of one run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Metrics(Vec<(&'static str, f64)>);
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Metrics(pub(super) Vec<(&'static str, f64)>);
 
 impl Metrics {
     /// Returns the metrics of a run that starts.
@@ -205,7 +219,7 @@ impl Metrics {
         clippy::cast_precision_loss,
         reason = "metrics are floating-point numbers"
     )]
-    fn add(&mut self, name: &'static str, number: u64) {
+    pub(super) fn add(&mut self, name: &'static str, number: u64) {
         self.0.push((name, number as f64));
     }
 

@@ -8,7 +8,6 @@ use crate::{
     aws::{ApiError, Clients, Operation, Webhook, WebhookError},
     config::{Fetch as _, Mode, Recipient},
     image::Arn,
-    plan::Missing,
 };
 
 /// The most characters of a subject.
@@ -37,6 +36,46 @@ pub(crate) enum NotifyError {
     NoAddress(Recipient),
 }
 
+/// What people are told of a run.
+pub(crate) struct Message {
+    /// Its end; `None` if it failed.
+    pub(super) status: Option<Status>,
+    pub(super) mode: Mode,
+    pub(super) counts: Counts,
+    pub(super) summary: String,
+    pub(super) refusals: Vec<String>,
+    pub(super) failures: Vec<String>,
+    /// Images that something live needs and that cannot be pulled, with their users.
+    pub(super) missing: Vec<String>,
+    pub(super) report: Option<String>,
+    pub(super) run_id: String,
+}
+
+impl From<&Answer> for Message {
+    fn from(answer: &Answer) -> Self {
+        let failures = answer.failures.iter();
+        let missing = answer.missing.iter().filter(|missing| missing.live);
+        Self {
+            status: Some(answer.status),
+            mode: answer.mode,
+            counts: answer.counts,
+            summary: answer.summary.clone(),
+            refusals: answer.refusals.iter().map(ToString::to_string).collect(),
+            failures: failures
+                .map(|failure| format!("{}: {}", failure.code, failure.message))
+                .collect(),
+            missing: missing
+                .map(|missing| {
+                    let users = missing.first_users(LINES);
+                    format!("{}, used by {users}", missing.title())
+                })
+                .collect(),
+            report: answer.report.clone(),
+            run_id: answer.run_id.clone(),
+        }
+    }
+}
+
 /// Tells somebody of a run that changed something, failed, was refused or found missing images.
 ///
 /// # Errors
@@ -44,9 +83,9 @@ pub(crate) enum NotifyError {
 pub(crate) async fn notify(
     clients: &Clients,
     recipient: &Recipient,
-    answer: &Answer,
+    message: &Message,
 ) -> Result<(), NotifyError> {
-    let Some((subject, message)) = compose(answer) else {
+    let Some((subject, message)) = compose(message) else {
         return Ok(());
     };
     let address = match recipient {
@@ -106,40 +145,40 @@ fn document(host: &str, subject: &str, message: &str) -> Value {
 }
 
 /// Returns the subject and the message. `None` if there is nothing to tell.
-fn compose(answer: &Answer) -> Option<(String, String)> {
-    let missing = answer.missing.iter().filter(|missing| missing.live);
-    let missing: Vec<&Missing> = missing.collect();
+fn compose(run: &Message) -> Option<(String, String)> {
     let Counts {
         deleted, archived, ..
-    } = answer.counts;
-    let changed = deleted + archived > 0 || answer.status == Status::Truncated;
-    let acted = answer.mode != Mode::Plan && changed;
-    let quiet = answer.refusals.is_empty() && answer.failures.is_empty() && missing.is_empty();
-    if quiet && !acted {
+    } = run.counts;
+    let changed = deleted + archived > 0 || run.status == Some(Status::Truncated);
+    let acted = run.mode != Mode::Plan && changed;
+    let quiet = run.refusals.is_empty() && run.failures.is_empty() && run.missing.is_empty();
+    if quiet && !acted && run.status.is_some() {
         return None;
     }
-    let subject = subject(answer, missing.len() as u64);
-    let subject = subject.chars().take(SUBJECT).collect();
-    Some((subject, message(answer, &missing)))
+    let subject = subject(run).chars().take(SUBJECT).collect();
+    Some((subject, message(run)))
 }
 
 /// Returns the outcome of a run on one line.
-fn subject(answer: &Answer, missing: u64) -> String {
-    let (archived, deleted) = (answer.counts.archived, answer.counts.deleted);
+fn subject(run: &Message) -> String {
+    let (archived, deleted) = (run.counts.archived, run.counts.deleted);
     let images = |number| count(number, "image", "images");
-    let candidates = || count(answer.counts.candidates, "candidate", "candidates");
-    let outcome = match answer.status {
-        Status::Refused => "refused".to_owned(),
-        Status::Planned if !answer.refusals.is_empty() => "would be refused".to_owned(),
-        Status::Planned => format!("dry run, {}", candidates()),
+    let candidates = || count(run.counts.candidates, "candidate", "candidates");
+    let outcome = match run.status {
+        None if deleted + archived == 0 => "failed".to_owned(),
+        None => format!("failed, {} deleted or archived", images(deleted + archived)),
+        Some(Status::Refused) => "refused".to_owned(),
+        Some(Status::Planned) if !run.refusals.is_empty() => "would be refused".to_owned(),
+        Some(Status::Planned) => format!("dry run, {}", candidates()),
         _ if archived == 0 => format!("{} deleted", images(deleted)),
         _ if deleted == 0 => format!("{} archived", images(archived)),
         _ => format!("{} archived, {deleted} deleted", images(archived)),
     };
     let mut subject = format!("ecr-cleanup: {outcome}");
-    if answer.status == Status::CompletedWithFailures {
+    if run.status == Some(Status::CompletedWithFailures) {
         subject += ", with failures";
     }
+    let missing = run.missing.len() as u64;
     if missing > 0 {
         let missing = count(missing, "image in use is", "images in use are");
         subject += &format!(", {missing} missing");
@@ -148,32 +187,25 @@ fn subject(answer: &Answer, missing: u64) -> String {
 }
 
 /// Returns the summary and the first lines of every list.
-fn message(answer: &Answer, missing: &[&Missing]) -> String {
-    let mut message = format!("{}\n", shortened(&answer.summary, SUMMARY));
-    let refusals = answer.refusals.iter().map(ToString::to_string);
-    message += &list("Refused:", refusals);
-    let failures = answer.failures.iter();
-    let failures = failures.map(|failure| format!("{}: {}", failure.code, failure.message));
-    message += &list("Failed:", failures);
-    let missing = missing.iter().map(|missing| {
-        let users = missing.first_users(LINES);
-        format!("{}, used by {users}", missing.title())
-    });
-    message += &list("In use, but cannot be pulled:", missing);
-    if let Some(report) = &answer.report {
+fn message(run: &Message) -> String {
+    let mut message = format!("{}\n", shortened(&run.summary, SUMMARY));
+    message += &list("Refused:", &run.refusals);
+    message += &list("Failed:", &run.failures);
+    message += &list("In use, but cannot be pulled:", &run.missing);
+    if let Some(report) = &run.report {
         message += &format!("\nReport: {report}\n");
     }
-    message + &format!("Run: {}\n", answer.run_id)
+    message + &format!("Run: {}\n", run.run_id)
 }
 
-fn list(title: &str, items: impl ExactSizeIterator<Item = String>) -> String {
-    if items.len() == 0 {
+fn list(title: &str, items: &[String]) -> String {
+    if items.is_empty() {
         return String::new();
     }
     let more = items.len().saturating_sub(LINES);
     let mut list = format!("\n{title}\n");
-    for item in items.take(LINES) {
-        list += &format!("- {}\n", shortened(&item, ITEM));
+    for item in items.iter().take(LINES) {
+        list += &format!("- {}\n", shortened(item, ITEM));
     }
     if more > 0 {
         list += &format!("- and {more} more\n");
@@ -186,7 +218,7 @@ mod tests {
     use super::*;
     use crate::{
         image::{Aliases, ImageReference},
-        plan::MissingReason,
+        plan::{Missing, MissingReason},
         report::{Bytes, FailureGroup, Hygiene, answer::Omitted},
     };
 
@@ -249,13 +281,13 @@ mod tests {
 
     #[test]
     fn a_run_without_anything_to_tell_is_not_notified() {
-        assert_eq!(compose(&answer(Status::Completed)), None);
-        assert_eq!(compose(&answer(Status::Planned)), None);
+        assert_eq!(compose(&(&answer(Status::Completed)).into()), None);
+        assert_eq!(compose(&(&answer(Status::Planned)).into()), None);
         let dry_run = Answer {
             mode: Mode::Plan,
             ..changed(Status::Truncated, 0, 0)
         };
-        assert_eq!(compose(&dry_run), None);
+        assert_eq!(compose(&(&dry_run).into()), None);
     }
 
     #[test]
@@ -271,7 +303,7 @@ mod tests {
             failed,
             incomplete,
         ];
-        let subjects = answers.map(|answer| compose(&answer).unwrap().0);
+        let subjects = answers.map(|answer| compose(&(&answer).into()).unwrap().0);
         insta::assert_snapshot!(subjects.join("\n"), @r"
         ecr-cleanup: 1 image deleted
         ecr-cleanup: 2 images archived
@@ -287,7 +319,7 @@ mod tests {
         answer.failures = (1..=7).map(failure).collect();
         answer.missing.push(missing());
         answer.report = Some("s3://reports/run-1/report.json".to_owned());
-        insta::assert_snapshot!(compose(&answer).unwrap().1, @r"
+        insta::assert_snapshot!(compose(&(&answer).into()).unwrap().1, @r"
         The summary.
 
         Failed:

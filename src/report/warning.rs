@@ -70,6 +70,8 @@ pub enum WarningCode {
     LockNotReleased,
     /// Evidence could not be published.
     EvidenceNotPublished,
+    /// A turn of a distributed run ended without a report.
+    TurnDied,
     /// Whether images in use still exist could not be checked after deletion.
     MissingUnchecked,
     /// A report could not be written.

@@ -25,8 +25,7 @@ use tokio::time::{Duration, Instant};
 use crate::{
     counted::Counted,
     evidence::{
-        self, Coverage, Evidence, Origin, Piece, PieceKey, SourceError, SourceStatus, Terms,
-        Unread, UsageIndex, Uses,
+        Coverage, Evidence, Origin, Piece, PieceKey, SourceError, SourceStatus, Unread, Uses,
     },
     image::{AccountId, Aliases, Registry, Time},
     kubernetes::ClusterError,
@@ -60,6 +59,12 @@ pub(crate) trait Source {
     /// Returns the name of its evidence.
     fn key(&self) -> PieceKey {
         PieceKey::new(self.location(), self.name(), self.cluster())
+    }
+
+    /// Returns whether nothing of it may be read without that being a failure, since nobody demands
+    /// it.
+    fn may_be_unread(&self) -> bool {
+        false
     }
 
     /// Adds every use that it finds.
@@ -122,20 +127,23 @@ pub(crate) async fn read(sources: &[Box<dyn Source>], settings: Settings<'_>) ->
         .await;
     pieces.sort_by_key(|(position, _)| *position);
     let pieces = pieces.into_iter().flat_map(|(_, pieces)| pieces);
-    let mut pieces: Vec<_> = pieces.collect();
-    for source in sources {
-        for cluster in source.expected_clusters() {
-            expect_cluster(&mut pieces, source.as_ref(), cluster);
-        }
-    }
-    pieces
+    pieces.collect()
 }
 
-/// Makes the index of what the sources of a run found, or did not find.
-pub(crate) fn index(sources: &[Box<dyn Source>], pieces: Vec<Piece>, terms: &Terms) -> UsageIndex {
-    let demanded: Vec<PieceKey> = sources.iter().map(|source| source.key()).collect();
-    let evidence = evidence::assemble(&demanded, pieces.into_iter().map(Ok), terms);
-    UsageIndex::from(evidence)
+/// Makes a source incomplete for each cluster that no source of its name found, and that one has to
+/// find.
+pub(crate) fn expect_clusters(sources: &[Box<dyn Source>], pieces: &mut [Piece]) {
+    let statuses = pieces.iter().map(|piece| &piece.evidence.status);
+    let found = statuses.filter_map(|status| Some((status.source, status.cluster.clone()?)));
+    let mut known: BTreeSet<(&str, Box<str>)> = found.collect();
+    for source in sources {
+        for cluster in source.expected_clusters() {
+            let name = (source.name(), cluster.into());
+            if !known.contains(&name) && expect_cluster(pieces, source.as_ref(), cluster) {
+                known.insert(name);
+            }
+        }
+    }
 }
 
 fn read_one<'a>(source: &'a dyn Source, settings: Settings<'a>) -> LocalBoxFuture<'a, Vec<Piece>> {
@@ -215,19 +223,16 @@ fn log(status: &SourceStatus, took: Duration) {
     );
 }
 
-/// Makes a source incomplete if no source of its name found a cluster.
-fn expect_cluster(pieces: &mut [Piece], source: &dyn Source, cluster: &str) {
+/// Makes a source incomplete that had to find a cluster, and returns whether it was complete.
+fn expect_cluster(pieces: &mut [Piece], source: &dyn Source, cluster: &str) -> bool {
     let (name, key) = (source.name(), source.key());
-    let error = SourceError::from(ClusterError::unknown(cluster));
-    let mut of_name = pieces.iter().map(|piece| &piece.evidence.status);
-    let is_known = of_name.any(|status| {
-        status.source == name
-            && (status.cluster.as_deref() == Some(cluster) || status.error() == Some(&error))
-    });
     let own = pieces.iter_mut().find(|piece| piece.key == key);
     let status = own.map(|piece| &mut piece.evidence.status);
-    if let Some(status) = status.filter(|status| !is_known && !status.has_gap()) {
-        tracing::warn!(event = "cluster_unknown", source = name, cluster, "{error}");
-        status.coverage = Coverage::Incomplete(error);
-    }
+    let Some(status) = status.filter(|status| !status.has_gap()) else {
+        return false;
+    };
+    let error = SourceError::from(ClusterError::unknown(cluster));
+    tracing::warn!(event = "cluster_unknown", source = name, cluster, "{error}");
+    status.coverage = Coverage::Incomplete(error);
+    true
 }

@@ -18,6 +18,17 @@ use crate::{
     inventory::Revisions,
 };
 
+/// Which caches of a location are read: those that are not stay as they are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// Facts about what uses images.
+    pub(crate) usage: bool,
+    /// Facts about what is stored.
+    pub(crate) stored: bool,
+    /// What annotations of stored images say.
+    pub(crate) annotations: bool,
+}
+
 /// Number of locations whose objects are read or written at once.
 const AT_ONCE: usize = 24;
 
@@ -48,34 +59,35 @@ struct Versions {
 type Version = tokio::sync::Mutex<Option<String>>;
 
 impl Facts {
-    /// Reads the caches of locations, each with whether its registry is cleaned.
+    /// Reads the caches of locations.
     pub(super) async fn read_all(
         store: &Store,
-        locations: impl Iterator<Item = (&Registry, bool)>,
-        annotations: bool,
+        locations: impl Iterator<Item = (&Registry, Wanted)>,
     ) -> Vec<Self> {
-        let read = |(location, is_cleaned): (&Registry, bool)| {
+        let read = |(location, wanted): (&Registry, Wanted)| {
             let store = store.of(location);
-            Self::read(store, location.clone(), annotations, is_cleaned)
+            Self::read(store, location.clone(), wanted)
         };
         let reading = locations.map(read);
         let reading: Vec<_> = reading.collect();
         stream::iter(reading).buffered(AT_ONCE).collect().await
     }
 
-    /// Reads the caches of a location; what `annotations` of images say only if that is asked for,
-    /// and findings only where the registry is cleaned.
-    async fn read(store: Store, location: Registry, annotations: bool, is_cleaned: bool) -> Self {
-        let revisions = read_if(annotations, &store);
-        let findings = read_if(is_cleaned, &store);
+    /// Reads the caches of a location.
+    async fn read(store: Store, location: Registry, wanted: Wanted) -> Self {
+        let Wanted {
+            usage,
+            stored,
+            annotations,
+        } = wanted;
         let (definitions, functions, templates, indexes, readings, revisions, findings) = tokio::join!(
-            store.read(),
-            store.read(),
-            store.read(),
-            store.read(),
-            store.read(),
-            revisions,
-            findings
+            read_if(usage, &store),
+            read_if(usage, &store),
+            read_if(usage, &store),
+            read_if(stored, &store),
+            read_if(stored, &store),
+            read_if(stored && annotations, &store),
+            read_if(stored, &store)
         );
         let versions = Versions {
             definitions: version(&definitions),

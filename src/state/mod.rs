@@ -21,6 +21,7 @@ mod history;
 mod layers;
 mod lock;
 mod object;
+mod run_objects;
 mod sizes;
 mod stop;
 mod store;
@@ -49,10 +50,12 @@ use crate::{
 
 use counts::RememberedCounts;
 use facts::Facts;
+pub(crate) use facts::Wanted;
 pub(crate) use history::{Day, History};
 pub(crate) use layers::KnownLayers;
 pub(crate) use lock::{HeldLock, LockError};
 use object::StateObject;
+pub(crate) use run_objects::RunObjects;
 pub(crate) use sizes::RepositorySizes;
 pub(crate) use stop::StopObject;
 pub(crate) use store::StateError;
@@ -64,6 +67,10 @@ const SAVED_EVERY: Duration = Duration::from_mins(1);
 
 /// The state of a deployment, as it was read at the start of a run.
 pub(crate) struct State {
+    /// Store of the deployment.
+    home: Store,
+    /// Store of what concerns the registries that are cleaned: that of the deployment, too, unless
+    /// each of them is cleaned by a process of its own.
     store: Store,
     /// Memory that guards depend on.
     pub(crate) memory: Memory,
@@ -82,7 +89,9 @@ pub(crate) struct State {
 
 /// What of the state a configuration needs.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Needs {
+pub(crate) struct Needs<'a> {
+    /// The only registry that is cleaned; `None` for all of the deployment.
+    pub(crate) registry: Option<&'a Registry>,
     /// Whether candidates soak.
     pub(crate) soak: bool,
     /// Time for which the use ledger has to know the past; `None` if no rule asks for it.
@@ -90,18 +99,20 @@ pub(crate) struct Needs {
 }
 
 impl State {
-    /// Reads the state, with the caches of these locations, each with whether its registry is
-    /// cleaned. No failure stops the reading of what is stored and in use.
+    /// Reads the state, with the caches of these locations. No failure stops the reading of what is
+    /// stored and in use.
     pub(crate) async fn read(
         clients: &Clients,
         location: &S3Location,
         home: &Registry,
-        locations: impl Iterator<Item = (&Registry, bool)>,
-        needs: Needs,
+        locations: impl Iterator<Item = (&Registry, Wanted)>,
+        needs: Needs<'_>,
         use_name: String,
-        annotations: bool,
     ) -> Self {
-        let store = Store::new(clients, location, home);
+        let home = Store::new(clients, location, home);
+        let store = needs
+            .registry
+            .map_or_else(|| home.clone(), |it| home.of(it));
         let ledger = async {
             if needs.soak {
                 Some(store.read::<SoakLedger>().await)
@@ -110,8 +121,8 @@ impl State {
             }
         };
         let (facts, counts, ledger, history) = tokio::join!(
-            Facts::read_all(&store, locations, annotations),
-            store.read(),
+            Facts::read_all(&home, locations),
+            home.read(),
             ledger,
             store.read()
         );
@@ -144,6 +155,7 @@ impl State {
         );
         Self {
             warnings,
+            home,
             store,
             memory,
             errors,
@@ -151,6 +163,36 @@ impl State {
             stored_counts: counts,
             stored_ledger: ledger.flatten(),
             use_history: use_history.ok(),
+            facts,
+        }
+    }
+
+    /// Reads the caches of a location, and nothing else of the state: for a process that reads what
+    /// is in use there, and decides nothing.
+    pub(crate) async fn caches_only(
+        clients: &Clients,
+        location: &S3Location,
+        home: &Registry,
+        of: &Registry,
+    ) -> Self {
+        let home = Store::new(clients, location, home);
+        let wanted = Wanted {
+            usage: true,
+            stored: false,
+            annotations: false,
+        };
+        let facts = Facts::read_all(&home, [(of, wanted)].into_iter()).await;
+        let warnings = facts.iter().flat_map(|facts| facts.warnings.clone());
+        Self {
+            warnings: warnings.collect(),
+            store: home.clone(),
+            home,
+            memory: Memory::default(),
+            errors: Vec::new(),
+            use_name: String::new(),
+            stored_counts: None,
+            stored_ledger: None,
+            use_history: None,
             facts,
         }
     }
@@ -228,18 +270,18 @@ impl State {
         accepted: &UsageCounts,
         now: Time,
     ) -> Result<(), StateError> {
-        let found = self.store.read::<RememberedCounts>().await?;
+        let found = self.home.read::<RememberedCounts>().await?;
         let accept = |all: &mut RememberedCounts| {
             let mut counts = all.of(&self.use_name).unwrap_or_default();
             counts.replace(source, accepted);
             all.set(&self.use_name, counts, now);
         };
-        self.store.update(found, accept).await.map(|_| ())
+        self.home.update(found, accept).await.map(|_| ())
     }
 
     /// Reads the sizes of the Git documents that were last accepted.
     pub(crate) async fn documents(&self) -> Result<DocumentSizes, StateError> {
-        let found = self.store.read().await?;
+        let found = self.home.read().await?;
         Ok(found.map(|found| found.content).unwrap_or_default())
     }
 
@@ -248,9 +290,9 @@ impl State {
         &self,
         accepted: &DocumentSizes,
     ) -> Result<(), StateError> {
-        let found = self.store.read().await?;
+        let found = self.home.read().await?;
         let add = |all: &mut DocumentSizes| all.extend(accepted.clone());
-        self.store.update(found, add).await.map(|_| ())
+        self.home.update(found, add).await.map(|_| ())
     }
 
     /// Writes down the references of each source, for the next run to compare with.
@@ -268,7 +310,7 @@ impl State {
             return Ok(());
         }
         let set = |all: &mut RememberedCounts| all.set(name, counts.clone(), now);
-        self.store.update(stored.clone(), set).await.map(|_| ())
+        self.home.update(stored.clone(), set).await.map(|_| ())
     }
 }
 
@@ -326,6 +368,21 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// Writes down the references of each source in a run of several processes.
+pub(crate) async fn remember(
+    clients: &Clients,
+    location: &S3Location,
+    home: &Registry,
+    use_name: &str,
+    counts: UsageCounts,
+    now: Time,
+) -> Result<(), StateError> {
+    let store = Store::new(clients, location, home);
+    let stored = store.read::<RememberedCounts>().await?;
+    let set = |all: &mut RememberedCounts| all.set(use_name, counts.clone(), now);
+    store.update(stored, set).await.map(|_| ())
 }
 
 /// An object of the store, if there is one.

@@ -72,11 +72,15 @@ impl Store {
         Self {
             clients: clients.clone(),
             home: home.clone(),
-            bucket: S3Bucket {
-                owner: location.bucket.owner.or(Some(home.account)),
-                ..location.bucket.clone()
-            },
+            bucket: Self::bucket(location, home),
             prefix: location.key(&format!("{}/{}", home.account, home.region)),
+        }
+    }
+
+    pub(super) fn bucket(location: &S3Location, home: &Registry) -> S3Bucket {
+        S3Bucket {
+            owner: location.bucket.owner.or(Some(home.account)),
+            ..location.bucket.clone()
         }
     }
 

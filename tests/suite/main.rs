@@ -34,6 +34,7 @@ mod attempts;
 mod budget;
 mod config_recorder;
 mod coverage;
+mod distributed;
 mod endings;
 mod inventory_faults;
 mod policy_limits;

@@ -86,6 +86,8 @@ pub(in crate::config) struct Guards {
     /// How long an image must have been a candidate in every run before it is deleted. Needs
     /// `state`. Default: 0d.
     pub(in crate::config) soak: Duration,
+    /// Age up to which evidence counts in a distributed run, from when reading began. Default: 30m.
+    pub(in crate::config) evidence_max_age: Duration,
     /// What becomes of a repository from which an account may pull whose use is not read, as its
     /// policy says, or whose deletions are repeated in such an account by replication: it is left
     /// alone (`refuse`), or there is a warning and no more (`warn`). Default: `refuse`.

@@ -99,6 +99,10 @@ impl Source for CloudFormation {
         &self.location
     }
 
+    fn may_be_unread(&self) -> bool {
+        !self.is_demanded
+    }
+
     fn read<'a>(&'a self, uses: &'a mut Uses) -> LocalBoxFuture<'a, Result<Reading, SourceError>> {
         async {
             match self.read_stacks(uses).await {

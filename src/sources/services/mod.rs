@@ -56,6 +56,10 @@ impl Source for OtherService {
         &self.location
     }
 
+    fn may_be_unread(&self) -> bool {
+        !self.is_demanded
+    }
+
     fn read<'a>(&'a self, uses: &'a mut Uses) -> LocalBoxFuture<'a, Result<Reading, SourceError>> {
         async {
             let spec = self.spec()?;

@@ -79,8 +79,8 @@ fn json_type(of: &str) -> String {
         | "RepositoryName" | "ImageReference" | "Status" | "Mode" | "Ceiling" | "Guard"
         | "MissingReason" | "UnreadKind" => "text".to_owned(),
         "&'a [Tag]" => "list of text".to_owned(),
-        "&'a Verdict" | "Key" | "Location" | "UseLine" | "MentionLine" | "PartsLine"
-        | "DoubtLine" => "object".to_owned(),
+        "&'a Verdict" | "Failure" | "Key" | "Location" | "UseLine" | "MentionLine"
+        | "PartsLine" | "DoubtLine" => "object".to_owned(),
         _ if of.starts_with("BTreeMap<") => "text by name".to_owned(),
         name => format!("`{name}`"),
     }

@@ -5,6 +5,7 @@
 //! document itself declares to be one. What failed is only words behind, which nothing is decided
 //! by.
 
+mod failure;
 mod lines;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -12,10 +13,12 @@ use std::{collections::BTreeSet, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use failure::Failure;
 use lines::{DoubtLine, Key, Location, MentionLine, PartsLine, Reader, UseLine, UserLine};
 
 use super::{
-    Coverage, Evidence, EvidenceKind, Origin, Piece, PieceKey, SourceError, Use, UsedImage, Uses,
+    Coverage, Evidence, EvidenceKind, Origin, Piece, PieceKey, SourceError, Unread, Use, UsedImage,
+    Uses,
 };
 use crate::image::{
     AccountId, Aliases, NameError, ReferenceError, Region, Registry, Time, escaped,
@@ -52,6 +55,16 @@ pub struct Document {
     complete: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// What that error is, where advice depends on it. Nothing, where others read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+    /// Whether nothing was read, since nobody demands it and it could not be asked: then it is not
+    /// complete, and that is no error.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_unread: bool,
+    /// Things that it did not read, though it is complete otherwise. None, where others read it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<Unread>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     note: Option<String>,
     /// Every source of the location; `None` if this does not stand for the location.
@@ -94,8 +107,8 @@ pub enum DocumentError {
     /// It is not of the form of its schema.
     #[error("it is malformed: {}", escaped(.0))]
     Malformed(String),
-    /// It says neither that it is complete nor why not, or both.
-    #[error("`complete` and `error` contradict each other")]
+    /// It says neither that it is complete nor why not, or more than one of these.
+    #[error("`complete`, `error` and `is_unread` contradict each other")]
     Contradiction,
     /// An image cannot be parsed.
     #[error(transparent)]
@@ -106,6 +119,9 @@ pub enum DocumentError {
     /// An image is named in a way that protects none.
     #[error("`{}` names no image", escaped(.0))]
     NoImage(String),
+    /// It was changed since it was written.
+    #[error("it is not what was written")]
+    Changed,
     /// It is not the document that its name promises.
     #[error("it is of {0}")]
     OtherPiece(Box<PieceKey>),
@@ -123,6 +139,15 @@ impl Document {
         let found = found.filter(|it| sources.is_none() || it.location == *home);
         let error = evidence.status.error();
         let error = error.filter(|_| evidence.status.has_gap());
+        let is_unread = evidence.status.coverage == Coverage::Unread;
+        // Others have settings and permissions of their own.
+        let is_for_others = sources.is_some();
+        let own = |_: &_| !is_for_others;
+        let unread = if is_for_others {
+            &[][..]
+        } else {
+            &evidence.unread
+        };
         let mut document = Self {
             schema: SCHEMA.to_owned(),
             account: home.account,
@@ -134,8 +159,11 @@ impl Document {
             run: piece.origin.run.clone(),
             configuration: piece.origin.configuration.clone(),
             // Doubts are written as what they are about.
-            complete: !evidence.status.has_gap(),
+            complete: !evidence.status.has_gap() && !is_unread,
             error: error.map(ToString::to_string),
+            failure: error.filter(own).and_then(Failure::of),
+            is_unread,
+            unread: unread.to_vec(),
             note: evidence.status.note.clone(),
             sources: sources.map(|all| all.iter().map(|it| Key::of(it, home)).collect()),
             found: found.map(|it| Key::of(it, home)).collect(),
@@ -171,7 +199,12 @@ impl Document {
         }
         let document: Result<Self, _> = serde_json::from_slice(text);
         let document = document.map_err(|error| DocumentError::Malformed(error.to_string()))?;
-        if document.complete == document.error.is_some() {
+        let said = [
+            document.complete,
+            document.error.is_some(),
+            document.is_unread,
+        ];
+        if said.into_iter().filter(|it| *it).count() != 1 {
             return Err(DocumentError::Contradiction);
         }
         Ok(document)
@@ -247,9 +280,11 @@ impl Document {
         for line in self.doubts {
             uses.extend([reader.doubt(line)?]);
         }
-        let mut status = key.status(match self.error {
-            None => uses.coverage(),
-            Some(error) => Coverage::Incomplete(SourceError::Call(error)),
+        let mut status = key.status(match (self.failure, self.error) {
+            _ if self.is_unread => Coverage::Unread,
+            (Some(failure), Some(_)) => Coverage::Incomplete(failure.into()),
+            (_, Some(error)) => Coverage::Incomplete(SourceError::Call(error)),
+            (_, None) => uses.coverage(),
         });
         status.note = self.note;
         status.references = uses.count_references(accounts);
@@ -262,7 +297,7 @@ impl Document {
                 status,
                 uses: uses.into_vec(),
                 locations: self.locations.into_iter().map(Location::read).collect(),
-                unread: Vec::new(),
+                unread: self.unread,
             },
             found,
         })

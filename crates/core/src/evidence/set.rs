@@ -229,9 +229,15 @@ impl Set<'_> {
     /// Adds what is demanded, and what that found. Several sources may have one name, such as two
     /// contexts of different kubeconfigs: each of them is demanded.
     fn take(&mut self, demanded: &[PieceKey]) {
-        let mut seen = BTreeSet::new();
-        for key in demanded.iter().filter(|key| seen.insert(*key)) {
-            let times = demanded.iter().filter(|other| *other == key).count();
+        let mut times: BTreeMap<&PieceKey, usize> = BTreeMap::new();
+        for key in demanded {
+            *times.entry(key).or_default() += 1;
+        }
+        for key in demanded {
+            // Of those of one name, the first stands for all.
+            let Some(times) = times.remove(key) else {
+                continue;
+            };
             let pieces = self.delivered.remove(key).unwrap_or_default();
             let missing = times.saturating_sub(pieces.len());
             let is_duplicate = pieces.len() > times;

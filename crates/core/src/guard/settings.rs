@@ -33,6 +33,8 @@ pub struct Guards {
     pub unexplained_pulls: PullGuard,
     /// Time for which an image must have been a candidate in every run before it is deleted.
     pub soak: SignedDuration,
+    /// Age up to which evidence counts in a distributed run (A14).
+    pub evidence_max_age: SignedDuration,
     /// Time of the week in which deletion is allowed; `None` for any time.
     pub change_window: Option<ChangeWindow>,
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Accounts, PullPrincipal, TrustedPullers, principal::source_of};
 use crate::{
     evidence::UsageIndex,
@@ -15,7 +17,8 @@ const NAMED: usize = 5;
 const WITH_A_SWITCH: [&str; 3] = ["ecs", "eks", "lambda"];
 
 /// An organization, with its accounts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Organization {
     /// Id, such as `o-example`.
     pub id: Box<str>,

@@ -28,9 +28,9 @@ pub(super) fn decide(
     let mut progress: Vec<Progress<'_>> = subjects.iter().map(begin).collect();
     loop {
         // What is kept so may have attachments elsewhere in its turn.
-        while keep_attached_elsewhere(&mut progress, subjects) {}
+        while keep_attached_elsewhere(&mut progress, subjects, settings.has_others) {}
         if keep_unexplained_pulls(&mut progress) {
-            while keep_attached_elsewhere(&mut progress, subjects) {}
+            while keep_attached_elsewhere(&mut progress, subjects, settings.has_others) {}
         }
         if !release_orphans(&mut progress, subjects, usage) {
             break;
@@ -148,7 +148,11 @@ fn keep_all(images: usize) -> Vec<Verdict> {
 ///
 /// An image that only may be an attachment is kept with its image, and not for an image that is
 /// nowhere.
-fn keep_attached_elsewhere(progress: &mut [Progress<'_>], subjects: &[Subject<'_>]) -> bool {
+fn keep_attached_elsewhere(
+    progress: &mut [Progress<'_>],
+    subjects: &[Subject<'_>],
+    has_others: bool,
+) -> bool {
     let attached: Vec<(usize, u32, Digest)> = progress
         .iter()
         .enumerate()
@@ -162,7 +166,7 @@ fn keep_attached_elsewhere(progress: &mut [Progress<'_>], subjects: &[Subject<'_
         return false;
     }
     let holders = holders(&wanted, progress, subjects);
-    let everything_known = subjects.iter().all(|subject| subject.known);
+    let everything_known = !has_others && subjects.iter().all(|subject| subject.known);
     let mut any = false;
     for (repository, index, subject) in attached {
         let Progress::Open(reasons) = &mut progress[repository] else {

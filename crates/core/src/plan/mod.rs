@@ -210,6 +210,7 @@ impl Plan {
                     delete_after: None,
                 },
                 keep_pulled_within: None,
+                has_others: false,
             },
             repositories: Vec::new(),
         }

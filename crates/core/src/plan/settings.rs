@@ -21,6 +21,8 @@ pub struct PlanSettings {
     /// Time for which a pull by others keeps an image that nothing else keeps (U13); `None` if it
     /// keeps none.
     pub keep_pulled_within: Option<SignedDuration>,
+    /// Whether registries are cleaned besides that are not in the plan.
+    pub has_others: bool,
 }
 
 /// Treatment of the archive.
@@ -38,6 +40,7 @@ impl From<Time> for PlanSettings {
             now,
             archive: Archiving::default(),
             keep_pulled_within: None,
+            has_others: false,
         }
     }
 }

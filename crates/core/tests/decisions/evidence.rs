@@ -426,6 +426,35 @@ fn a_source_that_this_version_does_not_know_is_another_one() {
     assert_eq!(names, ["ecs", "other"]);
 }
 
+/// That nothing was read, which nobody demands, is a state of its own; errors are read back as what
+/// they are by whoever has to follow their advice, and as a text by others (U14).
+#[test]
+fn what_was_not_read_and_why_is_read_back() {
+    let text = || "x".to_owned();
+    let errors = [
+        SourceError::AccessDenied(text()),
+        SourceError::Unreachable(text()),
+        SourceError::Cluster { problem: text(), advice: Some(text()) },
+        SourceError::Call(text()),
+    ];
+    let errors = errors.map(Coverage::Incomplete);
+    for coverage in [Coverage::Complete, Coverage::Unread].into_iter().chain(errors) {
+        let (_, mut piece) = one();
+        piece.evidence.status.coverage = coverage.clone();
+        let back = |sources: Option<&[PieceKey]>| {
+            let text = serde_json::to_vec(&Document::of(&piece, sources, None)).unwrap();
+            let document = Document::parse(&text).unwrap();
+            document.into_piece(None, &aliases(), &accounts()).unwrap().evidence.status
+        };
+        assert_eq!(back(None).coverage, coverage);
+        let published = back(Some(&[]));
+        let as_text = |it: &SourceStatus| it.error().map(ToString::to_string);
+        assert_eq!(as_text(&published), as_text(&piece.evidence.status));
+        let is_text = matches!(published.error(), None | Some(SourceError::Call(_)));
+        assert!(is_text, "{published:?}");
+    }
+}
+
 #[test]
 fn nothing_else_is_evidence() {
     let (_, piece) = one();
@@ -441,8 +470,13 @@ fn nothing_else_is_evidence() {
         ("{", "", "it is no evidence"),
         ("evidence/1", "evidence/2", "it is of the schema `ecr-cleanup/evidence/2`"),
         ("\"uses\"", "\"use\"", "it is malformed: unknown field `use`"),
-        ("\"complete\":true", "\"complete\":false", "`complete` and `error` contradict"),
-        ("\"complete\":true", "\"complete\":true,\"error\":\"x\"", "`complete` and `error`"),
+        (
+            "\"complete\":true",
+            "\"complete\":false",
+            "`complete`, `error` and `is_unread` contradict",
+        ),
+        ("\"complete\":true", "\"complete\":true,\"error\":\"x\"", "`complete`, `error` and"),
+        ("\"complete\":true", "\"complete\":true,\"is_unread\":true", "`complete`, `error` and"),
         ("111111111111", "1", "it is malformed"),
         ("/app:a", "/APP:a", "`"),
         (&format!("{HOST}/app:a"), "???", "`???` names no image"),

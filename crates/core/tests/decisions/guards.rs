@@ -42,6 +42,7 @@ pub(crate) fn settings() -> Guards {
             action: PullAction::Warn,
         },
         soak: SignedDuration::ZERO,
+        evidence_max_age: SignedDuration::from_mins(30),
         change_window: None,
     }
 }

@@ -145,7 +145,7 @@ impl Family {
 fn settings(candidates: bool, delete_after: Option<i64>) -> PlanSettings {
     let delete_after = delete_after.map(|days| SignedDuration::from_hours(days * DAY));
     let archive = Archiving { candidates, delete_after };
-    PlanSettings { now: hours_ago(0), archive, keep_pulled_within: None }
+    PlanSettings { now: hours_ago(0), archive, keep_pulled_within: None, has_others: false }
 }
 
 fn around(rules: usize, settings: PlanSettings) -> Around {

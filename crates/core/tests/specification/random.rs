@@ -161,6 +161,7 @@ pub(crate) struct Drawing {
     candidates: bool,
     delete_after: Option<i64>,
     pulled_within: Option<i64>,
+    has_others: bool,
     /// First run that wrote what it saw.
     began: Option<i64>,
 }
@@ -180,15 +181,17 @@ pub(crate) fn drawing() -> impl Strategy<Value = Drawing> {
     let images = vec(drawn(), 0..=60);
     let hours = || option::of(0..300_i64);
     let times = (hours(), hours(), option::weighted(0.9, 0..2_000_i64));
-    (images, homes, used(), used(), any::<bool>(), times).prop_map(
-        |(images, homes, uses, later, candidates, (delete_after, pulled_within, began))| Drawing {
+    let modes = (any::<bool>(), proptest::bool::weighted(0.1));
+    (images, homes, used(), used(), modes, times).prop_map(
+        |(images, homes, uses, later, modes, (delete_after, pulled_within, began))| Drawing {
             images,
             homes,
             uses,
             later,
-            candidates,
+            candidates: modes.0,
             delete_after,
             pulled_within,
+            has_others: modes.1,
             began,
         },
     )
@@ -331,6 +334,7 @@ impl Drawing {
                 delete_after: self.delete_after.map(SignedDuration::from_hours),
             },
             keep_pulled_within: self.pulled_within.map(SignedDuration::from_hours),
+            has_others: self.has_others,
         }
     }
 }

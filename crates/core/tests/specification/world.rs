@@ -207,7 +207,7 @@ impl<'a> World<'a> {
     }
 
     pub(crate) fn is_partly_read(&self) -> bool {
-        self.homes.iter().any(|home| !home.read)
+        self.settings.has_others || self.homes.iter().any(|home| !home.read)
     }
 
     /// Returns every rule of every repository.
