@@ -17,6 +17,7 @@ locals {
   queue_arns   = { for name in ["schedule", "function"] : name => "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${var.name}-${name}-failures" }
   topic        = length(var.notification_emails) > 0 ? "arn:${local.partition}:sns:${local.region}:${local.account_id}:${var.name}-notifications" : null
   bucket       = var.create_bucket ? "${lower(replace(var.name, "_", "-"))}-${local.account_id}-${local.region}" : null
+  expiring     = { expire = { prefix = "reports/", days = 400 } }
   parameter    = var.config_store == "parameter" ? "/${var.name}/config" : null
   shared       = "${path.module}/shared"
   regions      = jsondecode(file("${local.shared}/regions.json"))

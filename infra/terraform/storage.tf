@@ -80,16 +80,19 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 
   bucket = aws_s3_bucket.this[0].id
 
-  rule {
-    id     = "expire"
-    status = "Enabled"
+  dynamic "rule" {
+    for_each = local.expiring
+    content {
+      id     = rule.key
+      status = "Enabled"
 
-    filter {
-      prefix = "reports/"
-    }
+      filter {
+        prefix = rule.value.prefix
+      }
 
-    expiration {
-      days = 400
+      expiration {
+        days = rule.value.days
+      }
     }
   }
 

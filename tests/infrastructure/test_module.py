@@ -21,7 +21,7 @@ def test_it_is_formatted():
     assert Terraform(PROJECT)("fmt", "-check", "-recursive", "infra/terraform", "tests/infrastructure") == ""
 
 
-@pytest.mark.parametrize("folder", [".", "modules/settings", "modules/policy"])
+@pytest.mark.parametrize("folder", [".", "modules/settings", "modules/policy", "modules/organization"])
 def test_its_own_tests(project, folder):
     assert re.search(r"[1-9]\d* passed, 0 failed", Terraform(project / folder).init()("test", "-no-color"))
 
@@ -29,10 +29,10 @@ def test_its_own_tests(project, folder):
 def test_it_is_laid_out_as_a_module_s_repository(packed):
     names = {str(path.relative_to(packed)) for path in packed.rglob("*") if path.is_file()}
     root = {"main.tf", "variables.tf", "outputs.tf", "versions.tf", "README.md", "CHANGELOG.md", "LICENSE"}
-    examples = {"simple", "complete", "member-account", "private-vpc", "prebuilt", "organization"}
+    examples = {"simple", "complete", "member-account", "private-vpc", "prebuilt", "organization", "distributed"}
     assert root <= names
     assert {path.name for path in (packed / "examples").iterdir()} == examples
-    described = {f"examples/{name}" for name in examples} | {"modules/eks-access", "modules/member-account-role"}
+    described = {f"examples/{name}" for name in examples} | {"modules/eks-access", "modules/member-account-role", "modules/organization"}
     assert {f"{folder}/{name}" for folder in described for name in ("main.tf", "versions.tf", "README.md")} <= names
     assert [path for path in packed.rglob("*") if path.is_symlink()] == []
 
@@ -68,6 +68,7 @@ def examples(packed, server, released, tmp_path_factory):
         "prebuilt": released,
         "member-account": zipped,
         "private-vpc": {**zipped, "vpc_id": vpc["VpcId"], "subnet_ids": subnets, "route_table_ids": tables, "clusters": {"prod": "sg-00000001"}},
+        "distributed": zipped,
         "organization": {**zipped, "template": str(template), "organization_id": "o-abc123def4", "organizational_unit_ids": ["ou-abcd-12345678"]},
     }
     assert given.keys() == {path.name for path in (packed / "examples").iterdir()}

@@ -18,6 +18,10 @@ class Control:
 
     def __init__(self) -> None:
         self.faults: dict[str, dict[str, Any]] = {}
+        self.delays: list[dict[str, Any]] = []
+        # Of the functions of a distributed run.
+        self.killed: list[dict[str, str]] = []
+        self.tampered: list[dict[str, str]] = []
         self.calls: list[dict[str, Any]] = []
 
     def run(self, command: str, body: dict[str, Any]) -> Any:
@@ -52,17 +56,50 @@ class Control:
             backend.service_deployments[deployment["serviceDeploymentArn"]] = deployment
         return {}
 
-    def do_fault(self, operation: str = "", code: str = "") -> Any:
-        """Fails all calls to an operation of a JSON service with this code. With no operation: ends all faults."""
+    def do_fault(self, operation: str = "", code: str = "", **where: str) -> Any:
+        """Fails all calls to an operation of a JSON service with this code, in this `account` and `region`. With no operation: ends all faults."""
         if operation:
-            self.faults[operation] = {"__type": code, "message": "a fault on purpose"}
+            self.faults[operation] = {"where": where, "answer": {"__type": code, "message": "a fault on purpose"}}
         else:
-            self.faults.clear()
+            for kind in (self.faults, self.delays, self.killed, self.tampered):
+                kind.clear()
         return {}
 
+    def do_delay(self, operation: str, seconds: float, **where: str) -> Any:
+        """Answers the next call to an operation in this `account` and `region` late."""
+        self.delays.append({"action": operation, "seconds": seconds, "where": where})
+        return {}
+
+    def do_kill(self, account: str, region: str) -> Any:
+        """Ends the function that reads this location before it answers, once."""
+        self.killed.append({"account": account, "region": region})
+        return {}
+
+    def do_tamper(self, account: str, region: str) -> Any:
+        """Lets the evidence of a location say that nothing is used there, after each function that read it."""
+        self.tampered.append({"account": account, "region": region})
+        return {}
+
+    def fault(self, call: dict[str, Any]) -> dict[str, str] | None:
+        """What a call is answered on purpose."""
+        fault = self.faults.get(call["action"])
+        return fault["answer"] if fault and _is_in(call, fault["where"]) else None
+
+    def delay(self, call: dict[str, Any]) -> float:
+        for one in self.delays:
+            if one["action"] == call["action"] and _is_in(call, one["where"]):
+                self.delays.remove(one)
+                return one["seconds"]
+        return 0
+
+
     def do_record(self, clear: bool = False) -> Any:
-        """Every call so far: account, region, service, action, status of the answer."""
+        """Every call so far: account, region, service, action, status of the answer, the function that made it."""
         calls = list(self.calls)
         if clear:
             self.calls.clear()
         return {"calls": calls}
+
+
+def _is_in(call: dict[str, Any], where: dict[str, str]) -> bool:
+    return all(call[key] == value for key, value in where.items())

@@ -9,7 +9,9 @@ moto's.
 import argparse
 import io
 import json
+import os
 import re
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+import lambda_overlay
 import overlay
 from control import Control
 from schemas import Schemas
@@ -43,7 +46,8 @@ class Application:
         if call:
             self.control.calls.append(call)
             start_response = _noting_the_status(call, start_response)
-            fault = self._fault(request, call["action"])
+            time.sleep(self.control.delay(call))
+            fault = self._fault(request, call)
             if fault:
                 return fault(environ, start_response)
             if call["service"] == "schemas":
@@ -57,8 +61,8 @@ class Application:
             return Response(f"{type(error).__name__}: {error}\n", status=400, content_type="text/plain")
         return Response(json.dumps(answer), content_type="application/json")
 
-    def _fault(self, request: Request, action: str) -> Response | None:
-        fault = self.control.faults.get(action)
+    def _fault(self, request: Request, call: dict[str, Any]) -> Response | None:
+        fault = self.control.fault(call)
         if fault is None:
             return None
         request.get_data()  # A connection closed with half a request unread is a reset.
@@ -84,6 +88,7 @@ def _call(request: Request) -> dict[str, Any] | None:
         "region": signed["region"],
         "service": signed["service"],
         "action": _action(request),
+        "function": lambda_overlay.running,
     }
 
 
@@ -104,8 +109,11 @@ def main() -> None:
     parser.add_argument("--port-file", type=Path, help="where to write the port as well")
     arguments = parser.parse_args()
 
-    server = make_server("127.0.0.1", arguments.port, Application(), threaded=True, request_handler=MotoRequestHandler)
-    overlay.install(f"http://127.0.0.1:{server.port}")
+    application = Application()
+    server = make_server("127.0.0.1", arguments.port, application, threaded=True, request_handler=MotoRequestHandler)
+    # Where moto's state machines look for the functions they invoke.
+    os.environ["MOTO_PORT"] = str(server.port)
+    overlay.install(f"http://127.0.0.1:{server.port}", application.control)
     print(f"listening on {server.port}", flush=True)
     if arguments.port_file:
         arguments.port_file.write_text(str(server.port))

@@ -13,18 +13,19 @@ import lambda_overlay
 import logs_overlay
 import s3_overlay
 import services_overlay
+from control import Control
 
 PATCHED_VERSION = "5.2.5"
 
 
-def install(endpoint: str) -> None:
+def install(endpoint: str, control: Control) -> None:
     """`endpoint` is where this moto will be reached, by the functions that it runs too."""
     if __version__ != PATCHED_VERSION:
         raise RuntimeError(f"the overlay is for moto {PATCHED_VERSION}, this is {__version__}")
     cloudwatch_overlay.install()
     ecr_overlay.install()
     ecs_overlay.install()
-    lambda_overlay.install(endpoint)
+    lambda_overlay.install(endpoint, control)
     logs_overlay.install()
     s3_overlay.install()
     services_overlay.install()

@@ -60,6 +60,6 @@ def test_calls_are_recorded_and_faults_answered(account):
     account.ecs.list_clusters()
     account.client("sts").get_caller_identity()
     *calls, last = account.control("record")["calls"]
-    call = {"account": "123456789012", "region": "eu-west-1", "service": "ecs", "action": "ListClusters"}
+    call = {"account": "123456789012", "region": "eu-west-1", "service": "ecs", "action": "ListClusters", "function": None}
     assert calls == [call | {"status": status} for status in [400, 400, 200]]
     assert last == {**call, "service": "sts", "action": "GetCallerIdentity", "status": 200}

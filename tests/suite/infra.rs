@@ -69,7 +69,12 @@ fn the_dashboard_of_an_organization_searches_for_metrics_of_the_program() {
 
 #[test]
 fn widgets_do_not_overlap() {
-    let dashboard = shared("dashboard.json");
+    for file in ["dashboard.json", "dashboard-machine.json"] {
+        assert_apart(&shared(file));
+    }
+}
+
+fn assert_apart(dashboard: &Value) {
     let mut taken = BTreeSet::new();
     for widget in dashboard["widgets"].as_array().unwrap() {
         let [x, y, width, height] =
@@ -148,7 +153,9 @@ fn every_alarm_can_be_asked_for_by_its_name() {
 fn every_alarm_s_runbook_section_exists() {
     let runbook =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbook.md")).unwrap();
-    for (name, alarm) in shared("alarms.json").as_object().unwrap() {
+    let (of_runs, of_the_machine) = (shared("alarms.json"), shared("alarms-machine.json"));
+    let files = [of_runs, of_the_machine];
+    for (name, alarm) in files.iter().flat_map(|file| file.as_object().unwrap()) {
         let description = text(&alarm["description"]);
         let (_, section) = description
             .split_once("Runbook: ")
@@ -156,6 +163,37 @@ fn every_alarm_s_runbook_section_exists() {
         let heading = format!("\n## {}\n", section.trim_end_matches('.'));
         assert!(runbook.contains(&heading), "{name}: {section}");
     }
+}
+
+/// Whatever a phase uses is a group of statements or one of those that are configured, and of all
+/// phases `clean` alone writes to a registry.
+#[test]
+fn one_phase_of_a_distributed_run_deletes() {
+    let permissions = shared("permissions.json");
+    let configured = permissions["configured"].as_array().unwrap();
+    let sids: BTreeSet<String> = configured.iter().map(|one| text(&one["sid"])).collect();
+    let groups = ["registry", "sources", "regions", "archive", "delete"].map(str::to_owned);
+    let known = &sids | &BTreeSet::from(groups);
+    let mut deleting = vec![];
+    for (phase, of) in permissions["phases"].as_object().unwrap() {
+        let uses = of["uses"].as_array().unwrap().iter().map(text);
+        let uses: BTreeSet<String> = uses.collect();
+        assert_eq!(&uses - &known, BTreeSet::new(), "{phase}");
+        let writes = ["archive", "delete", "KeepState", "WriteReports"];
+        deleting.extend(
+            writes
+                .into_iter()
+                .filter(|it| uses.contains(*it))
+                .map(|it| (phase.as_str(), it)),
+        );
+        let own = actions(&of["own"]);
+        assert!(
+            own.iter().all(|it| !it.starts_with("ecr:")),
+            "{phase}: {own:?}"
+        );
+    }
+    let writes = ["archive", "delete", "KeepState", "WriteReports"];
+    assert_eq!(deleting, writes.map(|it| ("clean", it)));
 }
 
 /// Returns what a statement of `permissions.json` allows.

@@ -58,6 +58,9 @@ pub(super) fn table() -> String {
     }
     text += &rows(&shared["configured"], "where it is configured");
     text += &rows(&shared["lambda_itself"], "Lambda itself");
+    for (name, phase) in shared["phases"].as_object().unwrap() {
+        text += &rows(&phase["own"], &format!("phase `{name}`"));
+    }
     text
 }
 

@@ -89,6 +89,12 @@ variable "function_arn" {
   default     = null
 }
 
+variable "phase" {
+  description = "What the function does of a distributed run: `list`, `evidence`, `clean` or `finish`. null: everything."
+  type        = string
+  default     = null
+}
+
 locals {
   # Everything is read unless it is switched off by `false`, services also where others are named.
   in_use   = try(var.document.in_use, {})
@@ -127,6 +133,12 @@ locals {
   notified = compact(try(tolist(var.document.notify), [var.document.notify], []))
   webhooks = { for scheme in ["ssm", "secret"] : scheme => [for one in local.notified : trimprefix(one, "${scheme}:") if startswith(one, "${scheme}:")] }
 
+  # Those by which a distributed run lists, reads and cleans. Where there is an organization, it is read by the role that each account has.
+  in_pattern     = { for arn in distinct(local.roles) : arn => anytrue([for pattern in var.role_patterns : can(regex("^${replace(replace(pattern, "/[.+]/", "[$0]"), "*", ".*")}$", arn))]) }
+  cleaning_roles = compact([for one in local.registries : try(one.role_arn, null)])
+  listing_roles  = compact([for one in local.organization : try(one.list_role_arn, null)])
+  reading_roles  = concat(compact([for one in concat(try(local.in_use.accounts, []), length(local.organization) > 0 ? [] : local.registries) : try(one.role_arn, null)]), local.listing_roles)
+
   # What the names in permissions.json stand for. A statement about nothing is left out.
   resources = {
     all                    = ["*"]
@@ -135,7 +147,10 @@ locals {
     tagged_repositories    = [for prefix in local.repositories : "${prefix}/*" if local.reads_tags]
     cleanable_repositories = [for pair in setproduct(local.repositories, var.cleanable_repositories) : join("/", pair)]
     recorded_definitions   = [for recorder in [try(local.in_use.ecs.config_recorder, "off")] : "*" if recorder == "auto"]
-    roles                  = [for arn in distinct(local.roles) : arn if !anytrue([for pattern in var.role_patterns : can(regex("^${replace(replace(pattern, "/[.+]/", "[$0]"), "*", ".*")}$", arn))])]
+    roles                  = [for arn in distinct(local.roles) : arn if !local.in_pattern[arn]]
+    listing_roles          = local.listing_roles
+    reading_roles          = [for arn in distinct(local.reading_roles) : arn if !local.in_pattern[arn]]
+    cleaning_roles         = distinct(local.cleaning_roles)
     organization           = [for one in local.organization : "*" if !can(length(one.list_role_arn))]
     organization_roles     = concat([for name in compact([for one in local.organization : try(one.role_name, null)]) : "arn:${var.partition}:iam::*:role/${name}"], var.role_patterns)
     own_organization       = ["$${aws:PrincipalOrgID}"]
@@ -153,6 +168,10 @@ locals {
     git_documents      = distinct([for path in local.documents : "${local.s3}${path}"])
     state              = [for path in local.state : "${local.s3}${path}/*"]
     state_bucket       = [for path in local.state : "${local.s3}${split("/", path)[0]}"]
+    runs               = [for path in local.state : "${local.s3}${path}/runs/*"]
+    evidence           = [for path in local.state : "${local.s3}${path}/runs/*/evidence/*"]
+    caches             = [for pair in setproduct(local.state, var.permissions.state_objects.caches) : "${local.s3}${pair[0]}/*/${pair[1]}.json.gz"]
+    counts             = [for pair in setproduct(local.state, var.permissions.state_objects.counts) : "${local.s3}${pair[0]}/*/${pair[1]}.json.gz"]
     reports            = [for path in local.reports : "${local.s3}${path}/*"]
     published          = [for path in local.published : "${local.s3}${path}/*"]
     topics             = [for one in local.notified : one if startswith(one, "arn:")]
@@ -179,14 +198,18 @@ locals {
 
   # Without logs:CreateLogGroup: a log group that somebody deleted would come back without its retention.
   granted = concat(
-    var.permissions.registry,
-    flatten([for name in local.sources : try(local.readable[name], [])]),
-    local.listing,
-    [for one in var.permissions.archive : one if local.archives],
-    [for one in var.permissions.delete : one if local.deletes],
-    var.permissions.configured,
+    [for one in var.permissions.registry : one if local.uses["registry"]],
+    [for one in flatten([for name in local.sources : try(local.readable[name], [])]) : one if local.uses["sources"]],
+    [for one in local.listing : one if local.uses["regions"]],
+    [for one in var.permissions.archive : one if local.archives && local.uses["archive"]],
+    [for one in var.permissions.delete : one if local.deletes && local.uses["delete"]],
+    [for one in var.permissions.configured : one if var.phase == null || contains(local.used, one.sid)],
+    try(var.permissions.phases[var.phase].own, []),
     var.permissions.lambda_itself,
   )
+  # Of a phase, what it uses of that.
+  used = try(var.permissions.phases[var.phase].uses, [])
+  uses = { for group in ["registry", "sources", "regions", "archive", "delete"] : group => var.phase == null || contains(local.used, group) }
   allowed = [for one in local.needed : merge(
     { Sid = one.sid, Effect = "Allow", Action = one.actions, Resource = one.resource },
     { for key in ["Condition"] : key => one.condition if length(one.condition) > 0 },
@@ -208,7 +231,7 @@ locals {
     Action    = flatten([for one in concat(var.permissions.archive, var.permissions.delete) : one.actions])
     Resource  = ["*"]
     Condition = { StringEquals = { "aws:ResourceTag/${tag.key}" = tag.value } }
-  } if local.archives]
+  } if local.archives && local.uses["delete"]]
 
   # For Lambda alone, not for the code that runs in it ("Giving Lambda functions access to resources in an Amazon VPC").
   network_left_alone = [for one in var.permissions.lambda_itself : {
