@@ -67,6 +67,20 @@ HARDENED = {
     ("extra_statements", "extraStatements"): [STATEMENT],
 }
 
+# A distributed run of which everything is asked for, by Terraform's name and by the construct's.
+DISTRIBUTED = {
+    ("mode", "mode"): "delete",
+    ("config", "config"): {"registries": [{"region": "eu-west-1"}, CLEANED], "in_use": {"organization": {**ORGANIZATION, "regions": ["eu-west-1"]}, "accounts": [READ]}, **WEBHOOKS},
+    ("concurrency", "concurrency"): 200,
+    ("tracing", "tracing"): True,
+    ("role_path", "rolePath"): "/platform/",
+    ("state_writers", "stateWriters"): ["arn:aws:iam::123456789012:role/operators"],
+    ("cleanable_repositories", "cleanableRepositories"): ["team/*"],
+    ("memory_size", "memorySize"): {"clean": 3008},
+    ("notification_emails", "notificationEmails"): ["platform@example.com"],
+    ("kms_key_arns", "kmsKeyArns"): {what: f"{KEY}{number}" for number, what in enumerate(("bucket", "topic", "machine", "environment"))},
+}
+
 FOUR_REGIONS = ["eu-central-1", "eu-north-1", "eu-west-1", "us-east-1"]
 ORGANIZATION_OF_300 = [{"role_arn": ROLE.format(f"2{number:011}"), "external_id": "team-a", "regions": FOUR_REGIONS} for number in range(300)]
 

@@ -23,7 +23,7 @@ pytest.register_assert_rewrite("stories", "terraform")
 import stories as told  # noqa: E402
 import terraform  # noqa: E402
 from account import Account  # noqa: E402
-from configurations import CONFIGURATIONS, HARDENED  # noqa: E402
+from configurations import CONFIGURATIONS, DISTRIBUTED, HARDENED  # noqa: E402
 from processes import moto_with_overlay, served  # noqa: E402
 from terraform import copy  # noqa: E402
 
@@ -151,6 +151,17 @@ def hardened(server, tmp_path_factory):
     (folder / "function.zip").write_bytes(b"")
     given = {"source": "./infra/terraform", "package": {"zip_path": str(folder / "function.zip")}}
     asked = {ours: value for (ours, _theirs), value in HARDENED.items()}
+    (folder / "main.tf.json").write_text(json.dumps({"module": {"ecr_cleanup": {**given, **asked}}}))
+    return terraform.Terraform(folder, Account(server.endpoint).environment()).init().plan()
+
+
+@pytest.fixture(scope="session")
+def distributed(server, tmp_path_factory):
+    """What Terraform would create for a distributed run, with everything that may be asked for, by type."""
+    folder = copy(tmp_path_factory.mktemp("distributed"))
+    (folder / "function.zip").write_bytes(b"")
+    given = {"source": "./infra/terraform/modules/organization", "package": {"zip_path": str(folder / "function.zip")}}
+    asked = {ours: value for (ours, _theirs), value in DISTRIBUTED.items()}
     (folder / "main.tf.json").write_text(json.dumps({"module": {"ecr_cleanup": {**given, **asked}}}))
     return terraform.Terraform(folder, Account(server.endpoint).environment()).init().plan()
 

@@ -151,6 +151,43 @@ SAME_WHERE_ASKED = {
     ),
 }
 
+# Of a distributed run, besides what is in both.
+SAME_DISTRIBUTED = {
+    **{kind: same for kind, same in SAME.items() if kind not in {"aws_lambda_function_event_invoke_config", "aws_ssm_parameter", "aws_schemas_registry", "aws_schemas_schema"}},
+    "aws_lambda_function": (
+        "AWS::Lambda::Function",
+        {
+            **{ours: theirs for ours, theirs in SAME["aws_lambda_function"][1].items() if not ours.startswith(("vpc_config", "environment", "reserved"))},
+            "environment.0.variables.ECR_CLEANUP_PHASE": "Environment.Variables.ECR_CLEANUP_PHASE",
+            "kms_key_arn": "KmsKeyArn",
+        },
+    ),
+    "aws_sfn_state_machine": (
+        "AWS::StepFunctions::StateMachine",
+        {
+            "name": "StateMachineName",
+            "type": "StateMachineType",
+            "definition": "DefinitionString",
+            "logging_configuration.0.level": "LoggingConfiguration.Level",
+            "logging_configuration.0.include_execution_data": "LoggingConfiguration.IncludeExecutionData",
+            "tracing_configuration.0.enabled": "TracingConfiguration.Enabled",
+            "encryption_configuration.0.type": "EncryptionConfiguration.Type",
+            "encryption_configuration.0.kms_key_id": "EncryptionConfiguration.KmsKeyId",
+            "encryption_configuration.0.kms_data_key_reuse_period_seconds": "EncryptionConfiguration.KmsDataKeyReusePeriodSeconds",
+        },
+    ),
+    "aws_s3_bucket_lifecycle_configuration": (
+        "AWS::S3::Bucket",
+        {
+            f"rule.{number}.{ours}": f"LifecycleConfiguration.Rules.{number}.{theirs}"
+            for number in (0, 1)
+            for ours, theirs in {"id": "Id", "status": "Status", "filter.0.prefix": "Prefix", "expiration.0.days": "ExpirationInDays"}.items()
+        },
+    ),
+}
+# A configuration as an object is one of CDK's assets, in CloudFormation.
+BY_TERRAFORM_ALONE = {"aws_s3_object"}
+
 # Policies of roles, queues and the bucket are resources of their own in one of the two, or lie within another.
 COMPARED_AS_POLICIES = {"aws_iam_role_policy", "aws_s3_bucket_policy"}
 BY_CDK_ALONE = {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"}

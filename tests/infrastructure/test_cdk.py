@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from configurations import CONFIGURATIONS, HARDENED, ORGANIZATION_OF_300, ROLE, STATEMENT, TOO_LONG
-from equals import BY_CDK_ALONE, COMPARED_AS_POLICIES, SAME, SAME_WHERE_ASKED, rows
+from configurations import CONFIGURATIONS, DISTRIBUTED, HARDENED, ORGANIZATION_OF_300, ROLE, STATEMENT, TOO_LONG
+from equals import BY_CDK_ALONE, BY_TERRAFORM_ALONE, COMPARED_AS_POLICIES, SAME, SAME_DISTRIBUTED, SAME_WHERE_ASKED, rows
 from terraform import PROJECT
 
 SHARED = PROJECT / "infra" / "shared"
@@ -64,6 +64,9 @@ def synthesised(planned, synthesise):
     props["no such alarm"] = {"alsoAlarms": ["guard-trips"]}
     props["state elsewhere"] = {"config": {"state": "s3://222222222222@memory/some/prefix/"}}
     props["organization"] = {"organization": {"regions": ["eu-west-1", "us-east-1"]}}
+    props["distributed"] = {"distributed": {theirs: value for (_ours, theirs), value in DISTRIBUTED.items()}}
+    props["distributed, as it comes"] = {"distributed": {}}
+    props["distributed, no state"] = {"distributed": {"createBucket": False}}
     props["every role"] = {"rolePatterns": ["*"]}
     props["two modes"] = {"config": {"mode": "delete"}}
     return synthesise(props)
@@ -206,6 +209,40 @@ def test_no_resource_is_forgotten(synthesised, planned):
     assert {resource["Type"] for resource in template} == {theirs for theirs, _paths in SAME.values()} | BY_CDK_ALONE
 
 
+@pytest.mark.parametrize("kind", SAME_DISTRIBUTED)
+def test_a_distributed_run_is_the_same(synthesised, distributed, kind):
+    theirs, paths = SAME_DISTRIBUTED[kind]
+    compare(only(synthesised, "distributed", theirs), distributed[kind], paths)
+
+
+def test_each_phase_may_do_the_same(synthesised, distributed):
+    [stored] = distributed["aws_s3_object"]
+    assert json.loads(synthesised["distributed"]["configuration"]) == json.loads(stored["content"])
+    ours = {policy["role"]: json.loads(policy["policy"])["Statement"] for policy in distributed["aws_iam_role_policy"]}
+    roles = {role["RoleName"]: role for role in only(synthesised, "distributed", "AWS::IAM::Role")}
+    assert ours.keys() == roles.keys() == {f"ecr-cleanup-eu-west-1-{one}" for one in ("list", "evidence", "clean", "finish", "machine", "schedule")}
+    for name, statements in ours.items():
+        [policy] = roles[name]["Policies"]
+        found = [with_lists(one) for one in policy["PolicyDocument"]["Statement"]]
+        # Where the object is that holds the configuration.
+        elsewhere = {**next((one for one in statements if one["Sid"] == "ReadConfigurationObject"), {}), "Resource": []}
+        same = lambda one: elsewhere if one["Sid"] == "ReadConfigurationObject" else one
+        assert [same(one)["Sid"] for one in found] == [one["Sid"] for one in statements], name
+        for theirs, expected in zip(found, statements):
+            if name.endswith("-schedule") and theirs["Sid"] == "KeepFailures":
+                continue
+            assert same(theirs) == same(expected), name
+    trusted = {name: [with_lists(one) for one in role["AssumeRolePolicyDocument"]["Statement"]] for name, role in roles.items()}
+    expected = {role["name"]: [with_lists(one) for one in json.loads(role["assume_role_policy"])["Statement"]] for role in distributed["aws_iam_role"]}
+    assert trusted == expected
+
+
+def test_nothing_of_a_distributed_run_is_forgotten(synthesised, distributed):
+    assert distributed.keys() == SAME_DISTRIBUTED.keys() | COMPARED_AS_POLICIES | BY_TERRAFORM_ALONE | {"aws_s3_bucket_server_side_encryption_configuration"}
+    template = synthesised["distributed"]["template"]["Resources"].values()
+    assert {resource["Type"] for resource in template} == {theirs for theirs, _paths in SAME_DISTRIBUTED.values()} | BY_CDK_ALONE
+
+
 def test_alarms_queries_and_dashboard_are_the_shared_ones(synthesised):
     rules = filled("alarms.json")
     found = {alarm["AlarmName"]: alarm for alarm in only(synthesised, "every alarm", "AWS::CloudWatch::Alarm")}
@@ -245,7 +282,7 @@ def test_the_dashboard_of_an_organization_is_the_same(synthesised, organization_
 
 
 def test_nothing_is_found_against_it(synthesised, tmp_path):
-    names = [*CONFIGURATIONS, "complete", "hardened", *(f"member {purpose}" for purpose in MEMBERS)]
+    names = [*CONFIGURATIONS, "complete", "hardened", "distributed", "distributed, as it comes", *(f"member {purpose}" for purpose in MEMBERS)]
     assert {name: synthesised[name]["findings"] for name in names} == dict.fromkeys(names, [])
     for name in names:
         (tmp_path / f"{name}.json").write_text(json.dumps(synthesised[name]["template"]))
@@ -260,6 +297,7 @@ def test_what_it_refuses(synthesised):
     assert "no source of use is called bach" in synthesised["misspelt"]["error"]
     assert "no alarm is called guard-trips" in synthesised["no such alarm"]["error"]
     assert "`rolePatterns` are ARNs" in synthesised["every role"]["error"]
+    assert "keeps its evidence in the state" in synthesised["distributed, no state"]["error"]
     assert "`config` has no `mode`" in synthesised["two modes"]["error"]
 
 

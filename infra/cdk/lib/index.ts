@@ -18,8 +18,9 @@ import { addBucket, addObject, addParameter } from "./storage";
 
 export * from "./member";
 export { OrganizationDashboard, OrganizationDashboardProps } from "./observe";
+export * from "./organization";
 export * from "./props";
-export { Config, Mode, Tag, VpcEndpoints } from "./settings";
+export { Config, Mode, Phase, Tag, VpcEndpoints } from "./settings";
 
 export class EcrCleanup extends Construct {
   readonly function: lambda.Function;

@@ -39,16 +39,7 @@ export function observe(scope: Construct, name: string, mode: Mode, props: EcrCl
   const made = wanted.map(([alarm, rule]) => addAlarm(scope, `${name}-${alarm}`, `Alarm-${alarm}`, rule, actions.urgent));
   // These ring together, by an alarm of their own: one refusal rings once.
   const quiet = wanted.filter(([, rule]) => !rule.urgent).map(([alarm]) => alarm);
-  if (quiet.length) {
-    const attention = new cloudwatch.CfnCompositeAlarm(scope, "Alarm-attention", {
-      alarmName: `${name}-attention`,
-      alarmDescription: `One or more alarms of ${name} went off; it rings for the first of them. Runbook: Alarms.`,
-      alarmRule: quiet.map((alarm) => `ALARM("${name}-${alarm}")`).join(" OR "),
-      alarmActions: actions.others,
-      okActions: actions.others,
-    });
-    for (const alarm of made) attention.addResourceDependency(alarm);
-  }
+  addAttention(scope, name, quiet, made, actions.others);
   if (props.dashboard ?? true) {
     const every = [...wanted.map(([alarm]) => alarm), ...(quiet.length ? ["attention"] : [])].sort();
     const arns = every.map((alarm) => `arn:${partition}:cloudwatch:${region}:${account}:alarm:${name}-${alarm}`);
@@ -97,7 +88,20 @@ function stopCommand(name: string, region: string, state?: string): string {
   return `aws s3api put-object --bucket ${bucket} --key ${[...prefix.filter((part) => part), "stop"].join("/")}`;
 }
 
-function addAlarm(scope: Construct, alarmName: string, id: string, rule: any, urgent: string[]): cloudwatch.CfnAlarm {
+/** The alarm that rings for the first of those that ring for nobody themselves. */
+export function addAttention(scope: Construct, name: string, quiet: string[], made: cloudwatch.CfnAlarm[], actions: string[]) {
+  if (quiet.length === 0) return;
+  const attention = new cloudwatch.CfnCompositeAlarm(scope, "Alarm-attention", {
+    alarmName: `${name}-attention`,
+    alarmDescription: `One or more alarms of ${name} went off; it rings for the first of them. Runbook: Alarms.`,
+    alarmRule: quiet.map((alarm) => `ALARM("${name}-${alarm}")`).join(" OR "),
+    alarmActions: actions,
+    okActions: actions,
+  });
+  for (const alarm of made) attention.addResourceDependency(alarm);
+}
+
+export function addAlarm(scope: Construct, alarmName: string, id: string, rule: any, urgent: string[]): cloudwatch.CfnAlarm {
   const dimensions = (of: any) => Object.entries(of.dimensions).map(([name, value]) => ({ name, value: `${value}` }));
   const measured = rule.expression
     ? {
@@ -125,7 +129,7 @@ function addAlarm(scope: Construct, alarmName: string, id: string, rule: any, ur
 }
 
 /** The console's host. */
-function console(scope: Construct): string {
+export function console(scope: Construct): string {
   const { consoles } = shared("regions.json");
   const { partition, region } = place(scope);
   if (!Token.isUnresolved(partition)) return `${region}.${consoles[partition] ?? consoles.aws}`;

@@ -10,6 +10,10 @@ const EVENTS = path.join(__dirname, "..", "events");
 /** The most that a run may do. */
 export type Mode = "plan" | "archive" | "delete";
 
+/** What a function does of a distributed run. */
+export type Phase = "list" | "evidence" | "clean" | "finish";
+export const PHASES: Phase[] = ["list", "evidence", "clean", "finish"];
+
 /** The configuration document but for `mode`, as config.schema.json describes it. */
 export type Config = { readonly [key: string]: any };
 
@@ -25,12 +29,16 @@ export interface Place {
   readonly region: string;
   readonly account: string;
   readonly name?: string;
+  /** Default: the function of that name. */
+  readonly functionArn?: string;
 }
 
 /** What decides what the role allows. */
 export interface Permitted {
   /** The configuration document. */
   readonly document: Config;
+  /** Default: everything. */
+  readonly phase?: Phase;
   readonly cleanableRepositories: string[];
   readonly protectTag?: Tag;
   /** The parameter that holds the document. */
@@ -181,7 +189,7 @@ export function vpcEndpoints(place: Place, permitted: Permitted): VpcEndpoints {
   const permissions = shared("permissions.json");
   const resources = resourcesOf(place, meant(place, permitted));
   const byLambda = permissions.lambda_itself.map((one: Permission) => one.sid);
-  const called = granted(permitted.document).filter((one) => resources(one).length > 0 && !byLambda.includes(one.sid));
+  const called = granted(permitted.document, permitted.phase).filter((one) => resources(one).length > 0 && !byLambda.includes(one.sid));
   const names = unique(["sts", ...called.flatMap((one) => one.actions.map((action) => action.split(":")[0]))]);
   const endpoint = (name: string) => permissions.vpc_endpoints[name];
   return { services: unique(names.filter(endpoint).map(endpoint)).sort(), others: names.filter((name) => !endpoint(name)).sort() };
@@ -189,25 +197,28 @@ export function vpcEndpoints(place: Place, permitted: Permitted): VpcEndpoints {
 
 const archives = (document: Config) => document.mode !== "plan";
 
-/** What a configuration needs, as permissions.json says it. */
-function granted(document: Config): Permission[] {
+/** What a configuration needs, as permissions.json says it; of a phase, what it uses of that. */
+function granted(document: Config, phase?: Phase): Permission[] {
   const permissions = shared("permissions.json");
+  const { uses, own } = phase ? permissions.phases[phase] : { uses: undefined, own: [] };
+  const used = (name: string): boolean => uses === undefined || uses.includes(name);
   const deletes = document.mode === "delete" || (archives(document) && document.archive?.delete_after !== undefined);
   // Without logs:CreateLogGroup: a log group that somebody deleted would come back without its retention.
   return [
-    ...permissions.registry,
-    ...sources(document).flatMap((source) => readable()[source]),
-    ...(permissions.regions[document.in_use?.regions ?? "auto"] ?? []),
-    ...(archives(document) ? permissions.archive : []),
-    ...(deletes ? permissions.delete : []),
-    ...permissions.configured,
+    ...(used("registry") ? permissions.registry : []),
+    ...(used("sources") ? sources(document).flatMap((source) => readable()[source]) : []),
+    ...(used("regions") ? (permissions.regions[document.in_use?.regions ?? "auto"] ?? []) : []),
+    ...(archives(document) && used("archive") ? permissions.archive : []),
+    ...(deletes && used("delete") ? permissions.delete : []),
+    ...permissions.configured.filter((one: Permission) => used(one.sid)),
+    ...own,
     ...permissions.lambda_itself,
   ];
 }
 
 /** The statements of the function's role. */
 function statements(place: Place, permitted: Permitted): any[] {
-  const { document, protectTag, inVpc } = permitted;
+  const { document, phase, protectTag, inVpc } = permitted;
   const permissions = shared("permissions.json");
   const names = meant(place, permitted);
   const resources = resourcesOf(place, names);
@@ -218,7 +229,7 @@ function statements(place: Place, permitted: Permitted): any[] {
         .map(([operator, keys]) => [operator, mapped(keys, (values) => names[values])]),
     );
   // A statement about nothing is left out, and so is a condition.
-  const allowed = granted(document)
+  const allowed = granted(document, phase)
     .filter((one) => resources(one).length > 0)
     .map((one) => ({
       Action: one.actions,
@@ -232,7 +243,7 @@ function statements(place: Place, permitted: Permitted): any[] {
   const network = permissions.lambda_itself.filter((one: Permission) => one.resources === "network");
   return [
     ...allowed,
-    ...(protectTag && archives(document)
+    ...(protectTag && archives(document) && (phase ?? "clean") === "clean"
       ? [deny("LeaveProtectedRepositories", writes, { StringEquals: { [`aws:ResourceTag/${protectTag.key}`]: protectTag.value } })]
       : []),
     // For Lambda alone, not for the code that runs in it ("Giving Lambda functions access to resources in an Amazon VPC").
@@ -255,8 +266,8 @@ function resourcesOf({ partition, account }: Place, names: { [resources: string]
 
 /** What the names in permissions.json stand for. */
 function meant(place: Place, permitted: Permitted): { [resources: string]: string[] } {
-  const { partition, region, account, name } = place;
-  const { document, parameter, configObject } = permitted;
+  const { partition, region, account, name, functionArn } = place;
+  const { document, phase, parameter, configObject } = permitted;
   const patterns = permitted.rolePatterns ?? [];
   const inPattern = (arn: string) => patterns.some((pattern) => new RegExp(`^${pattern.replace(/[.+]/g, "[$&]").replace(/\*/g, ".*")}$`).test(arn));
   // In other accounts the roles there decide.
@@ -265,7 +276,8 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
   const repositories = regions.map((one) => `arn:${partition}:ecr:${one}:${account}:repository`);
   const organization = document.in_use?.organization;
   const lister = { role_arn: organization?.list_role_arn };
-  const roles = [...registries, ...(document.in_use?.accounts ?? []), lister].flatMap((one) => one.role_arn ?? []);
+  const named = (...those: any[]): string[] => unique(those.flatMap((one) => one.role_arn ?? []));
+  const others: any[] = document.in_use?.accounts ?? [];
 
   const s3 = `arn:${partition}:s3:::`;
   const folder = (uri?: string) => (uri ? [uri.replace(/^s3:\/\/(\d{12}@)?/, "").replace(/^\/+|\/+$/g, "")] : []);
@@ -273,7 +285,8 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
   const keepLists: string[] = (document.in_use?.keep_lists ?? []).map((uri: string) => uri.replace(/^s3:\/\/(\d{12}@)?/, ""));
   // Whose a bucket is: this account's, unless it is written s3://ACCOUNT@BUCKET/...
   const owners = (...uris: (string | undefined)[]) => unique(uris.flatMap((uri) => (uri ? [/^s3:\/\/(\d{12})@/.exec(uri)?.[1] ?? account] : [])));
-  const self = `arn:${partition}:lambda:${region}:${account}:function:${name}`;
+  const objects = (kind: string) => state.flatMap((path) => shared("permissions.json").state_objects[kind].map((one: string) => `${s3}${path}/*/${one}.json.gz`));
+  const self = functionArn ?? `arn:${partition}:lambda:${region}:${account}:function:${name}`;
   const held = (scheme: string) => notified(document).flatMap((one) => (one.startsWith(scheme) ? [one.slice(scheme.length)] : []));
   const documents: string[] = (document.policies ?? []).flatMap((policy: any) => policy.git?.document ?? []);
   // A list that is named without a * is read without looking for it.
@@ -285,7 +298,11 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
     tagged_repositories: readsTags(document) ? repositories.map((prefix) => `${prefix}/*`) : [],
     cleanable_repositories: repositories.flatMap((prefix) => permitted.cleanableRepositories.map((pattern) => `${prefix}/${pattern}`)),
     recorded_definitions: document.in_use?.ecs?.config_recorder === "auto" ? ["*"] : [],
-    roles: unique(roles).filter((arn) => !inPattern(arn)),
+    roles: named(...registries, ...others, lister).filter((arn) => !inPattern(arn)),
+    listing_roles: named(lister),
+    // Where there is an organization, it is read by the role that each account has.
+    reading_roles: named(...others, ...(organization ? [] : registries), lister).filter((arn) => !inPattern(arn)),
+    cleaning_roles: named(...registries),
     organization: organization && !organization.list_role_arn ? ["*"] : [],
     organization_roles: [...(organization?.role_name ? [`arn:${partition}:iam::*:role/${organization.role_name}`] : []), ...patterns],
     own_organization: ["${aws:PrincipalOrgID}"],
@@ -303,6 +320,10 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
     git_documents: unique(documents.map((uri) => `${s3}${uri.replace(/^s3:\/\/(\d{12}@)?/, "")}`)),
     state: state.map((path) => `${s3}${path}/*`),
     state_bucket: state.map((path) => `${s3}${path.split("/")[0]}`),
+    runs: state.map((path) => `${s3}${path}/runs/*`),
+    evidence: state.map((path) => `${s3}${path}/runs/*/evidence/*`),
+    caches: objects("caches"),
+    counts: objects("counts"),
     reports: reports.map((path) => `${s3}${path}/*`),
     published: published.map((path) => `${s3}${path}/*`),
     topics: notified(document).filter((one) => one.startsWith("arn:")),
@@ -314,7 +335,8 @@ function meant(place: Place, permitted: Permitted): { [resources: string]: strin
     parameter: parameter ? [`arn:${partition}:ssm:${region}:${account}:parameter/${parameter.replace(/^\//, "")}`] : [],
     config_object: configObject ? [`${s3}${configObject}`] : [],
     log: name ? [`arn:${partition}:logs:${region}:${account}:log-group:${logGroupName(name)}:*`] : [],
-    failure_queue: name ? [`arn:${partition}:sqs:${region}:${account}:${name}-function-failures`] : [],
+    // The state machine waits for its functions, and sees what fails.
+    failure_queue: name && !phase ? [`arn:${partition}:sqs:${region}:${account}:${name}-function-failures`] : [],
     keys: unique([...(permitted.keys?.reading ?? []), ...(permitted.keys?.writing ?? [])]),
     written_keys: unique(permitted.keys?.writing ?? []),
     network: permitted.inVpc ? ["*"] : [],

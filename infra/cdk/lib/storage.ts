@@ -13,7 +13,7 @@ import * as path from "path";
 import { place } from "./place";
 
 /** Reports are the record of what was deleted: versioned, and left when the stack goes. */
-export function addBucket(scope: Construct, bucketName: string, writers: string[], keyArn?: string) {
+export function addBucket(scope: Construct, bucketName: string, writers: string[], keyArn?: string, expiring: s3.LifecycleRule[] = []) {
   const bucket = new s3.Bucket(scope, "Bucket", {
     bucketName,
     versioned: true,
@@ -23,6 +23,7 @@ export function addBucket(scope: Construct, bucketName: string, writers: string[
     encryptionKey: keyArn ? kms.Key.fromKeyArn(scope, "BucketKey", keyArn) : undefined,
     lifecycleRules: [
       { id: "expire", prefix: "reports/", expiration: Duration.days(400) },
+      ...expiring,
       { id: "leftovers", noncurrentVersionExpiration: Duration.days(30), abortIncompleteMultipartUploadAfter: Duration.days(7) },
     ],
   });

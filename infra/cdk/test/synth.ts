@@ -6,7 +6,7 @@ import { Annotations, Match, Template } from "aws-cdk-lib/assertions";
 import * as lambda from "aws-cdk-lib/aws-lambda";
 import * as s3 from "aws-cdk-lib/aws-s3";
 import { AwsSolutionsChecks, NagSuppressions } from "cdk-nag";
-import { EcrCleanup, EksAccess, MemberAccountRole, OrganizationDashboard } from "../lib";
+import { EcrCleanup, EcrCleanupOrganization, EksAccess, MemberAccountRole, OrganizationDashboard } from "../lib";
 
 const accepted = [
   {
@@ -18,11 +18,13 @@ const accepted = [
     id: "AwsSolutions-SNS3",
     reason: "CloudWatch and the function publish here, with TLS; a policy for the topic would replace the one that lets alarms publish.",
   },
+  { id: "AwsSolutions-SF1", reason: "Errors are logged; every event would be the names of all repositories and accounts once more." },
+  { id: "AwsSolutions-SF2", reason: "Tracing is a property." },
   { id: "AwsSolutions-SQS3", reason: "These queues are where failures end: they are dead-letter queues themselves." },
 ];
 
-/** `timeout` is in seconds; `region` is the stack's; `member` and `organization` stand for what other accounts have instead of the function. */
-function synthesise({ timeout, member, organization, region = "eu-west-1", ...props }: any) {
+/** `timeout` is in seconds; `region` is the stack's; `member`, `organization` and `distributed` stand for what other accounts have instead of the function. */
+function synthesise({ timeout, member, organization, distributed, region = "eu-west-1", ...props }: any) {
   const app = new App();
   const stack = new Stack(app, "Test", { env: { account: "123456789012", region } });
   if (organization) {
@@ -36,6 +38,11 @@ function synthesise({ timeout, member, organization, region = "eu-west-1", ...pr
     return checked(app, stack);
   }
   const code = lambda.Code.fromBucket(s3.Bucket.fromBucketName(stack, "Code", "code"), "function.zip", "1");
+  if (distributed) {
+    const cleanup = new EcrCleanupOrganization(stack, "EcrCleanup", { ...distributed, code });
+    NagSuppressions.addResourceSuppressions(cleanup, accepted, true);
+    return { ...checked(app, stack), configuration: cleanup.configuration };
+  }
   const cleanup = new EcrCleanup(stack, "EcrCleanup", { ...props, code, timeout: timeout && Duration.seconds(timeout) });
   NagSuppressions.addResourceSuppressions(cleanup, accepted, true);
   return { ...checked(app, stack), vpcEndpoints: cleanup.vpcEndpoints };
