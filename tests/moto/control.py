@@ -19,6 +19,7 @@ class Control:
     def __init__(self) -> None:
         self.faults: dict[str, dict[str, Any]] = {}
         self.delays: list[dict[str, Any]] = []
+        self.invoked: list[dict[str, Any]] = []
         # Of the functions of a distributed run.
         self.killed: list[dict[str, str]] = []
         self.tampered: list[dict[str, str]] = []
@@ -92,6 +93,10 @@ class Control:
                 return one["seconds"]
         return 0
 
+
+    def do_invoked(self) -> Any:
+        """Every event of a function so far."""
+        return {"events": self.invoked}
 
     def do_record(self, clear: bool = False) -> Any:
         """Every call so far: account, region, service, action, status of the answer, the function that made it."""

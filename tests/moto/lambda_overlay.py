@@ -53,6 +53,7 @@ class Bootstraps:
         with self._lock:
             binary = self._unpacked(function.code_bytes)
             running = function.function_name
+            self.control.invoked.append({"function": running, "event": event})
             try:
                 answer = invoke(binary, event, environment, timeout=function.timeout, arn=function.function_arn)
             finally:
