@@ -167,10 +167,11 @@ fn copy(aws: &SimulatedAws, accounts: usize) -> Result<(), Failure> {
         GzDecoder::new(&bytes[..]).read_to_string(&mut text)?;
         texts.push((name, text));
     }
-    for number in 0..accounts {
+    let others = (0..accounts).map(account);
+    for account in [OWN.to_owned()].into_iter().chain(others) {
         for region in REGIONS {
-            let account = account(number);
-            if account == TEMPLATE && region == "eu-west-1" {
+            let is_read = [OWN, TEMPLATE].contains(&&*account);
+            if is_read && region == "eu-west-1" {
                 continue;
             }
             let moved = |text: &str| {

@@ -117,8 +117,8 @@ impl<'a> AccountSet<'a> {
             Some((role, Err(error))) => (role.account, Err(advised(error, role, self.own))),
         };
         let in_region = |clients: &Clients| {
-            // Clients are those of the home Region to begin with.
-            if *region == home.region {
+            // Clients are those of the home Region to begin with, and those of another one are large.
+            if *region == home.region || self.only_named {
                 clients.clone()
             } else {
                 clients.in_region(region)

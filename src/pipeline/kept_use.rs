@@ -67,7 +67,7 @@ impl KeptUse {
     /// lacks, or has by other settings, is incomplete; what is not read any more is left out.
     pub(super) fn found(
         &self,
-        sources: Vec<Box<dyn Source>>,
+        sources: &[Box<dyn Source>],
         program: &Program,
         accounts: &BTreeSet<AccountId>,
     ) -> FoundUse {

@@ -110,7 +110,7 @@ pub struct Program {
     kept: Option<KeptUse>,
     /// What is in use as the other functions of a distributed run delivered it; `None` if that is
     /// read.
-    delivered: Option<Delivered>,
+    delivered: Option<Box<Delivered>>,
 }
 
 /// Request for a run. It can narrow what the configuration allows, never widen it.
@@ -334,7 +334,7 @@ impl Program {
     /// Reads the state, if it is configured, with the caches of these locations.
     async fn state(&self, locations: &Locations) -> Option<State> {
         let location = self.config.state.as_ref()?;
-        let registry = self.delivered.as_ref().map(Delivered::registry);
+        let registry = self.delivered.as_ref().map(|it| it.registry());
         let needs = Needs {
             registry,
             soak: self.config.soaks(),

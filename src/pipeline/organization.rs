@@ -99,7 +99,7 @@ async fn list(clients: &Clients, own: &Identity) -> Result<Vec<ListedAccount>, A
 }
 
 /// Returns the roles by which the configuration enters accounts itself.
-pub(super) fn configured_roles(config: &Config) -> BTreeMap<AccountId, &Role> {
+fn configured_roles(config: &Config) -> BTreeMap<AccountId, &Role> {
     let accounts = config.in_use.accounts.iter();
     let accounts = accounts.filter_map(|it| it.role.as_ref());
     let registries = config.registries.iter().filter_map(|it| it.role.as_ref());

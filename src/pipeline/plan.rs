@@ -4,8 +4,7 @@ use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
 
 use super::{
-    Delivered, Locations, Program, Request, Run, apply::Applied, gather::Gathered, idle, log,
-    unread,
+    Locations, Program, Request, Run, apply::Applied, gather::Gathered, idle, log, unread,
 };
 use crate::{
     aws::ApiError,
@@ -116,7 +115,7 @@ impl Program {
                 now,
                 archive: self.archiving(request.mode),
                 keep_pulled_within: self.config.guards.unexplained_pulls.kept_within(),
-                has_others: self.delivered.as_ref().is_some_and(Delivered::has_others),
+                has_others: self.delivered.as_ref().is_some_and(|it| it.has_others()),
             };
             let deciding = self.decide(inventories, &gathered, settings);
             request.stop_at.in_time(deciding).await

@@ -110,7 +110,7 @@ impl Program {
         let read = locations.read.iter();
         let accounts = read.map(|(location, _)| location.account).collect();
         if let Some(kept) = &self.kept {
-            return kept.found(sources, self, &accounts);
+            return kept.found(&sources, self, &accounts);
         }
         let origin = Origin {
             run: Some(run.id.as_str().into()),

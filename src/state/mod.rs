@@ -67,8 +67,8 @@ const SAVED_EVERY: Duration = Duration::from_mins(1);
 
 /// The state of a deployment, as it was read at the start of a run.
 pub(crate) struct State {
-    /// Store of the deployment.
-    home: Store,
+    /// Store of the deployment. In a box, since the clients in it are large.
+    home: Box<Store>,
     /// Store of what concerns the registries that are cleaned: that of the deployment, too, unless
     /// each of them is cleaned by a process of its own.
     store: Store,
@@ -155,7 +155,7 @@ impl State {
         );
         Self {
             warnings,
-            home,
+            home: Box::new(home),
             store,
             memory,
             errors,
@@ -186,7 +186,7 @@ impl State {
         Self {
             warnings: warnings.collect(),
             store: home.clone(),
-            home,
+            home: Box::new(home),
             memory: Memory::default(),
             errors: Vec::new(),
             use_name: String::new(),

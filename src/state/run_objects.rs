@@ -69,9 +69,8 @@ impl RunObjects {
 }
 
 fn content_type(name: &str) -> &'static str {
-    if name.ends_with(".gz") {
-        "application/gzip"
-    } else {
-        "application/json"
+    match name.strip_suffix(".gz") {
+        Some(_) => "application/gzip",
+        None => "application/json",
     }
 }

@@ -974,3 +974,27 @@ fn any_loss_of_evidence_deletes_a_subset() {
         }));
     }
 }
+
+/// Who reads does not enter an account by the role that deletes there.
+#[tokio::test]
+async fn an_account_of_the_organization_is_read_by_its_reader() {
+    use simulated_aws::Organization;
+    let aws = organization().await;
+    aws.edit(|world| world.organization = Some(Organization::of("o-1", accounts())));
+    let all = config(&format!(
+        "registries: [{{region: eu-west-1}}, {{role_arn: 'arn:aws:iam::{}:role/cleaner'}}],",
+        OTHERS[0]
+    ));
+    let (before, _) = all.split_once("accounts: [").unwrap();
+    let config = format!("{before}organization: {{role_name: reader}}}}}}");
+    let functions = Functions::new(&aws, &config);
+    let list = functions.list().await;
+    assert_eq!(list["registries"].as_array().unwrap().len(), 2);
+    let read = functions.evidence(&list, (OTHERS[0], "eu-west-1"), 1).await;
+    assert_eq!(read.unwrap()["unread"], 0);
+    let entered = aws.calls_to("sts:AssumeRole");
+    let entered = entered.iter().map(|call| call.body.to_string());
+    let entered: Vec<String> = entered.filter(|body| body.contains("cleaner")).collect();
+    assert_eq!(entered, [""; 0]);
+    assert_eq!(aws.count("sts:AssumeRole"), 1);
+}

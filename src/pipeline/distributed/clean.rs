@@ -95,7 +95,7 @@ impl Program {
             },
             cluster_timeouts: self.cluster_timeouts,
             kept: None,
-            delivered: Some(delivered),
+            delivered: Some(Box::new(delivered)),
         }
     }
 }

@@ -148,7 +148,7 @@ impl Delivered {
         };
         let mut expecting = Vec::new();
         for of_location in all {
-            self.add(
+            Self::add(
                 of_location,
                 &mut use_found,
                 &mut expecting,
@@ -203,7 +203,6 @@ impl Delivered {
 
     /// Adds the evidence of a location, and what is demanded there.
     fn add(
-        &self,
         of_location: OfLocation,
         found: &mut FoundUse,
         expecting: &mut Vec<Box<dyn Source>>,
@@ -244,9 +243,7 @@ impl Delivered {
             found.demanded.extend(demanded.keys().cloned());
         }
         if at_home {
-            found
-                .demanded
-                .extend(self.demanded_at_home(program, &location));
+            found.demanded.extend(demanded_at_home(program, &location));
         }
         for piece in pieces {
             match piece {
@@ -261,16 +258,6 @@ impl Delivered {
                 Err(unreadable) => found.unreadable.push(unreadable),
             }
         }
-    }
-
-    /// Returns what is demanded of the location of the functions besides.
-    fn demanded_at_home(&self, program: &Program, home: &Registry) -> Vec<PieceKey> {
-        let sources = program.sources_at_home(home, BTreeSet::new(), &eks::pages());
-        let mut demanded: Vec<PieceKey> = sources.iter().map(|source| source.key()).collect();
-        if program.config.in_use.organization.is_some() {
-            demanded.push(PieceKey::new(home, SourceStatus::ORGANIZATION, None));
-        }
-        demanded
     }
 
     /// Adds that the registry itself cannot be entered, if so.
@@ -348,4 +335,14 @@ impl Delivered {
         }
         document.into_piece(None, &program.aliases, accounts)
     }
+}
+
+/// Returns what is demanded of the location of the functions besides.
+fn demanded_at_home(program: &Program, home: &Registry) -> Vec<PieceKey> {
+    let sources = program.sources_at_home(home, BTreeSet::new(), &eks::pages());
+    let mut demanded: Vec<PieceKey> = sources.iter().map(|source| source.key()).collect();
+    if program.config.in_use.organization.is_some() {
+        demanded.push(PieceKey::new(home, SourceStatus::ORGANIZATION, None));
+    }
+    demanded
 }

@@ -3,7 +3,7 @@
 //! A turn ends with the time of the function. What never changes it has left in the caches of the
 //! location then, so that the next turn comes further.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -19,8 +19,9 @@ use super::{
 use crate::{
     aws::{ApiError, Clients, Operation},
     cache::AllCaches,
-    config::Role,
+    config::{self, Role},
     evidence::{Document, Origin, Piece, PieceKey, SourceError},
+    guard::Organization,
     image::{Partition, Registry, Time},
     pipeline::{
         Locations, Program, account_set::AccountSet, organization, publish::compressed,
@@ -166,7 +167,7 @@ impl Phase<'_> {
     /// Enters a location of the run. That its role cannot be assumed is a gap.
     async fn enter(&self, list: &RunList, location: &Registry) -> Result<Locations, PhaseError> {
         let program = self.program;
-        let role = self.role_of(location)?;
+        let role = self.role_of(list, location)?;
         let mut accounts = AccountSet::new(&program.clients, &self.own, self.run.session());
         accounts.assume(role.clone()).await;
         let mut locations = Locations::none(self.own.clone());
@@ -175,41 +176,45 @@ impl Phase<'_> {
         Ok(locations)
     }
 
-    /// Returns the role by which a location is read; `None` for the caller's own.
-    fn role_of(&self, location: &Registry) -> Result<Option<Role>, PhaseError> {
+    /// Returns the role by which a location is read; `None` for the caller's own. The role of a
+    /// registry, which may delete, is the last choice.
+    fn role_of(&self, list: &RunList, location: &Registry) -> Result<Option<Role>, PhaseError> {
         let (config, home) = (&self.program.config, self.home());
+        let account = location.account;
+        let is_own = |role: Option<&Role>| role.map_or(home.account, |it| it.account) == account;
+        let here = &location.region;
+        let mut named = config
+            .in_use
+            .accounts
+            .iter()
+            .filter(|it| is_own(it.role.as_ref()));
+        let is_named = |it: &&config::Account| match &it.regions[..] {
+            [] => *here == home.region,
+            regions => regions.contains(here),
+        };
         if location == home {
             return Ok(None);
-        }
-        let named = config.in_use.accounts.iter().flat_map(|account| {
-            let own = std::slice::from_ref(&home.region);
-            let regions = match &account.regions[..] {
-                [] => own,
-                regions => regions,
-            };
-            regions.iter().map(|region| (account.role.as_ref(), region))
-        });
-        let registries = config.registries.iter();
-        let registries =
-            registries.map(|it| (it.role.as_ref(), it.region.as_ref().unwrap_or(&home.region)));
-        let is_it = |(role, region): &(Option<&Role>, &_)| {
-            let account = role.map_or(home.account, |role| role.account);
-            account == location.account && **region == location.region
-        };
-        if let Some((role, _)) = named.chain(registries).find(is_it) {
-            return Ok(role.cloned());
-        }
-        if location.account == home.account {
+        } else if let Some(named) = named.clone().find(is_named) {
+            return Ok(named.role.clone());
+        } else if account == home.account {
             return Ok(None);
         }
-        let roles: BTreeMap<_, _> = organization::configured_roles(config);
-        let configured = roles.get(&location.account).copied().cloned();
-        let partition = Partition::of(&home.region).map_or("aws", |it| it.id);
-        let found = config.in_use.organization.as_ref();
-        let found = found.map(|it| organization::role_in(location.account, partition, it));
-        let role = found.map(|found| configured.unwrap_or(found));
+        let members = list.organization.as_ref();
+        let is_member =
+            |it: &&Organization| it.accounts.contains(&account) && !it.excluded.contains(&account);
+        let settings = config.in_use.organization.as_ref();
+        if let Some((settings, _)) = settings.zip(members.filter(is_member)) {
+            let partition = Partition::of(&home.region).map_or("aws", |it| it.id);
+            let known = named.find_map(|it| it.role.clone());
+            let found = || organization::role_in(account, partition, settings);
+            return Ok(Some(known.unwrap_or_else(found)));
+        }
+        let mut registries = config.registries.iter();
+        let registry = registries.find(|it| {
+            is_own(it.role.as_ref()) && it.region.as_ref().unwrap_or(&home.region) == here
+        });
         let unknown = || PhaseError::Unknown(location.clone(), "locations");
-        role.map(Some).ok_or_else(unknown)
+        registry.map(|it| it.role.clone()).ok_or_else(unknown)
     }
 
     /// Returns the sources of a location; in that of the functions, those that are in none besides.
