@@ -59,7 +59,7 @@ async fn phase_of(phase: &str, event: &str) -> Result<(), Failure> {
     let clients = Clients::from_environment(ClientOptions::default()).await;
     let program = Program::new(Config::parse(CONFIG)?, clients);
     let function: PhaseFunction = phase.parse()?;
-    let deadline = SystemTime::now() + Duration::from_mins(60);
+    let deadline = SystemTime::now() + Duration::from_hours(1);
     let event = serde_json::from_str(event)?;
     let answer = handle_phase(&program, function, &event, deadline, std::io::sink()).await?;
     println!("{answer}");
@@ -174,17 +174,7 @@ fn copy(aws: &SimulatedAws, accounts: usize) -> Result<(), Failure> {
             if is_read && region == "eu-west-1" {
                 continue;
             }
-            let moved = |text: &str| {
-                let account_moved = text.replace(
-                    &format!("\"account\":\"{TEMPLATE}\""),
-                    &format!("\"account\":\"{account}\""),
-                );
-                let place = format!("\"account\":\"{account}\",\"region\":\"");
-                account_moved.replace(
-                    &format!("{place}eu-west-1\""),
-                    &format!("{place}{region}\""),
-                )
-            };
+            let moved = |text: &str| moved(text, &account, region);
             let mut index: Value = serde_json::from_str(&moved(&index.to_string()))?;
             let folder = format!("state/runs/{RUN}/evidence/{account}/{region}");
             for (name, text) in &texts {
@@ -216,6 +206,20 @@ fn copy(aws: &SimulatedAws, accounts: usize) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Returns a document of the one location as that of another.
+fn moved(text: &str, account: &str, region: &str) -> String {
+    let (from, to) = (
+        format!("\"account\":\"{TEMPLATE}\""),
+        format!("\"account\":\"{account}\""),
+    );
+    let place = format!("{to},\"region\":\"");
+    let text = text.replace(&from, &to);
+    text.replace(
+        &format!("{place}eu-west-1\""),
+        &format!("{place}{region}\""),
+    )
 }
 
 /// Does a phase in a process of its own, and prints what it took.

@@ -341,12 +341,7 @@ async fn what_gaps_could_hide_is_kept_and_all_else_is_cleaned() {
     aws.clear_faults();
     functions.evidence(&list, killed, 1).await.unwrap();
 
-    let key = evidence_key(tampered, "ecs.json.gz");
-    let text = gunzip(&object(&aws, BUCKET, &key).unwrap());
-    let mut document: Value = serde_json::from_str(&text).unwrap();
-    document["uses"] = json!([]);
-    put_object(&aws, BUCKET, &key, gzip(&document.to_string()));
-
+    tamper(&aws, tampered);
     assert_eq!(functions.fresh(&list).await["again"], false);
     let cleaned_by = functions.clean(&list).await;
     assert_eq!(cleaned_by["status"], "completed_with_failures");
@@ -364,6 +359,15 @@ async fn what_gaps_could_hide_is_kept_and_all_else_is_cleaned() {
     );
     // Nothing twice.
     assert_eq!(aws.deletions().len(), 2);
+}
+
+/// Takes the uses out of a document.
+fn tamper(aws: &SimulatedAws, location: (&str, &str)) {
+    let key = evidence_key(location, "ecs.json.gz");
+    let text = gunzip(&object(aws, BUCKET, &key).unwrap());
+    let mut document: Value = serde_json::from_str(&text).unwrap();
+    document["uses"] = json!([]);
+    put_object(aws, BUCKET, &key, gzip(&document.to_string()));
 }
 
 /// Reads a location in a turn that ends soon.
@@ -396,14 +400,14 @@ async fn evidence_that_does_not_belong_to_the_run_is_a_gap() {
                     world
                         .bucket(BUCKET)
                         .remove(&evidence_key(at, "ecs.json.gz")),
-                )
+                );
             });
         }),
         ("is malformed", |aws, at| {
             put_object(aws, BUCKET, &evidence_key(at, "index.json"), "{}");
         }),
         ("of another run", |aws, at| {
-            forge(aws, at, |it| it["run"] = "other".into())
+            forge(aws, at, |it| it["run"] = "other".into());
         }),
         ("of another configuration", |aws, at| {
             forge(aws, at, |it| it["configuration"] = "other".into());
@@ -505,7 +509,15 @@ async fn a_run_begins_once() {
     assert_eq!(again.name(), "Refused");
     let reading = other.evidence(&list, locations()[0], 1).await.unwrap_err();
     assert_contains!(reading.to_string(), "another configuration");
-    // What it maps over, and what it holds to, are what was listed.
+}
+
+/// What it maps over, and what it holds to, are what was listed.
+#[tokio::test]
+async fn what_is_of_another_run_is_refused() {
+    let aws = organization().await;
+    let functions = Functions::new(&aws, &config(NOTHING));
+    let list = functions.list().await;
+    let key = format!("prefix/runs/{RUN}/locations.json");
     let registry = json!({"account": OWN, "region": "eu-west-1"});
     put_object(&aws, BUCKET, &key, "[]");
     let turn = json!({"done": false, "turns": 0});
@@ -598,6 +610,15 @@ async fn a_phase_in_another_function_is_refused() {
             .unwrap_err();
         assert_contains!(error.to_string(), "at most 80 letters");
     }
+    assert_eq!(aws.total(), 0);
+}
+
+#[tokio::test]
+async fn whatever_is_no_phase_is_refused() {
+    use PhaseFunction::{Clean, Evidence, Finish, List};
+    let aws = organization().await;
+    let program = program(&aws, &config(NOTHING));
+    let deadline = || SystemTime::now() + Duration::from_mins(MINUTES);
     for event in [
         json!({}),
         Value::Null,
