@@ -80,6 +80,8 @@ pub(crate) enum FindingKind {
         /// Whether more were throttled.
         is_most: bool,
     },
+    /// It was asked, whatever it answered.
+    Asked,
     /// A repository has no such policy.
     NoPolicy,
     /// It has one now.

@@ -123,8 +123,8 @@ impl Bucket {
         self.quota().basis == Basis::Probed
     }
 
-    /// Returns the limits that calls keep to.
-    pub(super) fn limits(self, rates: &AwsRates) -> Limits {
+    /// Returns the limits that calls keep to; `quota` is what Service Quotas lists for the account.
+    pub(super) fn limits(self, rates: &AwsRates, quota: Option<f64>) -> Limits {
         let Quota {
             basis,
             first,
@@ -145,7 +145,7 @@ impl Bucket {
             hold: Duration::from_secs(30),
             probes: false,
         };
-        match (self.rate_in(rates), basis) {
+        match (self.rate_in(rates).or(quota), basis) {
             (Some(known), _) => shared(known, burst * known / first),
             (None, Basis::Documented) => shared(most, burst),
             (None, Basis::Assumed | Basis::Probed) => assumed,

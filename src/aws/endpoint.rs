@@ -121,6 +121,7 @@ impl Endpoint<'_> {
             ("SFN", "aws-us-gov", true, false) if region == "us-gov-west-1" => "states",
             ("SFN", "aws-us-gov", false, true) => "states-fips",
             ("SSM", "aws-us-gov", true, false) => "ssm",
+            ("Service Quotas", "aws-us-gov", true, false) => "servicequotas",
             (_, _, true, _) => &format!("{}-fips", self.prefix),
             (_, _, false, _) => self.prefix,
         };
@@ -189,7 +190,7 @@ mod tests {
             }
         }
         let regions: usize = models.regions.values().map(Vec::len).sum();
-        assert_eq!(held, 14 * 4 * regions);
+        assert_eq!(held, 15 * 4 * regions);
         assert!(regions > 40);
     }
 

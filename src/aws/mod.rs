@@ -21,6 +21,7 @@ mod lambda;
 mod operation;
 mod organizations;
 mod pages;
+mod quotas;
 mod rate_limit;
 mod recorded;
 mod regions;

@@ -96,6 +96,8 @@ operations! {
 
     ListAccounts = "organizations:ListAccounts": Some(Bucket::OtherService);
 
+    ListServiceQuotas = "servicequotas:ListServiceQuotas": None;
+
     DeleteObject = "s3:DeleteObject": None;
     GetObject = "s3:GetObject": None;
     ListBucket = "s3:ListBucket": None;

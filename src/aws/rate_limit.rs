@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use super::{
     Bucket, Operation,
     call_counter::is_throttled,
+    quotas,
     token_bucket::{Found, TokenBucket},
 };
 use crate::{
@@ -98,7 +99,12 @@ impl RateLimiter {
 
     /// Begins with rates that were found out lately, and remembers those that are found out.
     pub(super) fn remember(&self, memory: RateMemory) {
-        self.state().memory = Some(memory);
+        let mut state = self.state();
+        // Those were made before it was known what Service Quotas lists.
+        state
+            .queues
+            .retain(|bucket, _| memory.quota(*bucket).is_none());
+        state.memory = Some(memory);
     }
 
     fn state(&self) -> MutexGuard<'_, Buckets> {
@@ -161,11 +167,13 @@ impl RateLimiter {
             queues,
             memory,
         } = &mut *state;
+        let quota = || memory.as_ref().and_then(|memory| memory.quota(bucket));
+        let limits = || bucket.limits(rates, quota());
         let memory = memory.as_ref().filter(|_| bucket.is_probed());
         let queue = queues.entry(bucket).or_insert_with(|| {
             let found = memory.and_then(|memory| memory.recall(operation));
             Queue {
-                tokens: TokenBucket::new(bucket.limits(rates), found, now),
+                tokens: TokenBucket::new(limits(), found, now),
                 turn: Arc::default(),
             }
         });
@@ -178,6 +186,11 @@ impl RateLimiter {
 }
 
 impl RateMemory {
+    /// Returns the calls a second that Service Quotas lately listed for a bucket.
+    fn quota(&self, bucket: Bucket) -> Option<f64> {
+        quotas::rate(&self.caches.findings, bucket, (self.clock)())
+    }
+
     /// Returns what was found out of an operation lately.
     fn recall(&self, operation: Operation) -> Option<Found> {
         let finding = self.caches.findings.get(&operation.name().to_owned())?;

@@ -19,7 +19,7 @@ pub struct AwsRates {
     pub share: f64,
     /// Calls a second that the caller's own account allows in its own Region, where they are more or fewer than AWS
     /// documents: by operation (`ecs:DescribeTaskDefinition`), or for all that begin alike (`ecs:*`).
-    /// Default: what AWS documents; and for reading and deleting images, what is found out.
+    /// Default: what Service Quotas lists for the account, if it may be read, or else what AWS documents; and for reading and deleting images, what is found out.
     #[schemars(extend("additionalProperties" = { "type": "number", "exclusiveMinimum": 0 }))]
     pub rates: BTreeMap<String, f64>,
 }

@@ -1,6 +1,8 @@
 //! Gathers what is stored and what is in use.
 
-use futures::future::{LocalBoxFuture, try_join_all};
+use std::convert::Infallible;
+
+use futures::future::{LocalBoxFuture, join_all, pending, try_join_all};
 use tokio::time::Instant;
 
 use super::{Locations, Program, Request, Run, git::Histories};
@@ -103,7 +105,10 @@ impl Program {
                 )
             };
             let (inventories, found, histories) = match &state {
-                Some(state) => state.save_during(reading).await,
+                Some(state) => {
+                    let reading = self.read_quotas_during(&locations, &caches, reading);
+                    Box::pin(state.save_during(reading)).await
+                }
                 None => reading.await,
             };
             let (inventories, pull_policies) = match inventories.transpose() {
@@ -137,6 +142,32 @@ impl Program {
                 read_at: run.started,
             })
         })
+    }
+
+    /// Does `work`, and meanwhile asks Service Quotas for the rates of the registries' accounts, for
+    /// which nothing waits: they hold from the next run on.
+    async fn read_quotas_during<T>(
+        &self,
+        locations: &Locations,
+        caches: &AllCaches,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let registries = locations.registries.iter();
+        let asking = registries.map(|(registry, clients)| async move {
+            clients.read_quotas(&caches.of(registry).findings).await;
+        });
+        let asking = async {
+            // A snapshot is read again by the calls that it has.
+            if self.kept.is_none() {
+                join_all(asking).await;
+            }
+            pending::<Infallible>().await
+        };
+        tokio::select! {
+            biased;
+            result = work => result,
+            never = asking => match never {},
+        }
     }
 
     /// Returns which repositories are read.

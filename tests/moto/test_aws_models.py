@@ -22,7 +22,7 @@ NOT_OFFERED = PROJECT / "src/aws/not_offered.json"
 LOADER = Loader()
 SESSION = botocore.session.get_session()
 PARTITIONS = LOADER.load_data("partitions")
-SERVICES = sorted([*NAMES.values(), "cloudformation", "config", "lambda", "ssm"])
+SERVICES = sorted([*NAMES.values(), "cloudformation", "config", "lambda", "service-quotas", "ssm"])
 CALLS = {
     "account:ListRegions": {"MaxResults": 50, "NextToken": "next"},
     "cloudformation:DescribeStacks": {"NextToken": "a/b+c=="},
@@ -34,6 +34,7 @@ CALLS = {
     "lambda:GetFunction": {"FunctionName": "my-function", "Qualifier": "$LATEST"},
     "organizations:ListAccounts": {"MaxResults": 20, "NextToken": "a/b+c=="},
     "secretsmanager:GetSecretValue": {"SecretId": "ecr-cleanup/webhook"},
+    "servicequotas:ListServiceQuotas": {"ServiceCode": "lambda", "MaxResults": 100},
     "ssm:GetParameter": {"Name": "/ecr-cleanup/configuration", "WithDecryption": True},
 }
 
@@ -108,7 +109,7 @@ def not_offered():
 
 def request(name):
     service, operation = name.split(":")
-    model = SESSION.get_service_model(service)
+    model = SESSION.get_service_model("service-quotas" if service == "servicequotas" else service)
     assert model.metadata.get("signingName", model.metadata["endpointPrefix"]) == service
     made = create_serializer(model.metadata["protocol"]).serialize_to_request(
         CALLS[name], model.operation_model(operation)

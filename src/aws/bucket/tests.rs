@@ -42,16 +42,22 @@ fn a_rate_is_the_one_that_is_named_or_else_the_nearest_wildcard() {
         (&[("ecr:*", 5.0)], Bucket::EcrImages, 4.5),
         (&[("organizations:*", 90.0)], Bucket::OtherService, 10.0),
     ] {
-        let limits = bucket.limits(&rates(0.9, written));
+        let limits = bucket.limits(&rates(0.9, written), None);
         assert!(
             (limits.most - expected).abs() < 1e-9,
             "{written:?} {bucket:?}: {limits:?}"
         );
         assert!(!limits.probes);
     }
-    let probed = Bucket::EcrImages.limits(&rates(0.9, &[("ecs:*", 100.0)]));
+    let probed = Bucket::EcrImages.limits(&rates(0.9, &[("ecs:*", 100.0)]), None);
     assert!(probed.probes && probed.most > 900.0);
-    let pulls = Bucket::EcrManifests.limits(&rates(0.5, &[]));
+    // What Service Quotas lists, but for what a person writes.
+    for (written, expected) in [(&[][..], 27.0), (&[("lambda:*", 10.0)], 9.0)] {
+        let listed = Bucket::Lambda.limits(&rates(0.9, written), Some(30.0));
+        assert!((listed.most - expected).abs() < 1e-9, "{listed:?}");
+        assert!((listed.burst - expected).abs() < 1e-9, "{listed:?}");
+    }
+    let pulls = Bucket::EcrManifests.limits(&rates(0.5, &[]), None);
     assert!((pulls.most - 1000.0).abs() < 1e-9, "{pulls:?}");
 }
 

@@ -47,6 +47,30 @@ fn what_was_found_out_is_remembered_for_a_week() {
 }
 
 #[test]
+fn what_service_quotas_lists_holds_for_a_week_unless_a_person_says_otherwise() {
+    const OPERATION: Operation = Operation::GetFunction;
+    let caches = Arc::new(Caches::default());
+    let limiter = remembering(&caches, now);
+    assert_eq!(limiter.rate(OPERATION), Some(90.0));
+    let (rate, is_most) = (50.0, true);
+    let listed = Finding::new(FindingKind::Rate { rate, is_most }, now());
+    let name = "quota of lambda:GetFunction".to_owned();
+    caches.findings.learn(name, listed);
+    assert_eq!(limiter.rate(OPERATION), Some(90.0), "in this run");
+    let again = |clock| {
+        let caches = Arc::clone(&caches);
+        limiter.remember(RateMemory { caches, clock });
+        limiter.rate(OPERATION)
+    };
+    assert_eq!(again(|| in_days(6)), Some(45.0));
+    let rates = [("lambda:*".to_owned(), 20.0)].into();
+    limiter.set_rates(&AwsRates { share: 0.5, rates });
+    assert_eq!(limiter.rate(OPERATION), Some(10.0));
+    limiter.set_rates(&AwsRates::default());
+    assert_eq!(again(|| in_days(8)), Some(90.0));
+}
+
+#[test]
 fn rates_are_those_of_one_account_and_region() {
     let limiter = RateLimiter::new(AwsRates::default());
     let rates = [("ecs:*".to_owned(), 200.0)];

@@ -142,7 +142,7 @@ fn make(calls: u32, limits: Limits, found: Option<Found>, service: &mut Service)
 }
 
 fn limits(bucket: Bucket) -> Limits {
-    bucket.limits(&AwsRates::default())
+    bucket.limits(&AwsRates::default(), None)
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_deployment_is_not_throttled_where_both_fit_and_halves_the_program_where_not
             share,
             ..AwsRates::default()
         };
-        Bucket::TaskDefinitions.limits(&rates)
+        Bucket::TaskDefinitions.limits(&rates, None)
     };
     for (limits, raised) in [(of_share(0.45), 1.0), (of_share(0.9), 2.0)] {
         let drawn = 10.0;
@@ -334,7 +334,7 @@ proptest! {
     ) {
         let mut rates = AwsRates { share, ..AwsRates::default() };
         rates.rates.extend(known.map(|known| ("ecs:*".to_owned(), known)));
-        let limits = Bucket::TaskDefinitions.limits(&rates);
+        let limits = Bucket::TaskDefinitions.limits(&rates, None);
         let most = share * known.unwrap_or(20.0);
         let start = Instant::now();
         let (mut bucket, mut now, mut made) = (TokenBucket::new(limits, None, start), start, 0.0);

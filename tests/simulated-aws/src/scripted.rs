@@ -82,13 +82,14 @@ fn is_scripted(scripts: &BTreeMap<String, Vec<Scripted>>, name: &str) -> bool {
 }
 
 /// What `X-Amz-Target` says before the operation, and the service.
-pub(crate) const TARGETS: [(&str, &str); 7] = [
+pub(crate) const TARGETS: [(&str, &str); 8] = [
     ("AppRunner", "apprunner"),
     ("CodeBuild_20161006", "codebuild"),
     ("AWSEvents", "events"),
     ("Lightsail_20161128", "lightsail"),
     ("SageMaker", "sagemaker"),
     ("secretsmanager", "secretsmanager"),
+    ("ServiceQuotasV20190624", "servicequotas"),
     ("AWSStepFunctions", "states"),
 ];
 
