@@ -60,10 +60,9 @@ fn add(page: &mut Page, planned: &Planned<'_>, explanation: &Explanation, users:
         explanation.deletes,
         explanation.archives,
     ) {
-        (None, ..) if !is_there(planned, &explanation.repository) => (
-            Look::Alone,
-            "is no repository here: write REPOSITORY:TAG or REPOSITORY@DIGEST",
-        ),
+        (None, ..) if !is_there(planned, &explanation.repository) => {
+            (Look::Alone, "is no repository here")
+        }
         (None, ..) => (Look::Alone, "does not have this image"),
         (_, true, _) => (Look::Delete, "would be deleted"),
         (_, _, true) => (Look::Delete, "would be archived"),
