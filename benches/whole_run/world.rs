@@ -144,7 +144,7 @@ pub(crate) const SIZES: [Size; 7] = [
         kubernetes_clusters: 4,
         pods: 20_000,
         members: 0,
-        megabytes: 512,
+        megabytes: 768,
         limits: Limits::DOCUMENTED,
     },
     Size {
@@ -166,7 +166,7 @@ pub(crate) const SIZES: [Size; 7] = [
         kubernetes_clusters: 1,
         pods: 100,
         members: 0,
-        megabytes: 512,
+        megabytes: 768,
         limits: Limits::DOCUMENTED,
     },
     Size {

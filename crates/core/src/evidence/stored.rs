@@ -37,6 +37,17 @@ impl UsageIndex {
             hosts: hosts.map(|host| &**host).collect(),
         }
     }
+
+    /// Returns the use as it looks where any image that is in use may be stored, since registries are
+    /// cleaned besides whose images are not known.
+    #[must_use]
+    pub fn with_stored_anywhere(&self) -> StoredUsage<'_> {
+        let hosts = self.resolved.values().flat_map(|it| &it.hosts);
+        StoredUsage {
+            usage: self,
+            hosts: hosts.map(|host| &**host).collect(),
+        }
+    }
 }
 
 impl<'a> StoredUsage<'a> {

@@ -23,7 +23,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::{
     guards::settings,
-    support::{HOST, days_ago, inventory, keeping, registry},
+    support::{HOST, days_ago, digest, inventory, keeping, plan_of, registry, source},
 };
 
 const CASES: u32 = if cfg!(debug_assertions) { 100 } else { 2_000 };
@@ -452,6 +452,37 @@ fn what_was_not_read_and_why_is_read_back() {
         assert_eq!(as_text(&published), as_text(&piece.evidence.status));
         let is_text = matches!(published.error(), None | Some(SourceError::Call(_)));
         assert!(is_text, "{published:?}");
+    }
+}
+
+/// Where other processes clean other registries, a digest may be stored in any of them (U1, A14).
+#[test]
+fn a_host_counts_though_its_digest_is_in_no_registry_of_the_plan() {
+    let user = Arc::new(User {
+        location: registry(0),
+        kind: "task".into(),
+        name: "web".to_owned(),
+        cluster: None,
+        live: true,
+        used_at: None,
+    });
+    let mut uses = Uses::new(Arc::default());
+    let elsewhere = digest("z").to_string();
+    for (image, resolved) in [("nginx:1", Some(&*elsewhere)), ("redis:7", None)] {
+        let image = format!("mirror.example.com/x/{image}");
+        uses.add(&user, &image, resolved, EvidenceKind::Field).unwrap();
+    }
+    let usage = UsageIndex::from(vec![Evidence {
+        status: source("ecs", 2),
+        uses: uses.into_vec(),
+        locations: BTreeSet::new(),
+        unread: Vec::new(),
+    }]);
+    for has_others in [false, true] {
+        let settings = PlanSettings { has_others, ..days_ago(0).into() };
+        let plan = plan_of(inventory(&[("redis", "a 400 | tag 7")]), &usage, settings);
+        let deletes = plan.repositories()[0].images()[0].verdict.deletes();
+        assert_eq!(deletes, !has_others);
     }
 }
 
