@@ -144,7 +144,7 @@ pub(crate) const SIZES: [Size; 7] = [
         kubernetes_clusters: 4,
         pods: 20_000,
         members: 0,
-        megabytes: 768,
+        megabytes: 1024,
         limits: Limits::DOCUMENTED,
     },
     Size {
