@@ -195,6 +195,9 @@ impl Program {
         state: Option<&mut State>,
     ) -> UsageIndex {
         usage.settle_doubts(inventories.iter().flat_map(Inventory::names));
+        if self.delivered.as_ref().is_some_and(|it| it.has_others()) {
+            usage = usage.beside_others();
+        }
         match state.and_then(|state| state.use_history.as_mut()) {
             Some(history) => history.add_to(usage, inventories, self.clients.now()),
             None => usage,

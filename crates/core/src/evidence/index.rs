@@ -41,6 +41,8 @@ pub struct UsageIndex {
     pub(super) doubts: BTreeMap<About, BTreeSet<(usize, String)>>,
     /// Names of images of other registries, by the digests that they were resolved to.
     pub(super) resolved: HashMap<Digest, Resolved>,
+    /// Whether those digests may be stored where nobody looked.
+    pub(super) may_be_elsewhere: bool,
     /// What earlier runs saw, and this one.
     pub(super) ledger: Arc<UseLedger>,
 }
@@ -224,6 +226,13 @@ impl UsageIndex {
                 status.remark(remark);
             }
         }
+    }
+
+    /// Takes in that registries are cleaned besides whose images are not known (A14).
+    #[must_use]
+    pub fn beside_others(mut self) -> Self {
+        self.may_be_elsewhere = true;
+        self
     }
 
     /// Returns whether use is read in this account and Region.

@@ -30,19 +30,9 @@ impl UsageIndex {
     #[must_use]
     pub fn with_stored<'i>(&self, images: impl IntoIterator<Item = &'i Image>) -> StoredUsage<'_> {
         let images = images.into_iter().filter(|_| !self.resolved.is_empty());
-        let resolved = images.filter_map(|image| self.resolved.get(&image.digest));
-        let hosts = resolved.flat_map(|resolved| &resolved.hosts);
-        StoredUsage {
-            usage: self,
-            hosts: hosts.map(|host| &**host).collect(),
-        }
-    }
-
-    /// Returns the use as it looks where any image that is in use may be stored, since registries are
-    /// cleaned besides whose images are not known.
-    #[must_use]
-    pub fn with_stored_anywhere(&self) -> StoredUsage<'_> {
-        let hosts = self.resolved.values().flat_map(|it| &it.hosts);
+        let here = images.filter_map(|image| self.resolved.get(&image.digest));
+        let elsewhere = self.resolved.values().filter(|_| self.may_be_elsewhere);
+        let hosts = here.chain(elsewhere).flat_map(|resolved| &resolved.hosts);
         StoredUsage {
             usage: self,
             hosts: hosts.map(|host| &**host).collect(),

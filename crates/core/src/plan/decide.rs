@@ -23,11 +23,7 @@ pub(super) fn decide(
     settings: PlanSettings,
 ) -> Vec<Decision> {
     let images = subjects.iter().flat_map(|subject| &subject.images);
-    let usage = &if settings.has_others {
-        usage.with_stored_anywhere()
-    } else {
-        usage.with_stored(images.copied())
-    };
+    let usage = &usage.with_stored(images.copied());
     let begin = |subject| Progress::new(subject, usage, policies, settings);
     let mut progress: Vec<Progress<'_>> = subjects.iter().map(begin).collect();
     loop {

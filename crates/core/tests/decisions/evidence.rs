@@ -8,9 +8,9 @@ use std::{
 
 use ecr_cleanup_core::{
     evidence::{
-        Coverage, Document, DocumentError, Evidence, EvidenceKind, Gap, Mentions, Origin, Piece,
-        PieceKey, SourceError, SourceStatus, Terms, TextScanner, Unreadable, UsageIndex, User,
-        Uses, assemble,
+        Coverage, Document, DocumentError, Evidence, EvidenceKind, Gap, Listed, Mentions, Origin,
+        Piece, PieceKey, SourceError, SourceStatus, Terms, TextScanner, Unreadable, UsageIndex,
+        UseLedger, User, Uses, assemble,
     },
     guard::{
         self, Doubts, GuardInput, KnownPullers, Memory, PullAccess, PullingAccounts, unread_pullers,
@@ -23,7 +23,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::{
     guards::settings,
-    support::{HOST, days_ago, digest, inventory, keeping, plan_of, registry, source},
+    support::{HOST, days_ago, digest, inventory, keeping, name, plan_of, registry, source},
 };
 
 const CASES: u32 = if cfg!(debug_assertions) { 100 } else { 2_000 };
@@ -478,12 +478,22 @@ fn a_host_counts_though_its_digest_is_in_no_registry_of_the_plan() {
         locations: BTreeSet::new(),
         unread: Vec::new(),
     }]);
-    for has_others in [false, true] {
-        let settings = PlanSettings { has_others, ..days_ago(0).into() };
-        let plan = plan_of(inventory(&[("redis", "a 400 | tag 7")]), &usage, settings);
-        let deletes = plan.repositories()[0].images()[0].verdict.deletes();
-        assert_eq!(deletes, !has_others);
-    }
+    let inventory = || inventory(&[("redis", "a 400 | tag 7")]);
+    let is_deleted = |usage: &UsageIndex| {
+        let plan = plan_of(inventory(), usage, days_ago(0));
+        plan.repositories()[0].images()[0].verdict.deletes()
+    };
+    let observed = |usage: &UsageIndex| {
+        let (stored, name) = (inventory(), name("redis"));
+        let images = stored.repositories[0].images().unwrap();
+        let images = Some(images.images.iter().collect());
+        let listed = Listed { registry: &stored.registry, name: &name, images };
+        UseLedger::default().observe(&[listed], usage, days_ago(0))
+    };
+    let is_seen = |usage: &UsageIndex| observed(usage) != observed(&UsageIndex::default());
+    assert!(is_deleted(&usage) && !is_seen(&usage));
+    let usage = usage.beside_others();
+    assert!(!is_deleted(&usage) && is_seen(&usage));
 }
 
 #[test]
