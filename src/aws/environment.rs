@@ -11,6 +11,7 @@ use aws_config::{
     retry::RetryConfig,
     timeout::TimeoutConfig,
 };
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use super::{CallerChoice, ClientOptions, https};
@@ -30,17 +31,25 @@ pub(super) async fn config(options: ClientOptions, caller: &CallerChoice) -> Sdk
     let retries = RetryConfig::standard()
         .with_max_attempts(attempts.map_or(options.attempts, NonZeroU32::get))
         .with_initial_backoff(options.first_backoff);
+    let client = https::client();
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(https::client())
+        .http_client(client.clone())
         .timeout_config(timeouts)
         .retry_config(retries);
-    let config = chosen(with_region(loader), caller).await.load().await;
+    let config = chosen(with_region(loader), caller, client)
+        .await
+        .load()
+        .await;
     let endpoints = Endpoints(config.clone());
     config.to_builder().service_config(endpoints).build()
 }
 
 /// Lets what a person chose go before the environment.
-async fn chosen(mut loader: ConfigLoader, caller: &CallerChoice) -> ConfigLoader {
+async fn chosen(
+    mut loader: ConfigLoader,
+    caller: &CallerChoice,
+    client: SharedHttpClient,
+) -> ConfigLoader {
     let region = caller.region.as_ref();
     let mut region = region.map(|region| Region::new(region.to_string()));
     if let Some(profile) = &caller.profile {
@@ -53,7 +62,7 @@ async fn chosen(mut loader: ConfigLoader, caller: &CallerChoice) -> ConfigLoader
         };
         // Nothing else is tried: what the metadata of an instance say is never about a profile.
         let provider = ProviderConfig::default()
-            .with_http_client(https::client())
+            .with_http_client(client)
             .with_region(region.clone());
         let credentials = ProfileFileCredentialsProvider::builder()
             .configure(&provider)

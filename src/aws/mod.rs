@@ -29,6 +29,7 @@ mod resource_config;
 mod role;
 pub(crate) mod s3;
 mod token_bucket;
+mod trust;
 mod webhook;
 mod xml;
 
