@@ -9,7 +9,9 @@ use std::{collections::BTreeSet, env, error::Error, hint::black_box, process::Co
 use ecr_cleanup::{
     config::Config,
     evidence::{Coverage, Evidence, EvidenceKind, SourceStatus, UsageIndex, User, Uses},
-    image::{ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Time},
+    image::{
+        ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag, Tags, Time,
+    },
     inventory::{Child, Content, Images, Inventory, Repository, Role},
     plan::{Plan, plan},
     policy::Policies,
@@ -249,7 +251,7 @@ fn repository(number: u32, kind: Kind) -> Result<Repository, Failure> {
     for position in 0..REPOSITORY {
         let mut image = Image {
             digest: digest(number, position),
-            tags: Box::default(),
+            tags: Tags::default(),
             pushed_at: Time::from_millis(NOW - HOUR * i64::from(position + 2)),
             pulled_at: None,
             archival: None,

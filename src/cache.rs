@@ -1,5 +1,6 @@
 //! Facts that never change, read from AWS once in a lifetime.
 
+mod index_manifest;
 mod template_body;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use index_manifest::IndexManifest;
 pub(crate) use template_body::TemplateBody;
 
 use crate::{
@@ -51,7 +53,7 @@ pub(crate) struct Caches {
     /// Number of task definitions that count, and of those that were read.
     pub(crate) progress: Progress,
     /// Manifest of each index, which can be checked against its digest.
-    pub(crate) indexes: Cache<Digest, Arc<str>>,
+    pub(crate) indexes: Cache<Digest, IndexManifest>,
     /// When manifests were read, by repository.
     pub(crate) readings: ReadingCache,
     /// Commits that annotations of images name.

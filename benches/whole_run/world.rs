@@ -166,7 +166,7 @@ pub(crate) const SIZES: [Size; 7] = [
         kubernetes_clusters: 1,
         pods: 100,
         members: 0,
-        megabytes: 768,
+        megabytes: 384,
         limits: Limits::DOCUMENTED,
     },
     Size {

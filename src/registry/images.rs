@@ -1,9 +1,6 @@
 //! Reading the images of a repository, of every status.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecr::types::{
     DescribeImagesFilter, ImageDetail, ImageIdentifier, ImageStatus, ImageStatusFilter,
@@ -17,7 +14,7 @@ use super::{
 };
 use crate::{
     aws::{ApiError, Cause, Clients, Operation},
-    cache::Cache,
+    cache::{Cache, IndexManifest},
     image::{Archival, ArtifactType, Digest, Image, MediaType, Status, Tag, Time},
     inventory::{Content, Images, Revisions, Unclear, is_build_cache},
 };
@@ -26,7 +23,7 @@ use crate::{
 pub(crate) async fn read_images(
     clients: &Clients,
     repository: &str,
-    indexes: &Cache<Digest, Arc<str>>,
+    indexes: &Cache<Digest, IndexManifest>,
     revisions: Option<&Cache<Digest, Revisions>>,
     readings: &Readings<'_>,
 ) -> Result<Content, ApiError> {
@@ -34,7 +31,7 @@ pub(crate) async fn read_images(
     let unknown = images.iter().find_map(|image| match &image.media_type {
         MediaType::Unknown(media_type) => Some(Unclear::MediaType {
             digest: image.digest,
-            media_type: media_type.clone(),
+            media_type: (**media_type).into(),
         }),
         _ => None,
     });

@@ -1,6 +1,6 @@
 //! Reading manifests. ECR counts that as a pull.
 
-use std::{collections::BTreeMap, error::Error, sync::Arc};
+use std::{collections::BTreeMap, error::Error};
 
 use aws_sdk_ecr::types::ImageIdentifier;
 use sha2::{Digest as _, Sha256};
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::{BATCH, identifier, readings::Readings};
 use crate::{
     aws::{ApiError, Clients, Operation},
-    cache::Cache,
+    cache::{Cache, IndexManifest},
     image::{ArtifactType, Digest, Image, MANIFEST_MEDIA_TYPES, MediaType, Status},
     inventory::{self, Child, Images, Revisions, Unclear},
 };
@@ -32,14 +32,14 @@ pub(super) async fn read_children(
     clients: &Clients,
     repository: &str,
     images: &mut Images,
-    known: &Cache<Digest, Arc<str>>,
+    known: &Cache<Digest, IndexManifest>,
     readings: &Readings<'_>,
 ) -> Option<Unclear> {
     let is_index = |image: &&Image| image.media_type == MediaType::Index;
     let mut unknown = Vec::new();
     for image in images.images.iter().filter(is_index) {
         let manifest = known.get(&image.digest);
-        match manifest.and_then(|manifest| children(&image.digest, &manifest).ok()) {
+        match manifest.and_then(|manifest| children(&image.digest, &manifest.text()).ok()) {
             Some(children) => {
                 images.children.insert(image.digest, children);
             }
@@ -65,7 +65,7 @@ pub(super) async fn read_children(
                 .and_then(|manifest| Ok((children(&digest, &manifest)?, manifest)));
             match read {
                 Ok((children, manifest)) => {
-                    known.learn(digest, manifest.into());
+                    known.learn(digest, (&*manifest).into());
                     images.children.insert(digest, children);
                 }
                 Err(ManifestError::Malformed(error)) => {
@@ -98,7 +98,7 @@ pub(super) async fn read_annotations(
     clients: &Clients,
     repository: &str,
     images: &mut Images,
-    known: (&Cache<Digest, Arc<str>>, &Cache<Digest, Revisions>),
+    known: (&Cache<Digest, IndexManifest>, &Cache<Digest, Revisions>),
     readings: &Readings<'_>,
 ) -> Option<Unclear> {
     let (indexes, known) = known;
@@ -107,7 +107,7 @@ pub(super) async fn read_annotations(
         let revisions = match image.media_type {
             MediaType::Index => {
                 let manifest = indexes.get(&image.digest);
-                manifest.and_then(|manifest| inventory::revisions(&manifest))
+                manifest.and_then(|manifest| inventory::revisions(&manifest.text()))
             }
             _ if image.artifact_type != ArtifactType::ContainerImage => continue,
             _ => known.get(&image.digest),

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, LazyLock},
+    sync::LazyLock,
 };
 
 use aws_smithy_types::retry::RetryConfig;
@@ -11,7 +11,7 @@ use aws_smithy_types::retry::RetryConfig;
 use super::absences::Absences;
 use crate::{
     aws::{ApiError, Clients, Identity, Operation},
-    cache::{AllCaches, Cache, Caches, ManifestReading, ReadingCache},
+    cache::{AllCaches, Cache, Caches, IndexManifest, ManifestReading, ReadingCache},
     image::{Arn, Digest, Image, Registry, RepositoryName, Time},
     inventory::{OwnReading, OwnReadings, Revisions},
 };
@@ -39,7 +39,7 @@ impl<'a> Known<'a> {
     }
 
     /// Returns the manifests of indexes of a registry.
-    pub(super) fn indexes(self, registry: &Registry) -> &'a Cache<Digest, Arc<str>> {
+    pub(super) fn indexes(self, registry: &Registry) -> &'a Cache<Digest, IndexManifest> {
         &self.caches_of(registry).indexes
     }
 

@@ -1,6 +1,6 @@
 //! Reading a registry: its repositories, and the images of those in scope.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use aws_sdk_ecr::types::{ImageTagMutability, Repository as Description};
 use aws_smithy_types::retry::RetryConfig;
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     aws::{ApiError, Cause, Clients, Identity, Operation, list},
     counted::Counted,
-    image::{Registry, RepositoryName},
+    image::{KnownTags, Registry, RepositoryName},
     inventory::{Content, Inventory, NotRead, Repository},
     policy::{Action, Choice, Policies, Policy, RepositoryGlobs, RepositoryTags},
 };
@@ -77,6 +77,7 @@ pub(crate) async fn read(
         caches,
         is_excluded,
         scope,
+        known_tags: RefCell::default(),
     };
     let read: Vec<(Repository, Option<RepositoryPolicy>)> = stream::iter(names)
         .map(|(name, described)| reader.read(name, described))
@@ -106,6 +107,8 @@ struct Reader<'a> {
     /// Whether ECR does not record what the program reads.
     is_excluded: bool,
     scope: Scope<'a>,
+    /// Tags of the images that were read.
+    known_tags: RefCell<KnownTags>,
 }
 
 impl Reader<'_> {
@@ -223,11 +226,21 @@ impl Reader<'_> {
             repository_policy(clients, name, before_recheck)
         );
         let content = match content {
-            Ok(content) => content.with_lifecycle(lifecycle),
+            Ok(content) => self.with_shared_tags(content).with_lifecycle(lifecycle),
             Err(error) if error.cause == Cause::RepositoryNotFound => Content::Vanished,
             Err(error) => Content::Failed(error.to_string()),
         };
         (content, Some(pull_policy))
+    }
+
+    /// Lets tags that many images have take their memory once.
+    fn with_shared_tags(&self, mut content: Content) -> Content {
+        if let Content::Complete(images) | Content::Unclear { images, .. } = &mut content {
+            let mut known = self.known_tags.borrow_mut();
+            let tags = images.images.iter_mut().map(|image| &mut image.tags);
+            tags.for_each(|tags| known.share(tags));
+        }
+        content
     }
 }
 

@@ -13,7 +13,10 @@ use super::{
     store::{StateError, Store},
 };
 use crate::{
-    cache::{Cache, Caches, Finding, FunctionImage, ManifestReading, Progress, StackTemplate},
+    cache::{
+        Cache, Caches, Finding, FunctionImage, IndexManifest, ManifestReading, Progress,
+        StackTemplate,
+    },
     image::{Digest, Registry},
     inventory::Revisions,
 };
@@ -229,7 +232,7 @@ impl StateObject for BTreeMap<String, StackTemplate> {
     const NAME: &'static str = "stack-templates";
 }
 
-impl StateObject for BTreeMap<Digest, Arc<str>> {
+impl StateObject for BTreeMap<Digest, IndexManifest> {
     const NAME: &'static str = "index-manifests";
 }
 

@@ -10,7 +10,7 @@
 
 use std::{
     error::Error,
-    io::{self, Read, Write},
+    io::{self, BufWriter, Read, Write},
 };
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
@@ -66,13 +66,15 @@ pub(super) fn encode<C: StateObject>(content: &C) -> io::Result<Vec<u8>> {
         number: NUMBER,
         content,
     };
-    compress(&serde_json::to_vec(&envelope)?)
+    // Compressed as it is written: the text of a large ledger takes tens of megabytes.
+    compress(|text| Ok(serde_json::to_writer(text, &envelope)?))
 }
 
-fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes)?;
-    encoder.finish()
+fn compress(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Vec<u8>> {
+    let encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let mut text = BufWriter::new(encoder);
+    write(&mut text)?;
+    text.into_inner()?.finish()
 }
 
 /// Returns the content of an object, or an error if the bytes are not what this version writes.
@@ -119,7 +121,7 @@ mod tests {
     use crate::guard::SoakLedger;
 
     fn object(value: &Value) -> Vec<u8> {
-        compress(value.to_string().as_bytes()).unwrap()
+        compress(|text| text.write_all(value.to_string().as_bytes())).unwrap()
     }
 
     #[test]
@@ -166,7 +168,7 @@ mod tests {
             })
             .unwrap();
             text.resize(spaces, b' ');
-            compress(&text).unwrap()
+            compress(|it| it.write_all(&text)).unwrap()
         };
         let within = size(MOST);
         assert!(within.len() < MOST / 100);

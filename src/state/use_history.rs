@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::{
     Reading,
     object::StateObject,
-    store::{Found, StateError, Store},
+    store::{Condition, Found, StateError, Store},
 };
 use crate::{
     evidence::{Listed, UsageIndex, UseLedger},
@@ -62,7 +62,7 @@ impl UseHistory {
         let mut ledger = stored.map(|found| std::mem::take(&mut found.content));
         let ledger = ledger.get_or_insert_default();
         ledger.forget(&listed, self.window, now);
-        ledger.merge(&ledger.observe(&listed, &usage, now));
+        ledger.merge(ledger.observe(&listed, &usage, now));
         usage.with_ledger(Arc::new(std::mem::take(ledger)))
     }
 
@@ -73,6 +73,21 @@ impl UseHistory {
         plan: &Plan,
         usage: &UsageIndex,
     ) -> Result<(), StateError> {
+        // Mostly nobody wrote meanwhile, and what the use has is all there is: it is written as it
+        // is, since another one of it takes much memory.
+        let mut stored = self.stored.clone();
+        if stored.as_ref().is_none_or(|it| it.content.is_empty()) {
+            let etag = stored.as_ref().map(|it| &*it.etag);
+            let condition = etag.map_or(Condition::Absent, Condition::Unchanged);
+            if store
+                .write_if(&**usage.ledger(), condition)
+                .await?
+                .is_some()
+            {
+                return Ok(());
+            }
+            stored = store.read().await?;
+        }
         let listed = plan.repositories().iter().map(|repository| Listed {
             registry: repository.registry(),
             name: repository.name(),
@@ -83,9 +98,8 @@ impl UseHistory {
         let listed: Vec<Listed<'_>> = listed.collect();
         let change = |ledger: &mut UseLedger| {
             ledger.forget(&listed, self.window, plan.now());
-            ledger.merge(usage.ledger());
+            ledger.merge(UseLedger::clone(usage.ledger()));
         };
-        let stored = self.stored.clone();
         store.update(stored, change).await.map(|_| ())
     }
 }

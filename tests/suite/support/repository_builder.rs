@@ -10,7 +10,7 @@ use ecr_cleanup::{
     evidence::{Coverage, Evidence, EvidenceKind, SourceStatus, UsageIndex, User, Uses},
     image::{
         Archival, ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag,
-        Time,
+        Tags, Time,
     },
     inventory::{Child, Content, Images, Inventory, Repository, Role},
     plan::{Plan, PlanSettings, plan},
@@ -61,7 +61,7 @@ impl RepositoryBuilder {
         self.names.insert(digest(name), name.to_owned());
         self.images.push(Image {
             digest: digest(name),
-            tags: Box::default(),
+            tags: Tags::default(),
             pushed_at: Some(hours_ago(hours)),
             pulled_at: None,
             archival: None,

@@ -5,12 +5,12 @@
 //! (an old `ReplicaSet`, a stored Helm release, the revision before a deployment) tell of the time
 //! before the first run.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, btree_map::Entry};
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{UsageIndex, User};
+use super::{UsageIndex, User, first_sights::FirstSights};
 use crate::image::{Digest, Image, Registry, RepositoryName, Tag, Time};
 
 /// Time after which a repository begins anew that no run observed: what was used meanwhile is not
@@ -34,8 +34,8 @@ pub struct RepositoryLedger {
     used: BTreeMap<Digest, Seen>,
     /// First sight of each tag, by tag and digest in a number. Most images have a tag, and few are
     /// ever used: this is what must be small.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    tags: BTreeMap<u64, i64>,
+    #[serde(default, skip_serializing_if = "FirstSights::is_empty")]
+    tags: FirstSights,
 }
 
 /// When an image was seen in use.
@@ -88,8 +88,11 @@ impl UseLedger {
             let mut seen = RepositoryLedger::new();
             let known = self.of(registry, name);
             let resolved = stored.resolved_to(images);
+            let tags = images
+                .iter()
+                .flat_map(|image| first_sights(image, known, now));
+            seen.tags = tags.collect();
             for image in images {
-                seen.see_tags(image, known, now);
                 let users = stored.named_by(registry, name, image);
                 let users = users.chain(resolved.users_of(image)).flatten();
                 seen.see_use(image, users.map(AsRef::as_ref), now);
@@ -104,13 +107,22 @@ impl UseLedger {
     }
 
     /// Takes in what others saw.
-    pub fn merge(&mut self, other: &Self) {
-        for (registry, repositories) in &other.0 {
-            let of_registry = self.0.entry(registry.clone()).or_default();
+    pub fn merge(&mut self, other: Self) {
+        for (registry, repositories) in other.0 {
+            let of_registry = self.0.entry(registry).or_default();
             for (name, seen) in repositories {
-                of_registry.entry(name.clone()).or_default().merge(seen);
+                match of_registry.entry(name) {
+                    Entry::Vacant(vacant) => drop(vacant.insert(seen)),
+                    Entry::Occupied(mut known) => known.get_mut().merge(seen),
+                }
             }
         }
+    }
+
+    /// Returns whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Forgets what cannot matter any more: repositories that do not exist, tags that are gone, and
@@ -157,7 +169,7 @@ impl RepositoryLedger {
         Self {
             observed: None,
             used: BTreeMap::new(),
-            tags: BTreeMap::new(),
+            tags: FirstSights::new(),
         }
     }
 
@@ -184,25 +196,8 @@ impl RepositoryLedger {
     /// Returns when a tag was first seen on an image.
     #[must_use]
     pub fn tagged_at(&self, image: &Image, tag: &Tag) -> Option<Time> {
-        let first = self.tags.get(&number(image, tag));
-        first
-            .and_then(|first| Time::from_millis(*first))
-            .max(image.pushed_at)
-    }
-
-    fn see_tags(&mut self, image: &Image, known: Option<&Self>, now: Time) {
-        for tag in &image.tags {
-            let number = number(image, tag);
-            let first = known.and_then(|known| known.tags.get(&number)).copied();
-            let was_complete = known.is_some_and(|known| known.observed.is_some());
-            // Where no run saw all tags before, this one cannot be told to be new.
-            let first = first.unwrap_or(if was_complete {
-                now.millis()
-            } else {
-                FROM_THE_BEGINNING
-            });
-            self.tags.insert(number, first);
-        }
+        let first = self.tags.get(number(image, tag));
+        first.and_then(Time::from_millis).max(image.pushed_at)
     }
 
     fn see_use<'u>(&mut self, image: &Image, users: impl Iterator<Item = &'u User>, now: Time) {
@@ -222,7 +217,7 @@ impl RepositoryLedger {
         }
     }
 
-    fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: Self) {
         self.observed = match (self.observed, other.observed) {
             (Some(own), Some(others)) => Some((own.0.min(others.0), own.1.max(others.1))),
             (own, others) => own.or(others),
@@ -230,10 +225,7 @@ impl RepositoryLedger {
         for (image, seen) in &other.used {
             merge_seen(&mut self.used, *image, seen);
         }
-        for (number, first) in &other.tags {
-            let known = self.tags.entry(*number).or_insert(*first);
-            *known = (*known).min(*first);
-        }
+        self.tags.merge(other.tags);
     }
 
     fn forget(&mut self, images: &[&Image], is_past: impl Fn(i64) -> bool) {
@@ -244,7 +236,7 @@ impl RepositoryLedger {
             .iter()
             .flat_map(|image| image.tags.iter().map(move |tag| (image, tag)));
         let tags: HashSet<u64> = tags.map(|(image, tag)| number(image, tag)).collect();
-        self.tags.retain(|number, _| tags.contains(number));
+        self.tags.retain(|number| tags.contains(&number));
     }
 }
 
@@ -255,6 +247,26 @@ fn merge_seen(used: &mut BTreeMap<Digest, Seen>, image: Digest, seen: &Seen) {
     if (seen.last, &*known.by) > (known.last, &*seen.by) {
         (known.last, known.by) = (seen.last, seen.by.clone());
     }
+}
+
+/// Returns when each tag of an image was first seen.
+fn first_sights<'a>(
+    image: &'a Image,
+    known: Option<&'a RepositoryLedger>,
+    now: Time,
+) -> impl Iterator<Item = (u64, i64)> + 'a {
+    // Where no run saw all tags before, a tag cannot be told to be new.
+    let was_complete = known.is_some_and(|known| known.observed.is_some());
+    let new = if was_complete {
+        now.millis()
+    } else {
+        FROM_THE_BEGINNING
+    };
+    image.tags.iter().map(move |tag| {
+        let number = number(image, tag);
+        let first = known.and_then(|known| known.tags.get(number));
+        (number, first.unwrap_or(new))
+    })
 }
 
 /// Returns the number of a tag on an image: bytes of the digest, and of a hash of the tag (FNV-1a),

@@ -4,6 +4,7 @@ mod beside;
 mod document;
 mod doubt;
 mod error;
+mod first_sights;
 mod index;
 mod ledger;
 mod lines;

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::Interned;
+
 /// The four manifest types of container images; in `BatchGetImage` all of them have to be accepted,
 /// or the answer is converted or fails.
 pub const MANIFEST_MEDIA_TYPES: [&str; 4] = [OCI_IMAGE, OCI_INDEX, DOCKER_IMAGE, DOCKER_LIST];
@@ -20,7 +22,7 @@ const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
 const DOCKER_V1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
 /// Media type of a manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaType {
     /// A single image in Docker's form or OCI's, or an artifact: nothing that names others.
@@ -29,7 +31,7 @@ pub enum MediaType {
     Index,
     /// Any other media type, or none: the repository is left alone (P4, G5).
     #[serde(untagged)]
-    Unknown(Box<str>),
+    Unknown(Interned),
 }
 
 impl MediaType {
@@ -45,7 +47,7 @@ impl MediaType {
 }
 
 /// Kind of content, by the artifact type of a manifest or the media type of its configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ArtifactType {
     /// A container image. Manifests of old images have no artifact type, and count as one.
     #[serde(rename = "container image")]
@@ -55,7 +57,7 @@ pub enum ArtifactType {
     HelmChart,
     /// Any other artifact: a signature, a bill of materials, an unknown one.
     #[serde(untagged)]
-    Other(Box<str>),
+    Other(Interned),
 }
 
 impl ArtifactType {

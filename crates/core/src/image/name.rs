@@ -1,6 +1,6 @@
 //! Names of repositories, and tags.
 
-use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr};
+use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr, sync::Arc};
 
 use serde::Serialize;
 use serde_with::DeserializeFromStr;
@@ -48,9 +48,9 @@ impl RepositoryName {
     }
 }
 
-/// Tag of an image, case-sensitive.
+/// Tag of an image, case-sensitive. Copies of it share its text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Tag(Box<str>);
+pub struct Tag(Arc<str>);
 
 impl Tag {
     /// Returns `latest`, the tag of a reference without one.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::image::{ArtifactType, Digest, DigestError};
+use crate::image::{ArtifactType, Digest, DigestError, Interned};
 
 /// A manifest that an index names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,19 +15,19 @@ pub struct Child {
 }
 
 /// Role of a manifest in an index.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// A platform, such as `linux/arm64`.
-    Platform(Box<str>),
+    Platform(Interned),
     /// `attestation`, or the type of another artifact.
-    Artifact(Box<str>),
+    Artifact(Interned),
 }
 
 impl Role {
     /// Returns it for people.
     #[must_use]
-    pub const fn text(&self) -> &str {
+    pub const fn text(self) -> Interned {
         let (Self::Platform(text) | Self::Artifact(text)) = self;
         text
     }
@@ -76,7 +76,7 @@ pub enum ManifestError {
 
 impl Platform {
     /// Returns its name; `None` if it is unknown.
-    fn name(&self) -> Option<Box<str>> {
+    fn name(&self) -> Option<Interned> {
         let Self {
             os,
             architecture,
@@ -87,7 +87,7 @@ impl Platform {
         }
         let variant = variant.as_ref().map(|variant| format!("/{variant}"));
         let variant = variant.unwrap_or_default();
-        Some(format!("{os}/{architecture}{variant}").into())
+        Some((*format!("{os}/{architecture}{variant}")).into())
     }
 }
 
@@ -100,7 +100,11 @@ pub fn children(manifest: &str) -> Result<Vec<Child>, ManifestError> {
             role: descriptor.role(),
         })
     };
-    index.manifests.into_iter().map(child).collect()
+    let children = index.manifests.into_iter().map(child);
+    let mut children = children.collect::<Result<Vec<Child>, ManifestError>>()?;
+    // They were collected in the memory of the descriptors, which is several times as much.
+    children.shrink_to_fit();
+    Ok(children)
 }
 
 /// Beginnings of the media types of layers.

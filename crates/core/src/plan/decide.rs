@@ -140,7 +140,7 @@ fn release_orphans(
 }
 
 fn keep_all(images: usize) -> Vec<Verdict> {
-    vec![Verdict::Keep(Box::new([KeepReason::RepositoryLeftAlone])); images]
+    vec![Verdict::Keep(KeepReason::RepositoryLeftAlone.into()); images]
 }
 
 /// Keeps attachments of images in other repositories, and returns whether there were any to keep
@@ -181,7 +181,7 @@ fn keep_attached_elsewhere(
         };
         if kept_in.is_some() || may_be_elsewhere() {
             let reason = KeepReason::AttachedElsewhere {
-                subject,
+                subject: Box::new(subject),
                 repository: kept_in.cloned(),
             };
             reasons.keep(index, reason);

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     evidence::StoredUsage,
-    image::{ArtifactType, Digest, Image, MediaType, Status},
-    inventory::{Child, OwnReadings},
+    image::{ArtifactType, Digest, Image, Interned, MediaType, Status},
+    inventory::{Child, OwnReadings, Role},
     policy::{Evaluation, KeepRule, KeepRules, RuleImage},
 };
 
@@ -33,7 +33,7 @@ pub(super) struct KeepReasons<'a> {
     own_readings: &'a OwnReadings,
     rules: &'a KeepRules,
     /// Names of the rules.
-    names: Vec<Arc<str>>,
+    names: Vec<Interned>,
     /// Whether an image is the child of an index, so that it does not count towards `newest`.
     is_child: Vec<bool>,
     evaluation: Evaluation,
@@ -64,7 +64,7 @@ impl<'a> KeepReasons<'a> {
             .iter()
             .map(|it| can_run(it, images, subject.children));
         let positions = (0..).zip(images).map(|(index, _)| index);
-        let names = rules.all().map(|rule| Arc::from(&*rule.name));
+        let names = rules.all().map(|rule| Interned::from(&*rule.name));
         let mut all = Self {
             images,
             can_run: can_run.collect(),
@@ -349,20 +349,19 @@ impl<'a> KeepReasons<'a> {
                 if reasons.is_empty() {
                     Verdict::Delete(self.delete_reason(index))
                 } else {
-                    Verdict::Keep(reasons.into_boxed_slice())
+                    Verdict::Keep(reasons.into())
                 }
             })
             .collect()
     }
 
-    fn role(&self, index: Digest, child: Digest) -> Option<Box<str>> {
+    fn role(&self, index: Digest, child: Digest) -> Option<Interned> {
         self.children
             .get(&index)?
             .iter()
             .find(|named| named.digest == child)?
             .role
-            .as_ref()
-            .map(|role| role.text().into())
+            .map(Role::text)
     }
 }
 

@@ -12,6 +12,7 @@ mod eligibility;
 mod explain;
 mod graph;
 mod keep_reasons;
+mod kept_by;
 mod last_pull;
 mod missing;
 mod near_miss;
@@ -45,6 +46,7 @@ use subject::Subject;
 
 pub use conflict::{ConflictError, LifecycleConflict};
 pub use explain::Explanation;
+pub use kept_by::KeptBy;
 pub use missing::{Missing, MissingReason, Stored, first_of, missing, missing_from};
 pub use near_miss::NearMiss;
 pub use needed_archived::needed_archived;

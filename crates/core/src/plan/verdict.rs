@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::KeptBy;
 use crate::{
     evidence::{InUse, LastUse, User},
-    image::{Attachment, Digest, RepositoryName, Tag, Time},
+    image::{Attachment, Digest, Interned, RepositoryName, Tag, Time},
     inventory::{NotRead, Unclear},
     policy::{
         Rank,
@@ -19,7 +20,7 @@ use crate::{
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It is kept.
-    Keep(Box<[KeepReason]>),
+    Keep(KeptBy),
     /// It may be deleted, or archived in mode `archive`.
     Delete(DeleteReason),
 }
@@ -40,7 +41,7 @@ pub enum KeepReason {
     /// A keep rule keeps it.
     Rule {
         /// Name of the rule.
-        rule: Arc<str>,
+        rule: Interned,
         /// Tag by which it met the rule.
         #[serde(skip_serializing_if = "Option::is_none")]
         tag: Option<Tag>,
@@ -54,7 +55,7 @@ pub enum KeepReason {
     /// A rule asks for the past, and the use ledger does not know enough of it (K9).
     YoungLedger {
         /// Name of the rule.
-        rule: Arc<str>,
+        rule: Interned,
         /// Age of the ledger, in days.
         days: i64,
         /// Time at which the ledger knows enough.
@@ -63,7 +64,7 @@ pub enum KeepReason {
     /// A rule orders by version, and its tag has none.
     NoVersion {
         /// Name of the rule.
-        rule: Arc<str>,
+        rule: Interned,
         /// Tag.
         tag: Tag,
     },
@@ -79,7 +80,7 @@ pub enum KeepReason {
         index: Digest,
         /// Role in the index, such as `linux/arm64`.
         #[serde(skip_serializing_if = "Option::is_none")]
-        role: Option<Box<str>>,
+        role: Option<Interned>,
     },
     /// It may be the child of an archived index, whose manifest cannot be read.
     PossibleChildOf {
@@ -101,7 +102,7 @@ pub enum KeepReason {
     /// It is attached to an image that is not in this repository but may be in another one.
     AttachedElsewhere {
         /// Image that it is attached to.
-        subject: Digest,
+        subject: Box<Digest>,
         /// Repository that has that image; `None` if it may be in a repository or registry that was
         /// not read.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,7 +140,7 @@ pub enum DeleteReason {
     /// It met a rule, and others are newer.
     Superseded {
         /// Name of the rule.
-        rule: Arc<str>,
+        rule: Interned,
         /// Rank, beyond the number that the rule keeps.
         #[serde(flatten)]
         rank: Rank,
@@ -154,7 +155,7 @@ pub enum DeleteReason {
         index: Box<Digest>,
         /// Role in the index.
         #[serde(skip_serializing_if = "Option::is_none")]
-        role: Option<Box<str>>,
+        role: Option<Interned>,
     },
     /// It refers to an image that is deleted.
     RefersTo {
@@ -307,5 +308,15 @@ impl Verdict {
             Self::Keep(reasons) => reasons.iter().any(KeepReason::is_use),
             Self::Delete(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_small() {
+        assert!(size_of::<Verdict>() <= 40, "{} bytes", size_of::<Verdict>());
     }
 }

@@ -22,7 +22,7 @@ fn seen(mut ledger: UseLedger, table: &str, usage: &UsageIndex, now: Time) -> Us
     let all =
         [Listed { registry: &registry(0), name: &name, images: Some(images.iter().collect()) }];
     ledger.forget(&all, WINDOW, now);
-    ledger.merge(&ledger.observe(&all, usage, now));
+    ledger.merge(ledger.observe(&all, usage, now));
     ledger
 }
 
@@ -185,7 +185,7 @@ fn ledgers() -> impl Strategy<Value = UseLedger> {
 
 fn merged(a: &UseLedger, b: &UseLedger) -> UseLedger {
     let mut merged = a.clone();
-    merged.merge(b);
+    merged.merge(b.clone());
     merged
 }
 

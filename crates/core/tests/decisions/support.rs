@@ -9,7 +9,7 @@ use ecr_cleanup_core::{
     evidence::{Coverage, Evidence, EvidenceKind, SourceStatus, UsageIndex, User, Uses},
     image::{
         Archival, ArtifactType, Digest, Image, MediaType, Registry, RepositoryName, Status, Tag,
-        Time,
+        Tags, Time,
     },
     inventory::{Child, Content, Images, Inventory, Repository, Role},
     plan::{self, Plan, PlanSettings},
@@ -51,7 +51,7 @@ pub(crate) fn images(table: &str) -> Images {
         let [name, days] = parts.next().unwrap()[..] else { panic!("{line}") };
         let mut image = Image {
             digest: digest(name),
-            tags: Box::default(),
+            tags: Tags::default(),
             pushed_at: Some(days_ago(days.parse().unwrap())),
             pulled_at: None,
             archival: None,

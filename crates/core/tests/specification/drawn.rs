@@ -117,7 +117,7 @@ impl Drawn {
             used: state.used,
             seen: state.seen,
             children: children.map(|(bits, role)| {
-                let child = |it| Child { digest: digest(it), role: role.clone() };
+                let child = |it| Child { digest: digest(it), role };
                 positions(bits).map(child).collect()
             }),
             image: Image {

@@ -7,7 +7,7 @@ use std::{
 
 use ecr_cleanup_core::{
     evidence::{Listed, UseLedger},
-    image::{Digest, Image, Time},
+    image::{Digest, Image, Tags, Time},
     inventory::{Inventory, Repository},
 };
 use jiff::SignedDuration;
@@ -64,7 +64,7 @@ impl History {
                 images: repository.images().map(|_| images.iter().collect()),
             });
             let listed: Vec<Listed<'_>> = listed.collect();
-            ledger.merge(&ledger.observe(&listed, &usage(&used), hours_ago(moment)));
+            ledger.merge(ledger.observe(&listed, &usage(&used), hours_ago(moment)));
         }
         Arc::new(ledger)
     }
@@ -75,7 +75,7 @@ impl History {
         let tagged = images.map(|mut image| {
             let first = self.seen.get(&image.digest).and_then(|(_, tagged)| *tagged);
             if first.is_some_and(|first| first < moment) {
-                image.tags = Box::default();
+                image.tags = Tags::default();
             }
             image
         });

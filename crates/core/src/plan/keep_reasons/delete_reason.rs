@@ -1,7 +1,5 @@
 //! The reason that tells best why nothing keeps an image.
 
-use std::sync::Arc;
-
 use super::KeepReasons;
 use crate::{image::Status, plan::DeleteReason};
 
@@ -16,7 +14,7 @@ impl KeepReasons<'_> {
         }
         if let Some(missed) = &self.evaluation.missed[index as usize] {
             return DeleteReason::Superseded {
-                rule: Arc::clone(&self.names[missed.rule]),
+                rule: self.names[missed.rule],
                 rank: missed.rank,
             };
         }

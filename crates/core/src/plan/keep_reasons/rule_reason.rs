@@ -1,7 +1,5 @@
 //! Keep rules as reasons to keep an image.
 
-use std::sync::Arc;
-
 use super::KeepReasons;
 use crate::{
     evidence::{LastUse, RepositoryLedger},
@@ -24,7 +22,7 @@ impl KeepReasons<'_> {
         kept: &Kept,
         ledger: &RepositoryLedger,
     ) -> KeepReason {
-        let rule = Arc::clone(&self.names[kept.rule]);
+        let rule = self.names[kept.rule];
         let tag = kept
             .tag
             .map(|tag| self.images[index as usize].tags[tag].clone());

@@ -1,15 +1,13 @@
 //! Snapshots of the sentences.
 
-use std::sync::Arc;
-
 use super::*;
-use crate::image::{RepositoryName, Time};
+use crate::image::{Interned, RepositoryName, Time};
 
 fn digest() -> Digest {
     format!("sha256:{}", "ab".repeat(32)).parse().unwrap()
 }
 
-fn rule() -> Arc<str> {
+fn rule() -> Interned {
     "releases".into()
 }
 
@@ -85,7 +83,7 @@ fn a_rule_says_the_rank() {
 fn a_kept_image_has_its_reasons() {
     let (subject, index) = (digest(), digest());
     let attached = |repository| KeepReason::AttachedElsewhere {
-        subject,
+        subject: Box::new(subject),
         repository,
     };
     let reasons = [

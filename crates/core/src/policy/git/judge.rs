@@ -96,7 +96,7 @@ impl GitRules {
                 reasons[image] = Some(GitReason::Needed {
                     kind: by.kind,
                     name: by.name.as_str().into(),
-                    rank,
+                    rank: rank.map(|rank| u32::try_from(rank).unwrap_or(u32::MAX)),
                 });
             }
         }

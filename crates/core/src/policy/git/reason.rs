@@ -19,7 +19,7 @@ pub enum GitReason {
         /// Rank among the images of that ref, from 1; `None` if it is young enough whatever its
         /// rank is.
         #[serde(skip_serializing_if = "Option::is_none")]
-        rank: Option<usize>,
+        rank: Option<u32>,
     },
     /// No ref has its commit, and it was pushed or pulled a short time ago.
     Unreachable,
@@ -57,7 +57,7 @@ impl fmt::Display for GitReason {
 }
 
 /// Returns the ending of an ordinal number.
-const fn ordinal(number: usize) -> &'static str {
+const fn ordinal(number: u32) -> &'static str {
     if matches!(number % 100, 11..=13) {
         return "th";
     }
