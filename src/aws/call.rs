@@ -24,8 +24,8 @@ macro_rules! list {
 }
 pub(crate) use list;
 
-/// Waits for the rate limit, sends a request and returns its answer. `resource` is what the call is
-/// about; it is empty if that is nothing in particular.
+/// Waits for the rate limit and a connection, sends a request and returns its answer. `resource` is
+/// what the call is about; it is empty if that is nothing in particular.
 pub(super) fn call<T, E>(
     rate_limiter: &RateLimiter,
     operation: Operation,
@@ -38,6 +38,7 @@ where
     let sent = send(operation, resource, request);
     async move {
         rate_limiter.wait(operation).await;
+        let _connection = rate_limiter.connections.take(operation).await;
         sent.await
     }
 }

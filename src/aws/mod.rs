@@ -7,6 +7,7 @@ mod call_counter;
 mod caller;
 mod clients;
 mod cloudformation;
+mod connections;
 mod endpoint;
 mod environment;
 mod error;

@@ -34,6 +34,12 @@ macro_rules! operations {
                 }
             }
 
+            /// Returns the service that it is of.
+            pub(super) fn service(self) -> &'static str {
+                let name = self.name();
+                name.split_once(':').map_or(name, |(service, _)| service)
+            }
+
             /// Returns the token bucket that it draws from; `None` if its calls are not limited.
             pub(crate) const fn bucket(self) -> Option<Bucket> {
                 match self {

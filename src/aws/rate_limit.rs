@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use super::{
     Bucket, Operation,
     call_counter::is_throttled,
+    connections::Connections,
     quotas,
     token_bucket::{Found, TokenBucket},
 };
@@ -39,6 +40,8 @@ use crate::{
 pub(super) struct RateLimiter {
     /// Whether calls are held back at all.
     is_on: bool,
+    /// Connections, for the rates do not bound how many calls are under way at once.
+    pub(super) connections: Connections,
     state: Mutex<Buckets>,
 }
 
@@ -76,6 +79,7 @@ impl RateLimiter {
         };
         Self {
             is_on: true,
+            connections: Connections::default(),
             state: Mutex::new(buckets),
         }
     }

@@ -33,6 +33,7 @@ mod unread;
 mod attempts;
 mod budget;
 mod config_recorder;
+mod connections;
 mod coverage;
 mod distributed;
 mod endings;

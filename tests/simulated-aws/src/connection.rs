@@ -33,9 +33,15 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    shared.connections.accept();
     // Without this, the kernel holds small answers back.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| exchange(request, &shared));
+    let service = service_fn(async |request| {
+        shared.connections.begin();
+        let answer = exchange(request, &shared).await;
+        shared.connections.end();
+        answer
+    });
     // An error is the client that left, or a fault that closes the connection.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)

@@ -9,7 +9,7 @@ use crate::moment::Moment;
 use crate::record::{Call, Record};
 use crate::world::{Deletion, World};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -22,6 +22,30 @@ pub(crate) struct Shared {
     latency: Duration,
     jitter: Duration,
     requests: AtomicU64,
+    pub(crate) connections: Connections,
+}
+
+/// Connections so far, and requests that were in flight at once.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    accepted: AtomicUsize,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
+}
+
+impl Connections {
+    pub(crate) fn accept(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn begin(&self) {
+        let now = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_in_flight.fetch_max(now, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Shared {
@@ -94,6 +118,7 @@ impl Builder {
             latency: self.latency,
             jitter: self.jitter,
             requests: AtomicU64::new(0),
+            connections: Connections::default(),
         });
         let acceptor = tokio::spawn(accept(listener, Arc::clone(&shared)));
         SimulatedAws {
@@ -269,6 +294,21 @@ impl SimulatedAws {
     #[must_use]
     pub fn repeated_calls(&self) -> Vec<Call> {
         self.shared.lock().record.repeated()
+    }
+
+    /// Returns how many connections were accepted so far.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.connections.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many requests were in flight at once, at the most so far.
+    #[must_use]
+    pub fn most_in_flight(&self) -> usize {
+        self.shared
+            .connections
+            .most_in_flight
+            .load(Ordering::Relaxed)
     }
 
     /// Returns how many calls the rate limits refused.
