@@ -5,7 +5,8 @@
 //! `make bench`, or for some of it `cargo bench --workspace --bench whole_run -- team start`. Other limits than
 //! the documented ones follow the name of a world: `company:x10`, with the rates in the configuration;
 //! `company:off`, without any; `company:found-x10`, of which the program knows nothing; `company:deployment`, where
-//! something else makes half of the calls for task definitions.
+//! something else makes half of the calls for task definitions; `giant:config`, where AWS Config records them;
+//! `company:left`, where a run leaves the rest to the next one.
 
 mod process;
 mod server;
@@ -67,7 +68,7 @@ fn measure(name: &str, size: Size) -> Result<(), Box<dyn Error>> {
         std::thread::sleep(Duration::from_secs(5));
         let (took, answer) = clean(size, &server)?;
         let asked = server.asked()?;
-        print(run, took, &asked, &answer, &size.limits.rates());
+        print(run, took, &asked, &answer, &size.variant.rates());
         ecs.push(asked.sum(|operation, calls| {
             if operation.starts_with("ecs:") {
                 calls.answered

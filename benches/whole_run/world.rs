@@ -33,47 +33,50 @@ pub(crate) struct Size {
     members: usize,
     /// What the process that cleans it may take.
     pub(crate) megabytes: u64,
-    pub(crate) limits: Limits,
+    pub(crate) variant: Variant,
 }
 
-/// The rate limits of a world: those of [`RateLimits::documented`] so many times, and what the
-/// configuration says of them.
+/// What else there is to say of a world: its rate limits, those of [`RateLimits::documented`] so many
+/// times, and how it is cleaned.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct Variant {
     /// `None`: without any.
     times: Option<u32>,
     /// Whether the configuration names the rates. If not, the program has to find them out.
     are_known: bool,
     /// Whether a deployment makes half of the calls for task definitions that are allowed.
     with_deployment: bool,
+    /// Whether AWS Config records the task definitions, and is asked.
+    is_recorded: bool,
+    /// Most images that a run deletes. The next one goes on.
+    most_deletions: u32,
 }
 
-impl Limits {
+impl Variant {
     const DOCUMENTED: Self = Self {
         times: Some(1),
         are_known: false,
         with_deployment: false,
+        is_recorded: false,
+        most_deletions: 1_000_000,
     };
 
-    /// Reads limits: `x2`, `x10`, `off`, `found-x10` or `deployment`.
+    /// Reads a variant: `x2`, `x10`, `off`, `found-x10`, `deployment`, `config` or `left`.
     fn named(name: &str) -> Option<Self> {
-        let documented = Self::DOCUMENTED;
-        let times = |text: &str| Some(Some(text.strip_prefix('x')?.parse().ok()?));
-        Some(match name.strip_prefix("found-") {
-            Some(found) => Self {
-                times: times(found)?,
-                ..documented
-            },
-            None if name == "deployment" => Self {
-                with_deployment: true,
-                ..documented
-            },
-            None => Self {
-                times: if name == "off" { None } else { times(name)? },
-                are_known: true,
-                ..documented
-            },
-        })
+        let mut variant = Self::DOCUMENTED;
+        let times = |text: &str| text.strip_prefix('x')?.parse().ok();
+        match name {
+            "deployment" => variant.with_deployment = true,
+            "config" => variant.is_recorded = true,
+            "left" => variant.most_deletions = 10_000,
+            "off" => (variant.times, variant.are_known) = (None, true),
+            _ => {
+                let found = name.strip_prefix("found-");
+                variant.times = Some(times(found.unwrap_or(name))?);
+                variant.are_known = found.is_none();
+            }
+        }
+        Some(variant)
     }
 
     pub(crate) fn rates(self) -> RateLimits {
@@ -88,8 +91,8 @@ impl Limits {
         }
     }
 
-    /// Returns what a configuration says of them.
-    fn config(self) -> String {
+    /// Returns what a configuration says of the rates.
+    fn configured_rates(self) -> String {
         if !self.are_known {
             return String::new();
         }
@@ -112,7 +115,7 @@ pub(crate) const SIZES: [Size; 7] = [
         pods: 100,
         members: 0,
         megabytes: 128,
-        limits: Limits::DOCUMENTED,
+        variant: Variant::DOCUMENTED,
     },
     Size {
         name: "team",
@@ -123,7 +126,7 @@ pub(crate) const SIZES: [Size; 7] = [
         pods: 200,
         members: 0,
         megabytes: 128,
-        limits: Limits::DOCUMENTED,
+        variant: Variant::DOCUMENTED,
     },
     Size {
         name: "company",
@@ -134,7 +137,7 @@ pub(crate) const SIZES: [Size; 7] = [
         pods: 5000,
         members: 0,
         megabytes: 256,
-        limits: Limits::DOCUMENTED,
+        variant: Variant::DOCUMENTED,
     },
     Size {
         name: "giant",
@@ -145,7 +148,7 @@ pub(crate) const SIZES: [Size; 7] = [
         pods: 20_000,
         members: 0,
         megabytes: 1024,
-        limits: Limits::DOCUMENTED,
+        variant: Variant::DOCUMENTED,
     },
     Size {
         name: "wide",
@@ -156,7 +159,7 @@ pub(crate) const SIZES: [Size; 7] = [
         pods: 200,
         members: 0,
         megabytes: 256,
-        limits: Limits::DOCUMENTED,
+        variant: Variant::DOCUMENTED,
     },
     Size {
         name: "million",
@@ -167,7 +170,7 @@ pub(crate) const SIZES: [Size; 7] = [
         pods: 100,
         members: 0,
         megabytes: 384,
-        limits: Limits::DOCUMENTED,
+        variant: Variant::DOCUMENTED,
     },
     Size {
         name: "organization",
@@ -178,7 +181,7 @@ pub(crate) const SIZES: [Size; 7] = [
         pods: 200,
         members: 299,
         megabytes: 1024,
-        limits: Limits::DOCUMENTED,
+        variant: Variant::DOCUMENTED,
     },
 ];
 
@@ -191,30 +194,31 @@ const MEMBER_DEFINITIONS: usize = 10;
 impl Size {
     /// Returns the world of a name, such as `company`, or `company:x10` with ten times the limits.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let (world, limits) = name.split_once(':').unzip();
+        let (world, variant) = name.split_once(':').unzip();
         let size = SIZES
             .into_iter()
             .find(|size| size.name == world.unwrap_or(name))?;
-        let limits = match limits {
-            None => Limits::DOCUMENTED,
-            Some(limits) => Limits::named(limits)?,
+        let variant = match variant {
+            None => Variant::DOCUMENTED,
+            Some(variant) => Variant::named(variant)?,
         };
-        Some(Self { limits, ..size })
+        Some(Self { variant, ..size })
     }
 
     /// Returns the configuration: keep what has a tag, delete the rest, keep state.
     pub(crate) fn config(&self) -> String {
-        let organization = if self.members == 0 {
-            String::new()
-        } else {
-            let regions = REGIONS.join(", ");
-            format!("in_use: {{organization: {{role_name: reader, regions: [{regions}]}}}}, ")
+        let regions = REGIONS.join(", ");
+        let in_use = match self.members {
+            0 if self.variant.is_recorded => "ecs: {config_recorder: auto}".to_owned(),
+            0 => String::new(),
+            _ => format!("organization: {{role_name: reader, regions: [{regions}]}}"),
         };
-        let limits = self.limits.config();
+        let rates = self.variant.configured_rates();
+        let most = self.variant.most_deletions;
         format!(
-            "{{mode: delete, state: 's3://state/bench', {limits}{organization}\
+            "{{mode: delete, state: 's3://state/bench', {rates}in_use: {{{in_use}}}, \
              policies: [{{repositories: ['**'], keep: [{{name: releases, tags: '.', newest: 100000}}]}}], \
-             guards: {{max_deletions_per_run: 1000000}}}}"
+             guards: {{max_deletions_per_run: {most}}}}}"
         )
     }
 
@@ -235,6 +239,9 @@ impl Size {
             ..World::default()
         };
         self.fill(&mut world);
+        if self.variant.is_recorded {
+            world.home().record_task_definitions();
+        }
         for number in 0..self.kubernetes_clusters {
             let name = format!("kubernetes-{number}");
             let cluster = SimulatedCluster::start(&name).await;
@@ -248,7 +255,7 @@ impl Size {
         }
         let aws = SimulatedAws::builder()
             .latency(latency, jitter)
-            .rate_limits(self.limits.rates());
+            .rate_limits(self.variant.rates());
         (aws.world(world).start().await, clusters)
     }
 
