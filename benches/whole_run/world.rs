@@ -169,7 +169,7 @@ pub(crate) const SIZES: [Size; 7] = [
         kubernetes_clusters: 1,
         pods: 100,
         members: 0,
-        megabytes: 384,
+        megabytes: 320,
         variant: Variant::DOCUMENTED,
     },
     Size {

@@ -48,17 +48,14 @@ impl Planned<'_> {
         let repository = self.plan.repository_in(registry, name)?;
         let digest = explanation.digest?;
         let planned = repository.image(&digest)?;
-        let image = &planned.image;
-        let stored: Vec<&Image> = repository.images().iter().map(|it| &it.image).collect();
+        let image = planned.image;
+        let stored: Vec<&Image> = repository.stored_images().iter().collect();
         let all = self.plan.repositories().iter();
-        let all = all.flat_map(RepositoryPlan::images).map(|it| &it.image);
+        let all = all.flat_map(RepositoryPlan::stored_images);
         let usage = self.usage.with_stored(all);
         let users = usage.users_of(registry, name, image, &stored);
         let users: BTreeSet<String> = users.into_iter().map(ToString::to_string).collect();
-        let position = repository
-            .images()
-            .iter()
-            .position(|it| it.image.digest == digest);
+        let position = repository.images().position(|it| it.image.digest == digest);
         let pulled_at = position.and_then(|position| repository.last_pulls()[position]);
         let deletes = planned.verdict.deletes();
         let policies = &self.histories.policies;
@@ -101,7 +98,7 @@ impl Planned<'_> {
             let repository = self.plan.repository_in(registry, name)?;
             repository.image(&explanation.digest?)
         };
-        planned().is_some_and(|planned| match &planned.verdict {
+        planned().is_some_and(|planned| match planned.verdict {
             Verdict::Keep(reasons) => reasons.iter().any(attached),
             Verdict::Delete(_) => false,
         })
@@ -129,7 +126,7 @@ impl Planned<'_> {
             return nearest_name(name, &names).map(ToOwned::to_owned);
         };
         let tag = image.reference.tag.as_ref()?;
-        let images = repository.images().iter();
+        let images = repository.images();
         let tags: Vec<&str> = images
             .flat_map(|it| &*it.image.tags)
             .map(|tag| &**tag)

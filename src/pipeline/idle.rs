@@ -114,7 +114,7 @@ fn idle_rules<'a>(plan: &Plan, policy: usize, keep: &'a KeepRules) -> Vec<&'a Ke
     let mut any = false;
     for planned in images {
         any = true;
-        let Verdict::Keep(reasons) = &planned.verdict else {
+        let Verdict::Keep(reasons) = planned.verdict else {
             continue;
         };
         kept.extend(reasons.iter().filter_map(|reason| match reason {

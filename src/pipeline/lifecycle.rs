@@ -58,7 +58,7 @@ fn conflicts<'a>(repositories: impl Iterator<Item = &'a RepositoryPlan>) -> Vec<
 /// Returns a warning for each lifecycle policy that may take an image in use.
 pub(super) fn warnings(plan: &Plan) -> Vec<Warning> {
     let has_images_in_use = |repository: &&RepositoryPlan| {
-        let mut images = repository.images().iter();
+        let mut images = repository.images();
         images.any(|planned| planned.verdict.in_use())
     };
     let (mut warnings, mut errors) = (Vec::new(), Vec::new());

@@ -19,11 +19,11 @@ const REPOSITORIES: usize = 20;
 pub(super) fn warnings(plan: &Plan, usage: &UsageIndex) -> Vec<Warning> {
     let repositories = plan.repositories();
     let images = repositories.iter().flat_map(RepositoryPlan::images);
-    let usage = usage.with_stored(images.map(|planned| &planned.image));
+    let usage = usage.with_stored(images.map(|planned| planned.image));
     let kept = repositories.iter().map(|repository| {
-        let images = repository.images().iter();
+        let images = repository.images();
         (
-            images.filter(|it| is_kept_by_mention(it)).count(),
+            images.filter(|it| is_kept_by_mention(*it)).count(),
             repository,
         )
     });
@@ -45,8 +45,8 @@ pub(super) fn warnings(plan: &Plan, usage: &UsageIndex) -> Vec<Warning> {
 }
 
 /// Returns whether nothing but a mention keeps an image, or what belongs to it.
-fn is_kept_by_mention(planned: &PlannedImage) -> bool {
-    let Verdict::Keep(reasons) = &planned.verdict else {
+fn is_kept_by_mention(planned: PlannedImage<'_>) -> bool {
+    let Verdict::Keep(reasons) = planned.verdict else {
         return false;
     };
     let is_mention = |reason: &KeepReason| matches!(reason, KeepReason::RepositoryInUse { .. });
@@ -94,7 +94,7 @@ pub(super) fn unmatched(plan: &Plan, usage: &UsageIndex) -> Vec<Warning> {
 
 /// Returns the warning about a repository; `None` if what mentions it tells the images.
 fn warning(kept: usize, repository: &RepositoryPlan, usage: &StoredUsage<'_>) -> Option<Warning> {
-    let images: Vec<&Image> = repository.images().iter().map(|it| &it.image).collect();
+    let images: Vec<&Image> = repository.stored_images().iter().collect();
     let users = usage.users_of_all(repository.name(), &images);
     let users: Vec<String> = users.into_iter().map(ToString::to_string).collect();
     (!users.is_empty()).then(|| {

@@ -271,7 +271,7 @@ struct Actual {
 
 impl Actual {
     fn of(repository: &RepositoryPlan, digest: &Digest) -> Self {
-        let verdict = repository.image(digest).map(|planned| &planned.verdict);
+        let verdict = repository.image(digest).map(|planned| planned.verdict);
         match (repository.left_alone(), verdict) {
             (None, Some(verdict)) => Self {
                 is_kept: !verdict.deletes(),

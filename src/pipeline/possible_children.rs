@@ -11,7 +11,7 @@ const NAMED: usize = 5;
 /// Returns a warning with the number of such images and what to do, if there are any.
 pub(super) fn warning(plan: &Plan) -> Option<Warning> {
     let repositories = plan.repositories().iter().map(|repository| {
-        let images = repository.images().iter().filter(|it| stays_in_doubt(it));
+        let images = repository.images().filter(|it| stays_in_doubt(*it));
         (format!("`{}`", repository.title()), images.count() as u64)
     });
     let repositories: Vec<(String, u64)> = repositories.filter(|(_, images)| *images > 0).collect();
@@ -29,7 +29,7 @@ pub(super) fn warning(plan: &Plan) -> Option<Warning> {
     })
 }
 
-fn stays_in_doubt(planned: &PlannedImage) -> bool {
+fn stays_in_doubt(planned: PlannedImage<'_>) -> bool {
     let in_doubt = |reason: &KeepReason| matches!(reason, KeepReason::PossibleChildOf { .. });
-    matches!(&planned.verdict, Verdict::Keep(reasons) if reasons.iter().all(in_doubt))
+    matches!(planned.verdict, Verdict::Keep(reasons) if reasons.iter().all(in_doubt))
 }

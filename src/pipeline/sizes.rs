@@ -106,7 +106,7 @@ impl Planned<'_> {
 
 /// Returns the images of a repository that have layers of their own.
 fn with_layers(repository: &RepositoryPlan) -> impl Iterator<Item = &Image> {
-    let images = repository.images().iter().map(|planned| &planned.image);
+    let images = repository.stored_images().iter();
     images.filter(|image| image.media_type != MediaType::Index)
 }
 

@@ -13,7 +13,7 @@ const NAMED: usize = 5;
 /// Returns a warning with these rules and the age of the ledger, if there are any.
 pub(super) fn warning(plan: &Plan) -> Option<Warning> {
     let images = plan.repositories().iter().flat_map(RepositoryPlan::images);
-    let reasons = images.filter_map(|planned| match &planned.verdict {
+    let reasons = images.filter_map(|planned| match planned.verdict {
         Verdict::Keep(reasons) => Some(reasons.iter()),
         Verdict::Delete(_) => None,
     });

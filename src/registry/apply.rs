@@ -207,7 +207,7 @@ impl RepositoryApplier<'_, '_> {
         for level in 0..=levels.max().unwrap_or_default() {
             for action in [Action::Delete, Action::Archive] {
                 let of_action = |it: &&UnitImage<'_>| {
-                    let archives = self.plan.archives(self.repository, &it.planned.image);
+                    let archives = self.plan.archives(self.repository, it.planned.image);
                     it.level == level && archives == (action == Action::Archive)
                 };
                 let images = units.iter().flatten().filter(of_action).map(digest);

@@ -113,7 +113,7 @@ impl Batch {
     pub(super) fn images<'p>(&self, units: &Units<'p>) -> Vec<&'p Image> {
         let images = units.iter().flatten();
         let open = images.filter(|it| self.open.contains(&digest(it)));
-        open.map(|it| &it.planned.image).collect()
+        open.map(|it| it.planned.image).collect()
     }
 
     /// Returns the number of calls of the next attempt.

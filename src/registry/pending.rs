@@ -25,7 +25,7 @@ impl<'a> Pending<'a> {
         let repositories = || plan.repositories().iter();
         let subjects = repositories().flat_map(|repository| {
             let candidates = repository.candidates();
-            candidates.flat_map(|it| repository.subjects_elsewhere(&it.image))
+            candidates.flat_map(|it| repository.subjects_elsewhere(it.image))
         });
         let mut pending: BTreeMap<Digest, BTreeSet<RepositoryKey>> =
             subjects.map(|subject| (subject, BTreeSet::new())).collect();

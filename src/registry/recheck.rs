@@ -96,7 +96,7 @@ impl RepositoryApplier<'_, '_> {
     ) {
         let repository = self.repository;
         let concerned = units.iter().filter(|unit| batch.concerns(unit));
-        let images: Vec<&Image> = concerned.flatten().map(|it| &it.planned.image).collect();
+        let images: Vec<&Image> = concerned.flatten().map(|it| it.planned.image).collect();
         for image in images {
             let now = current.get(&image.digest);
             if batch.is_done(image.digest, now) {
@@ -132,17 +132,17 @@ fn change_of_unit(
     current: &HashMap<Digest, Image>,
     since: Time,
 ) -> Option<Change> {
-    let now = |planned: &PlannedImage| current.get(&planned.image.digest);
-    let is_pulled = |planned: &PlannedImage, now: &Image| {
-        is_pulled(repository, &planned.image, now) || is_pulled_since(since, now)
+    let now = |planned: PlannedImage<'_>| current.get(&planned.image.digest);
+    let is_pulled = |planned: PlannedImage<'_>, now: &Image| {
+        is_pulled(repository, planned.image, now) || is_pulled_since(since, now)
     };
     let changed = |it: &UnitImage<'_>| {
         let now = now(it.planned)?;
         let pulled = is_pulled(it.planned, now).then_some(Change::Pulled);
-        change(&it.planned.image, now).or(pulled)
+        change(it.planned.image, now).or(pulled)
     };
     let mut children = children(repository, unit);
-    let pulled = |child: &PlannedImage| now(child).is_some_and(|now| is_pulled(child, now));
+    let pulled = |child: PlannedImage<'_>| now(child).is_some_and(|now| is_pulled(child, now));
     let change = unit.iter().find_map(changed);
     change.or_else(|| children.any(pulled).then_some(Change::Pulled))
 }
@@ -154,7 +154,7 @@ fn change_of_unit(
 fn children<'a>(
     repository: &'a RepositoryPlan,
     unit: &[UnitImage<'_>],
-) -> impl Iterator<Item = &'a PlannedImage> {
+) -> impl Iterator<Item = PlannedImage<'a>> {
     let mut seen = BTreeSet::new();
     let mut pending: Vec<Digest> = unit.iter().map(|it| it.planned.image.digest).collect();
     while let Some(digest) = pending.pop() {

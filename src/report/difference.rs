@@ -85,13 +85,13 @@ impl Verdicts {
     pub fn of(plan: &Plan, home: Registry) -> Self {
         let repositories = plan.repositories().iter().filter(|it| it.acts());
         let images = repositories.flat_map(|repository| {
-            repository.images().iter().map(|planned| {
-                let image = &planned.image;
+            repository.images().map(|planned| {
+                let image = planned.image;
                 let judged = Judged {
                     tags: image.tags.iter().map(ToString::to_string).collect(),
                     bytes: own_bytes(image),
                     deletes: planned.verdict.deletes(),
-                    because: repository.because(&planned.verdict),
+                    because: repository.because(planned.verdict),
                 };
                 ((repository.title(), image.digest), judged)
             })

@@ -153,7 +153,7 @@ impl Hygiene {
         self.kept_by_idle_task_definitions.add(|| IdleImages {
             repository: repository.title(),
             images: idle.len(),
-            bytes: images.map(|planned| own_bytes(&planned.image)).sum(),
+            bytes: images.map(|planned| own_bytes(planned.image)).sum(),
         });
     }
 
@@ -208,7 +208,7 @@ impl Hygiene {
 }
 
 fn tags(repository: &RepositoryPlan) -> HashMap<&Tag, Digest> {
-    let images = repository.images().iter().map(|planned| &planned.image);
+    let images = repository.stored_images().iter();
     images
         .flat_map(|image| image.tags.iter().map(|tag| (tag, image.digest)))
         .collect()
@@ -217,7 +217,7 @@ fn tags(repository: &RepositoryPlan) -> HashMap<&Tag, Digest> {
 /// Returns whether nobody seems to need a repository.
 fn is_unused(repository: &RepositoryPlan, now: Time) -> bool {
     let is_old = |time: Time| time.age(now) > UNUSED_AFTER;
-    let mut images = repository.images().iter();
+    let mut images = repository.images();
     images.all(|it| it.image.pushed_at.is_some_and(is_old) && !it.verdict.in_use())
         && repository.last_pulls().into_iter().flatten().all(is_old)
 }

@@ -11,9 +11,9 @@ use crate::{
 /// Returns the images of a repository that stay only because of idle task definitions, together
 /// with what belongs to them.
 pub(super) fn kept_by_idle_definitions(repository: &RepositoryPlan) -> BTreeSet<Digest> {
-    let images = repository.images().iter();
+    let images = repository.images();
     let mut needs: BTreeMap<Digest, Vec<Digest>> = images
-        .filter_map(|planned| match &planned.verdict {
+        .filter_map(|planned| match planned.verdict {
             Verdict::Keep(reasons) => {
                 let needs: Option<Vec<_>> = reasons.iter().map(images_behind).collect();
                 Some((planned.image.digest, needs?.into_iter().flatten().collect()))

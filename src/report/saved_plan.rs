@@ -169,14 +169,14 @@ impl ToSave<'_> {
         let mut images = 0;
         for repository in plan.repositories().iter().filter(|it| it.acts()) {
             for planned in repository.candidates() {
-                let image = &planned.image;
+                let image = planned.image;
                 let line = SavedImage {
                     registry: repository.registry().clone(),
                     repository: repository.name().clone(),
                     digest: image.digest,
                     tags: image.tags.iter().map(ToString::to_string).collect(),
                     bytes: own_bytes(image),
-                    because: repository.because(&planned.verdict),
+                    because: repository.because(planned.verdict),
                 };
                 add_line(&mut bytes, &line)?;
                 images += 1;

@@ -73,11 +73,7 @@ impl Totals {
             line.archived = outcome.archived.len() as u64;
             self.add_outcome(repository, outcome);
         }
-        if repository
-            .images()
-            .iter()
-            .any(|it| it.verdict.is_unmatched())
-        {
+        if repository.images().any(|it| it.verdict.is_unmatched()) {
             let (name, why) = (&line.name, LeftAlone::NoTagMatched);
             let message = format!("images of `{name}` are left alone: {why}");
             let code = WarningCode::UnmatchedTags;
@@ -141,7 +137,7 @@ impl Totals {
     fn add_outcome(&mut self, repository: &RepositoryPlan, outcome: &RepositoryOutcome) {
         let bytes_of = |done: &[Digest]| {
             let images = done.iter().filter_map(|digest| repository.image(digest));
-            images.map(|planned| own_bytes(&planned.image)).sum::<u64>()
+            images.map(|planned| own_bytes(planned.image)).sum::<u64>()
         };
         self.bytes.deleted += bytes_of(&outcome.deleted);
         self.bytes_archived += bytes_of(&outcome.archived);

@@ -93,7 +93,7 @@ impl UseHistory {
             name: repository.name(),
             images: repository
                 .was_read()
-                .then(|| repository.images().iter().map(|it| &it.image).collect()),
+                .then(|| repository.stored_images().iter().collect()),
         });
         let listed: Vec<Listed<'_>> = listed.collect();
         let change = |ledger: &mut UseLedger| {

@@ -80,7 +80,7 @@ async fn candidates(aws: &SimulatedAws, digests: &BTreeMap<&'static str, String>
         .repositories()
         .iter()
         .find(|it| &**it.name() == "annotated");
-    let images = repository.unwrap().images().iter();
+    let images = repository.unwrap().images();
     let deleted = images.filter(|it| matches!(it.verdict, Verdict::Delete(_)));
     let deleted: Vec<String> = deleted.map(|it| it.image.digest.to_string()).collect();
     planned.save_facts().await;

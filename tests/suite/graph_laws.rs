@@ -167,9 +167,9 @@ fn read(world: &World, plan: &Plan) -> Read {
         .map(|image| image.digest)
         .collect();
     let digests = |wanted: &dyn Fn(&Image, &Verdict) -> bool| -> BTreeSet<Digest> {
-        let planned = repository.images().iter();
+        let planned = repository.images();
         planned
-            .filter(|it| wanted(&it.image, &it.verdict))
+            .filter(|it| wanted(it.image, it.verdict))
             .map(|it| it.image.digest)
             .collect()
     };

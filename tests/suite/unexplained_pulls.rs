@@ -73,11 +73,11 @@ async fn a_candidate_that_somebody_pulled_may_be_kept() {
     let program = program(&aws, &config("keep"));
     let planned = program.plan(request(Mode::Plan)).await.unwrap();
     let app = planned.plan().repository(APP).unwrap();
-    let is_kept_for_it = |planned: &&PlannedImage| match &planned.verdict {
+    let is_kept_for_it = |planned: &PlannedImage<'_>| match planned.verdict {
         Verdict::Keep(reasons) => matches!(reasons[..], [KeepReason::UnexplainedPull { .. }]),
         Verdict::Delete(_) => false,
     };
-    assert_eq!(app.images().iter().filter(is_kept_for_it).count(), 2);
+    assert_eq!(app.images().filter(is_kept_for_it).count(), 2);
     let explained = program.reference(&format!("{APP}@{pulled}")).unwrap();
     assert_contains!(planned.explain(&explained), "somebody pulled it");
     let answer = run(&aws, &config("keep")).await;

@@ -153,7 +153,7 @@ impl Work {
         let repositories: BTreeSet<_> = both.iter().map(|(it, _)| it.key()).collect();
         Self {
             images: both.len() as u64,
-            bytes: both.iter().map(|(_, it)| own_bytes(&it.image)).sum(),
+            bytes: both.iter().map(|(_, it)| own_bytes(it.image)).sum(),
             repositories: repositories.len() as u64,
         }
     }

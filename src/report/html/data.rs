@@ -186,8 +186,8 @@ impl Page<'_> {
         let asked = asked.filter(|repository| repository.left_alone() != Some(&not_asked));
         let mut asked: Vec<&RepositoryPlan> = asked.collect();
         let size = |repository: &RepositoryPlan| -> u64 {
-            let images = repository.images().iter();
-            images.map(|planned| own_bytes(&planned.image)).sum()
+            let images = repository.images();
+            images.map(|planned| own_bytes(planned.image)).sum()
         };
         asked.sort_by_cached_key(|it| (Reverse(size(it)), Reverse(it.images().len()), it.title()));
         let (mut listed, mut others) = (Vec::new(), BTreeMap::new());

@@ -21,7 +21,7 @@ impl ExclusiveBytes {
     pub fn add(&mut self, repository: &RepositoryPlan, layers: &HashMap<Digest, Vec<Layer>>) {
         let of_repository = self.0.entry(repository.key().clone()).or_default();
         let mut owners: HashMap<&str, (u64, Reason)> = HashMap::new();
-        let images = repository.images().iter();
+        let images = repository.images();
         for planned in images.filter(|it| it.image.media_type != MediaType::Index) {
             let reason = Reason::of(repository, planned);
             let Some(layers) = layers.get(&planned.image.digest) else {

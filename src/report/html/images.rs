@@ -37,7 +37,7 @@ pub(super) struct Candidate<'a> {
     pub(super) reason: usize,
     pub(super) kind: Kind,
     pub(super) plan: &'a RepositoryPlan,
-    pub(super) planned: &'a PlannedImage,
+    pub(super) planned: PlannedImage<'a>,
 }
 
 /// An image; the script of the page reads the fields by their order.

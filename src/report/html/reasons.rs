@@ -35,11 +35,11 @@ impl Reason {
 
     /// Returns the reason of an image. What is kept or deleted with an image it belongs to has the
     /// reason of that one.
-    pub(super) fn of(repository: &RepositoryPlan, planned: &PlannedImage) -> Self {
-        let mut verdict = &planned.verdict;
+    pub(super) fn of(repository: &RepositoryPlan, planned: PlannedImage<'_>) -> Self {
+        let mut verdict = planned.verdict;
         for _ in 0..DEPTH {
             match whole(repository, verdict) {
-                Some(whole) => verdict = &whole.verdict,
+                Some(whole) => verdict = whole.verdict,
                 None => break,
             }
         }
@@ -53,7 +53,7 @@ impl Reason {
 }
 
 /// Returns the image that another one is kept or deleted with.
-fn whole<'a>(repository: &'a RepositoryPlan, verdict: &Verdict) -> Option<&'a PlannedImage> {
+fn whole<'a>(repository: &'a RepositoryPlan, verdict: &Verdict) -> Option<PlannedImage<'a>> {
     let digest = match verdict {
         Verdict::Keep(reasons) => match first(reasons)? {
             KeepReason::HasPartInUse { part } => part,

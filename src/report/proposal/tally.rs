@@ -50,7 +50,7 @@ impl<'a> Tallies<'a> {
                 let shape = shapes.get(&root).copied().flatten();
                 let tally = tallies.0.entry(shape).or_default();
                 tally.deleted += 1;
-                tally.bytes += own_bytes(&candidate.image);
+                tally.bytes += own_bytes(candidate.image);
             }
         }
         tallies

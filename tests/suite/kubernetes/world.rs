@@ -123,7 +123,7 @@ pub(crate) async fn run(program: &Program) -> Ran {
     let planned = program.plan(request(Mode::Delete)).await.unwrap();
     let mut kept = Vec::new();
     for repository in planned.plan().repositories() {
-        let images = repository.images().iter();
+        let images = repository.images();
         for PlannedImage { image, verdict } in images.filter(|it| !it.verdict.deletes()) {
             let because = |tag: &Tag| (tag.to_string(), repository.because(verdict));
             kept.extend(image.tags.iter().map(because));

@@ -271,8 +271,8 @@ fn unmatched(repository: &RepositoryPlan) -> bool {
 /// program's graph.
 fn closure_of_use(world: &World, repository: &RepositoryPlan) -> BTreeSet<Digest> {
     let references: BTreeSet<String> = world.references().into_iter().collect();
-    let images = repository.images().iter();
-    let images: Vec<&Image> = images.map(|planned| &planned.image).collect();
+    let images = repository.images();
+    let images: Vec<&Image> = images.map(|planned| planned.image).collect();
     let children = repository.children();
     let named = |image: &Image| {
         let (digest, name) = (image.digest.to_string(), repository.name());
@@ -313,7 +313,6 @@ fn without(plan: &Plan) -> Inventory {
         let kept = |digest: &Digest| !deleted.contains(&(repository.name().to_string(), *digest));
         let images = repository
             .images()
-            .iter()
             .map(|planned| planned.image.clone())
             .filter(|image| kept(&image.digest))
             .collect();
@@ -367,7 +366,7 @@ proptest! {
         let plan = world.plan();
         for (position, repository) in plan.repositories().iter().enumerate() {
             let stored: BTreeSet<Digest> = world.images(position).images.iter().map(|image| image.digest).collect();
-            let planned: Vec<Digest> = repository.images().iter().map(|planned| planned.image.digest).collect();
+            let planned: Vec<Digest> = repository.images().map(|planned| planned.image.digest).collect();
             prop_assert_eq!(planned.len(), stored.len());
             prop_assert_eq!(planned.into_iter().collect::<BTreeSet<_>>(), stored);
             for PlannedImage { verdict, .. } in repository.images() {
@@ -410,12 +409,12 @@ proptest! {
         let rule = |text: &&&str| text.contains("name: snapshots");
         for repository in world.plan().repositories().iter().filter(|_| world.rules.iter().any(|text| rule(&text))) {
             let snapshot = |image: &Image| image.tags.iter().any(|tag| tag.contains("SNAPSHOT"));
-            let mut snapshots: Vec<_> = repository.images().iter().filter(|planned| snapshot(&planned.image)).collect();
+            let mut snapshots: Vec<_> = repository.images().filter(|planned| snapshot(planned.image)).collect();
             snapshots.sort_by_key(|it| (std::cmp::Reverse(it.image.pushed_at), it.image.digest));
             let counts = |image: &Image| {
                 image.status != Status::Archived && image.artifact_type == ArtifactType::ContainerImage && !image.is_attachment(true)
             };
-            for PlannedImage { image, verdict } in snapshots.into_iter().filter(|it| counts(&it.image)).take(2) {
+            for PlannedImage { image, verdict } in snapshots.into_iter().filter(|it| counts(it.image)).take(2) {
                 prop_assert!(!verdict.deletes(), "{}", image.digest);
             }
         }
@@ -443,7 +442,7 @@ proptest! {
         let after = World { rules, ..world }.plan();
         prop_assume!(!frees_a_part(&after));
         for (before, after) in before.repositories().iter().zip(after.repositories()) {
-            for (before_image, after_image) in before.images().iter().zip(after.images()) {
+            for (before_image, after_image) in before.images().zip(after.images()) {
                 let more = after_image.verdict.deletes() && !before_image.verdict.deletes();
                 prop_assert!(unmatched(before) || !more, "{}", after_image.image.digest);
             }
@@ -470,13 +469,13 @@ proptest! {
                 let stored = repository.image(digest).map(|it| &it.image.artifact_type);
                 stored.map(|it| *it != ArtifactType::ContainerImage)
             };
-            let is_mixed = |planned: &PlannedImage| {
-                let (image, children) = (&planned.image, repository.children());
+            let is_mixed = |planned: PlannedImage<'_>| {
+                let (image, children) = (planned.image, repository.children());
                 let children = children.get(&image.digest).into_iter().flatten();
                 let mut linked = image.subjects().chain(children.map(|child| child.digest));
                 linked.any(|to| is_artifact(&to).is_some_and(|it| Some(it) != is_artifact(&image.digest)))
             };
-            if repository.images().iter().any(is_mixed) {
+            if repository.images().any(is_mixed) {
                 continue;
             }
             let deletes = |plan: &Plan, digest: &Digest| {
@@ -516,8 +515,8 @@ proptest! {
             matches!(reason, KeepReason::InUse(_) | KeepReason::Rule { tag: Some(_), .. } | KeepReason::NoVersion { .. })
         };
         for (repository, plan) in before.repositories().iter().enumerate() {
-            let taken = plan.images().iter().any(|it| it.image.tags.iter().any(|known| &**known == TAGS[tag]));
-            let kept = plan.images().iter().filter(|planned| match &planned.verdict {
+            let taken = plan.images().any(|it| it.image.tags.iter().any(|known| &**known == TAGS[tag]));
+            let kept = plan.images().filter(|planned| match planned.verdict {
                 Verdict::Keep(reasons) => reasons.iter().any(by_name),
                 Verdict::Delete(_) => false,
             });

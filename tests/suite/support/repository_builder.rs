@@ -334,5 +334,5 @@ pub(crate) fn candidate_names(
 /// Returns why an image is kept or deleted, a sentence each.
 pub(crate) fn because(plan: &Plan, repository: &str, name: &str) -> Vec<String> {
     let repository = plan.repository(repository).unwrap();
-    repository.because(&repository.image(&digest(name)).unwrap().verdict)
+    repository.because(repository.image(&digest(name)).unwrap().verdict)
 }

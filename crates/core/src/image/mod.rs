@@ -1,7 +1,7 @@
 //! Images, their digests and tags, and references to them.
 //!
 //! Text is parsed once, at the edge. Sizes matter, since a registry of a million images has to fit
-//! into a function of 384 MB: a digest is 32 bytes, a time is 8, text that recurs is kept once, and only
+//! into a function of 320 MB: a digest is 32 bytes, a time is 8, text that recurs is kept once, and only
 //! what is unusual about an image is boxed.
 
 mod attachment;

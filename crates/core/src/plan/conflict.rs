@@ -60,25 +60,22 @@ impl RepositoryPlan {
         // ECR expires no image that an index names.
         let children = self.children().values().flatten();
         let children: HashSet<Digest> = children.map(|child| child.digest).collect();
-        let conflicts = self
-            .images()
-            .iter()
-            .filter_map(|PlannedImage { image, verdict }| {
-                if verdict.deletes()
-                    || image.status != Status::Active
-                    || children.contains(&image.digest)
-                {
-                    return None;
-                }
-                let rule = rules.of_active().find(|rule| rule.selects(image))?;
-                Some(LifecycleConflict {
-                    image: format!("{}{}", self.title(), image.name()),
-                    in_use: verdict.in_use(),
-                    rule: rule.priority,
-                    action: rule.action().to_owned(),
-                    because: self.because(verdict),
-                })
-            });
+        let conflicts = self.images().filter_map(|PlannedImage { image, verdict }| {
+            if verdict.deletes()
+                || image.status != Status::Active
+                || children.contains(&image.digest)
+            {
+                return None;
+            }
+            let rule = rules.of_active().find(|rule| rule.selects(image))?;
+            Some(LifecycleConflict {
+                image: format!("{}{}", self.title(), image.name()),
+                in_use: verdict.in_use(),
+                rule: rule.priority,
+                action: rule.action().to_owned(),
+                because: self.because(verdict),
+            })
+        });
         Ok(conflicts.collect())
     }
 }

@@ -106,9 +106,9 @@ impl Plan {
         let Some(repository) = self.repository_in(registry, name) else {
             return unknown(format!("repository `{name}` does not exist in {registry}"));
         };
-        let images = repository.images().iter();
+        let images = repository.images();
         let named: Vec<_> = images
-            .filter(|planned| image.names(&planned.image))
+            .filter(|planned| image.names(planned.image))
             .collect();
         let planned = match named.as_slice() {
             [planned] => planned,

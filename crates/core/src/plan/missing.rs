@@ -158,7 +158,7 @@ impl Plan {
             Some(
                 LeftAlone::NotRead(_) | LeftAlone::TagsUnread { .. } | LeftAlone::Failed { .. },
             ) => Stored::Unknown,
-            _ => Stored::Images(repository.images().iter().map(|it| &it.image).collect()),
+            _ => Stored::Images(repository.stored_images().iter().collect()),
         }
     }
 }

@@ -54,8 +54,7 @@ fn named_by_live_use(usage: &UsageIndex) -> BTreeMap<(&Registry, &RepositoryName
 }
 
 fn needed_of<'a>(repository: &'a RepositoryPlan, named: &Named<'_>) -> Vec<&'a Image> {
-    let planned = repository.images();
-    let images: Vec<&Image> = planned.iter().map(|it| &it.image).collect();
+    let images: Vec<&Image> = repository.stored_images().iter().collect();
     if images.iter().all(|image| image.status != Status::Archived) {
         return Vec::new();
     }
@@ -72,8 +71,10 @@ fn needed_of<'a>(repository: &'a RepositoryPlan, named: &Named<'_>) -> Vec<&'a I
         order.extend(graph.dependents(index).filter(|it| seen.insert(*it)));
         next += 1;
     }
-    let needed = order.into_iter().map(|index| &planned[index as usize]);
+    let needed = order
+        .into_iter()
+        .map(|index| repository.image_at(index as usize));
     // All of it is kept, since it belongs to something in use.
     let needed = needed.filter(|it| it.image.status == Status::Archived && !it.verdict.deletes());
-    needed.map(|it| &it.image).collect()
+    needed.map(|it| it.image).collect()
 }

@@ -12,7 +12,7 @@ pub struct ReasonGroup<'a> {
     /// The lowest and the highest rank, if the reason is one.
     ranks: Option<(u32, u32)>,
     /// The images, newest first.
-    pub images: Vec<&'a PlannedImage>,
+    pub images: Vec<PlannedImage<'a>>,
 }
 
 /// Reason without what only one image has.
@@ -35,7 +35,7 @@ impl RepositoryPlan {
         let mut candidates: Vec<_> = self.candidates().collect();
         candidates.sort_by_key(|it| (std::cmp::Reverse(it.image.pushed_at), it.image.digest));
         for planned in candidates {
-            let Verdict::Delete(why) = &planned.verdict else {
+            let Verdict::Delete(why) = planned.verdict else {
                 continue;
             };
             let reason = CommonReason::of(why);
@@ -55,7 +55,7 @@ impl RepositoryPlan {
 }
 
 impl<'a> ReasonGroup<'a> {
-    fn add(&mut self, planned: &'a PlannedImage, why: &DeleteReason) {
+    fn add(&mut self, planned: PlannedImage<'a>, why: &DeleteReason) {
         self.images.push(planned);
         if let DeleteReason::Superseded { rank, .. } = why {
             let (low, high) = self.ranks.unwrap_or((rank.rank, rank.rank));

@@ -17,19 +17,23 @@ use crate::{
 };
 
 /// An image with its verdict.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlannedImage {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlannedImage<'a> {
     /// Image, as it was when it was read.
-    pub image: Image,
+    pub image: &'a Image,
     /// Verdict.
-    pub verdict: Verdict,
+    pub verdict: &'a Verdict,
 }
 
 /// A verdict for each image of a repository.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RepositoryPlan {
     facts: Facts,
-    images: Vec<PlannedImage>,
+    /// In the order of their digests. They stay where they were read to: put together with their
+    /// verdicts, they would need as much memory again.
+    images: Vec<Image>,
+    /// In the order of the images.
+    verdicts: Vec<Verdict>,
     children: HashMap<Digest, Vec<Child>>,
     manifests_read: Option<RangeInclusive<Time>>,
     own_readings: OwnReadings,
@@ -154,12 +158,10 @@ impl Facts {
 
 impl From<Draft> for RepositoryPlan {
     fn from(draft: Draft) -> Self {
-        let images = draft.stored.images.into_iter().zip(draft.verdicts);
         Self {
             facts: draft.facts,
-            images: images
-                .map(|(image, verdict)| PlannedImage { image, verdict })
-                .collect(),
+            images: draft.stored.images,
+            verdicts: draft.verdicts,
             children: draft.stored.children,
             manifests_read: draft.stored.manifests_read,
             own_readings: draft.stored.own_readings,
@@ -171,7 +173,7 @@ impl From<Draft> for RepositoryPlan {
 
 impl RepositoryPlan {
     pub(super) fn subject(&self) -> Subject<'_> {
-        let images = self.images.iter().map(|planned| &planned.image).collect();
+        let images = self.images.iter().collect();
         self.facts
             .subject(images, &self.children, &self.own_readings, &self.revisions)
     }
@@ -217,8 +219,25 @@ impl RepositoryPlan {
 
     /// Returns the images in the order of their digests; none if it was not read.
     #[must_use]
-    pub fn images(&self) -> &[PlannedImage] {
+    pub fn images(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = PlannedImage<'_>> + ExactSizeIterator + Clone {
+        let images = self.images.iter().zip(&self.verdicts);
+        images.map(|(image, verdict)| PlannedImage { image, verdict })
+    }
+
+    /// Returns the images without their verdicts, in the same order.
+    #[must_use]
+    pub fn stored_images(&self) -> &[Image] {
         &self.images
+    }
+
+    /// Returns the image at a position.
+    pub(super) fn image_at(&self, position: usize) -> PlannedImage<'_> {
+        PlannedImage {
+            image: &self.images[position],
+            verdict: &self.verdicts[position],
+        }
     }
 
     /// Returns the children of each index.
@@ -304,8 +323,7 @@ impl RepositoryPlan {
     /// (K5).
     pub fn ruled_tags(&self) -> impl Iterator<Item = &Tag> {
         let subject = self.subject();
-        self.images.iter().flat_map(move |planned| {
-            let image = &planned.image;
+        self.images.iter().flat_map(move |image| {
             let can_run = can_run(image, &subject.images, subject.children);
             let tags = image.ordinary_tags(can_run).map(|(_, tag)| tag);
             tags.filter(move |_| counts(image, can_run))
@@ -314,12 +332,12 @@ impl RepositoryPlan {
 
     /// Returns the images that rules are about, each with the tags that they match: no attachments,
     /// artifacts, archived ones or untagged children.
-    pub fn ruled_images(&self) -> impl Iterator<Item = (&PlannedImage, Vec<&Tag>)> {
+    pub fn ruled_images(&self) -> impl Iterator<Item = (PlannedImage<'_>, Vec<&Tag>)> {
         let subject = self.subject();
         let children = self.children.values().flatten();
         let children: HashSet<Digest> = children.map(|child| child.digest).collect();
-        self.images.iter().filter_map(move |planned| {
-            let image = &planned.image;
+        self.images().filter_map(move |planned| {
+            let image = planned.image;
             let can_run = can_run(image, &subject.images, subject.children);
             let tags: Vec<&Tag> = image.ordinary_tags(can_run).map(|(_, tag)| tag).collect();
             let is_part = tags.is_empty() && children.contains(&image.digest);
@@ -329,11 +347,11 @@ impl RepositoryPlan {
 
     /// Returns the image that decides about an image: the one that it is deleted with, to any depth.
     #[must_use]
-    pub fn decided_by<'a>(&'a self, planned: &'a PlannedImage) -> &'a PlannedImage {
+    pub fn decided_by<'a>(&'a self, planned: PlannedImage<'a>) -> PlannedImage<'a> {
         let mut root = planned;
         // As many steps as there are images suffice, also in a circle.
         for _ in &self.images {
-            let next = match &root.verdict {
+            let next = match root.verdict {
                 Verdict::Delete(DeleteReason::PartOf { index, .. }) => self.image(index),
                 Verdict::Delete(DeleteReason::RefersTo { subject, .. }) => self.image(subject),
                 _ => None,
@@ -345,10 +363,8 @@ impl RepositoryPlan {
     }
 
     /// Returns the images that may be deleted or archived.
-    pub fn candidates(&self) -> impl Iterator<Item = &PlannedImage> {
-        self.images
-            .iter()
-            .filter(|planned| planned.verdict.deletes())
+    pub fn candidates(&self) -> impl Iterator<Item = PlannedImage<'_>> {
+        self.images().filter(|planned| planned.verdict.deletes())
     }
 
     /// Returns what an image refers to that is not in this repository.
@@ -359,9 +375,9 @@ impl RepositoryPlan {
 
     /// Returns the image of a digest.
     #[must_use]
-    pub fn image(&self, digest: &Digest) -> Option<&PlannedImage> {
-        let order = |planned: &PlannedImage| planned.image.digest.cmp(digest);
+    pub fn image(&self, digest: &Digest) -> Option<PlannedImage<'_>> {
+        let order = |image: &Image| image.digest.cmp(digest);
         let position = self.images.binary_search_by(order).ok()?;
-        self.images.get(position)
+        Some(self.image_at(position))
     }
 }

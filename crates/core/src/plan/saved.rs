@@ -13,9 +13,9 @@ pub struct SavedImages(BTreeMap<Registry, BTreeMap<RepositoryName, HashSet<Diges
 #[derive(Debug, Default)]
 pub struct SinceSaved<'a> {
     /// Images that both delete, of which nothing is kept that they belong to.
-    pub both: Vec<(&'a RepositoryPlan, &'a PlannedImage)>,
+    pub both: Vec<(&'a RepositoryPlan, PlannedImage<'a>)>,
     /// Images of the saved plan that are kept now.
-    pub kept: Vec<(&'a RepositoryPlan, &'a PlannedImage)>,
+    pub kept: Vec<(&'a RepositoryPlan, PlannedImage<'a>)>,
     /// Number of images of the saved plan that are not stored any more, or not read now.
     pub absent: u64,
     /// Number of images that the fresh plan alone deletes.
@@ -71,7 +71,7 @@ impl Plan {
         let mut since = SinceSaved::default();
         let mut stored = 0;
         for repository in self.repositories() {
-            let planned = repository.images().iter();
+            let planned = repository.images();
             let (of_saved, others): (Vec<_>, Vec<_>) =
                 planned.partition(|it| saved.contains(repository, &it.image.digest));
             stored += of_saved.len() as u64;

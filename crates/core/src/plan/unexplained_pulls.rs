@@ -32,12 +32,12 @@ impl Plan {
 impl RepositoryPlan {
     fn unexplained_pulls(&self, within: SignedDuration, now: Time) -> Option<UnexplainedPulls> {
         let is_recent = |pull: Time| pull.age(now) <= within;
-        let mut images = self.images().iter();
+        let mut images = self.images();
         let has_pulls = images.any(|planned| planned.image.pulled_at.is_some_and(is_recent));
-        if !has_pulls || !self.images().iter().any(is_unexplained) {
+        if !has_pulls || !self.images().any(is_unexplained) {
             return None;
         }
-        let images = self.images().iter().zip(self.last_pulls());
+        let images = self.images().zip(self.last_pulls());
         let pulls = images.filter_map(|(planned, pull)| pull.filter(|_| is_unexplained(planned)));
         let pulls: Vec<Time> = pulls.filter(|pull| is_recent(*pull)).collect();
         Some(UnexplainedPulls {
@@ -48,9 +48,9 @@ impl RepositoryPlan {
     }
 }
 
-fn is_unexplained(planned: &PlannedImage) -> bool {
+fn is_unexplained(planned: PlannedImage<'_>) -> bool {
     let is_kept_for_it = |reason: &KeepReason| matches!(reason, KeepReason::UnexplainedPull { .. });
-    match &planned.verdict {
+    match planned.verdict {
         Verdict::Delete(_) => true,
         Verdict::Keep(reasons) => reasons.iter().any(is_kept_for_it),
     }

@@ -32,7 +32,7 @@ pub struct UnitImage<'a> {
     /// Number of images, one after the other, that have to be deleted before.
     pub level: u32,
     /// Image.
-    pub planned: &'a PlannedImage,
+    pub planned: PlannedImage<'a>,
 }
 
 impl RepositoryPlan {
@@ -46,12 +46,12 @@ impl RepositoryPlan {
     /// candidate is not in the saved plan, what belongs to it is left out like itself (A11).
     #[must_use]
     pub fn units_in(&self, saved: Option<&SavedImages>) -> Vec<Unit<'_>> {
-        let images: Vec<&Image> = self.images().iter().map(|planned| &planned.image).collect();
+        let images: Vec<&Image> = self.stored_images().iter().collect();
         let graph = Graph::new(&images, self.children());
         let left_out = saved.map(|saved| self.left_out(&graph, saved));
         let left_out = left_out.unwrap_or_default();
         let deletes = |index: &u32| {
-            self.images()[*index as usize].verdict.deletes() && !left_out.contains(index)
+            self.image_at(*index as usize).verdict.deletes() && !left_out.contains(index)
         };
         let candidates: Vec<u32> = (0..)
             .zip(&images)
@@ -67,7 +67,7 @@ impl RepositoryPlan {
             let dependents = graph.dependents(candidates[slot]);
             dependents.filter_map(|index| slots.get(&index).copied())
         };
-        let planned = |slot: usize| &self.images()[candidates[slot] as usize];
+        let planned = |slot: usize| self.image_at(candidates[slot] as usize);
 
         let mut sets = Sets::new(candidates.len());
         let base = self.hold_possible_children(candidates.len(), planned, &mut sets);
@@ -99,16 +99,16 @@ impl RepositoryPlan {
         let mut open: Vec<u32> = new.map(|(index, _)| index).collect();
         let opaque = open
             .iter()
-            .map(|&index| &self.images()[index as usize].image);
+            .map(|&index| self.image_at(index as usize).image);
         let opaque = OpaqueIndexes::new(opaque.filter(|image| self.is_opaque(image)));
         if let Some(indexes) = opaque {
             let archived = candidates().filter(|(_, it)| it.image.status == Status::Archived);
-            let possible = archived.filter(|(_, it)| indexes.may_name(&it.image));
+            let possible = archived.filter(|(_, it)| indexes.may_name(it.image));
             open.extend(possible.map(|(index, _)| index));
         }
         let mut left_out: HashSet<u32> = open.iter().copied().collect();
         while let Some(index) = open.pop() {
-            let deletes = |it: &u32| self.images()[*it as usize].verdict.deletes();
+            let deletes = |it: &u32| self.image_at(*it as usize).verdict.deletes();
             let dependents = graph.dependents(index).filter(deletes);
             open.extend(dependents.filter(|it| left_out.insert(*it)));
         }
@@ -120,17 +120,17 @@ impl RepositoryPlan {
     fn hold_possible_children<'a>(
         &self,
         slots: usize,
-        planned: impl Fn(usize) -> &'a PlannedImage,
+        planned: impl Fn(usize) -> PlannedImage<'a>,
         sets: &mut Sets,
     ) -> Vec<u32> {
         let (opaque, others): (Vec<usize>, Vec<usize>) = (0..slots)
             .filter(|&slot| planned(slot).image.status == Status::Archived)
-            .partition(|&slot| self.is_opaque(&planned(slot).image));
+            .partition(|&slot| self.is_opaque(planned(slot).image));
         let mut base = vec![0; slots];
-        let indexes = OpaqueIndexes::new(opaque.iter().map(|&slot| &planned(slot).image));
+        let indexes = OpaqueIndexes::new(opaque.iter().map(|&slot| planned(slot).image));
         let Some(indexes) = indexes else { return base };
         let children = others.into_iter();
-        for child in children.filter(|&slot| indexes.may_name(&planned(slot).image)) {
+        for child in children.filter(|&slot| indexes.may_name(planned(slot).image)) {
             base[child] = 1;
             sets.join(opaque[0], child);
         }

@@ -57,7 +57,7 @@ fn every_verdict_has_its_reason() {
             let planned = app.image(&digest(line.trim())).unwrap();
             let verdict = if planned.verdict.deletes() { "-" } else { "+" };
             lines.push(format!("{verdict} {}", line.trim()));
-            let because = app.because(&planned.verdict).into_iter();
+            let because = app.because(planned.verdict).into_iter();
             lines.extend(because.map(|reason| format!("      {reason}")));
         }
         lines.push(String::new());
@@ -74,7 +74,7 @@ fn a_tag_without_a_version_is_a_reason() {
     let stored = inventory(&[("app", "a 9 | tag stable\n b 9 | tag 1.0")]);
     let plan = plan(stored, &usage(&[]), &policies, days_ago(0));
     let app = plan.repository("app").unwrap();
-    let because = |letter| app.because(&app.image(&digest(letter)).unwrap().verdict);
+    let because = |letter| app.because(app.image(&digest(letter)).unwrap().verdict);
     assert_eq!(because("a"), ["rule `kept` ranks by version, but tag `stable` has no version"]);
     assert_eq!(because("b"), ["kept by rule `kept` (tag `1.0`): rank 1 of 1"]);
 }
@@ -85,7 +85,7 @@ fn an_artifact_of_its_own_is_told_from_images_and_attachments() {
     let table =
         "a 9 | artifact\n b 9 | of c | artifact\n c 9 | tag keep\n d 9 | artifact | tag old";
     let plan = plan(inventory(&[("app", table)]), &usage(&[]), &keeping("^keep"), days_ago(0));
-    let images = plan.repository("app").unwrap().images().iter();
+    let images = plan.repository("app").unwrap().images();
     let artifacts: Vec<bool> = images.map(|it| it.verdict.is_of_artifact()).collect();
     assert_eq!(artifacts, [true, false, false, true]);
 }
@@ -118,6 +118,6 @@ fn an_image_of_a_repository_that_is_left_alone_says_why_that_is() {
     rules.delete_unmatched = false;
     let plan = plan(inventory(&[("app", "a 9 | tag old")]), &usage(&[]), &policies, days_ago(0));
     let app = plan.repository("app").unwrap();
-    let because = app.because(&app.images()[0].verdict).remove(0);
+    let because = app.because(app.images().next().unwrap().verdict).remove(0);
     assert!(because.starts_with("the repository is left alone: none of its tags "), "{because}");
 }

@@ -98,7 +98,7 @@ fn a_plan_finds_its_repositories_and_images() {
     assert_eq!(candidates, [digest("a")]);
     assert!(plan.repository("none").is_none());
     assert_eq!((plan.now(), plan.is_archiving_any()), (days_ago(0), false));
-    assert!(!plan.archives(app, &app.image(&digest("a")).unwrap().image));
+    assert!(!plan.archives(app, app.image(&digest("a")).unwrap().image));
 }
 
 /// Attachments, artifacts and archived images are no subject of rules (K5).
@@ -151,7 +151,7 @@ fn only_what_is_active_is_archived() {
     let settings = PlanSettings { archive, ..days_ago(0).into() };
     let plan = plan_of(inventory(&[("app", "a 9\n b 9 | archived 1")]), &usage(&[]), settings);
     let app = plan.repository("app").unwrap();
-    let archives: Vec<bool> = app.candidates().map(|it| plan.archives(app, &it.image)).collect();
+    let archives: Vec<bool> = app.candidates().map(|it| plan.archives(app, it.image)).collect();
     assert_eq!(archives, [true, false]);
     assert!(plan.is_archiving_any());
 }

@@ -24,7 +24,7 @@ fn worlds() -> impl Strategy<Value = (Drawing, Drawing)> {
 }
 
 /// Returns whether an image is deleted only after another one of its repository.
-fn belongs(repository: &RepositoryPlan, image: &PlannedImage, to: &PlannedImage) -> bool {
+fn belongs(repository: &RepositoryPlan, image: PlannedImage<'_>, to: PlannedImage<'_>) -> bool {
     let children = repository.children().get(&to.image.digest);
     let is_child =
         |digest: Digest| children.is_some_and(|all| all.iter().any(|it| it.digest == digest));
@@ -33,14 +33,14 @@ fn belongs(repository: &RepositoryPlan, image: &PlannedImage, to: &PlannedImage)
 }
 
 /// Returns whether an index of a repository is archived, and its children are not known.
-fn is_opaque(repository: &RepositoryPlan, planned: &PlannedImage) -> bool {
-    let image = &planned.image;
+fn is_opaque(repository: &RepositoryPlan, planned: PlannedImage<'_>) -> bool {
+    let image = planned.image;
     image.media_type == MediaType::Index && !repository.children().contains_key(&image.digest)
 }
 
 /// Returns what both plans delete, without what belongs to an image that the fresh one alone does.
 fn expected(repository: &RepositoryPlan, saved: &SavedImages) -> BTreeSet<Digest> {
-    let candidates: Vec<&PlannedImage> = repository.candidates().collect();
+    let candidates: Vec<PlannedImage<'_>> = repository.candidates().collect();
     let digests = candidates.iter().map(|it| it.image.digest);
     let mut both: BTreeSet<Digest> = digests.filter(|it| saved.contains(repository, it)).collect();
     loop {
@@ -48,7 +48,7 @@ fn expected(repository: &RepositoryPlan, saved: &SavedImages) -> BTreeSet<Digest
         let others: Vec<_> = others.collect();
         let held = candidates
             .iter()
-            .filter(|it| others.iter().any(|other| belongs(repository, it, other)));
+            .filter(|it| others.iter().any(|other| belongs(repository, **it, **other)));
         let held: Vec<Digest> = held.map(|it| it.image.digest).collect();
         let before = both.len();
         both.retain(|it| !held.contains(it));

@@ -23,7 +23,7 @@ pub(super) fn images(plan: &Plan) -> Rows {
     ];
     let time = |time: Option<Time>| time.map(|time| time.to_string()).unwrap_or_default();
     let rows = plan.repositories().iter().flat_map(|repository| {
-        let images = repository.images().iter();
+        let images = repository.images();
         images.map(move |PlannedImage { image, verdict }| {
             let tags: Vec<&str> = image.tags.iter().map(|tag| &**tag).collect();
             [
@@ -47,7 +47,7 @@ pub(crate) fn reasons(plan: &Plan) -> Rows {
     let rows = plan.repositories().iter().flat_map(|repository| {
         let groups = repository.candidates_by_reason().into_iter();
         groups.map(|group| {
-            let bytes = group.images.iter().map(|it| own_bytes(&it.image)).sum();
+            let bytes = group.images.iter().map(|it| own_bytes(it.image)).sum();
             [
                 repository.title(),
                 group.images.len().to_string(),

@@ -227,7 +227,7 @@ impl<'t> Table<'t> {
 /// Adds a line for each reason, with the first and last images below it.
 fn reasons(page: &mut Page, repository: &RepositoryPlan, now: Time) {
     let groups = repository.candidates_by_reason();
-    let bytes = |group: &ReasonGroup<'_>| group.images.iter().map(|it| own_bytes(&it.image)).sum();
+    let bytes = |group: &ReasonGroup<'_>| group.images.iter().map(|it| own_bytes(it.image)).sum();
     let mut groups: Vec<(u64, ReasonGroup<'_>)> = groups
         .into_iter()
         .map(|group| (bytes(&group), group))
@@ -248,7 +248,7 @@ fn reasons(page: &mut Page, repository: &RepositoryPlan, now: Time) {
 }
 
 /// Returns what stands before a reason: how many images, how large, how old.
-fn facts(number: &str, bytes: Option<u64>, images: &[&PlannedImage], now: Time) -> String {
+fn facts(number: &str, bytes: Option<u64>, images: &[PlannedImage<'_>], now: Time) -> String {
     let size = bytes.map_or_else(|| "-".to_owned(), |bytes| Size(bytes).to_string());
     let ages = images.iter().filter_map(|it| it.image.pushed_at);
     let ages: Vec<i64> = ages.map(|pushed| pushed.age(now).as_hours() / 24).collect();
@@ -261,9 +261,9 @@ fn facts(number: &str, bytes: Option<u64>, images: &[&PlannedImage], now: Time) 
 }
 
 /// Returns the names of the first and the last images, with the number of those between them.
-pub(super) fn first_and_last(images: &[&PlannedImage]) -> Vec<String> {
-    let names = |images: &[&PlannedImage]| -> Vec<String> {
-        images.iter().map(|it| all_names(&it.image)).collect()
+pub(super) fn first_and_last(images: &[PlannedImage<'_>]) -> Vec<String> {
+    let names = |images: &[PlannedImage<'_>]| -> Vec<String> {
+        images.iter().map(|it| all_names(it.image)).collect()
     };
     // Nothing is left out for the sake of saying so.
     if images.len() <= 2 * NAMED + 1 {
@@ -289,11 +289,11 @@ pub(crate) fn all_names(image: &Image) -> String {
 
 /// Adds every image with its reasons: those to delete first, then those in use.
 fn every_image(page: &mut Page, repository: &RepositoryPlan, now: Time) {
-    let mut images: Vec<&PlannedImage> = repository.images().iter().collect();
+    let mut images: Vec<PlannedImage<'_>> = repository.images().collect();
     let rank = |verdict: &Verdict| (!verdict.deletes(), !verdict.in_use());
     images.sort_by_key(|it| {
         (
-            rank(&it.verdict),
+            rank(it.verdict),
             Reverse(it.image.pushed_at),
             it.image.digest,
         )

@@ -145,7 +145,7 @@ fn all_shows_every_image_with_all_its_tags() {
         .split(|letter: char| letter == ',' || letter.is_whitespace())
         .collect();
     for repository in plan.repositories() {
-        for tag in repository.images().iter().flat_map(|it| &*it.image.tags) {
+        for tag in repository.images().flat_map(|it| &*it.image.tags) {
             assert!(listed.contains(&**tag), "{tag}");
         }
     }

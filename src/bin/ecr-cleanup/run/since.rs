@@ -30,9 +30,9 @@ pub(super) fn add(page: &mut Page, saved: &SavedPlan, since: &SinceSaved<'_>, no
     page.paragraph((Look::Strong, "Saved plan: "), 2, Look::Plain, &text);
     let mut kept: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for (repository, planned) in &since.kept {
-        let because = repository.because(&planned.verdict).join("; ");
+        let because = repository.because(planned.verdict).join("; ");
         let names = kept.entry((repository.title(), because)).or_default();
-        names.push(all_names(&planned.image));
+        names.push(all_names(planned.image));
     }
     for ((repository, because), names) in kept.iter().take(SHOWN) {
         let (first, others) = names.split_at(names.len().min(NAMED));
