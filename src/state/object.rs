@@ -71,7 +71,8 @@ pub(super) fn encode<C: StateObject>(content: &C) -> io::Result<Vec<u8>> {
 }
 
 fn compress(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Vec<u8>> {
-    let encoder = GzEncoder::new(Vec::new(), Compression::default());
+    // A run waits for this, and what takes most of it is digests, which nothing makes smaller.
+    let encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let mut text = BufWriter::new(encoder);
     write(&mut text)?;
     text.into_inner()?.finish()
