@@ -26,6 +26,7 @@ mod evidence;
 mod incomplete_use;
 mod kubernetes;
 mod lambda;
+mod references;
 mod services;
 mod unread;
 

@@ -166,44 +166,7 @@ fn a_person_may_leave_out_the_host() {
     );
 }
 
-/// What the reference parser of the OCI crate reads from the same text.
-fn oracle(text: &str) -> Option<(String, Option<String>, Option<String>)> {
-    let reference: oci_spec::distribution::Reference = text.parse().ok()?;
-    Some((
-        reference.repository().to_owned(),
-        reference.tag().map(ToOwned::to_owned),
-        reference.digest().map(ToOwned::to_owned),
-    ))
-}
-
 proptest! {
-    #[test]
-    fn agrees_with_the_oci_parser_on_well_formed_references(
-        repository in "[a-z0-9]{2,8}(/[a-z0-9]+([._-][a-z0-9]+)?){0,3}",
-        tag in proptest::option::of("[A-Za-z0-9_][A-Za-z0-9_.-]{0,30}"),
-        digest in proptest::option::of("[0-9a-f]{64}"),
-        port in proptest::option::of(1u16..),
-    ) {
-        let mut text = "111111111111.dkr.ecr.eu-west-1.amazonaws.com".to_owned();
-        if let Some(port) = port {
-            text += &format!(":{port}");
-        }
-        text += &format!("/{repository}");
-        if let Some(tag) = &tag {
-            text += &format!(":{tag}");
-        }
-        if let Some(digest) = &digest {
-            text += &format!("@sha256:{digest}");
-        }
-        let reference = ecr(&text);
-        let read = (
-            reference.repository.to_string(),
-            reference.tag.map(|tag| tag.to_string()),
-            reference.digest.map(|digest| digest.to_string()),
-        );
-        prop_assert_eq!(Some(read), oracle(&text));
-    }
-
     #[test]
     fn never_panics_and_never_overlooks_an_ecr_host(text in "\\PC*", path in "\\PC{0,20}") {
         let _ = parse(&text);
