@@ -68,8 +68,6 @@ const LEAST: f64 = 1.0 / 16.0;
 const GROWTH: f64 = 1.0 / 100.0;
 /// Part of a throttled rate up to which it rises again.
 const BACK_OFF: f64 = 0.9;
-/// Part of what a service is seen to bear up to which a bucket that probes rises again.
-const BORNE: f64 = 0.95;
 /// Part by which each call that has to wait raises what the rate may rise to, for each one before it
 /// since calls were throttled: a twentieth after a thousand calls, five times as much after six thousand.
 const CREEP: f64 = 1.0 / 10_000_000.0;
@@ -158,7 +156,7 @@ impl TokenBucket {
             return rate.max(self.limits.first * LEAST);
         }
         // The burst of the service hid for a while that the rate was too high for it.
-        let sustained = self.answers.sustained(now) * BORNE;
+        let sustained = self.answers.sustained(now) * BACK_OFF;
         rate.min(sustained.max(self.limits.first / 2.0))
     }
 
