@@ -199,11 +199,8 @@ impl Drawn {
     }
 }
 
-/// Without optimization, each case takes milliseconds, and somebody waits for `make check`.
-const CASES: u32 = if cfg!(debug_assertions) { 100 } else { 600 };
-
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn shared_walks_find_what_a_walk_of_each_ref_finds(drawn in drawn()) {
