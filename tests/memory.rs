@@ -1,4 +1,4 @@
-//! A registry of a million images fits into a function of 320 MB: what an image takes is counted
+//! A registry of a million images whose tags recur fits into a function of 320 MB: what an image takes is counted
 //! here, stored and planned, in bytes and in allocations. Counted, not timed: it depends on no
 //! machine.
 
