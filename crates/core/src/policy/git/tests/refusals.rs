@@ -88,6 +88,10 @@ const CHANGES: &[(Change, &str)] = &[
         |it| it.commits.parents[0] = vec![0],
         "a commit in it is its own ancestor",
     ),
+];
+
+/// The same, of documents of megabytes.
+const LARGE: &[(Change, &str)] = &[
     (
         |it| it.refs = vec![it.refs[0].clone(); 100_001],
         "it has 100001 refs, and at most 100000 are read",
@@ -105,6 +109,12 @@ fn a_document_that_cannot_be_believed_is_refused() {
         change(&mut document);
         let text = serde_json::to_vec(&document).unwrap();
         let refused = History::parse(&text, &expected()).unwrap_err();
+        assert_eq!(refused.to_string(), *error);
+    }
+    for (change, error) in LARGE {
+        let mut document = document(COMMITS, REFS);
+        change(&mut document);
+        let refused = History::of(document, &expected()).unwrap_err();
         assert_eq!(refused.to_string(), *error);
     }
     let malformed = History::parse(br#"{"schema": "ecr-git-evidence/1"}"#, &expected());
