@@ -4,7 +4,7 @@ mod index_manifest;
 mod template_body;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ops::Bound,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use index_manifest::IndexManifest;
@@ -26,11 +27,20 @@ use crate::{
 /// Facts by their names, known from earlier runs or learnt by this one.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
-    /// Facts as they are stored.
-    known: Mutex<BTreeMap<K, V>>,
-    used: Mutex<BTreeMap<K, V>>,
+    /// `None` once they were released.
+    facts: Mutex<Option<BTreeMap<K, Known<V>>>>,
     /// Locks of the facts that are being read.
     turns: Mutex<BTreeMap<K, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// A fact that is known.
+#[derive(Debug)]
+struct Known<V> {
+    fact: V,
+    /// Whether this run asked for it.
+    is_used: bool,
+    /// Whether it is stored as it is.
+    is_stored: bool,
 }
 
 /// The caches of every location that is read. Without a state store they are empty, and forgotten
@@ -104,7 +114,10 @@ impl Finding {
 }
 
 /// Readings of manifests, by host and repository.
-pub(crate) type ReadingCache = Cache<String, BTreeMap<Digest, ManifestReading>>;
+pub(crate) type ReadingCache = Cache<String, RepositoryReadings>;
+
+/// Readings of manifests of a repository: a list of them, sorted, takes half of what a tree does.
+pub(crate) type RepositoryReadings = LiteMap<Digest, ManifestReading>;
 
 /// A reading of a manifest, which ECR counts as a pull. Times are milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +146,11 @@ impl AllCaches {
     /// Returns the caches of a location that is read.
     pub(crate) fn get(&self, location: &Registry) -> Option<&Caches> {
         self.0.get(location).map(AsRef::as_ref)
+    }
+
+    /// Gives back the memory of the manifests of indexes, once every index was read.
+    pub(crate) fn release_indexes(&self) {
+        self.0.values().for_each(|caches| caches.indexes.release());
     }
 
     /// Returns each location with the task definition of which AWS Config does not say there what
@@ -191,47 +209,54 @@ pub(crate) struct StackTemplate {
     pub(crate) parameters: BTreeMap<String, String>,
 }
 
-impl<K, V> Default for Cache<K, V> {
+impl<V> Known<V> {
+    /// A fact of an earlier run.
+    const fn stored(fact: V) -> Self {
+        Self {
+            fact,
+            is_used: false,
+            is_stored: true,
+        }
+    }
+}
+
+impl<K: Ord, V> Default for Cache<K, V> {
     fn default() -> Self {
         Self::new(BTreeMap::new())
     }
 }
 
-impl<K, V> Cache<K, V> {
+impl<K: Ord, V> Cache<K, V> {
     /// Creates a cache with the facts of earlier runs.
-    pub(crate) fn new(known: BTreeMap<K, V>) -> Self {
+    pub(crate) fn new(stored: BTreeMap<K, V>) -> Self {
+        let facts = stored.into_iter();
+        let facts = facts.map(|(name, fact)| (name, Known::stored(fact)));
         Self {
-            known: Mutex::new(known),
-            used: Mutex::new(BTreeMap::new()),
+            facts: Mutex::new(Some(facts.collect())),
             turns: Mutex::new(BTreeMap::new()),
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<K, V>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn facts(&self) -> MutexGuard<'_, Option<BTreeMap<K, Known<V>>>> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn used(&self) -> MutexGuard<'_, BTreeMap<K, V>> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Remembers what is stored now.
-    pub(crate) fn stored(&self, facts: BTreeMap<K, V>) {
-        *self.known() = facts;
+    /// Gives back the memory of facts that are not needed any more, and learns no others.
+    pub(crate) fn release(&self) {
+        *self.facts() = None;
     }
 }
 
 impl<V: Clone + PartialEq> Cache<String, V> {
     /// Returns the facts whose names begin like this, known from earlier or learnt by this run.
     pub(crate) fn all_of(&self, beginning: &str) -> Vec<(String, V)> {
-        let named = |facts: &BTreeMap<String, V>| {
-            let bounds = (Bound::Included(beginning), Bound::Unbounded);
-            let names = facts.range::<str, _>(bounds).map(|(name, _)| name);
-            let named = names.take_while(|name| name.starts_with(beginning));
-            named.cloned().collect::<BTreeSet<String>>()
-        };
-        let mut names = named(&self.known());
-        names.extend(named(&self.used()));
+        let facts = self.facts();
+        let bounds = (Bound::Included(beginning), Bound::Unbounded);
+        let names = facts.iter().flat_map(|it| it.range::<str, _>(bounds));
+        let names = names.map(|(name, _)| name.clone());
+        let names = names.take_while(|name| name.starts_with(beginning));
+        let names: Vec<String> = names.collect();
+        drop(facts);
         let facts = names.into_iter();
         let facts = facts.filter_map(|name| self.get(&name).map(|fact| (name, fact)));
         facts.collect()
@@ -241,13 +266,10 @@ impl<V: Clone + PartialEq> Cache<String, V> {
 impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
     /// Returns a fact, if it is known.
     pub(crate) fn get(&self, name: &K) -> Option<V> {
-        let mut used = self.used();
-        if let Some(fact) = used.get(name) {
-            return Some(fact.clone());
-        }
-        let fact = self.known().get(name)?.clone();
-        used.insert(name.clone(), fact.clone());
-        Some(fact)
+        let mut facts = self.facts();
+        let known = facts.as_mut()?.get_mut(name)?;
+        known.is_used = true;
+        Some(known.fact.clone())
     }
 
     /// Returns a fact, which is read if it is not known or not good: once, however many ask for it
@@ -273,18 +295,43 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
 
     /// Adds a fact that was read.
     pub(crate) fn learn(&self, name: K, fact: V) {
-        self.used().insert(name, fact);
+        if let Some(facts) = self.facts().as_mut() {
+            let is_same = |known: &Known<V>| known.is_stored && known.fact == fact;
+            let is_stored = facts.get(&name).is_some_and(is_same);
+            let known = Known {
+                fact,
+                is_used: true,
+                is_stored,
+            };
+            facts.insert(name, known);
+        }
     }
 
     /// Returns the facts to write down: those that this run used, and the others too if they may be
     /// needed again; `None` if nothing changed.
     pub(crate) fn changed(&self, keep_unused: bool) -> Option<BTreeMap<K, V>> {
-        let (mut facts, known) = (self.used().clone(), self.known());
-        if keep_unused {
-            for (name, fact) in &*known {
-                facts.entry(name.clone()).or_insert_with(|| fact.clone());
-            }
+        let facts = self.facts();
+        let facts = facts.as_ref()?;
+        let is_kept = |known: &Known<V>| known.is_used || keep_unused;
+        let mut all = facts.values();
+        if all.all(|known| known.is_stored && is_kept(known)) {
+            return None;
         }
-        (facts != *known).then_some(facts)
+        let kept = facts.iter().filter(|(_, known)| is_kept(known));
+        let kept = kept.map(|(name, known)| (name.clone(), known.fact.clone()));
+        Some(kept.collect())
+    }
+
+    /// Remembers what is stored now. What was learnt meanwhile is not.
+    pub(crate) fn stored(&self, mut stored: BTreeMap<K, V>) {
+        let mut facts = self.facts();
+        let Some(facts) = facts.as_mut() else { return };
+        facts.retain(|name, known| {
+            let now = stored.remove(name);
+            known.is_stored = now.as_ref() == Some(&known.fact);
+            known.is_used || now.is_some()
+        });
+        let others = stored.into_iter();
+        facts.extend(others.map(|(name, fact)| (name, Known::stored(fact))));
     }
 }

@@ -103,9 +103,9 @@ impl Variant {
     }
 }
 
-/// The worlds, a small one to try the bench itself with, one of many small repositories, one with a
-/// million images that are soon read, and one of many accounts.
-pub(crate) const SIZES: [Size; 7] = [
+/// The worlds, a small one to try the bench itself with, one of many small repositories, two with
+/// millions of images that are soon read, and one of many accounts.
+pub(crate) const SIZES: [Size; 8] = [
     Size {
         name: "small",
         repositories: 5,
@@ -169,7 +169,18 @@ pub(crate) const SIZES: [Size; 7] = [
         kubernetes_clusters: 1,
         pods: 100,
         members: 0,
-        megabytes: 320,
+        megabytes: 256,
+        variant: Variant::DOCUMENTED,
+    },
+    Size {
+        name: "five-million",
+        repositories: 5000,
+        images: 1000,
+        task_definitions: 40,
+        kubernetes_clusters: 1,
+        pods: 100,
+        members: 0,
+        megabytes: 1024,
         variant: Variant::DOCUMENTED,
     },
     Size {

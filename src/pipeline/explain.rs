@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::Planned;
 use crate::{
     config::nearest_name,
-    image::{Digest, Image, Registry, Time, TypedImage},
+    image::{Digest, Registry, Time, TypedImage},
     inventory::NotRead,
     plan::{Explanation, KeepReason, LeftAlone, NearMiss, RepositoryKey, RepositoryPlan, Verdict},
 };
@@ -49,11 +49,10 @@ impl Planned<'_> {
         let digest = explanation.digest?;
         let planned = repository.image(&digest)?;
         let image = planned.image;
-        let stored: Vec<&Image> = repository.stored_images().iter().collect();
         let all = self.plan.repositories().iter();
         let all = all.flat_map(RepositoryPlan::stored_images);
         let usage = self.usage.with_stored(all);
-        let users = usage.users_of(registry, name, image, &stored);
+        let users = usage.users_of(registry, name, image, repository.stored_images());
         let users: BTreeSet<String> = users.into_iter().map(ToString::to_string).collect();
         let position = repository.images().position(|it| it.image.digest == digest);
         let pulled_at = position.and_then(|position| repository.last_pulls()[position]);

@@ -58,6 +58,8 @@ impl Planned<'_> {
             duration_s = seconds,
             "{}", answer.summary
         );
+        // There may be many images, and this is not needed any more.
+        drop((self.usage, self.state, self.caches));
         let outcome = applied.outcome.as_ref();
         let images = outcome.map(|outcome| report::handled(&self.plan, outcome));
         Finished {

@@ -12,7 +12,7 @@ use crate::{
     config::Mode,
     evidence::UsageIndex,
     guard::Refusal,
-    inventory::Inventory,
+    inventory::{Content, Inventory},
     policy::Policies,
     registry::{self, Known, RepositoryPolicies, Scope},
     report::Warning,
@@ -71,6 +71,12 @@ pub(super) fn state_refusal(error: &StateError) -> Refusal {
     Refusal::state_unreadable(error.problem(), error)
 }
 
+/// Returns whether every repository was read of which anything may be deleted.
+fn are_whole(inventories: &[Inventory]) -> bool {
+    let mut repositories = inventories.iter().flat_map(|it| &it.repositories);
+    repositories.all(|it| !matches!(it.content, Content::Failed(_) | Content::TagsUnread(_)))
+}
+
 impl Program {
     /// Reads what is stored and what is in use, until the run has to stop.
     ///
@@ -99,7 +105,7 @@ impl Program {
             let scope = self.scope(request, known, &locations.own);
             let reading = async {
                 tokio::join!(
-                    stop_at.in_time(self.read_registries(&locations, scope)),
+                    stop_at.in_time(self.read_stored(&locations, scope, state.as_ref(), &caches)),
                     self.read_sources(&locations, &caches, run, stop_at),
                     stop_at.in_time(self.histories(state.as_ref()))
                 )
@@ -202,6 +208,31 @@ impl Program {
             Some(history) => history.add_to(usage, inventories, self.clients.now()),
             None => usage,
         }
+    }
+
+    /// Reads the registries, writes down the manifests of indexes, and gives back the memory that
+    /// these take.
+    async fn read_stored(
+        &self,
+        locations: &Locations,
+        scope: Scope<'_>,
+        state: Option<&State>,
+        caches: &AllCaches,
+    ) -> Result<(Vec<Inventory>, RepositoryPolicies), ApiError> {
+        let read = self.read_registries(locations, scope).await?;
+        // A dry run may be somebody's who looks at less.
+        let is_partial = scope.only.is_some() || !scope.acts || !are_whole(&read.0);
+        let state = state.filter(|_| self.kept.is_none());
+        let saved = match state {
+            Some(state) => Box::pin(state.save_indexes(is_partial)).await,
+            None => Ok(()),
+        };
+        match saved {
+            Ok(()) => caches.release_indexes(),
+            // It is tried again at the end.
+            Err(error) => tracing::warn!(event = "facts_not_saved", "{error}"),
+        }
+        Ok(read)
     }
 
     /// Writes down what was learnt, though the run ends without a plan.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     evidence::{StoredUsage, UsageIndex},
-    image::{Image, Registry},
+    image::Registry,
     plan::{KeepReason, Plan, PlannedImage, RepositoryPlan, Verdict, first_of},
     report::{Warning, WarningCode},
 };
@@ -94,8 +94,7 @@ pub(super) fn unmatched(plan: &Plan, usage: &UsageIndex) -> Vec<Warning> {
 
 /// Returns the warning about a repository; `None` if what mentions it tells the images.
 fn warning(kept: usize, repository: &RepositoryPlan, usage: &StoredUsage<'_>) -> Option<Warning> {
-    let images: Vec<&Image> = repository.stored_images().iter().collect();
-    let users = usage.users_of_all(repository.name(), &images);
+    let users = usage.users_of_all(repository.name(), repository.stored_images());
     let users: Vec<String> = users.into_iter().map(ToString::to_string).collect();
     (!users.is_empty()).then(|| {
         let title = repository.title();

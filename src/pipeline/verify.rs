@@ -120,10 +120,11 @@ async fn stored(
     let mut tags: Vec<&Tag> = named.tags.iter().copied().collect();
     digests.sort_unstable();
     tags.sort_unstable();
-    match registry::find(clients, name, &digests, &tags).await? {
-        Some(images) => Ok((images, None)),
-        None => registry::list(clients, name).await,
+    if let Some(images) = registry::find(clients, name, &digests, &tags).await? {
+        return Ok((images, None));
     }
+    let listed = registry::list(clients, name).await?;
+    Ok((listed.images, listed.unclear))
 }
 
 /// The repositories of some registries that something in use names, each with the images it names

@@ -27,15 +27,12 @@ pub(crate) async fn read_images(
     revisions: Option<&Cache<Digest, Revisions>>,
     readings: &Readings<'_>,
 ) -> Result<Content, ApiError> {
-    let (images, mut unclear) = list(clients, repository).await?;
-    let unknown = images.iter().find_map(|image| match &image.media_type {
-        MediaType::Unknown(media_type) => Some(Unclear::MediaType {
-            digest: image.digest,
-            media_type: (**media_type).into(),
-        }),
-        _ => None,
-    });
-    unclear = unclear.or(unknown);
+    let Listed {
+        images,
+        unclear,
+        unknown,
+    } = list(clients, repository).await?;
+    let mut unclear = unclear.or(unknown);
     let mut images = Images {
         own_readings: readings.own(&images),
         images,
@@ -65,11 +62,18 @@ fn tell_build_caches(images: &mut Images) {
     }
 }
 
-/// Lists the images of a repository by their digests, with what of the list cannot be understood.
-pub(crate) async fn list(
-    clients: &Clients,
-    repository: &str,
-) -> Result<(Vec<Image>, Option<Unclear>), ApiError> {
+/// The images of a repository by their digests.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    pub(crate) images: Vec<Image>,
+    /// What of the list cannot be understood.
+    pub(crate) unclear: Option<Unclear>,
+    /// An image that may name others, since its media type is not known.
+    pub(crate) unknown: Option<Unclear>,
+}
+
+/// Lists the images of a repository.
+pub(crate) async fn list(clients: &Clients, repository: &str) -> Result<Listed, ApiError> {
     let request = |token| {
         let request = clients.ecr.describe_images().repository_name(repository);
         let request = request.max_results(PAGE).filter(every_status());
@@ -78,18 +82,38 @@ pub(crate) async fn list(
     // Converted page by page: an image takes a fraction of the memory of what was read.
     let details = clients.list(Operation::DescribeImages, repository, request, |answer| {
         let details = answer.image_details;
-        let images = details.map(|details| details.iter().map(image_of).collect());
+        let read = |detail: &ImageDetail| (image_of(detail), media_type_of(detail));
+        let images = details.map(|details| details.iter().map(read).collect());
         (images, answer.next_token)
     });
-    let mut unclear = None;
+    let (mut unclear, mut unknown) = (None, BTreeMap::new());
     let mut images: BTreeMap<Digest, Image> = BTreeMap::new();
-    for detail in details.await? {
-        match detail {
-            Ok(image) => merge(&mut images, image),
+    for (image, media_type) in details.await? {
+        match image {
+            Ok(image) => {
+                if image.media_type == MediaType::Unknown {
+                    unknown.insert(image.digest, media_type);
+                }
+                merge(&mut images, image);
+            }
             Err(why) => unclear = unclear.or(Some(why)),
         }
     }
-    Ok((images.into_values().collect(), unclear))
+    let unknown = unknown.pop_first().map(|(digest, media_type)| {
+        let media_type = media_type.unwrap_or_default();
+        Unclear::MediaType { digest, media_type }
+    });
+    Ok(Listed {
+        images: images.into_values().collect(),
+        unclear,
+        unknown,
+    })
+}
+
+/// Returns the media type of an image, if it has one that is not known.
+fn media_type_of(detail: &ImageDetail) -> Option<Box<str>> {
+    let text = detail.image_manifest_media_type()?;
+    (MediaType::new(Some(text)) == MediaType::Unknown).then(|| text.into())
 }
 
 /// Describes images by their digests and tags, in one call; `None` if that cannot tell what is
@@ -261,7 +285,7 @@ mod tests {
         let image = image_of(&detail().build()).unwrap();
         let found = (image.pushed_at, image.pulled_at, image.status);
         assert_eq!(found, (None, None, Status::Active));
-        assert!(matches!(image.media_type, MediaType::Unknown(_)));
+        assert_eq!(image.media_type, MediaType::Unknown);
         let nameless = image_of(&ImageDetail::builder().build());
         assert_eq!(nameless, Err(Unclear::NoDigest));
         let strange = detail().image_status("FROZEN".into()).build();

@@ -1,17 +1,16 @@
 //! The program's own readings of manifests, as the state store remembers them: ECR counts each as a
 //! pull (K12).
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::LazyLock,
-};
+use std::{collections::HashMap, sync::LazyLock};
 
 use aws_smithy_types::retry::RetryConfig;
 
 use super::absences::Absences;
 use crate::{
     aws::{ApiError, Clients, Identity, Operation},
-    cache::{AllCaches, Cache, Caches, IndexManifest, ManifestReading, ReadingCache},
+    cache::{
+        AllCaches, Cache, Caches, IndexManifest, ManifestReading, ReadingCache, RepositoryReadings,
+    },
     image::{Arn, Digest, Image, Registry, RepositoryName, Time},
     inventory::{OwnReading, OwnReadings, Revisions},
 };
@@ -142,12 +141,12 @@ impl<'a> Readings<'a> {
         self
     }
 
-    fn known(&self) -> BTreeMap<Digest, ManifestReading> {
+    fn known(&self) -> RepositoryReadings {
         let known = self.cache.and_then(|cache| cache.get(&self.repository));
         known.unwrap_or_default()
     }
 
-    fn learn(&self, readings: BTreeMap<Digest, ManifestReading>) {
+    fn learn(&self, readings: RepositoryReadings) {
         if let Some(cache) = self.cache {
             cache.learn(self.repository.clone(), readings);
         }
@@ -161,7 +160,8 @@ impl<'a> Readings<'a> {
             None => return OwnReadings::Unknown,
             Some(_) => {}
         }
-        let (known, mut kept, mut own) = (self.known(), BTreeMap::new(), HashMap::new());
+        let (known, mut own) = (self.known(), HashMap::new());
+        let mut kept = RepositoryReadings::with_capacity(known.len());
         for image in images {
             let Some(reading) = known.get(&image.digest) else {
                 continue;
@@ -187,6 +187,7 @@ impl<'a> Readings<'a> {
             return;
         }
         let mut readings = self.known();
+        readings.reserve(images.len());
         for image in images {
             let last = readings.get(&image.digest);
             let last = last.filter(|reading| reading.is_pull_of(image));

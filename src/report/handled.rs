@@ -1,13 +1,13 @@
 //! What a run did with each image.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::Serialize;
 
 use super::own_bytes;
 use crate::{
-    image::{Digest, Tag},
-    plan::{Plan, RepositoryKey},
+    image::{Digest, Tags},
+    plan::{Plan, RepositoryPlan},
     registry::Outcome,
 };
 
@@ -16,18 +16,18 @@ use crate::{
 #[serde(tag = "kind", rename = "image")]
 pub struct HandledImage {
     /// The repository, with the host of its registry if there are several.
-    pub repository: String,
+    pub repository: Arc<str>,
     /// The digest.
     pub digest: Digest,
     /// The tags, as they were when the run began.
-    pub tags: Vec<Tag>,
+    pub tags: Tags,
     /// The compressed bytes; 0 for an index.
     pub bytes: u64,
     /// What became of it.
     pub outcome: Handled,
     /// Why it was not deleted. `None` if it was, or was there no more.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub error: Option<Box<str>>,
 }
 
 /// What became of an image.
@@ -51,13 +51,18 @@ pub enum Handled {
 pub(crate) fn handled(plan: &Plan, outcome: &Outcome) -> Vec<HandledImage> {
     let mut images = Vec::new();
     for of in &outcome.repositories {
+        let (registry, name) = &of.repository;
+        let Some(repository) = plan.repository_in(registry, name) else {
+            continue;
+        };
+        let title: Arc<str> = repository.title().into();
         let plain = |list: &[Digest], handled| -> Vec<_> {
             list.iter().map(|it| (*it, handled, None)).collect()
         };
         let mut all = plain(&of.deleted, Handled::Deleted);
         all.extend(plain(&of.archived, Handled::Archived));
         let failed = of.failed.iter();
-        all.extend(failed.map(|it| (it.digest, Handled::Failed, Some(it.why.message.clone()))));
+        all.extend(failed.map(|it| (it.digest, Handled::Failed, Some(&*it.why.message))));
         let skipped = of.skipped.iter();
         all.extend(skipped.map(|(digest, _)| (*digest, Handled::Skipped, None)));
         all.extend(plain(&of.missing, Handled::Missing));
@@ -65,24 +70,23 @@ pub(crate) fn handled(plan: &Plan, outcome: &Outcome) -> Vec<HandledImage> {
         let mut seen = BTreeSet::new();
         all.retain(|(digest, ..)| seen.insert(*digest));
         let lines = all.into_iter();
-        images.extend(lines.filter_map(|it| line(plan, &of.repository, it)));
+        images.extend(lines.filter_map(|it| line(repository, &title, it)));
     }
     images
 }
 
 fn line(
-    plan: &Plan,
-    (registry, name): &RepositoryKey,
-    (digest, outcome, error): (Digest, Handled, Option<String>),
+    repository: &RepositoryPlan,
+    title: &Arc<str>,
+    (digest, outcome, error): (Digest, Handled, Option<&str>),
 ) -> Option<HandledImage> {
-    let repository = plan.repository_in(registry, name)?;
-    let image = &repository.image(&digest)?.image;
+    let image = repository.image(&digest)?.image;
     Some(HandledImage {
-        repository: repository.title(),
+        repository: Arc::clone(title),
         digest,
-        tags: image.tags.to_vec(),
+        tags: image.tags.clone(),
         bytes: own_bytes(image),
         outcome,
-        error,
+        error: error.map(Into::into),
     })
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     cache::{
-        Cache, Caches, Finding, FunctionImage, IndexManifest, ManifestReading, Progress,
+        Cache, Caches, Finding, FunctionImage, IndexManifest, Progress, RepositoryReadings,
         StackTemplate,
     },
     image::{Digest, Registry},
@@ -125,13 +125,16 @@ impl Facts {
 
     /// Writes down what was learnt, of every location even if one fails.
     pub(super) async fn save_all(all: &[Self], keep_unused: bool) -> Result<(), StateError> {
-        let saving = all.iter().map(|facts| facts.save(keep_unused));
-        let saving: Vec<_> = saving.collect();
-        let saved: Vec<_> = stream::iter(saving)
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        saved.into_iter().collect()
+        at_once(all.iter().map(|facts| facts.save(keep_unused))).await
+    }
+
+    /// Writes down the manifests of indexes of every location.
+    pub(super) async fn save_indexes(all: &[Self], keep_unused: bool) -> Result<(), StateError> {
+        let saving = all.iter().map(|facts| {
+            let (caches, versions) = (&facts.caches, &facts.versions);
+            facts.save_cache(&caches.indexes, &versions.indexes, keep_unused)
+        });
+        at_once(saving).await
     }
 
     async fn save(&self, keep_unused: bool) -> Result<(), StateError> {
@@ -181,6 +184,16 @@ impl Facts {
     }
 }
 
+/// Does all, whichever fails.
+async fn at_once(
+    saving: impl Iterator<Item = impl Future<Output = Result<(), StateError>>>,
+) -> Result<(), StateError> {
+    let saving: Vec<_> = saving.collect();
+    let saving = stream::iter(saving).buffer_unordered(AT_ONCE);
+    let saved: Vec<_> = saving.collect().await;
+    saved.into_iter().collect()
+}
+
 async fn read_if<C: StateObject>(is_wanted: bool, store: &Store) -> Reading<C> {
     if is_wanted {
         store.read().await
@@ -190,7 +203,7 @@ async fn read_if<C: StateObject>(is_wanted: bool, store: &Store) -> Reading<C> {
 }
 
 /// Makes a cache of its object. Whatever is wrong with that, the facts can be read from AWS again.
-fn cache<K, V>(
+fn cache<K: Ord, V>(
     found: Reading<BTreeMap<K, V>>,
     warnings: &mut Vec<String>,
     foreign: &mut Vec<&'static str>,
@@ -236,7 +249,7 @@ impl StateObject for BTreeMap<Digest, IndexManifest> {
     const NAME: &'static str = "index-manifests";
 }
 
-impl StateObject for BTreeMap<String, BTreeMap<Digest, ManifestReading>> {
+impl StateObject for BTreeMap<String, RepositoryReadings> {
     const NAME: &'static str = "manifest-readings";
 }
 

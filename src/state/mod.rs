@@ -148,11 +148,7 @@ impl State {
                 .as_ref()
                 .map(|found| found.as_ref().map(content).unwrap_or_default()),
         };
-        warnings.extend(
-            facts
-                .iter()
-                .flat_map(|facts| facts.warnings.iter().cloned()),
-        );
+        warnings.extend(facts.iter().flat_map(|facts| facts.warnings.clone()));
         Self {
             warnings,
             home: Box::new(home),
@@ -261,6 +257,11 @@ impl State {
     /// did not use is forgotten, unless it may be needed again.
     pub(crate) async fn save(&self, keep_unused: bool) -> Result<(), StateError> {
         Facts::save_all(&self.facts, keep_unused).await
+    }
+
+    /// Writes down the manifests of indexes, and nothing else.
+    pub(crate) async fn save_indexes(&self, keep_unused: bool) -> Result<(), StateError> {
+        Facts::save_indexes(&self.facts, keep_unused).await
     }
 
     /// Replaces what is remembered of a source, in every location, and nothing else.

@@ -8,10 +8,7 @@
 //! A reader takes the number it knows and no other. Compression is gzip, whose checksum notices an
 //! object that was cut or changed by accident.
 
-use std::{
-    error::Error,
-    io::{self, BufWriter, Read, Write},
-};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -60,6 +57,15 @@ struct Envelope<C> {
     content: C,
 }
 
+impl<C> Envelope<C> {
+    fn header(&self) -> Header {
+        Header {
+            schema: self.schema.clone(),
+            number: self.number,
+        }
+    }
+}
+
 pub(super) fn encode<C: StateObject>(content: &C) -> io::Result<Vec<u8>> {
     let envelope = Envelope {
         schema: schema::<C>(),
@@ -72,10 +78,30 @@ pub(super) fn encode<C: StateObject>(content: &C) -> io::Result<Vec<u8>> {
 
 fn compress(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Vec<u8>> {
     // A run waits for this, and what takes most of it is digests, which nothing makes smaller.
-    let encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let encoder = GzEncoder::new(Steps::default(), Compression::fast());
     let mut text = BufWriter::new(encoder);
     write(&mut text)?;
-    text.into_inner()?.finish()
+    Ok(text.into_inner()?.finish()?.0)
+}
+
+/// Bytes that take little more memory than they need while they become more: a vector takes twice as
+/// much.
+#[derive(Default)]
+struct Steps(Vec<u8>);
+
+impl Write for Steps {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        const STEP: usize = 1 << 20;
+        if self.0.capacity() - self.0.len() < bytes.len() {
+            self.0
+                .reserve_exact(bytes.len().max(self.0.len().min(STEP)));
+        }
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Returns the content of an object, or an error if the bytes are not what this version writes.
@@ -83,26 +109,31 @@ pub(super) fn decode<C: StateObject>(bytes: &[u8]) -> Result<C, Unusable> {
     decode_within(bytes, s3::most_bytes())
 }
 
-/// Returns the content of an object that decompresses to `most` bytes at the most.
-fn decode_within<C: StateObject>(bytes: &[u8], most: usize) -> Result<C, Unusable> {
-    let damaged = |error: &dyn Error| Unusable::Damaged(error.to_string());
-    let mut text = Vec::new();
+/// Parses an object as it is decompressed, to `most` bytes at the most: the text of a large one takes
+/// much more memory than what it says.
+fn parsed<T: DeserializeOwned>(bytes: &[u8], most: usize) -> Result<T, Unusable> {
     // One byte more tells an object that is too large from one that is broken.
-    let mut decoder = GzDecoder::new(bytes).take(most as u64 + 1);
-    let decompressed = decoder.read_to_end(&mut text);
-    decompressed.map_err(|error| damaged(&error))?;
-    if text.len() > most {
+    let mut text = GzDecoder::new(bytes).take(most as u64 + 1);
+    let parsed = serde_json::from_reader(BufReader::new(&mut text));
+    if text.limit() == 0 {
         return Err(Unusable::TooLarge(most >> 20));
     }
-    let header: Header = serde_json::from_slice(&text).map_err(|error| damaged(&error))?;
+    parsed.map_err(|error| Unusable::Damaged(error.to_string()))
+}
+
+/// Returns the content of an object that decompresses to `most` bytes at the most.
+fn decode_within<C: StateObject>(bytes: &[u8], most: usize) -> Result<C, Unusable> {
+    let read = parsed::<Envelope<C>>(bytes, most);
+    let header: Header = match &read {
+        Ok(envelope) => envelope.header(),
+        // Another version may have another content.
+        Err(_) => parsed(bytes, most)?,
+    };
     if header.schema != schema::<C>() {
         return Err(Unusable::Foreign(header.schema));
     }
     match header.number {
-        NUMBER => {
-            let envelope = serde_json::from_slice(&text).map_err(|error| damaged(&error));
-            envelope.map(|envelope: Envelope<C>| envelope.content)
-        }
+        NUMBER => read.map(|envelope| envelope.content),
         found if found > NUMBER => Err(Unusable::Newer {
             found,
             known: NUMBER,

@@ -53,7 +53,7 @@ impl UseHistory {
             repositories.map(|repository| Listed {
                 registry: &inventory.registry,
                 name: &repository.name,
-                images: repository.images().map(|it| it.images.iter().collect()),
+                images: repository.images().map(|it| &*it.images),
             })
         });
         let listed: Vec<Listed<'_>> = repositories.collect();
@@ -91,9 +91,7 @@ impl UseHistory {
         let listed = plan.repositories().iter().map(|repository| Listed {
             registry: repository.registry(),
             name: repository.name(),
-            images: repository
-                .was_read()
-                .then(|| repository.stored_images().iter().collect()),
+            images: repository.was_read().then(|| repository.stored_images()),
         });
         let listed: Vec<Listed<'_>> = listed.collect();
         let change = |ledger: &mut UseLedger| {
@@ -178,7 +176,7 @@ mod tests {
         let listed = [Listed {
             registry: &location,
             name: &name,
-            images: Some(images.iter().collect()),
+            images: Some(&images),
         }];
         let now = Time::from_millis(1_795_262_400_000).unwrap();
         let ledger = UseLedger::default().observe(&listed, &usage, now);

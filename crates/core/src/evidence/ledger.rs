@@ -64,7 +64,7 @@ pub struct Listed<'a> {
     /// Name.
     pub name: &'a RepositoryName,
     /// All its images; `None` if they were not read.
-    pub images: Option<Vec<&'a Image>>,
+    pub images: Option<&'a [Image]>,
 }
 
 impl UseLedger {
@@ -72,11 +72,8 @@ impl UseLedger {
     /// and all tags. Where earlier runs saw all tags, one that they did not see is new.
     #[must_use]
     pub fn observe(&self, listed: &[Listed<'_>], usage: &UsageIndex, now: Time) -> Self {
-        let images = listed
-            .iter()
-            .filter_map(|it| it.images.as_deref())
-            .flatten();
-        let stored = usage.with_stored(images.copied());
+        let images = listed.iter().filter_map(|it| it.images).flatten();
+        let stored = usage.with_stored(images);
         let mut all = Self::default();
         for Listed {
             registry,
@@ -92,7 +89,7 @@ impl UseLedger {
                 .iter()
                 .flat_map(|image| first_sights(image, known, now));
             seen.tags = tags.collect();
-            for image in images {
+            for image in *images {
                 let users = stored.named_by(registry, name, image);
                 let users = users.chain(resolved.users_of(image)).flatten();
                 seen.see_use(image, users.map(AsRef::as_ref), now);
@@ -228,7 +225,7 @@ impl RepositoryLedger {
         self.tags.merge(other.tags);
     }
 
-    fn forget(&mut self, images: &[&Image], is_past: impl Fn(i64) -> bool) {
+    fn forget(&mut self, images: &[Image], is_past: impl Fn(i64) -> bool) {
         let stored: HashSet<&Digest> = images.iter().map(|image| &image.digest).collect();
         self.used
             .retain(|digest, seen| stored.contains(digest) || !is_past(seen.last));

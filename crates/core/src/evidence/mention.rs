@@ -30,7 +30,7 @@ pub struct Mentioned<'a> {
 impl<'a> Mentioned<'a> {
     pub(super) fn new(
         mentions: impl IntoIterator<Item = (&'a Arc<User>, &'a Narrowing)>,
-        images: &[&Image],
+        images: &[Image],
     ) -> Self {
         let mut mentioned = Self::default();
         let mut stored = None;
@@ -77,11 +77,8 @@ struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    fn new(images: &[&'a Image]) -> Self {
-        let tags = |image: &&'a Image| {
-            let image: &'a Image = image;
-            image.tags.iter().map(|tag| (&**tag, image.digest))
-        };
+    fn new(images: &'a [Image]) -> Self {
+        let tags = |image: &'a Image| image.tags.iter().map(|tag| (&**tag, image.digest));
         let mut tags: Vec<_> = images.iter().flat_map(tags).collect();
         tags.sort_unstable();
         Self {
@@ -165,9 +162,8 @@ mod tests {
             .zip(tags)
             .map(|(number, tag)| image(number, tag))
             .collect();
-        let of_repository: Vec<&Image> = images.iter().collect();
         let user = user();
-        let mentioned = Mentioned::new([(&user, &narrowing)], &of_repository);
+        let mentioned = Mentioned::new([(&user, &narrowing)], &images);
         let in_use = images
             .iter()
             .filter(|image| mentioned.user_of(image).is_some());

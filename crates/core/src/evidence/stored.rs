@@ -66,7 +66,7 @@ impl<'a> StoredUsage<'a> {
         registry: &Registry,
         repository: &RepositoryName,
         image: &Image,
-        images: &[&Image],
+        images: &[Image],
     ) -> BTreeSet<&'a Arc<User>> {
         let named = self.named(registry, repository, image);
         let named = named.into_iter().flat_map(|(_, users)| users);
@@ -145,7 +145,7 @@ impl<'a> StoredUsage<'a> {
 
     /// Returns the mentions of a repository by users that do not name its tag.
     #[must_use]
-    pub fn mentions_of(&self, repository: &RepositoryName, images: &[&Image]) -> Mentioned<'a> {
+    pub fn mentions_of(&self, repository: &RepositoryName, images: &[Image]) -> Mentioned<'a> {
         Mentioned::new(self.mentions(repository), images)
     }
 
@@ -154,7 +154,7 @@ impl<'a> StoredUsage<'a> {
     pub fn users_of_all(
         &self,
         repository: &RepositoryName,
-        images: &[&Image],
+        images: &[Image],
     ) -> BTreeSet<&'a Arc<User>> {
         let is_any =
             |mention: &(&'a Arc<User>, &'a Narrowing)| Mentioned::new([*mention], images).is_any();
@@ -180,7 +180,7 @@ impl<'a> StoredUsage<'a> {
     /// Returns the tags by which images of a repository are pulled under another host: what such a
     /// tag means now is pulled next.
     #[must_use]
-    pub fn resolved_to(&self, images: &[&Image]) -> Resolved<'a> {
+    pub fn resolved_to(&self, images: &[Image]) -> Resolved<'a> {
         let resolved = &self.usage.resolved;
         let images = images.iter().filter(|_| !resolved.is_empty());
         let resolved = images.filter_map(|image| resolved.get(&image.digest));

@@ -30,8 +30,7 @@ pub enum MediaType {
     /// An OCI index or a Docker manifest list, which names other manifests of the same repository.
     Index,
     /// Any other media type, or none: the repository is left alone (P4, G5).
-    #[serde(untagged)]
-    Unknown(Interned),
+    Unknown,
 }
 
 impl MediaType {
@@ -41,7 +40,7 @@ impl MediaType {
         match text.unwrap_or_default() {
             OCI_IMAGE | OCI_ARTIFACT | DOCKER_IMAGE | DOCKER_V1 | DOCKER_V1_SIGNED => Self::Image,
             OCI_INDEX | DOCKER_LIST => Self::Index,
-            other => Self::Unknown(other.into()),
+            _ => Self::Unknown,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Names of repositories, and tags.
 
-use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr, sync::Arc};
+use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr};
 
-use serde::Serialize;
+use arcstr::ArcStr;
+use serde::{Serialize, Serializer};
 use serde_with::DeserializeFromStr;
 
 use super::Digest;
@@ -49,8 +50,8 @@ impl RepositoryName {
 }
 
 /// Tag of an image, case-sensitive. Copies of it share its text.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Tag(Arc<str>);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag(ArcStr);
 
 impl Tag {
     /// Returns `latest`, the tag of a reference without one.
@@ -83,6 +84,12 @@ impl Tag {
         let has_end = ending.is_empty() || ending.starts_with(['.', '-']);
         let digest = Digest::from_hex(hex).ok().filter(|_| has_end)?;
         Some((digest, ending))
+    }
+}
+
+impl Serialize for Tag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
     }
 }
 

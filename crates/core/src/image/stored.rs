@@ -84,6 +84,6 @@ mod tests {
 
     #[test]
     fn an_image_is_small() {
-        assert!(size_of::<Image>() <= 112, "{} bytes", size_of::<Image>());
+        assert!(size_of::<Image>() <= 96, "{} bytes", size_of::<Image>());
     }
 }

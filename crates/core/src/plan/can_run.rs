@@ -14,14 +14,14 @@ use crate::{
 /// `images` are those of the repository, sorted by digest.
 pub(super) fn can_run(
     image: &Image,
-    images: &[&Image],
+    images: &[Image],
     children: &HashMap<Digest, Vec<Child>>,
 ) -> bool {
     let child_can_run = |child: &Child| match child.role {
         Some(Role::Platform(_)) => true,
         Some(Role::Artifact(_)) => false,
         None => position(images, &child.digest).is_none_or(|position| {
-            let child = images[position as usize];
+            let child = &images[position as usize];
             is_container_image(child) && !child.is_referrer()
         }),
     };

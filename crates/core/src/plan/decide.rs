@@ -22,8 +22,8 @@ pub(super) fn decide(
     policies: &Policies,
     settings: PlanSettings,
 ) -> Vec<Decision> {
-    let images = subjects.iter().flat_map(|subject| &subject.images);
-    let usage = &usage.with_stored(images.copied());
+    let images = subjects.iter().flat_map(|subject| subject.images);
+    let usage = &usage.with_stored(images);
     let begin = |subject| Progress::new(subject, usage, policies, settings);
     let mut progress: Vec<Progress<'_>> = subjects.iter().map(begin).collect();
     loop {
@@ -205,7 +205,7 @@ fn holders<'a>(
 ) -> HashMap<Digest, Option<&'a RepositoryName>> {
     let mut holders = HashMap::new();
     for (progress, subject) in progress.iter().zip(subjects) {
-        for (index, image) in (0..).zip(&subject.images) {
+        for (index, image) in (0..).zip(subject.images) {
             if wanted.contains(&image.digest) {
                 let holder = holders.entry(image.digest).or_default();
                 if progress.keeps(index) {

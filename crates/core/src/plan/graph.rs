@@ -22,7 +22,7 @@ pub(super) struct Graph {
 
 impl Graph {
     /// Builds the graph of images that are sorted by digest.
-    pub(super) fn new(images: &[&Image], children: &HashMap<Digest, Vec<Child>>) -> Self {
+    pub(super) fn new(images: &[Image], children: &HashMap<Digest, Vec<Child>>) -> Self {
         let position = |digest: &Digest| position(images, digest);
         let mut child_edges = Vec::new();
         let mut referrer_edges = Vec::new();
@@ -91,7 +91,7 @@ impl Graph {
 }
 
 /// Returns the position of a digest among images that are sorted by digest.
-pub(super) fn position(images: &[&Image], digest: &Digest) -> Option<u32> {
+pub(super) fn position(images: &[Image], digest: &Digest) -> Option<u32> {
     let position = images
         .binary_search_by(|image| image.digest.cmp(digest))
         .ok()?;

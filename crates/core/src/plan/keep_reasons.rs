@@ -25,7 +25,7 @@ use crate::{
 
 /// The reasons to keep each image of a repository.
 pub(super) struct KeepReasons<'a> {
-    images: &'a [&'a Image],
+    images: &'a [Image],
     can_run: Vec<bool>,
     children: &'a HashMap<Digest, Vec<Child>>,
     graph: Graph,
@@ -58,7 +58,7 @@ impl<'a> KeepReasons<'a> {
         usage: &StoredUsage<'_>,
         settings: PlanSettings,
     ) -> Result<Self, LeftAlone> {
-        let images = subject.images.as_slice();
+        let images = subject.images;
         let graph = Graph::new(images, subject.children);
         let can_run = images
             .iter()
@@ -214,12 +214,12 @@ impl<'a> KeepReasons<'a> {
             let kept = (0..).zip(self.images).filter(|&(index, image)| {
                 self.is_opaque(image) && wanted(image) && self.is_settled(index, held)
             });
-            OpaqueIndexes::new(kept.map(|(_, image)| *image))
+            OpaqueIndexes::new(kept.map(|(_, image)| image))
         };
         let of_archived = opaque(&|_| true);
         let of_active = opaque(&|index| !archives || index.status != Status::Archived);
         let named_by = |index: u32| {
-            let image = self.images[index as usize];
+            let image = &self.images[index as usize];
             let indexes = match image.status {
                 Status::Archived => of_archived.as_ref(),
                 _ => of_active.as_ref(),
@@ -295,7 +295,7 @@ impl<'a> KeepReasons<'a> {
 
     /// Returns whether an image refers to one that is not in this repository.
     pub(super) fn depends_on_others(&self) -> bool {
-        let mut subjects = self.images.iter().flat_map(|image| image.subjects());
+        let mut subjects = self.images.iter().flat_map(Image::subjects);
         subjects.any(|subject| graph::position(self.images, &subject).is_none())
     }
 

@@ -9,7 +9,7 @@ use crate::{
 /// The last pulls of the images of a repository.
 #[derive(Clone, Copy)]
 pub(super) struct LastPulls<'a> {
-    pub(super) images: &'a [&'a Image],
+    pub(super) images: &'a [Image],
     pub(super) graph: &'a Graph,
     pub(super) own: &'a OwnReadings,
 }
@@ -33,6 +33,6 @@ impl<'a> LastPulls<'a> {
     }
 
     fn image(self, index: u32) -> &'a Image {
-        self.images[index as usize]
+        &self.images[index as usize]
     }
 }

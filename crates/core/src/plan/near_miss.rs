@@ -47,10 +47,10 @@ impl Plan {
             return None;
         };
         let subject = repository.subject();
-        let images = &subject.images;
+        let images = subject.images;
         let is_image = |it: &Image| it.artifact_type == ArtifactType::ContainerImage;
         let index = images.iter().position(|it| it.digest == *image)?;
-        if !is_image(images[index]) {
+        if !is_image(&images[index]) {
             return None;
         }
         let graph = Graph::new(images, subject.children);

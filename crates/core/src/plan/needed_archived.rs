@@ -54,16 +54,16 @@ fn named_by_live_use(usage: &UsageIndex) -> BTreeMap<(&Registry, &RepositoryName
 }
 
 fn needed_of<'a>(repository: &'a RepositoryPlan, named: &Named<'_>) -> Vec<&'a Image> {
-    let images: Vec<&Image> = repository.stored_images().iter().collect();
+    let images = repository.stored_images();
     if images.iter().all(|image| image.status != Status::Archived) {
         return Vec::new();
     }
-    let graph = Graph::new(&images, repository.children());
+    let graph = Graph::new(images, repository.children());
     let is_named = |image: &Image| {
         let mut tags = image.tags.iter();
         named.digests.contains(&image.digest) || tags.any(|tag| named.tags.contains(tag))
     };
-    let named = (0..).zip(&images).filter(|(_, image)| is_named(image));
+    let named = (0..).zip(images).filter(|(_, image)| is_named(image));
     let mut order: Vec<u32> = named.map(|(index, _)| index).collect();
     let mut seen: BTreeSet<u32> = order.iter().copied().collect();
     let mut next = 0;

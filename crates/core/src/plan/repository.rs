@@ -114,10 +114,9 @@ impl Draft {
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
-        let images = self.stored.images.iter().collect();
         let stored = &self.stored;
         self.facts.subject(
-            images,
+            &stored.images,
             &stored.children,
             &stored.own_readings,
             &stored.revisions,
@@ -137,7 +136,7 @@ impl Facts {
 
     fn subject<'a>(
         &'a self,
-        images: Vec<&'a Image>,
+        images: &'a [Image],
         children: &'a HashMap<Digest, Vec<Child>>,
         own_readings: &'a OwnReadings,
         revisions: &'a HashMap<Digest, Revisions>,
@@ -173,9 +172,12 @@ impl From<Draft> for RepositoryPlan {
 
 impl RepositoryPlan {
     pub(super) fn subject(&self) -> Subject<'_> {
-        let images = self.images.iter().collect();
-        self.facts
-            .subject(images, &self.children, &self.own_readings, &self.revisions)
+        self.facts.subject(
+            &self.images,
+            &self.children,
+            &self.own_readings,
+            &self.revisions,
+        )
     }
 
     /// Returns its name.
@@ -311,11 +313,11 @@ impl RepositoryPlan {
     pub fn last_pulls(&self) -> Vec<Option<Time>> {
         let subject = self.subject();
         let pulls = LastPulls {
-            images: &subject.images,
-            graph: &Graph::new(&subject.images, subject.children),
+            images: subject.images,
+            graph: &Graph::new(subject.images, subject.children),
             own: &self.own_readings,
         };
-        let positions = (0..).zip(&subject.images);
+        let positions = (0..).zip(subject.images);
         positions.map(|(index, _)| pulls.by_others(index)).collect()
     }
 
@@ -324,7 +326,7 @@ impl RepositoryPlan {
     pub fn ruled_tags(&self) -> impl Iterator<Item = &Tag> {
         let subject = self.subject();
         self.images.iter().flat_map(move |image| {
-            let can_run = can_run(image, &subject.images, subject.children);
+            let can_run = can_run(image, subject.images, subject.children);
             let tags = image.ordinary_tags(can_run).map(|(_, tag)| tag);
             tags.filter(move |_| counts(image, can_run))
         })
@@ -338,7 +340,7 @@ impl RepositoryPlan {
         let children: HashSet<Digest> = children.map(|child| child.digest).collect();
         self.images().filter_map(move |planned| {
             let image = planned.image;
-            let can_run = can_run(image, &subject.images, subject.children);
+            let can_run = can_run(image, subject.images, subject.children);
             let tags: Vec<&Tag> = image.ordinary_tags(can_run).map(|(_, tag)| tag).collect();
             let is_part = tags.is_empty() && children.contains(&image.digest);
             (counts(image, can_run) && !is_part).then_some((planned, tags))

@@ -7,7 +7,7 @@ use crate::image::ArtifactType;
 /// annotations, or those of a part, are not known.
 pub(super) fn revisions<'a>(subject: &'a Subject<'_>, graph: &Graph) -> Vec<Option<Vec<&'a str>>> {
     let of_one = |index: u32| {
-        let image = subject.images[index as usize];
+        let image = &subject.images[index as usize];
         match subject.revisions.get(&image.digest) {
             Some(revisions) => Some(revisions.as_slice()),
             // Artifacts are of no commit.
@@ -15,7 +15,7 @@ pub(super) fn revisions<'a>(subject: &'a Subject<'_>, graph: &Graph) -> Vec<Opti
             None => None,
         }
     };
-    let positions = (0..).zip(&subject.images).map(|(index, _)| index);
+    let positions = (0..).zip(subject.images).map(|(index, _)| index);
     positions
         .map(|index| {
             let parts = graph.with_parts(index).map(of_one);

@@ -14,7 +14,7 @@ pub(super) struct Subject<'a> {
     pub(super) registry: &'a Registry,
     pub(super) left_alone: Option<&'a LeftAlone>,
     /// In the order of their digests.
-    pub(super) images: Vec<&'a Image>,
+    pub(super) images: &'a [Image],
     pub(super) children: &'a HashMap<Digest, Vec<Child>>,
     pub(super) own_readings: &'a OwnReadings,
     pub(super) revisions: &'a HashMap<Digest, Revisions>,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{PlannedImage, RepositoryPlan, SavedImages, graph::Graph, opaque_index::OpaqueIndexes};
-use crate::image::{Image, Status, Time};
+use crate::image::{Status, Time};
 
 /// Candidates that belong together, in the order of their deletion.
 #[derive(Debug, Clone, Default)]
@@ -46,15 +46,15 @@ impl RepositoryPlan {
     /// candidate is not in the saved plan, what belongs to it is left out like itself (A11).
     #[must_use]
     pub fn units_in(&self, saved: Option<&SavedImages>) -> Vec<Unit<'_>> {
-        let images: Vec<&Image> = self.stored_images().iter().collect();
-        let graph = Graph::new(&images, self.children());
+        let images = self.stored_images();
+        let graph = Graph::new(images, self.children());
         let left_out = saved.map(|saved| self.left_out(&graph, saved));
         let left_out = left_out.unwrap_or_default();
         let deletes = |index: &u32| {
             self.image_at(*index as usize).verdict.deletes() && !left_out.contains(index)
         };
         let candidates: Vec<u32> = (0..)
-            .zip(&images)
+            .zip(images)
             .map(|(index, _)| index)
             .filter(deletes)
             .collect();
@@ -150,6 +150,8 @@ impl<'a> Unit<'a> {
     }
 
     fn sort(&mut self) {
+        // There are many units, and most have one image.
+        self.images.shrink_to_fit();
         self.images.sort_unstable_by_key(UnitImage::key);
     }
 

@@ -486,7 +486,7 @@ fn a_host_counts_though_its_digest_is_in_no_registry_of_the_plan() {
     let observed = |usage: &UsageIndex| {
         let (stored, name) = (inventory(), name("redis"));
         let images = stored.repositories[0].images().unwrap();
-        let images = Some(images.images.iter().collect());
+        let images = Some(&*images.images);
         let listed = Listed { registry: &stored.registry, name: &name, images };
         UseLedger::default().observe(&[listed], usage, days_ago(0))
     };

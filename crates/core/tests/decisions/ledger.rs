@@ -19,8 +19,7 @@ const WINDOW: SignedDuration = SignedDuration::from_hours(30 * 24);
 fn seen(mut ledger: UseLedger, table: &str, usage: &UsageIndex, now: Time) -> UseLedger {
     let images = images(table).images;
     let name = name("app");
-    let all =
-        [Listed { registry: &registry(0), name: &name, images: Some(images.iter().collect()) }];
+    let all = [Listed { registry: &registry(0), name: &name, images: Some(&images) }];
     ledger.forget(&all, WINDOW, now);
     ledger.merge(ledger.observe(&all, usage, now));
     ledger

@@ -61,7 +61,7 @@ impl History {
             let listed = listed.map(|((inventory, repository), images)| Listed {
                 registry: &inventory.registry,
                 name: &repository.name,
-                images: repository.images().map(|_| images.iter().collect()),
+                images: repository.images().map(|_| &**images),
             });
             let listed: Vec<Listed<'_>> = listed.collect();
             ledger.merge(ledger.observe(&listed, &usage(&used), hours_ago(moment)));

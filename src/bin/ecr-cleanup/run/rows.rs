@@ -12,12 +12,12 @@ pub(super) fn images(images: &[HandledImage]) -> Rows {
     let rows = images.iter().map(|image| {
         let tags: Vec<&str> = image.tags.iter().map(|tag| &**tag).collect();
         [
-            image.repository.clone(),
+            image.repository.to_string(),
             image.digest.to_string(),
             tags.join(" "),
             image.bytes.to_string(),
             image.outcome.to_string(),
-            image.error.clone().unwrap_or_default(),
+            image.error.as_deref().unwrap_or_default().to_owned(),
         ]
     });
     Rows::new(columns, rows)
@@ -37,7 +37,7 @@ pub(super) fn outcomes(images: &[HandledImage]) -> Rows {
         .map(|((repository, outcome), (number, bytes))| {
             let size = Size(bytes).to_string();
             [
-                repository.clone(),
+                repository.to_string(),
                 outcome.to_string(),
                 number.to_string(),
                 size,

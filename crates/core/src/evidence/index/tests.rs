@@ -1,3 +1,5 @@
+use std::slice;
+
 use super::*;
 use crate::{
     evidence::Uses,
@@ -178,10 +180,10 @@ fn a_resolved_digest_proves_what_a_host_stands_for() {
             Some(Digest::from_bytes([9; 32])),
         ),
     ]);
-    let uses = |stored: &[&Image], repository: &str, tag: &str| {
+    let uses = |stored: &[Image], repository: &str, tag: &str| {
         let repository = RepositoryName::new(repository).unwrap();
         let image = image(Digest::from_bytes([2; 32]), &[tag]);
-        let usage = usage.with_stored(stored.iter().copied());
+        let usage = usage.with_stored(stored);
         let by_path = usage.uses_of(&location(), &repository, &image).len();
         by_path + usage.resolved_to(stored).uses_of(&image).count()
     };
@@ -194,7 +196,7 @@ fn a_resolved_digest_proves_what_a_host_stands_for() {
         ("redis", "8", 0, 0),
     ] {
         assert_eq!(
-            uses(&[&stored], repository, tag),
+            uses(slice::from_ref(&stored), repository, tag),
             proven,
             "{repository}:{tag}"
         );

@@ -5,7 +5,7 @@ use crate::{image::Status, plan::DeleteReason};
 
 impl KeepReasons<'_> {
     pub(super) fn delete_reason(&self, index: u32) -> DeleteReason {
-        let image = self.images[index as usize];
+        let image = &self.images[index as usize];
         if let (Status::Archived, Some(since)) = (image.status, image.archived_at()) {
             return DeleteReason::Archived {
                 since,

@@ -61,7 +61,7 @@ impl KeepReasons<'_> {
     /// Returns whether it is an artifact, and rules are about artifacts of its type.
     pub(super) fn is_ruled_artifact(&self, index: u32) -> bool {
         let index = index as usize;
-        let image = self.images[index];
+        let image = &self.images[index];
         is_artifact(image, self.can_run[index], self.is_child[index])
             && self.rules.are_about_artifact(&image.artifact_type)
     }
