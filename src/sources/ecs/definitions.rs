@@ -75,14 +75,18 @@ impl Ecs {
         uses: &mut Uses,
     ) -> Result<Option<String>, SourceError> {
         let mut named = findings.definitions;
-        let active = self.add_counting(&mut named).await?;
+        let first = named.keys().cloned().collect();
+        let (active, first) =
+            tokio::join!(self.add_counting(&mut named), self.describe_first(first));
+        let (active, first) = (active?, &first);
         let progress = &self.caches.progress;
         progress.expect(named.len());
         let recorded = &self.recorded(&named, &active).await?;
         let definitions = stream::iter(named).map(|(definition, users)| async move {
             let (kind, arn) = &definition;
-            let images = match recorded.images_of(&definition) {
-                Some(images) => Ok(images),
+            let recorded = || recorded.images_of(&definition).map(Ok);
+            let images = match first.get(&definition).cloned().or_else(recorded) {
+                Some(images) => images,
                 None => self.images_of(*kind, arn).await,
             };
             let images = match images {
@@ -122,6 +126,32 @@ impl Ecs {
             }
         }
         Ok(recorded.note.clone())
+    }
+
+    /// Describes the definitions that something names while the others are listed, which takes
+    /// seconds: page after page. If AWS Config may be asked for their text, nothing is described yet.
+    async fn describe_first(
+        &self,
+        named: Vec<(Definition, String)>,
+    ) -> BTreeMap<(Definition, String), Result<Vec<String>, ApiError>> {
+        if self.recorder == ConfigRecorder::Auto {
+            return BTreeMap::new();
+        }
+        let described = stream::iter(named).map(|(kind, arn)| async move {
+            let images = self.images_of(kind, &arn).await;
+            ((kind, arn), images)
+        });
+        let mut described = described.buffer_unordered(AT_ONCE);
+        let mut first = BTreeMap::new();
+        while let Some((definition, images)) = described.next().await {
+            let is_failure = |error: &ApiError| error.cause != Cause::ClientException;
+            let is_over = images.as_ref().err().is_some_and(is_failure);
+            first.insert(definition, images);
+            if is_over {
+                break;
+            }
+        }
+        first
     }
 
     /// Adds the definitions that count though nothing may name them, and returns those of tasks that
