@@ -335,3 +335,35 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Cache<K, V> {
         facts.extend(others.map(|(name, fact)| (name, Known::stored(fact))));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changed_is_written_once_and_what_is_released_is_gone() {
+        let facts = |names: &[&'static str]| -> BTreeMap<&str, usize> {
+            names.iter().map(|name| (*name, name.len())).collect()
+        };
+        let cache = Cache::new(facts(&["old", "used"]));
+        assert_eq!(cache.changed(true), None);
+        assert_eq!(cache.get(&"used"), Some(4));
+        assert_eq!(cache.changed(false), Some(facts(&["used"])));
+        cache.learn("used", 4);
+        assert_eq!(cache.changed(true), None, "it is the same");
+        cache.learn("learnt", 6);
+        let written = facts(&["old", "used", "learnt"]);
+        assert_eq!(cache.changed(true).as_ref(), Some(&written));
+        // Meanwhile this run learns more, and others wrote more.
+        cache.learn("learnt later", 12);
+        cache.stored(facts(&["old", "used", "learnt", "of others"]));
+        assert_eq!(cache.get(&"of others"), Some(9));
+        let all = facts(&["old", "used", "learnt", "learnt later", "of others"]);
+        assert_eq!(cache.changed(true).as_ref(), Some(&all));
+        cache.stored(all);
+        assert_eq!(cache.changed(true), None);
+        cache.release();
+        cache.learn("learnt", 6);
+        assert_eq!((cache.get(&"learnt"), cache.changed(false)), (None, None));
+    }
+}

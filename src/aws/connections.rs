@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::Operation;
 
 /// Most calls to a service at once: at fifty milliseconds for an answer, hundreds a second.
-const MOST: usize = 24;
+const MOST: usize = 20;
 
 /// Connections that may be used, by service.
 #[derive(Debug, Default)]

@@ -21,8 +21,8 @@ use crate::{
     report::{VERSION, Verification},
 };
 
-/// Number of repositories that are listed at once.
-const AT_ONCE: usize = 8;
+/// Number of repositories that are listed at once: as many as calls may be under way.
+const AT_ONCE: usize = 20;
 /// Number of entries of a list.
 const CAP: usize = 200;
 

@@ -32,9 +32,8 @@ use crate::{
     stop_time::StopTime,
 };
 
-/// Number of repositories that are cleaned at once: enough for the rate limit if an answer takes
-/// half a second.
-const AT_ONCE: usize = 16;
+/// Number of repositories that are cleaned at once: as many as calls may be under way.
+const AT_ONCE: usize = 20;
 
 pub(crate) struct Applier<'a> {
     pub(crate) clients: &'a BTreeMap<Registry, Clients>,

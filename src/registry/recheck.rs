@@ -50,9 +50,12 @@ impl RepositoryApplier<'_, '_> {
         }
         let turn = self.clients.turn(batch.action.operation(), calls);
         let turn = self.in_time(turn).await?;
-        self.check_stop().await?;
-        let described = self.describe_again(units, batch);
-        let (described, has_other_policy) = tokio::join!(described, self.has_other_policy());
+        let (stop, described, has_other_policy) = tokio::join!(
+            self.check_stop(),
+            self.describe_again(units, batch),
+            self.has_other_policy()
+        );
+        stop?;
         self.drop_changed(units, batch, &described?);
         if has_other_policy? {
             self.drop_all(units);
