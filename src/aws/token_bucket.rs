@@ -54,6 +54,11 @@ pub(super) struct TokenBucket {
     hold: Duration,
     /// Whether `ceiling` follows from throttled calls.
     is_bounded: bool,
+    /// Part by which each call that has to wait raises `ceiling`, for each one before it since calls
+    /// were throttled.
+    creep: f64,
+    /// Number of answers since calls were throttled.
+    answered: u32,
     answers: Answers,
 }
 
@@ -71,6 +76,17 @@ const BACK_OFF: f64 = 0.9;
 /// Part by which each call that has to wait raises what the rate may rise to, for each one before it
 /// since calls were throttled: a twentieth after a thousand calls, five times as much after six thousand.
 const CREEP: f64 = 1.0 / 10_000_000.0;
+/// How much faster it creeps up after the first throttled call, so that a second one tells what the
+/// service lets through; and how much slower once that is known.
+const FASTER: f64 = 20.0;
+const SLOWER: f64 = 100.0;
+/// Number of answers between throttled calls from which on they tell the rate.
+const TELLING: u32 = 200;
+/// Part of the rate that a service lets through which is made use of.
+const BELOW: f64 = 0.98;
+/// Part of what would be guessed without it, below which what was measured is not believed: the
+/// bucket of the service was full meanwhile.
+const BELIEVED: f64 = 0.8;
 
 impl TokenBucket {
     pub(super) fn new(limits: Limits, found: Option<Found>, now: Instant) -> Self {
@@ -88,6 +104,8 @@ impl TokenBucket {
             unthrottled: 0,
             hold: limits.hold / 2,
             is_bounded,
+            creep: if is_bounded { CREEP / SLOWER } else { CREEP },
+            answered: 0,
             answers: Answers::default(),
         }
     }
@@ -116,7 +134,7 @@ impl TokenBucket {
         let is_slow = self.limits.probes && self.answers.slowed_down();
         if !is_slow && !self.throttled_at.is_some_and(is_held) {
             self.unthrottled = self.unthrottled.saturating_add(1);
-            let crept = self.ceiling * (1.0 + CREEP * f64::from(self.unthrottled));
+            let crept = self.ceiling * (1.0 + self.creep * f64::from(self.unthrottled));
             self.ceiling = crept.min(self.limits.most);
             let raised = self.rate * (1.0 + GROWTH);
             self.rate = raised.min(self.ceiling).max(self.rate);
@@ -127,6 +145,7 @@ impl TokenBucket {
     pub(super) fn answered(&mut self, now: Instant, took: Duration) {
         if self.limits.probes {
             self.answers.add(now, took);
+            self.answered = self.answered.saturating_add(1);
         }
     }
 
@@ -139,7 +158,8 @@ impl TokenBucket {
         if self.throttled_at.is_some_and(is_same) {
             return;
         }
-        self.ceiling = self.borne(now);
+        (self.ceiling, self.creep) = self.borne(now);
+        self.answered = 0;
         let halved = (self.rate / 2.0).min(self.ceiling);
         self.rate = halved.max(self.limits.first * LEAST);
         self.unthrottled = 0;
@@ -149,15 +169,32 @@ impl TokenBucket {
         self.is_bounded = true;
     }
 
-    /// Returns the rate that the service bears, if it throttles calls at the rate of now.
-    fn borne(&self, now: Instant) -> f64 {
+    /// Returns the rate that the service bears, if it throttles calls at the rate of now, and how
+    /// that creeps up.
+    fn borne(&self, now: Instant) -> (f64, f64) {
+        let least = self.limits.first * LEAST;
         let rate = self.rate.min(self.ceiling) * BACK_OFF;
-        if !self.limits.probes || self.is_bounded {
-            return rate.max(self.limits.first * LEAST);
+        if !self.limits.probes {
+            return (rate.max(least), CREEP);
+        }
+        if let Some(measured) = self.measured(now).filter(|it| *it > rate * BELIEVED) {
+            return (measured.max(least), CREEP / SLOWER);
+        }
+        if self.is_bounded {
+            return (rate.max(least), CREEP);
         }
         // The burst of the service hid for a while that the rate was too high for it.
         let sustained = self.answers.sustained(now) * BACK_OFF;
-        rate.min(sustained.max(self.limits.first / 2.0))
+        let rate = rate.min(sustained.max(self.limits.first / 2.0));
+        (rate, CREEP * FASTER)
+    }
+
+    /// Returns what the service lets through, less a little, if that can be told: as much as its
+    /// bucket took in since calls were throttled, for it was empty then and is empty now.
+    fn measured(&self, now: Instant) -> Option<f64> {
+        let since = now.saturating_duration_since(self.throttled_at?);
+        let rate = f64::from(self.answered) / since.as_secs_f64();
+        (self.answered >= TELLING).then_some(rate * BELOW)
     }
 
     /// Returns how many calls a second are made for now.

@@ -205,7 +205,7 @@ fn a_probing_bucket_finds_what_is_borne_at_any_multiple_of_what_is_assumed() {
         let outcome = make(4000, limits(Bucket::EcrImages), None, service);
         let found = outcome.found();
         assert!(
-            found.is_most && (rate * 0.7..rate * 1.2).contains(&found.rate),
+            found.is_most && (rate * 0.95..rate).contains(&found.rate),
             "{found:?} of {rate}: {outcome:?}"
         );
         assert!(
@@ -216,7 +216,7 @@ fn a_probing_bucket_finds_what_is_borne_at_any_multiple_of_what_is_assumed() {
         let bound = (4000.0 - burst) / rate;
         let seconds = outcome.seconds;
         assert!(
-            seconds < bound * 1.4 + 5.0,
+            seconds < bound * 1.1 + 5.0,
             "{rate}: {seconds} of {bound} seconds"
         );
         // The next run begins there, and nothing is throttled.
@@ -226,10 +226,11 @@ fn a_probing_bucket_finds_what_is_borne_at_any_multiple_of_what_is_assumed() {
             Some(found),
             &mut Service::new(rate, burst),
         );
+        assert_eq!(outcome.throttled, 0, "{rate}");
+        let seconds = outcome.seconds;
         assert!(
-            outcome.throttled < 20,
-            "{rate}: {} throttled again",
-            outcome.throttled
+            seconds < 4000.0 / rate * 1.03,
+            "{rate}: {seconds} seconds again"
         );
     }
 }
