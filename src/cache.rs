@@ -91,6 +91,9 @@ pub(crate) enum FindingKind {
         rate: f64,
         /// Whether more were throttled.
         is_most: bool,
+        /// Whether it was measured, not guessed.
+        #[serde(default)]
+        is_measured: bool,
     },
     /// It was asked, whatever it answered.
     Asked,

@@ -130,6 +130,7 @@ fn remember(findings: &FindingCache, service: &str, quotas: &[Quota], now: Time)
             let what = FindingKind::Rate {
                 rate,
                 is_most: true,
+                is_measured: false,
             };
             findings.learn(key(*operation), Finding::new(what, now));
         }

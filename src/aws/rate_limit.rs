@@ -198,21 +198,40 @@ impl RateMemory {
     /// Returns what was found out of an operation lately.
     fn recall(&self, operation: Operation) -> Option<Found> {
         let finding = self.caches.findings.get(&operation.name().to_owned())?;
-        let FindingKind::Rate { rate, is_most } = finding.what else {
+        let FindingKind::Rate {
+            rate,
+            is_most,
+            is_measured,
+        } = finding.what
+        else {
             return None;
         };
         let is_good = finding.is_fresh((self.clock)()) && rate > 0.0;
-        is_good.then_some(Found { rate, is_most })
+        let found = Found {
+            rate,
+            is_most,
+            is_measured,
+        };
+        is_good.then_some(found)
     }
 
     /// Remembers what was found out of an operation, if it is not what is remembered.
     fn note(&self, operation: Operation, found: Found) {
         let is_known = self.recall(operation).is_some_and(|known| {
-            known.is_most == found.is_most && (found.rate / known.rate - 1.0).abs() < NOTED
+            (known.is_most, known.is_measured) == (found.is_most, found.is_measured)
+                && (found.rate / known.rate - 1.0).abs() < NOTED
         });
         if !is_known {
-            let Found { rate, is_most } = found;
-            let what = FindingKind::Rate { rate, is_most };
+            let Found {
+                rate,
+                is_most,
+                is_measured,
+            } = found;
+            let what = FindingKind::Rate {
+                rate,
+                is_most,
+                is_measured,
+            };
             let finding = Finding::new(what, (self.clock)());
             let name = operation.name().to_owned();
             self.caches.findings.learn(name, finding);

@@ -32,6 +32,8 @@ pub(super) struct Found {
     pub(super) rate: f64,
     /// Whether more were throttled.
     pub(super) is_most: bool,
+    /// Whether it follows from what was answered between throttled calls.
+    pub(super) is_measured: bool,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,10 @@ pub(super) struct TokenBucket {
     /// Part by which each call that has to wait raises `ceiling`, for each one before it since calls
     /// were throttled.
     creep: f64,
-    /// Number of answers since calls were throttled.
+    /// Whether `ceiling` follows from what was answered between throttled calls.
+    is_measured: bool,
+    /// When calls were throttled, if there was no pause since; and the number of answers since.
+    throttled_since: Option<Instant>,
     answered: u32,
     answers: Answers,
 }
@@ -82,6 +87,8 @@ const FASTER: f64 = 20.0;
 const SLOWER: f64 = 100.0;
 /// Number of answers between throttled calls from which on they tell the rate.
 const TELLING: u32 = 200;
+/// Time without a call that fills the bucket of a service.
+const PAUSE: Duration = Duration::from_secs(2);
 /// Part of the rate that a service lets through which is made use of.
 const BELOW: f64 = 0.98;
 /// Part of what would be guessed without it, below which what was measured is not believed: the
@@ -93,6 +100,7 @@ impl TokenBucket {
         let found = found.filter(|_| limits.probes);
         let rate = found.map_or(limits.first, |found| found.rate.min(limits.most));
         let is_bounded = found.is_some_and(|found| found.is_most);
+        let is_measured = found.is_some_and(|found| found.is_measured);
         Self {
             limits,
             rate,
@@ -104,7 +112,9 @@ impl TokenBucket {
             unthrottled: 0,
             hold: limits.hold / 2,
             is_bounded,
-            creep: if is_bounded { CREEP / SLOWER } else { CREEP },
+            creep: if is_measured { CREEP / SLOWER } else { CREEP },
+            is_measured,
+            throttled_since: None,
             answered: 0,
             answers: Answers::default(),
         }
@@ -115,6 +125,9 @@ impl TokenBucket {
     /// # Errors
     /// Returns the time until there is one, as far as is known now.
     pub(super) fn take(&mut self, now: Instant, has_waited: bool) -> Result<(), Duration> {
+        if now.saturating_duration_since(self.filled_at) > PAUSE {
+            self.throttled_since = None;
+        }
         self.fill(now);
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;
@@ -159,6 +172,8 @@ impl TokenBucket {
             return;
         }
         (self.ceiling, self.creep) = self.borne(now);
+        self.is_measured = self.creep < CREEP;
+        self.throttled_since = Some(now);
         self.answered = 0;
         let halved = (self.rate / 2.0).min(self.ceiling);
         self.rate = halved.max(self.limits.first * LEAST);
@@ -190,9 +205,10 @@ impl TokenBucket {
     }
 
     /// Returns what the service lets through, less a little, if that can be told: as much as its
-    /// bucket took in since calls were throttled, for it was empty then and is empty now.
+    /// bucket took in since calls were throttled, for it was empty then, is empty now and hardly full
+    /// meanwhile.
     fn measured(&self, now: Instant) -> Option<f64> {
-        let since = now.saturating_duration_since(self.throttled_at?);
+        let since = now.saturating_duration_since(self.throttled_since?);
         let rate = f64::from(self.answered) / since.as_secs_f64();
         (self.answered >= TELLING).then_some(rate * BELOW)
     }
@@ -208,7 +224,13 @@ impl TokenBucket {
         let is_most = self.is_bounded;
         let rate = if is_most { self.ceiling } else { self.rate };
         let is_new = is_most || rate > self.limits.first;
-        (self.limits.probes && is_new).then_some(Found { rate, is_most })
+        let is_measured = self.is_measured;
+        let found = Found {
+            rate,
+            is_most,
+            is_measured,
+        };
+        (self.limits.probes && is_new).then_some(found)
     }
 
     fn fill(&mut self, now: Instant) {

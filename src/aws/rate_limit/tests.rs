@@ -52,8 +52,12 @@ fn what_service_quotas_lists_holds_for_a_week_unless_a_person_says_otherwise() {
     let caches = Arc::new(Caches::default());
     let limiter = remembering(&caches, now);
     assert_eq!(limiter.rate(OPERATION), Some(90.0));
-    let (rate, is_most) = (50.0, true);
-    let listed = Finding::new(FindingKind::Rate { rate, is_most }, now());
+    let rate = FindingKind::Rate {
+        rate: 50.0,
+        is_most: true,
+        is_measured: false,
+    };
+    let listed = Finding::new(rate, now());
     let name = "quota of lambda:GetFunction".to_owned();
     caches.findings.learn(name, listed);
     assert_eq!(limiter.rate(OPERATION), Some(90.0), "in this run");

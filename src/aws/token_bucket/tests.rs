@@ -358,3 +358,25 @@ proptest! {
         prop_assert_eq!(bucket.found(), None);
     }
 }
+
+/// A pause between phases fills the bucket of the service, so what was answered meanwhile tells
+/// nothing.
+#[test]
+fn a_pause_is_not_taken_for_a_slow_service() {
+    let measured = |pause| {
+        let mut now = Instant::now();
+        let mut bucket = TokenBucket::new(limits(Bucket::EcrImages), None, now);
+        bucket.throttled(now);
+        for call in 0..300 {
+            now += Duration::from_millis(50);
+            if call == 150 {
+                now += pause;
+            }
+            let _ = bucket.take(now, true);
+            bucket.answered(now, Duration::from_millis(20));
+        }
+        bucket.measured(now)
+    };
+    assert_eq!(measured(Duration::ZERO), Some(20.0 * BELOW));
+    assert_eq!(measured(PAUSE * 2), None);
+}
