@@ -71,10 +71,13 @@ pub(super) fn state_refusal(error: &StateError) -> Refusal {
     Refusal::state_unreadable(error.problem(), error)
 }
 
-/// Returns whether every repository was read of which anything may be deleted.
+/// Returns whether every repository was read to its end of which anything may be deleted.
 fn are_whole(inventories: &[Inventory]) -> bool {
     let mut repositories = inventories.iter().flat_map(|it| &it.repositories);
-    repositories.all(|it| !matches!(it.content, Content::Failed(_) | Content::TagsUnread(_)))
+    repositories.all(|it| match it.content {
+        Content::Complete(_) | Content::NotRead(_) | Content::Vanished => true,
+        Content::Unclear { .. } | Content::TagsUnread(_) | Content::Failed(_) => false,
+    })
 }
 
 impl Program {

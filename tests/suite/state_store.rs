@@ -377,6 +377,25 @@ async fn a_report_that_fails_at_the_end_is_a_warning() {
     }
 }
 
+/// A repository about which there is a doubt is not read to its end, and an archived index of it could
+/// not be read again.
+#[tokio::test]
+async fn a_doubt_forgets_no_manifest() {
+    let aws = account().await;
+    run(&aws, FULL).await;
+    let read = aws.count("ecr:BatchGetImage");
+    let strange = aws.edit(|world| {
+        let app = world.home().repository("app");
+        let strange = app.push(Push::image().content("strange").tag("strange"));
+        app.image_mut(&strange).unwrap().media_type = Some("application/x-strange".into());
+        strange
+    });
+    run(&aws, FULL).await;
+    aws.edit(|world| world.home().repository("app").remove(&strange));
+    run(&aws, FULL).await;
+    assert_eq!(aws.count("ecr:BatchGetImage"), read);
+}
+
 /// What is filed under a digest is believed only if it has that digest.
 #[tokio::test]
 async fn a_cached_manifest_is_checked_against_its_digest() {
