@@ -75,7 +75,8 @@ impl Ecs {
         uses: &mut Uses,
     ) -> Result<Option<String>, SourceError> {
         let mut named = findings.definitions;
-        let first = named.keys().cloned().collect();
+        let first = named.keys().filter(|(_, arn)| is_revision(arn)).cloned();
+        let first = first.collect();
         let (active, first) =
             tokio::join!(self.add_counting(&mut named), self.describe_first(first));
         let (active, first) = (active?, &first);
@@ -128,8 +129,8 @@ impl Ecs {
         Ok(recorded.note.clone())
     }
 
-    /// Describes the definitions that something names while the others are listed, which takes
-    /// seconds: page after page. If AWS Config may be asked for their text, nothing is described yet.
+    /// Describes revisions that something names while the others are listed, which takes seconds:
+    /// page after page. A family means another one then. If AWS Config may be asked for their text, nothing is described yet.
     async fn describe_first(
         &self,
         named: Vec<(Definition, String)>,
