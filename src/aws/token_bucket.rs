@@ -59,8 +59,6 @@ pub(super) struct TokenBucket {
     /// Part by which each call that has to wait raises `ceiling`, for each one before it since calls
     /// were throttled.
     creep: f64,
-    /// Whether `ceiling` follows from what was answered between throttled calls.
-    is_measured: bool,
     /// When calls were throttled, if there was no pause since; and the number of answers since.
     throttled_since: Option<Instant>,
     answered: u32,
@@ -81,8 +79,8 @@ const BACK_OFF: f64 = 0.9;
 /// Part by which each call that has to wait raises what the rate may rise to, for each one before it
 /// since calls were throttled: a twentieth after a thousand calls, five times as much after six thousand.
 const CREEP: f64 = 1.0 / 10_000_000.0;
-/// How much faster it creeps up after the first throttled call, so that a second one tells what the
-/// service lets through; and how much slower once that is known.
+/// Factors by which it creeps up faster after the first throttled call, so that a second one tells
+/// what the service lets through, and slower once that is known.
 const FASTER: f64 = 20.0;
 const SLOWER: f64 = 100.0;
 /// Number of answers between throttled calls from which on they tell the rate.
@@ -113,7 +111,6 @@ impl TokenBucket {
             hold: limits.hold / 2,
             is_bounded,
             creep: if is_measured { CREEP / SLOWER } else { CREEP },
-            is_measured,
             throttled_since: None,
             answered: 0,
             answers: Answers::default(),
@@ -172,7 +169,6 @@ impl TokenBucket {
             return;
         }
         (self.ceiling, self.creep) = self.borne(now);
-        self.is_measured = self.creep < CREEP;
         self.throttled_since = Some(now);
         self.answered = 0;
         let halved = (self.rate / 2.0).min(self.ceiling);
@@ -224,11 +220,10 @@ impl TokenBucket {
         let is_most = self.is_bounded;
         let rate = if is_most { self.ceiling } else { self.rate };
         let is_new = is_most || rate > self.limits.first;
-        let is_measured = self.is_measured;
         let found = Found {
             rate,
             is_most,
-            is_measured,
+            is_measured: self.creep < CREEP,
         };
         (self.limits.probes && is_new).then_some(found)
     }

@@ -21,7 +21,7 @@ const BLOCK: usize = 64 << 10;
 /// Size beyond which no manifest is: registries take four megabytes.
 const MOST: usize = 8 << 20;
 
-/// What manifests are like, which none of them has to say again: each is compressed as what follows
+/// Text that is like a manifest, so that none has to say it again: each is compressed as what follows
 /// it. With another text here, stored manifests are read once more from ECR.
 const LIKE: &str = include_str!("index_manifest/like.txt");
 

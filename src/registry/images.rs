@@ -66,7 +66,7 @@ fn tell_build_caches(images: &mut Images) {
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
     pub(crate) images: Vec<Image>,
-    /// What of the list cannot be understood.
+    /// Doubt about something in the list that cannot be understood.
     pub(crate) unclear: Option<Unclear>,
     /// An image that may name others, since its media type is not known.
     pub(crate) unknown: Option<Unclear>,
