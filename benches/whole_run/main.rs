@@ -6,7 +6,7 @@
 //! the documented ones follow the name of a world: `company:x10`, with the rates in the configuration;
 //! `company:off`, without any; `company:found-x10`, of which the program knows nothing; `company:deployment`, where
 //! something else makes half of the calls for task definitions; `giant:config`, where AWS Config records them;
-//! `company:left`, where a run leaves the rest to the next one.
+//! `company:left`, where a run leaves the rest to the next one; several such as `giant:config+x1`.
 
 mod process;
 mod server;

@@ -61,19 +61,22 @@ impl Variant {
         most_deletions: 1_000_000,
     };
 
-    /// Reads a variant: `x2`, `x10`, `off`, `found-x10`, `deployment`, `config` or `left`.
-    fn named(name: &str) -> Option<Self> {
-        let mut variant = Self::DOCUMENTED;
+    /// Reads a variant: `x2`, `x10`, `off`, `found-x10`, `deployment`, `config` or `left`, or several such as
+    /// `config+x1`.
+    fn named(names: &str) -> Option<Self> {
         let times = |text: &str| text.strip_prefix('x')?.parse().ok();
-        match name {
-            "deployment" => variant.with_deployment = true,
-            "config" => variant.is_recorded = true,
-            "left" => variant.most_deletions = 10_000,
-            "off" => (variant.times, variant.are_known) = (None, true),
-            _ => {
-                let found = name.strip_prefix("found-");
-                variant.times = Some(times(found.unwrap_or(name))?);
-                variant.are_known = found.is_none();
+        let mut variant = Self::DOCUMENTED;
+        for name in names.split('+') {
+            match name {
+                "deployment" => variant.with_deployment = true,
+                "config" => variant.is_recorded = true,
+                "left" => variant.most_deletions = 10_000,
+                "off" => (variant.times, variant.are_known) = (None, true),
+                _ => {
+                    let found = name.strip_prefix("found-");
+                    variant.times = Some(times(found.unwrap_or(name))?);
+                    variant.are_known = found.is_none();
+                }
             }
         }
         Some(variant)
