@@ -86,21 +86,29 @@ pub(crate) struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FindingKind {
-    /// Calls a second that a service bears.
-    Rate {
-        rate: f64,
-        /// Whether more were throttled.
-        is_most: bool,
-        /// Whether it was measured, not guessed.
-        #[serde(default)]
-        is_measured: bool,
-    },
+    /// What a service bears.
+    Rate(FoundRate),
     /// It was asked, whatever it answered.
     Asked,
     /// A repository has no such policy.
     NoPolicy,
     /// It has one now.
     HasPolicy,
+}
+
+/// How many calls a service bears.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FoundRate {
+    /// Calls a second.
+    pub(crate) rate: f64,
+    /// Whether more were throttled.
+    pub(crate) is_most: bool,
+    /// Whether it was measured by what was answered between throttled calls, not guessed.
+    #[serde(default)]
+    pub(crate) is_measured: bool,
+    /// Calls at once after a pause, if more were throttled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) burst: Option<f64>,
 }
 
 impl Finding {

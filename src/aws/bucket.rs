@@ -10,7 +10,10 @@
 
 use std::time::Duration;
 
-use super::{Operation, token_bucket::Limits};
+use super::{
+    Operation,
+    token_bucket::{BELOW, Limits},
+};
 use crate::config::AwsRates;
 
 /// Calls that share a token bucket of an account and Region.
@@ -105,10 +108,9 @@ impl Bucket {
             Self::EcrStorageClass | Self::Templates | Self::ChangeSets => {
                 (Assumed, 10.0, 20.0, 20.0)
             }
-            Self::EcrImages | Self::EcrPolicy | Self::EcrLifecycle => {
+            Self::EcrImages | Self::EcrPolicy | Self::EcrLifecycle | Self::EcrDelete => {
                 (Probed, 20.0, MOST_PROBED, 30.0)
             }
-            Self::EcrDelete => (Probed, 10.0, MOST_PROBED, 20.0),
         };
         Quota {
             basis,
@@ -131,12 +133,12 @@ impl Bucket {
             most,
             burst,
         } = self.quota();
-        let assumed = Limits {
+        let whole = |first: f64, most: f64, burst: f64, probes: bool| Limits {
             first,
             most,
             burst,
             hold: Duration::from_secs(1),
-            probes: basis == Basis::Probed,
+            probes,
         };
         let shared = |rate: f64, burst: f64| Limits {
             first: rates.share * rate,
@@ -146,9 +148,13 @@ impl Bucket {
             probes: false,
         };
         match (self.rate_in(rates).or(quota), basis) {
+            (Some(known), Basis::Probed) => {
+                let rate = BELOW * known;
+                whole(rate, rate, burst * known / first, false)
+            }
             (Some(known), _) => shared(known, burst * known / first),
             (None, Basis::Documented) => shared(most, burst),
-            (None, Basis::Assumed | Basis::Probed) => assumed,
+            (None, basis) => whole(first, most, burst, basis == Basis::Probed),
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{ApiError, Bucket, Clients, Endpoint, JsonRequest, Operation, json_request::parsed};
 use crate::{
-    cache::{Finding, FindingCache, FindingKind},
+    cache::{Finding, FindingCache, FindingKind, FoundRate},
     image::Time,
 };
 
@@ -116,10 +116,10 @@ pub(super) fn rate(findings: &FindingCache, bucket: Bucket, now: Time) -> Option
     let mut listed = LISTED.iter().map(|(_, _, operation)| *operation);
     let operation = listed.find(|operation| operation.bucket() == Some(bucket))?;
     let finding = findings.get(&key(operation))?;
-    let FindingKind::Rate { rate, .. } = finding.what else {
+    let FindingKind::Rate(found) = finding.what else {
         return None;
     };
-    finding.is_fresh(now).then_some(rate)
+    finding.is_fresh(now).then_some(found.rate)
 }
 
 /// Remembers the rates among the quotas of a service.
@@ -127,12 +127,14 @@ fn remember(findings: &FindingCache, service: &str, quotas: &[Quota], now: Time)
     for (_, name, operation) in listed(service) {
         let is_named = |quota: &&Quota| quota.name.as_ref().is_some_and(|it| it.starts_with(name));
         if let Some(rate) = quotas.iter().find(is_named).and_then(Quota::rate) {
-            let what = FindingKind::Rate {
+            let found = FoundRate {
                 rate,
                 is_most: true,
                 is_measured: false,
+                burst: None,
             };
-            findings.learn(key(*operation), Finding::new(what, now));
+            let finding = Finding::new(FindingKind::Rate(found), now);
+            findings.learn(key(*operation), finding);
         }
     }
 }

@@ -23,14 +23,11 @@ use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use tokio::time::Instant;
 
 use super::{
-    Bucket, Operation,
-    call_counter::is_throttled,
-    connections::Connections,
-    quotas,
-    token_bucket::{Found, TokenBucket},
+    Bucket, Operation, call_counter::is_throttled, connections::Connections, quotas,
+    token_bucket::TokenBucket,
 };
 use crate::{
-    cache::{Caches, Finding, FindingKind},
+    cache::{Caches, Finding, FindingKind, FoundRate},
     config::AwsRates,
     image::Time,
 };
@@ -196,43 +193,25 @@ impl RateMemory {
     }
 
     /// Returns what was found out of an operation lately.
-    fn recall(&self, operation: Operation) -> Option<Found> {
+    fn recall(&self, operation: Operation) -> Option<FoundRate> {
         let finding = self.caches.findings.get(&operation.name().to_owned())?;
-        let FindingKind::Rate {
-            rate,
-            is_most,
-            is_measured,
-        } = finding.what
-        else {
-            return None;
-        };
-        let is_good = finding.is_fresh((self.clock)()) && rate > 0.0;
-        let found = Found {
-            rate,
-            is_most,
-            is_measured,
-        };
-        is_good.then_some(found)
+        match finding.what {
+            FindingKind::Rate(found) if finding.is_fresh((self.clock)()) && found.rate > 0.0 => {
+                Some(found)
+            }
+            _ => None,
+        }
     }
 
     /// Remembers what was found out of an operation, if it is not what is remembered.
-    fn note(&self, operation: Operation, found: Found) {
+    fn note(&self, operation: Operation, found: FoundRate) {
         let is_known = self.recall(operation).is_some_and(|known| {
-            (known.is_most, known.is_measured) == (found.is_most, found.is_measured)
-                && (found.rate / known.rate - 1.0).abs() < NOTED
+            let is_near = (found.rate / known.rate - 1.0).abs() < NOTED;
+            let rate = known.rate;
+            is_near && known == FoundRate { rate, ..found }
         });
         if !is_known {
-            let Found {
-                rate,
-                is_most,
-                is_measured,
-            } = found;
-            let what = FindingKind::Rate {
-                rate,
-                is_most,
-                is_measured,
-            };
-            let finding = Finding::new(what, (self.clock)());
+            let finding = Finding::new(FindingKind::Rate(found), (self.clock)());
             let name = operation.name().to_owned();
             self.caches.findings.learn(name, finding);
         }

@@ -9,6 +9,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
+use crate::cache::FoundRate;
+
 /// Limits that a bucket keeps to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -25,17 +27,6 @@ pub(super) struct Limits {
     pub(super) probes: bool,
 }
 
-/// What a bucket found out.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Found {
-    /// Calls a second.
-    pub(super) rate: f64,
-    /// Whether more were throttled.
-    pub(super) is_most: bool,
-    /// Whether it follows from what was answered between throttled calls.
-    pub(super) is_measured: bool,
-}
-
 #[derive(Debug)]
 pub(super) struct TokenBucket {
     limits: Limits,
@@ -45,10 +36,14 @@ pub(super) struct TokenBucket {
     ceiling: f64,
     /// Calls that may be made at once after a pause.
     burst: f64,
+    /// As many as the service was found to let through, if it throttled more.
+    borne_burst: Option<f64>,
     /// Calls that may be made at once; if negative, as many are repeated first.
     tokens: f64,
     /// When `tokens` was brought up to date.
     filled_at: Instant,
+    /// When there were as many as there may be, since no calls had been made for a while.
+    full_at: Instant,
     throttled_at: Option<Instant>,
     /// Number of calls that had to wait since calls were throttled.
     unthrottled: u32,
@@ -88,24 +83,34 @@ const TELLING: u32 = 200;
 /// Time without a call that fills the bucket of a service.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Part of the rate that a service lets through which is made use of.
-const BELOW: f64 = 0.98;
+pub(super) const BELOW: f64 = 0.98;
+/// Part of the rate that a service seems to let through, by how many seconds of it others let through at once.
+const BELOW_GUESS: f64 = 0.95;
 /// Part of what would be guessed without it, below which what was measured is not believed: the
 /// bucket of the service was full meanwhile.
 const BELIEVED: f64 = 0.8;
 
 impl TokenBucket {
-    pub(super) fn new(limits: Limits, found: Option<Found>, now: Instant) -> Self {
+    pub(super) fn new(limits: Limits, found: Option<FoundRate>, now: Instant) -> Self {
         let found = found.filter(|_| limits.probes);
         let rate = found.map_or(limits.first, |found| found.rate.min(limits.most));
         let is_bounded = found.is_some_and(|found| found.is_most);
         let is_measured = found.is_some_and(|found| found.is_measured);
+        let borne_burst = found.and_then(|found| found.burst);
+        let burst = if is_bounded {
+            borne_burst.unwrap_or(BURST_SECONDS * rate).max(1.0)
+        } else {
+            limits.burst
+        };
         Self {
             limits,
             rate,
             ceiling: if is_bounded { rate } else { limits.most },
-            burst: limits.burst,
-            tokens: limits.burst,
+            burst,
+            borne_burst,
+            tokens: burst,
             filled_at: now,
+            full_at: now,
             throttled_at: None,
             unthrottled: 0,
             hold: limits.hold / 2,
@@ -124,6 +129,7 @@ impl TokenBucket {
     pub(super) fn take(&mut self, now: Instant, has_waited: bool) -> Result<(), Duration> {
         if now.saturating_duration_since(self.filled_at) > PAUSE {
             self.throttled_since = None;
+            self.full_at = now;
         }
         self.fill(now);
         if self.tokens >= 1.0 {
@@ -168,7 +174,14 @@ impl TokenBucket {
         if self.throttled_at.is_some_and(is_same) {
             return;
         }
-        (self.ceiling, self.creep) = self.borne(now);
+        // The rate is known, so it was too many at once.
+        let is_at_once = now.saturating_duration_since(self.full_at) < ONE_SIGN;
+        if self.is_bounded && self.limits.probes && is_at_once {
+            let most = self.borne_burst.unwrap_or(BURST_SECONDS * self.ceiling);
+            self.borne_burst = Some((most / 2.0).max(1.0));
+        } else {
+            (self.ceiling, self.creep) = self.borne(now);
+        }
         self.throttled_since = Some(now);
         self.answered = 0;
         let halved = (self.rate / 2.0).min(self.ceiling);
@@ -195,7 +208,7 @@ impl TokenBucket {
             return (rate.max(least), CREEP);
         }
         // The burst of the service hid for a while that the rate was too high for it.
-        let sustained = self.answers.sustained(now) * BACK_OFF;
+        let sustained = self.answers.sustained(now) * BELOW_GUESS;
         let rate = rate.min(sustained.max(self.limits.first / 2.0));
         (rate, CREEP * FASTER)
     }
@@ -216,14 +229,15 @@ impl TokenBucket {
     }
 
     /// Returns what it found out; `None` if it does not probe, or knows nothing new yet.
-    pub(super) fn found(&self) -> Option<Found> {
+    pub(super) fn found(&self) -> Option<FoundRate> {
         let is_most = self.is_bounded;
         let rate = if is_most { self.ceiling } else { self.rate };
         let is_new = is_most || rate > self.limits.first;
-        let found = Found {
+        let found = FoundRate {
             rate,
             is_most,
             is_measured: self.creep < CREEP,
+            burst: self.borne_burst,
         };
         (self.limits.probes && is_new).then_some(found)
     }

@@ -39,7 +39,10 @@ fn a_rate_is_the_one_that_is_named_or_else_the_nearest_wildcard() {
             Bucket::ServiceRevisions,
             54.0,
         ),
-        (&[("ecr:*", 5.0)], Bucket::EcrImages, 4.5),
+        (&[("ecr:*", 5.0)], Bucket::EcrRead, 4.5),
+        (&[("ecr:*", 500.0)], Bucket::EcrManifests, 450.0),
+        // Only the program waits for these.
+        (&[("ecr:*", 5.0)], Bucket::EcrImages, 4.9),
         (&[("organizations:*", 90.0)], Bucket::OtherService, 10.0),
     ] {
         let limits = bucket.limits(&rates(0.9, written), None);

@@ -52,12 +52,13 @@ fn what_service_quotas_lists_holds_for_a_week_unless_a_person_says_otherwise() {
     let caches = Arc::new(Caches::default());
     let limiter = remembering(&caches, now);
     assert_eq!(limiter.rate(OPERATION), Some(90.0));
-    let rate = FindingKind::Rate {
+    let found = FoundRate {
         rate: 50.0,
         is_most: true,
         is_measured: false,
+        burst: None,
     };
-    let listed = Finding::new(rate, now());
+    let listed = Finding::new(FindingKind::Rate(found), now());
     let name = "quota of lambda:GetFunction".to_owned();
     caches.findings.learn(name, listed);
     assert_eq!(limiter.rate(OPERATION), Some(90.0), "in this run");
