@@ -86,7 +86,7 @@ pub(crate) struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FindingKind {
-    /// What a service bears.
+    /// Rate that a service bears.
     Rate(FoundRate),
     /// It was asked, whatever it answered.
     Asked,
@@ -96,7 +96,7 @@ pub(crate) enum FindingKind {
     HasPolicy,
 }
 
-/// How many calls a service bears.
+/// Rate of calls that a service bears, and what else was found out of it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FoundRate {
     /// Calls a second.
