@@ -182,7 +182,7 @@ pub(crate) fn bounds(asked: &Asked, limits: &RateLimits) -> [f64; 4] {
 }
 
 /// From who the program is over the state, clusters, services, tasks, deployments and revisions to
-/// task definitions; the registry, its repositories, lock and state; recheck and delete; recheck,
+/// task definitions; the registry, its repositories, lock and state; recheck and delete; look,
 /// unlock.
 const STEPS: [f64; 4] = [13.0, 6.0, 2.0, 3.0];
 
@@ -206,6 +206,7 @@ fn bound(phase: &BTreeMap<String, Calls>, limits: &RateLimits) -> f64 {
 fn at_once(operation: &str) -> f64 {
     match operation {
         "ecr:DescribeImages"
+        | "ecr:ListImages"
         | "ecr:BatchGetImage"
         | "ecr:GetLifecyclePolicy"
         | "ecr:GetRepositoryPolicy"

@@ -55,6 +55,8 @@ pub(crate) enum Bucket {
     EcrRead,
     /// `ecr:DescribeImages`.
     EcrImages,
+    /// `ecr:ListImages`.
+    EcrImageIds,
     /// `ecr:GetRepositoryPolicy`.
     EcrPolicy,
     /// `ecr:GetLifecyclePolicy`.
@@ -108,9 +110,11 @@ impl Bucket {
             Self::EcrStorageClass | Self::Templates | Self::ChangeSets => {
                 (Assumed, 10.0, 20.0, 20.0)
             }
-            Self::EcrImages | Self::EcrPolicy | Self::EcrLifecycle | Self::EcrDelete => {
-                (Probed, 20.0, MOST_PROBED, 30.0)
-            }
+            Self::EcrImages
+            | Self::EcrImageIds
+            | Self::EcrPolicy
+            | Self::EcrLifecycle
+            | Self::EcrDelete => (Probed, 20.0, MOST_PROBED, 30.0),
         };
         Quota {
             basis,

@@ -69,6 +69,7 @@ operations! {
     ListTagsForResource = "ecr:ListTagsForResource": Some(Bucket::EcrRead);
     GetRegistryPolicy = "ecr:GetRegistryPolicy": Some(Bucket::EcrRead);
     GetRepositoryPolicy = "ecr:GetRepositoryPolicy": Some(Bucket::EcrPolicy);
+    ListImages = "ecr:ListImages": Some(Bucket::EcrImageIds);
     GetLifecyclePolicy = "ecr:GetLifecyclePolicy": Some(Bucket::EcrLifecycle);
     BatchGetImage = "ecr:BatchGetImage": Some(Bucket::EcrManifests);
     BatchDeleteImage = "ecr:BatchDeleteImage": Some(Bucket::EcrDelete);

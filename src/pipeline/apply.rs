@@ -1,15 +1,21 @@
 //! Applies a plan, if no guard objects.
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use futures::{FutureExt, future::LocalBoxFuture};
 use tracing::Instrument;
 
-use super::{Planned, gather::state_refusal, log};
+use super::{
+    Planned,
+    gather::state_refusal,
+    log,
+    verify::{self, Listing},
+};
 use crate::{
     config::Mode,
     evidence::UsageIndex,
     guard::{self, Clearance, GuardInput, Memory, Refusal, UnreadPullers, UsageCounts},
+    plan::RepositoryKey,
     registry::{self, Applier, Deadline, Known, Outcome, RepositoryPolicies, Restoring},
     report::{Warning, WarningCode},
     state::{HeldLock, LockError},
@@ -21,6 +27,8 @@ use crate::{
 pub(super) struct Applied {
     /// Outcome; `None` if nothing was to be applied, or it was refused.
     pub(super) outcome: Option<Outcome>,
+    /// Images in use that the changed repositories still store, as far as there was time to look.
+    pub(super) looked: Listing,
     /// What became of archived images that something live needs.
     pub(super) restoring: Vec<Restoring>,
     /// Refusals of the guards, right before.
@@ -80,11 +88,12 @@ impl Planned<'_> {
             applied.restoring = self.restore_needed(&decision).await;
             match decision {
                 Decision::Cleared(clearance) if acts => {
-                    let outcome = self.apply_cleared(clearance, lock.as_ref()).await;
+                    let (outcome, looked) = self.apply_cleared(clearance, lock.as_ref()).await;
                     if outcome.met_other_policies() {
                         self.save_facts().await;
                     }
                     applied.outcome = Some(outcome);
+                    applied.looked = looked;
                 }
                 Decision::Cleared(_) => {}
                 Decision::Refused(refusals) => applied.refusals = refusals,
@@ -188,15 +197,34 @@ impl Planned<'_> {
         registry::restore_needed(&self.locations.registries, needed, deadline).await
     }
 
-    async fn apply_cleared(&self, clearance: Clearance<'_>, lock: Option<&HeldLock>) -> Outcome {
-        let program = self.program;
+    async fn apply_cleared(
+        &self,
+        clearance: Clearance<'_>,
+        lock: Option<&HeldLock>,
+    ) -> (Outcome, Listing) {
+        let (program, clients) = (self.program, &self.locations.registries);
+        let named = verify::named(self.plan.registries(), &self.usage);
+        let looked = RefCell::new(Listing::default());
+        let look = |repository: &RepositoryKey| {
+            let (looked, named) = (&looked, named.get_key_value(repository));
+            async move {
+                let Some((repository, named)) = named else {
+                    return;
+                };
+                looked.borrow_mut().remove(repository);
+                let found = verify::look(clients, repository, named).await;
+                looked.borrow_mut().add(repository.clone(), found);
+            }
+            .boxed_local()
+        };
         let applier = Applier {
-            clients: &self.locations.registries,
+            clients,
             policies: &self.histories.policies,
             pull_policies: self.decisive_policies(),
             known: Known::of(&self.caches, self.state.is_some()),
             read_usage: &|| self.read_usage_again().boxed_local(),
             stopped: &|| program.stopped().boxed_local(),
+            look: &look,
             usage_read_at: self.usage_read_at,
             stop_at: &self.request.stop_at,
             in_flight: program.timeouts.in_flight,
@@ -205,10 +233,11 @@ impl Planned<'_> {
         };
         let span = tracing::info_span!("acting", run_id = self.run.id);
         let applying = applier.apply(clearance).instrument(span);
-        match lock {
+        let outcome = match lock {
             Some(lock) => lock.during(applying).await,
             None => applying.await,
-        }
+        };
+        (outcome, looked.into_inner())
     }
 
     /// Returns the policies that decided which repositories are cleaned; `None` if they only warn.

@@ -8,7 +8,6 @@ use super::{Finished, Planned, apply::Applied, log, sizes, verify};
 use crate::{
     image::Time,
     plan::{self, Missing, RepositoryKey},
-    registry::Outcome,
     report::{
         self, Answer, ExclusiveBytes, Extent, Metrics, Page, Publication, PublishError, Warning,
         WarningCode,
@@ -20,7 +19,7 @@ impl Planned<'_> {
     /// Deletes or archives what the plan says if the mode asks for it, writes down what the next
     /// run should know, and reports.
     pub async fn finish(self) -> Finished {
-        let applied = if self.out_of_time {
+        let mut applied = if self.out_of_time {
             self.save_facts().await;
             Applied {
                 out_of_time: true,
@@ -29,7 +28,7 @@ impl Planned<'_> {
         } else {
             self.apply().await
         };
-        let (missing, warnings) = self.missing(applied.outcome.as_ref()).await;
+        let (missing, warnings) = self.missing(&mut applied).await;
         let mut answer = self.answer_with(self.request.mode, &applied, missing);
         let extent = Extent {
             whole: self.request.only.is_none(),
@@ -71,41 +70,42 @@ impl Planned<'_> {
     }
 
     /// Returns the missing images and warnings of what could not be checked. The images in use of
-    /// the repositories that were changed are listed again, since some may be missing now.
+    /// the repositories that were changed are looked up again, since some may be missing now.
     fn missing<'b>(
         &'b self,
-        outcome: Option<&'b Outcome>,
+        applied: &'b mut Applied,
     ) -> LocalBoxFuture<'b, (Vec<Missing>, Vec<Warning>)> {
         Box::pin(async move {
-            let planned = || plan::missing(&self.plan, &self.usage);
-            let Some(outcome) = outcome else {
-                return (planned(), Vec::new());
+            let Some(outcome) = &applied.outcome else {
+                return (plan::missing(&self.plan, &self.usage), Vec::new());
             };
+            let looked = &mut applied.looked;
             let changed = outcome.repositories.iter().filter(|of| of.has_changes());
             let changed: BTreeSet<&RepositoryKey> = changed.map(|of| &of.repository).collect();
-            let mut named = verify::named(self.plan.registries(), &self.usage);
-            named.retain(|repository, _| changed.contains(repository));
-            let listing = verify::list(&self.locations.registries, named);
+            let mut left = verify::named(self.plan.registries(), &self.usage);
+            left.retain(|repository, _| {
+                changed.contains(repository) && !looked.includes(repository)
+            });
+            let clients = &self.locations.registries;
+            let listing = verify::list(clients, left, verify::look);
             let listing = self
                 .program
                 .at_the_end(&self.request.stop_at, listing)
                 .await;
-            let Some(listing) = listing else {
+            let late = listing.is_none().then(|| {
                 let message = "there was no time to check whether every image in use still exists";
-                return (
-                    planned(),
-                    vec![Warning::new(WarningCode::MissingUnchecked, message)],
-                );
-            };
-            let missing = verify::missing_now(&self.plan, &self.usage, &listing);
+                Warning::new(WarningCode::MissingUnchecked, message)
+            });
+            looked.extend(listing.unwrap_or_default());
+            let missing = verify::missing_now(&self.plan, &self.usage, looked);
             let several = self.plan.registries().len() > 1;
-            let failures = listing.failures(several).map(|(name, error)| {
+            let failures = looked.failures(several).map(|(name, error)| {
                 let message = format!(
                     "whether every image in use still exists could not be checked for `{name}`: {error}"
                 );
                 Warning::about(name, WarningCode::MissingUnchecked, message)
             });
-            (missing, failures.collect())
+            (missing, late.into_iter().chain(failures).collect())
         })
     }
 

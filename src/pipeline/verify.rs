@@ -4,7 +4,7 @@
 //! listed is told apart from an image that is missing.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -29,8 +29,8 @@ const CAP: usize = 200;
 /// Images of a repository that users name.
 #[derive(Debug, Default)]
 pub(super) struct Named<'a> {
-    digests: HashSet<Digest>,
-    tags: HashSet<&'a Tag>,
+    digests: BTreeSet<Digest>,
+    tags: BTreeSet<&'a Tag>,
 }
 
 impl Named<'_> {
@@ -42,7 +42,17 @@ impl Named<'_> {
 /// The images in use that repositories store now. All their images would take as much memory as the
 /// plan.
 #[derive(Debug, Default)]
-pub(super) struct Listing(BTreeMap<RepositoryKey, Result<Option<Vec<Image>>, ListingError>>);
+pub(super) struct Listing(BTreeMap<RepositoryKey, Result<Found, ListingError>>);
+
+/// Images that users name, as far as a repository stores them now.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// All of them, and they are active.
+    Everything,
+    /// These, with others of their tags and digests.
+    Images(Vec<Image>),
+    NoRepository,
+}
 
 /// Reason for which a repository cannot be listed.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +69,26 @@ pub(super) enum ListingError {
 }
 
 impl Listing {
+    /// Takes in what is in a repository now, instead of what was there.
+    pub(super) fn add(&mut self, repository: RepositoryKey, found: Result<Found, ListingError>) {
+        self.0.insert(repository, found);
+    }
+
+    /// Takes in what is in others.
+    pub(super) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// Forgets what was in a repository.
+    pub(super) fn remove(&mut self, repository: &RepositoryKey) {
+        self.0.remove(repository);
+    }
+
+    /// Returns whether a repository was listed, or that was tried.
+    pub(super) fn includes(&self, repository: &RepositoryKey) -> bool {
+        self.0.contains_key(repository)
+    }
+
     /// Returns the repositories that could not be listed, with the reason.
     pub(super) fn failures(
         &self,
@@ -78,36 +108,74 @@ impl Listing {
     fn stored(&self, registry: &Registry, name: &RepositoryName) -> Option<Stored<'_>> {
         Some(
             match self.0.get(&(Arc::new(registry.clone()), name.clone()))? {
-                Ok(Some(images)) => Stored::Images(images.iter().collect()),
-                Ok(None) => Stored::NoRepository,
+                Ok(Found::Everything) => Stored::Everything,
+                Ok(Found::Images(images)) => Stored::Images(images.iter().collect()),
+                Ok(Found::NoRepository) => Stored::NoRepository,
                 Err(_) => return None,
             },
         )
     }
 }
 
-/// Lists the images in use that repositories store now.
+/// A way to find the images of a repository that users name.
+type Find = for<'a> fn(
+    &'a BTreeMap<Registry, Clients>,
+    &'a RepositoryKey,
+    &'a Named<'_>,
+) -> LocalBoxFuture<'a, Result<Found, ListingError>>;
+
+/// Looks up the images in use that repositories store now, in each with `find`.
 pub(super) async fn list(
     clients: &BTreeMap<Registry, Clients>,
     repositories: BTreeMap<RepositoryKey, Named<'_>>,
+    find: Find,
 ) -> Listing {
-    let listings = stream::iter(repositories).map(|((registry, name), named)| async move {
-        let images = match clients.get(&*registry) {
-            None => Err(ListingError::NoClients((*registry).clone())),
-            Some(clients) => match stored(clients, &name, &named).await {
-                Ok((mut images, None)) => {
-                    images.retain(|image| named.includes(image));
-                    images.shrink_to_fit();
-                    Ok(Some(images))
-                }
-                Ok((_, Some(unclear))) => Err(unclear.into()),
-                Err(error) if error.cause == Cause::RepositoryNotFound => Ok(None),
-                Err(error) => Err(error.into()),
-            },
-        };
-        ((registry, name), images)
+    let listings = stream::iter(repositories).map(|(key, named)| async move {
+        let found = find(clients, &key, &named).await;
+        (key, found)
     });
     Listing(listings.buffer_unordered(AT_ONCE).collect().await)
+}
+
+/// Finds the images of a repository that users name after others went: in a list of what is active,
+/// which draws from a bucket that nothing else draws from. What that does not show, such as where
+/// nobody may list, is described.
+pub(super) fn look<'a>(
+    clients: &'a BTreeMap<Registry, Clients>,
+    key: &'a RepositoryKey,
+    named: &'a Named<'_>,
+) -> LocalBoxFuture<'a, Result<Found, ListingError>> {
+    Box::pin(async move {
+        if let Some(clients) = clients.get(&*key.0)
+            && let Ok(true) =
+                registry::are_active(clients, &key.1, &named.digests, &named.tags).await
+        {
+            return Ok(Found::Everything);
+        }
+        find(clients, key, named).await
+    })
+}
+
+/// Finds the images of a repository that users name: by themselves, or else among all.
+fn find<'a>(
+    clients: &'a BTreeMap<Registry, Clients>,
+    (registry, name): &'a RepositoryKey,
+    named: &'a Named<'_>,
+) -> LocalBoxFuture<'a, Result<Found, ListingError>> {
+    Box::pin(async move {
+        let clients = clients.get(&**registry);
+        let clients = clients.ok_or_else(|| ListingError::NoClients((**registry).clone()))?;
+        match stored(clients, name, named).await {
+            Ok((mut images, None)) => {
+                images.retain(|image| named.includes(image));
+                images.shrink_to_fit();
+                Ok(Found::Images(images))
+            }
+            Ok((_, Some(unclear))) => Err(unclear.into()),
+            Err(error) if error.cause == Cause::RepositoryNotFound => Ok(Found::NoRepository),
+            Err(error) => Err(error.into()),
+        }
+    })
 }
 
 /// Returns the images of a repository that users name, with others if one of these does not exist.
@@ -116,11 +184,7 @@ async fn stored(
     name: &RepositoryName,
     named: &Named<'_>,
 ) -> Result<(Vec<Image>, Option<Unclear>), ApiError> {
-    let mut digests: Vec<Digest> = named.digests.iter().copied().collect();
-    let mut tags: Vec<&Tag> = named.tags.iter().copied().collect();
-    digests.sort_unstable();
-    tags.sort_unstable();
-    if let Some(images) = registry::find(clients, name, &digests, &tags).await? {
+    if let Some(images) = registry::find(clients, name, &named.digests, &named.tags).await? {
         return Ok((images, None));
     }
     let listed = registry::list(clients, name).await?;
@@ -183,7 +247,7 @@ pub(super) fn verify<'a>(
         let is_selected = |name: &RepositoryName| only.is_none_or(|only| only.matches(name));
         let mut repositories = named(&registries, usage);
         repositories.retain(|(_, name), _| is_selected(name));
-        let listing = list(clients, repositories).await;
+        let listing = list(clients, repositories, find).await;
         let mut missing = missing_from(&registries, usage, |registry, name| {
             listing.stored(registry, name).unwrap_or(Stored::Unknown)
         });

@@ -46,6 +46,8 @@ pub(crate) struct Applier<'a> {
     pub(crate) read_usage: &'a dyn Fn() -> LocalBoxFuture<'a, Result<UsageIndex, Refusal>>,
     /// Returns why a person stopped deletion, if one did.
     pub(crate) stopped: &'a dyn Fn() -> LocalBoxFuture<'a, Option<Refusal>>,
+    /// Looks whether everything in use is still in a repository of which something was deleted or archived.
+    pub(crate) look: &'a dyn Fn(&RepositoryKey) -> LocalBoxFuture<'a, ()>,
     /// Time at which reading of the evidence for the plan began.
     pub(crate) usage_read_at: Instant,
     /// Time to stop (A6, A13).
@@ -158,6 +160,10 @@ impl Applier<'_> {
         let units = selected.units.iter();
         let units = units.filter(|unit| !pending.holds(repository, unit));
         let outcome = cleaning.apply(&units.cloned().collect::<Vec<_>>()).await;
+        if outcome.has_changes() {
+            // Time that is over is noticed by what comes next.
+            let _ = self.stop_at.in_time((self.look)(&outcome.repository)).await;
+        }
         let done = outcome.deleted.len() + outcome.archived.len();
         Counted::Candidates.done(candidates(selected).saturating_sub(done));
         outcome

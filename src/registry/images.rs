@@ -116,13 +116,37 @@ fn media_type_of(detail: &ImageDetail) -> Option<Box<str>> {
     (MediaType::new(Some(text)) == MediaType::Unknown).then(|| text.into())
 }
 
+/// Returns whether a repository is known to have ACTIVE images of all these digests and tags. One
+/// page is asked for: of a large repository, that may not be known.
+pub(crate) async fn are_active(
+    clients: &Clients,
+    repository: &str,
+    digests: &BTreeSet<Digest>,
+    tags: &BTreeSet<&Tag>,
+) -> Result<bool, ApiError> {
+    const OPERATION: Operation = Operation::ListImages;
+    // Without a filter, ECR lists what is ACTIVE.
+    let request = clients.ecr.list_images().repository_name(repository);
+    let request = request.max_results(PAGE).send();
+    let answer = clients.call(OPERATION, repository, request).await?;
+    let listed = answer.image_ids();
+    let has_digest = |digest: &Digest| {
+        let digest = digest.to_string();
+        listed
+            .iter()
+            .any(|id| id.image_digest() == Some(digest.as_str()))
+    };
+    let has_tag = |tag: &&Tag| listed.iter().any(|id| id.image_tag() == Some(&***tag));
+    Ok(digests.iter().all(has_digest) && tags.iter().all(has_tag))
+}
+
 /// Describes images by their digests and tags, in one call; `None` if that cannot tell what is
 /// stored, such as when one of them does not exist.
 pub(crate) async fn find(
     clients: &Clients,
     repository: &str,
-    digests: &[Digest],
-    tags: &[&Tag],
+    digests: &BTreeSet<Digest>,
+    tags: &BTreeSet<&Tag>,
 ) -> Result<Option<Vec<Image>>, ApiError> {
     const OPERATION: Operation = Operation::DescribeImages;
     if digests.len() + tags.len() > BATCH {

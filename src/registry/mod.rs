@@ -23,7 +23,7 @@ use aws_sdk_ecr::types::ImageIdentifier;
 use crate::image::Digest;
 
 pub(crate) use apply::Applier;
-pub(crate) use images::{find, list};
+pub(crate) use images::{are_active, find, list};
 pub(crate) use layers::layers;
 pub(crate) use lifecycle_policy::lifecycle_policies;
 pub use outcome::Outcome;

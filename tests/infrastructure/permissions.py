@@ -35,8 +35,8 @@ WITHOUT_CALL = {"cloudformation:ListStacks"}
 # Allowed in mode `delete`, and called only where an event narrows that to `archive`: the mode `archive` proves the call.
 BY_EVENT = {"ecr:UpdateImageStorageClass"}
 
-# Called only for repositories with an image in use: the configurations with ECS prove the call.
-WITH_USE = {"ecr:GetLifecyclePolicy"}
+# Called only for repositories with an image in use: the configurations with ECS prove the calls.
+WITH_USE = {"ecr:GetLifecyclePolicy", "ecr:ListImages"}
 
 # Called where a service names a task definition that ECS does not describe; ECS itself lists all of them.
 WITHOUT_ECS = {"ecs:ListTaskDefinitions"}

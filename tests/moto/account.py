@@ -35,6 +35,7 @@ Image = tuple[str, str]  # repository, digest
 
 
 class Account:
+    account_id = ACCOUNT_ID
     credentials = {
         "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
         "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
@@ -133,7 +134,8 @@ class Repository:
 
     def uri(self, reference: str) -> str:
         """`host/name:tag` or `host/name@digest`."""
-        return f"{HOST}/{self.name}{'@' if ':' in reference else ':'}{reference}"
+        host = HOST.replace(ACCOUNT_ID, self.account.account_id)
+        return f"{host}/{self.name}{'@' if ':' in reference else ':'}{reference}"
 
     def _put(self, manifest: dict[str, Any], tags: tuple[str, ...], days: float, label: str) -> str:
         text = json.dumps(manifest)

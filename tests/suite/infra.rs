@@ -181,7 +181,10 @@ fn one_phase_of_a_distributed_run_deletes() {
     let permissions = shared("permissions.json");
     let configured = permissions["configured"].as_array().unwrap();
     let sids: BTreeSet<String> = configured.iter().map(|one| text(&one["sid"])).collect();
-    let groups = ["registry", "sources", "regions", "archive", "delete"].map(str::to_owned);
+    let groups = [
+        "registry", "sources", "regions", "look", "archive", "delete",
+    ]
+    .map(str::to_owned);
     let known = &sids | &BTreeSet::from(groups);
     let mut deleting = vec![];
     for (phase, of) in permissions["phases"].as_object().unwrap() {
@@ -308,14 +311,14 @@ async fn a_run_calls_exactly_what_it_is_given_permission_for() {
     let permissions = shared("permissions.json");
     let sources = &permissions["sources"];
     let (registry, ecs) = (actions(&permissions["registry"]), actions(&sources["ecs"]));
-    let delete = actions(&permissions["delete"]);
+    let [delete, look] = [&permissions["delete"], &permissions["look"]].map(actions);
 
     let services = permissions["services"].as_object().unwrap().values();
     let services: BTreeSet<String> = services.flat_map(actions).collect();
     let regions = |word: &str| actions(&permissions["regions"][word]);
     let planning = &registry | &ecs;
     let with_lambda = &planning | &actions(&sources["lambda"]);
-    let deleting = &planning | &delete;
+    let deleting = &(&planning | &delete) | &look;
     let by_rules = &registry | &delete;
     let with_stacks = &(&planning | &actions(&sources["cloudformation"])) - &untried();
     let nothing_used = "in_use: {ecs: false, eks: false, lambda: false, services: false, cloudformation: false, regions: own}, guards: {allow_no_usage: true}";

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ecr_cleanup::config::Mode;
+use ecr_cleanup::{config::Mode, plan::MissingReason};
 use serde_json::{Value, json};
 use simulated_aws::{Call, Fault, SimulatedAws, World};
 
@@ -139,9 +139,8 @@ fn named(calls: &[Call]) -> Vec<Vec<Value>> {
     ids.cloned().collect()
 }
 
-/// After a run, only the images in use of what it changed are asked for, in one call (U10).
-#[tokio::test]
-async fn the_look_after_a_run_asks_for_images_in_use() {
+/// Starts an account with an image in use in a repository in which something goes.
+async fn with_use() -> SimulatedAws {
     let aws = SimulatedAws::start().await;
     aws.edit(|world| {
         for (repository, images) in [(APP, 3), (OTHER, 0)] {
@@ -154,35 +153,71 @@ async fn the_look_after_a_run_asks_for_images_in_use() {
             }
         }
     });
+    aws
+}
+
+/// After something was deleted, that repository alone is listed once; where it may not be, its images in use
+/// are asked for in one call (U10).
+#[tokio::test]
+async fn the_look_after_a_run_asks_for_images_in_use() {
+    for is_denied in [false, true] {
+        let aws = with_use().await;
+        if is_denied {
+            aws.fault(Fault::denied("ecr:ListImages"));
+        }
+        let answer = run(&aws, DELETE).await;
+        assert_deleted!(answer, Completed, 3);
+        assert_eq!((answer.missing, answer.warnings), (vec![], vec![]));
+        assert_eq!(aws.count("ecr:ListImages"), 1);
+        let calls = aws.calls_to("ecr:DescribeImages");
+        let asked = named(&calls);
+        let looks = [json!({"imageTag": "1"}), json!({"imageTag": "2"})];
+        let expected = if is_denied { &looks[..] } else { &[] };
+        assert_eq!(asked[1..].concat(), expected);
+        assert_eq!(
+            calls.len() - asked.len(),
+            2,
+            "each repository is listed once"
+        );
+    }
+}
+
+/// One that is missing then, or cannot be pulled, is found all the same.
+#[tokio::test]
+async fn the_look_after_a_run_finds_what_is_missing() {
+    for (is_archived, problem) in [
+        (false, MissingReason::NoImage),
+        (true, MissingReason::Archived),
+    ] {
+        let aws = with_use().await;
+        aws.after("ecr:BatchDeleteImage", 1, move |world| {
+            let app = world.home().repository(APP);
+            let live = app.digest("1").unwrap().to_owned();
+            if is_archived {
+                app.image_mut(&live).unwrap().status = "ARCHIVED".into();
+            } else {
+                app.remove(&live);
+            }
+        });
+        let answer = run(&aws, DELETE).await;
+        let missing: Vec<_> = answer.missing.iter().map(|it| it.problem).collect();
+        assert_eq!(missing, [problem]);
+    }
+}
+
+/// A repository of which one page does not show everything is asked by its images in use.
+#[tokio::test]
+async fn the_look_after_a_run_reads_one_page_of_a_large_repository() {
+    let aws = with_use().await;
+    aws.edit(|world| {
+        for _ in 0..1200 {
+            world.untagged(APP, 1);
+        }
+    });
     let answer = run(&aws, DELETE).await;
     assert_deleted!(answer, Completed, 3);
     assert_eq!(answer.missing, []);
-    let calls = aws.calls_to("ecr:DescribeImages");
-    let asked = named(&calls);
-    assert_eq!(asked.len(), 2, "{asked:?}");
-    assert_eq!(
-        asked[1],
-        [json!({"imageTag": "1"}), json!({"imageTag": "2"})]
-    );
-    assert_eq!(calls.len(), 4, "each repository is listed once");
-}
-
-/// One that is missing then is found all the same.
-#[tokio::test]
-async fn the_look_after_a_run_finds_what_is_missing() {
-    let aws = SimulatedAws::start().await;
-    aws.edit(|world| {
-        world.tagged(APP, "1", 1);
-        world.define("web", APP, "1");
-        world.untagged(APP, 30);
-    });
-    aws.after("ecr:BatchDeleteImage", 1, |world| {
-        let app = world.home().repository(APP);
-        let live = app.digest("1").unwrap().to_owned();
-        app.remove(&live);
-    });
-    let answer = run(&aws, DELETE).await;
-    assert_eq!(answer.missing.len(), 1, "{:?}", answer.missing);
+    assert_eq!(aws.count("ecr:ListImages"), 1);
 }
 
 /// Few calls carry many images: what has no children is deleted by a hundred (A4).

@@ -208,6 +208,7 @@ function granted(document: Config, phase?: Phase): Permission[] {
     ...(used("registry") ? permissions.registry : []),
     ...(used("sources") ? sources(document).flatMap((source) => readable()[source]) : []),
     ...(used("regions") ? (permissions.regions[document.in_use?.regions ?? "auto"] ?? []) : []),
+    ...(archives(document) && used("look") ? permissions.look : []),
     ...(archives(document) && used("archive") ? permissions.archive : []),
     ...(deletes && used("delete") ? permissions.delete : []),
     ...permissions.configured.filter((one: Permission) => used(one.sid)),

@@ -74,7 +74,7 @@ run "it_cleans_a_registry" {
   }
 
   assert {
-    condition     = [for one in jsondecode(output.policy_json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadEcs", "DescribeEcs", "ArchiveImages", "DeleteImages", "LeaveProtectedRepositories"]
+    condition     = [for one in jsondecode(output.policy_json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadEcs", "DescribeEcs", "ListImages", "ArchiveImages", "DeleteImages", "LeaveProtectedRepositories"]
     error_message = output.policy_json
   }
   assert {

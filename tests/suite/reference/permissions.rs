@@ -53,6 +53,7 @@ pub(super) fn table() -> String {
     for (name, statements) in shared["regions"].as_object().unwrap() {
         text += &rows(statements, &format!("`in_use.regions: {name}`"));
     }
+    text += &rows(&shared["look"], "`mode: archive` or `delete`");
     for mode in ["archive", "delete"] {
         text += &rows(&shared[mode], &format!("`mode: {mode}`"));
     }

@@ -86,6 +86,8 @@ impl fmt::Display for MissingReason {
 pub enum Stored<'a> {
     /// It is not known.
     Unknown,
+    /// Every image that a reference names, and each is active.
+    Everything,
     /// There is no such repository.
     NoRepository,
     /// These images.
@@ -171,7 +173,7 @@ fn names<'a>(users: impl IntoIterator<Item = &'a Arc<User>>) -> Vec<String> {
 
 /// Content of a repository by what references name.
 enum Lookup<'a> {
-    Unknown,
+    Whatever,
     NoRepository,
     Images {
         by_digest: HashMap<Digest, &'a Image>,
@@ -182,7 +184,7 @@ enum Lookup<'a> {
 impl<'a> Lookup<'a> {
     fn new(stored: Stored<'a>) -> Self {
         let images = match stored {
-            Stored::Unknown => return Self::Unknown,
+            Stored::Unknown | Stored::Everything => return Self::Whatever,
             Stored::NoRepository => return Self::NoRepository,
             Stored::Images(images) => images,
         };
@@ -196,7 +198,7 @@ impl<'a> Lookup<'a> {
     /// Returns why a reference cannot be pulled. A runtime pulls by the digest if there is one.
     fn problem(&self, reference: &ImageReference) -> Option<MissingReason> {
         let image = match (self, &reference.digest, &reference.tag) {
-            (Self::Unknown, ..) => return None,
+            (Self::Whatever, ..) => return None,
             (Self::NoRepository, ..) => return Some(MissingReason::NoRepository),
             (Self::Images { by_digest, .. }, Some(digest), _) => by_digest.get(digest),
             (Self::Images { by_tag, .. }, None, Some(tag)) => by_tag.get(tag),

@@ -201,6 +201,7 @@ locals {
     [for one in var.permissions.registry : one if local.uses["registry"]],
     [for one in flatten([for name in local.sources : try(local.readable[name], [])]) : one if local.uses["sources"]],
     [for one in local.listing : one if local.uses["regions"]],
+    [for one in var.permissions.look : one if local.archives && local.uses["look"]],
     [for one in var.permissions.archive : one if local.archives && local.uses["archive"]],
     [for one in var.permissions.delete : one if local.deletes && local.uses["delete"]],
     [for one in var.permissions.configured : one if var.phase == null || contains(local.used, one.sid)],
@@ -209,7 +210,7 @@ locals {
   )
   # Of a phase, what it uses of that.
   used = try(var.permissions.phases[var.phase].uses, [])
-  uses = { for group in ["registry", "sources", "regions", "archive", "delete"] : group => var.phase == null || contains(local.used, group) }
+  uses = { for group in ["registry", "sources", "regions", "look", "archive", "delete"] : group => var.phase == null || contains(local.used, group) }
   allowed = [for one in local.needed : merge(
     { Sid = one.sid, Effect = "Allow", Action = one.actions, Resource = one.resource },
     { for key in ["Condition"] : key => one.condition if length(one.condition) > 0 },

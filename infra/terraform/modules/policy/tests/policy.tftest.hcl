@@ -96,7 +96,7 @@ run "deleting_is_bound_to_repositories" {
   }
 
   assert {
-    condition     = [for one in jsondecode(output.json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadEcs", "DescribeEcs", "ArchiveImages", "DeleteImages", "AssumeRoles", "WriteLog", "KeepFailures", "LeaveProtectedRepositories"]
+    condition     = [for one in jsondecode(output.json).Statement : one.Sid] == ["ReadRegistry", "ReadRepositories", "ReadEcs", "DescribeEcs", "ListImages", "ArchiveImages", "DeleteImages", "AssumeRoles", "WriteLog", "KeepFailures", "LeaveProtectedRepositories"]
     error_message = output.json
   }
   assert {
