@@ -8,7 +8,10 @@
 //! A reader takes the number it knows and no other. Compression is gzip, whose checksum notices an
 //! object that was cut or changed by accident.
 
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::{
+    fmt::Display,
+    io::{self, BufWriter, Read, Write},
+};
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -109,31 +112,37 @@ pub(super) fn decode<C: StateObject>(bytes: &[u8]) -> Result<C, Unusable> {
     decode_within(bytes, s3::most_bytes())
 }
 
-/// Parses an object as it is decompressed, to `most` bytes at the most: the text of a large one takes
-/// much more memory than what it says.
-fn parsed<T: DeserializeOwned>(bytes: &[u8], most: usize) -> Result<T, Unusable> {
+/// Decompresses an object, to `most` bytes at the most. Parsing it meanwhile would take less memory and
+/// twice as long; a run needs its memory later.
+fn decompress(bytes: &[u8], most: usize) -> Result<Vec<u8>, Unusable> {
+    let mut text = Steps::default();
     // One byte more tells an object that is too large from one that is broken.
-    let mut text = GzDecoder::new(bytes).take(most as u64 + 1);
-    let parsed = serde_json::from_reader(BufReader::new(&mut text));
-    if text.limit() == 0 {
+    let read = io::copy(&mut GzDecoder::new(bytes).take(most as u64 + 1), &mut text);
+    if text.0.len() > most {
         return Err(Unusable::TooLarge(most >> 20));
     }
-    parsed.map_err(|error| Unusable::Damaged(error.to_string()))
+    read.map_err(damaged)?;
+    Ok(text.0)
+}
+
+fn damaged(error: impl Display) -> Unusable {
+    Unusable::Damaged(error.to_string())
 }
 
 /// Returns the content of an object that decompresses to `most` bytes at the most.
 fn decode_within<C: StateObject>(bytes: &[u8], most: usize) -> Result<C, Unusable> {
-    let read = parsed::<Envelope<C>>(bytes, most);
+    let text = decompress(bytes, most)?;
+    let read = serde_json::from_slice::<Envelope<C>>(&text);
     let header: Header = match &read {
         Ok(envelope) => envelope.header(),
         // Another version may have another content.
-        Err(_) => parsed(bytes, most)?,
+        Err(_) => serde_json::from_slice(&text).map_err(damaged)?,
     };
     if header.schema != schema::<C>() {
         return Err(Unusable::Foreign(header.schema));
     }
     match header.number {
-        NUMBER => read.map(|envelope| envelope.content),
+        NUMBER => read.map(|envelope| envelope.content).map_err(damaged),
         found if found > NUMBER => Err(Unusable::Newer {
             found,
             known: NUMBER,
